@@ -1,0 +1,410 @@
+"""The model that serves: a trained random forest as plain arrays, evaluated with numpy alone.
+
+The evaluation is QuickScorer's (Lucchese et al., SIGIR 2015) with the walk through the thresholds turned into a table.
+The leaves of a tree are the bits of one 64-bit word, left to right. A node whose test ``x <= threshold`` fails clears
+the leaves of its left subtree; the lowest bit that is left is the exit leaf. For each column the table holds, after each
+of its sorted thresholds, the AND of all masks so far, one row of `n_trees` words. One binary search and one row a column
+are then a prediction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import zipfile
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from churn.features import FEATURE_NAMES, Features
+from churn.risk import Prediction
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Arrays = dict[str, npt.NDArray[Any]]
+
+MOST_LEAVES = 64
+FORMAT = 1
+# Rows evaluated at a time: their words and leaf indices together stay in a core's second-level cache.
+CHUNK_ROWS = 128
+# How far a probability is drawn away from 0 and 1 before its logit is taken: keeps the calibration strictly monotone.
+SHRINKAGE = 1e-3
+
+DERIVED_COLUMNS = ("days_between_orders", "silence_in_gaps", "no_order_probability")
+# The features a derived column is made of; its contribution is shared among them equally.
+DERIVED_FROM = ("total_orders", "days_since_last_order", "account_age_days")
+
+
+class BrokenModel(Exception):
+    """The bytes are not a whole, unaltered model that this version of the code can serve."""
+
+
+class FittedTree(Protocol):
+    """The arrays of one fitted decision tree, as scikit-learn's ``estimator.tree_`` has them."""
+
+    children_left: npt.NDArray[Any]
+    children_right: npt.NDArray[Any]
+    feature: npt.NDArray[Any]
+    threshold: npt.NDArray[Any]
+    missing_go_to_left: npt.NDArray[Any]
+    value: npt.NDArray[Any]
+
+
+class ChurnModel:
+    """A calibrated random forest: the 12 features in, the probability of no order in the horizon out."""
+
+    def __init__(self, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
+        """Take `arrays` as `from_trees` makes them and build the tables.
+
+        `metadata` names the forest's `columns` and holds `calibration` (`slope` > 0, `intercept`), `trained_at`, and, when
+        there are derived columns, `purchase_process` (see `derived`).
+        """
+        self.metadata: dict[str, Any] = dict(metadata)
+        self._arrays = arrays
+        self.checksum = _checksum(arrays, self.metadata)
+        self.version = f"{_file_safe(str(self.metadata['trained_at']))}-{self.checksum[:8]}"
+        columns = list(self.metadata["columns"])
+        if columns not in ([*FEATURE_NAMES], [*FEATURE_NAMES, *DERIVED_COLUMNS]):
+            raise BrokenModel(f"the model was made for other features: {', '.join(columns)}")
+        self._process: dict[str, float] | None = (
+            dict(self.metadata["purchase_process"]) if len(columns) > len(FEATURE_NAMES) else None
+        )
+        self._slope = float(self.metadata["calibration"]["slope"])
+        self._intercept = float(self.metadata["calibration"]["intercept"])
+
+        first_leaves = arrays["first_leaf"].astype(np.int64)
+        self._trees = len(first_leaves)
+        self._first_leaf = first_leaves
+        self._leaf_values: Floats = arrays["leaf_value"]
+        self._leaf_contributions: Floats = arrays["leaf_contributions"]
+        self._root = float(arrays["root_value"].mean())
+        self.base = float(self.calibrate(np.array([self._root]))[0])
+        self._build_tables(arrays)
+
+    def _build_tables(self, arrays: Arrays) -> None:
+        blocks: list[npt.NDArray[np.uint64]] = []
+        self._searches: list[tuple[int, npt.NDArray[np.float32], list[float], int, int]] = []
+        first_row = 0
+        for column in np.unique(arrays["column"]):
+            of_column = arrays["column"] == column
+            node_thresholds = arrays["threshold"][of_column]
+            node_trees = arrays["tree"][of_column]
+            masks = arrays["mask"][of_column]
+            thresholds, position = np.unique(node_thresholds, return_inverse=True)
+            block = np.full((len(thresholds) + 2, self._trees), ~np.uint64(0), dtype=np.uint64)
+            np.bitwise_and.at(block, (position + 1, node_trees), masks)
+            np.bitwise_and.accumulate(block[:-1], axis=0, out=block[:-1])
+            right = ~arrays["missing_left"][of_column]
+            np.bitwise_and.at(block, (np.full(right.sum(), len(thresholds) + 1), node_trees[right]), masks[right])
+            missing_row = first_row + len(thresholds) + 1
+            self._searches.append((int(column), thresholds, thresholds.tolist(), first_row, missing_row))
+            blocks.append(block)
+            first_row += len(block)
+        self._table = np.concatenate(blocks) if blocks else np.zeros((0, self._trees), dtype=np.uint64)
+
+    @classmethod
+    def from_trees(cls, trees: Iterable[FittedTree], metadata: Mapping[str, Any]) -> ChurnModel:
+        """Turn fitted classification trees of two classes into a model.
+
+        Raises:
+            ValueError: a tree has more than 64 leaves, or there is no tree.
+        """
+        columns = list(metadata["columns"])
+        nodes: dict[str, list[Any]] = {"column": [], "threshold": [], "tree": [], "mask": [], "missing_left": []}
+        values: list[float] = []
+        contributions: list[Floats] = []
+        first_leaf: list[int] = []
+        roots: list[float] = []
+        shares = np.array([_shares(column) for column in columns])
+        for number, tree in enumerate(trees):
+            first_leaf.append(len(values))
+            totals = tree.value[:, 0, :]
+            churn = totals[:, 1] / totals.sum(axis=1)
+            roots.append(float(churn[0]))
+            _flatten(tree, number, churn, shares, nodes, values, contributions)
+        if not roots:
+            raise ValueError("a forest without trees cannot predict")
+        arrays: Arrays = {
+            "column": np.array(nodes["column"], dtype=np.uint8),
+            "threshold": _round_down(np.array(nodes["threshold"], dtype=np.float64)),
+            "tree": np.array(nodes["tree"], dtype=np.uint16),
+            "mask": np.array(nodes["mask"], dtype=np.uint64),
+            "missing_left": np.array(nodes["missing_left"], dtype=np.bool_),
+            "first_leaf": np.array(first_leaf, dtype=np.uint32),
+            "leaf_value": np.array(values, dtype=np.float64),
+            "leaf_contributions": np.array(contributions, dtype=np.float64),
+            "root_value": np.array(roots, dtype=np.float64),
+        }
+        return cls(arrays, metadata)
+
+    def with_metadata(self, **changes: Any) -> ChurnModel:
+        """The same forest with some of its metadata set anew (and so another checksum and version)."""
+        return ChurnModel(self._arrays, {**self.metadata, **changes})
+
+    def to_bytes(self) -> bytes:
+        """The model as an `.npz` archive that needs no pickle, with its SHA-256 checksum inside."""
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            allow_pickle=False,
+            **self._arrays,
+            metadata=np.frombuffer(_canonical(self.metadata), dtype=np.uint8),
+            format=np.array(FORMAT, dtype=np.uint16),
+            checksum=np.frombuffer(bytes.fromhex(self.checksum), dtype=np.uint8),
+        )
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> ChurnModel:
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            BrokenModel: the bytes are cut, altered, of another format, or for other features.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                arrays: Arrays = {name: archive[name] for name in archive.files}
+            metadata = json.loads(arrays.pop("metadata").tobytes())
+            form = int(arrays.pop("format"))
+            checksum = arrays.pop("checksum").tobytes().hex()
+            if form != FORMAT:
+                raise BrokenModel(f"the model is of format {form}, this code reads format {FORMAT}")
+            if checksum != _checksum(arrays, metadata):
+                raise BrokenModel("the model's content does not have the checksum written in it")
+            return cls(arrays, metadata)
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            LookupError,
+            TypeError,
+            NotImplementedError,
+            zipfile.BadZipFile,
+        ) as error:
+            raise BrokenModel(f"the bytes are no model: {error}") from error
+
+    def columns(self, features: npt.ArrayLike) -> Floats:
+        """The forest's own inputs, shape (n, columns), for features of shape (n, 12)."""
+        given = np.asarray(features, dtype=np.float64)
+        return given if self._process is None else np.hstack([given, derived(given, self._process)])
+
+    def raw(self, features: npt.ArrayLike) -> Floats:
+        """The mean of the trees' probabilities, shape (n,), before calibration; features of shape (n, 12), NaN = missing.
+
+        Equal to scikit-learn's `predict_proba` of the same forest to the last few units of rounding.
+        """
+        given = np.asarray(features, dtype=np.float64)
+        if len(given) == 1:
+            return np.array([self._leaf_values.take(self._exit_leaves(given[0])).sum() / self._trees])
+        answer = np.empty(len(given))
+        for start, leaves in self._exit_leaf_chunks(given):
+            answer[start : start + len(leaves)] = self._leaf_values.take(leaves).mean(axis=1)
+        return answer
+
+    def calibrate(self, raw: Floats) -> Floats:
+        """Calibrated probabilities for the forest's own: strictly monotone, so the order of customers stays."""
+        drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * raw
+        answer: Floats = 1 / (1 + np.exp(-(self._slope * np.log(drawn / (1 - drawn)) + self._intercept)))
+        return answer
+
+    def predict(self, rows: Sequence[Mapping[str, float | None]]) -> list[Prediction]:
+        """One prediction for each of `rows`; a feature that is absent, None or NaN is missing.
+
+        `confidence` is 1 minus twice the standard deviation of the trees' probabilities: 1 when all trees agree, 0 when
+        half of them say 0 and the others 1. `contributions` are signed probability points that, with `base`, add up to
+        the probability: each step from a tree's root to its exit leaf is put down to the feature asked there (Saabas'
+        path attribution), and the sum is brought to the scale of the calibrated probability.
+        """
+        if not rows:
+            return []
+        given = np.array([[row.get(name) for name in FEATURE_NAMES] for row in rows], dtype=np.float64)
+        predictions: list[Prediction] = []
+        for _, leaves in self._exit_leaf_chunks(given):
+            votes = self._leaf_values.take(leaves)
+            raw = votes.mean(axis=1)
+            calibrated = self.calibrate(raw)
+            confidence = np.clip(1 - 2 * votes.std(axis=1), 0, 1)
+            steps = self._leaf_contributions.take(leaves, axis=0).mean(axis=1)
+            steps *= self._scale(raw, calibrated)[:, None]
+            predictions += [
+                Prediction(
+                    churn_probability=probability,
+                    confidence=sure,
+                    model_version=self.version,
+                    contributions=dict(zip(FEATURE_NAMES, parts, strict=True)),
+                    base=self.base,
+                )
+                for probability, sure, parts in zip(
+                    calibrated.tolist(), confidence.tolist(), steps.tolist(), strict=True
+                )
+            ]
+        return predictions
+
+    def _scale(self, raw: Floats, calibrated: Floats) -> Floats:
+        """Slope of the calibration between the root and `raw`; its derivative where the two are too near to divide."""
+        distance = raw - self._root
+        near = np.abs(distance) < 1e-9
+        drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * self._root
+        derivative = self.base * (1 - self.base) * self._slope * (1 - 2 * SHRINKAGE) / (drawn * (1 - drawn))
+        answer: Floats = np.where(near, derivative, (calibrated - self.base) / np.where(near, 1.0, distance))
+        return answer
+
+    def _exit_leaves(self, row: Floats) -> Integers:
+        """Index of each tree's exit leaf, shape (trees,), for one row of 12 features."""
+        values = row.tolist()
+        if self._process is not None:
+            values += _derived_one(values, self._process)
+        with np.errstate(over="ignore"):
+            narrowed = np.array(values, dtype=np.float32).tolist()
+        rows = [
+            # Only NaN differs from itself.
+            missing if narrowed[column] != narrowed[column] else first + bisect_left(thresholds, narrowed[column])  # noqa: PLR0124
+            for column, _, thresholds, first, missing in self._searches
+        ]
+        words = np.bitwise_and.reduce(self._table.take(rows, axis=0), axis=0)
+        return self._first_leaf + np.bitwise_count((words & -words) - np.uint64(1))
+
+    def _exit_leaf_chunks(self, given: Floats) -> Iterable[tuple[int, Integers]]:
+        """The exit leaves, shape (rows, trees), of one chunk of rows after the other, each with its first row's number."""
+        if len(given) == 1:
+            yield 0, self._exit_leaves(given[0])[None, :]
+            return
+        with np.errstate(over="ignore"):
+            inputs = self.columns(given).astype(np.float32)
+        places = np.empty((len(self._searches), len(given)), dtype=np.int64)
+        for number, (column, thresholds, _, first, missing) in enumerate(self._searches):
+            values = inputs[:, column]
+            places[number] = np.where(np.isnan(values), missing, first + np.searchsorted(thresholds, values))
+        size = min(CHUNK_ROWS, len(given))
+        gathered = np.empty((size, self._trees), dtype=np.uint64)
+        for start in range(0, len(given), CHUNK_ROWS):
+            chunk = places[:, start : start + CHUNK_ROWS]
+            words = np.full((chunk.shape[1], self._trees), ~np.uint64(0), dtype=np.uint64)
+            part = gathered[: len(words)]
+            for rows in chunk:
+                np.take(self._table, rows, axis=0, out=part, mode="clip")
+                words &= part
+            words &= -words
+            words -= np.uint64(1)
+            yield start, np.bitwise_count(words) + self._first_leaf
+
+
+def derived(features: Floats, process: Mapping[str, float]) -> Floats:
+    """The derived columns, shape (n, 3), of features of shape (n, 12); NaN where a part is missing.
+
+    `days_between_orders` is the customer's own mean gap, `silence_in_gaps` the time since the last order in such gaps,
+    and `no_order_probability` what the BG/NBD model (Fader, Hardie and Lee 2005) with parameters `r`, `alpha`, `a`, `b`
+    says of no order in the next `horizon_days`; it goes on beyond the ages that training saw, where a tree stays flat.
+    """
+    orders, recency, age = (features[:, FEATURE_NAMES.index(name)] for name in DERIVED_FROM)
+    with np.errstate(all="ignore"):
+        repeats = np.maximum(orders - 1, 0)
+        until_last = np.maximum(age - recency, 0)
+        age = until_last + np.maximum(recency, 0)
+        gap = np.where(repeats > 0, until_last / repeats, np.nan)
+        silence = np.where(gap > 0, recency / gap, np.nan)
+        shape = process["r"] + repeats
+        scale = process["alpha"] + age
+        growth = np.exp(np.minimum(shape * np.log(scale / (process["alpha"] + until_last)), 700))
+        odds_dropped = np.where(repeats > 0, process["a"] / (process["b"] + repeats - 1) * growth, 0)
+        silent = np.exp(shape * np.log(scale / (scale + process["horizon_days"])))
+        none = 1 - (1 - silent) / (1 + odds_dropped)
+        none = np.where(orders >= 1, none, np.nan)
+    return np.column_stack([gap, silence, none])
+
+
+def _derived_one(values: list[float], process: Mapping[str, float]) -> list[float]:
+    """`derived` for one row: plain arithmetic is an order of magnitude quicker than arrays of one."""
+    orders, recency, age = (values[place] for place in _DERIVED_PLACES)
+    total = orders + recency + age
+    if not math.isfinite(total) or orders < 1:
+        return derived(np.array([values]), process)[0].tolist()
+    repeats = orders - 1
+    until_last = max(age - recency, 0.0)
+    age = until_last + max(recency, 0.0)
+    gap = until_last / repeats if repeats > 0 else math.nan
+    silence = recency / gap if gap > 0 else math.nan
+    shape = process["r"] + repeats
+    scale = process["alpha"] + age
+    odds_dropped = 0.0
+    if repeats > 0:
+        growth = math.exp(min(shape * math.log(scale / (process["alpha"] + until_last)), 700))
+        odds_dropped = process["a"] / (process["b"] + repeats - 1) * growth
+    silent = math.exp(shape * math.log(scale / (scale + process["horizon_days"])))
+    return [gap, silence, 1 - (1 - silent) / (1 + odds_dropped)]
+
+
+_DERIVED_PLACES = tuple(FEATURE_NAMES.index(name) for name in DERIVED_FROM)
+
+
+def _shares(column: str) -> list[float]:
+    """How a column's contribution is shared among the 12 features."""
+    if column in FEATURE_NAMES:
+        return [float(name == column) for name in FEATURE_NAMES]
+    return [(name in DERIVED_FROM) / len(DERIVED_FROM) for name in FEATURE_NAMES]
+
+
+def _flatten(
+    tree: FittedTree,
+    number: int,
+    churn: Floats,
+    shares: Floats,
+    nodes: dict[str, list[Any]],
+    values: list[float],
+    contributions: list[Floats],
+) -> None:
+    """Append one tree's nodes and, from left to right, its leaves."""
+    first = len(values)
+
+    def visit(node: int, path: Floats) -> None:
+        left, right = int(tree.children_left[node]), int(tree.children_right[node])
+        if left == right:
+            values.append(float(churn[node]))
+            contributions.append(path)
+            return
+        column = int(tree.feature[node])
+        low = len(values) - first
+        visit(left, path + shares[column] * (churn[left] - churn[node]))
+        high = len(values) - first
+        visit(right, path + shares[column] * (churn[right] - churn[node]))
+        if len(values) - first > MOST_LEAVES:
+            raise ValueError(f"tree {number} has more than {MOST_LEAVES} leaves")
+        nodes["column"].append(column)
+        nodes["threshold"].append(float(tree.threshold[node]))
+        nodes["tree"].append(number)
+        nodes["mask"].append(((1 << MOST_LEAVES) - 1) ^ ((1 << high) - (1 << low)))
+        nodes["missing_left"].append(bool(tree.missing_go_to_left[node]))
+
+    visit(0, np.zeros(len(FEATURE_NAMES)))
+
+
+def _round_down(thresholds: Floats) -> npt.NDArray[np.float32]:
+    """The greatest float32 at or below each threshold: for a float32 input, `x <= t` is then the same test."""
+    with np.errstate(over="ignore"):
+        nearest = thresholds.astype(np.float32)
+    return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest).astype(np.float32)
+
+
+def _canonical(metadata: Mapping[str, Any]) -> bytes:
+    return json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _checksum(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(_canonical(metadata))
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def _file_safe(instant: str) -> str:
+    return instant.replace(":", "-")
+
+
+__all__ = ["DERIVED_COLUMNS", "BrokenModel", "ChurnModel", "Features", "FittedTree", "derived"]
