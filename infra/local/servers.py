@@ -1,0 +1,203 @@
+"""Private MariaDB and Redis servers in a folder of their own, on free ports of the loopback address.
+
+Both come from Debian packages that hold programs only (``mariadb-server-core``, ``mariadb-client-core``,
+``redis-tools``), so that installing them starts no service on the machine. Nothing outside the folder that is given is
+read or written.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymysql
+import redis
+
+_PR_SET_PDEATHSIG = 1
+_STARTUP_SECONDS = 60.0
+
+
+class ServerError(RuntimeError):
+    """A server could not be installed or started; the text says what to do about it."""
+
+
+@dataclass
+class Server:
+    """A running server: its URL, its process and how to end it."""
+
+    name: str
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Ends the server and waits for it; killed after 20 seconds."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def die_with_parent() -> None:
+    """For ``preexec_fn``: the child is killed when its parent's thread ends, however that ends (Linux only)."""
+    if os.uname().sysname == "Linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # A Ctrl-C in the terminal goes to the whole foreground group; the supervisor alone decides about the order.
+    os.setpgrp()
+
+
+def start_mariadb(folder: Path, port: int | None = None) -> Server:
+    """Starts MariaDB with its data under ``folder``, made at first use.
+
+    Returns a server whose database ``churn`` exists. Raises ServerError when it cannot be installed or started.
+    """
+    _program("my_print_defaults", "mariadb-client-core", [])
+    program = _program("mariadbd", "mariadb-server-core", ["/usr/sbin/mariadbd"])
+    folder.mkdir(parents=True, exist_ok=True)
+    data = folder / "data"
+    port = port or free_port()
+    common = ["--no-defaults", f"--datadir={data.resolve()}"]
+    log = folder / "mariadb.log"
+    if not (data / "mysql").is_dir():
+        installer = _program("mariadb-install-db", "mariadb-server-core", ["/usr/bin/mariadb-install-db"])
+        partial = folder / "data.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        with log.open("ab") as out:
+            made = subprocess.run(
+                [
+                    installer,
+                    "--no-defaults",
+                    f"--datadir={partial.resolve()}",
+                    "--auth-root-authentication-method=normal",
+                    "--skip-test-db",
+                    *_as_user(),
+                ],
+                stdout=out,
+                stderr=out,
+                check=False,
+            )
+        if made.returncode:
+            raise ServerError(f"MariaDB's data folder could not be made; see {log}")
+        partial.rename(data)
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [
+                program,
+                *common,
+                *_as_user(),
+                f"--port={port}",
+                "--bind-address=127.0.0.1",
+                f"--socket={_socket_path(port)}",
+                f"--pid-file={(folder / 'mariadb.pid').resolve()}",
+                "--character-set-server=utf8mb4",
+                "--innodb-buffer-pool-size=512M",
+                "--innodb-flush-log-at-trx-commit=1",
+                "--skip-name-resolve",
+                "--skip-log-bin",
+                "--max-connections=200",
+            ],
+            stdout=out,
+            stderr=out,
+            preexec_fn=die_with_parent,  # noqa: PLW1509  (one thread starts servers)
+        )
+
+    def answers() -> None:
+        with pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=2) as connection:
+            connection.cursor().execute("CREATE DATABASE IF NOT EXISTS churn CHARACTER SET utf8mb4")
+
+    _wait("MariaDB", process, answers, log)
+    return Server("mariadb", f"mysql://root@127.0.0.1:{port}/churn", process)
+
+
+def start_redis(folder: Path, port: int | None = None) -> Server:
+    """Starts Redis as a cache: nothing is written to disk. Raises ServerError when it cannot be started."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # Debian's redis-server is a link to this program, which looks at the name that it is called by.
+    program = _program("redis-server", "redis-tools", ["/usr/bin/redis-check-rdb"])
+    port = port or free_port()
+    log = folder / "redis.log"
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [
+                "redis-server",
+                f"--port {port}",
+                "--bind 127.0.0.1",
+                "--save",
+                "",
+                f"--dir {folder.resolve()}",
+                "--maxmemory 256mb",
+                "--maxmemory-policy allkeys-lru",
+            ],
+            executable=program,
+            stdout=out,
+            stderr=out,
+            preexec_fn=die_with_parent,  # noqa: PLW1509  (one thread starts servers)
+        )
+
+    def answers() -> None:
+        with redis.Redis(port=port, socket_timeout=2, socket_connect_timeout=2) as client:
+            client.ping()
+
+    _wait("Redis", process, answers, log)
+    return Server("redis", f"redis://127.0.0.1:{port}/0", process)
+
+
+def _socket_path(port: int) -> str:
+    # A Unix socket's path may hold 107 bytes, fewer than the folder of a checkout may have.
+    return f"@churn-mariadb-{port}" if os.uname().sysname == "Linux" else f"/tmp/churn-mariadb-{port}.sock"  # noqa: S108
+
+
+def _as_user() -> list[str]:
+    return ["--user=root"] if os.geteuid() == 0 else []
+
+
+def _program(name: str, package: str, places: list[str]) -> str:
+    found = shutil.which(name) or next((place for place in places if Path(place).exists()), None)
+    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
+        print(f"installing {package} (programs only, no service)", flush=True)
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", package]):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode and command[1] == "install":
+                raise ServerError(f"{package} could not be installed: {done.stderr.strip()[-500:]}")
+        found = shutil.which(name) or next((place for place in places if Path(place).exists()), None)
+    if found is None:
+        raise ServerError(
+            f"{name} is not installed: install the package {package} (Debian) or {name} by your package manager, "
+            "or name a server of yours in DATABASE_URL and REDIS_URL"
+        )
+    return found
+
+
+def _wait(name: str, process: subprocess.Popen[bytes], answers: Callable[[], None], log: Path) -> None:
+    deadline = time.monotonic() + _STARTUP_SECONDS
+    while True:
+        if process.poll() is not None:
+            raise ServerError(f"{name} ended at once with code {process.returncode}; see {log}")
+        try:
+            answers()
+        except (pymysql.MySQLError, redis.RedisError, OSError) as error:
+            if time.monotonic() > deadline:
+                process.kill()
+                raise ServerError(
+                    f"{name} did not answer within {_STARTUP_SECONDS:.0f} s: {error}; see {log}"
+                ) from error
+            time.sleep(0.05)
+        else:
+            return

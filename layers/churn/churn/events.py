@@ -1,0 +1,259 @@
+"""Shop events: their types, their shape on the wire, and the check of one."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+EVENT_TYPES = frozenset(
+    {
+        "cart_abandoned",
+        "customer_deleted",
+        "customer_registered",
+        "email_clicked",
+        "email_opened",
+        "email_sent",
+        "login",
+        "loyalty_points_changed",
+        "order_cancelled",
+        "order_placed",
+        "order_returned",
+        "payment_failed",
+        "product_viewed",
+        "profile_updated",
+        "refund_requested",
+        "review_submitted",
+        "subscription_cancelled",
+        "support_ticket_created",
+    }
+)
+"""The types that the service knows; others are kept in the history and counted."""
+
+MAX_ID_LENGTH = 64
+MAX_DATA_BYTES = 64 * 1024
+MAX_FUTURE = timedelta(days=366)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
+# Later than any plausible number of seconds (the year 5138), earlier than any plausible one of milliseconds (1973).
+_MILLISECONDS_FROM = 1e11
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of an input; `field` is its path, such as ``data.order_value``."""
+
+    field: str
+    message: str
+
+
+class InvalidEvent(ValueError):
+    """A record that is no event; `errors` names each field and what is wrong with it."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to one customer at an instant (UTC, whole milliseconds)."""
+
+    event_id: str
+    event_type: str
+    customer_id: str
+    timestamp: datetime
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def at(self) -> int:
+        """The instant in milliseconds since 1970."""
+        return to_millis(self.timestamp)
+
+
+def to_millis(instant: datetime) -> int:
+    """Whole milliseconds between 1970 and the instant, rounded down."""
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_millis(millis: int) -> datetime:
+    """The instant that lies so many milliseconds after 1970."""
+    return _EPOCH + timedelta(milliseconds=millis)
+
+
+def iso(instant: datetime) -> str:
+    """ISO 8601 in UTC with ``Z``, milliseconds only where there are some."""
+    precision = "milliseconds" if instant.microsecond >= 1000 else "seconds"
+    return instant.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def parse_timestamp(value: object) -> datetime:
+    """An instant from ISO 8601 text (UTC where it names no zone) or a number of seconds or milliseconds since 1970.
+
+    Raises ValueError with a sentence for the sender.
+    """
+    if isinstance(value, str) and value.strip():
+        try:
+            parsed = datetime.fromisoformat(value.strip())
+        except ValueError:
+            try:
+                value = float(value)
+            except ValueError:
+                raise ValueError("must be ISO 8601, or a number of seconds or milliseconds since 1970") from None
+        else:
+            parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
+            try:
+                return _checked(from_millis(to_millis(parsed)))
+            except OverflowError:
+                raise ValueError("is outside the range of times that can be stored") from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("must be ISO 8601, or a number of seconds or milliseconds since 1970")
+    millis = value if abs(value) >= _MILLISECONDS_FROM else value * 1000
+    try:
+        return _checked(from_millis(round(millis)))
+    except OverflowError:
+        raise ValueError("is outside the range of times that can be stored") from None
+
+
+def _checked(instant: datetime) -> datetime:
+    if instant < _EARLIEST:
+        raise ValueError("is before 1971")
+    return instant
+
+
+def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime) -> Event:
+    """The event that a record holds, in today's shape or the older one with ``user_id`` and ``metadata``.
+
+    An event without an id gets one from its content, so that its repetition is known again. Raises InvalidEvent.
+    """
+    record = _object(raw)
+    errors: list[FieldError] = []
+    customer_id = _identifier(record, ("customer_id", "user_id"), errors)
+    event_type = _identifier(record, ("event_type",), errors)
+    timestamp = _timestamp(record, now, errors)
+    data = record.get("data", record.get("metadata"))
+    if data is None:
+        data = {}
+    if not isinstance(data, Mapping):
+        errors.append(FieldError("data", "must be an object"))
+        data = {}
+    elif len(_canonical(data)) > MAX_DATA_BYTES:
+        errors.append(FieldError("data", f"is larger than {MAX_DATA_BYTES} bytes"))
+    _check_data(event_type, data, errors)
+    event_id = ""
+    if record.get("event_id") is not None:
+        event_id = _identifier(record, ("event_id",), errors)
+    if errors:
+        raise InvalidEvent(errors)
+    if not event_id:
+        content = _canonical([customer_id, event_type, to_millis(timestamp), data])
+        event_id = "sha256-" + hashlib.sha256(content).hexdigest()[:48]
+    return Event(event_id, event_type, customer_id, timestamp, data)
+
+
+def amount(value: object) -> float:
+    """A number that is finite and not negative, also from text. Raises ValueError with a sentence for the sender."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise ValueError("must be a number") from None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number")
+    if not math.isfinite(value) or value < 0 or value > 1e9:
+        raise ValueError("must be between 0 and 1,000,000,000")
+    return float(value)
+
+
+def _object(raw: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(raw, bytes | str):
+        try:
+            raw = json.loads(raw, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            raise InvalidEvent([FieldError("", "is not JSON in UTF-8")]) from None
+    if not isinstance(raw, Mapping):
+        raise InvalidEvent([FieldError("", "must be a JSON object")])
+    return raw
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _identifier(record: Mapping[str, Any], names: tuple[str, ...], errors: list[FieldError]) -> str:
+    name = next((name for name in names if record.get(name) is not None), names[0])
+    value = record.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None:
+        errors.append(FieldError(name, "is required"))
+    elif not isinstance(value, str) or not value.strip() or not value.isprintable():
+        errors.append(FieldError(name, "must be text that is not empty"))
+    elif len(value.strip()) > MAX_ID_LENGTH:
+        errors.append(FieldError(name, f"must have at most {MAX_ID_LENGTH} characters"))
+    else:
+        return value.strip()
+    return ""
+
+
+def _timestamp(record: Mapping[str, Any], now: datetime, errors: list[FieldError]) -> datetime:
+    if record.get("timestamp") is None:
+        errors.append(FieldError("timestamp", "is required"))
+        return now
+    try:
+        timestamp = parse_timestamp(record["timestamp"])
+    except ValueError as error:
+        errors.append(FieldError("timestamp", str(error)))
+        return now
+    if timestamp > now + MAX_FUTURE:
+        errors.append(FieldError("timestamp", f"is more than {MAX_FUTURE.days} days ahead"))
+    return timestamp
+
+
+_AMOUNTS = {
+    "order_placed": ("order_value", "discount_value"),
+    "order_cancelled": ("order_value",),
+    "order_returned": ("order_value",),
+    "refund_requested": ("order_value",),
+    "customer_registered": ("loyalty_points",),
+    "profile_updated": ("loyalty_points",),
+    "loyalty_points_changed": ("balance",),
+}
+_REQUIRED = {"order_placed": ("order_value",), "order_cancelled": ("order_id",)}
+_TEXTS = ("name", "email", "phone")
+
+
+def _check_data(event_type: str, data: Mapping[str, Any], errors: list[FieldError]) -> None:
+    errors.extend(
+        FieldError(f"data.{name}", "is required") for name in _REQUIRED.get(event_type, ()) if data.get(name) is None
+    )
+    for name in _AMOUNTS.get(event_type, ()):
+        if data.get(name) is not None:
+            try:
+                amount(data[name])
+            except ValueError as error:
+                errors.append(FieldError(f"data.{name}", str(error)))
+    if data.get("order_id") is not None:
+        _identifier_of_data(data, "order_id", errors)
+    if event_type == "loyalty_points_changed" and data.get("balance") is None:
+        points = data.get("points")
+        if isinstance(points, bool) or not isinstance(points, int | float) or not math.isfinite(points):
+            errors.append(FieldError("data.points", "must be a number where no balance is given"))
+    if event_type in {"customer_registered", "profile_updated"}:
+        errors.extend(
+            FieldError(f"data.{name}", "must be text")
+            for name in _TEXTS
+            if data.get(name) is not None and not isinstance(data[name], str)
+        )
+
+
+def _identifier_of_data(data: Mapping[str, Any], name: str, errors: list[FieldError]) -> None:
+    found: list[FieldError] = []
+    _identifier(data, (name,), found)
+    errors.extend(FieldError(f"data.{error.field}", error.message) for error in found)
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()

@@ -1,0 +1,98 @@
+"""What a churn probability means: bands, a customer's standing, expected spend, recommendations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from churn.features import Features
+
+RISK_LEVELS = ("low", "medium", "high", "critical")
+"""From the weakest to the strongest."""
+
+CUSTOMER_STATUSES = ("insufficient_data", "new", "active", "at_risk", "lapsed")
+
+NEW_CUSTOMER_DAYS = 30
+# The order rate of somebody known for a day would promise a fortune.
+_SHORTEST_HISTORY_DAYS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The model's answer for one customer.
+
+    `contributions` are signed probabilities, a feature each; with `base` they sum to `churn_probability`.
+    """
+
+    churn_probability: float
+    confidence: float
+    model_version: str
+    contributions: Mapping[str, float]
+    base: float
+
+
+@dataclass(frozen=True, slots=True)
+class RiskBands:
+    """From which churn probability on a risk level holds. Raises ValueError unless 0 < medium < high < critical < 1."""
+
+    medium: float = 0.4
+    high: float = 0.6
+    critical: float = 0.8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.medium < self.high < self.critical < 1:
+            raise ValueError("the risk bands must rise: 0 < medium < high < critical < 1")
+
+    def level(self, probability: float) -> str:
+        """The risk level of a churn probability."""
+        if probability >= self.critical:
+            return "critical"
+        if probability >= self.high:
+            return "high"
+        return "medium" if probability >= self.medium else "low"
+
+    def entry(self, level: str) -> float:
+        """The churn probability from which a level holds; 0 for the lowest."""
+        return {"low": 0.0, "medium": self.medium, "high": self.high, "critical": self.critical}[level]
+
+
+def customer_status(features: Features, risk_level: str, *, inactivity_days: int) -> str:
+    """One of CUSTOMER_STATUSES: who never ordered, who is new, active, at risk, and who has already left."""
+    recency = features["days_since_last_order"]
+    if recency is None:
+        return "insufficient_data"
+    if recency > inactivity_days:
+        return "lapsed"
+    if (features["account_age_days"] or 0) < NEW_CUSTOMER_DAYS:
+        return "new"
+    return "at_risk" if risk_level in {"high", "critical"} else "active"
+
+
+def expected_spend(features: Features, horizon_days: int) -> float:
+    """What the customer would spend in the horizon if he went on as in his life so far."""
+    age = max(features["account_age_days"] or 0.0, _SHORTEST_HISTORY_DAYS)
+    return (features["total_spent"] or 0.0) / age * horizon_days
+
+
+def recommend(features: Features, probability: float, bands: RiskBands) -> list[str]:
+    """Sentences for the shop's people, the most pressing first; none contradicts what is known of the customer."""
+    at_risk = probability >= bands.medium
+    value = {name: number for name, number in features.items() if number is not None}
+    advice = []
+    if value.get("payment_failures", 0) >= 1:
+        advice.append("Ask the customer to update the payment method")
+    if value.get("support_tickets", 0) >= 3:
+        advice.append("Assign dedicated customer success manager")
+    if value.get("product_returns", 0) >= 2:
+        advice.append("Ask what was wrong with the returned products")
+    if value.get("days_since_last_order", 0) > 30:
+        advice.append("Send re-engagement email campaign")
+    if at_risk and value.get("email_engagement", 1) < 0.2:
+        advice.append("Reach out by another channel: e-mails are not opened")
+    if at_risk and value.get("login_frequency", 1) == 0:
+        advice.append("Invite the customer back with what is new since the last visit")
+    if at_risk and value.get("discount_usage", 0) >= 0.5:
+        advice.append("Offer a personal discount on the next order")
+    if at_risk and value.get("loyalty_points", 0) >= 100:
+        advice.append("Remind the customer of unused loyalty points")
+    if probability >= bands.high and not advice:
+        advice.append("Call the customer and ask how things are")
+    return advice

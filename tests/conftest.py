@@ -1,0 +1,74 @@
+"""Fixtures that need real servers: each is started once a session, on free ports, in a folder that is thrown away."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from churn.storage import Database
+from churn.storage.migrations import migrate, read_migrations
+from infra.local.servers import start_mariadb, start_redis
+
+MIGRATIONS = Path(__file__).parents[1] / "infra" / "migrations"
+
+# Nothing of the machine's AWS account is ever used by a test.
+os.environ.update(
+    AWS_ACCESS_KEY_ID="test",
+    AWS_SECRET_ACCESS_KEY="test",
+    AWS_DEFAULT_REGION="eu-central-1",
+    AWS_REGION="eu-central-1",
+    POWERTOOLS_TRACE_DISABLED="true",
+)
+
+
+@pytest.fixture(scope="session")
+def mysql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a migrated database: TEST_DATABASE_URL's server where that is set, else a MariaDB of the session's."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        _migrate(given)
+        yield given
+        return
+    server = start_mariadb(tmp_path_factory.mktemp("mariadb"))
+    try:
+        _migrate(server.url)
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis of the session's."""
+    server = start_redis(tmp_path_factory.mktemp("redis"))
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def database(mysql_url: str) -> Iterator[Database]:
+    """A database whose tables are empty."""
+    database = Database(mysql_url)
+    tables = database.run(
+        lambda transaction: transaction.rows(
+            "SELECT table_name AS name FROM information_schema.tables "
+            "WHERE table_schema = DATABASE() AND table_name NOT IN ('schema_migrations', 'counters')"
+        )
+    )
+    database.run(lambda transaction: [transaction.execute(f"DELETE FROM `{row['name']}`") for row in tables])
+    database.run(lambda transaction: transaction.execute("UPDATE counters SET value = 0"))
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    try:
+        migrate(database, read_migrations(MIGRATIONS))
+    finally:
+        database.close()
