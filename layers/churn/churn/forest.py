@@ -2,9 +2,9 @@
 
 The evaluation is QuickScorer's (Lucchese et al., SIGIR 2015) with the walk through the thresholds turned into a table.
 The leaves of a tree are the bits of one 64-bit word, left to right. A node whose test ``x <= threshold`` fails clears
-the leaves of its left subtree; the lowest bit that is left is the exit leaf. For each column the table holds, after each
-of its sorted thresholds, the AND of all masks so far, one row of `n_trees` words. One binary search and one row a column
-are then a prediction.
+the leaves of its left subtree; the lowest bit that is left is the exit leaf. For each column the table holds, after
+each of its sorted thresholds, the AND of all masks so far, one row of `n_trees` words. One binary search and one row a
+column are then a prediction.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import math
+import struct
 import zipfile
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from churn.features import FEATURE_NAMES, Features
+from churn.features import FEATURE_NAMES
 from churn.risk import Prediction
 
 Floats = npt.NDArray[np.float64]
@@ -61,12 +62,12 @@ class ChurnModel:
     def __init__(self, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
         """Take `arrays` as `from_trees` makes them and build the tables.
 
-        `metadata` names the forest's `columns` and holds `calibration` (`slope` > 0, `intercept`), `trained_at`, and, when
-        there are derived columns, `purchase_process` (see `derived`).
+        `metadata` names the forest's `columns` and holds `calibration` (`slope` > 0, `intercept`), `trained_at`, and,
+        when there are derived columns, `purchase_process` (see `derived`).
         """
         self.metadata: dict[str, Any] = dict(metadata)
         self._arrays = arrays
-        self.checksum = _checksum(arrays, self.metadata)
+        self.checksum = _checksum(_members(arrays, self.metadata))
         self.version = f"{_file_safe(str(self.metadata['trained_at']))}-{self.checksum[:8]}"
         columns = list(self.metadata["columns"])
         if columns not in ([*FEATURE_NAMES], [*FEATURE_NAMES, *DERIVED_COLUMNS]):
@@ -147,45 +148,37 @@ class ChurnModel:
         return ChurnModel(self._arrays, {**self.metadata, **changes})
 
     def to_bytes(self) -> bytes:
-        """The model as an `.npz` archive that needs no pickle, with its SHA-256 checksum inside."""
+        """The model as an `.npz` archive without pickle, its SHA-256 checksum inside; equal models, equal bytes."""
+        members = {**_members(self._arrays, self.metadata), "checksum": _npy(np.array(self.checksum.encode()))}
         buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            allow_pickle=False,
-            **self._arrays,
-            metadata=np.frombuffer(_canonical(self.metadata), dtype=np.uint8),
-            format=np.array(FORMAT, dtype=np.uint16),
-            checksum=np.frombuffer(bytes.fromhex(self.checksum), dtype=np.uint8),
-        )
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content)
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> ChurnModel:
-        """Read what `to_bytes` wrote.
+        """Read what `to_bytes` wrote; nothing is interpreted before the checksum is found right.
 
         Raises:
             BrokenModel: the bytes are cut, altered, of another format, or for other features.
         """
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                arrays: Arrays = {name: archive[name] for name in archive.files}
-            metadata = json.loads(arrays.pop("metadata").tobytes())
-            form = int(arrays.pop("format"))
-            checksum = arrays.pop("checksum").tobytes().hex()
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                members = {
+                    info.filename.removesuffix(".npy"): archive.read(info)
+                    for info in archive.infolist()
+                    if info.compress_type == zipfile.ZIP_STORED
+                }
+            checksum = members.pop("checksum")[-64:].decode()
+            if checksum != _checksum(members):
+                raise BrokenModel("the model's content does not have the checksum written in it")
+            arrays = {name: np.lib.format.read_array(io.BytesIO(member)) for name, member in members.items()}
+            form = int(arrays.pop("format").item())
             if form != FORMAT:
                 raise BrokenModel(f"the model is of format {form}, this code reads format {FORMAT}")
-            if checksum != _checksum(arrays, metadata):
-                raise BrokenModel("the model's content does not have the checksum written in it")
-            return cls(arrays, metadata)
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            LookupError,
-            TypeError,
-            NotImplementedError,
-            zipfile.BadZipFile,
-        ) as error:
+            return cls(arrays, json.loads(arrays.pop("metadata").tobytes()))
+        except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, LookupError, struct.error) as error:
             raise BrokenModel(f"the bytes are no model: {error}") from error
 
     def columns(self, features: npt.ArrayLike) -> Floats:
@@ -194,9 +187,10 @@ class ChurnModel:
         return given if self._process is None else np.hstack([given, derived(given, self._process)])
 
     def raw(self, features: npt.ArrayLike) -> Floats:
-        """The mean of the trees' probabilities, shape (n,), before calibration; features of shape (n, 12), NaN = missing.
+        """The mean of the trees' probabilities, shape (n,), before calibration.
 
-        Equal to scikit-learn's `predict_proba` of the same forest to the last few units of rounding.
+        `features` has the shape (n, 12), NaN = missing. Equal to scikit-learn's `predict_proba` of the same forest to
+        the last few units of rounding.
         """
         given = np.asarray(features, dtype=np.float64)
         if len(given) == 1:
@@ -263,14 +257,15 @@ class ChurnModel:
             narrowed = np.array(values, dtype=np.float32).tolist()
         rows = [
             # Only NaN differs from itself.
-            missing if narrowed[column] != narrowed[column] else first + bisect_left(thresholds, narrowed[column])  # noqa: PLR0124
+            missing if narrowed[column] != narrowed[column] else first + bisect_left(thresholds, narrowed[column])
             for column, _, thresholds, first, missing in self._searches
         ]
         words = np.bitwise_and.reduce(self._table.take(rows, axis=0), axis=0)
-        return self._first_leaf + np.bitwise_count((words & -words) - np.uint64(1))
+        leaves: Integers = self._first_leaf + np.bitwise_count((words & -words) - np.uint64(1))
+        return leaves
 
     def _exit_leaf_chunks(self, given: Floats) -> Iterable[tuple[int, Integers]]:
-        """The exit leaves, shape (rows, trees), of one chunk of rows after the other, each with its first row's number."""
+        """The exit leaves, shape (rows, trees), chunk by chunk, each with the number of its first row."""
         if len(given) == 1:
             yield 0, self._exit_leaves(given[0])[None, :]
             return
@@ -323,7 +318,8 @@ def _derived_one(values: list[float], process: Mapping[str, float]) -> list[floa
     orders, recency, age = (values[place] for place in _DERIVED_PLACES)
     total = orders + recency + age
     if not math.isfinite(total) or orders < 1:
-        return derived(np.array([values]), process)[0].tolist()
+        unusual: list[float] = derived(np.array([values]), process)[0].tolist()
+        return unusual
     repeats = orders - 1
     until_last = max(age - recency, 0.0)
     age = until_last + max(recency, 0.0)
@@ -390,21 +386,26 @@ def _round_down(thresholds: Floats) -> npt.NDArray[np.float32]:
     return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest).astype(np.float32)
 
 
-def _canonical(metadata: Mapping[str, Any]) -> bytes:
-    return json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+def _members(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) -> dict[str, bytes]:
+    """The content of the archive's members, but for the checksum."""
+    described = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    rest: Arrays = {"metadata": np.frombuffer(described, dtype=np.uint8), "format": np.array([FORMAT], dtype=np.uint16)}
+    return {name: _npy(array) for name, array in (*arrays.items(), *rest.items())}
 
 
-def _checksum(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(_canonical(metadata))
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.data)
+def _npy(array: npt.NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _checksum(members: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in sorted(members.items()):
+        digest.update(f"{name} {len(content)}\n".encode())
+        digest.update(content)
     return digest.hexdigest()
 
 
 def _file_safe(instant: str) -> str:
     return instant.replace(":", "-")
-
-
-__all__ = ["DERIVED_COLUMNS", "BrokenModel", "ChurnModel", "Features", "FittedTree", "derived"]

@@ -2,18 +2,18 @@
 
 The generative model, customer by customer (times in days, all draws independent):
 
-- The customer registers at a moment drawn between the start and the end, twice as likely in the first third of that time,
-  and orders for the first time within the following days.
-- Purchases are a Poisson process with the customer's own rate, drawn from a gamma distribution (shape 1.8, mean one order
-  in 32 days), until a hidden drop-out. The time to the drop-out is exponential with the customer's own hazard, drawn from
-  a gamma distribution (shape 2, mean one in 260 days): the Pareto/NBD model of Schmittlein, Morrison and Colombo (1987).
-  After it there are no orders any more.
-- Engagement (log-ins, opened and clicked e-mails, product views) has a level of the customer's own. It fades in the 20 to
-  70 days before the drop-out, linearly, to a tenth, and stays there. E-mails are sent to everyone every two weeks.
-- Tickets and failed payments happen to everyone and are several times as frequent while the engagement fades.
-- Orders have log-normal values around a level of the customer's own. Some are discounted (each customer's own share), a
-  few are cancelled or returned, a few of the returned are refunded. Members collect a loyalty point for each whole unit of
-  currency. A few of those who dropped out cancel their subscription.
+- The customer registers at a moment drawn between the start and the end, twice as likely in the first third of that
+  time, and orders for the first time within the following days.
+- Purchases are a Poisson process with the customer's own rate, drawn from a gamma distribution (shape 1.8, mean one
+  order in 32 days), until a hidden drop-out. The time to the drop-out is exponential with the customer's own hazard,
+  drawn from a gamma distribution (shape 2, mean one in 400 days): the Pareto/NBD model of Schmittlein, Morrison and
+  Colombo (1987). After it there are no orders any more.
+- Engagement (log-ins, opened and clicked e-mails, product views) has a level of the customer's own. It fades in the 20
+  to 70 days before the drop-out, linearly, to a tenth, and stays there. E-mails are sent to everyone every two weeks.
+- Tickets and failed payments happen to everyone and are four times as frequent while the engagement fades.
+- Orders have log-normal values around a level of the customer's own. Some are discounted (each customer's own share),
+  a few are cancelled or returned, a few of the returned are refunded. Members collect a loyalty point for each whole
+  unit of currency. A few of those who dropped out cancel their subscription.
 
 With rate r and drop-out D known, the probability of no order in a horizon h after t is exp(-r * min(h, max(0, D - t))):
 `true_churn_probability`.
@@ -32,14 +32,89 @@ from churn.events import Event, from_millis, to_millis
 _DAY = 86_400_000
 
 _FIRST_NAMES = (
-    "Ada Alan Amara Anna Ben Carlos Chloe Daniel Elena Emma Fatima Felix Grace Hana Hugo Ines Ivan Jack Jana Julia Kofi "
-    "Lara Leo Lina Lucas Maria Mei Mila Nadia Noah Nora Olga Omar Paul Priya Rosa Sam Sofia Tom Yusuf"
-).split()
+    "Ada",
+    "Alan",
+    "Amara",
+    "Anna",
+    "Ben",
+    "Carlos",
+    "Chloe",
+    "Daniel",
+    "Elena",
+    "Emma",
+    "Fatima",
+    "Felix",
+    "Grace",
+    "Hana",
+    "Hugo",
+    "Ines",
+    "Ivan",
+    "Jack",
+    "Jana",
+    "Julia",
+    "Kofi",
+    "Lara",
+    "Leo",
+    "Lina",
+    "Lucas",
+    "Maria",
+    "Mei",
+    "Mila",
+    "Nadia",
+    "Noah",
+    "Nora",
+    "Olga",
+    "Omar",
+    "Paul",
+    "Priya",
+    "Rosa",
+    "Sam",
+    "Sofia",
+    "Tom",
+    "Yusuf",
+)
 _LAST_NAMES = (
-    "Adams Bauer Becker Brown Costa Diaz Dubois Eriksen Evans Fischer Garcia Haddad Hansen Hughes Ito Jensen Jones Kim "
-    "Klein Kovacs Lange Lopez Martin Mensah Meyer Moreau Novak Okafor Patel Petrov Rossi Sato Schmidt Silva Smith Taylor "
-    "Tanaka Vogel Walker Weber"
-).split()
+    "Adams",
+    "Bauer",
+    "Becker",
+    "Brown",
+    "Costa",
+    "Diaz",
+    "Dubois",
+    "Eriksen",
+    "Evans",
+    "Fischer",
+    "Garcia",
+    "Haddad",
+    "Hansen",
+    "Hughes",
+    "Ito",
+    "Jensen",
+    "Jones",
+    "Kim",
+    "Klein",
+    "Kovacs",
+    "Lange",
+    "Lopez",
+    "Martin",
+    "Mensah",
+    "Meyer",
+    "Moreau",
+    "Novak",
+    "Okafor",
+    "Patel",
+    "Petrov",
+    "Rossi",
+    "Sato",
+    "Schmidt",
+    "Silva",
+    "Smith",
+    "Taylor",
+    "Tanaka",
+    "Vogel",
+    "Walker",
+    "Weber",
+)
 _CITIES = ("Berlin", "Bristol", "Lisbon", "Lyon", "Madrid", "Milan", "Oslo", "Porto", "Prague", "Vienna")
 _TICKETS = ("delivery", "billing", "product", "account")
 _FAILURES = ("insufficient_funds", "card_expired", "card_declined", "issuer_unavailable")
@@ -80,7 +155,7 @@ def true_churn_probability(customer: SimulatedCustomer, as_of: datetime, horizon
 
 
 def live_events(rng: Random, customer_ids: Sequence[str], now: Callable[[], datetime]) -> Iterator[Event]:
-    """Endless events of these customers, each at the moment `now()` at which it is asked for; the caller sets the pace."""
+    """Endless events of these customers, each at the moment `now()` when it is asked for; the caller sets the pace."""
     kinds = {
         "product_viewed": 30,
         "login": 22,
@@ -103,37 +178,29 @@ def live_events(rng: Random, customer_ids: Sequence[str], now: Callable[[], date
 
 
 def _data_of(rng: Random, event_type: str, order_id: str, value: float, discount_share: float = 0.2) -> dict[str, Any]:
-    """Plausible `data` of an event; `value` is that of the order which it is about."""
+    """Plausible `data` of an event; `order_id` and `value` are those of the order which it is about."""
+    data: dict[str, Any] = {}
     match event_type:
         case "order_placed":
             discount = round(value * rng.choice((0.1, 0.15, 0.2)), 2) if rng.random() < discount_share else 0.0
-            return {
-                "order_id": order_id,
-                "order_value": round(value - discount, 2),
-                "discount_value": discount,
-                "items_count": 1 + int(rng.expovariate(0.6)),
-            }
+            data = {"order_value": round(value - discount, 2), "discount_value": discount}
+            data |= {"order_id": order_id, "items_count": 1 + int(rng.expovariate(0.6))}
         case "order_cancelled" | "order_returned" | "refund_requested":
-            return {"order_id": order_id, "order_value": round(value, 2)}
+            data = {"order_id": order_id, "order_value": round(value, 2)}
         case "payment_failed":
-            reason = rng.choice(_FAILURES)
-            return {"order_id": order_id, "failure_reason": reason, "retry_count": rng.randrange(3)}
+            data = {"order_id": order_id, "failure_reason": rng.choice(_FAILURES), "retry_count": rng.randrange(3)}
         case "support_ticket_created":
-            return {
-                "ticket_id": f"T-{rng.getrandbits(32):08X}",
-                "category": rng.choice(_TICKETS),
-                "priority": rng.choices(("low", "medium", "high"), (5, 4, 1))[0],
-            }
+            data = {"ticket_id": f"T-{rng.getrandbits(32):08X}", "category": rng.choice(_TICKETS)}
+            data["priority"] = rng.choices(("low", "medium", "high"), (5, 4, 1))[0]
         case "email_sent" | "email_opened" | "email_clicked":
-            return {"campaign_id": f"newsletter-{rng.randrange(1, 53):02d}"}
+            data = {"campaign_id": f"newsletter-{rng.randrange(1, 53):02d}"}
         case "login":
-            return {"success": rng.random() < 0.97, "device_type": rng.choice(_DEVICES)}
+            data = {"success": rng.random() < 0.97, "device_type": rng.choice(_DEVICES)}
         case "loyalty_points_changed":
-            return {"points": int(value)}
+            data = {"points": int(value)}
         case "product_viewed" | "cart_abandoned":
-            return {"product_id": f"SKU-{rng.randrange(1, 2000):04d}"}
-        case _:
-            return {}
+            data = {"product_id": f"SKU-{rng.randrange(1, 2000):04d}"}
+    return data
 
 
 class _Life:
@@ -148,7 +215,7 @@ class _Life:
         share = share / 3 if rng.random() < 0.25 else share
         self.registered = start + int((end - start) * share)
         self.rate = max(1e-4, rng.gammavariate(1.8, 1 / 32 / 1.8))
-        hazard = max(1e-6, rng.gammavariate(2.0, 1 / 260 / 2.0))
+        hazard = max(1e-6, rng.gammavariate(2.0, 1 / 400 / 2.0))
         self.drop = self.registered + min(int(rng.expovariate(hazard) * _DAY), 36500 * _DAY)
         self.fade = int(rng.uniform(20, 70) * _DAY)
         self.opens = rng.betavariate(4, 4)
@@ -202,7 +269,7 @@ class _Life:
         rng = self.rng
         at = self.registered + int(rng.expovariate(1 / 2) * _DAY)
         while at < min(self.drop, self.end):
-            # Known by the moment too: an order that is placed again in another simulation of this shop is another order.
+            # The moment makes it an order of this simulation: another one of the same shop has others.
             order_id = f"ORD-{self.number}-{at // 1000}"
             value = self.level * rng.lognormvariate(0, 0.4)
             if rng.random() < 0.12 * self._trouble(at):

@@ -1,8 +1,8 @@
 """A new model from customers' histories: snapshots, a forest, its calibration, and how good it is on the newest window.
 
-Every snapshot is taken with `churn.features` from the events strictly before its cut-off; its label is whether the customer
-ordered nothing in the horizon that follows. Who has not ordered in the look-back has lapsed already and is left out. The
-newest window is held out by time: the label windows of the fitted snapshots end before its cut-off.
+Every snapshot is taken with `churn.features` from the events strictly before its cut-off; its label is whether the
+customer ordered nothing in the horizon that follows. Who has not ordered in the look-back has lapsed already and is
+left out. The newest window is held out by time: the label windows of the fitted snapshots end before its cut-off.
 """
 
 import itertools
@@ -10,7 +10,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -268,7 +268,9 @@ def _snapshots(
 
 def _take(windows: list[_Snapshots], events: list[Event], fold: int, extent: _Extent, plan: Plan) -> None:
     state = CustomerState()
-    bought = [event.at for event in events if event.event_type == "order_placed" and float(event.data["order_value"]) > 0]
+    bought = [
+        event.at for event in events if event.event_type == "order_placed" and float(event.data["order_value"]) > 0
+    ]
     known: set[str] = set()
     rest = iter(events)
     event = next(rest, None)
@@ -279,7 +281,9 @@ def _take(windows: list[_Snapshots], events: list[Event], fold: int, extent: _Ex
                 state.apply(event)
             event = next(rest, None)
         features = features_at(state, from_millis(window.cut_off), extent.observed)
-        orders, recency, age = (features[name] for name in ("total_orders", "days_since_last_order", "account_age_days"))
+        orders, recency, age = (
+            features[name] for name in ("total_orders", "days_since_last_order", "account_age_days")
+        )
         if recency is None or age is None or orders is None:
             continue
         window.buying.append((orders - 1, max(0.0, age - recency), age))
@@ -328,10 +332,11 @@ class _Fitter:
         for estimator in forest.estimators_:
             tree = estimator.tree_
             for column, values in enumerate(edges):
-                here = tree.feature == column
+                # An infinite threshold parts the missing from all others.
+                here = (tree.feature == column) & np.isfinite(tree.threshold)
                 below = np.searchsorted(values, tree.threshold[here], side="right") - 1
                 # A threshold between two bins may as well lie on the lower one's edge: the same values pass.
-                tree.threshold[here] = values[np.maximum(below, 0)] if len(values) else tree.threshold[here]
+                tree.threshold[here] = values[below]
         return forest
 
 
@@ -352,7 +357,7 @@ def _to_bins(column: Floats, edges: Floats) -> Floats:
 
 
 def _fit_purchase_process(buying: Sequence[tuple[float, float, float]]) -> dict[str, float]:
-    """Maximum likelihood of BG/NBD (Fader, Hardie and Lee 2005) for rows of repeat orders, days to the last, age in days."""
+    """BG/NBD by maximum likelihood (Fader, Hardie and Lee 2005); rows: repeat orders, days to the last, age in days."""
     from scipy.optimize import minimize  # noqa: PLC0415 (slow to import)
     from scipy.special import gammaln  # noqa: PLC0415
 

@@ -1,0 +1,31 @@
+"""The one place that makes clients of AWS services."""
+
+from functools import lru_cache
+from typing import Any
+
+
+@lru_cache(maxsize=16)
+def client(
+    service: str,
+    endpoint_url: str | None = None,
+    *,
+    connect_timeout: float = 2,
+    read_timeout: float = 10,
+    attempts: int = 3,
+    connections: int = 10,
+) -> Any:
+    """A boto3 client, made once a process: it answers or fails within seconds, well before a function's time-out.
+
+    `endpoint_url` is for services whose address is the application's own, such as `apigatewaymanagementapi`.
+    Time-outs are in seconds; `attempts` counts the first; `connections` is how many threads may use it at once.
+    """
+    import boto3  # noqa: PLC0415 (a quarter of a second, which most invocations need not pay)
+    from botocore.config import Config  # noqa: PLC0415
+
+    limits = Config(
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=connections,
+    )
+    return boto3.client(service, endpoint_url=endpoint_url, config=limits)  # type: ignore[call-overload]
