@@ -8,9 +8,9 @@ left out. The newest window is held out by time: the label windows of the fitted
 import itertools
 import math
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,11 @@ import numpy.typing as npt
 
 from churn.events import Event, from_millis, iso, to_millis
 from churn.features import DAY, FEATURE_NAMES, CustomerState, features_at, observed_kinds
-from churn.forest import DERIVED_COLUMNS, SHRINKAGE, ChurnModel, Floats, derived
+from churn.forest import DERIVED_COLUMNS, SHRINKAGE, BrokenModel, ChurnModel, Floats, derived
+from churn.registry import ModelRegistry, UnknownVersion
+from churn.simulator import simulate
+from churn.storage import Database
+from churn.storage.history import histories as stored_histories
 
 Histories = Iterable[tuple[str, Sequence[Event]]]
 """Customers with all their events, one after the other; gone through twice, so a generator will not do."""
@@ -28,6 +32,7 @@ Report = dict[str, Any]
 FEWEST_CUSTOMERS = 200
 FEWEST_OF_A_KIND = 30
 LEAD_DAYS = 30
+SAMPLE_DAYS = 548
 MOST_CUT_OFFS = 4
 MOST_CUSTOMERS = 100_000
 CUSTOMERS_A_LEAF = 20
@@ -97,17 +102,29 @@ class _Extent:
     observed: dict[str, int] = field(default_factory=dict)
 
 
+class StoredHistories:
+    """All customers' events, read anew each time they are gone through."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __iter__(self) -> Iterator[tuple[str, list[Event]]]:
+        return stored_histories(self._database)
+
+
 def train(
     histories: Histories,
     *,
     now: datetime,
     plan: Plan | None = None,
     current: ChurnModel | None = None,
+    source: str = "history",
     progress: Callable[[str], None] = lambda _: None,
 ) -> TrainedModel:
-    """Train a model on the histories; events after `now` are ignored.
+    """Train a model on the histories; orders after `now` are ignored.
 
-    `current` is the model in use, for comparison on the held-out window. `progress` is told each step in a few words.
+    `current` is the model in use, for comparison on the held-out window. `source` says in the model's metadata where
+    the histories come from. `progress` is told each step in a few words.
 
     Raises:
         CannotTrain: too little history, too few customers, or all of them behave alike.
@@ -130,7 +147,7 @@ def train(
     fit = _Fitter(plan, CUSTOMERS_A_LEAF * len(fitted))
     out_of_fold = np.empty(len(churned))
     for fold in range(FOLDS):
-        progress(f"calibrating: forest {fold + 1} of {FOLDS} on the other customers' {len(churned):,} snapshots")
+        progress(f"calibrating: forest {fold + 1} of {FOLDS}, judged on customers it has not seen")
         inside = folds != fold
         forest = fit(columns[inside], churned[inside], plan.trees // 2)
         if not inside.all():
@@ -145,6 +162,7 @@ def train(
             "calibration": {"slope": slope, "intercept": intercept},
             "purchase_process": process,
             "trained_at": iso(now.replace(microsecond=0)),
+            "source": source,
             "horizon_days": plan.horizon_days,
             "lookback_days": plan.lookback_days,
             "fitted_at": [iso(from_millis(window.cut_off)) for window in fitted],
@@ -172,6 +190,29 @@ def train(
             and report["forest"]["brier"] <= report["current"]["brier"] + BRIER_TOLERANCE
         )
     return TrainedModel(model.with_metadata(metrics=report), report, promotable)
+
+
+def sample_histories(customers: int, *, now: datetime, seed: int = 1) -> list[tuple[str, list[Event]]]:
+    """A year and a half of a simulated shop, for a first model before there is history to learn from."""
+    shop = simulate(customers, seed=seed, start=now - timedelta(days=SAMPLE_DAYS), end=now)
+    return [(customer.customer_id, customer.events) for customer in shop]
+
+
+def model_in_use(registry: ModelRegistry) -> ChurnModel | None:
+    """The promoted model, or None when there is none that could be compared with."""
+    version = registry.current()
+    try:
+        return None if version is None else registry.load(version)
+    except (BrokenModel, UnknownVersion):
+        return None
+
+
+def release(trained: TrainedModel, registry: ModelRegistry) -> bool:
+    """Publish the version, and promote it when it is no worse than the one in use; whether it was promoted."""
+    registry.publish(trained.model)
+    if trained.promotable:
+        registry.promote(trained.model.version)
+    return trained.promotable
 
 
 def measure(probabilities: Floats, churned: npt.NDArray[np.bool_]) -> dict[str, float]:

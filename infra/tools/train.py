@@ -1,0 +1,108 @@
+"""`make train`: a new model version from the stored histories or from a simulated shop, judged beside recency alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from churn.forest import ChurnModel
+from churn.registry import RegistryUnavailable, S3Registry
+from churn.settings import BadSettings, Settings
+from churn.storage import Database, DatabaseUnavailable
+from churn.training import (
+    CannotTrain,
+    Histories,
+    Plan,
+    StoredHistories,
+    model_in_use,
+    release,
+    sample_histories,
+    table,
+    train,
+)
+
+ENVIRONMENT = Path(".local/environment.json")
+
+
+def main(arguments: list[str]) -> int:
+    """Train as the command line says; 0 when a model was written, 1 with a sentence on the screen when not."""
+    given = _arguments(arguments)
+    begun = time.monotonic()
+
+    def progress(step: str) -> None:
+        print(f"{time.monotonic() - begun:6.1f} s  {step}", flush=True)
+
+    try:
+        settings = Settings.from_environment(_environment())
+        registry = None if given.out else S3Registry(settings.require("model_bucket").model_bucket)
+        plan = Plan(
+            horizon_days=given.horizon or settings.horizon_days,
+            lookback_days=given.lookback or settings.inactivity_days,
+            test_at=given.test_at,
+            fit_at=tuple(given.fit_at or ()),
+            seed=given.seed,
+        )
+        now = datetime.now(UTC)
+        if given.simulate:
+            progress(f"simulating a shop of {given.simulate:,} customers")
+            source: Histories = sample_histories(given.simulate, now=now, seed=given.seed)
+        else:
+            source = StoredHistories(Database(settings.require("database_url").database_url))
+        current: ChurnModel | None = model_in_use(registry) if registry else None
+        trained = train(
+            source,
+            now=now,
+            plan=plan,
+            current=current,
+            source="sample" if given.simulate else "history",
+            progress=progress,
+        )
+        print(table(trained.report))
+        if registry is None:
+            given.out.parent.mkdir(parents=True, exist_ok=True)
+            # Whole or not at all: a process that reads the file meanwhile never sees half a model.
+            part = given.out.with_name(given.out.name + ".part")
+            part.write_bytes(trained.model.to_bytes())
+            part.replace(given.out)
+            print(f"wrote {trained.model.version} to {given.out}")
+        elif release(trained, registry):
+            print(f"promoted {trained.model.version}")
+        else:
+            print(f"published {trained.model.version}, not promoted: worse than the model in use")
+    except (BadSettings, CannotTrain, DatabaseUnavailable, RegistryUnavailable) as error:
+        print(f"no model was trained: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.tools.train", description=__doc__)
+    parser.add_argument("--simulate", type=int, metavar="N", help="train on a simulated shop of N customers")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the model to a file, not to the registry")
+    parser.add_argument("--horizon", type=int, metavar="DAYS", help="days without an order that are churn")
+    parser.add_argument("--lookback", type=int, metavar="DAYS", help="only who ordered in the last so many days")
+    parser.add_argument("--test-at", type=_day, metavar="DATE", help="start of the window to test on")
+    parser.add_argument("--fit-at", type=_day, metavar="DATE", action="append", help="a cut-off to fit at; repeatable")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args(arguments)
+
+
+def _day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _environment() -> dict[str, str]:
+    """The environment, above it what the running local stack gives its functions."""
+    local: dict[str, str] = json.loads(ENVIRONMENT.read_text()) if ENVIRONMENT.exists() else {}
+    # boto3 looks at the process's own environment.
+    os.environ.update({name: value for name, value in local.items() if name not in os.environ})
+    return dict(os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
