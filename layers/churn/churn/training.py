@@ -149,7 +149,7 @@ def train(
     for fold in range(FOLDS):
         progress(f"calibrating: forest {fold + 1} of {FOLDS}, judged on customers it has not seen")
         inside = folds != fold
-        forest = fit(columns[inside], churned[inside], plan.trees // 2)
+        forest = fit(columns[inside], churned[inside], (plan.trees + 1) // 2)
         if not inside.all():
             out_of_fold[~inside] = forest.predict_proba(columns[~inside])[:, 1]
     slope, intercept = _logistic(_logit(out_of_fold), churned)
@@ -378,6 +378,8 @@ class _Fitter:
                 below = np.searchsorted(values, tree.threshold[here], side="right") - 1
                 # A threshold between two bins may as well lie on the lower one's edge: the same values pass.
                 tree.threshold[here] = values[below]
+        # Threads would add the trees' answers up in any order: the last digits, and so the version, would vary.
+        forest.n_jobs = 1
         return forest
 
 

@@ -1,0 +1,66 @@
+"""One prediction, and a batch of 10,000, by the served forest against scikit-learn's own: `make bench`.
+
+Medians over varied rows, one thread each.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+from churn.forest import ChurnModel, Floats
+from tests.support.forests import fitted_forest, metadata, random_features, trees_of
+
+BATCH = 10_000
+
+
+def main() -> None:
+    forest = fitted_forest(trees=200, rows=12_000)
+    model = ChurnModel.from_trees(trees_of(forest), metadata())
+    features = random_features(BATCH, seed=9)
+    columns = model.columns(features)
+    named = [dict(zip(model.metadata["columns"], row, strict=False)) for row in features.tolist()]
+
+    rows = _single(lambda row: model.raw(features[row : row + 1]), 5000)
+    whole = _single(lambda row: model.predict(named[row : row + 1]), 2000)
+    sklearn_rows = _single(lambda row: forest.predict_proba(columns[row : row + 1]), 100)
+    print(
+        f"one row, forest alone      {rows:9.1f} µs   scikit-learn {sklearn_rows:9.1f} µs   {sklearn_rows / rows:6.0f} x"
+    )
+    print(
+        f"one row, with reasons      {whole:9.1f} µs   scikit-learn {sklearn_rows:9.1f} µs   {sklearn_rows / whole:6.0f} x"
+    )
+
+    batch = _batch(model.raw, features)
+    sklearn_batch = _batch(forest.predict_proba, columns)
+    print(
+        f"a row of 10,000            {batch:9.2f} µs   scikit-learn {sklearn_batch:9.2f} µs   {sklearn_batch / batch:6.1f} x"
+    )
+    reasons = statistics.median(_timed(lambda: model.predict(named)) for _ in range(3)) / BATCH
+    print(f"a row of 10,000, reasons   {reasons:9.2f} µs")
+
+    content = model.to_bytes()
+    loading = statistics.median(_timed(lambda: ChurnModel.from_bytes(content)) for _ in range(7))
+    print(f"loading {len(content) / 1e6:.1f} MB             {loading / 1000:9.1f} ms")
+
+
+def _single(predict: Callable[[int], object], repeats: int) -> float:
+    """Median microseconds of one call, each for another row."""
+    for row in range(10):
+        predict(row)
+    return statistics.median(_timed(lambda row=row: predict(row)) for row in range(repeats))  # type: ignore[misc]
+
+
+def _batch(predict: Callable[[Floats], object], inputs: Floats) -> float:
+    return statistics.median(_timed(lambda: predict(inputs)) for _ in range(7)) / len(inputs)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return (time.perf_counter() - begun) * 1e6
+
+
+if __name__ == "__main__":
+    main()

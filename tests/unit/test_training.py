@@ -1,0 +1,166 @@
+"""Training on the simulated shop, whose truth is known, and on histories that do not make a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from churn.events import Event
+from churn.features import FEATURE_NAMES
+from churn.forest import ChurnModel
+from churn.simulator import SimulatedCustomer, simulate, true_churn_probability
+from churn.training import CannotTrain, Plan, TrainedModel, measure, table, train
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+START = NOW - timedelta(days=548)
+PLAN = Plan(trees=60)
+
+
+@lru_cache
+def shop() -> list[SimulatedCustomer]:
+    return list(simulate(2500, seed=11, start=START, end=NOW))
+
+
+def histories_of(customers: Sequence[SimulatedCustomer]) -> list[tuple[str, list[Event]]]:
+    return [(customer.customer_id, customer.events) for customer in customers]
+
+
+@lru_cache
+def trained() -> TrainedModel:
+    return train(histories_of(shop()), now=NOW, plan=PLAN)
+
+
+def truth(report_at: datetime) -> dict[str, float]:
+    """The figures of one who knows every customer's rate and drop-out, on customers who ordered in the look-back."""
+    expected, churned = [], []
+    for customer in shop():
+        orders = [event.timestamp for event in customer.events if event.event_type == "order_placed"]
+        if any(report_at - timedelta(days=PLAN.lookback_days) <= at < report_at for at in orders):
+            expected.append(true_churn_probability(customer, report_at, PLAN.horizon_days))
+            end = report_at + timedelta(days=PLAN.horizon_days)
+            churned.append(not any(report_at <= at < end for at in orders))
+    return measure(np.array(expected), np.array(churned))
+
+
+def test_the_forest_beats_recency_alone_and_comes_near_the_truth() -> None:
+    report = trained().report
+    forest, recency = report["forest"], report["recency"]
+    known = truth(datetime.fromisoformat(trained().model.metadata["tested_at"]))
+    print(table(report), f"\nhidden state    {known}")
+    assert forest["auc"] > recency["auc"] + 0.03
+    assert forest["brier"] < recency["brier"] - 0.01
+    assert forest["top_decile_lift"] > recency["top_decile_lift"]
+    # Nobody who sees events only knows the moment of the drop-out: most of the way from chance is as far as it goes.
+    assert 0.7 < (forest["auc"] - 0.5) / (known["auc"] - 0.5) < 1
+
+
+def test_probabilities_are_calibrated_on_the_held_out_window() -> None:
+    report = trained().report
+    # The window's own churn rate and Brier score leave room for a mean that is off by little only.
+    assert report["forest"]["brier"] < report["churned"] * (1 - report["churned"])
+    assert trained().model.metadata["calibration"]["slope"] > 0
+
+
+def test_the_held_out_window_lies_after_all_windows_learned_from() -> None:
+    metadata = trained().model.metadata
+    tested_at = datetime.fromisoformat(metadata["tested_at"])
+    for fitted_at in metadata["fitted_at"]:
+        assert datetime.fromisoformat(fitted_at) + timedelta(days=PLAN.horizon_days) <= tested_at
+    assert tested_at + timedelta(days=PLAN.horizon_days) <= NOW
+
+
+def test_the_model_is_the_same_when_read_again_and_the_same_for_the_same_histories() -> None:
+    model = trained().model
+    assert ChurnModel.from_bytes(model.to_bytes()).metadata["metrics"] == trained().report
+    few = histories_of(shop()[:900])
+    assert (
+        train(few, now=NOW, plan=Plan(trees=8)).model.version == train(few, now=NOW, plan=Plan(trees=8)).model.version
+    )
+
+
+def test_what_the_shop_does_not_send_is_missing_and_no_split_asks_for_it() -> None:
+    orders = [
+        (customer_id, [event for event in events if event.event_type == "order_placed"])
+        for customer_id, events in histories_of(shop()[:1200])
+    ]
+    model = train(orders, now=NOW, plan=Plan(trees=20)).model
+    unknown = ("support_tickets", "product_returns", "email_engagement", "login_frequency", "payment_failures")
+    row = {"total_orders": 4.0, "days_since_last_order": 50.0, "account_age_days": 200.0}
+    known_or_not = model.predict([row, {**row, **dict.fromkeys(unknown, 1.0)}])
+    assert known_or_not[0].churn_probability == known_or_not[1].churn_probability
+    assert all(known_or_not[0].contributions[name] == 0 for name in unknown)
+
+
+def test_events_after_a_cut_off_change_no_feature_before_it() -> None:
+    plan = Plan(trees=8)
+    whole = histories_of(shop()[:900])
+    model = train(whole, now=NOW, plan=plan).model
+    last_seen = datetime.fromisoformat(model.metadata["fitted_at"][-1]) + timedelta(days=plan.horizon_days)
+    later = [event for _, events in whole for event in events if event.timestamp >= last_seen]
+    stripped = [
+        (customer_id, [e for e in events if e.timestamp < last_seen or e.event_type == "order_placed"])
+        for customer_id, events in whole
+    ]
+    assert later
+    again = train(stripped, now=NOW, plan=plan).model
+    features = np.random.default_rng(1).gamma(1, 50, (200, len(FEATURE_NAMES)))
+    assert (model.raw(features) == again.raw(features)).all()
+
+
+def test_a_model_no_worse_is_promotable_and_a_worse_one_is_not() -> None:
+    histories = histories_of(shop()[:1500])
+    good = train(histories, now=NOW, plan=PLAN)
+    assert train(histories, now=NOW, plan=PLAN, current=good.model).promotable
+    overcautious = good.model.with_metadata(
+        calibration={**good.model.metadata["calibration"], "slope": 0.01, "intercept": 3.0}
+    )
+    assert train(histories, now=NOW, plan=PLAN, current=overcautious).promotable
+    blind = train(histories, now=NOW, plan=Plan(trees=1, seed=2), current=good.model)
+    assert not blind.promotable
+    assert "model in use" in table(blind.report)
+
+
+@pytest.mark.parametrize(
+    ("customers", "days", "says"),
+    [
+        (0, 548, "no orders in the histories of 0 customers"),
+        (40, 548, r"customers' snapshots .*; 200 are needed"),
+        (400, 120, "the orders cover 1.. days; 210 are needed"),
+    ],
+)
+def test_too_little_history_is_refused_with_what_is_needed(customers: int, days: int, says: str) -> None:
+    small = histories_of(list(simulate(customers, seed=1, start=NOW - timedelta(days=days), end=NOW)))
+    with pytest.raises(CannotTrain, match=says):
+        train(small, now=NOW)
+
+
+def test_customers_who_all_stay_are_refused() -> None:
+    loyal = [
+        (
+            f"C-{number}",
+            [
+                Event(
+                    f"{number}-{day}", "order_placed", f"C-{number}", START + timedelta(days=day), {"order_value": 10.0}
+                )
+                for day in range(number % 7, 548, 7)
+            ],
+        )
+        for number in range(250)
+    ]
+    with pytest.raises(CannotTrain, match="at least 30 who left"):
+        train(loyal, now=NOW)
+
+
+def test_windows_that_overlap_are_refused() -> None:
+    plan = Plan(test_at=NOW - timedelta(days=100), fit_at=(NOW - timedelta(days=150),))
+    with pytest.raises(CannotTrain, match="reaches into the window that is tested"):
+        train(histories_of(shop()[:300]), now=NOW, plan=plan)
+
+
+def test_histories_that_can_be_gone_through_once_only_are_refused() -> None:
+    with pytest.raises(TypeError, match="twice"):
+        train(iter(histories_of(shop()[:3])), now=NOW)
