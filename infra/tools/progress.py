@@ -1,0 +1,44 @@
+"""Progress for whoever waits longer than two seconds."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self, TextIO
+
+_SILENT_SECONDS = 2.0
+
+
+class Progress:
+    """One line on a terminal that is written over, or a line every few seconds where the output is a file.
+
+    A context manager: leaving it ends the line.
+    """
+
+    def __init__(self, what: str, total: int | None = None, out: TextIO | None = None) -> None:
+        self._what = what
+        self._total = total
+        self._out = out or sys.stderr
+        self._next = time.monotonic() + _SILENT_SECONDS
+        self._every = 0.25 if self._out.isatty() else 5.0
+        self._open = False
+
+    def __call__(self, done: int) -> None:
+        """Tells how much is done; says so on the screen no more often than is useful."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + self._every
+        share = f" of {self._total:,} ({done / self._total:.0%})" if self._total else ""
+        self._out.write(f"{'\r' if self._out.isatty() else ''}{self._what}: {done:,}{share}")
+        self._out.write("" if self._out.isatty() else "\n")
+        self._out.flush()
+        self._open = self._out.isatty()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._open:
+            self._out.write("\n")
