@@ -91,7 +91,8 @@ class Database:
             "read_timeout": statement_timeout,
             "write_timeout": statement_timeout,
             "autocommit": False,
-            "init_command": "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 10",
+            "init_command": "SET time_zone = '+00:00', innodb_lock_wait_timeout = 10, "
+            "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
         }
         if options.get("ssl", ["false"])[0] in {"true", "1", "required"}:
             self._arguments["ssl"] = ssl.create_default_context(cafile=options.get("ssl_ca", [None])[0])

@@ -1,6 +1,6 @@
 """Sums that are kept as they change, so that a dashboard reads a few rows instead of counting a million.
 
-A sum is spread over shards: each writer adds to a shard of its own choice, and concurrent writers seldom meet in one row.
+A sum is spread over shards: each writer adds to a shard of its own choice, so that writers seldom meet in one row.
 
 =====================================  ==============================================================================
 name                                   what it sums

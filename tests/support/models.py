@@ -1,0 +1,32 @@
+"""A model for tests: a plain function of the features, so that a test can say what risk a customer has."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from churn.features import Features
+from churn.risk import Prediction
+
+
+class RecencyModel:
+    """Churn probability rises by 0.01 a day since the last order, and by 0.1 a failed payment, to at most 0.99."""
+
+    version = "recency-1"
+    metadata: dict[str, Any] = {"metrics": {}}  # noqa: RUF012  (a protocol's attribute)
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def predict(self, rows: Sequence[Features]) -> list[Prediction]:
+        """One prediction a row."""
+        self.calls += 1
+        return [self._predict(row) for row in rows]
+
+    def _predict(self, row: Features) -> Prediction:
+        recency = (row["days_since_last_order"] or 0) * 0.01
+        failures = (row["payment_failures"] or 0) * 0.1
+        probability = min(0.99, recency + failures)
+        contributions = dict.fromkeys(row, 0.0) | {
+            "days_since_last_order": recency,
+            "payment_failures": probability - recency,
+        }
+        return Prediction(probability, 0.9, self.version, contributions, 0.0)
