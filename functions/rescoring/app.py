@@ -1,0 +1,41 @@
+"""The sweep of silent customers, on a schedule: its clock is the time in the schedule's event."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from churn import announce
+from churn.events import parse_timestamp
+from churn.observability import logger, metrics, tracer
+from churn.registry import load_model
+from churn.scoring import Scoring
+from churn.settings import settings
+from churn.statistics import refresh
+from churn.storage import Database
+from churn.sweep import sweep
+
+_settings = settings().require("database_url")
+_database = Database(_settings.database_url)
+_scoring = Scoring(_database, load_model(_settings), _settings)
+_announcer = announce.Announcer(_database, _settings.socket_endpoint)
+
+_MILLISECONDS_FOR_THE_REST = 60_000
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Scores all whose score is out of date; `resume_after` in the answer, and in the event, says from which key on."""
+    now = parse_timestamp(event["time"]) if event.get("time") else datetime.now(UTC)
+    swept = sweep(
+        _scoring,
+        now=now,
+        resume_after=int(event.get("resume_after") or 0),
+        time_left=lambda: context.get_remaining_time_in_millis() > _MILLISECONDS_FOR_THE_REST,
+        done=lambda applied: _announcer.announce([applied], now),
+    )
+    # What a batch committed before it died is pushed here at the latest.
+    _announcer.announce([], now)
+    hours = refresh(_database, _settings, now)
+    logger.info("swept", extra={"scored": swept.scored, "alerts": swept.alerts, "hours": hours})
+    return {"scored": swept.scored, "alerts": swept.alerts, "hours": hours, "resume_after": swept.resume_after}

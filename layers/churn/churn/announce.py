@@ -1,0 +1,57 @@
+"""After a commit: what was scored is counted in metrics and pushed to the open sockets."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from churn.delivery import broadcast_predictions, deliver
+from churn.events import iso
+from churn.observability import logger, metrics
+from churn.push import ApiGatewayPush
+from churn.scoring import Applied
+from churn.storage import Database, DatabaseUnavailable
+
+
+class Announcer:
+    """Pushes alerts and predictions; a failure is logged and never undoes what was committed.
+
+    Alerts that could not be pushed now are pushed by the next call, here or in another environment.
+    """
+
+    def __init__(self, database: Database, socket_endpoint: str) -> None:
+        self._database = database
+        self._push = ApiGatewayPush(socket_endpoint) if socket_endpoint else None
+
+    def announce(self, done: Sequence[Applied], now: datetime) -> None:
+        """Pushes all alerts that wait, then the predictions of these transactions."""
+        if self._push is None:
+            return
+        updates = [
+            {
+                "customer_id": customer_id,
+                "churn_probability": prediction.churn_probability,
+                "risk_level": level,
+                "confidence": prediction.confidence,
+                "model_version": prediction.model_version,
+                "created_at": iso(now),
+            }
+            for applied in done
+            for customer_id, level, prediction in applied.predictions
+        ]
+        try:
+            deliver(self._database, self._push)
+            broadcast_predictions(self._database, self._push, updates)
+        except DatabaseUnavailable:
+            logger.exception("what was scored could not be pushed yet")
+
+
+def count(done: Sequence[Applied]) -> None:
+    """Adds what was done to the metrics of this invocation."""
+    for name, number in (
+        ("EventsApplied", sum(applied.events for applied in done)),
+        ("EventsRepeated", sum(applied.repeated for applied in done)),
+        ("UnknownEventTypes", sum(applied.unknown_types for applied in done)),
+        ("DeadLetters", sum(applied.dead_letters for applied in done)),
+        ("Predictions", sum(len(applied.predictions) for applied in done)),
+        ("AlertsRaised", sum(len(applied.alert_ids) for applied in done)),
+    ):
+        metrics.add_metric(name, "Count", number)
