@@ -1,9 +1,10 @@
 """Alerts to open sockets: each socket gets every alert after its cursor, in order, and then its cursor is moved.
 
-Nothing is kept in memory between calls, so whoever calls `deliver` next makes good what a crash left undone. A socket is
-posted to by the holder of its lease alone, and leases are given back before alerts are looked for again: an alert that
-was committed while somebody held the lease is found either by the holder or by its own committer. An alert can reach a
-client twice only when a post timed out or its process died before the cursor was stored; clients know it by its id.
+Nothing is kept in memory between calls, so whoever calls `deliver` next makes good what a crash left undone. A socket
+is posted to by the holder of its lease alone, and leases are given back before alerts are looked for again: an alert
+that was committed while somebody held the lease is found either by the holder or by its own committer. An alert can
+reach a client twice only when a post timed out or its process died before the cursor was stored; clients know it by
+its id.
 """
 
 import json
@@ -38,7 +39,7 @@ class Busy(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a call of `deliver` did: messages posted, sockets forgotten and paused, and whether nothing was left over."""
+    """What a call of `deliver` did: messages posted, sockets forgotten and paused, and whether it came to an end."""
 
     posted: int
     gone: int

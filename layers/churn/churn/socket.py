@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from churn import aws, delivery
 from churn.alert_view import parse_since
 from churn.alerts import ALERT_PRIORITIES
@@ -62,7 +64,7 @@ def is_socket_event(event: Mapping[str, Any]) -> bool:
 class SocketEdge:
     """Handles the events of a WebSocket API.
 
-    `dashboard` gives the data of `dashboard_update`. `later` invokes the function again, asynchronously, with a payload.
+    `dashboard` gives the data of `dashboard_update`; `later` invokes the function again, asynchronously.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class SocketEdge:
         self._later = later
 
     def handle(self, event: Mapping[str, Any]) -> Answer:
-        """The answer to an event for which `is_socket_event` holds; bad input gets an answer too, never an exception."""
+        """The answer to an event for which `is_socket_event` holds; bad input gets an answer too."""
         if "socket" in event:
             return self._own(event)
         caller = _Caller.of(event)
@@ -170,12 +172,12 @@ class SocketEdge:
         self._post(caller, "pong", {"server_time": iso(datetime.now(UTC))})
         try:
             known = self._touch(caller)
+            if known:
+                self._deliver()
         except DatabaseUnavailable:
             logger.exception("a socket's registration could not be extended")
             return
-        if known:
-            self._deliver()
-        else:
+        if not known:
             raise _BadMessage(409, "the subscription was lost: subscribe again, with since")
 
     def _subscribe(self, caller: _Caller, data: Mapping[str, Any]) -> None:
@@ -218,7 +220,7 @@ class SocketEdge:
     def _try_later(self, payload: Mapping[str, Any]) -> None:
         try:
             self._later(payload)
-        except Exception:
+        except (BotoCoreError, ClientError):
             # A socket without a greeting, or alerts that come with the next delivery, are better than no socket.
             logger.exception("the function could not invoke itself")
 

@@ -1,0 +1,89 @@
+"""Alerts and open sockets for tests of delivery."""
+
+import json
+import threading
+from collections import defaultdict
+from typing import Any
+
+from churn.push import Gone, NotNow
+from churn.storage import Database, Transaction, sockets
+
+
+class FakePush:
+    """A `Push` that records what each connection got; connections may be gone, or answer NotNow for some posts."""
+
+    def __init__(self) -> None:
+        self.gone: set[str] = set()
+        self.not_now: dict[str, list[float]] = {}
+        self.blocked: dict[str, threading.Event] = {}
+        self.attempts: defaultdict[str, int] = defaultdict(int)
+        self._messages: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._lock = threading.Lock()
+
+    def post(self, connection_id: str, message: bytes) -> None:
+        """Records a message, or fails as it was told to."""
+        with self._lock:
+            self.attempts[connection_id] += 1
+            pauses = self.not_now.get(connection_id)
+            if connection_id in self.gone:
+                raise Gone
+            if pauses:
+                raise NotNow(pauses.pop(0))
+        if connection_id in self.blocked:
+            self.blocked[connection_id].wait(10)
+        with self._lock:
+            self._messages[connection_id].append(json.loads(message))
+
+    def messages(self, connection_id: str) -> list[dict[str, Any]]:
+        """What the connection got, in order."""
+        with self._lock:
+            return list(self._messages[connection_id])
+
+    def alert_ids(self, connection_id: str) -> list[int]:
+        """The ids of the alerts that the connection got, in order."""
+        return [message["data"]["id"] for message in self.messages(connection_id) if message["event"] == "churn_alert"]
+
+
+def add_customer(database: Database, customer_id: str = "CUST-001", name: str | None = "Ada Byron") -> int:
+    """A customer; returns the row's key."""
+
+    def work(transaction: Transaction) -> int:
+        transaction.execute(
+            "INSERT INTO customers (customer_id, name, created_at, updated_at) "
+            "VALUES (%s, %s, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
+            (customer_id, name),
+        )
+        row = transaction.row("SELECT id FROM customers WHERE customer_id = %s", (customer_id,))
+        assert row is not None
+        return int(row["id"])
+
+    return database.run(work)
+
+
+def raise_alerts(
+    database: Database, customer: int, *priorities: str, created_at: str = "2026-01-02 03:04:05.678"
+) -> list[int]:
+    """Commits alerts of these priorities in one transaction, ids in the order of commits; returns the ids."""
+
+    def work(transaction: Transaction) -> list[int]:
+        row = transaction.row("SELECT value FROM counters WHERE name = 'alerts' FOR UPDATE")
+        assert row is not None
+        ids = [int(row["value"]) + number for number in range(1, len(priorities) + 1)]
+        transaction.insert_many(
+            "INSERT INTO alerts (id, customer_pk, alert_type, priority, title, message, reason, is_open, created_at)",
+            [
+                (alert_id, customer, "churn_risk", priority, "title", "message", "reason", None, created_at)
+                for alert_id, priority in zip(ids, priorities, strict=True)
+            ],
+        )
+        transaction.execute("UPDATE counters SET value = %s WHERE name = 'alerts'", (ids[-1],))
+        return ids
+
+    return database.run(work)
+
+
+def open_socket(database: Database, connection_id: str, *, subject: str = "dashboard", limit: int = 100) -> None:
+    """An open socket that has not subscribed."""
+    database.run(
+        lambda transaction: sockets.register(transaction, connection_id, subject, "read", limit=limit, ticket_id=None)
+    )
