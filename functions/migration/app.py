@@ -1,6 +1,5 @@
 """Brings the schema up to date, at deploy and before traffic moves; a failed change fails the deployment."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from churn.settings import settings
 from churn.storage import Database
 from churn.storage.migrations import migrate, read_migrations
 
-_MIGRATIONS = Path(os.environ.get("MIGRATIONS_PATH", Path(__file__).parent / "migrations"))
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 @logger.inject_lambda_context
