@@ -37,7 +37,7 @@ class GatewayConfig:
     port: int = 0
     ws_port: int = 0
     lambda_port: int = 0
-    region: str = "us-east-1"
+    region: str = "eu-central-1"
     aws_endpoint: str = ""
     kafka: str = ""
     concurrency: int = 2

@@ -571,11 +571,10 @@ def _in_layers(value: str, layers: tuple[Path, ...]) -> str:
     if not value.startswith("/opt/"):
         return value
     inside = value.removeprefix("/opt/")
-    top = inside.split("/", 1)[0]
-    holders = [layer for layer in layers if (layer / inside).exists()] or [
-        layer for layer in layers if (layer / top).exists() or layer.name == top
-    ]
-    return str((holders or list(layers) or [Path("/opt")])[-1] / inside)
+    for layer in layers:
+        if (layer / inside).exists() or layer.name == inside.split("/", 1)[0]:
+            return str(layer / inside)
+    return value
 
 
 def _unquoted(value: Any, path: str) -> str:
