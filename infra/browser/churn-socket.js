@@ -1,0 +1,192 @@
+/**
+ * Live alerts in a browser: `.on(name, fn)` and `.emit(name, data)` over a plain WebSocket.
+ *
+ *   <script src="churn-socket.js"></script>       or   import "./churn-socket.js";   then
+ *   const socket = new ChurnSocket("wss://…", () => fetchTicket());
+ *   socket.on("churn_alert", (alert) => show(alert));
+ *   socket.emit("subscribe_alerts", { min_priority: "high" });
+ *
+ * It pings, connects anew when the connection ends, and then resumes after the newest alert that it has seen. No alert
+ * is delivered twice. Besides the server's events there are "open" and "close" of each connection.
+ */
+(function (root) {
+  "use strict";
+
+  class ChurnSocket {
+    /**
+     * @param {string} url  Address of the WebSocket API.
+     * @param {() => string | Promise<string>} fetchTicket  Gives a fresh ticket of POST /api/alerts/ticket.
+     * @param {object} [options]
+     * @param {number | null} [options.since]  Id of the newest alert that is known already.
+     * @param {number} [options.pingEvery]  Milliseconds between pings.
+     * @param {number} [options.pongWithin]  Milliseconds in which an answer to a ping must come.
+     * @param {number} [options.firstDelay]  Milliseconds before the first try to connect anew; doubled at each.
+     * @param {number} [options.longestDelay]  Milliseconds between two tries at most.
+     * @param {typeof WebSocket} [options.WebSocket]
+     */
+    constructor(url, fetchTicket, options = {}) {
+      this._url = url;
+      this._fetchTicket = fetchTicket;
+      this._options = {
+        since: null,
+        pingEvery: 240000,
+        pongWithin: 20000,
+        firstDelay: 500,
+        longestDelay: 30000,
+        WebSocket: root.WebSocket,
+        ...options,
+      };
+      this._listeners = new Map();
+      this._waiting = [];
+      this._subscription = null;
+      this._lastAlert = this._options.since;
+      this._tries = 0;
+      this._closed = false;
+      this._connect();
+    }
+
+    /** Id of the newest alert seen, to be kept and given as `since` the next time; null before the first. */
+    get lastAlert() {
+      return this._lastAlert;
+    }
+
+    /** Calls `listener` with the data of each event of that name. */
+    on(name, listener) {
+      if (!this._listeners.has(name)) this._listeners.set(name, new Set());
+      this._listeners.get(name).add(listener);
+      return this;
+    }
+
+    /** Ends what `on` began; without a listener, for all of that name. */
+    off(name, listener) {
+      if (listener === undefined) this._listeners.delete(name);
+      else this._listeners.get(name)?.delete(listener);
+      return this;
+    }
+
+    /** Sends an event, now or as soon as there is a connection. A subscription holds for later connections too. */
+    emit(name, data = {}) {
+      if (name === "subscribe_alerts") {
+        this._subscription = { ...data };
+        if (this._isOpen()) this._subscribe();
+      } else if (this._isOpen()) this._send(name, data);
+      else this._waiting.push([name, data]);
+      return this;
+    }
+
+    /** Ends the connection for good. */
+    close() {
+      this._closed = true;
+      clearTimeout(this._retry);
+      this._socket?.close();
+    }
+
+    async _connect() {
+      let ticket;
+      try {
+        ticket = await this._fetchTicket();
+      } catch (error) {
+        this._deliver("close", { reason: String(error) });
+        this._connectLater();
+        return;
+      }
+      if (this._closed) return;
+      const address = new URL(this._url);
+      address.searchParams.set("ticket", ticket);
+      const socket = new this._options.WebSocket(address.href);
+      this._socket = socket;
+      socket.onopen = () => this._opened();
+      socket.onmessage = (frame) => {
+        if (socket === this._socket) this._received(frame.data);
+      };
+      socket.onclose = (end) => {
+        if (socket === this._socket) this._ended(end);
+      };
+    }
+
+    _opened() {
+      this._pinging = setInterval(() => this._ping(), this._options.pingEvery);
+      if (this._subscription) this._subscribe();
+      for (const [name, data] of this._waiting.splice(0)) this._send(name, data);
+      this._deliver("open", {});
+    }
+
+    _ended(end) {
+      clearInterval(this._pinging);
+      clearTimeout(this._overdue);
+      this._socket = null;
+      this._deliver("close", { code: end.code, reason: end.reason });
+      this._connectLater();
+    }
+
+    _connectLater() {
+      if (this._closed) return;
+      const { firstDelay, longestDelay } = this._options;
+      const longest = Math.min(longestDelay, firstDelay * 2 ** this._tries);
+      this._tries += 1;
+      // Spread over half of the time, so that the clients of a server that comes back do not come all at once.
+      this._retry = setTimeout(() => this._connect(), longest * (0.5 + Math.random() / 2));
+    }
+
+    _received(text) {
+      let message;
+      try {
+        message = JSON.parse(text);
+      } catch {
+        return;
+      }
+      this._tries = 0;
+      clearTimeout(this._overdue);
+      const { event, data = {} } = message;
+      if (event === "churn_alert") {
+        // Ids rise in the order in which alerts are sent.
+        if (this._lastAlert !== null && data.id <= this._lastAlert) return;
+        this._lastAlert = data.id;
+      } else if (event === "subscribed" && this._lastAlert === null) {
+        this._lastAlert = data.cursor;
+      } else if (event === "error" && data.code === 409 && this._subscription) {
+        this._subscribe();
+      }
+      if (typeof event === "string") this._deliver(event, data);
+    }
+
+    _subscribe() {
+      const resume = this._lastAlert === null ? {} : { since: this._lastAlert };
+      this._send("subscribe_alerts", { ...this._subscription, ...resume });
+    }
+
+    _ping() {
+      if (!this._isOpen()) return;
+      this._send("ping", {});
+      clearTimeout(this._overdue);
+      const socket = this._socket;
+      this._overdue = setTimeout(() => {
+        // A connection that died without a word would take minutes to close: it is given up.
+        socket.close();
+        if (socket === this._socket) this._ended({ code: 1006, reason: "no answer to a ping" });
+      }, this._options.pongWithin);
+    }
+
+    _isOpen() {
+      return this._socket?.readyState === 1;
+    }
+
+    _send(event, data) {
+      this._socket.send(JSON.stringify({ event, data }));
+    }
+
+    _deliver(name, data) {
+      for (const listener of [...(this._listeners.get(name) ?? [])]) {
+        try {
+          listener(data);
+        } catch (error) {
+          // One listener's mistake keeps no alert from the others.
+          console.error(error);
+        }
+      }
+    }
+  }
+
+  root.ChurnSocket = ChurnSocket;
+  if (typeof module === "object" && module.exports) module.exports = { ChurnSocket };
+})(globalThis);
