@@ -31,11 +31,7 @@ def state_folder() -> Path:
 
 def endpoints() -> dict[str, Any]:
     """What the running local stack wrote to ``endpoints.json``; empty when none runs."""
-    try:
-        found: dict[str, Any] = json.loads((state_folder() / "endpoints.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return found
+    return _read("endpoints.json")
 
 
 def use_stack(*needed: str) -> Settings:
@@ -43,6 +39,8 @@ def use_stack(*needed: str) -> Settings:
 
     Raises NotRunning when one of the needed variables is named by neither.
     """
+    for variable, value in _read("environment.json").items():
+        os.environ.setdefault(variable, str(value))
     told = endpoints()
     for variable, name in _TOLD.items():
         if told.get(name):
@@ -59,3 +57,11 @@ def use_stack(*needed: str) -> Settings:
             f"{', '.join(missing)} is not set and no local stack runs: start one with 'make up', or set the variable"
         )
     return Settings.from_environment(os.environ)
+
+
+def _read(name: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((state_folder() / name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return found

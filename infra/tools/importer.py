@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
+from churn import statistics
 from churn.events import Event
 from churn.features import observed_kinds
 from churn.registry import NoModel, load_model
@@ -111,6 +112,8 @@ def _import(options: argparse.Namespace) -> int:
         scoring.observe(observed_kinds(history.events))
         with Progress("importing, events", len(history.events)) as progress:
             imported = import_events(scoring, history.events, progress)
+        if imported.events:
+            statistics.rebuild(database, settings, datetime.now(UTC))
     finally:
         database.close()
     _tell(path, history, imported, time.monotonic() - began)

@@ -1,0 +1,90 @@
+"""Fills the shop with simulated customers and their history: ``python -m infra.tools.sample [--customers 5000]``."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from churn import statistics
+from churn.events import Event, iso, parse_timestamp, to_millis
+from churn.features import observed_kinds
+from churn.registry import NoModel, load_model
+from churn.scoring import Scoring
+from churn.settings import BadSettings
+from churn.simulator import SimulatedCustomer, simulate
+from churn.storage import Database, DatabaseUnavailable
+from infra.tools.environment import NotRunning, state_folder, use_stack
+from infra.tools.importer import Imported, import_events
+from infra.tools.progress import Progress
+
+DAYS_OF_HISTORY = 540
+_LOOKED_AT_FOR_KINDS = 100
+
+
+def fill(scoring: Scoring, shop: Iterable[SimulatedCustomer], start: datetime, progress: Progress) -> Imported:
+    """Stores the customers' histories, without alerts; what is stored already changes nothing."""
+    customers = iter(shop)
+    first = list(islice(customers, _LOOKED_AT_FOR_KINDS))
+    kinds = observed_kinds(event for customer in first for event in customer.events)
+    # The shop sends every kind from its first day on, also where the first customers had none of it yet.
+    scoring.observe(dict.fromkeys(kinds, to_millis(start)))
+    return import_events(scoring, _events(chain(first, customers)), progress)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; a second run adds nothing, and one after an interruption goes on."""
+    parser = argparse.ArgumentParser(prog="sample", description="Fills the shop with simulated customers.")
+    parser.add_argument("--customers", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    began = time.monotonic()
+    try:
+        settings = use_stack("DATABASE_URL")
+        plan = _plan(state_folder() / "sample.json", options.customers, options.seed)
+        start, end = parse_timestamp(plan["start"]), parse_timestamp(plan["end"])
+        database = Database(settings.database_url)
+        try:
+            scoring = Scoring(database, load_model(settings), settings)
+            shop = simulate(plan["customers"], seed=plan["seed"], start=start, end=end)
+            with Progress("filling the sample shop, events") as progress:
+                filled = fill(scoring, shop, start, progress)
+            statistics.rebuild(database, settings, datetime.now(UTC))
+        finally:
+            database.close()
+    except (NotRunning, BadSettings, NoModel, DatabaseUnavailable) as error:
+        print(f"sample: {error}", file=sys.stderr)
+        return 1
+    print(
+        f"sample shop: {filled.customers:,} customers, {filled.events:,} events stored, "
+        f"{filled.repeated:,} already there; {time.monotonic() - began:.1f} s"
+    )
+    return 0
+
+
+def _events(shop: Iterable[SimulatedCustomer]) -> Iterator[Event]:
+    for customer in shop:
+        yield from customer.events
+
+
+def _plan(path: Path, customers: int, seed: int) -> dict[str, Any]:
+    """What to simulate: as an earlier run has begun it, so that the same events come again, else up to now."""
+    try:
+        plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        plan = {}
+    if plan.get("customers") != customers or plan.get("seed") != seed:
+        end = datetime.now(UTC).replace(microsecond=0)
+        start = end - timedelta(days=DAYS_OF_HISTORY)
+        plan = {"customers": customers, "seed": seed, "start": iso(start), "end": iso(end)}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(plan), encoding="utf-8")
+    return plan
+
+
+if __name__ == "__main__":
+    sys.exit(main())
