@@ -43,7 +43,7 @@ class Imported:
     customers: int = 0
 
 
-def batches(events: Iterable[Event], size: int = EVENTS_A_TRANSACTION) -> Iterator[list[Event]]:
+def batches(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
     """Events that are sorted by customer, in batches of about `size` that split no customer who fits into one."""
     batch: list[Event] = []
     for _, group in groupby(events, key=lambda event: event.customer_id):
@@ -63,7 +63,7 @@ def import_events(scoring: Applies, events: Iterable[Event], progress: Progress 
     """Stores a history that is sorted by customer, without alerts; what was there already changes nothing."""
     imported = Imported()
     last = None
-    for batch in batches(events):
+    for batch in batches(events, EVENTS_A_TRANSACTION):
         applied = scoring.apply(batch, now=datetime.now(UTC), raise_alerts=False)
         imported.events += applied.events
         imported.repeated += applied.repeated

@@ -123,7 +123,7 @@ def _record(number: int, text: str, lines: "_Lines", header: list[str], delimite
             following = lines.take() if "end of data" in str(error) and len(taken) < _MAX_LINES_OF_A_RECORD else None
             if following is None:
                 lines.give_back(taken[1:])
-                reason = "a quote is not closed" if "end of data" in str(error) else str(error)
+                reason = f"its quotes do not match: {error}" if '"' in joined else str(error)
                 return Row(number, text.rstrip("\r\n"), error=reason)
             taken.append(following)
             joined += following[1]
