@@ -1,0 +1,130 @@
+"""`python -m infra.local run | up | down | status`."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from infra.local.intrinsics import TemplateError
+from infra.local.processes import StackError, module, say
+from infra.local.stack import ROOT, Options, Stack, gateway_status, state_folder
+
+_UP_SECONDS = 900.0
+_DOWN_SECONDS = 60.0
+
+
+def run() -> int:
+    """Runs the stack in the foreground until Ctrl-C."""
+    Stack(Options.from_environment(os.environ)).run()
+    return 0
+
+
+def up() -> int:
+    """Starts the stack in the background; returns when it is ready."""
+    state = state_folder(os.environ)
+    state.mkdir(parents=True, exist_ok=True)
+    if _supervisor(state):
+        say(f"it runs already; 'make down' ends it ({state})")
+        return 0
+    (state / "ready").unlink(missing_ok=True)
+    log = state / "stack.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            module("infra.local", "run"),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline, shown = time.monotonic() + _UP_SECONDS, 0
+    while True:
+        ready, ended = (state / "ready").exists(), process.poll() is not None
+        # A function's lines stay in the file; what the supervisor says is for the person who waits.
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        for line in lines[shown:]:
+            if "| " not in line[:16]:
+                print(line, end="", flush=True)
+        shown = len(lines)
+        if ready:
+            say(f"it runs in the background; its log is {log}")
+            return 0
+        if ended or time.monotonic() > deadline:
+            say(f"it did not start; its log is {log}")
+            if not ended:
+                process.terminate()
+            return 1
+        time.sleep(0.1)
+
+
+def down() -> int:
+    """Ends the stack that runs from this state folder; returns when it has ended."""
+    state = state_folder(os.environ)
+    pid = _supervisor(state)
+    if pid is None:
+        say("no local stack runs")
+        return 0
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _DOWN_SECONDS
+    while _supervisor(state) == pid:
+        if time.monotonic() > deadline:
+            say(f"process {pid} has not ended within {_DOWN_SECONDS:.0f} s")
+            return 1
+        time.sleep(0.1)
+    say("stopped")
+    return 0
+
+
+def status() -> int:
+    """Tells what runs; 1 when nothing does."""
+    state = state_folder(os.environ)
+    pid = _supervisor(state)
+    if pid is None:
+        say("no local stack runs")
+        return 1
+    endpoints = state / "endpoints.json"
+    if not endpoints.exists():
+        say(f"starting (process {pid})")
+        return 0
+    told: dict[str, Any] = json.loads(endpoints.read_text(encoding="utf-8"))
+    found = gateway_status(told["lambda_endpoint"])
+    say(f"REST       {told['base_url']}\nWebSocket  {told['ws_url']}\nKafka      {told['kafka']}")
+    for name, process in told["pids"].items():
+        say(f"{name:<10} process {process}")
+    for name, function in found.get("functions", {}).items():
+        failed = f"  last error: {function['last_error'][:200]}" if function["last_error"] else ""
+        say(f"{name:<12} {len(function['pids'])} running{failed}")
+    if not found:
+        say("the gateway does not answer")
+    return 0 if found else 1
+
+
+def _supervisor(state: Path) -> int | None:
+    """The process that holds the state folder's lock, or None."""
+    try:
+        pid = int((state / "lock").read_text(encoding="ascii"))
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return pid if b"infra.local" in command else None
+
+
+def main() -> int:
+    """The command line's entry."""
+    commands = {"run": run, "up": up, "down": down, "status": status}
+    parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
+    parser.add_argument("command", choices=commands)
+    try:
+        return commands[parser.parse_args().command]()
+    except (StackError, TemplateError) as error:
+        say(f"error: {error}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
