@@ -216,11 +216,15 @@ def release(trained: TrainedModel, registry: ModelRegistry) -> bool:
 
 
 def measure(probabilities: Floats, churned: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """ROC AUC, average precision, Brier score, and how many times the base rate churned among the riskiest tenth."""
+    """Accuracy at 0.5, ROC AUC, average precision, Brier score, and the lift of the riskiest tenth.
+
+    The lift is how many times the base rate churned there.
+    """
     from sklearn.metrics import average_precision_score, roc_auc_score  # noqa: PLC0415 (a second to import)
 
     riskiest = np.argsort(-probabilities, kind="stable")[: max(1, len(churned) // 10)]
     return {
+        "accuracy": float(np.mean((probabilities >= 0.5) == churned)),
         "auc": float(roc_auc_score(churned, probabilities)),
         "pr_auc": float(average_precision_score(churned, probabilities)),
         "brier": float(np.mean((probabilities - churned) ** 2)),

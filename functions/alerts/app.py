@@ -1,0 +1,91 @@
+"""Alerts over REST and WebSocket."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from churn.cache import Cache
+from churn.catalogue import BadCursor, Catalogue
+from churn.events import FieldError, iso
+from churn.http.api import Api, Call
+from churn.http.errors import Problem, bad_request
+from churn.http.tokens import TICKET_SECONDS, issue_ticket
+from churn.observability import logger, tracer
+from churn.push import ApiGatewayPush
+from churn.settings import settings
+from churn.socket import SocketEdge, invoke_self, is_socket_event
+from churn.storage import Database
+from churn.storage.alert_actions import AlertClosed, UnknownAlert, acknowledge, resolve
+
+_settings = settings().require("database_url", "jwt_secret")
+_cache = Cache(_settings.redis_url)
+_database = Database.for_requests(_settings.database_url)
+_catalogue = Catalogue(_database, _cache, _settings)
+_api = Api("alerts", _settings, _cache)
+app = _api.app
+
+
+@_api.answers("list_alerts")
+def list_alerts(call: Call) -> dict[str, Any]:
+    try:
+        return _catalogue.alerts(**call.query.model_dump())
+    except BadCursor as error:
+        raise bad_request(FieldError("cursor", str(error))) from None
+
+
+@_api.answers("acknowledge_alert")
+def acknowledge_alert(call: Call) -> dict[str, Any]:
+    try:
+        at = acknowledge(_database, _id(call), call.client, call.now)
+    except UnknownAlert:
+        raise Problem(404, "There is no such alert.") from None
+    except AlertClosed as error:
+        raise Problem(409, f"The alert is {error.status} already.") from None
+    return {"message": "Alert acknowledged", "acknowledged_at": iso(at)}
+
+
+@_api.answers("resolve_alert")
+def resolve_alert(call: Call) -> dict[str, Any]:
+    try:
+        at = resolve(_database, _id(call), call.client, call.body.resolution_notes, call.now)
+    except UnknownAlert:
+        raise Problem(404, "There is no such alert.") from None
+    except AlertClosed as error:
+        raise Problem(409, f"The alert is {error.status} already.") from None
+    return {"message": "Alert resolved", "resolved_at": iso(at)}
+
+
+@_api.answers("issue_ticket")
+def ticket(call: Call) -> dict[str, Any]:
+    return {
+        "ticket": issue_ticket(_settings.jwt_secret, call.client, call.role or "read"),
+        "expires_in": TICKET_SECONDS,
+    }
+
+
+def _id(call: Call) -> int:
+    text = call.path["id"]
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Problem(404, "There is no such alert.")
+    return int(text)
+
+
+@lru_cache(maxsize=1)
+def _sockets(function_name: str) -> SocketEdge:
+    push = ApiGatewayPush(_settings.require("socket_endpoint").socket_endpoint)
+    return SocketEdge(_database, push, _settings, _dashboard, invoke_self(function_name))
+
+
+def _dashboard() -> dict[str, Any]:
+    return {"stats": _catalogue.stats(datetime.now(UTC)), "recent_activity": _catalogue.recent_activity()}
+
+
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context
+def _socket_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return _sockets(context.function_name).handle(event)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answers a REST request, what happens on a WebSocket, or what the function sent to itself."""
+    return _socket_handler(event, context) if is_socket_event(event) else app(event, context)

@@ -1,0 +1,41 @@
+"""Customers: lists, one, and the history of one."""
+
+from typing import Any
+
+from churn.cache import Cache
+from churn.catalogue import BadCursor, Catalogue, CustomerNotFound, CustomerQuery
+from churn.events import FieldError
+from churn.http.api import Api, Call
+from churn.http.errors import Problem, bad_request
+from churn.settings import settings
+from churn.storage import Database
+
+_settings = settings().require("database_url")
+_cache = Cache(_settings.redis_url)
+_catalogue = Catalogue(Database.for_requests(_settings.database_url), _cache, _settings)
+_api = Api("customers", _settings, _cache)
+app = _api.app
+
+
+@_api.answers("list_customers")
+def list_customers(call: Call) -> dict[str, Any]:
+    try:
+        return _catalogue.customers(CustomerQuery(**call.query.model_dump()), call.now)
+    except BadCursor as error:
+        raise bad_request(FieldError("cursor", str(error))) from None
+
+
+@_api.answers("get_customer")
+def get_customer(call: Call) -> dict[str, Any]:
+    try:
+        return _catalogue.customer(call.path["customer_id"], call.now)
+    except CustomerNotFound:
+        raise Problem(404, "There is no such customer.") from None
+
+
+@_api.answers("list_events")
+def list_events(call: Call) -> dict[str, Any]:
+    try:
+        return _catalogue.events(call.path["customer_id"], **call.query.model_dump())
+    except CustomerNotFound:
+        raise Problem(404, "There is no such customer.") from None

@@ -1,0 +1,52 @@
+"""Churn predictions: worked out for what is sent, or those that were stored."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from churn.cache import Cache
+from churn.features import Features
+from churn.http.api import Api, Call
+from churn.http.errors import unavailable
+from churn.http.predictions import answer_many, answer_one
+from churn.registry import load_model
+from churn.settings import settings
+
+if TYPE_CHECKING:
+    from churn.catalogue import Catalogue
+
+_settings = settings()
+_cache = Cache(_settings.redis_url)
+_model = load_model(_settings)
+_api = Api("prediction", _settings, _cache)
+app = _api.app
+
+
+@_api.answers("predict")
+def predict(call: Call) -> dict[str, Any]:
+    return answer_one(_model, call.body, lambda ids: _stored(ids, call), _settings.bands)
+
+
+@_api.answers("predict_batch")
+def predict_batch(call: Call) -> dict[str, Any]:
+    return answer_many(_model, call.body.customers, lambda ids: _stored(ids, call), _settings.bands)
+
+
+@_api.answers("list_predictions")
+def list_predictions(call: Call) -> dict[str, Any]:
+    return _catalogue().predictions(**call.query.model_dump())
+
+
+def _stored(customer_ids: set[str], call: Call) -> Mapping[str, Features]:
+    return _catalogue().features(customer_ids, call.now)
+
+
+@lru_cache(maxsize=1)
+def _catalogue() -> "Catalogue":
+    # A prediction for features alone needs no database, so it is spared the import.
+    from churn.catalogue import Catalogue  # noqa: PLC0415
+    from churn.storage import Database  # noqa: PLC0415
+
+    if not _settings.database_url:
+        raise unavailable("database")
+    return Catalogue(Database.for_requests(_settings.database_url), _cache, _settings)

@@ -1,0 +1,439 @@
+"""What goes in and what comes out of every route, typed once: requests are checked and the API described with these."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+
+from churn.alert_view import parse_since
+from churn.events import MAX_ID_LENGTH, parse_timestamp
+from churn.features import FEATURES
+
+MAX_OFFSET = 10_000
+MAX_BATCH = 1000
+MAX_NOTES = 4000
+
+RiskLevel = Literal["low", "medium", "high", "critical"]
+Status = Literal["insufficient_data", "new", "active", "at_risk", "lapsed"]
+Priority = Literal["low", "medium", "high", "urgent"]
+AlertStatus = Literal["new", "acknowledged", "in_progress", "resolved", "dismissed"]
+Sort = Literal["churn_probability", "total_spent", "days_since_last_order", "customer_id"]
+Period = Literal["7d", "30d", "90d", "1y"]
+Granularity = Literal["hour", "day", "week", "month"]
+
+
+class Model(BaseModel):
+    """A bare JSON object."""
+
+    model_config = ConfigDict(defer_build=True, protected_namespaces=(), use_attribute_docstrings=True)
+
+
+class Request(Model):
+    """What a client sends: a field that is not known is an error, for it would be passed over in silence."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def _integer(text: object) -> object:
+    # int() of Python takes underscores, spaces and other scripts' digits, which are no numbers of a query.
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise ValueError("must be a whole number")
+    return text
+
+
+def _time(value: object) -> datetime:
+    return parse_timestamp(value)
+
+
+def _end_of_day(value: object) -> datetime:
+    instant = parse_timestamp(value)
+    is_day = isinstance(value, str) and len(value.strip()) == len("2026-01-31")
+    return instant + timedelta(days=1, milliseconds=-1) if is_day else instant
+
+
+_DATE_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
+Instant = Annotated[str, WithJsonSchema(_DATE_TIME)]
+From = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "examples": ["2026-01-31"]})]
+Until = Annotated[
+    datetime, BeforeValidator(_end_of_day), WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})
+]
+Count = Annotated[int, BeforeValidator(_integer)]
+Limit = Annotated[int, BeforeValidator(_integer), Field(ge=1, le=500)]
+Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
+CustomerId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, strict=True)]
+
+
+class NoQuery(Request):
+    """A query without parameters."""
+
+
+class Empty(Request):
+    """An empty object."""
+
+
+# --- customers
+
+
+class CustomersQuery(Request):
+    """Which customers, and in what order."""
+
+    limit: Limit = 100
+    offset: Annotated[Count, Field(ge=0, le=MAX_OFFSET)] = 0
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it, with the same sort and order."""
+    risk_level: RiskLevel | None = None
+    status: Status | None = None
+    search: Text | None = None
+    """The beginning of a word of name, e-mail or id; of several words, each."""
+    sort: Sort = "churn_probability"
+    order: Literal["desc", "asc"] = "desc"
+
+
+def _describe(feature: Any) -> Any:
+    return Field(description=f"{feature.description} ({feature.unit}); null = not known")
+
+
+_FEATURE_FIELDS: dict[str, Any] = {feature.name: (float | None, _describe(feature)) for feature in FEATURES}
+Features: type[Model] = create_model("Features", __base__=Model, __doc__="The 12 features.", **_FEATURE_FIELDS)
+
+
+class Driver(Model):
+    """A reason of a prediction."""
+
+    feature: str
+    value: float | None
+    contribution: float
+    """Signed probability points: above 0 where it makes leaving likelier."""
+    sentence: str
+
+
+class Customer(Features):  # type: ignore[misc, valid-type]
+    """A customer of a list."""
+
+    customer_id: str
+    name: str | None
+    email: str | None
+    status: Status
+    churn_probability: Annotated[float, Field(ge=0, le=1)] | None
+    risk_level: RiskLevel | None
+    recommendations: list[str]
+
+
+class CustomerPage(Model):
+    """Customers of a list."""
+
+    customers: list[Customer]
+    total: int
+    total_is_lower_bound: bool
+    limit: int
+    offset: int
+    next_cursor: str | None
+
+
+class CustomerDetail(Customer):
+    """All that is known of one customer."""
+
+    phone: str | None
+    address: str | None
+    confidence: float | None
+    model_version: str | None
+    drivers: list[Driver]
+    last_prediction_at: Instant | None
+    is_active: bool
+    created_at: Instant
+    updated_at: Instant
+
+
+class EventsQuery(Request):
+    """Which events."""
+
+    limit: Limit = 50
+    event_type: Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)] | None = None
+    date_from: From | None = None
+    date_to: Until | None = None
+    """A day without a time of day is included whole."""
+
+
+class Event(Model):
+    """An event of a customer's history."""
+
+    id: str
+    event_type: str
+    event_data: dict[str, Any]
+    timestamp: Instant
+
+
+class EventPage(Model):
+    """A customer's events, the newest first."""
+
+    events: list[Event]
+    total: int
+
+
+# --- predictions
+
+
+def _given(feature: Any) -> Any:
+    number = Annotated[float, Field(strict=True, ge=0, le=feature.maximum)]
+    return (number | None, Field(default=None, description=f"{feature.description} ({feature.unit}); null = not known"))
+
+
+PredictionRequest: type[Request] = create_model(
+    "PredictionRequest",
+    __base__=Request,
+    __doc__="The 12 features, a customer, or a customer with features that take the place of the stored ones.",
+    customer_id=(CustomerId | None, None),
+    **{feature.name: _given(feature) for feature in FEATURES},
+)
+
+
+class PredictionAnswer(Model):
+    """A prediction for what was sent; it is not stored."""
+
+    customer_id: str | None = None
+    churn_probability: Annotated[float, Field(ge=0, le=1)]
+    risk_level: RiskLevel
+    recommendations: list[str]
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    model_version: str
+    drivers: list[Driver]
+
+
+class BatchRequest(Request):
+    """Up to 1,000 requests for a prediction, each as for a single one."""
+
+    customers: Annotated[
+        list[Any],
+        Field(max_length=MAX_BATCH),
+        WithJsonSchema(
+            {
+                "type": "array",
+                "maxItems": MAX_BATCH,
+                "items": {"$ref": "#/components/schemas/PredictionRequest"},
+            }
+        ),
+    ]
+
+
+class FieldProblem(Model):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class BatchError(Model):
+    """In the place of a prediction that could not be made."""
+
+    error: str
+    code: int
+    errors: list[FieldProblem]
+    customer_id: str | None = None
+
+
+class BatchAnswer(Model):
+    """A prediction, or an error, for each item, in their order."""
+
+    predictions: list[PredictionAnswer | BatchError]
+
+
+class PredictionsQuery(Request):
+    """Which stored predictions."""
+
+    limit: Limit = 50
+    risk_level: RiskLevel | None = None
+    date_from: From | None = None
+    date_to: Until | None = None
+    """A day without a time of day is included whole."""
+
+
+class StoredPrediction(Model):
+    """A prediction that was made when an event or the sweep scored the customer."""
+
+    id: int
+    customer_id: str
+    churn_probability: float
+    risk_level: RiskLevel
+    confidence: float
+    model_version: str
+    created_at: Instant
+
+
+class PredictionPage(Model):
+    """Stored predictions, the newest first."""
+
+    predictions: list[StoredPrediction]
+    total: int
+
+
+# --- alerts
+
+
+class AlertsQuery(Request):
+    """Which alerts."""
+
+    limit: Limit = 20
+    status: AlertStatus | None = None
+    priority: Priority | None = None
+    since: Since | None = None
+    """The id of an alert, or a time: only what came after it."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it."""
+
+
+class Alert(Model):
+    """Something about a customer that somebody should look at."""
+
+    id: int
+    customer_id: str
+    customer_name: str
+    alert_type: str
+    priority: Priority
+    title: str
+    message: str
+    reason: str
+    risk_score: float | None
+    status: AlertStatus
+    timestamp: Instant
+    created_at: Instant
+    acknowledged_at: Instant | None
+    resolved_at: Instant | None
+
+
+class AlertPage(Model):
+    """Alerts, the newest first."""
+
+    alerts: list[Alert]
+    total: int
+    next_cursor: str | None
+
+
+class Resolution(Request):
+    """How an alert was dealt with."""
+
+    resolution_notes: Annotated[str, Field(strict=True, max_length=MAX_NOTES)] | None = None
+
+
+class Acknowledged(Model):
+    """The alert is acknowledged."""
+
+    message: str
+    acknowledged_at: Instant
+
+
+class Resolved(Model):
+    """The alert is resolved."""
+
+    message: str
+    resolved_at: Instant
+
+
+class Ticket(Model):
+    """Opens one WebSocket: `?ticket=`."""
+
+    ticket: str
+    expires_in: int
+    """Seconds."""
+
+
+# --- dashboard
+
+
+class RiskDistribution(Model):
+    """Active customers by risk level."""
+
+    low: int
+    medium: int
+    high: int
+    critical: int
+
+
+class Stats(Model):
+    """The dashboard's figures."""
+
+    total_customers: int
+    churn_rate: float
+    """Per cent of the customers active 30 days ago who have lapsed since."""
+    high_risk_customers: int
+    """Active customers whose risk is high or critical."""
+    revenue_at_risk: float
+    alerts_today: int
+    resolved_alerts: int
+    model_accuracy: float | None
+    """Per cent."""
+    model_accuracy_basis: Literal["held_out_window"] | None
+    last_model_update: Instant | None
+    risk_distribution: RiskDistribution
+    average_churn_probability: float
+    generated_at: Instant
+
+
+class TrendsQuery(Request):
+    """Over how long, and how finely."""
+
+    period: Period = "30d"
+    granularity: Granularity = "day"
+    """Hours for at most 30 days."""
+
+
+class Trend(Model):
+    """The figures of one hour, day, week or month."""
+
+    date: str
+    churn_rate: float
+    high_risk_customers: int
+    new_customers: int
+    churned_customers: int
+
+
+class Trends(Model):
+    """The figures over time, the oldest first."""
+
+    trends: list[Trend]
+    period: Period
+    granularity: Granularity
+
+
+# --- health
+
+
+class Check(Model):
+    """How one dependency is."""
+
+    status: Literal["up", "down", "fallback"]
+    milliseconds: float
+    detail: str | None = None
+
+
+class Checks(Model):
+    """The dependencies."""
+
+    database: Check
+    cache: Check
+    model: Check
+
+
+class Health(Model):
+    """How the service is; unhealthy comes with status 503."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    timestamp: Instant
+    model_loaded: bool
+    service: str
+    version: str
+    model_version: str | None
+    checks: Checks
+
+
+class ProblemDocument(Model):
+    """An error (RFC 9457); `error` and `code` repeat it for older clients."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem]
+    error: str
+    code: int

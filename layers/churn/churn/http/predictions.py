@@ -1,0 +1,93 @@
+"""Requests for predictions, one and many, and what is wrong with each."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from churn import what_if
+from churn.events import FieldError
+from churn.features import FEATURE_NAMES, Features
+from churn.http.api import check
+from churn.http.errors import Problem, bad_request, unavailable
+from churn.http.models import PredictionRequest, Request
+from churn.risk import RiskBands
+from churn.what_if import Model, NothingKnown, Question, UnknownCustomer
+
+Load = Callable[[set[str]], Mapping[str, Features]]
+"""The stored features of customers by their ids, without the unknown. Raises DatabaseUnavailable."""
+
+
+def answer_one(model: Model, body: Request, load: Load, bands: RiskBands) -> dict[str, Any]:
+    """The prediction for one request. Raises Problem, DatabaseUnavailable."""
+    question = _question(body)
+    features = _features(question, what_if.stored_features([question], load))
+    return what_if.predict(model, [(question, features)], bands)[0]
+
+
+def answer_many(model: Model, items: list[Any], load: Load, bands: RiskBands) -> dict[str, Any]:
+    """The predictions for many requests, in order, with a problem in the place of each that has none.
+
+    Only the items that need a stored customer fail with the database.
+    """
+    results: list[Any] = [_attempt(lambda item=item: _question(_item(item))) for item in items]  # type: ignore[misc]
+    stored = _attempt(lambda: what_if.stored_features([r for r in results if isinstance(r, Question)], load))
+
+    def features(question: Question) -> Features:
+        if isinstance(stored, Problem):
+            if question.needs_customer:
+                raise stored
+            return _features(question, {})
+        return _features(question, stored)
+
+    found: list[tuple[Question, Features] | Problem] = []
+    for result in results:
+        worked_out = _attempt(lambda result=result: features(result)) if isinstance(result, Question) else result  # type: ignore[misc]
+        found.append(worked_out if isinstance(worked_out, Problem) else (result, worked_out))
+    good = iter(what_if.predict(model, [one for one in found if not isinstance(one, Problem)], bands))
+    return {
+        "predictions": [
+            _error(one, item) if isinstance(one, Problem) else next(good)
+            for one, item in zip(found, items, strict=True)
+        ]
+    }
+
+
+def _attempt[T](work: Callable[[], T]) -> T | Problem:
+    try:
+        return work()
+    except Problem as problem:
+        return problem
+    except RuntimeError as error:
+        from churn.storage import DatabaseUnavailable  # noqa: PLC0415 (loaded already where it was raised)
+
+        if isinstance(error, DatabaseUnavailable):
+            return unavailable("database")
+        raise
+
+
+def _item(item: Any) -> Request:
+    if not isinstance(item, dict):
+        raise bad_request(FieldError("", "an item must be an object"))
+    return check(PredictionRequest, item)
+
+
+def _question(body: Request) -> Question:
+    given = {name: getattr(body, name) for name in FEATURE_NAMES if name in body.model_fields_set}
+    return Question(getattr(body, "customer_id", None), given)
+
+
+def _features(question: Question, stored: Mapping[str, Features]) -> Features:
+    try:
+        return what_if.resolve(question, stored)
+    except UnknownCustomer:
+        raise Problem(404, "There is no such customer.") from None
+    except NothingKnown:
+        raise bad_request(
+            FieldError("", f"Give a customer_id or at least one of the features: {', '.join(FEATURE_NAMES)}.")
+        ) from None
+
+
+def _error(problem: Problem, item: Any) -> dict[str, Any]:
+    document = problem.to_dict()
+    answer = {name: document[name] for name in ("error", "code", "errors")}
+    customer_id = item.get("customer_id") if isinstance(item, dict) else None
+    return answer | ({"customer_id": customer_id} if isinstance(customer_id, str) else {})

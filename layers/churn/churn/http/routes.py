@@ -1,0 +1,81 @@
+"""The one table of routes: the gateway's policy, the functions, the rate limits and the API's description follow it."""
+
+from dataclasses import dataclass
+
+from churn.http import models
+from churn.http.models import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: the function that answers it, the weakest role that may call it (None: anybody), its models.
+
+    `is_prediction` says that the rate limit of predictions holds for it too.
+    """
+
+    operation: str
+    method: str
+    path: str
+    function: str
+    role: str | None
+    summary: str
+    answer: type[Model]
+    query: type[Model] = models.NoQuery
+    body: type[Model] | None = None
+    body_is_optional: bool = False
+    is_prediction: bool = False
+
+
+ROUTES = (
+    Route("health", "GET", "/health", "health", None, "Whether the service is well", models.Health),
+    Route(
+        "list_customers", "GET", "/api/customers", "customers", "read",
+        "Customers with their features and churn predictions", models.CustomerPage, query=models.CustomersQuery,
+    ),
+    Route(
+        "get_customer", "GET", "/api/customers/{customer_id}", "customers", "read",
+        "One customer, with what drives the prediction", models.CustomerDetail,
+    ),
+    Route(
+        "list_events", "GET", "/api/customers/{customer_id}/events", "customers", "read",
+        "A customer's history, the newest event first", models.EventPage, query=models.EventsQuery,
+    ),
+    Route(
+        "predict", "POST", "/api/churn/predict", "prediction", "predict",
+        "The churn probability for features, a customer, or a what-if of one", models.PredictionAnswer,
+        body=models.PredictionRequest, is_prediction=True,
+    ),
+    Route(
+        "predict_batch", "POST", "/api/churn/predict/batch", "prediction", "predict",
+        "Up to 1,000 predictions at once", models.BatchAnswer, body=models.BatchRequest, is_prediction=True,
+    ),
+    Route(
+        "list_predictions", "GET", "/api/churn/predictions", "prediction", "read",
+        "Stored predictions, the newest first", models.PredictionPage, query=models.PredictionsQuery,
+    ),
+    Route(
+        "list_alerts", "GET", "/api/alerts", "alerts", "read",
+        "Alerts, the newest first", models.AlertPage, query=models.AlertsQuery,
+    ),
+    Route(
+        "acknowledge_alert", "POST", "/api/alerts/{id}/acknowledge", "alerts", "act",
+        "Somebody is taking care of an alert", models.Acknowledged, body=models.Empty, body_is_optional=True,
+    ),
+    Route(
+        "resolve_alert", "POST", "/api/alerts/{id}/resolve", "alerts", "act",
+        "An alert has been dealt with", models.Resolved, body=models.Resolution, body_is_optional=True,
+    ),
+    Route(
+        "issue_ticket", "POST", "/api/alerts/ticket", "alerts", "read",
+        "A ticket that opens one WebSocket within 30 seconds", models.Ticket, body=models.Empty, body_is_optional=True,
+    ),
+    Route(
+        "dashboard_stats", "GET", "/api/dashboard/stats", "stats", "read", "The figures of this moment", models.Stats
+    ),
+    Route(
+        "dashboard_trends", "GET", "/api/dashboard/trends", "stats", "read",
+        "The figures over time", models.Trends, query=models.TrendsQuery,
+    ),
+)  # fmt: skip
+
+BY_OPERATION = {route.operation: route for route in ROUTES}

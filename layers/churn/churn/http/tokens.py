@@ -1,0 +1,87 @@
+"""JSON Web Tokens (HS256): who a client is and what it may do, and single-use tickets to open a socket with."""
+
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+ROLES = ("read", "predict", "act", "admin")
+"""From the weakest on; each may what those before it may."""
+
+TICKET_SECONDS = 30
+SHORTEST_SECRET = 32
+_ALGORITHM = "HS256"
+# A ticket names its audience, so that it is never taken for a token, nor a token for it.
+_SOCKET = "socket"
+_LONGEST_SUBJECT = 255
+
+
+class InvalidToken(Exception):
+    """The token is none of ours, altered, expired or incomplete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified token says; `expires_at` in seconds since 1970, `ticket_id` for a ticket alone."""
+
+    subject: str
+    role: str
+    expires_at: int
+    ticket_id: str | None = None
+
+
+def includes(role: str, needed: str) -> bool:
+    """Whether `role` may what `needed` may."""
+    return ROLES.index(role) >= ROLES.index(needed)
+
+
+def issue(secret: str, subject: str, role: str, seconds: int) -> str:
+    """A token for `subject` that holds for so many seconds. Raises ValueError."""
+    if role not in ROLES:
+        raise ValueError(f"a role is one of {', '.join(ROLES)}, not {role!r}")
+    return _sign(secret, subject, role, seconds, {})
+
+
+def issue_ticket(secret: str, subject: str, role: str) -> str:
+    """A ticket that opens one socket within 30 seconds. Raises ValueError."""
+    return _sign(secret, subject, role, TICKET_SECONDS, {"aud": _SOCKET, "jti": uuid.uuid4().hex})
+
+
+def verify(secret: str, token: str) -> Claims:
+    """What a token says. Raises InvalidToken."""
+    claims = _decode(secret, token, None, ["exp", "sub", "role"])
+    return Claims(claims["sub"], claims["role"], int(claims["exp"]))
+
+
+def verify_ticket(secret: str, ticket: str) -> Claims:
+    """What a ticket says; that it is used once is for the store to see to. Raises InvalidToken."""
+    claims = _decode(secret, ticket, _SOCKET, ["exp", "sub", "role", "aud", "jti"])
+    if len(str(claims["jti"])) != 32:
+        raise InvalidToken("the ticket's id is not one of ours")
+    return Claims(claims["sub"], claims["role"], int(claims["exp"]), claims["jti"])
+
+
+def _sign(secret: str, subject: str, role: str, seconds: int, more: dict[str, str]) -> str:
+    if len(secret) < SHORTEST_SECRET:
+        raise ValueError(f"JWT_SECRET must have at least {SHORTEST_SECRET} characters")
+    if not 0 < len(subject) <= _LONGEST_SUBJECT:
+        raise ValueError(f"a subject has 1 to {_LONGEST_SUBJECT} characters")
+    now = int(time.time())
+    claims = {"sub": subject, "role": role, "iat": now, "exp": now + seconds, **more}
+    return jwt.encode(claims, secret, algorithm=_ALGORITHM)
+
+
+def _decode(secret: str, token: str, audience: str | None, required: list[str]) -> dict[str, Any]:
+    if len(secret) < SHORTEST_SECRET:
+        raise InvalidToken("there is no secret to verify tokens with")
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token, secret, algorithms=[_ALGORITHM], audience=audience, options={"require": required}
+        )
+    except (jwt.InvalidTokenError, UnicodeError) as error:
+        raise InvalidToken(type(error).__name__) from error
+    if claims["role"] not in ROLES or not 0 < len(claims["sub"]) <= _LONGEST_SUBJECT:
+        raise InvalidToken("the token's role or subject is not one of ours")
+    return claims

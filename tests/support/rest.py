@@ -1,0 +1,93 @@
+"""Functions called in this process with the events that API Gateway would send."""
+
+import importlib.util
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from churn.http.routes import ROUTES
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What Lambda tells a function about its invocation."""
+
+    function_name: str = "function"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:function"
+    aws_request_id: str = "11111111-2222-3333-4444-555555555555"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; `json` is its parsed body."""
+
+    status: int
+    headers: Mapping[str, str]
+    json: Any
+
+
+def load(function: str) -> ModuleType:
+    """A fresh import of ``functions/NAME/app.py``, as in a new execution environment."""
+    spec = importlib.util.spec_from_file_location(f"function_{function}", FUNCTIONS / function / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def ask(
+    handler: Handler,
+    method: str,
+    target: str,
+    body: object = None,
+    *,
+    role: str | None = "admin",
+    subject: str = "tester",
+    source: str = "192.0.2.1",
+) -> Answer:
+    """Sends a request past the authorizer; `body` is sent as it is where it is text, else as JSON."""
+    parts = urlsplit(target)
+    path, resource = _resource(method, parts.path)
+    query = parse_qs(parts.query, keep_blank_values=True)
+    event = {
+        "resource": resource,
+        "path": parts.path,
+        "httpMethod": method,
+        "headers": {"Content-Type": "application/json"},
+        "multiValueHeaders": {"Content-Type": ["application/json"]},
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": path or None,
+        "stageVariables": None,
+        "requestContext": {
+            "resourcePath": resource,
+            "httpMethod": method,
+            "requestId": str(uuid.uuid4()),
+            "identity": {"sourceIp": source},
+            "authorizer": {"sub": subject, "role": role} if role else None,
+        },
+        "body": body if body is None or isinstance(body, str) else json.dumps(body),
+        "isBase64Encoded": False,
+    }
+    answer = handler(event, Context())
+    return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+
+
+def _resource(method: str, path: str) -> tuple[dict[str, str], str]:
+    # A constant segment wins over a parameter, as in API Gateway.
+    for route in sorted(ROUTES, key=lambda route: route.path.count("{")):
+        found = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path), path)
+        if found and route.method == method:
+            return {name: unquote(value) for name, value in found.groupdict().items()}, route.path
+    raise AssertionError(f"no route for {method} {path}")
