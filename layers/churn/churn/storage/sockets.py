@@ -141,23 +141,28 @@ def claim(transaction: Transaction) -> tuple[int, list[Socket]]:
     """
     newest = newest_alert(transaction)
     lease = secrets.token_hex(16)
-    behind = "subscribed = 1 AND alert_cursor < %s"
-    if not transaction.execute(
-        f"UPDATE sockets SET lease = %s, leased_until = UTC_TIMESTAMP(3) + INTERVAL {LEASE_SECONDS} SECOND "
-        f"WHERE {behind} AND {_FREE} AND expires_at > UTC_TIMESTAMP(3) LIMIT {CLAIM_LIMIT}",
-        (lease, newest),
-    ):
+    waiting = f"subscribed = 1 AND alert_cursor < %s AND {_FREE} AND expires_at > UTC_TIMESTAMP(3)"
+    found = transaction.rows(f"SELECT connection_id FROM sockets WHERE {waiting} LIMIT {CLAIM_LIMIT}", (newest,))
+    if not found:
         return newest, []
+    # Locked by primary key and in its order, as everywhere: two who claim and release wait, and do not dead-lock.
+    connections = sorted(row["connection_id"] for row in found)
+    among = f"connection_id IN ({', '.join(['%s'] * len(connections))})"
+    transaction.execute(
+        f"UPDATE sockets SET lease = %s, leased_until = UTC_TIMESTAMP(3) + INTERVAL {LEASE_SECONDS} SECOND "
+        f"WHERE {among} AND {waiting}",
+        (lease, *connections, newest),
+    )
     rows = transaction.rows(
-        f"SELECT connection_id, alert_cursor, min_priority, lease FROM sockets WHERE {behind} AND lease = %s",
-        (newest, lease),
+        f"SELECT connection_id, alert_cursor, min_priority, lease FROM sockets WHERE {among} AND lease = %s",
+        (*connections, lease),
     )
     return newest, [Socket(**row) for row in rows]
 
 
 def release(transaction: Transaction, lease: str, cursor: int, connection_ids: Iterable[str], pause: float = 0) -> None:
     """Moves the cursors of leased sockets and gives the leases back; `pause`: seconds in which nobody posts to them."""
-    connections = list(connection_ids)
+    connections = sorted(connection_ids)
     places = ", ".join(["%s"] * len(connections))
     transaction.execute(
         "UPDATE sockets SET alert_cursor = %s, lease = NULL, "
