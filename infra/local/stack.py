@@ -35,6 +35,8 @@ from infra.local.template import ACCOUNT, Template, load
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
 _TOKEN_DAYS = 30
+# Customers of the simulated shop that the first model is trained on.
+_TRAINED_ON = 5000
 # What a person may set for the functions; the README's table explains each.
 _SETTINGS = (
     "ALERT_COOLDOWN_HOURS",
@@ -146,7 +148,7 @@ class Stack:
             self._ended = True
             raise _Ended
 
-    # -- what stands before ---------------------------------------------------------------------------------------------
+    # -- what stands before
 
     def _claim(self) -> None:
         """Makes sure that nobody else has the folder or the ports. Raises StackError."""
@@ -176,7 +178,7 @@ class Stack:
             path.write_text(secrets.token_urlsafe(48), encoding="ascii")
         return path.read_text(encoding="ascii")
 
-    # -- servers --------------------------------------------------------------------------------------------------------
+    # -- servers
 
     def _start_servers(self) -> None:
         options, start = self._options, self._supervisor.start
@@ -260,14 +262,14 @@ class Stack:
             PYTHONPATH=os.pathsep.join((str(ROOT), str(ROOT / "layers" / "churn"))),
         )
 
-    # -- schema, model, gateway -----------------------------------------------------------------------------------------
+    # -- schema, model, gateway
 
     def _prepare(self) -> None:
         with progress("bringing the schema up to date"):
             self._migrate()
         if not self._has_model():
             say("training a first model, on a simulated shop; it is kept for the next start")
-            self._tool("training", "infra.tools.train", "--simulate", str(self._options.sample_customers or 5000))
+            self._tool("training", "infra.tools.train", "--simulate", str(_TRAINED_ON))
 
     def _migrate(self) -> None:
         spec = self._template.function("migration")
@@ -318,7 +320,7 @@ class Stack:
     def _status(self) -> dict[str, Any]:
         return gateway_status(f"http://127.0.0.1:{self._config.lambda_port}")
 
-    # -- shop and stream ------------------------------------------------------------------------------------------------
+    # -- shop and stream
 
     def _fill(self) -> None:
         options = self._options
@@ -338,7 +340,7 @@ class Stack:
             cursor.execute("SELECT 1 FROM customers LIMIT 1")
             return cursor.fetchone() is not None
 
-    # -- watching -------------------------------------------------------------------------------------------------------
+    # -- watching
 
     def _watch(self) -> None:
         while True:
