@@ -1,0 +1,179 @@
+"""`python -m infra.tools.openapi [--check]`: writes docs/openapi.json from the table of routes and its models."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from churn.http.models import Model, NoQuery, ProblemDocument
+from churn.http.routes import ROUTES, Route
+
+FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
+_REF = "#/components/schemas/"
+_PROBLEMS = {
+    "400": "Something in the request is wrong; `errors` names each field",
+    "401": "There is no valid token",
+    "403": "The token's role is too weak",
+    "404": "There is no such thing",
+    "409": "It is closed already",
+    "413": "The body is too large",
+    "429": "Too many requests in this minute",
+    "503": "Something that is needed is not available now",
+}
+_LIMIT_HEADERS = {
+    "X-RateLimit-Limit": "Requests that this client may make in a minute",
+    "X-RateLimit-Remaining": "Requests that are left of them",
+    "X-RateLimit-Reset": "When the next minute begins, in seconds since 1970",
+}
+_EXAMPLES: dict[str, Any] = {
+    "predict": {"total_orders": 12, "total_spent": 640.5, "days_since_last_order": 75, "support_tickets": 3},
+    "predict_batch": {"customers": [{"customer_id": "CUST-001"}, {"total_orders": 2, "days_since_last_order": 140}]},
+    "resolve_alert": {"resolution_notes": "Called; the card had expired."},
+    "acknowledge_alert": {},
+    "issue_ticket": {},
+}
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document."""
+    schemas = _schemas()
+    paths: dict[str, Any] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+    for route in ROUTES:
+        schemas.pop(route.query.__name__, None)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Churn service",
+            "version": "0.1.0",
+            "description": "Who of a shop's customers is about to leave, and why. "
+            "The WebSocket API and the events on Kafka are described in the README.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "http://127.0.0.1:3000", "description": "The local stack"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "headers": {
+                name: {"description": text, "schema": {"type": "integer"}} for name, text in _LIMIT_HEADERS.items()
+            },
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "HS256, with `sub`, `exp` and `role`: read < predict < act < admin",
+                }
+            },
+        },
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    asked = {model for route in ROUTES for model in (route.query, route.body) if model is not None}
+    answers = {route.answer for route in ROUTES} | {ProblemDocument}
+    modes: list[tuple[type[Model], Any]] = [(model, "validation") for model in asked]
+    modes += [(model, "serialization") for model in answers]
+    modes.sort(key=lambda pair: pair[0].__name__)
+    _, definitions = models_json_schema(modes, ref_template=_REF + "{model}")
+    schemas: dict[str, Any] = definitions["$defs"]
+    return schemas
+
+
+def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.operation,
+        "summary": route.summary,
+        "tags": [route.function],
+        "parameters": _parameters(route, schemas),
+        "responses": _responses(route),
+    }
+    if route.role is None:
+        operation["security"] = []
+    else:
+        operation["description"] = f"Needs a token with the role `{route.role}` or a stronger one."
+    if route.body is not None:
+        content = {"schema": {"$ref": _REF + route.body.__name__}, "example": _EXAMPLES[route.operation]}
+        operation["requestBody"] = {
+            "required": not route.body_is_optional,
+            "content": {"application/json": content},
+        }
+    return operation
+
+
+def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
+    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    if route.query is not NoQuery:
+        for name, schema in schemas[route.query.__name__]["properties"].items():
+            plain = {key: value for key, value in schema.items() if key not in {"description", "title"}}
+            parameters.append(
+                {"name": name, "in": "query", "required": False, "schema": _without_null(plain)}
+                | ({"description": schema["description"]} if "description" in schema else {})
+            )
+    return parameters
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    # A query has no null: the parameter is left out.
+    options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
+    if len(options) != 1:
+        return schema
+    return {**options[0], **{key: value for key, value in schema.items() if key not in {"anyOf", "default"}}}
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    limits = {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS}
+    answer = {"application/json": {"schema": {"$ref": _REF + route.answer.__name__}}}
+    responses: dict[str, Any] = {"200": {"description": route.summary, "headers": limits, "content": answer}}
+    for status in _statuses(route):
+        response: dict[str, Any] = {
+            "description": _PROBLEMS[status],
+            "content": {"application/problem+json": {"schema": {"$ref": _REF + "ProblemDocument"}}},
+        }
+        if status in {"429", "503"}:
+            response["headers"] = {
+                "Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}},
+                **(limits if status == "429" else {}),
+            }
+        responses[status] = response
+    if route.operation == "health":
+        responses["503"] = {"description": "The service is unhealthy", "content": answer}
+    return responses
+
+
+def _statuses(route: Route) -> list[str]:
+    statuses = ["400", "429", "503"]
+    if route.role is not None:
+        statuses += ["401", "403"]
+    if "{" in route.path or route.operation == "predict":
+        statuses.append("404")
+    if route.operation in {"acknowledge_alert", "resolve_alert"}:
+        statuses.append("409")
+    if route.body is not None:
+        statuses.append("413")
+    return sorted(statuses)
+
+
+def main() -> int:
+    """The command line's entry."""
+    parser = argparse.ArgumentParser(prog="python -m infra.tools.openapi", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when the file is not up to date")
+    text = json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+    if parser.parse_args().check:
+        current = FILE.exists() and FILE.read_text(encoding="utf-8") == text
+        if not current:
+            print(f"{FILE.name} is not up to date: run 'make openapi'", file=sys.stderr)
+        return 0 if current else 1
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""The running service that the contract is held against.
+
+CHURN_ENDPOINTS names the ``endpoints.json`` of a stack that runs already; BASE_URL and WS_URL, with JWT_SECRET, any other
+deployment. Without either a stack is started on free ports, in a folder that is thrown away.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn.http.tokens import issue
+from tests.support import eventually
+
+ROOT = Path(__file__).parents[2]
+_READY_SECONDS = 280
+_DOWN_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The parsed body."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running service: where its doors are, and the secret that signs its tokens."""
+
+    base_url: str
+    ws_url: str
+    secret: str
+    endpoints: Path | None = None
+
+    @property
+    def kafka(self) -> str:
+        """Kafka's bootstrap servers."""
+        return str(self._told("kafka"))
+
+    @property
+    def lambda_url(self) -> str:
+        """The endpoint for boto3's client of Lambda."""
+        return str(self._told("lambda_endpoint"))
+
+    @property
+    def database_url(self) -> str:
+        """The database behind the service."""
+        return str(self._told("database_url"))
+
+    def pids(self) -> dict[str, int]:
+        """The processes of the stack by name, as of now."""
+        pids: dict[str, int] = self._told("pids")
+        return pids
+
+    def token(self, role: str, seconds: int = 3600, subject: str = "contract") -> str:
+        """A token of the service."""
+        return issue(self.secret, subject, role, seconds)
+
+    def get(self, path: str, role: str | None = "read") -> Answer:
+        """Asks for a path; `role` None sends no token."""
+        return self.ask("GET", path, role=role)
+
+    def post(self, path: str, body: object = None, role: str | None = "admin") -> Answer:
+        """Posts a body: bytes as they are, anything else as JSON."""
+        return self.ask("POST", path, body, role=role)
+
+    def ask(
+        self, method: str, path: str, body: object = None, *, role: str | None = "admin", token: str | None = None
+    ) -> Answer:
+        """One request; a token takes the place of one of `role`."""
+        headers = {"Content-Type": "application/json"}
+        if token or role:
+            headers["Authorization"] = f"Bearer {token or _token(self.secret, role or '')}"
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.base_url + path, data, headers, method=method)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+                return Answer(response.status, response.headers, response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read())
+
+    def _told(self, name: str) -> Any:
+        assert self.endpoints is not None, f"{name} is known of a local stack alone"
+        return json.loads(self.endpoints.read_text(encoding="utf-8"))[name]
+
+
+@lru_cache(maxsize=16)
+def _token(secret: str, role: str) -> str:
+    # One token a role, so that the gateway's memory of what it may is used as it is by clients.
+    return issue(secret, "contract", role, 3600)
+
+
+@contextmanager
+def running_stack(state: Path, **environment: str) -> Iterator[Stack]:
+    """A stack of one's own, with its state in a folder; ended, and waited for, at the end of the block."""
+    variables = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "CHURN_STATE_DIR": str(state),
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "layers" / "churn"), str(ROOT)]),
+        "PORT": "0",
+        "WS_PORT": "0",
+        **environment,
+    }
+    log = state / "test.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "infra.local", "run"], cwd=ROOT, env=variables, stdout=output, stderr=output
+        )
+    try:
+        eventually(lambda: (state / "ready").exists() or process.poll() is not None, within=_READY_SECONDS, every=0.1)
+        assert process.poll() is None, f"the stack did not start:\n{log.read_text(encoding='utf-8')[-4000:]}"
+        yield _stack(state / "endpoints.json")
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_DOWN_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The service that the tests of this session share."""
+    if os.environ.get("CHURN_ENDPOINTS"):
+        yield _stack(Path(os.environ["CHURN_ENDPOINTS"]))
+    elif os.environ.get("BASE_URL"):
+        yield Stack(os.environ["BASE_URL"].rstrip("/"), os.environ["WS_URL"], os.environ["JWT_SECRET"])
+    else:
+        with running_stack(tmp_path_factory.mktemp("stack"), SAMPLE_CUSTOMERS="200", EVENT_RATE="0") as started:
+            yield started
+
+
+def _stack(endpoints: Path) -> Stack:
+    told = json.loads(endpoints.read_text(encoding="utf-8"))
+    environment = json.loads((endpoints.parent / "environment.json").read_text(encoding="utf-8"))
+    return Stack(told["base_url"], told["ws_url"], environment["JWT_SECRET"], endpoints)
