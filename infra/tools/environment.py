@@ -39,9 +39,10 @@ def use_stack(*needed: str) -> Settings:
 
     Raises NotRunning when one of the needed variables is named by neither.
     """
-    for variable, value in _read("environment.json").items():
-        os.environ.setdefault(variable, str(value))
     told = endpoints()
+    # That file outlives the stack, its addresses do not.
+    for variable, value in _read("environment.json").items() if told else ():
+        os.environ.setdefault(variable, str(value))
     for variable, name in _TOLD.items():
         if told.get(name):
             os.environ.setdefault(variable, str(told[name]))
