@@ -10,7 +10,7 @@ from churn.events import FieldError, iso
 from churn.http.api import Api, Call
 from churn.http.errors import Problem, bad_request
 from churn.http.tokens import TICKET_SECONDS, issue_ticket
-from churn.observability import logger, tracer
+from churn.observability import logger, traced
 from churn.push import ApiGatewayPush
 from churn.settings import settings
 from churn.socket import SocketEdge, invoke_self, is_socket_event
@@ -80,7 +80,7 @@ def _dashboard() -> dict[str, Any]:
     return {"stats": _catalogue.stats(datetime.now(UTC)), "recent_activity": _catalogue.recent_activity()}
 
 
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 @logger.inject_lambda_context
 def _socket_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return _sockets(context.function_name).handle(event)

@@ -4,14 +4,14 @@ from typing import Any
 
 from churn.http.policy import authorize
 from churn.http.tokens import InvalidToken
-from churn.observability import logger, metrics, tracer
+from churn.observability import logger, metrics, traced
 from churn.settings import settings
 
 _secret = settings().require("jwt_secret").jwt_secret
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """The policy of the caller. Raises Exception("Unauthorized"), the word that API Gateway answers with 401 to."""

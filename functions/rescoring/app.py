@@ -5,7 +5,7 @@ from typing import Any
 
 from churn import announce
 from churn.events import parse_timestamp
-from churn.observability import logger, metrics, tracer
+from churn.observability import logger, metrics, traced
 from churn.registry import load_model
 from churn.scoring import Scoring
 from churn.settings import settings
@@ -22,7 +22,7 @@ _MILLISECONDS_FOR_THE_REST = 60_000
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Scores all whose score is out of date; `resume_after` in the answer, and in the event, says from which key on."""

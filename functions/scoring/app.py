@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from churn import announce
-from churn.observability import logger, metrics, tracer
+from churn.observability import logger, metrics, traced
 from churn.registry import load_model
 from churn.scoring import Scoring
 from churn.settings import settings
@@ -18,7 +18,7 @@ _announcer = announce.Announcer(_database, _settings.socket_endpoint)
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Answers with the records that are to be delivered again; the others are done, or kept as dead letters."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from churn.observability import logger, tracer
+from churn.observability import logger, traced
 from churn.registry import S3Registry
 from churn.settings import settings
 from churn.storage import Database
@@ -13,7 +13,7 @@ SAMPLE_CUSTOMERS = 6000
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Train, publish, and promote the version when it is no worse; answers with its name and figures."""
     config = settings().require("database_url", "model_bucket")

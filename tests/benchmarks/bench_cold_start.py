@@ -1,4 +1,4 @@
-"""Cold start of `prediction`, from process start to first answer, against the same process with scikit-learn: `make bench`.
+"""Cold start of `prediction`, process start to first answer, against the same with scikit-learn: `make bench`.
 
 Both run under the local stack's runtime, in turn. The rival imports scikit-learn and pandas and loads a joblib forest
 before it does the very same.

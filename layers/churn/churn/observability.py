@@ -1,9 +1,26 @@
-"""The one logger, the metrics and the tracer of a function: Powertools' own, named by its environment variables."""
+"""The one logger, the metrics and the tracing of a function: Powertools' own, named by its environment variables."""
+
+import os
+from collections.abc import Callable
+from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
-from aws_lambda_powertools.tracing import Tracer
+
+Handler = Callable[..., Any]
 
 logger = Logger(utc=True)
 metrics = Metrics(namespace="Churn")
-tracer = Tracer()
+
+
+def traced(handler: Handler) -> Handler:
+    """A Lambda handler whose invocations are traced by X-Ray, unless POWERTOOLS_TRACE_DISABLED says not to.
+
+    The X-Ray SDK takes as long to import as most functions' whole start, so it is imported only where it is used.
+    """
+    if os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true"}:
+        return handler
+    from aws_lambda_powertools.tracing import Tracer  # noqa: PLC0415
+
+    traced_handler: Handler = Tracer().capture_lambda_handler(handler, capture_response=False)
+    return traced_handler

@@ -22,7 +22,7 @@ from churn.events import FieldError
 from churn.http.errors import CONTENT_TYPE, Problem, bad_request, unavailable
 from churn.http.models import Model
 from churn.http.routes import BY_OPERATION, Route
-from churn.observability import logger, metrics, tracer
+from churn.observability import logger, metrics, traced
 from churn.settings import Settings
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -166,7 +166,7 @@ class _Application(Chalice):
         # Neither events nor answers are logged or traced: they hold tokens and e-mail addresses.
         @logger.inject_lambda_context(log_event=False)
         @metrics.log_metrics(capture_cold_start_metric=True)
-        @tracer.capture_lambda_handler(capture_response=False)
+        @traced
         def observed(event: dict[str, Any], context: Any) -> dict[str, Any]:
             return plain(event, context)
 
