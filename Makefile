@@ -1,0 +1,79 @@
+# Every target sets up what it needs by itself. `make help` explains them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.synced
+export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/churn
+
+# uv, if it is there and works; else a copy of its own under .local/tools.
+UV = $(shell if uv --version >/dev/null 2>&1; then echo uv; else echo .local/tools/bin/uv; fi)
+# A Python 3.13 that is not on the PATH is found where pyenv keeps it; otherwise uv looks, and fetches one if it must.
+PYENV_PYTHON = $(lastword $(sort $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13*/bin/python3.13)))
+
+.PHONY: help run up down status test lint train import events token openapi bench clean
+
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make run PORT=8000 WS_PORT=8001 moves the addresses; the README explains all settings."
+
+.local/tools/bin/uv:
+	@echo "uv is not installed: installing it under .local/tools"
+	@python3 -m venv .local/tools
+	@.local/tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+$(STAMP): pyproject.toml uv.lock
+	@if [ "$(UV)" != uv ]; then $(MAKE) .local/tools/bin/uv; fi
+	@echo "setting up the virtual environment from uv.lock"
+	@$(UV) sync --frozen --quiet $(if $(PYENV_PYTHON),--python $(PYENV_PYTHON))
+	@touch $@
+
+run: $(STAMP) ## Start the whole service here; Ctrl-C stops all of it
+	@exec $(PYTHON) -m infra.local run
+
+up: $(STAMP) ## Start the whole service in the background, return when it is ready
+	@$(PYTHON) -m infra.local up
+
+down: $(STAMP) ## Stop what `make up` started
+	@$(PYTHON) -m infra.local down
+
+status: $(STAMP) ## Tell what runs
+	@$(PYTHON) -m infra.local status
+
+test: lint ## Lint and run all tests
+	@$(PYTHON) -m pytest
+
+lint: $(STAMP) ## Style, types and the direction of imports
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@for app in functions/*/app.py; do MYPYPATH=layers/churn $(VENV)/bin/mypy $$app | { grep -v '^Success' || true; }; done
+	@$(VENV)/bin/lint-imports
+
+train: $(STAMP) ## A new model version from the stored histories: make train [ARGS="--horizon 60"]
+	@$(PYTHON) -m infra.tools.train $(ARGS)
+
+import: $(STAMP) ## A shop's own history: make import FILE=orders.csv [KIND=orders|events|customers] [ARGS=…]
+	@test -n "$(FILE)" || { echo "which file? make import FILE=orders.csv [KIND=orders|events|customers]"; exit 2; }
+	@$(PYTHON) -m infra.tools.importer "$(FILE)" $(if $(KIND),--kind $(KIND)) $(ARGS)
+
+events: $(STAMP) ## Publish simulated events: make events [RATE=20] [COUNT=1000]
+	@$(PYTHON) -m infra.tools.events $(if $(RATE),--rate $(RATE)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
+
+token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin]
+	@$(PYTHON) -m infra.tools.token $(if $(ROLE),--role $(ROLE)) $(ARGS)
+
+openapi: $(STAMP) ## Write docs/openapi.json from the request and answer models
+	@$(PYTHON) -m infra.tools.openapi $(ARGS)
+
+bench: $(STAMP) ## Measure the model and prediction's cold start
+	@for benchmark in tests/benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(PYTHON) $$benchmark; done
+
+clean: ## Remove what was built, and the local stack's data (it must not run)
+	@if [ -x $(PYTHON) ] && $(PYTHON) -m infra.local status >/dev/null; then echo "the local stack runs: make down"; exit 1; fi
+	rm -rf .local $(VENV) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache layers/model/model
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
