@@ -1,7 +1,7 @@
 """The running service that the contract is held against.
 
-CHURN_ENDPOINTS names the ``endpoints.json`` of a stack that runs already; BASE_URL and WS_URL, with JWT_SECRET, any other
-deployment. Without either a stack is started on free ports, in a folder that is thrown away.
+CHURN_ENDPOINTS names the ``endpoints.json`` of a stack that runs already; BASE_URL and WS_URL, with JWT_SECRET, any
+other deployment. Without either a stack is started on free ports, in a folder that is thrown away.
 """
 
 import json
@@ -93,10 +93,10 @@ class Stack:
         request = urllib.request.Request(self.base_url + path, data, headers, method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-                return Answer(response.status, response.headers, response.read())
+                return Answer(response.status, dict(response.headers), response.read())
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, error.headers, error.read())
+                return Answer(error.code, dict(error.headers), error.read())
 
     def _told(self, name: str) -> Any:
         assert self.endpoints is not None, f"{name} is known of a local stack alone"

@@ -57,8 +57,8 @@ From = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "stri
 Until = Annotated[
     datetime, BeforeValidator(_end_of_day), WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})
 ]
-Count = Annotated[int, BeforeValidator(_integer)]
-Limit = Annotated[int, BeforeValidator(_integer), Field(ge=1, le=500)]
+Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_integer)]
+Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
 Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -80,7 +80,7 @@ class CustomersQuery(Request):
     """Which customers, and in what order."""
 
     limit: Limit = 100
-    offset: Annotated[Count, Field(ge=0, le=MAX_OFFSET)] = 0
+    offset: Offset = 0
     cursor: Cursor | None = None
     """`next_cursor` of the page before; goes on after it, with the same sort and order."""
     risk_level: RiskLevel | None = None
