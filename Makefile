@@ -50,7 +50,7 @@ test: lint ## Lint and run all tests
 lint: $(STAMP) ## Style, types and the direction of imports
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy
+	@$(VENV)/bin/mypy layers/churn/churn infra tests
 	@for app in functions/*/app.py; do MYPYPATH=layers/churn $(VENV)/bin/mypy $$app | { grep -v '^Success' || true; }; done
 	@$(VENV)/bin/lint-imports
 

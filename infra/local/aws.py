@@ -31,9 +31,10 @@ class S3Mirror:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
+        self._restored = False
 
     def restore(self, client: Any, buckets: Iterable[str]) -> int:
-        """Puts the kept objects back into their buckets; how many there were."""
+        """Puts the kept objects back into their buckets, and keeps from now on; how many there were."""
         count = 0
         for bucket in buckets:
             for described in sorted((self._folder / bucket).glob("*.json")):
@@ -49,10 +50,14 @@ class S3Mirror:
                         Metadata=description["metadata"],
                     )
                     count += 1
+        self._restored = True
         return count
 
     def keep(self, bucket: str, key: str | None) -> None:
         """Makes the folder agree with moto about one object, or about the whole bucket when `key` is None."""
+        # Until then moto is empty, and the folder holds what it is to have.
+        if not self._restored:
+            return
         with self._lock:
             held = get_backend("s3")[ACCOUNT]["aws"].buckets.get(bucket)
             folder = self._folder / bucket
@@ -71,8 +76,10 @@ class S3Mirror:
             content.unlink(missing_ok=True)
             return
         folder.mkdir(parents=True, exist_ok=True)
-        metadata = {name.removeprefix("x-amz-meta-"): value for name, value in held.metadata.items()}
-        content_type = metadata.pop("content-type", "binary/octet-stream")
+        described_by = {name.lower().removeprefix("x-amz-meta-"): value for name, value in held.metadata.items()}
+        content_type = described_by.pop("content-type", "binary/octet-stream")
+        # Moto keeps some headers of the request among the metadata.
+        metadata = {name: value for name, value in described_by.items() if not name.startswith("x-amz-")}
         _replace(content, held.value)
         _replace(described, json.dumps({"key": key, "content_type": content_type, "metadata": metadata}).encode())
 
