@@ -1,7 +1,8 @@
 """The running service that the contract is held against.
 
 CHURN_ENDPOINTS names the ``endpoints.json`` of a stack that runs already; BASE_URL and WS_URL, with JWT_SECRET, any
-other deployment. Without either a stack is started on free ports, in a folder that is thrown away.
+other deployment (with KAFKA_BOOTSTRAP_SERVERS, for what begins with an event). Without either a stack is started on
+free ports, in a folder that is thrown away.
 """
 
 import json
@@ -11,14 +12,17 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import KafkaProducer
 
 from churn.http.tokens import issue
 from tests.support import eventually
@@ -53,7 +57,7 @@ class Stack:
     @property
     def kafka(self) -> str:
         """Kafka's bootstrap servers."""
-        return str(self._told("kafka"))
+        return os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or str(self._told("kafka"))
 
     @property
     def lambda_url(self) -> str:
@@ -69,6 +73,21 @@ class Stack:
         """The processes of the stack by name, as of now."""
         pids: dict[str, int] = self._told("pids")
         return pids
+
+    def publish(self, event_type: str, customer_id: str, at: datetime, **data: Any) -> None:
+        """Publishes an event, and returns when Kafka has it."""
+        event = {
+            "event_id": uuid.uuid4().hex,
+            "event_type": event_type,
+            "customer_id": customer_id,
+            "timestamp": at.isoformat(),
+            "data": data,
+        }
+        producer = KafkaProducer(bootstrap_servers=self.kafka, acks="all")
+        try:
+            producer.send("user-events", key=customer_id.encode(), value=json.dumps(event).encode()).get(10)
+        finally:
+            producer.close()
 
     def token(self, role: str, seconds: int = 3600, subject: str = "contract") -> str:
         """A token of the service."""

@@ -1,0 +1,321 @@
+"""Every route over HTTP, for good and for bad input; each answer is held against docs/openapi.json."""
+
+import json
+import re
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from churn.features import FEATURE_NAMES
+from churn.http.tokens import ROLES, includes
+from tests.contract.conftest import Answer, Stack
+from tests.support import eventually
+
+_DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text(encoding="utf-8"))
+_ROLES: dict[str, str] = {}
+_OPERATIONS: dict[str, tuple[str, str]] = {}
+for _path, _methods in _DOCUMENT["paths"].items():
+    for _method, _operation in _methods.items():
+        _OPERATIONS[_operation["operationId"]] = (_method.upper(), _path)
+        if "description" in _operation:
+            _ROLES[_operation["operationId"]] = re.findall(r"`(\w+)`", _operation["description"])[0]
+
+
+def _assert_described(operation: str, answer: Answer) -> Any:
+    """Holds an answer against the description of its operation; returns its JSON."""
+    method, path = _OPERATIONS[operation]
+    described = _DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status)]["content"]
+    kind = answer.headers["Content-Type"].split(";")[0]
+    schema = {**described[kind]["schema"], "components": _DOCUMENT["components"]}
+    errors = list(Draft202012Validator(schema).iter_errors(answer.json()))
+    assert not errors, errors[:3]
+    return answer.json()
+
+
+def _ok(stack: Stack, operation: str, path: str, body: object = None) -> Any:
+    answer = stack.ask(_OPERATIONS[operation][0], path, body)
+    assert answer.status == 200, answer.body
+    assert answer.headers["Access-Control-Allow-Origin"]
+    assert int(answer.headers["X-RateLimit-Remaining"]) < int(answer.headers["X-RateLimit-Limit"])
+    assert int(answer.headers["X-RateLimit-Reset"]) > datetime.now(UTC).timestamp() - 1
+    return _assert_described(operation, answer)
+
+
+@pytest.fixture(scope="module")
+def somebody(stack: Stack) -> dict[str, Any]:
+    """A customer of the sample shop who has ordered."""
+    page = _ok(stack, "list_customers", "/api/customers?limit=1&sort=total_spent")
+    customer: dict[str, Any] = page["customers"][0]
+    return customer
+
+
+def test_health_needs_no_token(stack: Stack) -> None:
+    answer = stack.get("/health", role=None)
+    health = _assert_described("health", answer)
+    assert (answer.status, health["status"], health["model_loaded"]) == (200, "healthy", True)
+    assert {check["status"] for check in health["checks"].values()} == {"up"}
+    assert health["model_version"]
+
+
+@pytest.mark.parametrize("operation", sorted(_ROLES))
+@pytest.mark.parametrize("kind", ["none", "nonsense", "expired"])
+def test_without_a_valid_token_it_is_a_401(stack: Stack, operation: str, kind: str) -> None:
+    method, path = _OPERATIONS[operation]
+    token = {"none": None, "nonsense": "a.b.c", "expired": stack.token("admin", -60)}[kind]
+    answer = stack.ask(method, _filled(path), {} if method == "POST" else None, role=None, token=token)
+    assert answer.status == 401, answer.body
+    _assert_described(operation, answer)
+
+
+@pytest.mark.parametrize("operation", sorted(_ROLES))
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_that_is_too_weak_is_a_403_and_no_other(stack: Stack, operation: str, role: str) -> None:
+    method, path = _OPERATIONS[operation]
+    answer = stack.ask(method, _filled(path), {} if method == "POST" else None, role=role)
+    if includes(role, _ROLES[operation]):
+        assert answer.status in {200, 400, 404}, answer.body
+    else:
+        assert answer.status == 403, answer.body
+    _assert_described(operation, answer)
+
+
+@pytest.mark.parametrize("sort", ["churn_probability", "total_spent", "days_since_last_order", "customer_id"])
+@pytest.mark.parametrize("order", ["desc", "asc"])
+def test_customers_come_sorted_and_page_by_page(stack: Stack, sort: str, order: str) -> None:
+    listed: list[dict[str, Any]] = []
+    path = f"/api/customers?limit=60&sort={sort}&order={order}"
+    page = _ok(stack, "list_customers", path)
+    while True:
+        listed += page["customers"]
+        if page["next_cursor"] is None or len(listed) > 500:
+            break
+        page = _ok(stack, "list_customers", f"{path}&cursor={page['next_cursor']}")
+    assert len({customer["customer_id"] for customer in listed}) == len(listed) > 60
+    values = [customer[sort] for customer in listed if customer[sort] is not None]
+    if sort == "days_since_last_order":
+        # Pages are worked out at different instants.
+        values = [round(value, 2) for value in values]
+    assert values == sorted(values, reverse=order == "desc")
+    assert _ok(stack, "list_customers", f"{path}&offset=60")["customers"][0]["customer_id"] == listed[60]["customer_id"]
+
+
+def test_one_customer_and_its_history(stack: Stack, somebody: dict[str, Any]) -> None:
+    customer_id = quote(somebody["customer_id"])
+    customer = _ok(stack, "get_customer", f"/api/customers/{customer_id}")
+    assert set(FEATURE_NAMES) <= customer.keys()
+    assert {name: customer[name] for name in ("name", "email")} == {name: somebody[name] for name in ("name", "email")}
+    events = _ok(stack, "list_events", f"/api/customers/{customer_id}/events?limit=500&event_type=order_placed")
+    assert events["total"] >= len(events["events"]) >= 1
+    day = events["events"][0]["timestamp"][:10]
+    cut = _ok(
+        stack,
+        "list_events",
+        f"/api/customers/{customer_id}/events?event_type=order_placed&date_from={day}&date_to={day}",
+    )
+    assert all(event["timestamp"].startswith(day) for event in cut["events"])
+    assert cut["total"] >= 1
+
+
+def test_a_customer_is_found_by_the_beginning_of_the_id(stack: Stack, somebody: dict[str, Any]) -> None:
+    page = _ok(stack, "list_customers", f"/api/customers?search={quote(somebody['customer_id'].lower())}")
+    assert somebody["customer_id"] in [customer["customer_id"] for customer in page["customers"]]
+    nobody = _ok(stack, "list_customers", "/api/customers?search=zzzzqqqq")
+    assert (nobody["customers"], nobody["total"]) == ([], 0)
+
+
+@pytest.mark.parametrize("level", ["low", "medium", "high", "critical"])
+def test_filters_and_totals_agree(stack: Stack, level: str) -> None:
+    page = _ok(stack, "list_customers", f"/api/customers?limit=500&risk_level={level}")
+    assert page["total"] >= len(page["customers"])
+    assert {customer["risk_level"] for customer in page["customers"]} <= {level}
+    found = _ok(stack, "list_predictions", f"/api/churn/predictions?risk_level={level}")
+    assert {prediction["risk_level"] for prediction in found["predictions"]} <= {level}
+
+
+def test_predictions_for_features_customers_and_what_ifs(stack: Stack, somebody: dict[str, Any]) -> None:
+    features = {name: somebody[name] for name in FEATURE_NAMES}
+    plain = _ok(stack, "predict", "/api/churn/predict", features)
+    assert plain["risk_level"] in {"low", "medium", "high", "critical"}
+    customer_id = somebody["customer_id"]
+    as_stored = _ok(stack, "predict", "/api/churn/predict", {"customer_id": customer_id})
+    assert as_stored["churn_probability"] == pytest.approx(plain["churn_probability"], abs=0.05)
+    silent = {"customer_id": customer_id, "days_since_last_order": 170, "login_frequency": 0, "support_tickets": 5}
+    what_if = _ok(stack, "predict", "/api/churn/predict", silent)
+    assert "Send re-engagement email campaign" in what_if["recommendations"]
+    assert "Assign dedicated customer success manager" in what_if["recommendations"]
+    batch = _ok(
+        stack,
+        "predict_batch",
+        "/api/churn/predict/batch",
+        {"customers": [features, {"customer_id": "no such customer"}, {"total_orders": -1}, silent]},
+    )
+    probabilities = [one.get("churn_probability", one.get("code")) for one in batch["predictions"]]
+    assert probabilities == [
+        pytest.approx(plain["churn_probability"], abs=1e-12),
+        404,
+        400,
+        pytest.approx(what_if["churn_probability"], abs=0.01),
+    ]
+
+
+def test_a_thousand_predictions_at_once(stack: Stack) -> None:
+    items = [{"days_since_last_order": number / 10, "total_orders": 3} for number in range(1000)]
+    batch = _ok(stack, "predict_batch", "/api/churn/predict/batch", {"customers": items})
+    assert len(batch["predictions"]) == 1000
+
+
+def test_an_alert_is_acknowledged_and_resolved(stack: Stack) -> None:
+    customer_id = f"ALERT-{uuid.uuid4().hex[:8]}"
+    stack.publish("payment_failed", customer_id, datetime.now(UTC), order_id="o1")
+
+    def raised() -> list[dict[str, Any]]:
+        page = _ok(stack, "list_alerts", "/api/alerts?limit=100&status=new")
+        return [alert for alert in page["alerts"] if alert["customer_id"] == customer_id]
+
+    (alert,) = eventually(raised, within=10, every=0.1)
+    assert (alert["alert_type"], alert["customer_name"]) == ("payment_failure", customer_id)
+    path = f"/api/alerts/{alert['id']}"
+    first = _ok(stack, "acknowledge_alert", f"{path}/acknowledge")
+    assert _ok(stack, "acknowledge_alert", f"{path}/acknowledge", {}) == first
+    notes = {"resolution_notes": "Called."}
+    resolved = _ok(stack, "resolve_alert", f"{path}/resolve", notes)
+    assert _ok(stack, "resolve_alert", f"{path}/resolve") == resolved
+    answer = stack.post(f"{path}/acknowledge")
+    assert answer.status == 409
+    _assert_described("acknowledge_alert", answer)
+    again = _ok(stack, "list_alerts", f"/api/alerts?status=resolved&since={alert['id'] - 1}&limit=500")
+    assert alert["id"] in [one["id"] for one in again["alerts"]]
+
+
+def test_alerts_come_newest_first_page_by_page(stack: Stack) -> None:
+    first = _ok(stack, "list_alerts", "/api/alerts?limit=2")
+    ids = [alert["id"] for alert in first["alerts"]]
+    if first["next_cursor"]:
+        second = _ok(stack, "list_alerts", f"/api/alerts?limit=2&cursor={first['next_cursor']}")
+        ids += [alert["id"] for alert in second["alerts"]]
+    assert ids == sorted(set(ids), reverse=True)
+    assert first["total"] >= len(ids)
+
+
+def test_a_ticket_lives_thirty_seconds(stack: Stack) -> None:
+    ticket = _ok(stack, "issue_ticket", "/api/alerts/ticket")
+    assert ticket["expires_in"] == 30
+    assert stack.ask("GET", "/api/customers", token=ticket["ticket"]).status == 401
+
+
+def test_the_dashboard(stack: Stack) -> None:
+    stats = _ok(stack, "dashboard_stats", "/api/dashboard/stats")
+    assert stats["total_customers"] > 0
+    assert 0 <= stats["churn_rate"] <= 100
+    assert stats["high_risk_customers"] == stats["risk_distribution"]["high"] + stats["risk_distribution"]["critical"]
+    assert 0 < stats["model_accuracy"] <= 100
+    for period in ("7d", "30d", "90d", "1y"):
+        for granularity in ("day", "week", "month"):
+            path = f"/api/dashboard/trends?period={period}&granularity={granularity}"
+            trends = _ok(stack, "dashboard_trends", path)
+            assert (trends["period"], trends["granularity"]) == (period, granularity)
+            assert trends["trends"]
+    assert _ok(stack, "dashboard_trends", "/api/dashboard/trends?period=7d&granularity=hour")["trends"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "query", "field"),
+    [
+        ("list_customers", "limit=abc", "limit"),
+        ("list_customers", "limit=0", "limit"),
+        ("list_customers", "limit=501", "limit"),
+        ("list_customers", "limit=1e2", "limit"),
+        ("list_customers", "limit=٣", "limit"),
+        ("list_customers", "limit=99999999999999999999", "limit"),
+        ("list_customers", "limit=1&limit=2", "limit"),
+        ("list_customers", "offset=10001", "offset"),
+        ("list_customers", "offset=-1", "offset"),
+        ("list_customers", "sort=name", "sort"),
+        ("list_customers", "order=up", "order"),
+        ("list_customers", "risk_level=huge", "risk_level"),
+        ("list_customers", "status=gone", "status"),
+        ("list_customers", "search=", "search"),
+        ("list_customers", "search=" + "x" * 201, "search"),
+        ("list_customers", "cursor=zzz", "cursor"),
+        ("list_customers", "cursor=W10", "cursor"),
+        ("list_customers", "cursor=WyJjaHVybl9wcm9iYWJpbGl0eSIsImRlc2MiLCJ4IiwxXQ", "cursor"),
+        ("list_customers", "foo=1", "foo"),
+        ("get_customer", "foo=1", "foo"),
+        ("list_events", "date_from=yesterday", "date_from"),
+        ("list_events", "limit=", "limit"),
+        ("list_predictions", "date_to=9999999999999999999", "date_to"),
+        ("list_predictions", "risk_level=", "risk_level"),
+        ("list_alerts", "status=open", "status"),
+        ("list_alerts", "priority=9", "priority"),
+        ("list_alerts", "since=then", "since"),
+        ("list_alerts", "cursor=zzz", "cursor"),
+        ("dashboard_stats", "period=7d", "period"),
+        ("dashboard_trends", "period=2d", "period"),
+        ("dashboard_trends", "granularity=minute", "granularity"),
+        ("dashboard_trends", "period=1y&granularity=hour", "granularity"),
+        ("health", "foo=1", "foo"),
+    ],
+)
+def test_a_bad_query_is_a_400_that_names_the_parameter(stack: Stack, operation: str, query: str, field: str) -> None:
+    method, path = _OPERATIONS[operation]
+    answer = stack.ask(method, f"{_filled(path)}?{quote(query, safe='=&')}")
+    assert answer.status == 400, answer.body
+    problem = _assert_described(operation, answer)
+    assert [error["field"] for error in problem["errors"]] == [field]
+    assert (problem["status"], problem["code"], problem["error"]) == (400, 400, problem["detail"])
+
+
+@pytest.mark.parametrize("operation", ["predict", "predict_batch", "resolve_alert", "acknowledge_alert"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"not json",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"\xff\xfe",
+        b'{"customers": NaN}',
+        b"[" * 50_000,
+        b'{"unheard_of": 1}',
+        b"a=b&c=d",
+    ],
+)
+def test_a_bad_body_is_a_400(stack: Stack, operation: str, body: bytes) -> None:
+    answer = stack.post(_filled(_OPERATIONS[operation][1]), body)
+    assert answer.status == 400, answer.body
+    _assert_described(operation, answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [
+        ("GET", "/api/customers/no%20such", "get_customer"),
+        ("GET", "/api/customers/%F0%9F%92%A9", "get_customer"),
+        ("GET", "/api/customers/" + "x" * 1000, "get_customer"),
+        ("GET", "/api/customers/no%20such/events", "list_events"),
+        ("POST", "/api/alerts/999999999/acknowledge", "acknowledge_alert"),
+        ("POST", "/api/alerts/99999999999999999999999/resolve", "resolve_alert"),
+        ("POST", "/api/alerts/abc/resolve", "resolve_alert"),
+        ("POST", "/api/alerts/-1/resolve", "resolve_alert"),
+    ],
+)
+def test_what_does_not_exist_is_a_404(stack: Stack, method: str, path: str, operation: str) -> None:
+    answer = stack.ask(method, path)
+    assert answer.status == 404, answer.body
+    _assert_described(operation, answer)
+
+
+def test_a_route_that_does_not_exist_is_a_problem_too(stack: Stack) -> None:
+    answer = stack.get("/api/nothing")
+    assert answer.status == 404
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert answer.json()["code"] == 404
+
+
+def _filled(path: str) -> str:
+    return path.replace("{customer_id}", "no-such-customer").replace("{id}", "999999999")
