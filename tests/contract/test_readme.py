@@ -1,0 +1,105 @@
+"""The README's examples work as printed."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local.children import tied
+from tests.contract.conftest import ROOT, Stack
+from tests.support import eventually
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def examples(language: str) -> list[str]:
+    """The fenced blocks of a language, in their order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def checkout(stack: Stack, tmp_path: Path) -> Path:
+    """A folder in which the README's paths lead to the running stack."""
+    assert stack.endpoints is not None
+    (tmp_path / ".local").symlink_to(stack.endpoints.parent)
+    return tmp_path
+
+
+def printed(text: str) -> Iterator[Any]:
+    """The JSON documents of an output, one after the other."""
+    decoder = json.JSONDecoder()
+    place = 0
+    while text[place:].strip():
+        place += len(text[place:]) - len(text[place:].lstrip())
+        document, place = decoder.raw_decode(text, place)
+        yield document
+
+
+def run(checkout: Path, script: str) -> list[Any]:
+    """What a shell script prints, as JSON; the script must end well."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = list(printed(done.stdout))
+    assert [answer for answer in answers if "error" in answer] == []
+    return answers
+
+
+def test_the_examples_work_as_printed(checkout: Path) -> None:
+    addresses, predictions, alerts = examples("bash")
+    listener, publisher = examples("python")
+    (checkout / "listen.py").write_text(listener)
+    (checkout / "publish.py").write_text(publisher)
+
+    answers = run(checkout, addresses)
+    assert len(answers) == addresses.count("curl ")
+    assert answers[0]["status"] == "healthy"
+    assert answers[2]["customer_id"] == "CUST-001"
+
+    what_is, what_if, given = run(checkout, addresses + predictions)[len(answers) :]
+    assert what_if["churn_probability"] <= what_is["churn_probability"]
+    assert given["risk_level"] in {"low", "medium", "high", "critical"}
+
+    log = checkout / "listen.log"
+    with log.open("wb") as output:
+        listening = subprocess.Popen(tied([sys.executable, "listen.py"]), cwd=checkout, stdout=output, stderr=output)
+    try:
+        eventually(lambda: '"subscribed"' in log.read_text(), within=20)
+        published = subprocess.run(
+            [sys.executable, "publish.py"], cwd=checkout, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert published.returncode == 0, published.stderr
+        eventually(lambda: "payment_failure" in log.read_text(), within=10)
+    finally:
+        listening.terminate()
+        listening.wait(10)
+
+    acknowledged, resolved = run(checkout, addresses + alerts)[len(answers) :]
+    assert acknowledged["acknowledged_at"]
+    assert resolved["resolved_at"]
+
+
+def test_every_setting_of_the_code_is_in_the_table() -> None:
+    source = (ROOT / "layers/churn/churn/settings.py").read_text(encoding="utf-8")
+    source += (ROOT / "infra/local/stack.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'(?:text|real|whole|get|number)\("([A-Z_]+)"', source))
+    # These a deployment sets by itself.
+    given = {"JWT_SECRET", "MODEL_BUCKET", "MODEL_PATH", "SOCKET_ENDPOINT", "POWERTOOLS_SERVICE_NAME"}
+    told = set(re.findall(r"`([A-Z_]+)`", README))
+    assert read - given - told == set()
+
+
+def test_every_file_that_is_named_exists() -> None:
+    named = re.findall(r"`((?:docs|infra|layers|functions|tests)/[\w./-]+|template\.yaml|uv\.lock)`", README)
+    assert [name for name in named if not (ROOT / name).exists()] == []
