@@ -96,8 +96,11 @@ class Mirrored:
         answered = list(self._application(environ, start_response))
         if environ["REQUEST_METHOD"] in _WRITES and "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", ""):
             bucket, _, key = unquote(environ["PATH_INFO"]).lstrip("/").partition("/")
-            with contextlib.suppress(OSError):
-                self._mirror.keep(bucket, None if "delete" in _query(environ) or not key else key)
+            # What else is done to a whole bucket, such as making it anew at a start, leaves what is kept alone.
+            whole = environ["REQUEST_METHOD"] == "DELETE" if not key else False
+            if key or whole or "delete" in _query(environ):
+                with contextlib.suppress(OSError):
+                    self._mirror.keep(bucket, key or None)
         return answered
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -12,7 +10,7 @@ from pathlib import Path
 
 from churn.forest import ChurnModel
 from churn.registry import RegistryUnavailable, S3Registry
-from churn.settings import BadSettings, Settings
+from churn.settings import BadSettings
 from churn.storage import Database, DatabaseUnavailable
 from churn.training import (
     CannotTrain,
@@ -25,8 +23,7 @@ from churn.training import (
     table,
     train,
 )
-
-ENVIRONMENT = Path(".local/environment.json")
+from infra.tools.environment import use_stack
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +35,7 @@ def main(arguments: list[str]) -> int:
         print(f"{time.monotonic() - begun:6.1f} s  {step}", flush=True)
 
     try:
-        settings = Settings.from_environment(_environment())
+        settings = use_stack()
         registry = None if given.out else S3Registry(settings.require("model_bucket").model_bucket)
         plan = Plan(
             horizon_days=given.horizon or settings.horizon_days,
@@ -94,14 +91,6 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
 
 def _day(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _environment() -> dict[str, str]:
-    """The environment, above it what the running local stack gives its functions."""
-    local: dict[str, str] = json.loads(ENVIRONMENT.read_text()) if ENVIRONMENT.exists() else {}
-    # boto3 looks at the process's own environment.
-    os.environ.update({name: value for name, value in local.items() if name not in os.environ})
-    return dict(os.environ)
 
 
 if __name__ == "__main__":
