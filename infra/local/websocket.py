@@ -22,6 +22,9 @@ from infra.local.proxy import BadAnswer, last, lists, parse_answer
 from infra.local.runtime import FunctionPool, Log
 from infra.local.template import ACCOUNT, SocketApiSpec, SocketRoute
 
+# How long a post waits to learn that its socket is gone.
+_SEND_SECONDS = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -356,7 +359,8 @@ class SocketApi:
             return _failure(429, "LimitExceededException", "The client does not keep up with what is sent to it")
         # A client that does not read must not hold up the one who posts: bytes wait in the transport's buffer.
         sending = asyncio.ensure_future(_deliver(connection, body))
-        done, _ = await asyncio.wait([sending], timeout=1.0)
+        sending.add_done_callback(lambda task: task.cancelled() or task.exception())
+        done, _ = await asyncio.wait([sending], timeout=_SEND_SECONDS)
         if done and sending.exception():
             return _failure(410, "GoneException", "The connection is gone")
         connection.touch()
