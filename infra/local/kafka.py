@@ -23,6 +23,8 @@ from infra.local.template import KafkaSourceSpec
 
 PARTITIONS = 4
 _POLL_MS = 500
+# The bundled broker looks for new records once half of a fetch's wait has passed, not when they come.
+_FETCH_WAIT_MS = 50
 _MAX_BACKOFF_SECONDS = 5.0
 # How long a batch under way may still be answered once the stack is being stopped.
 _STOP_SECONDS = 5.0
@@ -119,7 +121,7 @@ class KafkaSource:
             group_id=self._spec.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest" if self._spec.from_start else "latest",
-            fetch_max_wait_ms=_POLL_MS,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
             max_poll_records=self._spec.batch_size,
             reconnect_backoff_max_ms=1000,
         )
