@@ -24,6 +24,7 @@ from infra.tools.progress import Progress
 
 DAYS_OF_HISTORY = 540
 _LOOKED_AT_FOR_KINDS = 100
+_SEED = 1
 
 
 def fill(scoring: Scoring, shop: Iterable[SimulatedCustomer], start: datetime, progress: Progress) -> Imported:
@@ -40,17 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; a second run adds nothing, and one after an interruption goes on."""
     parser = argparse.ArgumentParser(prog="sample", description="Fills the shop with simulated customers.")
     parser.add_argument("--customers", type=int, default=5000)
-    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     began = time.monotonic()
     try:
         settings = use_stack("DATABASE_URL")
-        plan = _plan(state_folder() / "sample.json", options.customers, options.seed)
+        plan = _plan(state_folder() / "sample.json")
         start, end = parse_timestamp(plan["start"]), parse_timestamp(plan["end"])
         database = Database(settings.database_url)
         try:
             scoring = Scoring(database, load_model(settings), settings)
-            shop = simulate(plan["customers"], seed=plan["seed"], start=start, end=end)
+            shop = simulate(options.customers, seed=_SEED, start=start, end=end)
             with Progress("filling the sample shop, events") as progress:
                 filled = fill(scoring, shop, start, progress)
             statistics.rebuild(database, settings, datetime.now(UTC))
@@ -71,18 +71,17 @@ def _events(shop: Iterable[SimulatedCustomer]) -> Iterator[Event]:
         yield from customer.events
 
 
-def _plan(path: Path, customers: int, seed: int) -> dict[str, Any]:
-    """What to simulate: as an earlier run has begun it, so that the same events come again, else up to now."""
+def _plan(path: Path) -> dict[str, Any]:
+    """When the shop's history begins and ends: as an earlier run has it, so that the same events come again."""
     try:
         plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        plan = {}
-    if plan.get("customers") != customers or plan.get("seed") != seed:
         end = datetime.now(UTC).replace(microsecond=0)
-        start = end - timedelta(days=DAYS_OF_HISTORY)
-        plan = {"customers": customers, "seed": seed, "start": iso(start), "end": iso(end)}
+        plan = {"start": iso(end - timedelta(days=DAYS_OF_HISTORY)), "end": iso(end)}
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(plan), encoding="utf-8")
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(plan), encoding="utf-8")
+        part.replace(path)
     return plan
 
 
