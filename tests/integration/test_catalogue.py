@@ -159,7 +159,7 @@ def test_alerts_come_newest_first_page_by_page(shop: Database, catalogue: Catalo
 
 def test_the_dashboard_adds_up(shop: Database, catalogue: Catalogue) -> None:
     metadata = {"metrics": {"forest": {"accuracy": 0.8125}}}
-    shop.run(lambda transaction: records.record_model(transaction, "v1", metadata, NOW))
+    shop.run(lambda transaction: records.record_model(transaction, "v1", metadata, NOW + timedelta(seconds=1)))
     hour = (NOW - timedelta(days=30)).replace(minute=0, second=0, microsecond=0)
     shop.run(lambda transaction: hourly.replace(transaction, [(hour, 50, 0, 0)]))
     customers = catalogue.customers(CustomerQuery(limit=500), NOW)["customers"]
@@ -171,7 +171,7 @@ def test_the_dashboard_adds_up(shop: Database, catalogue: Catalogue) -> None:
         sum(one["churn_probability"] for one in scored) / len(scored), abs=1e-6
     )
     assert (stats["model_accuracy"], stats["model_accuracy_basis"]) == (81.25, "held_out_window")
-    assert stats["last_model_update"] == stats["generated_at"] == "2026-11-23T12:00:00Z"
+    assert (stats["generated_at"], stats["last_model_update"]) == ("2026-11-23T12:00:00Z", "2026-11-23T12:00:01Z")
     # Then those lapse who ordered 40 to 70 days ago: five of the 50 who were active.
     later = NOW + timedelta(days=_SETTINGS.inactivity_days - 40)
     assert catalogue.stats(later)["churn_rate"] == 10.0

@@ -104,7 +104,7 @@ class Database:
     @classmethod
     def for_requests(cls, url: str) -> Self:
         """A database for answers that somebody waits for: it gives up well before API Gateway does (29 seconds)."""
-        return cls(url, connect_timeout=2, statement_timeout=8, attempts=2)
+        return cls(url, connect_timeout=2, statement_timeout=5, attempts=2)
 
     def run[T](self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in one transaction and commits it.
