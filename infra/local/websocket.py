@@ -55,6 +55,7 @@ class Connection:
     active_at: float = field(default_factory=time.time)
     active_clock: float = field(default_factory=time.monotonic)
     transport: asyncio.Transport | None = None
+    closing: asyncio.Future[None] | None = None
 
     def touch(self) -> None:
         """Notes that a message went over the socket."""
@@ -241,6 +242,9 @@ class SocketApi:
             except TimeoutError:
                 continue
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                # Whoever closes from this side still has to send the frame that says so.
+                if connection.closing:
+                    await connection.closing
                 return
             connection.touch()
             while len(under_way) >= limits.concurrent:
@@ -336,9 +340,13 @@ class SocketApi:
             connection.touch()
 
     @staticmethod
-    async def _close(connection: Connection, code: int, reason: bytes) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
-            await connection.socket.close(code=code, message=reason)
+    def _close(connection: Connection, code: int, reason: bytes) -> asyncio.Future[None]:
+        async def close() -> None:
+            with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+                await connection.socket.close(code=code, message=reason)
+
+        connection.closing = connection.closing or asyncio.ensure_future(close())
+        return connection.closing
 
     async def _shutdown(self, _app: web.Application) -> None:
         await asyncio.gather(
@@ -382,7 +390,7 @@ class SocketApi:
         connection = self._known(request)
         if isinstance(connection, web.Response):
             return connection
-        asyncio.ensure_future(self._close(connection, WSCloseCode.OK, b"Connection Closed Normally"))  # noqa: RUF006
+        self._close(connection, WSCloseCode.OK, b"Connection Closed Normally")
         return web.Response(status=204)
 
     def _known(self, request: web.Request) -> Connection | web.Response:
