@@ -9,7 +9,7 @@ from churn.features import Features
 from churn.http.api import Api, Call
 from churn.http.errors import unavailable
 from churn.http.predictions import answer_many, answer_one
-from churn.registry import load_model
+from churn.registry import CurrentModel
 from churn.settings import settings
 
 if TYPE_CHECKING:
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 
 _settings = settings()
 _cache = Cache(_settings.redis_url)
-_model = load_model(_settings)
+_model = CurrentModel(_settings)
 _api = Api("prediction", _settings, _cache)
 app = _api.app
 
 
 @_api.answers("predict")
 def predict(call: Call) -> dict[str, Any]:
+    _model.refresh()
     return answer_one(_model, call.body, lambda ids: _stored(ids, call), _settings.bands)
 
 
 @_api.answers("predict_batch")
 def predict_batch(call: Call) -> dict[str, Any]:
+    _model.refresh()
     return answer_many(_model, call.body.customers, lambda ids: _stored(ids, call), _settings.bands)
 
 

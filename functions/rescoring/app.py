@@ -6,7 +6,7 @@ from typing import Any
 from churn import announce
 from churn.events import parse_timestamp
 from churn.observability import logger, metrics, traced
-from churn.registry import load_model
+from churn.registry import CurrentModel
 from churn.scoring import Scoring
 from churn.settings import settings
 from churn.statistics import refresh
@@ -15,7 +15,8 @@ from churn.sweep import sweep
 
 _settings = settings().require("database_url")
 _database = Database(_settings.database_url)
-_scoring = Scoring(_database, load_model(_settings), _settings)
+_model = CurrentModel(_settings)
+_scoring = Scoring(_database, _model, _settings)
 _announcer = announce.Announcer(_database, _settings.socket_endpoint)
 
 _MILLISECONDS_FOR_THE_REST = 60_000
@@ -26,6 +27,7 @@ _MILLISECONDS_FOR_THE_REST = 60_000
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Scores all whose score is out of date; `resume_after` in the answer, and in the event, says from which key on."""
+    _model.refresh()
     now = parse_timestamp(event["time"]) if event.get("time") else datetime.now(UTC)
     swept = sweep(
         _scoring,

@@ -5,7 +5,7 @@ from typing import Any
 
 from churn import announce
 from churn.observability import logger, metrics, traced
-from churn.registry import load_model
+from churn.registry import CurrentModel
 from churn.scoring import Scoring
 from churn.settings import settings
 from churn.storage import Database
@@ -13,7 +13,8 @@ from churn.stream import decode, failures, score_records
 
 _settings = settings().require("database_url")
 _database = Database(_settings.database_url)
-_scoring = Scoring(_database, load_model(_settings), _settings)
+_model = CurrentModel(_settings)
+_scoring = Scoring(_database, _model, _settings)
 _announcer = announce.Announcer(_database, _settings.socket_endpoint)
 
 
@@ -22,6 +23,7 @@ _announcer = announce.Announcer(_database, _settings.socket_endpoint)
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Answers with the records that are to be delivered again; the others are done, or kept as dead letters."""
+    _model.refresh()
     now = datetime.now(UTC)
     records = decode(event, now)
     done, failed = score_records(records, _scoring, now)

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from churn.aws import client
 from churn.forest import BrokenModel, ChurnModel
-from churn.registry import NoModel, S3Registry, UnknownVersion, VersionExists, load_model
+from churn.registry import CurrentModel, NoModel, S3Registry, UnknownVersion, VersionExists, load_model
 from churn.settings import Settings
 from tests.support.forests import small_model
 
@@ -107,3 +107,43 @@ def test_a_bucket_out_of_reach_leaves_the_own_file(s3: Any, tmp_path: Path) -> N
     Path(settings(tmp_path).model_path).write_bytes(own.to_bytes())
     loaded: ChurnModel = load_model(settings(tmp_path))
     assert loaded.version == own.version
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_promotion_is_noticed_without_a_restart(registry: S3Registry, tmp_path: Path) -> None:
+    first, second = small_model(), small_model(seed=2)
+    for model in (first, second):
+        registry.publish(model)
+    registry.promote(first.version)
+    clock = _Clock()
+    current = CurrentModel(settings(tmp_path), every=30, clock=clock)
+    registry.promote(second.version)
+    clock.seconds = 29
+    current.refresh()
+    assert current.version == first.version
+    clock.seconds = 31
+    current.refresh()
+    assert current.version == second.version
+
+
+def test_a_promoted_version_that_is_broken_leaves_the_old_one_serving(
+    registry: S3Registry, s3: Any, tmp_path: Path
+) -> None:
+    first, second = small_model(), small_model(seed=2)
+    for model in (first, second):
+        registry.publish(model)
+    registry.promote(first.version)
+    clock = _Clock()
+    current = CurrentModel(settings(tmp_path), every=30, clock=clock)
+    s3.put_object(Bucket=BUCKET, Key=f"models/{second.version}/model.npz", Body=second.to_bytes()[:-10])
+    registry.promote(second.version)
+    clock.seconds = 31
+    current.refresh()
+    assert current.version == first.version

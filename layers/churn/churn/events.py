@@ -39,6 +39,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 # Later than any plausible number of seconds (the year 5138), earlier than any plausible one of milliseconds (1973).
 _MILLISECONDS_FROM = 1e11
+# ISO 8601 without any sign between the digits is at most YYYYMMDD; more digits count seconds or milliseconds.
+_LONGEST_DATE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def parse_timestamp(value: object) -> datetime:
 
     Raises ValueError with a sentence for the sender.
     """
+    if isinstance(value, str) and value.strip().isdigit() and len(value.strip()) > _LONGEST_DATE:
+        value = float(value)
     if isinstance(value, str) and value.strip():
         try:
             parsed = datetime.fromisoformat(value.strip())

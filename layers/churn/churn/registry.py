@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from churn.aws import client
+from churn.features import Features
 from churn.forest import BrokenModel, ChurnModel
 from churn.observability import logger
+from churn.risk import Prediction
 from churn.settings import Settings
 
 _CURRENT = "current.json"
@@ -150,6 +154,52 @@ def load_model(settings: Settings) -> ChurnModel:
         raise NoModel(
             f"no version of the model is promoted that can be served, and {path} is no model: {error}"
         ) from error
+
+
+class CurrentModel:
+    """The model that serves, looked for anew once in a while: a promotion is noticed without a deployment.
+
+    As a model it answers like the one that it holds, so that what is made with it need not be made anew.
+    """
+
+    def __init__(self, settings: Settings, *, every: float = 30, clock: Callable[[], float] = time.monotonic) -> None:
+        """Loads the model. `every`: seconds between two looks at the registry. Raises NoModel."""
+        self._settings = settings
+        self._every = every
+        self._clock = clock
+        self._model = load_model(settings)
+        self._looked_at = clock()
+
+    @property
+    def version(self) -> str:
+        """The version that serves."""
+        return self._model.version
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is known of the version that serves."""
+        return self._model.metadata
+
+    def predict(self, rows: Sequence[Features]) -> list[Prediction]:
+        """A prediction for each row, by the version that serves."""
+        return self._model.predict(rows)
+
+    def refresh(self) -> None:
+        """Between two requests: takes up the promoted version when it is time to look, and another than is held.
+
+        One that is broken or out of reach is logged as an error, and the one that is held goes on serving.
+        """
+        if not self._settings.model_bucket or self._clock() < self._looked_at + self._every:
+            return
+        self._looked_at = self._clock()
+        try:
+            registry = S3Registry(self._settings.model_bucket)
+            promoted = registry.current()
+            if promoted is not None and promoted != self._model.version:
+                self._model = registry.load(promoted)
+                logger.info("a promoted model serves from now on", extra={"version": promoted})
+        except (BrokenModel, UnknownVersion, RegistryUnavailable) as error:
+            logger.error("the promoted model cannot be served, the old one is", extra={"reason": str(error)})
 
 
 def _key(version: str, name: str) -> str:
