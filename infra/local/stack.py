@@ -39,6 +39,7 @@ _TOKEN_DAYS = 30
 _TRAINED_ON = 5000
 # What a person may set for the functions; the README's table explains each.
 _SETTINGS = (
+    "ALLOWED_ORIGIN",
     "ALERT_COOLDOWN_HOURS",
     "ALERT_FROM_RISK",
     "CRITICAL_RISK",

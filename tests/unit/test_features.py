@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn.events import Event
-from churn.features import FEATURE_NAMES, CustomerState, features_at, observed_kinds, replay
+from churn.features import FEATURE_NAMES, CustomerState, features_at, observed_kinds, replay, shown
 from tests.support.events import NOW, event, order
 
 _ALL_OBSERVED = dict.fromkeys(
@@ -112,6 +112,13 @@ def test_a_deleted_customer_leaves_nothing_and_stays_deleted() -> None:
     state.apply(event("profile_updated", name="Ann"))
     assert state.deleted
     assert "Ann" not in state.to_json()
+
+
+def test_clients_see_counts_as_whole_numbers() -> None:
+    seen = shown(features_at(replay([order(days_ago=3, value=12.5)]), NOW, _ALL_OBSERVED))
+    assert str(seen["total_orders"]) == "1"
+    assert str(seen["payment_failures"]) == "0"
+    assert (seen["total_spent"], seen["email_engagement"]) == (12.5, None)
 
 
 _TYPES = [

@@ -17,7 +17,7 @@ from churn.alert_view import alert_json
 from churn.cache import Cache
 from churn.events import iso
 from churn.explain import drivers
-from churn.features import CustomerState, Features, Observed, features_at
+from churn.features import CustomerState, Features, Observed, features_at, shown
 from churn.risk import RISK_LEVELS, Prediction, recommend
 from churn.settings import Settings
 from churn.storage import Database, Transaction, history, reads, totals
@@ -253,7 +253,7 @@ class Catalogue:
             "customer_id": row["customer_id"],
             "name": row["name"],
             "email": row["email"],
-            **features,
+            **shown(features),
             "status": row["status"],
             "churn_probability": probability,
             "risk_level": row["risk_level"],

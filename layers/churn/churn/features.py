@@ -39,23 +39,25 @@ class Feature:
     unit: str
     description: str
     maximum: float
+    is_count: bool = False
 
 
 FEATURES = (
-    Feature("total_orders", "orders", "Orders of the whole life, without the cancelled", 1e6),
+    Feature("total_orders", "orders", "Orders of the whole life, without the cancelled", 1e6, is_count=True),
     Feature("total_spent", "currency", "Value of these orders", 1e9),
     Feature("avg_order_value", "currency", "Mean value of these orders", 1e9),
     Feature("days_since_last_order", "days", "Days since the newest order that was not cancelled", 36500),
-    Feature("support_tickets", "tickets", "Support tickets of the last 90 days", 1e5),
-    Feature("product_returns", "returns", "Returned orders of the last 90 days", 1e5),
+    Feature("support_tickets", "tickets", "Support tickets of the last 90 days", 1e5, is_count=True),
+    Feature("product_returns", "returns", "Returned orders of the last 90 days", 1e5, is_count=True),
     Feature("email_engagement", "share", "Share of the e-mails of the last 90 days that were opened", 1),
-    Feature("login_frequency", "logins", "Successful logins of the last 30 days", 1e5),
-    Feature("payment_failures", "failures", "Failed payments of the last 90 days", 1e5),
+    Feature("login_frequency", "logins", "Successful logins of the last 30 days", 1e5, is_count=True),
+    Feature("payment_failures", "failures", "Failed payments of the last 90 days", 1e5, is_count=True),
     Feature("discount_usage", "share", "Share of the orders that had a discount", 1),
     Feature("loyalty_points", "points", "Balance of loyalty points", 1e9),
     Feature("account_age_days", "days", "Days since the customer was first known", 36500),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
+_COUNTS = frozenset(feature.name for feature in FEATURES if feature.is_count)
 
 _COUNTED = {
     "support_ticket_created": "support_tickets",
@@ -285,6 +287,11 @@ def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Fe
         "loyalty_points": _points(state, at, observed),
         "account_age_days": (at - state.since) / DAY if state.since is not None and state.since <= at else None,
     }
+
+
+def shown(features: Features) -> dict[str, float | int | None]:
+    """The features as clients see them: counts as whole numbers."""
+    return {name: int(value) if name in _COUNTS and value is not None else value for name, value in features.items()}
 
 
 def _points(state: CustomerState, at: int, observed: Observed) -> float | None:

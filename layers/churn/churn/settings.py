@@ -45,6 +45,7 @@ class Settings:
     sweep_after: timedelta
     service_name: str
     service_version: str
+    allowed_origin: str
 
     @property
     def bands(self) -> RiskBands:
@@ -95,6 +96,7 @@ class Settings:
             sweep_after=timedelta(hours=number.real("SWEEP_AFTER_HOURS", 24, 0, 24 * 365)),
             service_name=text("POWERTOOLS_SERVICE_NAME", "churn"),
             service_version=text("SERVICE_VERSION", "0.1.0"),
+            allowed_origin=text("ALLOWED_ORIGIN", "*"),
         )
 
     def require(self, *names: str) -> Self:

@@ -6,7 +6,6 @@ The framework is named here and nowhere else; a view takes a `Call` and returns 
 import base64
 import binascii
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -82,7 +81,7 @@ class Api:
         started = time.perf_counter()
         event = self.app.current_request.to_original_event() if self.app.current_request else {}
         headers: dict[str, str] = {
-            "Access-Control-Allow-Origin": os.environ.get("ALLOWED_ORIGIN", "*"),
+            "Access-Control-Allow-Origin": self._settings.allowed_origin,
             "Access-Control-Expose-Headers": "Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, "
             "X-RateLimit-Reset, X-Request-Id",
             "Cache-Control": "no-store",
