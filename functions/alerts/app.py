@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from churn import secrets
 from churn.cache import Cache
 from churn.catalogue import BadCursor, Catalogue
 from churn.events import FieldError, iso
@@ -58,7 +59,7 @@ def resolve_alert(call: Call) -> dict[str, Any]:
 @_api.answers("issue_ticket")
 def ticket(call: Call) -> dict[str, Any]:
     return {
-        "ticket": issue_ticket(_settings.jwt_secret, call.client, call.role or "read"),
+        "ticket": issue_ticket(secrets.resolve(_settings.jwt_secret), call.client, call.role or "read"),
         "expires_in": TICKET_SECONDS,
     }
 

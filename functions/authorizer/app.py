@@ -5,9 +5,10 @@ from typing import Any
 from churn.http.policy import authorize
 from churn.http.tokens import InvalidToken
 from churn.observability import logger, metrics, traced
+from churn.secrets import resolve
 from churn.settings import settings
 
-_secret = settings().require("jwt_secret").jwt_secret
+_settings = settings().require("jwt_secret")
 
 
 @logger.inject_lambda_context
@@ -16,7 +17,7 @@ _secret = settings().require("jwt_secret").jwt_secret
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """The policy of the caller. Raises Exception("Unauthorized"), the word that API Gateway answers with 401 to."""
     try:
-        return authorize(event, _secret)
+        return authorize(event, resolve(_settings.jwt_secret))
     except InvalidToken as error:
         logger.info("refused", extra={"reason": str(error)})
         raise Exception("Unauthorized") from None

@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
 
+from churn import secrets
 from churn.observability import logger
 
 if TYPE_CHECKING:
@@ -32,7 +34,10 @@ class Window:
 
 
 class Cache:
-    """A Redis server by its URL; without a URL there is none, and nothing is kept."""
+    """A Redis server by its URL; without a URL there is none, and nothing is kept.
+
+    With ``?secret=ARN`` the password is that secret of Secrets Manager.
+    """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
@@ -109,9 +114,17 @@ class Cache:
         from redis.retry import Retry  # noqa: PLC0415
 
         return redis.Redis.from_url(
-            self._url,
+            self._address(),
             socket_timeout=TIMEOUT_SECONDS,
             socket_connect_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
+
+    def _address(self) -> str:
+        parts = urlsplit(self._url)
+        secret = parse_qs(parts.query).get("secret", [""])[0]
+        if not secret:
+            return self._url
+        host = parts.netloc.rpartition("@")[2]
+        return parts._replace(netloc=f":{quote(secrets.resolve(secret), safe='')}@{host}", query="").geturl()

@@ -13,6 +13,8 @@ import pymysql
 from pymysql.constants import CR, ER
 from pymysql.cursors import DictCursor
 
+from churn import secrets
+
 Row = dict[str, Any]
 
 _DEADLOCKS = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, 1020})  # 1020: MariaDB's record-has-changed
@@ -72,7 +74,10 @@ class Transaction:
 
 
 class Database:
-    """A MySQL or MariaDB database, named by a URL such as ``mysql://user:password@host:3306/churn?ssl=true``."""
+    """A MySQL or MariaDB database, named by a URL such as ``mysql://user:password@host:3306/churn?ssl=true``.
+
+    With ``?secret=ARN`` user and password come from Secrets Manager, and are read anew when the server refuses them.
+    """
 
     def __init__(
         self, url: str, *, connect_timeout: float = 5, statement_timeout: float = 20, attempts: int = _ATTEMPTS
@@ -98,6 +103,7 @@ class Database:
         }
         if options.get("ssl", ["false"])[0] in {"true", "1", "required"}:
             self._arguments["ssl"] = ssl.create_default_context(cafile=options.get("ssl_ca", [None])[0])
+        self._secret = options.get("secret", [""])[0]
         self._attempts = attempts
         self._connection: pymysql.connections.Connection[DictCursor] | None = None
 
@@ -141,10 +147,25 @@ class Database:
                 # It was lost already, which is what closing is for.
                 return
 
+    def _connect(self) -> "pymysql.connections.Connection[DictCursor]":
+        if not self._secret:
+            return pymysql.connect(**self._arguments)
+        try:
+            return pymysql.connect(**self._arguments | self._credentials())
+        except pymysql.err.OperationalError as error:
+            if error.args[0] != ER.ACCESS_DENIED_ERROR:
+                raise
+            secrets.forget(self._secret)
+            return pymysql.connect(**self._arguments | self._credentials())
+
+    def _credentials(self) -> dict[str, str]:
+        found = secrets.members(self._secret)
+        return {"user": found["username"], "password": found["password"]}
+
     @contextmanager
     def _transaction(self) -> Iterator[Transaction]:
         if self._connection is None:
-            self._connection = pymysql.connect(**self._arguments)
+            self._connection = self._connect()
             self._connection.cursor().execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         connection = self._connection
         try:
