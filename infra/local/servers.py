@@ -86,6 +86,8 @@ def start_mariadb(folder: Path, port: int | None = None) -> Server:
                     f"--datadir={partial.resolve()}",
                     "--auth-root-authentication-method=normal",
                     "--skip-test-db",
+                    # A machine need not have a name that can be looked up.
+                    "--force",
                     *_as_user(),
                 ],
                 stdout=out,
