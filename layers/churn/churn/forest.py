@@ -17,6 +17,7 @@ import struct
 import zipfile
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,13 +25,14 @@ import numpy.typing as npt
 
 from churn.features import FEATURE_NAMES
 from churn.risk import Prediction
+from churn.shapley import ShapleyTables, Splits
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Arrays = dict[str, npt.NDArray[Any]]
 
 MOST_LEAVES = 64
-FORMAT = 1
+FORMAT = 2
 # Rows evaluated at a time: their words and leaf indices together stay in a core's second-level cache.
 CHUNK_ROWS = 128
 # How far a probability is drawn away from 0 and 1 before its logit is taken: keeps the calibration strictly monotone.
@@ -54,6 +56,7 @@ class FittedTree(Protocol):
     threshold: npt.NDArray[Any]
     missing_go_to_left: npt.NDArray[Any]
     value: npt.NDArray[Any]
+    weighted_n_node_samples: npt.NDArray[Any]
 
 
 class ChurnModel:
@@ -82,8 +85,9 @@ class ChurnModel:
         self._trees = len(first_leaves)
         self._first_leaf = first_leaves
         self._leaf_values: Floats = arrays["leaf_value"]
-        self._leaf_contributions: Floats = arrays["leaf_contributions"]
-        self._root = float(arrays["root_value"].mean())
+        weight: Floats = arrays["leaf_weight"]
+        in_tree = np.add.reduceat(weight, first_leaves)
+        self._root = float(np.mean(np.add.reduceat(weight * self._leaf_values, first_leaves) / in_tree))
         self.base = float(self.calibrate(np.array([self._root]))[0])
         self._build_tables(arrays)
 
@@ -115,31 +119,27 @@ class ChurnModel:
         Raises:
             ValueError: a tree has more than 64 leaves, or there is no tree.
         """
-        columns = list(metadata["columns"])
-        nodes: dict[str, list[Any]] = {"column": [], "threshold": [], "tree": [], "mask": [], "missing_left": []}
+        nodes: dict[str, list[Any]] = {
+            name: [] for name in ("column", "threshold", "tree", "mask", "end", "missing_left")
+        }
         values: list[float] = []
-        contributions: list[Floats] = []
+        weights: list[float] = []
         first_leaf: list[int] = []
-        roots: list[float] = []
-        shares = np.array([_shares(column) for column in columns])
         for number, tree in enumerate(trees):
             first_leaf.append(len(values))
-            totals = tree.value[:, 0, :]
-            churn = totals[:, 1] / totals.sum(axis=1)
-            roots.append(float(churn[0]))
-            _flatten(tree, number, churn, shares, nodes, values, contributions)
-        if not roots:
+            _flatten(tree, number, nodes, values, weights)
+        if not first_leaf:
             raise ValueError("a forest without trees cannot predict")
         arrays: Arrays = {
             "column": np.array(nodes["column"], dtype=np.uint8),
             "threshold": _round_down(np.array(nodes["threshold"], dtype=np.float64)),
             "tree": np.array(nodes["tree"], dtype=np.uint16),
             "mask": np.array(nodes["mask"], dtype=np.uint64),
+            "end": np.array(nodes["end"], dtype=np.uint8),
             "missing_left": np.array(nodes["missing_left"], dtype=np.bool_),
             "first_leaf": np.array(first_leaf, dtype=np.uint32),
             "leaf_value": np.array(values, dtype=np.float64),
-            "leaf_contributions": np.array(contributions, dtype=np.float64),
-            "root_value": np.array(roots, dtype=np.float64),
+            "leaf_weight": np.array(weights, dtype=np.float64),
         }
         return cls(arrays, metadata)
 
@@ -192,13 +192,19 @@ class ChurnModel:
         `features` has the shape (n, 12), NaN = missing. Equal to scikit-learn's `predict_proba` of the same forest to
         the last few units of rounding.
         """
-        given = np.asarray(features, dtype=np.float64)
-        if len(given) == 1:
-            return np.array([self._leaf_values.take(self._exit_leaves(given[0])).sum() / self._trees])
-        answer = np.empty(len(given))
-        for start, leaves in self._exit_leaf_chunks(given):
-            answer[start : start + len(leaves)] = self._leaf_values.take(leaves).mean(axis=1)
+        places = self._places(np.asarray(features, dtype=np.float64))
+        answer = np.empty(places.shape[1])
+        for start, leaves in self._exit_leaf_chunks(places):
+            # Not `mean`, which takes longer than all the rest for one row.
+            answer[start : start + len(leaves)] = np.add.reduce(self._leaf_values.take(leaves), axis=1) / self._trees
         return answer
+
+    def shapley(self, features: npt.ArrayLike) -> Floats:
+        """The exact path-dependent Shapley values of `raw`, shape (n, columns), for features of shape (n, 12).
+
+        Each row adds up to its `raw` minus the forest's mean over its training samples.
+        """
+        return self._shapley(self._places(np.asarray(features, dtype=np.float64)))
 
     def calibrate(self, raw: Floats) -> Floats:
         """Calibrated probabilities for the forest's own: strictly monotone, so the order of customers stays."""
@@ -211,20 +217,22 @@ class ChurnModel:
 
         `confidence` is 1 minus twice the standard deviation of the trees' probabilities: 1 when all trees agree, 0 when
         half of them say 0 and the others 1. `contributions` are signed probability points that, with `base`, add up to
-        the probability: each step from a tree's root to its exit leaf is put down to the feature asked there (Saabas'
-        path attribution), and the sum is brought to the scale of the calibrated probability.
+        the probability: the Shapley values of the forest's raw probability (see `shapley`), a derived column's shared
+        equally among the features it is made of, all of them multiplied by one factor: how far the calibrated
+        probability lies from `base`, the calibrated mean of the forest, for each point the raw one lies from the mean.
         """
         if not rows:
             return []
         given = np.array([[row.get(name) for name in FEATURE_NAMES] for row in rows], dtype=np.float64)
+        places = self._places(given)
         predictions: list[Prediction] = []
-        for _, leaves in self._exit_leaf_chunks(given):
+        for start, leaves in self._exit_leaf_chunks(places):
             votes = self._leaf_values.take(leaves)
             raw = votes.mean(axis=1)
             calibrated = self.calibrate(raw)
             confidence = np.clip(1 - 2 * votes.std(axis=1), 0, 1)
-            steps = self._leaf_contributions.take(leaves, axis=0).mean(axis=1)
-            steps *= self._scale(raw, calibrated)[:, None]
+            points = self._shapley(places[:, start : start + len(leaves)]) @ self._shares
+            points *= self._scale(raw, calibrated)[:, None]
             predictions += [
                 Prediction(
                     churn_probability=probability,
@@ -234,7 +242,7 @@ class ChurnModel:
                     base=self.base,
                 )
                 for probability, sure, parts in zip(
-                    calibrated.tolist(), confidence.tolist(), steps.tolist(), strict=True
+                    calibrated.tolist(), confidence.tolist(), points.tolist(), strict=True
                 )
             ]
         return predictions
@@ -248,36 +256,38 @@ class ChurnModel:
         answer: Floats = np.where(near, derivative, (calibrated - self.base) / np.where(near, 1.0, distance))
         return answer
 
-    def _exit_leaves(self, row: Floats) -> Integers:
-        """Index of each tree's exit leaf, shape (trees,), for one row of 12 features."""
-        values = row.tolist()
-        if self._process is not None:
-            values += _derived_one(values, self._process)
-        with np.errstate(over="ignore"):
-            narrowed = np.array(values, dtype=np.float32).tolist()
-        rows = [
-            # Only NaN differs from itself.
-            missing if narrowed[column] != narrowed[column] else first + bisect_left(thresholds, narrowed[column])
-            for column, _, thresholds, first, missing in self._searches
-        ]
-        words = np.bitwise_and.reduce(self._table.take(rows, axis=0), axis=0)
-        leaves: Integers = self._first_leaf + np.bitwise_count((words & -words) - np.uint64(1))
-        return leaves
-
-    def _exit_leaf_chunks(self, given: Floats) -> Iterable[tuple[int, Integers]]:
-        """The exit leaves, shape (rows, trees), chunk by chunk, each with the number of its first row."""
+    def _places(self, given: Floats) -> Integers:
+        """The tables' rows that a customer selects, shape (columns asked, n), for features of shape (n, 12)."""
         if len(given) == 1:
-            yield 0, self._exit_leaves(given[0])[None, :]
-            return
+            return np.array(self._places_of_one(given[0].tolist()), dtype=np.int64).reshape(-1, 1)
         with np.errstate(over="ignore"):
             inputs = self.columns(given).astype(np.float32)
         places = np.empty((len(self._searches), len(given)), dtype=np.int64)
         for number, (column, thresholds, _, first, missing) in enumerate(self._searches):
             values = inputs[:, column]
             places[number] = np.where(np.isnan(values), missing, first + np.searchsorted(thresholds, values))
-        size = min(CHUNK_ROWS, len(given))
-        gathered = np.empty((size, self._trees), dtype=np.uint64)
-        for start in range(0, len(given), CHUNK_ROWS):
+        return places
+
+    def _places_of_one(self, values: list[float]) -> list[int]:
+        if self._process is not None:
+            values = values + _derived_one(values, self._process)
+        with np.errstate(over="ignore"):
+            narrowed = np.array(values, dtype=np.float32).tolist()
+        return [
+            # Only NaN differs from itself.
+            missing if narrowed[column] != narrowed[column] else first + bisect_left(thresholds, narrowed[column])
+            for column, _, thresholds, first, missing in self._searches
+        ]
+
+    def _exit_leaf_chunks(self, places: Integers) -> Iterable[tuple[int, Integers]]:
+        """The exit leaves, shape (rows, trees), chunk by chunk, each with the number of its first row."""
+        count = places.shape[1]
+        if count == 1:
+            words = np.bitwise_and.reduce(self._table.take(places[:, 0], axis=0), axis=0)
+            yield 0, (self._first_leaf + np.bitwise_count((words & -words) - np.uint64(1)))[None]
+            return
+        gathered = np.empty((min(CHUNK_ROWS, count), self._trees), dtype=np.uint64)
+        for start in range(0, count, CHUNK_ROWS):
             chunk = places[:, start : start + CHUNK_ROWS]
             words = np.full((chunk.shape[1], self._trees), ~np.uint64(0), dtype=np.uint64)
             part = gathered[: len(words)]
@@ -287,6 +297,38 @@ class ChurnModel:
             words &= -words
             words -= np.uint64(1)
             yield start, np.bitwise_count(words) + self._first_leaf
+
+    def _shapley(self, places: Integers) -> Floats:
+        answer = np.zeros((places.shape[1], len(self.metadata["columns"])))
+        if self._searches:
+            answer[:, [column for column, *_ in self._searches]] = self._shapley_tables.values(places)
+        return answer
+
+    @cached_property
+    def _shapley_tables(self) -> ShapleyTables:
+        """Built when reasons are first asked for: not every use of a model asks for them."""
+        column, first_leaf = self._arrays["column"], self._first_leaf[self._arrays["tree"]]
+        number, place = np.empty(len(column), dtype=np.int64), np.empty(len(column), dtype=np.int64)
+        for search, (of, thresholds, _, first, _) in enumerate(self._searches):
+            here = column == of
+            number[here] = search
+            place[here] = first + np.searchsorted(thresholds, self._arrays["threshold"][here])
+        left = ~self._arrays["mask"]
+        low = first_leaf + np.bitwise_count((left & -left) - np.uint64(1))
+        splits = Splits(
+            column=number,
+            place=place,
+            missing_left=self._arrays["missing_left"],
+            low=low,
+            high=low + np.bitwise_count(left),
+            end=first_leaf + self._arrays["end"],
+        )
+        missing_places = np.array([missing for *_, missing in self._searches], dtype=np.int64)
+        return ShapleyTables(splits, missing_places, self._leaf_values / self._trees, self._arrays["leaf_weight"])
+
+    @cached_property
+    def _shares(self) -> Floats:
+        return np.array([_shares(column) for column in self.metadata["columns"]])
 
 
 def derived(features: Floats, process: Mapping[str, float]) -> Floats:
@@ -346,37 +388,34 @@ def _shares(column: str) -> list[float]:
 
 
 def _flatten(
-    tree: FittedTree,
-    number: int,
-    churn: Floats,
-    shares: Floats,
-    nodes: dict[str, list[Any]],
-    values: list[float],
-    contributions: list[Floats],
+    tree: FittedTree, number: int, nodes: dict[str, list[Any]], values: list[float], weights: list[float]
 ) -> None:
-    """Append one tree's nodes and, from left to right, its leaves."""
+    """Append one tree's nodes and, from left to right, its leaves' probabilities and training samples."""
     first = len(values)
+    totals = tree.value[:, 0, :]
+    churn = totals[:, 1] / totals.sum(axis=1)
 
-    def visit(node: int, path: Floats) -> None:
+    def visit(node: int) -> None:
         left, right = int(tree.children_left[node]), int(tree.children_right[node])
         if left == right:
             values.append(float(churn[node]))
-            contributions.append(path)
+            weights.append(float(tree.weighted_n_node_samples[node]))
             return
-        column = int(tree.feature[node])
         low = len(values) - first
-        visit(left, path + shares[column] * (churn[left] - churn[node]))
+        visit(left)
         high = len(values) - first
-        visit(right, path + shares[column] * (churn[right] - churn[node]))
-        if len(values) - first > MOST_LEAVES:
+        visit(right)
+        end = len(values) - first
+        if end > MOST_LEAVES:
             raise ValueError(f"tree {number} has more than {MOST_LEAVES} leaves")
-        nodes["column"].append(column)
+        nodes["column"].append(int(tree.feature[node]))
         nodes["threshold"].append(float(tree.threshold[node]))
         nodes["tree"].append(number)
         nodes["mask"].append(((1 << MOST_LEAVES) - 1) ^ ((1 << high) - (1 << low)))
+        nodes["end"].append(end)
         nodes["missing_left"].append(bool(tree.missing_go_to_left[node]))
 
-    visit(0, np.zeros(len(FEATURE_NAMES)))
+    visit(0)
 
 
 def _round_down(thresholds: Floats) -> npt.NDArray[np.float32]:

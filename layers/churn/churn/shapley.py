@@ -1,0 +1,196 @@
+"""Exact path-dependent Shapley values of a forest (the game of TreeSHAP, Lundberg et al. 2020), with numpy alone.
+
+A leaf gives its value, times `z` for every feature of its path that is not known: `z` is the share of the training
+samples that take the path's turns at that feature. Knowing the feature puts 1 in the place of `z` where the row takes
+these turns, 0 where it does not. A leaf is therefore a product, and the Shapley value of one of its features an
+integral of the product of the others, linear in t each (Owen's multilinear extension): a polynomial, for which
+Gauss-Legendre quadrature is exact.
+
+Only the set of the features whose turns the row takes decides a leaf's shares. A table keeps one number for each leaf
+and set: what every feature outside the set takes away. What a feature inside the set adds is (1 - z) / z times the
+number of the set without it. So a row costs one look-up for each leaf and feature of its path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The inner nodes of a forest whose leaves are numbered throughout, from left to right.
+
+    The leaves from `low` to before `high` are below a node on its left, from `high` to before `end` on its right. A row
+    goes left when its place in the node's column is at most `place`; when its value is missing, if `missing_left`.
+    """
+
+    column: Integers
+    place: Integers
+    missing_left: Flags
+    low: Integers
+    high: Integers
+    end: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class _Conditions:
+    """What each leaf demands of each column its path asks for, ordered by leaf, then column.
+
+    A known value's place lies from `start` to before `start + width`; a missing value is welcome if `missing`.
+    """
+
+    leaf: Integers
+    column: Integers
+    start: Integers
+    width: Integers
+    missing: Flags
+    share: Floats
+
+
+class ShapleyTables:
+    """The tables of one forest. Their size is the sum, over the leaves, of 2 to the number of columns on the path."""
+
+    def __init__(self, splits: Splits, missing_places: Integers, leaf_value: Floats, leaf_weight: Floats) -> None:
+        """Build the tables of a forest that has splits, of at most 16 columns, each of which is asked for.
+
+        A missing value's place is in `missing_places`, for each column. `leaf_value` is what a leaf adds to the answer,
+        `leaf_weight` the training samples that it holds.
+        """
+        self._missing_places = missing_places
+        conditions = _conditions(splits, missing_places, leaf_weight)
+        self._size = len(conditions.leaf)
+        lengths = np.bincount(conditions.leaf, minlength=len(leaf_value))
+        # The longest paths first: then the leaves that have a k-th condition are the first ones, for every k.
+        leaves = np.argsort(-lengths, kind="stable")
+        leaves = leaves[: np.count_nonzero(lengths)]
+        rank = np.empty(len(lengths), dtype=np.int64)
+        rank[leaves] = np.arange(len(leaves))
+        first = np.cumsum(lengths) - lengths
+        slot = np.arange(self._size) - first[conditions.leaf]
+        sizes = 1 << lengths[leaves]
+        # A multiple of the leaf's own size, because the sizes before it are: a bit can be cleared in the address.
+        self._base: Integers = np.cumsum(sizes) - sizes
+        self._table = _table(leaves, lengths, first, conditions.share, leaf_value)
+
+        by_column = np.argsort(conditions.column, kind="stable")
+        ends = np.cumsum(np.bincount(conditions.column, minlength=len(missing_places)))
+        self._bounds = list(pairwise([0, *ends.tolist()]))
+        self._start = conditions.start[by_column].astype(np.uint32)
+        self._width = conditions.width[by_column].astype(np.uint32)
+        self._missing = conditions.missing[by_column]
+        self._gain = 1 / conditions.share[by_column]
+        self._leaf = rank[conditions.leaf[by_column]]
+        self._others = ~(1 << slot[by_column])
+
+        position = np.empty(self._size, dtype=np.int64)
+        position[by_column] = np.arange(self._size)
+        by_slot = np.lexsort((rank[conditions.leaf], slot))
+        self._by_slot = position[by_slot]
+        self._bit = (1 << slot[by_slot]).astype(np.uint16)
+        self._slots = np.bincount(slot).tolist()
+
+    def values(self, places: Integers) -> Floats:
+        """The Shapley values, shape (rows, columns), for places of shape (columns, rows)."""
+        answer = np.empty((places.shape[1], len(places)))
+        starts = [start for start, _ in self._bounds]
+        hit = np.empty(self._size, dtype=np.bool_)
+        taken = np.empty(self._size, dtype=np.bool_)
+        bits = np.empty(self._size, dtype=np.uint16)
+        address = np.empty(self._size, dtype=np.int64)
+        loss = np.empty(self._size)
+        factor = np.empty(self._size)
+        for number, row in enumerate(places.T.tolist()):
+            self._match(row, hit)
+            np.take(hit, self._by_slot, out=taken, mode="clip")
+            np.multiply(taken, self._bit, out=bits)
+            pattern = bits[: self._slots[0]]
+            first = len(pattern)
+            for count in self._slots[1:]:
+                pattern[:count] |= bits[first : first + count]
+                first += count
+            np.take(self._base + pattern, self._leaf, out=address, mode="clip")
+            np.bitwise_and(address, self._others, out=address)
+            np.take(self._table, address, out=loss, mode="clip")
+            # (1 - z) / z where the row takes the path's turns, -1 where it does not.
+            np.multiply(hit.view(np.uint8), self._gain, out=factor)
+            np.subtract(factor, 1, out=factor)
+            np.multiply(loss, factor, out=loss)
+            np.add.reduceat(loss, starts, out=answer[number])
+        return answer
+
+    def _match(self, row: list[int], hit: Flags) -> None:
+        """Set in `hit` which conditions, by column, a row meets."""
+        for place, missing, (start, end) in zip(row, self._missing_places.tolist(), self._bounds, strict=True):
+            if place == missing:
+                hit[start:end] = self._missing[start:end]
+            else:
+                # A place before the start wraps round to a great number.
+                offset = np.uint32(place) - self._start[start:end]
+                np.less(offset, self._width[start:end], out=hit[start:end])
+
+
+def _conditions(splits: Splits, missing_places: Integers, leaf_weight: Floats) -> _Conditions:
+    below = splits.end - splits.low
+    node = np.repeat(np.arange(len(below)), below)
+    leaf = np.arange(len(node)) + np.repeat(splits.low - (np.cumsum(below) - below), below)
+    left = leaf < splits.high[node]
+    until = np.concatenate([[0.0], np.cumsum(leaf_weight)])
+    weight = until[splits.end] - until[splits.low]
+    left_share, right_share = (
+        (until[splits.high] - until[splits.low]) / weight,
+        (until[splits.end] - until[splits.high]) / weight,
+    )
+    share = np.where(left, left_share[node], right_share[node])
+    column, place = splits.column[node], splits.place[node]
+    start = np.where(left, 0, place + 1)
+    end = np.where(left, place + 1, missing_places[column])
+    missing = left == splits.missing_left[node]
+
+    key = leaf * len(missing_places) + column
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    firsts = np.flatnonzero(np.diff(key, prepend=-1))
+
+    def merged(by: np.ufunc, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        answer: npt.NDArray[Any] = by.reduceat(values[order], firsts)
+        return answer
+
+    leaf, column = np.divmod(key[firsts], len(missing_places))
+    start = merged(np.maximum, start)
+    # Where only missing values get, a later split leaves no room for known ones.
+    width = np.maximum(merged(np.minimum, end) - start, 0)
+    return _Conditions(leaf, column, start, width, merged(np.logical_and, missing), merged(np.multiply, share))
+
+
+def _table(leaves: Integers, lengths: Integers, first: Integers, share: Floats, leaf_value: Floats) -> Floats:
+    """For each leaf, and each set of its conditions as the bits of a number, what a condition not met takes away.
+
+    It is v * prod(z outside) * integral over t from 0 to 1 of (1 - t)^(outside - 1) * prod(t + (1 - t) * z inside).
+    The sets of all conditions have no meaning.
+    """
+    parts = []
+    for length in sorted(set(lengths[leaves].tolist()), reverse=True):
+        group = leaves[lengths[leaves] == length]
+        shares = share[first[group] + np.arange(length)[:, None]]
+        total = np.zeros((1 << length, len(group)))
+        product = np.empty_like(total)
+        # Exact up to the degree 2 * nodes - 1; here it is the length - 1.
+        nodes, weights = np.polynomial.legendre.leggauss((length + 1) // 2)
+        for t, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+            product[0] = leaf_value[group] * (weight / (1 - t))
+            for number, unknown in enumerate(shares * (1 - t)):
+                size = 1 << number
+                np.multiply(product[:size], unknown + t, out=product[size : 2 * size])
+                product[:size] *= unknown
+            total += product
+        parts.append(total.T.ravel())
+    return np.concatenate(parts)
