@@ -153,7 +153,7 @@ def start_redis(folder: Path, port: int | None = None) -> Server:
         )
 
     def answers() -> None:
-        with redis.Redis(port=port, socket_timeout=2, socket_connect_timeout=2) as client:
+        with redis.Redis(host="127.0.0.1", port=port, socket_timeout=2, socket_connect_timeout=2) as client:
             client.ping()
 
     _wait("Redis", process, answers, log)
