@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -202,9 +202,9 @@ class Stack:
         )
         start(aws)
         if not options.database_url:
-            start(_Database("database", self._state / "mariadb", database_port))
+            start(_OwnServer("database", start_mariadb, self._state / "mariadb", database_port))
         if not options.redis_url:
-            start(_Cache("cache", self._state / "redis", redis_port))
+            start(_OwnServer("cache", start_redis, self._state / "redis", redis_port))
         with progress("starting the local AWS APIs"):
             wait_until((aws_folder / "ready").exists, "the local AWS APIs", lambda: aws.alive, 60, aws.log)
         if not options.kafka:
@@ -397,8 +397,9 @@ class _Ended(BaseException):
 class _OwnServer:
     """A server that the stack starts for itself, on the same port and data after each death."""
 
-    def __init__(self, name: str, folder: Path, port: int) -> None:
+    def __init__(self, name: str, begin: Callable[[Path, int], Server], folder: Path, port: int) -> None:
         self.name = name
+        self._begin = begin
         self._folder = folder
         self._port = port
         self._server: Server | None = None
@@ -425,19 +426,6 @@ class _OwnServer:
         """Ends it."""
         if self._server:
             self._server.stop()
-
-    def _begin(self, folder: Path, port: int) -> Server:
-        raise NotImplementedError
-
-
-class _Database(_OwnServer):
-    def _begin(self, folder: Path, port: int) -> Server:
-        return start_mariadb(folder, port)
-
-
-class _Cache(_OwnServer):
-    def _begin(self, folder: Path, port: int) -> Server:
-        return start_redis(folder, port)
 
 
 def connect(url: str) -> Any:

@@ -10,25 +10,9 @@ from typing import Any
 
 import aiohttp
 import boto3
-from kafka import KafkaProducer
 
 from tests.contract.conftest import Stack
 from tests.support import eventually
-
-
-def _publish(stack: Stack, event_type: str, customer_id: str, at: datetime, **data: Any) -> None:
-    producer = KafkaProducer(bootstrap_servers=stack.kafka, acks="all")
-    try:
-        event = {
-            "event_id": uuid.uuid4().hex,
-            "event_type": event_type,
-            "customer_id": customer_id,
-            "timestamp": at.isoformat(),
-            "data": data,
-        }
-        producer.send("user-events", key=customer_id.encode(), value=json.dumps(event).encode()).get(10)
-    finally:
-        producer.close()
 
 
 def _sweep(stack: Stack, now: datetime) -> dict[str, Any]:
@@ -70,7 +54,7 @@ def test_an_order_then_silence_then_a_failed_payment(stack: Stack) -> None:
     async def story() -> None:
         async with _subscribed(stack) as socket:
             now = datetime.now(UTC)
-            await asyncio.to_thread(_publish, stack, "order_placed", customer_id, now, order_id="o1", order_value=42.5)
+            await asyncio.to_thread(stack.publish, "order_placed", customer_id, now, order_id="o1", order_value=42.5)
             ordered = await asyncio.to_thread(eventually, lambda: shows(total_orders=1, total_spent=42.5), within=2)
             assert ordered["days_since_last_order"] < 1
 
@@ -80,7 +64,7 @@ def test_an_order_then_silence_then_a_failed_payment(stack: Stack) -> None:
             silent = await asyncio.to_thread(eventually, lambda: shows(total_orders=1), within=2)
             assert 59 < silent["days_since_last_order"] < 61
 
-            await asyncio.to_thread(_publish, stack, "payment_failed", customer_id, later, order_id="o1")
+            await asyncio.to_thread(stack.publish, "payment_failed", customer_id, later, order_id="o1")
             while True:
                 alert = await _message(socket, "churn_alert", within=1)
                 if (alert["customer_id"], alert["alert_type"]) == (customer_id, "payment_failure"):
