@@ -1,6 +1,6 @@
 """One prediction, and a batch of 10,000, by the served forest against scikit-learn's own: `make bench`.
 
-Medians over varied rows, one thread each.
+Medians over varied rows, one thread each. The reasons are measured in `bench_shap`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,14 @@ def main() -> None:
     model = ChurnModel.from_trees(trees_of(forest), metadata())
     features = random_features(BATCH, seed=9)
     columns = model.columns(features)
-    named = [dict(zip(model.metadata["columns"], row, strict=False)) for row in features.tolist()]
 
     ours = _single(lambda row: model.raw(features[row : row + 1]), 5000)
-    reasons = _single(lambda row: model.predict(named[row : row + 1]), 2000)
     theirs = _single(lambda row: forest.predict_proba(columns[row : row + 1]), 100)
-    print(f"one row, forest alone      {ours:9.1f} µs   scikit-learn {theirs:9.1f} µs   {theirs / ours:6.0f} x")
-    print(f"one row, with reasons      {reasons:9.1f} µs   scikit-learn {theirs:9.1f} µs   {theirs / reasons:6.0f} x")
+    print(f"one row                    {ours:9.1f} µs   scikit-learn {theirs:9.1f} µs   {theirs / ours:6.0f} x")
 
     ours = _batch(model.raw, features)
-    reasons = statistics.median(_timed(lambda: model.predict(named)) for _ in range(3)) / BATCH
     theirs = _batch(forest.predict_proba, columns)
     print(f"a row of 10,000            {ours:9.2f} µs   scikit-learn {theirs:9.2f} µs   {theirs / ours:6.1f} x")
-    print(f"a row of 10,000, reasons   {reasons:9.2f} µs   scikit-learn {theirs:9.2f} µs   {theirs / reasons:6.1f} x")
 
     content = model.to_bytes()
     loading = statistics.median(_timed(lambda: ChurnModel.from_bytes(content)) for _ in range(7))

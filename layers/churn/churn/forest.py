@@ -192,11 +192,13 @@ class ChurnModel:
         `features` has the shape (n, 12), NaN = missing. Equal to scikit-learn's `predict_proba` of the same forest to
         the last few units of rounding.
         """
-        places = self._places(np.asarray(features, dtype=np.float64))
-        answer = np.empty(places.shape[1])
-        for start, leaves in self._exit_leaf_chunks(places):
-            # Not `mean`, which takes longer than all the rest for one row.
-            answer[start : start + len(leaves)] = np.add.reduce(self._leaf_values.take(leaves), axis=1) / self._trees
+        given = np.asarray(features, dtype=np.float64)
+        if len(given) == 1:
+            leaves = self._exit_leaves(self._places_of_one(given[0].tolist()))
+            return np.array([self._leaf_values.take(leaves).sum() / self._trees])
+        answer = np.empty(len(given))
+        for start, leaves in self._exit_leaf_chunks(self._places(given)):
+            answer[start : start + len(leaves)] = self._leaf_values.take(leaves).mean(axis=1)
         return answer
 
     def shapley(self, features: npt.ArrayLike) -> Floats:
@@ -279,12 +281,17 @@ class ChurnModel:
             for column, _, thresholds, first, missing in self._searches
         ]
 
+    def _exit_leaves(self, places: Sequence[int] | Integers) -> Integers:
+        """Index of each tree's exit leaf, shape (trees,), for one row."""
+        words = np.bitwise_and.reduce(self._table.take(places, axis=0), axis=0)
+        leaves: Integers = self._first_leaf + np.bitwise_count((words & -words) - np.uint64(1))
+        return leaves
+
     def _exit_leaf_chunks(self, places: Integers) -> Iterable[tuple[int, Integers]]:
         """The exit leaves, shape (rows, trees), chunk by chunk, each with the number of its first row."""
         count = places.shape[1]
         if count == 1:
-            words = np.bitwise_and.reduce(self._table.take(places[:, 0], axis=0), axis=0)
-            yield 0, (self._first_leaf + np.bitwise_count((words & -words) - np.uint64(1)))[None]
+            yield 0, self._exit_leaves(places[:, 0])[None]
             return
         gathered = np.empty((min(CHUNK_ROWS, count), self._trees), dtype=np.uint64)
         for start in range(0, count, CHUNK_ROWS):
