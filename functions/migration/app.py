@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from churn.deployment import answer
 from churn.observability import logger
 from churn.settings import settings
 from churn.storage import Database
@@ -12,8 +13,18 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 @logger.inject_lambda_context
-def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Answers with the names of the changes that were applied. Raises MigrationError."""
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answers with the names of the changes that were applied, and tells CloudFormation when that is who asks.
+
+    Raises MigrationError.
+    """
+    if "ResponseURL" not in event:
+        return _migrate()
+    # The data outlives the stack, so its end changes nothing.
+    return answer(event, context.log_stream_name, dict if event["RequestType"] == "Delete" else _migrate)
+
+
+def _migrate() -> dict[str, Any]:
     database = Database(settings().require("database_url").database_url, statement_timeout=600)
     try:
         applied = migrate(database, read_migrations(_MIGRATIONS))

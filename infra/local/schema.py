@@ -191,6 +191,7 @@ RESOURCE_SPECS: dict[str, dict[str, Spec]] = {
 
 # Resources that other programs stand for here (the network, the servers), or that only watch and guard.
 MOOT_RESOURCES = (
+    "AWS::ApiGateway::Account",
     "AWS::ApplicationAutoScaling::",
     "AWS::Budgets::",
     "AWS::CloudFormation::",

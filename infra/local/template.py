@@ -303,6 +303,10 @@ class _Reader:
         return logical_id
 
     def _reference(self, logical_id: str) -> str:
+        # A function has one version here, which whatever names it reaches.
+        owner, _, published = logical_id.partition(".")
+        if published in {"Alias", "Version"} and self._type(owner) == "AWS::Serverless::Function":
+            return self._attribute(owner, "Arn")
         kind, name = self._type(logical_id), self._name(logical_id)
         match kind:
             case "AWS::SQS::Queue":
