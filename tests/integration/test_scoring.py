@@ -243,6 +243,13 @@ def test_a_database_that_is_away_fails_all_records_and_does_nothing(database: Da
     assert _rows(database, "SELECT * FROM customers") == []
 
 
+def test_a_models_first_transaction_says_so(database: Database, scoring: Scoring) -> None:
+    assert scoring.apply([order()], now=NOW).new_model == "recency-1"
+    assert scoring.apply([order()], now=NOW).new_model is None
+    elsewhere = Scoring(database, RecencyModel(), _SETTINGS)
+    assert elsewhere.apply([order()], now=NOW).new_model is None
+
+
 def test_a_dead_letter_is_kept_once(scoring: Scoring) -> None:
     letter = DeadLetter("user-events", 1, 7, b"key", b"value", "why")
     results: list[Applied] = [scoring.apply([], now=NOW, dead=[letter]) for _ in range(2)]

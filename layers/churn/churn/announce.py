@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from churn.delivery import broadcast_predictions, deliver
+from churn.delivery import broadcast, broadcast_predictions, deliver
 from churn.events import iso
 from churn.observability import logger, metrics
-from churn.push import ApiGatewayPush
+from churn.push import Push
 from churn.scoring import Applied
 from churn.storage import Database, DatabaseUnavailable
 
@@ -17,14 +17,12 @@ class Announcer:
     Alerts that could not be pushed now are pushed by the next call, here or in another environment.
     """
 
-    def __init__(self, database: Database, socket_endpoint: str) -> None:
+    def __init__(self, database: Database, push: Push) -> None:
         self._database = database
-        self._push = ApiGatewayPush(socket_endpoint) if socket_endpoint else None
+        self._push = push
 
     def announce(self, done: Sequence[Applied], now: datetime) -> None:
-        """Pushes all alerts that wait, then the predictions of these transactions."""
-        if self._push is None:
-            return
+        """Pushes all alerts that wait, then the predictions of these transactions and word of a new model."""
         updates = [
             {
                 "customer_id": customer_id,
@@ -37,9 +35,20 @@ class Announcer:
             for applied in done
             for customer_id, level, prediction in applied.predictions
         ]
+        new_models = [
+            {
+                "code": "model_promoted",
+                "message": f"A new model serves from now on: {applied.new_model}",
+                "model_version": applied.new_model,
+                "timestamp": iso(now),
+            }
+            for applied in done
+            if applied.new_model
+        ]
         try:
             deliver(self._database, self._push)
             broadcast_predictions(self._database, self._push, updates)
+            broadcast(self._database, self._push, "system_alert", new_models)
         except DatabaseUnavailable:
             logger.exception("what was scored could not be pushed yet")
 

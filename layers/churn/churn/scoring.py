@@ -46,6 +46,8 @@ class Applied:
     unknown_types: int = 0
     dead_letters: int = 0
     rescored: int = 0
+    new_model: str | None = None
+    """The version that has served here for the first time."""
     alert_ids: list[int] = field(default_factory=list)
     predictions: list[tuple[str, str, Prediction]] = field(default_factory=list)
     """Customer id, risk level and prediction of each customer that was scored."""
@@ -78,8 +80,10 @@ class Scoring:
 
         `raise_alerts` is off for a history that is brought in. Raises DatabaseUnavailable, and then nothing is done.
         """
-        self._record_model(now)
-        return self._database.run(lambda transaction: self._apply(transaction, events, now, raise_alerts, dead))
+        new_model = self._record_model(now)
+        applied = self._database.run(lambda transaction: self._apply(transaction, events, now, raise_alerts, dead))
+        applied.new_model = new_model
+        return applied
 
     def observe(self, kinds: Mapping[str, int]) -> None:
         """Makes known since when kinds of events are sent, before a long history that holds them is brought in."""
@@ -90,8 +94,10 @@ class Scoring:
 
         Returns the last key that was looked at, None at the end of the table. Raises DatabaseUnavailable.
         """
-        self._record_model(now)
-        return self._database.run(lambda transaction: self._rescore(transaction, after, limit, now))
+        new_model = self._record_model(now)
+        applied, last = self._database.run(lambda transaction: self._rescore(transaction, after, limit, now))
+        applied.new_model = new_model
+        return applied, last
 
     def _apply(
         self,
@@ -304,8 +310,10 @@ class Scoring:
                 allowed.append((pk, alert))
         return allowed
 
-    def _record_model(self, now: datetime) -> None:
-        if self._recorded != self._model.version:
-            version, metadata = self._model.version, self._model.metadata
-            self._database.run(lambda transaction: records.record_model(transaction, version, metadata, now))
-            self._recorded = version
+    def _record_model(self, now: datetime) -> str | None:
+        version, metadata = self._model.version, self._model.metadata
+        if self._recorded == version:
+            return None
+        is_new = self._database.run(lambda transaction: records.record_model(transaction, version, metadata, now))
+        self._recorded = version
+        return version if is_new else None

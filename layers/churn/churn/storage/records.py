@@ -99,10 +99,12 @@ def add_dead_letters(transaction: Transaction, letters: Sequence[DeadLetter], no
     )
 
 
-def record_model(transaction: Transaction, version: str, metadata: Mapping[str, object], now: datetime) -> None:
-    """Records that a model serves from now on."""
-    transaction.execute(
+def record_model(transaction: Transaction, version: str, metadata: Mapping[str, object], now: datetime) -> bool:
+    """Records that a model serves from now on; returns whether none of its version has served before."""
+    changed = transaction.execute(
         "INSERT INTO models (version, metadata, loaded_at) VALUES (%s, %s, %s) "
         "ON DUPLICATE KEY UPDATE metadata = VALUES(metadata), loaded_at = VALUES(loaded_at)",
         (version, json.dumps(metadata), now),
     )
+    # MySQL counts a new row as one and a row that was there as two.
+    return changed == 1
