@@ -14,10 +14,17 @@ UV = $(shell if uv --version >/dev/null 2>&1; then echo uv; else echo .local/too
 # A Python 3.13 that is not on the PATH is found where pyenv keeps it; otherwise uv looks, and fetches one if it must.
 PYENV_PYTHON = $(lastword $(sort $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13*/bin/python3.13)))
 
-.PHONY: help run up down status test lint train import events token openapi bench clean
+# In an environment of its own: it pins what the project needs in other versions.
+SAM := .local/sam/bin/sam
+SAM_VERSION := 1.170.0
+# x86_64 or arm64, and where the artefacts go.
+ARCHITECTURE ?= x86_64
+BUILD_DIR ?= .aws-sam/build
+
+.PHONY: help run up down status test lint train import events token openapi bench build sam-api sam-invoke clean
 
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run PORT=8000 WS_PORT=8001 moves the addresses; the README explains all settings."
 
@@ -72,6 +79,22 @@ openapi: $(STAMP) ## Write docs/openapi.json from the request and answer models
 
 bench: $(STAMP) ## Measure the model and prediction's cold start
 	@for benchmark in tests/benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(PYTHON) $$benchmark; done
+
+.local/sam/$(SAM_VERSION): | $(STAMP)
+	@echo "setting up AWS SAM under .local/sam"
+	@$(UV) venv --quiet --clear --python $(PYTHON) .local/sam
+	@$(UV) pip install --quiet --python .local/sam aws-sam-cli==$(SAM_VERSION)
+	@touch $@
+
+build: .local/sam/$(SAM_VERSION) ## Build functions and layers for AWS, without Docker: make build [ARCHITECTURE=arm64]
+	@env -u PYTHONPATH ARCHITECTURE=$(ARCHITECTURE) SAM_CLI_TELEMETRY=0 $(SAM) build \
+		--build-dir "$(BUILD_DIR)" --parameter-overrides Architecture=$(ARCHITECTURE)
+
+sam-api: build ## Serve the REST API by `sam local start-api`, in containers, on what `make up` started [SAM_PORT=3100]
+	@exec $(PYTHON) -m infra.tools.sam --architecture $(ARCHITECTURE) api $(if $(SAM_PORT),--port $(SAM_PORT))
+
+sam-invoke: build ## Invoke a function by `sam local invoke`: make sam-invoke FN=ScoringFunction EVENT=docs/msk-event.json
+	@exec $(PYTHON) -m infra.tools.sam --architecture $(ARCHITECTURE) invoke "$(FN)" "$(EVENT)"
 
 clean: ## Remove what was built, and the local stack's data (it must not run)
 	@if [ -x $(PYTHON) ] && $(PYTHON) -m infra.local status >/dev/null; then echo "the local stack runs: make down"; exit 1; fi

@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 ROOT := $(abspath $(CURDIR)/../..)
-UV ?= $(shell if command -v uv >/dev/null; then echo uv; else echo $(ROOT)/.local/tools/bin/uv; fi)
+UV ?= $(shell if uv --version >/dev/null 2>&1; then echo uv; else echo $(ROOT)/.local/tools/bin/uv; fi)
 
 # x86_64 or arm64, as the template's parameter Architecture.
 ARCHITECTURE ?= x86_64

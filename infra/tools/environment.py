@@ -60,6 +60,13 @@ def use_stack(*needed: str) -> Settings:
     return Settings.from_environment(os.environ)
 
 
+def stack_environment() -> dict[str, str]:
+    """The variables that the running stack's functions see. Raises NotRunning."""
+    if not endpoints():
+        raise NotRunning("no local stack runs: start one with 'make up'")
+    return {name: str(value) for name, value in _read("environment.json").items()}
+
+
 def _read(name: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((state_folder() / name).read_text(encoding="utf-8"))
