@@ -44,6 +44,15 @@ class Answer:
         """The parsed body."""
         return json.loads(self.body)
 
+    @property
+    def by_sam(self) -> bool:
+        """Whether `sam local` made up the answer by itself.
+
+        It takes no notice of the template's gateway responses, and has an answer of its own where API Gateway has
+        another: 502 for an authorizer that raises and for a body that is not text, 403 for a route that is not there.
+        """
+        return self.headers.get("Server", "").startswith("Werkzeug") and self.json().keys() == {"message"}
+
 
 @dataclass(frozen=True)
 class Stack:

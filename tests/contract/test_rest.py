@@ -37,6 +37,15 @@ def _assert_described(operation: str, answer: Answer) -> Any:
     return answer.json()
 
 
+def _assert_refused(operation: str, answer: Answer, status: int, *, by_sam: set[int]) -> None:
+    """Holds a refusal against the description; one that `sam local` makes up has one of the statuses `by_sam`."""
+    if answer.by_sam:
+        assert answer.status in by_sam, answer.body
+    else:
+        assert answer.status == status, answer.body
+        _assert_described(operation, answer)
+
+
 def _ok(stack: Stack, operation: str, path: str, body: object = None) -> Any:
     answer = stack.ask(_OPERATIONS[operation][0], path, body)
     assert answer.status == 200, answer.body
@@ -68,8 +77,7 @@ def test_without_a_valid_token_it_is_a_401(stack: Stack, operation: str, kind: s
     method, path = _OPERATIONS[operation]
     token = {"none": None, "nonsense": "a.b.c", "expired": stack.token("admin", -60)}[kind]
     answer = stack.ask(method, _filled(path), {} if method == "POST" else None, role=None, token=token)
-    assert answer.status == 401, answer.body
-    _assert_described(operation, answer)
+    _assert_refused(operation, answer, 401, by_sam={401, 502})
 
 
 @pytest.mark.parametrize("operation", sorted(_ROLES))
@@ -79,9 +87,9 @@ def test_a_role_that_is_too_weak_is_a_403_and_no_other(stack: Stack, operation: 
     answer = stack.ask(method, _filled(path), {} if method == "POST" else None, role=role)
     if includes(role, _ROLES[operation]):
         assert answer.status in {200, 400, 404}, answer.body
+        _assert_described(operation, answer)
     else:
-        assert answer.status == 403, answer.body
-    _assert_described(operation, answer)
+        _assert_refused(operation, answer, 403, by_sam={403})
 
 
 @pytest.mark.parametrize("sort", ["churn_probability", "total_spent", "days_since_last_order", "customer_id"])
@@ -205,7 +213,8 @@ def test_alerts_come_newest_first_page_by_page(stack: Stack) -> None:
 def test_a_ticket_lives_thirty_seconds(stack: Stack) -> None:
     ticket = _ok(stack, "issue_ticket", "/api/alerts/ticket")
     assert ticket["expires_in"] == 30
-    assert stack.ask("GET", "/api/customers", token=ticket["ticket"]).status == 401
+    answer = stack.ask("GET", "/api/customers", token=ticket["ticket"])
+    _assert_refused("list_customers", answer, 401, by_sam={502})
 
 
 def test_the_dashboard(stack: Stack) -> None:
@@ -287,8 +296,7 @@ def test_a_bad_query_is_a_400_that_names_the_parameter(stack: Stack, operation: 
 )
 def test_a_bad_body_is_a_400(stack: Stack, operation: str, body: bytes) -> None:
     answer = stack.post(_filled(_OPERATIONS[operation][1]), body)
-    assert answer.status == 400, answer.body
-    _assert_described(operation, answer)
+    _assert_refused(operation, answer, 400, by_sam={502} if body == b"\xff\xfe" else set())
 
 
 @pytest.mark.parametrize(
@@ -312,6 +320,9 @@ def test_what_does_not_exist_is_a_404(stack: Stack, method: str, path: str, oper
 
 def test_a_route_that_does_not_exist_is_a_problem_too(stack: Stack) -> None:
     answer = stack.get("/api/nothing")
+    if answer.by_sam:
+        assert answer.status == 403
+        return
     assert answer.status == 404
     assert answer.headers["Content-Type"].startswith("application/problem+json")
     assert answer.json()["code"] == 404
