@@ -1,0 +1,231 @@
+"""What is deployed to AWS: valid templates, references that resolve, roles that allow what is called and no more."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.translator.transform import transform
+
+from infra.local.intrinsics import parse_yaml
+
+ROOT = Path(__file__).parents[2]
+NESTED = ("infra/network.yaml", "infra/data.yaml", "infra/monitoring.yaml")
+TEMPLATES = ("template.yaml", *NESTED)
+REGION = "eu-central-1"
+FUNCTIONS = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+# Names that AWS gives neither to interfaces and traces nor to what describes a network.
+NAMELESS = {"ec2", "xray"}
+
+
+class _NoManagedPolicies:
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def read(name: str) -> dict[str, Any]:
+    return parse_yaml((ROOT / name).read_text(encoding="utf-8"))
+
+
+def translated() -> dict[str, Any]:
+    """The template as CloudFormation gets it, with code and layers that were packaged somewhere."""
+    template = read("template.yaml")
+    for resource in template["Resources"].values():
+        for key in ("CodeUri", "ContentUri"):
+            if key in resource.get("Properties", {}):
+                resource["Properties"][key] = "s3://packages/code.zip"
+        if "TemplateURL" in resource.get("Properties", {}):
+            name = Path(resource["Properties"]["TemplateURL"]).name
+            resource["Properties"]["TemplateURL"] = f"https://s3.amazonaws.com/packages/{name}"
+    result: dict[str, Any] = transform(template, {}, _NoManagedPolicies())
+    return result
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return translated()
+
+
+def of_type(template: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    return {
+        name: resource["Properties"] for name, resource in template["Resources"].items() if resource["Type"] == kind
+    }
+
+
+def walk(value: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping inside `value`, itself included."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from walk(inner)
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What roles and policies allow: the name of the resource with each statement."""
+    for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
+        for name, properties in of_type(template, kind).items():
+            documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+            documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+            for mapping in walk(documents):
+                if mapping.get("Effect") == "Allow":
+                    yield name, mapping
+
+
+def test_the_linter_finds_nothing() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), *TEMPLATES], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout + done.stderr == ""
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_reference_is_to_something(name: str, template: dict[str, Any]) -> None:
+    content = template if name == "template.yaml" else read(name)
+    known = content["Resources"].keys() | content.get("Parameters", {}).keys()
+    for mapping in walk(content):
+        if "Ref" in mapping:
+            assert mapping["Ref"] in known or mapping["Ref"].startswith("AWS::"), mapping
+        if isinstance(mapping.get("Fn::GetAtt"), list):
+            assert mapping["Fn::GetAtt"][0] in content["Resources"], mapping
+        if isinstance(mapping.get("Fn::If"), list):
+            assert mapping["Fn::If"][0] in content["Conditions"], mapping
+
+
+def test_nested_stacks_get_their_parameters_and_give_what_is_asked_of_them(template: dict[str, Any]) -> None:
+    asked: dict[str, set[str]] = {}
+    for mapping in walk(template):
+        match mapping.get("Fn::GetAtt"):
+            case [stack, str(attribute)] if attribute.startswith("Outputs."):
+                asked.setdefault(stack, set()).add(attribute.removeprefix("Outputs."))
+    stacks = of_type(template, "AWS::CloudFormation::Stack")
+    assert {Path(stack["TemplateURL"]).name for stack in stacks.values()} == {Path(name).name for name in NESTED}
+    for name, stack in stacks.items():
+        nested = read("infra/" + Path(stack["TemplateURL"]).name)
+        assert asked.get(name, set()) <= nested["Outputs"].keys()
+        needed = {key for key, declared in nested["Parameters"].items() if "Default" not in declared}
+        assert needed <= stack["Parameters"].keys() <= nested["Parameters"].keys()
+
+
+def test_nothing_is_allowed_beyond_names(template: dict[str, Any]) -> None:
+    for content in (template, *map(read, NESTED)):
+        for name, statement in statements(content):
+            for action in as_list(statement["Action"]):
+                service, _, operation = action.partition(":")
+                assert "*" not in operation, f"{name}: {action}"
+                if statement["Resource"] == "*":
+                    assert service in NAMELESS, f"{name}: {action} on every resource"
+
+
+def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]) -> None:
+    allowed: dict[str, set[str]] = {}
+    for name, statement in statements(template):
+        if name.endswith("Role"):
+            actions = {action for action in as_list(statement["Action"]) if not action.startswith("logs:")}
+            allowed.setdefault(name.removesuffix("Role").lower(), set()).update(actions)
+    secret, push = "secretsmanager:GetSecretValue", "execute-api:ManageConnections"
+    model, failed = {"s3:GetObject", "s3:ListBucket"}, {"sqs:SendMessage", "kms:GenerateDataKey"}
+    kafka = {
+        *("kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"),
+        *("kafka-cluster:Connect", "kafka-cluster:DescribeClusterDynamicConfiguration"),
+        *("kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"),
+        *("kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup"),
+        *("ec2:DescribeVpcs", "ec2:DescribeSecurityGroups"),
+    }
+    assert allowed == {
+        "authorizer": {secret},
+        "customers": {secret},
+        "stats": {secret},
+        "migration": {secret},
+        "health": {secret, *model},
+        "prediction": {secret, *model},
+        "alerts": {secret, push, "lambda:InvokeFunction", *failed},
+        "scoring": {secret, push, *model, *kafka, *failed},
+        "rescoring": {secret, push, *model, *failed},
+        "training": {secret, *model, "s3:PutObject", *failed},
+    }
+
+
+def test_no_secret_stands_in_an_environment_or_an_output(template: dict[str, Any]) -> None:
+    texts = [properties["Environment"] for properties in of_type(template, "AWS::Lambda::Function").values()]
+    for content in (*texts, template["Outputs"], *(read(name).get("Outputs", {}) for name in NESTED)):
+        assert "resolve:secretsmanager" not in json.dumps(content)
+    for name, declared in template["Parameters"].items():
+        assert not declared.get("NoEcho"), f"{name} is a secret: its ARN is to be given in its place"
+
+
+def test_everything_that_is_stored_is_encrypted_with_the_stacks_key(template: dict[str, Any]) -> None:
+    key = {"Fn::GetAtt": ["Key", "Arn"]}
+    assert all(group["KmsKeyId"] == key for group in of_type(template, "AWS::Logs::LogGroup").values())
+    assert all(group["RetentionInDays"] for group in of_type(template, "AWS::Logs::LogGroup").values())
+    assert all(queue["KmsMasterKeyId"] == key for queue in of_type(template, "AWS::SQS::Queue").values())
+    assert all(secret["KmsKeyId"] == key for secret in of_type(template, "AWS::SecretsManager::Secret").values())
+    assert all(function["KmsKeyArn"] == key for function in of_type(template, "AWS::Lambda::Function").values())
+
+
+def test_functions_log_are_traced_and_published_and_wait_for_the_schema(template: dict[str, Any]) -> None:
+    functions = of_type(template, "AWS::Lambda::Function")
+    assert {name.removesuffix("Function").lower() for name in functions} == FUNCTIONS
+    aliases = of_type(template, "AWS::Lambda::Alias")
+    for name, function in functions.items():
+        assert function["LoggingConfig"]["LogGroup"] == {"Ref": name.removesuffix("Function") + "Logs"}
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert f"{name}Aliaslive" in aliases
+        if name not in {"AuthorizerFunction", "MigrationFunction"}:
+            assert "Migration" in as_list(template["Resources"][name]["DependsOn"])
+            assert function["ReservedConcurrentExecutions"]
+        if name != "MigrationFunction":
+            deployed = template["Resources"][f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+            assert deployed["DeploymentGroupName"]
+    for group in of_type(template, "AWS::CodeDeploy::DeploymentGroup").values():
+        assert len(group["AlarmConfiguration"]["Alarms"]) == 2
+
+
+def test_callers_reach_the_published_version(template: dict[str, Any]) -> None:
+    callers = ("AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Authorizer", "AWS::Lambda::EventSourceMapping")
+    for kind in (*callers, "AWS::Events::Rule", "AWS::Lambda::Permission"):
+        found = of_type(template, kind)
+        assert found
+        for name, properties in found.items():
+            assert "Aliaslive" in json.dumps(properties), f"{kind} {name}"
+
+
+def test_functions_behind_an_api_start_from_a_snapshot(template: dict[str, Any]) -> None:
+    snapped = {
+        name.removesuffix("Function").lower()
+        for name, function in of_type(template, "AWS::Lambda::Function").items()
+        if function.get("SnapStart") == {"ApplyOn": "PublishedVersions"}
+    }
+    assert snapped == {"authorizer", "health", "customers", "prediction", "alerts", "stats"}
+
+
+def test_no_outage_makes_the_stream_pass_over_events(template: dict[str, Any]) -> None:
+    [source] = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+
+    def provisioned(name: str) -> Any:
+        condition, value, without = source[name]["Fn::If"]
+        assert (condition, without) == ("ProvisionedPollers", {"Ref": "AWS::NoValue"})
+        return value
+
+    assert provisioned("MaximumRetryAttempts") == -1
+    assert provisioned("FunctionResponseTypes") == ["ReportBatchItemFailures"]
+    assert provisioned("BisectBatchOnFunctionError") is True
+    assert provisioned("MaximumRecordAgeInSeconds") == 7 * 24 * 3600
+    assert source["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["FailedBatches", "Arn"]}
+
+
+def test_stages_name_parameters_that_there_are() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    parameters = read("template.yaml")["Parameters"]
+    for stage in ("dev", "staging", "prod"):
+        for override in config[stage]["deploy"]["parameters"]["parameter_overrides"]:
+            name, _, value = override.partition("=")
+            assert value in [str(allowed) for allowed in parameters[name].get("AllowedValues", [value])], override
