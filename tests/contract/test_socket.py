@@ -1,0 +1,210 @@
+"""The WebSocket contract, through the door that a browser uses."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.contract.conftest import Stack
+from tests.support import eventually
+
+type Socket = aiohttp.ClientWebSocketResponse
+
+
+@asynccontextmanager
+async def _open(stack: Stack, query: dict[str, str] | None = None, token: str | None = None) -> AsyncIterator[Socket]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(stack.ws_url, params=query, headers=headers) as socket,
+    ):
+        yield socket
+
+
+async def _ask(socket: Socket, event: str, data: object = None) -> None:
+    await socket.send_json({"event": event, "data": data if data is not None else {}})
+
+
+async def _hear(socket: Socket, event: str, within: float = 10) -> dict[str, Any]:
+    """The data of the next message of an event; others are passed over."""
+    async with asyncio.timeout(within):
+        while True:
+            message = await socket.receive_json()
+            assert set(message) == {"event", "data"}
+            if message["event"] == event:
+                data: dict[str, Any] = message["data"]
+                return data
+
+
+def _talk(stack: Stack, conversation: Callable[[Socket], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with _open(stack, {"token": stack.token("read")}) as socket:
+            await conversation(socket)
+
+    asyncio.run(run())
+
+
+def _refusal(stack: Stack, query: dict[str, str] | None = None, token: str | None = None) -> int:
+    async def run() -> int:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            async with _open(stack, query, token):
+                pass
+        return caught.value.status
+
+    return asyncio.run(run())
+
+
+def _ticket(stack: Stack) -> str:
+    answer = stack.post("/api/alerts/ticket", role="read").json()
+    assert answer["expires_in"] == 30
+    return str(answer["ticket"])
+
+
+def _raise_alert(stack: Stack) -> dict[str, Any]:
+    """Has an alert raised through Kafka, and returns it."""
+    customer_id = f"SOCKET-{uuid.uuid4().hex[:8]}"
+    stack.publish("payment_failed", customer_id, datetime.now(UTC))
+
+    def found() -> dict[str, Any] | None:
+        alerts = stack.get("/api/alerts?limit=50").json()["alerts"]
+        return next((alert for alert in alerts if alert["customer_id"] == customer_id), None)
+
+    alert = eventually(found, within=10)
+    assert alert is not None
+    return alert
+
+
+def test_a_socket_is_told_that_it_is_connected(stack: Stack) -> None:
+    async def conversation(socket: Socket) -> None:
+        assert await _hear(socket, "connected")
+
+    _talk(stack, conversation)
+
+
+def test_a_header_opens_a_socket_too(stack: Stack) -> None:
+    async def run() -> None:
+        async with _open(stack, token=stack.token("read")) as socket:
+            await _ask(socket, "ping")
+            await _hear(socket, "pong")
+
+    asyncio.run(run())
+
+
+def test_a_ticket_opens_one_socket(stack: Stack) -> None:
+    ticket = _ticket(stack)
+
+    async def run() -> None:
+        async with _open(stack, {"ticket": ticket}) as socket:
+            await _ask(socket, "ping")
+            await _hear(socket, "pong")
+
+    asyncio.run(run())
+    assert _refusal(stack, {"ticket": ticket}) == 401
+
+
+@pytest.mark.parametrize("query", [None, {"token": "nonsense"}, {"ticket": "nonsense"}, {"token": ""}])
+def test_who_has_no_token_is_refused(stack: Stack, query: dict[str, str] | None) -> None:
+    assert _refusal(stack, query) == 401
+
+
+def test_an_expired_token_is_refused(stack: Stack) -> None:
+    assert _refusal(stack, {"token": stack.token("read", seconds=-60)}) in {401, 403}
+
+
+def test_the_dashboards_data(stack: Stack) -> None:
+    async def conversation(socket: Socket) -> None:
+        await _ask(socket, "request_dashboard_data")
+        update = await _hear(socket, "dashboard_update")
+        assert update["stats"]["total_customers"] >= 0
+        assert set(update["recent_activity"]) == {"alerts", "predictions"}
+
+    _talk(stack, conversation)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no json",
+        "[]",
+        '{"data": {}}',
+        '{"event": "subscribe_alerts", "data": {"min_priority": "loudest"}}',
+        '{"event": "subscribe_alerts", "data": {"since": "long ago"}}',
+        '{"event": "subscribe_alerts", "data": []}',
+        '{"event": "what_is_this", "data": {}}',
+    ],
+)
+def test_what_is_not_understood_is_answered_with_an_error_and_the_socket_goes_on(stack: Stack, text: str) -> None:
+    async def conversation(socket: Socket) -> None:
+        await socket.send_str(text)
+        error = await _hear(socket, "error")
+        assert error["message"]
+        await _ask(socket, "ping")
+        await _hear(socket, "pong")
+
+    _talk(stack, conversation)
+
+
+def test_who_was_away_gets_what_was_missed_in_order_and_nothing_twice(stack: Stack) -> None:
+    first = _raise_alert(stack)
+    missed = [_raise_alert(stack)["id"] for _ in range(3)]
+
+    async def conversation(socket: Socket) -> None:
+        await _ask(socket, "subscribe_alerts", {"since": first["id"]})
+        await _hear(socket, "subscribed")
+        live = asyncio.create_task(asyncio.to_thread(_raise_alert, stack))
+        heard = [await _hear(socket, "churn_alert")]
+        newest = (await live)["id"]
+        while heard[-1]["id"] < newest:
+            heard.append(await _hear(socket, "churn_alert"))
+        ids = [alert["id"] for alert in heard]
+        assert ids == sorted(set(ids))
+        assert {*missed, newest} <= set(ids)
+        assert first["id"] not in ids
+        assert heard[0].keys() == first.keys()
+
+    _talk(stack, conversation)
+
+
+def test_only_alerts_of_the_wanted_priority_are_heard(stack: Stack) -> None:
+    async def conversation(socket: Socket) -> None:
+        await _ask(socket, "subscribe_alerts", {"min_priority": "urgent"})
+        await _hear(socket, "subscribed")
+        high = await asyncio.to_thread(_raise_alert, stack)
+        await _ask(socket, "subscribe_alerts", {"min_priority": "low", "since": high["id"] - 1})
+        while (alert := await _hear(socket, "churn_alert"))["id"] < high["id"]:
+            assert alert["priority"] == "urgent"
+        assert alert["id"] == high["id"]
+
+    _talk(stack, conversation)
+
+
+def test_a_prediction_is_seen_as_it_is_made(stack: Stack) -> None:
+    customer_id = f"SOCKET-{uuid.uuid4().hex[:8]}"
+
+    async def conversation(socket: Socket) -> None:
+        await _hear(socket, "connected")
+        await asyncio.to_thread(
+            stack.publish, "order_placed", customer_id, datetime.now(UTC), order_id="o1", order_value=10
+        )
+        while (update := await _hear(socket, "prediction_update"))["customer_id"] != customer_id:
+            pass
+        assert 0 <= update["churn_probability"] <= 1
+
+    _talk(stack, conversation)
+
+
+def test_messages_over_the_gateways_limit_close_the_socket(stack: Stack) -> None:
+    async def conversation(socket: Socket) -> None:
+        await socket.send_str(json.dumps({"event": "ping", "data": "x" * 140_000}))
+        async with asyncio.timeout(10):
+            while not (message := await socket.receive()).type.name.startswith("CLOS"):
+                assert message.type is aiohttp.WSMsgType.TEXT
+        assert socket.close_code == 1009
+
+    _talk(stack, conversation)
