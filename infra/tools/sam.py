@@ -16,7 +16,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ async def relays(ports: set[int]) -> AsyncIterator[str]:
         address = gateway
         for port in sorted(ports):
             try:
-                server = await asyncio.start_server(_to_loopback(port), gateway, port)
+                server = await asyncio.start_server(relay_to_loopback(port), gateway, port)
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     continue
@@ -95,7 +95,9 @@ async def relays(ports: set[int]) -> AsyncIterator[str]:
         yield address
 
 
-def _to_loopback(port: int) -> Any:
+def relay_to_loopback(port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """What a server does with a connection to have it end at a port of the loopback address."""
+
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
@@ -103,17 +105,20 @@ def _to_loopback(port: int) -> Any:
             writer.close()
             return
         await asyncio.gather(_pour(reader, there_writer), _pour(there_reader, writer))
+        there_writer.close()
+        writer.close()
 
     return relay
 
 
 async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Passes on one direction of a connection, its end too."""
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
     with contextlib.suppress(OSError):
-        writer.close()
+        writer.write_eof()
 
 
 def _docker(*arguments: str) -> str:
