@@ -182,10 +182,12 @@ class Database:
 
 
 def _bound(parameters: Sequence[object]) -> list[object]:
-    return [
-        value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
-        for value in parameters
-    ]
+    return [_naive(value) if isinstance(value, datetime) and value.tzinfo else value for value in parameters]
+
+
+def _naive(instant: datetime) -> datetime:
+    # Of what a column's milliseconds cannot hold MariaDB drops the rest, and MySQL rounds it.
+    return instant.astimezone(UTC).replace(tzinfo=None, microsecond=instant.microsecond // 1000 * 1000)
 
 
 def _aware(row: Row) -> Row:
