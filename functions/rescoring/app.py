@@ -6,7 +6,6 @@ from typing import Any
 from churn import announce
 from churn.events import parse_timestamp
 from churn.observability import logger, metrics, traced
-from churn.push import ApiGatewayPush
 from churn.registry import CurrentModel
 from churn.scoring import Scoring
 from churn.settings import settings
@@ -14,11 +13,11 @@ from churn.statistics import refresh
 from churn.storage import Database
 from churn.sweep import sweep
 
-_settings = settings().require("database_url", "socket_endpoint")
+_settings = settings().require("database_url")
 _database = Database(_settings.database_url)
 _model = CurrentModel(_settings)
 _scoring = Scoring(_database, _model, _settings)
-_announcer = announce.Announcer(_database, ApiGatewayPush(_settings.socket_endpoint))
+_announcer = announce.Announcer.of(_database, _settings)
 
 _MILLISECONDS_FOR_THE_REST = 60_000
 

@@ -1,7 +1,11 @@
 """What open sockets hear after a commit."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from churn.announce import Announcer
 from churn.delivery import subscribe
+from churn.output import OutputUnavailable
 from churn.scoring import Scoring
 from churn.settings import Settings
 from churn.storage import Database
@@ -44,3 +48,29 @@ def test_a_database_that_is_away_is_survived() -> None:
     push = FakePush()
     Announcer(away, push).announce([], NOW)
     assert push.messages("dashboard") == []
+
+
+class _Recorded:
+    def __init__(self) -> None:
+        self.away = False
+        self.sent: list[tuple[str, Mapping[str, Any]]] = []
+
+    def send(self, event: str, items: Iterable[Mapping[str, Any]]) -> None:
+        if self.away:
+            raise OutputUnavailable("away")
+        self.sent.extend((event, item) for item in items)
+
+
+def test_a_topic_that_was_away_gets_every_alert_later_and_none_twice(database: Database) -> None:
+    output = _Recorded()
+    scoring = Scoring(database, RecencyModel(), Settings.from_environment({}))
+    announcer = Announcer(database, FakePush(), output)
+    output.away = True
+    announcer.announce([scoring.apply([event("payment_failed", "CUST-001")], now=NOW)], NOW)
+    output.away = False
+    for customer_id in ("CUST-002", "CUST-003"):
+        announcer.announce([scoring.apply([event("payment_failed", customer_id)], now=NOW)], NOW)
+    alerts = [item["id"] for name, item in output.sent if name == "churn_alert"]
+    assert alerts == [1, 2, 3]
+    predicted = [item["customer_id"] for name, item in output.sent if name == "prediction_update"]
+    assert predicted == ["CUST-002", "CUST-003"]

@@ -1,25 +1,43 @@
 """After a commit: what was scored is counted in metrics and pushed to the open sockets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, Self
 
+from churn.alert_view import alert_json
 from churn.delivery import broadcast, broadcast_predictions, deliver
 from churn.events import iso
 from churn.observability import logger, metrics
-from churn.push import Push
+from churn.output import KafkaOutput, Output, OutputUnavailable
+from churn.push import ApiGatewayPush, Push
 from churn.scoring import Applied
+from churn.settings import Settings
 from churn.storage import Database, DatabaseUnavailable
+from churn.storage.sockets import hand_out
+
+_PAGE = 200
 
 
 class Announcer:
-    """Pushes alerts and predictions; a failure is logged and never undoes what was committed.
+    """Pushes alerts and predictions, and publishes them where a topic is named.
 
-    Alerts that could not be pushed now are pushed by the next call, here or in another environment.
+    A failure is logged and never undoes what was committed. Alerts that could not be pushed or published now are by
+    the next call, here or in another environment.
     """
 
-    def __init__(self, database: Database, push: Push) -> None:
+    def __init__(self, database: Database, push: Push, output: Output | None = None) -> None:
         self._database = database
         self._push = push
+        self._output = output
+
+    @classmethod
+    def of(cls, database: Database, settings: Settings) -> Self:
+        """The announcer that the settings describe."""
+        output = None
+        if settings.output_topic:
+            servers = settings.require("kafka_bootstrap_servers").kafka_bootstrap_servers
+            output = KafkaOutput(servers, settings.output_topic, iam=settings.kafka_iam)
+        return cls(database, ApiGatewayPush(settings.require("socket_endpoint").socket_endpoint), output)
 
     def announce(self, done: Sequence[Applied], now: datetime) -> None:
         """Pushes all alerts that wait, then the predictions of these transactions and word of a new model."""
@@ -49,8 +67,19 @@ class Announcer:
             deliver(self._database, self._push)
             broadcast_predictions(self._database, self._push, updates)
             broadcast(self._database, self._push, "system_alert", new_models)
-        except DatabaseUnavailable:
+            if self._output is not None:
+                self._publish(self._output, updates)
+        except (DatabaseUnavailable, OutputUnavailable):
             logger.exception("what was scored could not be pushed yet")
+
+    def _publish(self, output: Output, updates: Sequence[Mapping[str, Any]]) -> None:
+        output.send("prediction_update", updates)
+
+        def hand(rows: Sequence[Mapping[str, Any]]) -> None:
+            output.send("churn_alert", [alert_json(row) for row in rows])
+
+        while self._database.run(lambda transaction: hand_out(transaction, "output", _PAGE, hand)) == _PAGE:
+            continue
 
 
 def count(done: Sequence[Applied]) -> None:

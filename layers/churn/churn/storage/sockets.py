@@ -4,7 +4,7 @@ Leases and expiry go by the server's clock, so that no two environments disagree
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,6 +50,22 @@ def alerts_after(transaction: Transaction, cursor: int, limit: int) -> list[Row]
         "JOIN customers c ON c.id = a.customer_pk WHERE a.id > %s ORDER BY a.id LIMIT %s",
         (cursor, limit),
     )
+
+
+def hand_out(transaction: Transaction, reader: str, limit: int, hand: Callable[[list[Row]], None]) -> int:
+    """Hands the next alerts to a reader who keeps no cursor itself, and moves its cursor; returns how many they were.
+
+    Another who comes at the same time waits. What `hand` raises leaves the cursor where it was; a commit that is lost
+    after it has the same alerts handed out again.
+    """
+    name = f"alerts:{reader}"
+    transaction.execute("INSERT IGNORE INTO counters (name, value) VALUES (%s, 0)", (name,))
+    row = transaction.row("SELECT value FROM counters WHERE name = %s FOR UPDATE", (name,))
+    alerts = alerts_after(transaction, int(row["value"]) if row else 0, limit)
+    if alerts:
+        hand(alerts)
+        transaction.execute("UPDATE counters SET value = %s WHERE name = %s", (alerts[-1]["id"], name))
+    return len(alerts)
 
 
 def register(
