@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.local import schema
 from infra.local.intrinsics import parse_yaml
 from infra.tools.environment import NotRunning, endpoints, stack_environment, state_folder
 
@@ -57,18 +58,40 @@ def local_template(built: Path, variables: Mapping[str, str]) -> dict[str, Any]:
     if not built.exists():
         raise CannotRun("nothing is built: make build")
     template = parse_yaml(built.read_text(encoding="utf-8"))
+    common: dict[str, Any] = template["Globals"]["Function"]
     resources: dict[str, Any] = {
-        name: resource for name, resource in template["Resources"].items() if resource["Type"] in _SERVED
+        name: {"Type": resource["Type"], "Properties": resource["Properties"], "Metadata": resource.get("Metadata", {})}
+        for name, resource in template["Resources"].items()
+        if resource["Type"] in _SERVED
     }
     for resource in resources.values():
-        resource.pop("Condition", None)
-        properties = resource["Properties"]
-        declared = properties.get("Environment", {}).get("Variables", {})
-        for name in declared.keys() & variables.keys():
-            declared[name] = variables[name]
-    common = template["Globals"]["Function"].setdefault("Environment", {}).setdefault("Variables", {})
-    common.update(variables)
-    return {**template, "Resources": resources, "Outputs": {}}
+        resource["Properties"] = _of_local_meaning(resource["Type"], resource["Properties"])
+        declared = resource["Properties"].get("Environment", {}).get("Variables", {})
+        declared.update({name: variables[name] for name in declared.keys() & variables.keys()})
+    common.setdefault("Environment", {}).setdefault("Variables", {}).update(variables)
+    template["Globals"] = {"Function": _of_local_meaning("AWS::Serverless::Function", common)}
+    return {**template, "Resources": _without_aliases(resources), "Outputs": {}}
+
+
+def _of_local_meaning(kind: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties without those that have no meaning on one machine.
+
+    `sam local` cannot resolve the ARN of a function whose name is put together from others.
+    """
+    spec = {**schema.RESOURCE_SPECS[kind], "Architectures": schema.USED, "FunctionName": schema.MOOT}
+    return {name: value for name, value in properties.items() if spec.get(name) is not schema.MOOT}
+
+
+def _without_aliases(value: Any) -> Any:
+    """Functions in the place of their aliases: `sam local` leaves a route open whose authorizer is an alias."""
+    match value:
+        case {"Ref": str() as name} if name.endswith(".Alias"):
+            return {"Fn::GetAtt": [name.removesuffix(".Alias"), "Arn"]}
+        case dict():
+            return {key: _without_aliases(item) for key, item in value.items()}
+        case list():
+            return [_without_aliases(item) for item in value]
+    return value
 
 
 @contextlib.asynccontextmanager

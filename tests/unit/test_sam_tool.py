@@ -16,7 +16,9 @@ Outputs: {Url: {Value: !Ref Api}}
 Resources:
   One: {Type: AWS::Serverless::Function, Condition: Big, Properties: {CodeUri: One}}
   Two: {Type: AWS::Serverless::Function, Properties: {CodeUri: Two, Environment: {Variables: {B: own, C: own}}}}
-  Api: {Type: AWS::Serverless::Api, Properties: {StageName: live}}
+  Api:
+    Type: AWS::Serverless::Api
+    Properties: {StageName: live, Auth: {Authorizers: {Token: {FunctionArn: !Ref One.Alias}}}}
   Network: {Type: AWS::Serverless::Application, Properties: {Location: infra/network.yaml}}
 """
 
@@ -47,6 +49,8 @@ def test_every_function_sees_the_variables(tmp_path: Path) -> None:
     assert template["Resources"].keys() == {"One", "Two", "Api"}
     assert template["Resources"]["Two"]["Properties"]["Environment"]["Variables"] == {"B": "here", "C": "own"}
     assert "Condition" not in template["Resources"]["One"]
+    authorizers = template["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"]
+    assert authorizers == {"Token": {"FunctionArn": {"Fn::GetAtt": ["One", "Arn"]}}}
 
 
 def test_without_a_build_it_says_what_to_do(tmp_path: Path) -> None:
