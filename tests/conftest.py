@@ -1,6 +1,7 @@
 """Fixtures that need real servers: each is started once a session, on free ports, in a folder that is thrown away."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pytest
 
 from churn.storage import Database
 from churn.storage.migrations import migrate, read_migrations
-from infra.local.servers import start_mariadb, start_redis
+from infra.local import broker
+from infra.local.children import tied
+from infra.local.servers import free_port, start_mariadb, start_redis
+from tests.support import eventually
 
 MIGRATIONS = Path(__file__).parents[1] / "infra" / "migrations"
 
@@ -46,6 +50,19 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.url
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """The address of a broker of the session's."""
+    port = free_port()
+    process = subprocess.Popen(tied(broker.command(port)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: broker.answers(port), within=20)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture

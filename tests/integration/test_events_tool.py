@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -17,27 +16,11 @@ from kafka import KafkaConsumer, TopicPartition
 
 from churn.events import parse_event
 from churn.simulator import live_events
-from infra.local import broker
-from infra.local.children import tied
-from infra.local.servers import free_port
 from infra.tools import events
 from infra.tools.environment import NotRunning
 from tests.support import eventually
 
 CUSTOMERS = [f"C-{number:04d}" for number in range(1200)]
-
-
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[str]:
-    """The address of a broker that ends with the tests."""
-    port = free_port()
-    process = subprocess.Popen(tied(broker.command(port)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        eventually(lambda: broker.answers(port), within=20)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ class KafkaOutput:
                 self._producer = KafkaProducer(
                     bootstrap_servers=self._servers,
                     acks="all",
+                    bootstrap_timeout_ms=_FLUSH_SECONDS * 1000,
+                    delivery_timeout_ms=_FLUSH_SECONDS * 2000,
                     max_block_ms=_FLUSH_SECONDS * 1000,
                     request_timeout_ms=_FLUSH_SECONDS * 1000,
                     **self._security,
@@ -54,3 +56,9 @@ class KafkaOutput:
                 future.get(_FLUSH_SECONDS)
         except KafkaError as error:
             raise OutputUnavailable(f"topic {self._topic}: {error}") from error
+
+    def close(self) -> None:
+        """Closes the connections; the next message opens new ones."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(_FLUSH_SECONDS)
