@@ -72,9 +72,9 @@ def _id(call: Call) -> int:
 
 
 @lru_cache(maxsize=1)
-def _sockets(function_name: str) -> SocketEdge:
+def _sockets(function_arn: str) -> SocketEdge:
     push = ApiGatewayPush(_settings.require("socket_endpoint").socket_endpoint)
-    return SocketEdge(_database, push, _settings, _dashboard, invoke_self(function_name))
+    return SocketEdge(_database, push, _settings, _dashboard, invoke_self(function_arn))
 
 
 def _dashboard() -> dict[str, Any]:
@@ -84,7 +84,8 @@ def _dashboard() -> dict[str, Any]:
 @traced
 @logger.inject_lambda_context
 def _socket_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return _sockets(context.function_name).handle(event)
+    # By the ARN that was called: later work goes to the same version.
+    return _sockets(context.invoked_function_arn).handle(event)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

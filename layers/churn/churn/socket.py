@@ -225,12 +225,12 @@ class SocketEdge:
             logger.exception("the function could not invoke itself")
 
 
-def invoke_self(function_name: str) -> Callable[[Mapping[str, Any]], None]:
+def invoke_self(function_arn: str) -> Callable[[Mapping[str, Any]], None]:
     """What invokes a function asynchronously with a payload; needs `lambda:InvokeFunction`."""
 
     def later(payload: Mapping[str, Any]) -> None:
         client = aws.client("lambda", connect_timeout=1, read_timeout=2)
-        client.invoke(FunctionName=function_name, InvocationType="Event", Payload=json.dumps(payload).encode())
+        client.invoke(FunctionName=function_arn, InvocationType="Event", Payload=json.dumps(payload).encode())
 
     return later
 
