@@ -1,5 +1,6 @@
 """Alerts over REST and WebSocket."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -36,23 +37,13 @@ def list_alerts(call: Call) -> dict[str, Any]:
 
 @_api.answers("acknowledge_alert")
 def acknowledge_alert(call: Call) -> dict[str, Any]:
-    try:
-        at = acknowledge(_database, _id(call), call.client, call.now)
-    except UnknownAlert:
-        raise Problem(404, "There is no such alert.") from None
-    except AlertClosed as error:
-        raise Problem(409, f"The alert is {error.status} already.") from None
+    at = _act(lambda: acknowledge(_database, _id(call), call.client, call.now))
     return {"message": "Alert acknowledged", "acknowledged_at": iso(at)}
 
 
 @_api.answers("resolve_alert")
 def resolve_alert(call: Call) -> dict[str, Any]:
-    try:
-        at = resolve(_database, _id(call), call.client, call.body.resolution_notes, call.now)
-    except UnknownAlert:
-        raise Problem(404, "There is no such alert.") from None
-    except AlertClosed as error:
-        raise Problem(409, f"The alert is {error.status} already.") from None
+    at = _act(lambda: resolve(_database, _id(call), call.client, call.body.resolution_notes, call.now))
     return {"message": "Alert resolved", "resolved_at": iso(at)}
 
 
@@ -62,6 +53,15 @@ def ticket(call: Call) -> dict[str, Any]:
         "ticket": issue_ticket(secrets.resolve(_settings.jwt_secret), call.client, call.role or "read"),
         "expires_in": TICKET_SECONDS,
     }
+
+
+def _act(action: Callable[[], datetime]) -> datetime:
+    try:
+        return action()
+    except UnknownAlert:
+        raise Problem(404, "There is no such alert.") from None
+    except AlertClosed as error:
+        raise Problem(409, f"The alert is {error.status} already.") from None
 
 
 def _id(call: Call) -> int:
