@@ -23,7 +23,7 @@ def refresh(database: Database, settings: Settings, now: datetime) -> int:
 
     Where none is stored yet they are worked out for the last 366 days. Raises DatabaseUnavailable.
     """
-    newest = database.run(hourly.newest)
+    newest = database.run(lambda transaction: hourly.newest(transaction, now))
     if newest is None:
         return rebuild(database, settings, now)
     hours = list(_hours(newest, now))

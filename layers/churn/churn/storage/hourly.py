@@ -10,9 +10,9 @@ from churn.storage.totals import ACTIVE_STATUSES, read
 _PAGE = 2000
 
 
-def newest(transaction: Transaction) -> datetime | None:
-    """The newest hour with figures, None when there is none."""
-    row = transaction.row("SELECT MAX(hour) AS hour FROM hourly_stats")
+def newest(transaction: Transaction, until: datetime) -> datetime | None:
+    """The newest hour with figures that begins at `until` at the latest, None when there is none."""
+    row = transaction.row("SELECT MAX(hour) AS hour FROM hourly_stats WHERE hour <= %s", (until,))
     found: datetime | None = None if row is None else row["hour"]
     return found
 
