@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from churn.storage import Database
@@ -24,6 +25,10 @@ os.environ.update(
     AWS_REGION="eu-central-1",
     POWERTOOLS_TRACE_DISABLED="true",
 )
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.events import Event
+from churn.events import Event, to_millis
 from churn.features import FEATURE_NAMES, CustomerState, features_at, observed_kinds, replay, shown
 from tests.support.events import NOW, event, order
 
@@ -188,3 +188,27 @@ def test_counts_saturate_so_that_a_state_stays_small() -> None:
     state = replay([event("login", days_ago=minute / 1440) for minute in range(1000)])
     assert features_at(state, NOW, _ALL_OBSERVED)["login_frequency"] == pytest.approx(200)
     assert len(state.to_json()) < 4000
+
+
+def test_an_order_counts_as_one_until_it_is_taken_back_and_only_if_it_had_a_value() -> None:
+    state = replay(
+        [
+            order(days_ago=50, value=10, order_id="kept"),
+            order(days_ago=20, value=10, order_id="taken-back"),
+            event("order_cancelled", days_ago=15, order_id="taken-back"),
+            order(days_ago=5, value=0, order_id="gift"),
+        ]
+    )
+
+    def ordered(first: float, last: float) -> bool:
+        return state.ordered_between(at(first), at(last))
+
+    def at(days_ago: float) -> int:
+        return to_millis(NOW - timedelta(days=days_ago))
+
+    assert ordered(51, 49)
+    assert ordered(50, 49)
+    assert not ordered(60, 50)
+    assert ordered(25, 16), "it was taken back later"
+    assert not ordered(25, 10)
+    assert not ordered(10, 0)

@@ -62,7 +62,7 @@ def test_a_hundred_thousand_rows_are_answered_as_by_scikit_learn(with_derived: b
 
 
 @given(data=st.data(), with_derived=st.booleans())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_one_row_is_answered_as_by_scikit_learn(data: st.DataObject, with_derived: bool) -> None:
     forest, model = pair(with_derived)
     row = [
@@ -157,7 +157,7 @@ def test_a_written_model_is_read_as_it_was() -> None:
 
 
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_an_altered_model_is_refused_or_the_same(place: float, bit: int) -> None:
     model = small_model()
     content = bytearray(model.to_bytes())

@@ -12,8 +12,9 @@ import pytest
 from churn.events import Event
 from churn.features import FEATURE_NAMES
 from churn.forest import ChurnModel
+from churn.measures import measure
 from churn.simulator import SimulatedCustomer, simulate, true_churn_probability
-from churn.training import CannotTrain, Plan, TrainedModel, measure, table, train
+from churn.training import CannotTrain, Plan, TrainedModel, table, train
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 START = NOW - timedelta(days=548)

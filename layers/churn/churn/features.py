@@ -148,6 +148,16 @@ class CustomerState:
         newest = max((order.placed_at or 0 for order in self.orders.values() if order.counts_at(at)), default=None)
         return None if newest is None else from_millis(newest)
 
+    def ordered_between(self, start: int, end: int) -> bool:
+        """Whether an order of `start` to before `end` (milliseconds since 1970) stood at `end`.
+
+        Orders without a value do not count: this is the label that models learn, and the outcome of a prediction.
+        """
+        return any(
+            order.cents > 0 and order.placed_at is not None and start <= order.placed_at < end and order.counts_at(end)
+            for order in self.orders.values()
+        )
+
     def to_json(self) -> str:
         """Compact JSON; equal states give equal text."""
         return json.dumps(

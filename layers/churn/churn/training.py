@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.events import Event, from_millis, iso, to_millis
-from churn.features import DAY, FEATURE_NAMES, CustomerState, features_at, observed_kinds
+from churn.features import DAY, FEATURE_NAMES, CustomerState, features_at, observed_kinds, replay
 from churn.forest import DERIVED_COLUMNS, SHRINKAGE, BrokenModel, ChurnModel, Floats, derived
+from churn.measures import measure
 from churn.registry import ModelRegistry, UnknownVersion
 from churn.simulator import simulate
 from churn.storage import Database
@@ -215,23 +216,6 @@ def release(trained: TrainedModel, registry: ModelRegistry) -> bool:
     return trained.promotable
 
 
-def measure(probabilities: Floats, churned: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """Accuracy at 0.5, ROC AUC, average precision, Brier score, and the lift of the riskiest tenth.
-
-    The lift is how many times the base rate churned there.
-    """
-    from sklearn.metrics import average_precision_score, roc_auc_score  # noqa: PLC0415 (a second to import)
-
-    riskiest = np.argsort(-probabilities, kind="stable")[: max(1, len(churned) // 10)]
-    return {
-        "accuracy": float(np.mean((probabilities >= 0.5) == churned)),
-        "auc": float(roc_auc_score(churned, probabilities)),
-        "pr_auc": float(average_precision_score(churned, probabilities)),
-        "brier": float(np.mean((probabilities - churned) ** 2)),
-        "top_decile_lift": float(churned[riskiest].mean() / churned.mean()),
-    }
-
-
 def table(report: Report) -> str:
     """The figures of a report for the screen: the forest beside recency alone and, where known, the model in use."""
     rows = [("forest", "forest"), ("recency", "recency alone"), ("current", "model in use")]
@@ -313,9 +297,7 @@ def _snapshots(
 
 def _take(windows: list[_Snapshots], events: list[Event], fold: int, extent: _Extent, plan: Plan) -> None:
     state = CustomerState()
-    bought = [
-        event.at for event in events if event.event_type == "order_placed" and float(event.data["order_value"]) > 0
-    ]
+    afterwards = replay(events)
     known: set[str] = set()
     rest = iter(events)
     event = next(rest, None)
@@ -335,7 +317,7 @@ def _take(windows: list[_Snapshots], events: list[Event], fold: int, extent: _Ex
         if recency <= plan.lookback_days and state.is_active:
             end = window.cut_off + plan.horizon_days * DAY
             window.rows.append([math.nan if (value := features[name]) is None else value for name in FEATURE_NAMES])
-            window.labels.append(not any(window.cut_off <= at < end for at in bought))
+            window.labels.append(not afterwards.ordered_between(window.cut_off, end))
             window.folds.append(fold)
 
 

@@ -1,0 +1,78 @@
+"""The figures of a model: equal to scikit-learn's, and the intervals around them."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from churn import measures
+
+Rows = list[tuple[float, bool]]
+# Few different values, so that ties are usual.
+_ROWS = st.lists(st.tuples(st.integers(0, 20).map(lambda n: n / 20), st.booleans()), min_size=2, max_size=60)
+_BOTH_KINDS = _ROWS.filter(lambda rows: len({churned for _, churned in rows}) == 2)
+
+
+def _arrays(rows: Rows) -> tuple[measures.Floats, measures.Flags]:
+    return np.array([p for p, _ in rows]), np.array([churned for _, churned in rows])
+
+
+@given(_BOTH_KINDS)
+def test_the_figures_are_scikit_learns(rows: Rows) -> None:
+    p, churned = _arrays(rows)
+    found = measures.measure(p, churned)
+    assert found["auc"] == pytest.approx(metrics.roc_auc_score(churned, p))
+    assert found["pr_auc"] == pytest.approx(metrics.average_precision_score(churned, p))
+    assert found["brier"] == pytest.approx(metrics.brier_score_loss(churned, p))
+    clipped = np.clip(p, 1e-12, 1 - 1e-12)
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(churned, clipped), rel=1e-6)
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(churned, p >= 0.5))
+    assert found.keys() == measures.MEASURES.keys()
+
+
+@given(_ROWS)
+def test_where_all_are_of_one_kind_what_compares_two_is_not_a_number(rows: Rows) -> None:
+    p, _ = _arrays(rows)
+    found = measures.measure(p, np.ones(len(p), dtype=bool))
+    assert math.isnan(found["auc"])
+    assert math.isnan(found["brier_skill"])
+    assert found["top_decile_lift"] == 1
+    assert measures.measure(p, np.zeros(len(p), dtype=bool)).keys() == measures.MEASURES.keys()
+
+
+def test_calibrated_probabilities_have_a_small_error_and_others_a_large_one() -> None:
+    random = np.random.default_rng(3)
+    p = random.random(50_000)
+    churned = random.random(50_000) < p
+    assert measures.calibration_error(p, churned) < 0.02
+    assert measures.calibration_error(p**2, churned) > 0.1
+    curve = measures.reliability(p, churned)
+    assert [point["count"] for point in curve] == [5000] * 10
+    assert all(abs(point["predicted"] - point["observed"]) < 0.03 for point in curve)
+
+
+def test_the_deciles_capture_all_in_the_end() -> None:
+    p = np.linspace(0, 1, 100)
+    churned = p > 0.895
+    tenths = measures.deciles(p, churned)
+    assert tenths[0]["capture"] == pytest.approx(10 / 11)
+    assert tenths[0]["lift"] == pytest.approx(measures.top_decile_lift(p, churned)) == pytest.approx(100 / 11)
+    assert tenths[-1] == {"share": 1.0, "lift": 1.0, "capture": 1.0}
+
+
+def test_the_interval_holds_the_figure_and_that_of_a_difference_tells_a_better_model() -> None:
+    random = np.random.default_rng(5)
+    p = random.random(2000)
+    churned = random.random(2000) < p
+    noise = random.random(2000)
+    intervals = measures.bootstrap({"good": p, "noise": noise}, churned, rounds=100)
+    low, high = intervals["good"]["auc"]
+    assert low < measures.roc_auc(p, churned) < high
+    assert intervals == measures.bootstrap({"good": p, "noise": noise}, churned, rounds=100)
+    difference = measures.bootstrap_difference(p, noise, churned, rounds=100)
+    assert difference["auc"][0] > 0.2
+    assert difference["brier"][1] < 0
+    assert measures.bootstrap_difference(p, p, churned, rounds=20)["auc"] == (0, 0)
