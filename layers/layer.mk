@@ -17,8 +17,9 @@ MACHINE_arm64 := aarch64
 PLATFORM = $(or $(MACHINE_$(ARCHITECTURE)),$(error ARCHITECTURE is x86_64 or arm64, not $(ARCHITECTURE)))-manylinux_2_28
 
 EXPORT = $(UV) export --quiet --project "$(ROOT)" --frozen --no-default-groups --no-header --no-annotate
-# Nothing but listed wheels, each with the lock file's checksum.
-INSTALL = $(UV) pip install --quiet --no-deps --require-hashes --only-binary :all: --link-mode copy \
+# Nothing but listed wheels, each with the lock file's checksum. `uv pip install` would resolve anew what pyproject.toml
+# overrides.
+INSTALL = $(UV) pip sync --quiet --require-hashes --only-binary :all: --link-mode copy \
 	--python-version 3.13 --python-platform $(PLATFORM)
 
 # $(call trim,FOLDER) takes out what no function runs: scripts, tests, headers, sources of C and Cython, type stubs and

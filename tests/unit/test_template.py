@@ -79,6 +79,20 @@ def statements(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any
                     yield name, mapping
 
 
+def actions_of_roles(template: Mapping[str, Any]) -> dict[str, set[str]]:
+    """What each role may do, by itself and by the policies that it shares with some; those of all are left out."""
+    by_name: dict[str, set[str]] = {}
+    for name, statement in statements(template):
+        by_name.setdefault(name, set()).update(as_list(statement["Action"]))
+    roles = {}
+    for name, properties in of_type(template, "AWS::IAM::Role").items():
+        shared = {mapping["Ref"] for mapping in walk(properties["ManagedPolicyArns"]) if "Ref" in mapping}
+        actions = [by_name.get(policy, set()) for policy in (name, *(shared - {"FunctionBasics"}))]
+        if name in by_name:
+            roles[name] = set[str]().union(*actions)
+    return roles
+
+
 def test_the_linter_finds_nothing() -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("cfn-lint"), *TEMPLATES], cwd=ROOT, capture_output=True, text=True, check=False
@@ -126,11 +140,10 @@ def test_nothing_is_allowed_beyond_names(template: dict[str, Any]) -> None:
 
 
 def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]) -> None:
-    allowed: dict[str, set[str]] = {}
-    for name, statement in statements(template):
-        if name.endswith("Role"):
-            actions = {action for action in as_list(statement["Action"]) if not action.startswith("logs:")}
-            allowed.setdefault(name.removesuffix("Role").lower(), set()).update(actions)
+    allowed = {
+        name.removesuffix("Role").lower(): {action for action in actions if not action.startswith("logs:")}
+        for name, actions in actions_of_roles(template).items()
+    }
     secret, push = "secretsmanager:GetSecretValue", "execute-api:ManageConnections"
     model, failed = {"s3:GetObject", "s3:ListBucket"}, {"sqs:SendMessage", "kms:GenerateDataKey"}
     kafka = {
@@ -140,18 +153,31 @@ def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]
         *("kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup"),
         *("ec2:DescribeVpcs", "ec2:DescribeSecurityGroups"),
     }
+    connect = {"kafka:GetBootstrapBrokers", "kafka-cluster:Connect", "kafka-cluster:DescribeTopic"}
+    publish = {*connect, "kafka-cluster:WriteData", "kafka-cluster:WriteDataIdempotently"}
+    topics = {*connect, "kafka-cluster:CreateTopic", "kafka-cluster:DescribeTopicDynamicConfiguration"}
     assert allowed == {
         "authorizer": {secret},
         "customers": {secret},
         "stats": {secret},
-        "migration": {secret},
+        "migration": {secret, *topics},
         "health": {secret, *model},
         "prediction": {secret, *model},
         "alerts": {secret, push, "lambda:InvokeFunction", *failed},
-        "scoring": {secret, push, *model, *kafka, *failed},
-        "rescoring": {secret, push, *model, *failed},
+        "scoring": {secret, push, *model, *kafka, *publish, *failed},
+        "rescoring": {secret, push, *model, *publish, *failed},
         "training": {secret, *model, "s3:PutObject", *failed},
     }
+
+
+def test_what_is_written_on_the_cluster_is_the_output_topic_alone(template: dict[str, Any]) -> None:
+    written = {"kafka-cluster:WriteData": "/${OutputTopic}", "kafka-cluster:ReadData": "/${EventsTopic}"}
+    for name, statement in statements(template):
+        for action in as_list(statement["Action"]):
+            if action in written:
+                text, where = statement["Resource"]["Fn::Sub"]
+                assert text == "${Of}" + written[action], name
+                assert where["Of"]["Fn::Join"][0] == ":topic/"
 
 
 def test_no_secret_stands_in_an_environment_or_an_output(template: dict[str, Any]) -> None:

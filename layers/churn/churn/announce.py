@@ -36,7 +36,7 @@ class Announcer:
         output = None
         if settings.output_topic:
             servers = settings.require("kafka_bootstrap_servers").kafka_bootstrap_servers
-            output = KafkaOutput(servers, settings.output_topic, iam=settings.kafka_iam)
+            output = KafkaOutput(servers, settings.output_topic)
         return cls(database, ApiGatewayPush(settings.require("socket_endpoint").socket_endpoint), output)
 
     def announce(self, done: Sequence[Applied], now: datetime) -> None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from churn.brokers import BrokersUnknown, connection
+
 _FLUSH_SECONDS = 5
 
 
@@ -19,12 +21,11 @@ class Output(Protocol):
 
 
 class KafkaOutput:
-    """`Output` on a topic of Kafka, or of MSK with IAM."""
+    """`Output` on a topic of the brokers that `churn.brokers.connection` reaches."""
 
-    def __init__(self, bootstrap_servers: str, topic: str, *, iam: bool) -> None:
-        self._servers = bootstrap_servers.split(",")
+    def __init__(self, servers: str, topic: str) -> None:
+        self._servers = servers
         self._topic = topic
-        self._security = {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"} if iam else {}
         self._producer: Any = None
 
     def send(self, event: str, items: Iterable[Mapping[str, Any]]) -> None:
@@ -35,13 +36,12 @@ class KafkaOutput:
         try:
             if self._producer is None:
                 self._producer = KafkaProducer(
-                    bootstrap_servers=self._servers,
                     acks="all",
                     bootstrap_timeout_ms=_FLUSH_SECONDS * 1000,
                     delivery_timeout_ms=_FLUSH_SECONDS * 2000,
                     max_block_ms=_FLUSH_SECONDS * 1000,
                     request_timeout_ms=_FLUSH_SECONDS * 1000,
-                    **self._security,
+                    **connection(self._servers),
                 )
             sent = [
                 self._producer.send(
@@ -54,7 +54,7 @@ class KafkaOutput:
             self._producer.flush(_FLUSH_SECONDS)
             for future in sent:
                 future.get(_FLUSH_SECONDS)
-        except KafkaError as error:
+        except (KafkaError, BrokersUnknown) as error:
             raise OutputUnavailable(f"topic {self._topic}: {error}") from error
 
     def close(self) -> None:

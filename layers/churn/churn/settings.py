@@ -38,7 +38,7 @@ class Settings:
     events_topic: str
     output_topic: str
     kafka_bootstrap_servers: str
-    kafka_iam: bool
+    topic_partitions: int
     alerts: AlertRules
     inactivity_days: int
     horizon_days: int
@@ -80,7 +80,7 @@ class Settings:
             events_topic=text("EVENTS_TOPIC", "user-events"),
             output_topic=text("OUTPUT_TOPIC", ""),
             kafka_bootstrap_servers=text("KAFKA_BOOTSTRAP_SERVERS", ""),
-            kafka_iam=text("KAFKA_IAM", "").lower() in {"1", "true"},
+            topic_partitions=number.whole("TOPIC_PARTITIONS", 0, 0),
             alerts=AlertRules(
                 bands=bands,
                 from_level=from_level,
