@@ -21,7 +21,7 @@ SAM_VERSION := 1.170.0
 ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
-.PHONY: help run up down status test lint train import events token openapi bench build sam-api sam-invoke clean
+.PHONY: help run up down status test lint train import events redrive token openapi bench build sam-api sam-invoke clean
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ import: $(STAMP) ## A shop's own history: make import FILE=orders.csv [KIND=orde
 
 events: $(STAMP) ## Publish simulated events: make events [RATE=20] [COUNT=1000]
 	@$(PYTHON) -m infra.tools.events $(if $(RATE),--rate $(RATE)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
+
+redrive: $(STAMP) ## Do what was given up after all, once its cause is gone: make redrive [ENV=dev], without ENV here
+	@$(PYTHON) -m infra.tools.redrive $(if $(ENV),--stage $(ENV))
 
 token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin]
 	@$(PYTHON) -m infra.tools.token $(if $(ROLE),--role $(ROLE)) $(ARGS)

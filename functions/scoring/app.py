@@ -9,7 +9,7 @@ from churn.registry import CurrentModel
 from churn.scoring import Scoring
 from churn.settings import settings
 from churn.storage import Database
-from churn.stream import decode, failures, score_records
+from churn.stream import PAGE, decode, failures, redrive, score_records
 
 _settings = settings().require("database_url")
 _database = Database(_settings.database_url)
@@ -22,12 +22,31 @@ _announcer = announce.Announcer.of(_database, _settings)
 @traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Answers with the records that are to be delivered again; the others are done, or kept as dead letters."""
+    """Answers with the records that are to be delivered again; the others are done, or kept as dead letters.
+
+    With `redrive` in the event, the dead letters after the place that it names are tried again, a page a call.
+    """
     _model.refresh()
     now = datetime.now(UTC)
+    if "redrive" in event:
+        return _redrive(event["redrive"], now)
     records = decode(event, now)
     done, failed = score_records(records, _scoring, now)
     announce.count(done)
     _announcer.announce(done, now)
     logger.info("scored", extra={"records": len(records), "failed": len(failed)})
     return failures(failed)
+
+
+def _redrive(after: list[Any] | None, now: datetime) -> dict[str, Any]:
+    done, letters = redrive(_database, _scoring, now, after=tuple(after) if after else None)
+    announce.count(done)
+    _announcer.announce(done, now)
+    logger.info("redriven", extra={"letters": len(letters), "applied": len(done)})
+    more = len(letters) == PAGE
+    last = letters[-1] if more else None
+    return {
+        "applied": len(done),
+        "left": len(letters) - len(done),
+        "after": [last.topic, last.partition, last.offset] if last else None,
+    }

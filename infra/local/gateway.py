@@ -142,7 +142,7 @@ class Gateway:
 
     def _start_sources(self) -> None:
         for kafka in self.template.kafka if self.config.kafka else ():
-            source = KafkaSource(kafka, self.pools[kafka.function], self.config.kafka, log, self._dead_letter)
+            source = KafkaSource(kafka, self.pools[kafka.function], self.config.kafka, log, self._keep_failed)
             source.start()
             self._stack.push_async_callback(source.stop)
             self.sources.append(source)
@@ -151,9 +151,8 @@ class Gateway:
             task = asyncio.create_task(schedules.run(schedule, self.pools[schedule.function], self.config.region, log))
             self._stack.callback(task.cancel)
 
-    def _dead_letter(self, queue: str, body: str) -> None:
-        client = aws_client("sqs", self.config.aws_endpoint, self.config.region)
-        client.send_message(QueueUrl=client.get_queue_url(QueueName=queue)["QueueUrl"], MessageBody=body)
+    def _keep_failed(self, bucket: str, key: str, body: str) -> None:
+        aws_client("s3", self.config.aws_endpoint, self.config.region).put_object(Bucket=bucket, Key=key, Body=body)
 
     def _bind(self, port: int, variable: str) -> socket.socket:
         listener = socket.socket()

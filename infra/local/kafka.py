@@ -10,6 +10,7 @@ import contextlib
 import json
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ _STOP_SECONDS = 5.0
 # Lambda's limit of an event is 6 MB, base64 and JSON included.
 _MAX_BATCH_BYTES = 4 * 1024 * 1024
 
-OnFailure = Callable[[str, str], None]
+OnFailure = Callable[[str, str, str], None]
 Batch = Sequence[Any]
 
 
@@ -47,7 +48,7 @@ class Progress:
 class KafkaSource:
     """Feeds one function from one topic.
 
-    `on_failure(queue, body)` takes what could not be handled in spite of all retries.
+    `on_failure(bucket, key, body)` takes what could not be handled in spite of all retries.
     """
 
     def __init__(
@@ -228,6 +229,8 @@ class KafkaSource:
         self._log("kafka", f"{self._pool.spec.label}: given up after {attempts} retries: {offsets}: {reason[:500]}")
         if self._spec.on_failure is None:
             return
+        payload = json.dumps(msk_event(batch, self._spec.arn, self._bootstrap))
+        now = time.gmtime()
         body = {
             "requestContext": {
                 "functionArn": self._pool.arn,
@@ -236,10 +239,18 @@ class KafkaSource:
             },
             "responseContext": {"statusCode": 200, "functionError": "Unhandled", "reason": reason[:2000]},
             "version": "1.0",
-            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            **msk_event(batch, self._spec.arn, self._bootstrap),
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
+            "KafkaBatchInfo": {
+                "batchSize": len(batch),
+                "eventSourceArn": self._spec.arn,
+                "bootstrapServers": self._bootstrap,
+                "payloadSize": len(payload),
+            },
+            "payload": payload,
         }
-        self._on_failure(self._spec.on_failure, json.dumps(body))
+        place = f"{batch[0].topic}-{batch[0].partition}/{time.strftime('%Y/%m/%d/%Y-%m-%dT%H.%M.%S', now)}"
+        key = f"aws/lambda/{self._pool.spec.name}/{place}-{uuid.uuid4()}"
+        self._on_failure(self._spec.on_failure, key, json.dumps(body))
 
 
 def ensure_topic(bootstrap: str, topic: str) -> int:

@@ -517,8 +517,8 @@ class _Reader:
         if event.get("StartingPosition") not in ("TRIM_HORIZON", "LATEST"):
             raise TemplateError(f"{path}.StartingPosition: {event.get('StartingPosition')} is not supported")
         destination = ((event.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
-        if destination is not None and not str(destination).startswith("arn:aws:sqs:"):
-            raise TemplateError(f"{path}.DestinationConfig.OnFailure.Destination: only a queue (SQS) is supported")
+        if destination is not None and not str(destination).startswith("arn:aws:s3:"):
+            raise TemplateError(f"{path}.DestinationConfig.OnFailure.Destination: only a bucket (S3) is supported")
         return KafkaSourceSpec(
             function=function,
             arn=str(event["Stream"]),

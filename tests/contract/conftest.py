@@ -74,6 +74,11 @@ class Stack:
         return str(self._told("lambda_endpoint"))
 
     @property
+    def aws_url(self) -> str:
+        """The endpoint for boto3's clients of S3 and SQS."""
+        return str(self._told("aws_endpoint"))
+
+    @property
     def database_url(self) -> str:
         """The database behind the service."""
         return str(self._told("database_url"))

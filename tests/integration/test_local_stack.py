@@ -445,17 +445,17 @@ def test_a_crash_gives_the_batch_again(served: Served) -> None:
     eventually(lambda: {"before", "exit-once", "after"} <= set(kept(served, "before", "exit-once", "after")), within=20)
 
 
-def test_what_cannot_be_handled_goes_to_the_queue_and_holds_nobody_up(served: Served) -> None:
-    sqs = served.client("sqs", served.aws_url)
-    queue = sqs.get_queue_url(QueueName="dead")["QueueUrl"]
+def test_what_cannot_be_handled_is_kept_whole_and_holds_nobody_up(served: Served) -> None:
+    s3 = served.client("s3", served.aws_url)
     publish(served, "bad", "exit", "fine-after-bad", partition=3)
     eventually(lambda: kept(served, "fine-after-bad"), within=30)
     bodies: list[dict[str, Any]] = []
 
     def both() -> bool:
-        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
-        bodies.extend(json.loads(message["Body"]) for message in received)
-        return {"YmFk", "ZXhpdA=="} <= {r["value"] for b in bodies for rs in b["records"].values() for r in rs}
+        keys = [item["Key"] for item in s3.list_objects_v2(Bucket="dead").get("Contents", [])]
+        bodies[:] = [json.loads(s3.get_object(Bucket="dead", Key=key)["Body"].read()) for key in keys]
+        batches = [json.loads(body["payload"])["records"] for body in bodies]
+        return {"YmFk", "ZXhpdA=="} <= {r["value"] for batch in batches for rs in batch.values() for r in rs}
 
     eventually(both, within=20)
     assert {body["requestContext"]["condition"] for body in bodies} == {"RetryAttemptsExhausted"}

@@ -19,7 +19,7 @@ from churn.settings import Settings
 from churn.storage import Database, customers, history, totals
 from churn.storage.database import Row
 from churn.storage.records import DeadLetter
-from churn.stream import decode, failures, score_records
+from churn.stream import decode, failures, redrive, score_records
 from churn.sweep import Swept, sweep
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
@@ -248,6 +248,21 @@ def test_a_models_first_transaction_says_so(database: Database, scoring: Scoring
     assert scoring.apply([order()], now=NOW).new_model is None
     elsewhere = Scoring(database, RecencyModel(), _SETTINGS)
     assert elsewhere.apply([order()], now=NOW).new_model is None
+
+
+def test_a_dead_letter_that_has_become_an_event_is_applied_once(database: Database, scoring: Scoring) -> None:
+    letters = [
+        DeadLetter("user-events", 0, 1, None, b"no json", "why"),
+        DeadLetter("user-events", 0, 2, b"CUST-001", _wire(order()), "an older version did not know it"),
+        DeadLetter("user-events", 0, 3, None, None, "has no value"),
+    ]
+    scoring.apply([], now=NOW, dead=letters)
+    done, page = redrive(database, scoring, NOW)
+    assert ([applied.events for applied in done], page) == ([1], letters)
+    assert _customer(database)["total_orders"] == 1
+    done, page = redrive(database, scoring, NOW)
+    assert (done, page) == ([], [letters[0], letters[2]])
+    assert redrive(database, scoring, NOW, after=("user-events", 0, 1)) == ([], [letters[2]])
 
 
 def test_a_dead_letter_is_kept_once(scoring: Scoring) -> None:

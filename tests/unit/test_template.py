@@ -164,7 +164,7 @@ def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]
         "health": {secret, *model},
         "prediction": {secret, *model},
         "alerts": {secret, push, "lambda:InvokeFunction", *failed},
-        "scoring": {secret, push, *model, *kafka, *publish, *failed},
+        "scoring": {secret, push, *model, *kafka, *publish, "s3:PutObject", "kms:GenerateDataKey"},
         "rescoring": {secret, push, *model, *publish, *failed},
         "training": {secret, *model, "s3:PutObject", *failed},
     }
@@ -192,6 +192,9 @@ def test_everything_that_is_stored_is_encrypted_with_the_stacks_key(template: di
     key = {"Fn::GetAtt": ["Key", "Arn"]}
     assert all(group["KmsKeyId"] == key for group in of_type(template, "AWS::Logs::LogGroup").values())
     assert all(group["RetentionInDays"] for group in of_type(template, "AWS::Logs::LogGroup").values())
+    for bucket in of_type(template, "AWS::S3::Bucket").values():
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     assert all(queue["KmsMasterKeyId"] == key for queue in of_type(template, "AWS::SQS::Queue").values())
     assert all(secret["KmsKeyId"] == key for secret in of_type(template, "AWS::SecretsManager::Secret").values())
     assert all(function["KmsKeyArn"] == key for function in of_type(template, "AWS::Lambda::Function").values())

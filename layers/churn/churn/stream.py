@@ -5,6 +5,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pymysql
@@ -12,8 +13,10 @@ import pymysql
 from churn.events import Event, InvalidEvent, parse_event
 from churn.observability import logger
 from churn.scoring import Applied, Scoring
-from churn.storage import DatabaseUnavailable
-from churn.storage.records import DeadLetter
+from churn.storage import Database, DatabaseUnavailable
+from churn.storage.records import DeadLetter, mark_redriven, waiting_dead_letters
+
+PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,29 @@ def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) ->
         first, failed_first = score_records(records[:middle], scoring, now)
         second, failed_second = score_records(records[middle:], scoring, now)
         return first + second, failed_first + failed_second
+
+
+def redrive(
+    database: Database, scoring: Scoring, now: datetime, *, after: tuple[str, int, int] | None = None
+) -> tuple[list[Applied], list[DeadLetter]]:
+    """Applies a page of dead letters that have become events: by newer code, or as the database takes them now.
+
+    Returns what was done, a transaction each, and the page's letters; fewer than PAGE are the last. An event that was
+    applied since is known again. Raises DatabaseUnavailable.
+    """
+    letters = database.run(lambda transaction: waiting_dead_letters(transaction, after, PAGE))
+    done: list[Applied] = []
+    for letter in letters:
+        try:
+            event = parse_event(letter.value or b"", now=now)
+            done.append(scoring.apply([event], now=now))
+        except DatabaseUnavailable:
+            raise
+        except (pymysql.MySQLError, ValueError, ArithmeticError, TypeError) as error:
+            logger.info("still no event", topic=letter.topic, offset=letter.offset, reason=type(error).__name__)
+            continue
+        database.run(partial(mark_redriven, letter=letter, now=now))
+    return done, letters
 
 
 def failures(records: Sequence[Record]) -> dict[str, Any]:

@@ -99,6 +99,35 @@ def add_dead_letters(transaction: Transaction, letters: Sequence[DeadLetter], no
     )
 
 
+def waiting_dead_letters(transaction: Transaction, after: tuple[str, int, int] | None, limit: int) -> list[DeadLetter]:
+    """Dead letters that were never applied, by where they stood: topic, partition and offset, from `after` on."""
+    rows = transaction.rows(
+        "SELECT topic, partition_id, record_offset, record_key, record_value, reason FROM dead_letters "
+        "WHERE redriven_at IS NULL AND (topic, partition_id, record_offset) > (%s, %s, %s) "
+        "ORDER BY topic, partition_id, record_offset LIMIT %s",
+        (*(after or ("", -1, -1)), limit),
+    )
+    return [
+        DeadLetter(
+            row["topic"],
+            row["partition_id"],
+            row["record_offset"],
+            row["record_key"],
+            row["record_value"],
+            row["reason"],
+        )
+        for row in rows
+    ]
+
+
+def mark_redriven(transaction: Transaction, letter: DeadLetter, now: datetime) -> None:
+    """Records that a dead letter has been applied after all."""
+    transaction.execute(
+        "UPDATE dead_letters SET redriven_at = %s WHERE topic = %s AND partition_id = %s AND record_offset = %s",
+        (now, letter.topic, letter.partition, letter.offset),
+    )
+
+
 def record_model(transaction: Transaction, version: str, metadata: Mapping[str, object], now: datetime) -> bool:
     """Records that a model serves from now on; returns whether none of its version has served before."""
     changed = transaction.execute(
