@@ -1,22 +1,19 @@
 """Whether the service is well; for load balancers and people, without a token."""
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 
 from churn.cache import Cache
 from churn.events import iso
 from churn.health import Finding, examine, verdict
 from churn.http.api import Api, Call
-from churn.registry import S3Registry, load_model
+from churn.serving import CurrentModel
 from churn.settings import settings
 from churn.storage import Database
-
-if TYPE_CHECKING:
-    from churn.forest import ChurnModel
 
 _settings = settings()
 _cache = Cache(_settings.redis_url)
 _api = Api("health", _settings, _cache)
-_loaded: "dict[str, ChurnModel]" = {}
 app = _api.app
 
 
@@ -55,10 +52,16 @@ def _redis() -> Finding:
 
 
 def _model() -> Finding:
-    promoted = S3Registry(_settings.model_bucket).current() if _settings.model_bucket else None
-    model = _loaded.get("model")
-    if model is None or (promoted is not None and promoted != model.version):
-        model = _loaded["model"] = load_model(_settings)
-    if _settings.model_bucket and promoted != model.version:
-        return Finding("fallback", "the promoted version is not served", model.version)
+    model = _current_model()
+    model.refresh()
+    if model.refused:
+        return Finding("fallback", f"the promoted version is not served: {model.refused}", model.version)
+    if _settings.model_bucket and model.promoted is None:
+        return Finding("fallback", "no version is promoted", model.version)
     return Finding("up", version=model.version)
+
+
+@lru_cache(maxsize=1)
+def _current_model() -> CurrentModel:
+    # Loaded by the check and not at the start: without any model, health still answers.
+    return CurrentModel(_settings, every=0)

@@ -9,7 +9,7 @@ from churn.features import Features
 from churn.http.api import Api, Call
 from churn.http.errors import unavailable
 from churn.http.predictions import answer_many, answer_one
-from churn.registry import CurrentModel
+from churn.serving import CurrentModel
 from churn.settings import settings
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Any
 from churn import announce
 from churn.events import parse_timestamp
 from churn.observability import logger, metrics, traced
-from churn.registry import CurrentModel
 from churn.scoring import Scoring
+from churn.serving import CurrentModel
 from churn.settings import settings
 from churn.statistics import refresh
 from churn.storage import Database
@@ -15,8 +15,8 @@ from churn.sweep import sweep
 
 _settings = settings().require("database_url")
 _database = Database(_settings.database_url)
-_model = CurrentModel(_settings)
-_scoring = Scoring(_database, _model, _settings)
+_model = CurrentModel(_settings, shadow=True)
+_scoring = Scoring(_database, _model, _settings, lambda: _model.challenger)
 _announcer = announce.Announcer.of(_database, _settings)
 
 _MILLISECONDS_FOR_THE_REST = 60_000

@@ -5,16 +5,16 @@ from typing import Any
 
 from churn import announce
 from churn.observability import logger, metrics, traced
-from churn.registry import CurrentModel
 from churn.scoring import Scoring
+from churn.serving import CurrentModel
 from churn.settings import settings
 from churn.storage import Database
 from churn.stream import PAGE, decode, failures, redrive, score_records
 
 _settings = settings().require("database_url")
 _database = Database(_settings.database_url)
-_model = CurrentModel(_settings)
-_scoring = Scoring(_database, _model, _settings)
+_model = CurrentModel(_settings, shadow=True)
+_scoring = Scoring(_database, _model, _settings, lambda: _model.challenger)
 _announcer = announce.Announcer.of(_database, _settings)
 
 

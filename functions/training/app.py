@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from churn.observability import logger, traced
-from churn.registry import S3Registry
+from churn.registry import S3Registry, release
 from churn.settings import settings
 from churn.storage import Database
-from churn.training import CannotTrain, Plan, StoredHistories, model_in_use, release, sample_histories, train
+from churn.training import CannotTrain, Plan, StoredHistories, model_in_use, sample_histories, train
 
 SAMPLE_CUSTOMERS = 6000
 
@@ -32,6 +32,7 @@ def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
         trained = train(sample, now=now, plan=plan, source="sample", progress=logger.info)
     finally:
         database.close()
-    promoted = release(trained, registry)
-    logger.info("trained", extra={"version": trained.model.version, "promoted": promoted, "report": trained.report})
-    return {"trained": True, "version": trained.model.version, "promoted": promoted, "report": trained.report}
+    objections = release(registry, trained.model, by="training", now=now, report=trained.report)
+    answer = {"version": trained.model.version, "promoted": not objections, "objections": objections}
+    logger.info("trained", extra={**answer, "report": trained.report})
+    return {"trained": True, **answer, "report": trained.report}

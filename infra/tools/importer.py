@@ -14,8 +14,8 @@ from typing import Protocol
 from churn import statistics
 from churn.events import Event
 from churn.features import observed_kinds
-from churn.registry import NoModel, load_model
 from churn.scoring import Applied, Scoring
+from churn.serving import CurrentModel, NoModel
 from churn.settings import BadSettings
 from churn.storage import Database, DatabaseUnavailable
 from infra.tools.environment import NotRunning, use_stack
@@ -108,7 +108,7 @@ def _import(options: argparse.Namespace) -> int:
         )
     database = Database(settings.database_url)
     try:
-        scoring = Scoring(database, load_model(settings), settings)
+        scoring = Scoring(database, CurrentModel(settings), settings)
         scoring.observe(observed_kinds(history.events))
         with Progress("importing, events", len(history.events)) as progress:
             imported = import_events(scoring, history.events, progress)

@@ -13,8 +13,8 @@ from typing import Any
 from churn import statistics
 from churn.events import Event, iso, parse_timestamp, to_millis
 from churn.features import observed_kinds
-from churn.registry import NoModel, load_model
 from churn.scoring import Scoring
+from churn.serving import CurrentModel, NoModel
 from churn.settings import BadSettings
 from churn.simulator import SimulatedCustomer, simulate
 from churn.storage import Database, DatabaseUnavailable
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         start, end = parse_timestamp(plan["start"]), parse_timestamp(plan["end"])
         database = Database(settings.database_url)
         try:
-            scoring = Scoring(database, load_model(settings), settings)
+            scoring = Scoring(database, CurrentModel(settings), settings)
             shop = simulate(options.customers, seed=_SEED, start=start, end=end)
             with Progress("filling the sample shop, events") as progress:
                 filled = fill(scoring, shop, start, progress)

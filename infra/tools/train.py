@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from churn.forest import ChurnModel
-from churn.registry import RegistryUnavailable, S3Registry
+from churn.registry import RegistryUnavailable, S3Registry, release
 from churn.settings import BadSettings
 from churn.storage import Database, DatabaseUnavailable
 from churn.training import (
@@ -18,7 +18,6 @@ from churn.training import (
     Plan,
     StoredHistories,
     model_in_use,
-    release,
     sample_histories,
     table,
     train,
@@ -67,10 +66,10 @@ def main(arguments: list[str]) -> int:
             part.write_bytes(trained.model.to_bytes())
             part.replace(given.out)
             print(f"wrote {trained.model.version} to {given.out}")
-        elif release(trained, registry):
-            print(f"promoted {trained.model.version}")
+        elif objections := release(registry, trained.model, by="make train", now=now, report=trained.report):
+            print(f"published {trained.model.version} as the challenger, not promoted: {' '.join(objections)}")
         else:
-            print(f"published {trained.model.version}, not promoted: worse than the model in use")
+            print(f"promoted {trained.model.version}")
     except (BadSettings, CannotTrain, DatabaseUnavailable, RegistryUnavailable) as error:
         print(f"no model was trained: {error}", file=sys.stderr)
         return 1

@@ -2,9 +2,10 @@
 
 import base64
 import json
+import math
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from churn.events import Event
-from churn.features import features_at, replay
+from churn.features import Features, features_at, replay
 from churn.scoring import Applied, Scoring
 from churn.settings import Settings
 from churn.storage import Database, customers, history, totals
@@ -178,6 +179,51 @@ def test_a_deleted_customer_leaves_nothing_behind(database: Database, scoring: S
     assert (row["deleted"], row["name"]) == (1, None)
     kept, anew = _counted(database)
     assert kept == anew == Counter()
+
+
+class _Challenger:
+    """Answers with what a test says, or raises it."""
+
+    version = "challenger-1"
+
+    def __init__(self, answer: float | Exception) -> None:
+        self.answer = answer
+
+    def probabilities(self, rows: Sequence[Features]) -> list[float]:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return [self.answer] * len(rows)
+
+
+def test_the_challengers_answers_are_stored_beside_those_that_serve(database: Database) -> None:
+    scoring = Scoring(database, RecencyModel(), _SETTINGS, lambda: _Challenger(0.25))
+    scoring.apply([order("C-1"), order("C-2", days_ago=70)], now=NOW)
+    _sweep(scoring, 30)
+    served = _rows(database, "SELECT customer_pk, created_at FROM predictions ORDER BY id")
+    shadows = _rows(database, "SELECT * FROM shadow_predictions ORDER BY id")
+    assert len(served) == 4
+    assert [(row["customer_pk"], row["created_at"]) for row in shadows] == [
+        (row["customer_pk"], row["created_at"]) for row in served
+    ]
+    assert {(row["model_version"], row["churn_probability"]) for row in shadows} == {("challenger-1", 0.25)}
+    assert _customer(database, "C-1")["churn_probability"] == pytest.approx(0.3)
+    scoring.apply([event("customer_deleted", "C-1")], now=NOW)
+    left = _rows(
+        database, "SELECT c.customer_id FROM shadow_predictions AS s JOIN customers AS c ON c.id = s.customer_pk"
+    )
+    assert {row["customer_id"] for row in left} == {"C-2"}
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("broken"), math.nan, 1.5])
+def test_a_broken_challenger_disturbs_nothing(
+    database: Database, answer: float | Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scoring = Scoring(database, RecencyModel(), _SETTINGS, lambda: _Challenger(answer))
+    applied = scoring.apply([order(days_ago=70)], now=NOW)
+    assert (applied.events, len(applied.predictions)) == (1, 1)
+    assert _customer(database)["risk_level"] == "high"
+    assert _rows(database, "SELECT * FROM shadow_predictions") == []
+    assert '"ChallengerFailures"' in capsys.readouterr().out
 
 
 def test_an_event_of_tomorrows_type_is_kept_and_counted(database: Database, scoring: Scoring) -> None:

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn.features import FEATURE_NAMES
-from churn.forest import BrokenModel, ChurnModel, Floats, derived
+from churn.forest import ChurnModel, Floats, derived
+from churn.risk import BrokenModel
 from tests.support.forests import (
     PURCHASE_PROCESS,
     fitted_forest,

@@ -112,16 +112,19 @@ def test_events_after_a_cut_off_change_no_feature_before_it() -> None:
     assert (model.raw(features) == again.raw(features)).all()
 
 
-def test_a_model_no_worse_is_promotable_and_a_worse_one_is_not() -> None:
+def test_a_model_no_worse_passes_the_gate_and_a_worse_one_does_not() -> None:
     histories = histories_of(shop()[:1500])
     good = train(histories, now=NOW, plan=PLAN)
-    assert train(histories, now=NOW, plan=PLAN, current=good.model).promotable
+    assert good.model.metadata["gate"] == {"passed": True, "compared_with": None, "reasons": []}
+    again = train(histories, now=NOW, plan=PLAN, current=good.model)
+    assert again.model.metadata["gate"] == {"passed": True, "compared_with": good.model.version, "reasons": []}
     overcautious = good.model.with_metadata(
         calibration={**good.model.metadata["calibration"], "slope": 0.01, "intercept": 3.0}
     )
-    assert train(histories, now=NOW, plan=PLAN, current=overcautious).promotable
+    assert train(histories, now=NOW, plan=PLAN, current=overcautious).model.metadata["gate"]["passed"]
     blind = train(histories, now=NOW, plan=Plan(trees=1, seed=2), current=good.model)
-    assert not blind.promotable
+    assert not blind.model.metadata["gate"]["passed"]
+    assert "AUC" in blind.model.metadata["gate"]["reasons"][0]
     assert "model in use" in table(blind.report)
 
 

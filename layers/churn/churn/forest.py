@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.features import FEATURE_NAMES
-from churn.risk import Prediction
+from churn.risk import BrokenModel, Prediction
 from churn.shapley import ShapleyTables, Splits
 
 Floats = npt.NDArray[np.float64]
@@ -41,10 +41,6 @@ SHRINKAGE = 1e-3
 DERIVED_COLUMNS = ("days_between_orders", "silence_in_gaps", "no_order_probability")
 # The features a derived column is made of; its contribution is shared among them equally.
 DERIVED_FROM = ("total_orders", "days_since_last_order", "account_age_days")
-
-
-class BrokenModel(Exception):
-    """The bytes are not a whole, unaltered model that this version of the code can serve."""
 
 
 class FittedTree(Protocol):
@@ -248,6 +244,14 @@ class ChurnModel:
                 )
             ]
         return predictions
+
+    def probabilities(self, rows: Sequence[Mapping[str, float | None]]) -> list[float]:
+        """The churn probability of each of `rows`, as `predict` has it: without reasons, a hundred times as quick."""
+        if not rows:
+            return []
+        given = np.array([[row.get(name) for name in FEATURE_NAMES] for row in rows], dtype=np.float64)
+        probabilities: list[float] = self.calibrate(self.raw(given)).tolist()
+        return probabilities
 
     def _scale(self, raw: Floats, calibrated: Floats) -> Floats:
         """Slope of the calibration between the root and `raw`; its derivative where the two are too near to divide."""

@@ -5,12 +5,20 @@ from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics
+from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
 Handler = Callable[..., Any]
 
 logger = Logger(utc=True)
 metrics = Metrics(namespace="Churn")
+
+
+def count_alone(name: str) -> None:
+    """Counts one of `name`, whatever else the invocation measures and by which dimensions; also while it starts."""
+    with single_metric(
+        name, MetricUnit.Count, 1, namespace="Churn", default_dimensions={"service": str(logger.service)}
+    ):
+        pass
 
 
 def traced(handler: Handler) -> Handler:

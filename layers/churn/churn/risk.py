@@ -15,6 +15,10 @@ NEW_CUSTOMER_DAYS = 30
 _SHORTEST_HISTORY_DAYS = 30.0
 
 
+class BrokenModel(Exception):
+    """The bytes are not a whole, unaltered model that this version of the code can serve."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The model's answer for one customer.

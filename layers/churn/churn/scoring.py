@@ -5,7 +5,7 @@ the history knows is passed over: delivery may repeat and reorder as it likes, t
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from churn.alerts import NewAlert, immediate_alert, remember, risk_alert
 from churn.events import EVENT_TYPES, Event, from_millis
 from churn.features import Features, Observed, features_at, observed_kinds
+from churn.observability import count_alone, logger
 from churn.risk import Prediction, customer_status, expected_spend
 from churn.settings import Settings
 from churn.storage import Database, Transaction, customers, history, records, totals
@@ -35,6 +36,14 @@ class Predictor(Protocol):
     @property
     def metadata(self) -> Mapping[str, Any]: ...
     def predict(self, rows: Sequence[Features]) -> list[Prediction]: ...
+
+
+class Challenger(Protocol):
+    """A model that is tried: the version that it is, and its churn probability for each of many customers."""
+
+    @property
+    def version(self) -> str: ...
+    def probabilities(self, rows: Sequence[Features]) -> list[float]: ...
 
 
 @dataclass(slots=True)
@@ -61,16 +70,25 @@ class _Work:
     observed: Observed
     alerts: list[tuple[int, NewAlert]] = field(default_factory=list)
     stored: list[tuple[int, str, Prediction]] = field(default_factory=list)
+    features: dict[int, Features] = field(default_factory=dict)
     change: Counter[str] = field(default_factory=Counter)
 
 
 class Scoring:
     """The use case of both the stream and the sweep; one thread at a time, as in a Lambda environment."""
 
-    def __init__(self, database: Database, model: Predictor, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        model: Predictor,
+        settings: Settings,
+        challenger: Callable[[], Challenger | None] = lambda: None,
+    ) -> None:
+        """`challenger`: the model of this moment whose answers are stored beside those that are served, if any."""
         self._database = database
         self._model = model
         self._settings = settings
+        self._challenger = challenger
         self._recorded: str | None = None
 
     def apply(
@@ -220,6 +238,7 @@ class Scoring:
         if not scored:
             return {}
         features = [features_at(customer.state, as_of[customer.pk], work.observed) for customer in scored]
+        work.features = {customer.pk: known for customer, known in zip(scored, features, strict=True)}
         predictions = self._model.predict(features)
         for customer, known, prediction in zip(scored, features, predictions, strict=True):
             self._bring_up_to_date(customer, known, prediction, as_of[customer.pk], work.now)
@@ -283,6 +302,7 @@ class Scoring:
     ) -> None:
         customers.save(transaction, changed, predictions)
         records.add_predictions(transaction, work.stored, work.now)
+        self._shadow(transaction, work)
         for _, level, _ in work.stored:
             work.change[f"predictions:{level}"] += 1
         names = {customer.pk: str(customer.row["customer_id"]) for customer in changed}
@@ -290,6 +310,23 @@ class Scoring:
         for customer in changed:
             work.change.update(customers.share_of_totals(customer.row))
             work.change.subtract(customer.counted)
+
+    def _shadow(self, transaction: Transaction, work: _Work) -> None:
+        """Stores the challenger's answers for what is stored of the model that serves; its failure is its own."""
+        challenger = self._challenger()
+        if challenger is None or not work.stored:
+            return
+        keys = [pk for pk, _, _ in work.stored]
+        try:
+            probabilities = challenger.probabilities([work.features[pk] for pk in keys])
+            if not all(0 <= probability <= 1 for probability in probabilities):
+                raise ValueError("a probability is not between 0 and 1")
+            answers = dict(zip(keys, probabilities, strict=True))
+        except Exception:  # noqa: BLE001 (it is logged, and whatever is wrong with it is not the served model's concern)
+            count_alone("ChallengerFailures")
+            logger.exception("the challenger failed; what serves is not touched by it")
+            return
+        records.add_shadow_predictions(transaction, challenger.version, answers, work.now)
 
     def _finish(self, transaction: Transaction, work: _Work, applied: Applied) -> None:
         alerts = self._at_most_one_open(transaction, work.alerts)

@@ -18,9 +18,10 @@ import numpy.typing as npt
 
 from churn.events import Event, from_millis, iso, to_millis
 from churn.features import DAY, FEATURE_NAMES, CustomerState, features_at, observed_kinds, replay
-from churn.forest import DERIVED_COLUMNS, SHRINKAGE, BrokenModel, ChurnModel, Floats, derived
+from churn.forest import DERIVED_COLUMNS, SHRINKAGE, ChurnModel, Floats, derived
 from churn.measures import measure
 from churn.registry import ModelRegistry, UnknownVersion
+from churn.risk import BrokenModel
 from churn.simulator import simulate
 from churn.storage import Database
 from churn.storage.history import histories as stored_histories
@@ -66,12 +67,11 @@ class Plan:
 class TrainedModel:
     """A trained model with `report`: `forest` and `recency`, each with `auc`, `pr_auc`, `brier`, `top_decile_lift`.
 
-    `promotable`: no worse on the held-out window than the model in use.
+    `gate` in the model's metadata says whether it is no worse on the held-out window than the model in use.
     """
 
     model: ChurnModel
     report: Report
-    promotable: bool
 
 
 @dataclass(slots=True)
@@ -183,14 +183,24 @@ def train(
             held_out.churned,
         ),
     }
-    promotable = True
+    reasons: list[str] = []
     if current is not None:
         report["current"] = measure(_probabilities(current, held_out.features), held_out.churned)
-        promotable = (
-            report["forest"]["auc"] >= report["current"]["auc"] - AUC_TOLERANCE
-            and report["forest"]["brier"] <= report["current"]["brier"] + BRIER_TOLERANCE
+        reasons = _worse(report["forest"], report["current"])
+    gate = {"passed": not reasons, "compared_with": current.version if current else None, "reasons": reasons}
+    return TrainedModel(model.with_metadata(metrics=report, gate=gate), report)
+
+
+def _worse(new: dict[str, float], current: dict[str, float]) -> list[str]:
+    """In what the new model is worse than the one in use, in sentences."""
+    return [
+        f"On the newest window its {name} is {new[figure]:.4f}, and that of the version in use {current[figure]:.4f}."
+        for figure, name, worse in (
+            ("auc", "AUC", new["auc"] < current["auc"] - AUC_TOLERANCE),
+            ("brier", "Brier score", new["brier"] > current["brier"] + BRIER_TOLERANCE),
         )
-    return TrainedModel(model.with_metadata(metrics=report), report, promotable)
+        if worse
+    ]
 
 
 def sample_histories(customers: int, *, now: datetime, seed: int = 1) -> list[tuple[str, list[Event]]]:
@@ -201,19 +211,11 @@ def sample_histories(customers: int, *, now: datetime, seed: int = 1) -> list[tu
 
 def model_in_use(registry: ModelRegistry) -> ChurnModel | None:
     """The promoted model, or None when there is none that could be compared with."""
-    version = registry.current()
+    version = registry.standing().version
     try:
         return None if version is None else registry.load(version)
     except (BrokenModel, UnknownVersion):
         return None
-
-
-def release(trained: TrainedModel, registry: ModelRegistry) -> bool:
-    """Publish the version, and promote it when it is no worse than the one in use; whether it was promoted."""
-    registry.publish(trained.model)
-    if trained.promotable:
-        registry.promote(trained.model.version)
-    return trained.promotable
 
 
 def table(report: Report) -> str:

@@ -139,7 +139,7 @@ def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
         change[f"alerts_created:{row['day']}"] -= 1
     for row in transaction.rows("SELECT risk_level FROM predictions WHERE customer_pk = %s", (customer_pk,)):
         change[f"predictions:{row['risk_level']}"] -= 1
-    for table in ("events", "predictions", "alerts", "customer_words"):
+    for table in ("events", "predictions", "shadow_predictions", "alerts", "customer_words"):
         transaction.execute(f"DELETE FROM {table} WHERE customer_pk = %s", (customer_pk,))
     return change
 

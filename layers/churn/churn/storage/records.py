@@ -35,6 +35,16 @@ def add_predictions(
     )
 
 
+def add_shadow_predictions(
+    transaction: Transaction, version: str, probabilities: Mapping[int, float], now: datetime
+) -> None:
+    """Stores a challenger's churn probabilities, each by its customer's key."""
+    transaction.insert_many(
+        "INSERT INTO shadow_predictions (customer_pk, model_version, churn_probability, created_at)",
+        [(pk, version, probability, now) for pk, probability in probabilities.items()],
+    )
+
+
 def open_alerts(transaction: Transaction, customer_pks: Sequence[int]) -> set[tuple[int, str]]:
     """The open alerts of some customers, as pairs of the customer's key and the alert's type."""
     if not customer_pks:
