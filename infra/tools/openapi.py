@@ -1,17 +1,22 @@
 """`python -m infra.tools.openapi [--check]`: writes docs/openapi.json from the table of routes and its models."""
 
 import argparse
+import ast
+import inspect
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from churn.http import models
 from churn.http.models import Model, NoQuery, ProblemDocument
 from churn.http.routes import ROUTES, Route
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
+_CLASSES = {node.name: node for node in ast.parse(inspect.getsource(models)).body if isinstance(node, ast.ClassDef)}
 _REF = "#/components/schemas/"
 _PROBLEMS = {
     "400": "Something in the request is wrong; `errors` names each field",
@@ -82,7 +87,22 @@ def _schemas() -> dict[str, Any]:
     modes.sort(key=lambda pair: pair[0].__name__)
     _, definitions = models_json_schema(modes, ref_template=_REF + "{model}")
     schemas: dict[str, Any] = definitions["$defs"]
+    for name, schema in schemas.items():
+        for field, text in _field_docstrings(getattr(models, name)).items():
+            schema["properties"][field]["description"] = text
     return schemas
+
+
+def _field_docstrings(model: type[Model]) -> dict[str, str]:
+    """What stands in quotes below the fields of a model, and of those it is made from."""
+    found: dict[str, str] = {}
+    for kind in reversed(model.__mro__):
+        written = _CLASSES.get(kind.__name__)
+        for field, text in pairwise(written.body if written else ()):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    found[name] = inspect.cleandoc(words)
+    return found
 
 
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:

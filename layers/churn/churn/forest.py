@@ -17,7 +17,7 @@ import struct
 import zipfile
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from churn.features import FEATURE_NAMES
 from churn.risk import BrokenModel, Prediction
-from churn.shapley import ShapleyTables, Splits
+from churn.shapley import ShapleyValues, Splits
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -91,7 +91,7 @@ class ChurnModel:
         blocks: list[npt.NDArray[np.uint64]] = []
         self._searches: list[tuple[int, npt.NDArray[np.float32], list[float], int, int]] = []
         first_row = 0
-        for column in np.unique(arrays["column"]):
+        for column in np.flatnonzero(np.bincount(arrays["column"])):
             of_column = arrays["column"] == column
             node_thresholds = arrays["threshold"][of_column]
             node_trees = arrays["tree"][of_column]
@@ -229,7 +229,7 @@ class ChurnModel:
             raw = votes.mean(axis=1)
             calibrated = self.calibrate(raw)
             confidence = np.clip(1 - 2 * votes.std(axis=1), 0, 1)
-            points = self._shapley(places[:, start : start + len(leaves)]) @ self._shares
+            points = self._of_features(self._shapley(places[:, start : start + len(leaves)]))
             points *= self._scale(raw, calibrated)[:, None]
             predictions += [
                 Prediction(
@@ -312,12 +312,12 @@ class ChurnModel:
     def _shapley(self, places: Integers) -> Floats:
         answer = np.zeros((places.shape[1], len(self.metadata["columns"])))
         if self._searches:
-            answer[:, [column for column, *_ in self._searches]] = self._shapley_tables.values(places)
+            answer[:, [column for column, *_ in self._searches]] = self._shapley_values.values(places)
         return answer
 
     @cached_property
-    def _shapley_tables(self) -> ShapleyTables:
-        """Built when reasons are first asked for: not every use of a model asks for them."""
+    def _shapley_values(self) -> ShapleyValues:
+        """Made when reasons are first asked for: not every use of a model asks for them."""
         column, first_leaf = self._arrays["column"], self._first_leaf[self._arrays["tree"]]
         number, place = np.empty(len(column), dtype=np.int64), np.empty(len(column), dtype=np.int64)
         for search, (of, thresholds, _, first, _) in enumerate(self._searches):
@@ -335,11 +335,15 @@ class ChurnModel:
             end=first_leaf + self._arrays["end"],
         )
         missing_places = np.array([missing for *_, missing in self._searches], dtype=np.int64)
-        return ShapleyTables(splits, missing_places, self._leaf_values / self._trees, self._arrays["leaf_weight"])
+        return ShapleyValues(splits, missing_places, self._leaf_values / self._trees, self._arrays["leaf_weight"])
 
-    @cached_property
-    def _shares(self) -> Floats:
-        return np.array([_shares(column) for column in self.metadata["columns"]])
+    def _of_features(self, values: Floats) -> Floats:
+        """The columns' contributions, shape (n, columns), as those of the 12 features, shape (n, 12)."""
+        points = np.zeros((len(values), len(FEATURE_NAMES)))
+        # Not a product of matrices: its last digits depend on the row's place among the others.
+        for number, column in enumerate(self.metadata["columns"]):
+            points += values[:, number, None] * _shares(column)
+        return points
 
 
 def derived(features: Floats, process: Mapping[str, float]) -> Floats:
@@ -391,11 +395,12 @@ def _derived_one(values: list[float], process: Mapping[str, float]) -> list[floa
 _DERIVED_PLACES = tuple(FEATURE_NAMES.index(name) for name in DERIVED_FROM)
 
 
-def _shares(column: str) -> list[float]:
+@cache
+def _shares(column: str) -> Floats:
     """How a column's contribution is shared among the 12 features."""
     if column in FEATURE_NAMES:
-        return [float(name == column) for name in FEATURE_NAMES]
-    return [(name in DERIVED_FROM) / len(DERIVED_FROM) for name in FEATURE_NAMES]
+        return np.array([float(name == column) for name in FEATURE_NAMES])
+    return np.array([(name in DERIVED_FROM) / len(DERIVED_FROM) for name in FEATURE_NAMES])
 
 
 def _flatten(

@@ -9,11 +9,16 @@ Gauss-Legendre quadrature is exact.
 Only the set of the features whose turns the row takes decides a leaf's shares. A table keeps one number for each leaf
 and set: what every feature outside the set takes away. What a feature inside the set adds is (1 - z) / z times the
 number of the set without it. So a row costs one look-up for each leaf and feature of its path.
+
+The tables take as long to build as some twenty rows do without them, so the first rows, of a process that has just
+started, have the quadrature done for themselves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +28,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+_ROWS_BEFORE_TABLES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +63,58 @@ class _Conditions:
     share: Floats
 
 
-class ShapleyTables:
-    """The tables of one forest. Their size is the sum, over the leaves, of 2 to the number of columns on the path."""
+class ShapleyValues:
+    """The Shapley values of one forest, by quadrature for the first rows and by tables for all others."""
 
     def __init__(self, splits: Splits, missing_places: Integers, leaf_value: Floats, leaf_weight: Floats) -> None:
-        """Build the tables of a forest that has splits, of at most 16 columns, each of which is asked for.
+        """Take a forest that has splits, and at most 16 columns on a path; each column is asked for.
 
         A missing value's place is in `missing_places`, for each column. `leaf_value` is what a leaf adds to the answer,
         `leaf_weight` the training samples that it holds.
         """
         self._missing_places = missing_places
-        conditions = _conditions(splits, missing_places, leaf_weight)
+        self._leaf_value = leaf_value
+        self._conditions = _conditions(splits, missing_places, leaf_weight)
+        self._rows_before_tables = _ROWS_BEFORE_TABLES
+        self._tables: _Tables | None = None
+
+    def values(self, places: Integers) -> Floats:
+        """The Shapley values, shape (rows, columns), for places of shape (columns, rows)."""
+        if self._tables is None and places.shape[1] <= self._rows_before_tables:
+            self._rows_before_tables -= places.shape[1]
+            return np.array([self._by_quadrature(row) for row in places.T]).reshape(places.shape[::-1])
+        if self._tables is None:
+            self._tables = _Tables(self._conditions, self._missing_places, self._leaf_value)
+        return self._tables.values(places)
+
+    def _by_quadrature(self, row: Integers) -> Floats:
+        """The integral over t of v * (met - z) * prod(t * met + (1 - t) * z of the others), for each column's sum."""
+        asked = self._conditions
+        place = row[asked.column]
+        known = place != self._missing_places[asked.column]
+        offset = place - asked.start
+        met = np.where(known, (offset >= 0) & (offset < asked.width), asked.missing)
+        shares = np.empty(len(asked.leaf))
+        lengths = np.bincount(asked.leaf, minlength=len(self._leaf_value))
+        for length, leaves, places in _by_length(lengths):
+            unknown, taken = asked.share[places], met[places]
+            product = np.zeros(places.shape)
+            for t, weight in _quadrature(length):
+                factor = (1 - t) * unknown + t * taken
+                product += weight * factor.prod(axis=0) / factor
+            shares[places] = self._leaf_value[leaves] * (taken - unknown) * product
+        return np.bincount(asked.column, shares, len(self._missing_places))
+
+
+class _Tables:
+    """The tables of one forest. Their size is the sum, over the leaves, of 2 to the number of columns on the path."""
+
+    def __init__(self, conditions: _Conditions, missing_places: Integers, leaf_value: Floats) -> None:
+        self._missing_places = missing_places
         self._size = len(conditions.leaf)
         lengths = np.bincount(conditions.leaf, minlength=len(leaf_value))
-        # The longest paths first: then the leaves that have a k-th condition are the first ones, for every k.
-        leaves = np.argsort(-lengths, kind="stable")
-        leaves = leaves[: np.count_nonzero(lengths)]
+        groups = list(_by_length(lengths))
+        leaves = np.concatenate([group for _, group, _ in groups])
         rank = np.empty(len(lengths), dtype=np.int64)
         rank[leaves] = np.arange(len(leaves))
         first = np.cumsum(lengths) - lengths
@@ -79,7 +122,7 @@ class ShapleyTables:
         sizes = 1 << lengths[leaves]
         # A multiple of the leaf's own size, because the sizes before it are: a bit can be cleared in the address.
         self._base: Integers = np.cumsum(sizes) - sizes
-        self._table = _table(leaves, lengths, first, conditions.share, leaf_value)
+        self._table = _table(groups, conditions.share, leaf_value)
 
         by_column = np.argsort(conditions.column, kind="stable")
         ends = np.cumsum(np.bincount(conditions.column, minlength=len(missing_places)))
@@ -171,23 +214,45 @@ def _conditions(splits: Splits, missing_places: Integers, leaf_weight: Floats) -
     return _Conditions(leaf, column, start, width, merged(np.logical_and, missing), merged(np.multiply, share))
 
 
-def _table(leaves: Integers, lengths: Integers, first: Integers, share: Floats, leaf_value: Floats) -> Floats:
+@cache
+def _quadrature(length: int) -> list[tuple[float, float]]:
+    """Nodes from 0 to 1 and weights that integrate polynomials of a degree below `length` exactly.
+
+    Gauss-Legendre's, from the eigenvectors of the polynomials' recurrence (Golub and Welsch 1969): numpy has them too,
+    in a package that takes longer to import than a prediction does to be made.
+    """
+    number = np.arange(1, (length + 1) // 2)
+    beside = number / np.sqrt(4 * number**2 - 1)
+    nodes, vectors = np.linalg.eigh(np.diag(beside, 1) + np.diag(beside, -1))
+    return list(zip(((nodes + 1) / 2).tolist(), (vectors[0] ** 2).tolist(), strict=True))
+
+
+def _by_length(lengths: Integers) -> Iterator[tuple[int, Integers, Integers]]:
+    """The leaves that have conditions, `lengths` of them each, by their number; with the conditions' indices.
+
+    These have the shape (length, leaves). The longest paths first: then the leaves that have a k-th condition are the
+    first ones, for every k.
+    """
+    first = np.cumsum(lengths) - lengths
+    for length in range(int(lengths.max()), 0, -1):
+        leaves = np.flatnonzero(lengths == length)
+        if len(leaves):
+            yield length, leaves, first[leaves] + np.arange(length)[:, None]
+
+
+def _table(groups: Iterable[tuple[int, Integers, Integers]], share: Floats, leaf_value: Floats) -> Floats:
     """For each leaf, and each set of its conditions as the bits of a number, what a condition not met takes away.
 
     It is v * prod(z outside) * integral over t from 0 to 1 of (1 - t)^(outside - 1) * prod(t + (1 - t) * z inside).
     The sets of all conditions have no meaning.
     """
     parts = []
-    for length in sorted(set(lengths[leaves].tolist()), reverse=True):
-        group = leaves[lengths[leaves] == length]
-        shares = share[first[group] + np.arange(length)[:, None]]
-        total = np.zeros((1 << length, len(group)))
+    for length, leaves, places in groups:
+        total = np.zeros((1 << length, len(leaves)))
         product = np.empty_like(total)
-        # Exact up to the degree 2 * nodes - 1; here it is the length - 1.
-        nodes, weights = np.polynomial.legendre.leggauss((length + 1) // 2)
-        for t, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-            product[0] = leaf_value[group] * (weight / (1 - t))
-            for number, unknown in enumerate(shares * (1 - t)):
+        for t, weight in _quadrature(length):
+            product[0] = leaf_value[leaves] * (weight / (1 - t))
+            for number, unknown in enumerate(share[places] * (1 - t)):
                 size = 1 << number
                 np.multiply(product[:size], unknown + t, out=product[size : 2 * size])
                 product[:size] *= unknown

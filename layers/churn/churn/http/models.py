@@ -25,7 +25,8 @@ Granularity = Literal["hour", "day", "week", "month"]
 class Model(BaseModel):
     """A bare JSON object."""
 
-    model_config = ConfigDict(defer_build=True, protected_namespaces=(), use_attribute_docstrings=True)
+    # The docstrings of fields are read where the API is described: a function's start is spared that.
+    model_config = ConfigDict(defer_build=True, protected_namespaces=())
 
 
 class Request(Model):
