@@ -212,3 +212,26 @@ def test_an_order_counts_as_one_until_it_is_taken_back_and_only_if_it_had_a_valu
     assert ordered(25, 16), "it was taken back later"
     assert not ordered(25, 10)
     assert not ordered(10, 0)
+
+
+@given(
+    orders=st.lists(st.tuples(st.integers(0, 60), st.none() | st.integers(-60, 60)), max_size=5),
+    left=st.none() | st.integers(-10, 60),
+    cut_off=st.integers(0, 40),
+)
+def test_who_is_eligible_in_hindsight_is_who_was_then(
+    orders: list[tuple[int, int | None]], left: int | None, cut_off: int
+) -> None:
+    events = [event("customer_registered", days_ago=100)]
+    for number, (placed, cancelled) in enumerate(orders):
+        events.append(order(days_ago=placed + 0.5, order_id=f"o{number}"))
+        if cancelled is not None:
+            events.append(event("order_cancelled", days_ago=cancelled + 0.25, order_id=f"o{number}"))
+    if left is not None:
+        events.append(event("subscription_cancelled", days_ago=left))
+    at = NOW - timedelta(days=cut_off)
+    then = replay([one for one in events if one.timestamp <= at])
+    silence = features_at(then, at, {})["days_since_last_order"]
+    was = silence is not None and silence <= 20 and then.is_active
+    assert replay(events).is_eligible(to_millis(at), 20) == was
+    assert not replay([*events, event("customer_deleted")]).is_eligible(to_millis(at), 20)

@@ -1,5 +1,6 @@
 """The figures of a model: equal to scikit-learn's, and the intervals around them."""
 
+import itertools
 import math
 
 import numpy as np
@@ -41,6 +42,35 @@ def test_where_all_are_of_one_kind_what_compares_two_is_not_a_number(rows: Rows)
     assert math.isnan(found["brier_skill"])
     assert found["top_decile_lift"] == 1
     assert measures.measure(p, np.zeros(len(p), dtype=bool)).keys() == measures.MEASURES.keys()
+
+
+@given(st.lists(st.integers(1, 19).map(lambda n: n / 20), min_size=2, max_size=8))
+def test_what_is_expected_is_the_mean_over_all_that_may_happen(values: list[float]) -> None:
+    p = np.array(values)
+    chances: list[float] = []
+    found: list[dict[str, float]] = []
+    for happened in itertools.product([False, True], repeat=len(p)):
+        churned = np.array(happened)
+        chances.append(float(np.prod(np.where(churned, p, 1 - p))))
+        found.append({name: measures.MEASURES[name](p, churned) for name in ("accuracy", "brier", "log_loss")})
+    expected = measures.expected(p)
+    for name in ("accuracy", "brier", "log_loss"):
+        assert expected[name] == pytest.approx(sum(c * f[name] for c, f in zip(chances, found, strict=True)))
+    # The chance that of a churner and a stayer, drawn as likely as they are, the churner has the higher probability.
+    pairs = [(a * (1 - b), 1.0 if a > b else 0.5 * (a == b)) for a, b in itertools.product(values, values)]
+    assert expected["auc"] == pytest.approx(sum(w * right for w, right in pairs) / sum(w for w, _ in pairs))
+
+
+def test_what_calibrated_probabilities_let_expect_comes_about() -> None:
+    random = np.random.default_rng(8)
+    p = random.beta(2, 3, 50_000)
+    churned = random.random(50_000) < p
+    realised = measures.measure(p, churned)
+    for name, value in measures.expected(p).items():
+        assert realised[name] == pytest.approx(value, rel=0.02), name
+    # Of probabilities that are too sure of themselves it promises too much.
+    sure = np.clip(0.5 + 2 * (p - 0.5), 0.01, 0.99)
+    assert measures.expected(sure)["auc"] > measures.roc_auc(sure, churned) + 0.05
 
 
 def test_calibrated_probabilities_have_a_small_error_and_others_a_large_one() -> None:

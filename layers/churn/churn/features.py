@@ -148,6 +148,22 @@ class CustomerState:
         newest = max((order.placed_at or 0 for order in self.orders.values() if order.counts_at(at)), default=None)
         return None if newest is None else from_millis(newest)
 
+    def is_eligible(self, at: int, within_days: int) -> bool:
+        """Whether models are judged by this customer at that instant (milliseconds since 1970).
+
+        That is an account that was active, with an order that stood, placed at most so many days before. Of an account
+        that was given up more than once the last time is known.
+        """
+        recent = any(
+            order.placed_at is not None and order.placed_at >= at - within_days * DAY and order.counts_at(at)
+            for order in self.orders.values()
+        )
+        left = self.unsubscribed_at
+        if left is None or left > at or not recent:
+            return recent and not self.deleted
+        back = [self.activated_at, *(order.placed_at for order in self.orders.values())]
+        return any(left < instant <= at for instant in back if instant is not None)
+
     def ordered_between(self, start: int, end: int) -> bool:
         """Whether an order of `start` to before `end` (milliseconds since 1970) stood at `end`.
 

@@ -104,6 +104,30 @@ def measure(probabilities: Floats, churned: Flags) -> dict[str, float]:
     return {name: figure(probabilities, churned) for name, figure in MEASURES.items()}
 
 
+def expected(probabilities: Floats) -> dict[str, float]:
+    """What `accuracy`, `auc`, `brier`, `log_loss` and `top_decile_lift` are to be, before it is known who churned.
+
+    Confidence-based performance estimation (CBPE, as in NannyML): a customer counts as churned with the probability
+    given, so the figures are right as far as the probabilities are calibrated. Shape (n,), n of 1 and more.
+    """
+    stays = 1 - probabilities
+    _, place = np.unique(probabilities, return_inverse=True)
+    churners, stayers = np.bincount(place, probabilities), np.bincount(place, stays)
+    # A churner is in the right order with all stayers below, and with half of those in the same place.
+    right = float(np.sum(churners * (np.cumsum(stayers) - stayers / 2)))
+    pairs = float(churners.sum() * stayers.sum())
+    riskiest = np.sort(probabilities)[-max(1, len(probabilities) // 10) :]
+    rate = float(probabilities.mean())
+    known = np.clip(probabilities, _NEAREST, 1 - _NEAREST)
+    return {
+        "accuracy": float(np.maximum(probabilities, stays).mean()),
+        "auc": right / pairs if pairs else float("nan"),
+        "brier": float(np.mean(probabilities * stays)),
+        "log_loss": float(-np.mean(probabilities * np.log(known) + stays * np.log(1 - known))),
+        "top_decile_lift": float(riskiest.mean()) / rate if rate else float("nan"),
+    }
+
+
 def reliability(probabilities: Floats, churned: Flags, bins: int = 10) -> list[dict[str, float]]:
     """The reliability curve: `count`, mean `predicted` and `observed` share of at most `bins` groups of equal size."""
     parts = np.array_split(np.argsort(probabilities, kind="stable"), min(bins, len(churned)))
