@@ -25,13 +25,13 @@ app = _api.app
 @_api.answers("predict")
 def predict(call: Call) -> dict[str, Any]:
     _model.refresh()
-    return answer_one(_model, call.body, lambda ids: _stored(ids, call), _settings.bands)
+    return answer_one(_model, call.body, lambda ids: _stored(ids, call), _settings)
 
 
 @_api.answers("predict_batch")
 def predict_batch(call: Call) -> dict[str, Any]:
     _model.refresh()
-    return answer_many(_model, call.body.customers, lambda ids: _stored(ids, call), _settings.bands)
+    return answer_many(_model, call.body.customers, lambda ids: _stored(ids, call), _settings)
 
 
 @_api.answers("list_predictions")

@@ -156,6 +156,11 @@ def test_predictions_for_features_customers_and_what_ifs(stack: Stack, somebody:
     what_if = _ok(stack, "predict", "/api/churn/predict", silent)
     assert "Send re-engagement email campaign" in what_if["recommendations"]
     assert "Assign dedicated customer success manager" in what_if["recommendations"]
+    assert [action["text"] for action in what_if["recommended_actions"]] == what_if["recommendations"]
+    compared = what_if["what_if"]
+    assert compared["churn_probability"] == pytest.approx(as_stored["churn_probability"], abs=0.01)
+    assert compared["change"] == pytest.approx(sum(change["effect"] for change in compared["changes"]))
+    assert {change["feature"] for change in compared["changes"]} >= {"days_since_last_order", "support_tickets"}
     batch = _ok(
         stack,
         "predict_batch",

@@ -21,6 +21,10 @@ class RecencyModel:
         self.calls += 1
         return [self._predict(row) for row in rows]
 
+    def probabilities(self, rows: Sequence[Features]) -> list[float]:
+        """The churn probability of each row."""
+        return [self._predict(row).churn_probability for row in rows]
+
     def _predict(self, row: Features) -> Prediction:
         recency = (row["days_since_last_order"] or 0) * 0.01
         failures = (row["payment_failures"] or 0) * 0.1

@@ -6,7 +6,6 @@ import pytest
 
 from churn.explain import drivers
 from churn.features import FEATURE_NAMES, Features
-from churn.risk import Prediction
 
 FEATURES: Features = {
     "total_orders": 7.0,
@@ -24,13 +23,12 @@ FEATURES: Features = {
 }
 
 
-def prediction(**contributions: float) -> Prediction:
-    every = {name: contributions.get(name, 0.0) for name in FEATURE_NAMES}
-    return Prediction(0.4 + sum(every.values()), 0.8, "v", every, 0.4)
+def contributions(**points: float) -> dict[str, float]:
+    return {name: points.get(name, 0.0) for name in FEATURE_NAMES}
 
 
 def test_the_strongest_come_first_whichever_way_they_point() -> None:
-    found = drivers(prediction(total_orders=-0.2, login_frequency=0.3, support_tickets=0.05), FEATURES)
+    found = drivers(contributions(total_orders=-0.2, login_frequency=0.3, support_tickets=0.05), FEATURES)
     assert [driver.feature for driver in found] == ["login_frequency", "total_orders", "support_tickets"]
     assert [driver.value for driver in found] == [0.0, 7.0, 1.0]
     assert found[0].sentence == "No log-ins in the last 30 days: this raises the risk by 30 points."
@@ -38,8 +36,8 @@ def test_the_strongest_come_first_whichever_way_they_point() -> None:
 
 
 def test_what_moves_nothing_is_not_told_and_no_more_than_asked_for() -> None:
-    assert drivers(prediction(total_orders=0.001), FEATURES) == []
-    everything = prediction(**dict.fromkeys(FEATURE_NAMES, 0.03))
+    assert drivers(contributions(total_orders=0.001), FEATURES) == []
+    everything = contributions(**dict.fromkeys(FEATURE_NAMES, 0.03))
     assert len(drivers(everything, FEATURES)) == 5
     assert len(drivers(everything, FEATURES, most=12)) == 12
 
@@ -47,7 +45,7 @@ def test_what_moves_nothing_is_not_told_and_no_more_than_asked_for() -> None:
 @pytest.mark.parametrize("value", [None, 0.0, 0.4, 1.0, 250.0])
 @pytest.mark.parametrize("name", FEATURE_NAMES)
 def test_every_feature_has_a_whole_sentence_for_every_value(name: str, value: float | None) -> None:
-    (driver,) = drivers(prediction(**{name: 0.012}), {**FEATURES, name: value})
+    (driver,) = drivers(contributions(**{name: 0.012}), {**FEATURES, name: value})
     assert driver.sentence.endswith(": this raises the risk by 1 point.")
     assert "{" not in driver.sentence
     assert driver.sentence[0].isupper() or driver.sentence[0].isdigit()

@@ -12,7 +12,6 @@ from churn.cache import Cache, Window
 from churn.features import FEATURES, Features
 from churn.http.api import Api, Call
 from churn.http.predictions import answer_many, answer_one
-from churn.risk import RiskBands
 from churn.settings import RateLimits, Settings
 from churn.storage import DatabaseUnavailable
 from infra.tools.openapi import FILE, document
@@ -44,15 +43,14 @@ class _Service:
         self.model = RecencyModel()
         self.is_down = False
         self.api = Api("prediction", settings, _Counts())
-        bands = RiskBands()
 
         @self.api.answers("predict")
         def predict(call: Call) -> dict[str, Any]:
-            return answer_one(self.model, call.body, self._load, bands)
+            return answer_one(self.model, call.body, self._load, settings)
 
         @self.api.answers("predict_batch")
         def predict_batch(call: Call) -> dict[str, Any]:
-            return answer_many(self.model, call.body.customers, self._load, bands)
+            return answer_many(self.model, call.body.customers, self._load, settings)
 
     def _load(self, customer_ids: set[str]) -> Mapping[str, Features]:
         if self.is_down:

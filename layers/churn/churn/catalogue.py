@@ -8,7 +8,7 @@ import binascii
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,7 +18,8 @@ from churn.cache import Cache
 from churn.events import iso
 from churn.explain import drivers
 from churn.features import CustomerState, Features, Observed, features_at, shown
-from churn.risk import RISK_LEVELS, Prediction, recommend
+from churn.recommendations import recommend
+from churn.risk import RISK_LEVELS
 from churn.settings import Settings
 from churn.storage import Database, Transaction, history, reads, totals
 from churn.storage.database import Row
@@ -113,7 +114,7 @@ class Catalogue:
                 "address": row["address"],
                 "confidence": row["confidence"],
                 "model_version": row["model_version"],
-                "drivers": _drivers(row, features),
+                "drivers": [asdict(driver) for driver in drivers(_contributions(row), features)],
                 "last_prediction_at": None if row["scored_at"] is None else iso(row["scored_at"]),
                 "is_active": bool(row["is_active"]),
                 "created_at": iso(row["created_at"]),
@@ -249,6 +250,10 @@ class Catalogue:
     def _listed(self, row: Row, observed: Observed, now: datetime) -> dict[str, Any]:
         features = _features(row, observed, now)
         probability = row["churn_probability"]
+        actions = recommend(
+            features, probability or 0.0, _contributions(row),
+            bands=self._settings.bands, horizon_days=self._settings.horizon_days,
+        )  # fmt: skip
         return {
             "customer_id": row["customer_id"],
             "name": row["name"],
@@ -257,7 +262,8 @@ class Catalogue:
             "status": row["status"],
             "churn_probability": probability,
             "risk_level": row["risk_level"],
-            "recommendations": recommend(features, probability or 0.0, self._settings.bands),
+            "recommendations": [action.text for action in actions],
+            "recommended_actions": [asdict(action) for action in actions],
         }
 
     def _stats(self, transaction: Transaction, now: datetime) -> dict[str, Any]:
@@ -296,22 +302,12 @@ def _features(row: Row, observed: Observed, now: datetime) -> Features:
     return features_at(state, max(now, row["scored_at"] or now), observed)
 
 
-def _drivers(row: Row, features: Features) -> list[dict[str, Any]]:
+def _contributions(row: Row) -> dict[str, float]:
+    """The reasons of a customer's current prediction; none where there is no prediction."""
     if row["churn_probability"] is None or row["contributions"] is None:
-        return []
-    reasons = json.loads(row["contributions"])
-    prediction = Prediction(
-        row["churn_probability"], row["confidence"], row["model_version"], reasons["contributions"], reasons["base"]
-    )
-    return [
-        {
-            "feature": driver.feature,
-            "value": driver.value,
-            "contribution": driver.contribution,
-            "sentence": driver.sentence,
-        }
-        for driver in drivers(prediction, features)
-    ]
+        return {}
+    contributions: dict[str, float] = json.loads(row["contributions"])["contributions"]
+    return contributions
 
 
 def _prediction_json(row: Row) -> dict[str, Any]:

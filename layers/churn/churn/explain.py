@@ -1,9 +1,9 @@
 """Why a prediction is what it is: the features that moved it most, each with a sentence for the shop's people."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from churn.features import Features
-from churn.risk import Prediction
 
 # Below this many probability points a feature is not worth a person's time.
 _LEAST = 0.005
@@ -19,17 +19,23 @@ class Driver:
     sentence: str
 
 
-def drivers(prediction: Prediction, features: Features, most: int = 5) -> list[Driver]:
-    """The features that moved the probability most away from the average customer's, the strongest first."""
-    strongest = sorted(prediction.contributions.items(), key=lambda item: (-abs(item[1]), item[0]))
+def drivers(contributions: Mapping[str, float], features: Features, most: int = 5) -> list[Driver]:
+    """The features that moved the probability most away from the average customer's, the strongest first.
+
+    `contributions` are a prediction's signed probability points, a feature each.
+    """
+    strongest = sorted(contributions.items(), key=lambda item: (-abs(item[1]), item[0]))
     return [
-        Driver(name, features.get(name), points, _sentence(name, features.get(name), points))
+        Driver(name, features.get(name), points, reason(name, features.get(name), points))
         for name, points in strongest[:most]
         if abs(points) >= _LEAST
     ]
 
 
-def _sentence(name: str, value: float | None, points: float) -> str:
+def reason(name: str, value: float | None, points: float) -> str:
+    """A feature's value, and what it does to the risk, as a sentence."""
+    if abs(points) < _LEAST:
+        return f"{_fact(name, value)}."
     effect = f"{'raises' if points > 0 else 'lowers'} the risk by {abs(points) * 100:.0f} points"
     if round(abs(points) * 100) == 1:
         effect = effect.removesuffix("s")

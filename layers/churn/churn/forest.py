@@ -221,8 +221,7 @@ class ChurnModel:
         """
         if not rows:
             return []
-        given = np.array([[row.get(name) for name in FEATURE_NAMES] for row in rows], dtype=np.float64)
-        places = self._places(given)
+        places = self._places(_given(rows))
         predictions: list[Prediction] = []
         for start, leaves in self._exit_leaf_chunks(places):
             votes = self._leaf_values.take(leaves)
@@ -246,12 +245,8 @@ class ChurnModel:
         return predictions
 
     def probabilities(self, rows: Sequence[Mapping[str, float | None]]) -> list[float]:
-        """The churn probability of each of `rows`, as `predict` has it: without reasons, a hundred times as quick."""
-        if not rows:
-            return []
-        given = np.array([[row.get(name) for name in FEATURE_NAMES] for row in rows], dtype=np.float64)
-        probabilities: list[float] = self.calibrate(self.raw(given)).tolist()
-        return probabilities
+        """What `predict` says of the rows' probabilities, without reasons: some fifty times as fast."""
+        return self.calibrate(self.raw(_given(rows))).tolist() if rows else []
 
     def _scale(self, raw: Floats, calibrated: Floats) -> Floats:
         """Slope of the calibration between the root and `raw`; its derivative where the two are too near to divide."""
@@ -344,6 +339,10 @@ class ChurnModel:
         for number, column in enumerate(self.metadata["columns"]):
             points += values[:, number, None] * _shares(column)
         return points
+
+
+def _given(rows: Sequence[Mapping[str, float | None]]) -> Floats:
+    return np.array([[row.get(name) for name in FEATURE_NAMES] for row in rows], dtype=np.float64)
 
 
 def derived(features: Floats, process: Mapping[str, float]) -> Floats:

@@ -1,4 +1,4 @@
-"""What a churn probability means: bands, a customer's standing, expected spend, recommendations."""
+"""What a churn probability means: bands, a customer's standing, expected spend."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,29 +74,3 @@ def expected_spend(features: Features, horizon_days: int) -> float:
     """What the customer would spend in the horizon if he went on as in his life so far."""
     age = max(features["account_age_days"] or 0.0, _SHORTEST_HISTORY_DAYS)
     return (features["total_spent"] or 0.0) / age * horizon_days
-
-
-def recommend(features: Features, probability: float, bands: RiskBands) -> list[str]:
-    """Sentences for the shop's people, the most pressing first; none contradicts what is known of the customer."""
-    at_risk = probability >= bands.medium
-    value = {name: number for name, number in features.items() if number is not None}
-    advice = []
-    if value.get("payment_failures", 0) >= 1:
-        advice.append("Ask the customer to update the payment method")
-    if value.get("support_tickets", 0) >= 3:
-        advice.append("Assign dedicated customer success manager")
-    if value.get("product_returns", 0) >= 2:
-        advice.append("Ask what was wrong with the returned products")
-    if value.get("days_since_last_order", 0) > 30:
-        advice.append("Send re-engagement email campaign")
-    if at_risk and value.get("email_engagement", 1) < 0.2:
-        advice.append("Reach out by another channel: e-mails are not opened")
-    if at_risk and value.get("login_frequency", 1) == 0:
-        advice.append("Invite the customer back with what is new since the last visit")
-    if at_risk and value.get("discount_usage", 0) >= 0.5:
-        advice.append("Offer a personal discount on the next order")
-    if at_risk and value.get("loyalty_points", 0) >= 100:
-        advice.append("Remind the customer of unused loyalty points")
-    if probability >= bands.high and not advice:
-        advice.append("Call the customer and ask how things are")
-    return advice

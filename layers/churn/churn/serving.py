@@ -63,6 +63,10 @@ class CurrentModel:
         """A prediction for each row, by the version that serves."""
         return self._model.predict(rows)
 
+    def probabilities(self, rows: Sequence[Features]) -> list[float]:
+        """The churn probability alone of each row, by the version that serves."""
+        return self._model.probabilities(rows)
+
     def refresh(self) -> None:
         """Between two requests: takes up the promoted version when it is time to look, and another than is held.
 

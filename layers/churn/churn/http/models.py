@@ -110,6 +110,16 @@ class Driver(Model):
     sentence: str
 
 
+class RecommendedAction(Model):
+    """Something to do for a customer."""
+
+    code: str
+    text: str
+    reason: str
+    expected_value: float
+    """Churn probability, times expected spend over the horizon, times the share of it that the action should save."""
+
+
 class Customer(Features):  # type: ignore[misc, valid-type]
     """A customer of a list."""
 
@@ -120,6 +130,8 @@ class Customer(Features):  # type: ignore[misc, valid-type]
     churn_probability: Annotated[float, Field(ge=0, le=1)] | None
     risk_level: RiskLevel | None
     recommendations: list[str]
+    recommended_actions: list[RecommendedAction]
+    """The recommendations with their reasons and worth, what answers the strongest reasons first."""
 
 
 class CustomerPage(Model):
@@ -190,6 +202,26 @@ PredictionRequest: type[Request] = create_model(
 )
 
 
+class Change(Model):
+    """A feature that is other than stored, and what that does to the probability."""
+
+    feature: str
+    stored: float | None
+    given: float | None
+    effect: float
+    """Signed probability points; those of all changes add up to `change`."""
+
+
+class WhatIf(Model):
+    """How the prediction differs from that for the customer as stored."""
+
+    churn_probability: Annotated[float, Field(ge=0, le=1)]
+    """Without the changes."""
+    change: float
+    """With the changes, less without them."""
+    changes: list[Change]
+
+
 class PredictionAnswer(Model):
     """A prediction for what was sent; it is not stored."""
 
@@ -197,9 +229,15 @@ class PredictionAnswer(Model):
     churn_probability: Annotated[float, Field(ge=0, le=1)]
     risk_level: RiskLevel
     recommendations: list[str]
+    recommended_actions: list[RecommendedAction]
+    """The recommendations with their reasons and worth, what answers the strongest reasons first."""
+    base_probability: Annotated[float, Field(ge=0, le=1)]
+    """Of the average customer: with the contributions of all features it adds up to `churn_probability`."""
     confidence: Annotated[float, Field(ge=0, le=1)]
     model_version: str
     drivers: list[Driver]
+    what_if: WhatIf | None = None
+    """Where features of a stored customer were given."""
 
 
 class BatchRequest(Request):

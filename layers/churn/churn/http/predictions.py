@@ -9,21 +9,21 @@ from churn.features import FEATURE_NAMES, Features
 from churn.http.api import check
 from churn.http.errors import Problem, bad_request, unavailable
 from churn.http.models import PredictionRequest, Request
-from churn.risk import RiskBands
-from churn.what_if import Model, NothingKnown, Question, UnknownCustomer
+from churn.settings import Settings
+from churn.what_if import Model, NothingKnown, Question, Scenario, UnknownCustomer
 
 Load = Callable[[set[str]], Mapping[str, Features]]
 """The stored features of customers by their ids, without the unknown. Raises DatabaseUnavailable."""
 
 
-def answer_one(model: Model, body: Request, load: Load, bands: RiskBands) -> dict[str, Any]:
+def answer_one(model: Model, body: Request, load: Load, settings: Settings) -> dict[str, Any]:
     """The prediction for one request. Raises Problem, DatabaseUnavailable."""
     question = _question(body)
-    features = _features(question, what_if.stored_features([question], load))
-    return what_if.predict(model, [(question, features)], bands)[0]
+    scenario = _scenario(question, what_if.stored_features([question], load))
+    return what_if.predict(model, [scenario], bands=settings.bands, horizon_days=settings.horizon_days)[0]
 
 
-def answer_many(model: Model, items: list[Any], load: Load, bands: RiskBands) -> dict[str, Any]:
+def answer_many(model: Model, items: list[Any], load: Load, settings: Settings) -> dict[str, Any]:
     """The predictions for many requests, in order, with a problem in the place of each that has none.
 
     Only the items that need a stored customer fail with the database.
@@ -31,18 +31,19 @@ def answer_many(model: Model, items: list[Any], load: Load, bands: RiskBands) ->
     results: list[Any] = [_attempt(lambda item=item: _question(_item(item))) for item in items]  # type: ignore[misc]
     stored = _attempt(lambda: what_if.stored_features([r for r in results if isinstance(r, Question)], load))
 
-    def features(question: Question) -> Features:
+    def scenario(question: Question) -> Scenario:
         if isinstance(stored, Problem):
             if question.needs_customer:
                 raise stored
-            return _features(question, {})
-        return _features(question, stored)
+            return _scenario(question, {})
+        return _scenario(question, stored)
 
-    found: list[tuple[Question, Features] | Problem] = []
-    for result in results:
-        worked_out = _attempt(lambda result=result: features(result)) if isinstance(result, Question) else result  # type: ignore[misc]
-        found.append(worked_out if isinstance(worked_out, Problem) else (result, worked_out))
-    good = iter(what_if.predict(model, [one for one in found if not isinstance(one, Problem)], bands))
+    found: list[Scenario | Problem] = [
+        _attempt(lambda result=result: scenario(result)) if isinstance(result, Question) else result  # type: ignore[misc]
+        for result in results
+    ]
+    scenarios = [one for one in found if isinstance(one, Scenario)]
+    good = iter(what_if.predict(model, scenarios, bands=settings.bands, horizon_days=settings.horizon_days))
     return {
         "predictions": [
             _error(one, item) if isinstance(one, Problem) else next(good)
@@ -75,7 +76,7 @@ def _question(body: Request) -> Question:
     return Question(getattr(body, "customer_id", None), given)
 
 
-def _features(question: Question, stored: Mapping[str, Features]) -> Features:
+def _scenario(question: Question, stored: Mapping[str, Features]) -> Scenario:
     try:
         return what_if.resolve(question, stored)
     except UnknownCustomer:
