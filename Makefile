@@ -21,7 +21,7 @@ SAM_VERSION := 1.170.0
 ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
-.PHONY: help run up down status test lint train import events redrive token openapi bench build sam-api sam-invoke clean
+.PHONY: help run up down status test lint train import events redrive token openapi bench build sam-api sam-invoke deploy destroy logs smoke clean
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,21 @@ sam-api: build ## Serve the REST API by `sam local start-api`, in containers, on
 
 sam-invoke: build ## Invoke a function by `sam local invoke`: make sam-invoke FN=ScoringFunction EVENT=docs/msk-event.json
 	@exec $(PYTHON) -m infra.tools.sam --architecture $(ARCHITECTURE) invoke "$(FN)" "$(EVENT)"
+
+deploy: build ## Deploy to AWS: make deploy ENV=dev [PARAMETERS="AlarmEmail=you@example.com"]
+	@exec $(PYTHON) -m infra.tools.stages deploy --architecture $(ARCHITECTURE) "$(ENV)" $(PARAMETERS)
+
+destroy: .local/sam/$(SAM_VERSION) ## Delete what was deployed to a stage: make destroy ENV=dev
+	@exec $(PYTHON) -m infra.tools.stages destroy "$(ENV)"
+
+logs: .local/sam/$(SAM_VERSION) ## Follow the log of a function: make logs FN=scoring [ENV=dev], without ENV of `make up`
+	@test -n "$(FN)" || { echo "which function? make logs FN=scoring [ENV=dev]"; exit 2; }
+	@$(if $(ENV),exec $(PYTHON) -m infra.tools.stages logs $(ENV) $(FN),tail -n +1 -f $(or $(CHURN_STATE_DIR),.local)/stack.log | \
+		grep --line-buffered "^$(FN) *|")
+
+smoke: $(STAMP) ## The contract suite against any deployment: JWT_SECRET=… (or TOKEN=…) make smoke URL=https://… [WS_URL=wss://…]
+	@test -n "$(URL)" || { echo "which deployment? make smoke URL=https://… [WS_URL=wss://…]"; exit 2; }
+	@BASE_URL="$(URL)" $(PYTHON) -m pytest tests/contract/test_rest.py $(if $(WS_URL),tests/contract/test_socket.py)
 
 clean: ## Remove what was built, and the local stack's data (it must not run)
 	@if [ -x $(PYTHON) ] && $(PYTHON) -m infra.local status >/dev/null; then echo "the local stack runs: make down"; exit 1; fi

@@ -59,6 +59,7 @@ def _ok(stack: Stack, operation: str, path: str, body: object = None) -> Any:
 def somebody(stack: Stack) -> dict[str, Any]:
     """A customer of the sample shop who has ordered."""
     page = _ok(stack, "list_customers", "/api/customers?limit=1&sort=total_spent")
+    stack.needs_customers(page["total"], 1)
     customer: dict[str, Any] = page["customers"][0]
     return customer
 
@@ -75,7 +76,7 @@ def test_health_needs_no_token(stack: Stack) -> None:
 @pytest.mark.parametrize("kind", ["none", "nonsense", "expired"])
 def test_without_a_valid_token_it_is_a_401(stack: Stack, operation: str, kind: str) -> None:
     method, path = _OPERATIONS[operation]
-    token = {"none": None, "nonsense": "a.b.c", "expired": stack.token("admin", -60)}[kind]
+    token = stack.token("admin", -60) if kind == "expired" else {"none": None, "nonsense": "a.b.c"}[kind]
     answer = stack.ask(method, _filled(path), {} if method == "POST" else None, role=None, token=token)
     _assert_refused(operation, answer, 401, by_sam={401, 502})
 
@@ -98,6 +99,7 @@ def test_customers_come_sorted_and_page_by_page(stack: Stack, sort: str, order: 
     listed: list[dict[str, Any]] = []
     path = f"/api/customers?limit=60&sort={sort}&order={order}"
     page = _ok(stack, "list_customers", path)
+    stack.needs_customers(page["total"], 61)
     while True:
         listed += page["customers"]
         if page["next_cursor"] is None or len(listed) > 500:
@@ -224,6 +226,7 @@ def test_a_ticket_lives_thirty_seconds(stack: Stack) -> None:
 
 def test_the_dashboard(stack: Stack) -> None:
     stats = _ok(stack, "dashboard_stats", "/api/dashboard/stats")
+    stack.needs_customers(stats["total_customers"], 1)
     assert stats["total_customers"] > 0
     assert 0 <= stats["churn_rate"] <= 100
     assert stats["high_risk_customers"] == stats["risk_distribution"]["high"] + stats["risk_distribution"]["critical"]

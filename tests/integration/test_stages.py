@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from churn import aws
 from infra.tools.redrive import Places
-from infra.tools.stages import NoStage, deployment, outputs
+from infra.tools.stages import NoStage, deploy_command, deployment, destroy_command, logs_command, outputs
 
 TEMPLATE = {
     "Resources": {
@@ -46,3 +46,17 @@ def test_a_stage_that_is_not_deployed_is_named() -> None:
 def test_a_stage_that_is_none_is_told_which_there_are() -> None:
     with pytest.raises(NoStage, match="ENV=dev or prod or staging"):
         deployment("test")
+
+
+def test_a_deployment_keeps_what_the_stage_has_set_beside_what_is_given() -> None:
+    command = deploy_command("dev", "arm64", ["AlarmEmail=on-call@example.com", "Pollers=2"])
+    assert command[command.index("--config-env") + 1] == "dev"
+    parameters = command[command.index("--parameter-overrides") + 1 :]
+    assert {"Stage=dev", "Architecture=arm64", "AlarmEmail=on-call@example.com", "Pollers=2"} <= set(parameters)
+    assert "Pollers=1" not in parameters
+
+
+def test_a_stages_stack_and_logs_have_its_name() -> None:
+    assert destroy_command("prod")[-1] == "churn-prod"
+    assert logs_command("dev", "ScoringFunction") == logs_command("dev", "scoring")
+    assert "/churn-dev/scoring" in logs_command("dev", "scoring")

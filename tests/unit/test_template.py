@@ -1,6 +1,7 @@
 """What is deployed to AWS: valid templates, references that resolve, roles that allow what is called and no more."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -258,3 +259,42 @@ def test_stages_name_parameters_that_there_are() -> None:
         for override in config[stage]["deploy"]["parameters"]["parameter_overrides"]:
             name, _, value = override.partition("=")
             assert value in [str(allowed) for allowed in parameters[name].get("AllowedValues", [value])], override
+
+
+def test_every_alarm_leads_to_its_page() -> None:
+    pages = re.findall(r"^### (\w+)$", (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8"), re.MULTILINE)
+    alarms = [alarm for name in TEMPLATES for alarm in of_type(read(name), "AWS::CloudWatch::Alarm").items()]
+    assert {name for name, _ in alarms} == set(pages)
+    for name, alarm in alarms:
+        assert alarm["AlarmDescription"].endswith(f" - docs/deployment.md#{name.lower()}")
+
+
+def test_the_documents_point_at_headings_that_there_are() -> None:
+    for document in (ROOT / "docs").glob("*.md"):
+        text = document.read_text(encoding="utf-8")
+        headings = {
+            re.sub(r"[^\w -]", "", line).lower().replace(" ", "-")
+            for line in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        }
+        assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings, document
+        for name in re.findall(r"`((?:docs|infra|functions|layers|tests)/[\w./-]+)`", text):
+            assert (ROOT / name).exists(), f"{document}: {name}"
+
+
+def test_what_the_deployment_turns_are_parameters() -> None:
+    text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    parameters = read("template.yaml")["Parameters"].keys()
+    for name in re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]*)+)(?:=\w+)?`", text):
+        assert name in parameters | read("template.yaml")["Outputs"].keys(), name
+
+
+def test_the_dashboard_is_json_and_names_what_there_is(template: dict[str, Any]) -> None:
+    monitoring = read("infra/monitoring.yaml")
+    body = monitoring["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    named = set(re.findall(r"\$\{([\w:]+)\}", body))
+    assert named <= monitoring["Parameters"].keys() | {"AWS::Region"}
+    shown = {widget["properties"]["title"] for widget in json.loads(body)["widgets"]}
+    assert len(shown) == len(json.loads(body)["widgets"])
+    functions = {name.removesuffix("Function").lower() for name in of_type(template, "AWS::Lambda::Function")}
+    assert set(re.findall(r'"\$\{Service\}-(\w+)"', body)) <= functions
+    assert set(re.findall(r"/\$\{Service\}/(\w+)", body)) <= functions
