@@ -21,7 +21,7 @@ from churn.features import CustomerState, Features, Observed, features_at, shown
 from churn.recommendations import recommend
 from churn.risk import RISK_LEVELS
 from churn.settings import Settings
-from churn.storage import Database, Transaction, history, reads, totals
+from churn.storage import Database, Transaction, history, quality, reads, totals
 from churn.storage.database import Row
 from churn.storage.totals import ACTIVE_STATUSES
 from churn.words import words_of
@@ -29,6 +29,7 @@ from churn.words import words_of
 STATS_SECONDS = 2
 TRENDS_SECONDS = 30
 _RATE_DAYS = 30
+_ACCURACY_WEEKS = 4
 _PERIOD_DAYS = {"7d": 7, "30d": 30, "90d": 90, "1y": 365}
 _HOURLY_UP_TO_DAYS = 30
 
@@ -284,7 +285,7 @@ class Catalogue:
             "revenue_at_risk": sums["revenue_at_risk"] / 100,
             "alerts_today": _prefixed(sums, "alerts_created:"),
             "resolved_alerts": _prefixed(sums, "alerts:resolved:"),
-            **_model(reads.serving_model(transaction)),
+            **_model(reads.serving_model(transaction), quality.matured_accuracy(transaction, _ACCURACY_WEEKS)),
             "risk_distribution": {level: levels[level] for level in RISK_LEVELS},
             "average_churn_probability": sums["probability"] / 1e6 / scored if scored else 0.0,
             "generated_at": iso(now),
@@ -322,13 +323,14 @@ def _prediction_json(row: Row) -> dict[str, Any]:
     }
 
 
-def _model(row: Row | None) -> dict[str, Any]:
-    accuracy = None
-    if row is not None:
+def _model(row: Row | None, realised: float | None) -> dict[str, Any]:
+    accuracy, basis = realised, "matured_outcomes"
+    if accuracy is None and row is not None:
         accuracy = json.loads(row["metadata"]).get("metrics", {}).get("forest", {}).get("accuracy")
+        basis = "held_out_window"
     return {
         "model_accuracy": None if accuracy is None else round(100 * accuracy, 2),
-        "model_accuracy_basis": None if accuracy is None else "held_out_window",
+        "model_accuracy_basis": None if accuracy is None else basis,
         "last_model_update": None if row is None else iso(row["loaded_at"]),
     }
 

@@ -401,8 +401,9 @@ class Stats(Model):
     alerts_today: int
     resolved_alerts: int
     model_accuracy: float | None
-    """Per cent."""
-    model_accuracy_basis: Literal["held_out_window"] | None
+    """Per cent of the customers who were on the right side of 0.5."""
+    model_accuracy_basis: Literal["matured_outcomes", "held_out_window"] | None
+    """The predictions of the newest four weeks whose outcomes are known, or the test of the model while none is."""
     last_model_update: Instant | None
     risk_distribution: RiskDistribution
     average_churn_probability: float
