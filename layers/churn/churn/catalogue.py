@@ -16,7 +16,7 @@ from typing import Any
 from churn.alert_view import alert_json
 from churn.cache import Cache
 from churn.events import iso
-from churn.explain import drivers
+from churn.explain import drivers, interval_json
 from churn.features import CustomerState, Features, Observed, features_at, shown
 from churn.recommendations import recommend
 from churn.risk import RISK_LEVELS
@@ -115,6 +115,7 @@ class Catalogue:
                 "address": row["address"],
                 "confidence": row["confidence"],
                 "model_version": row["model_version"],
+                "probability_interval": interval_json(_reasons(row).get("interval")),
                 "drivers": [asdict(driver) for driver in drivers(_contributions(row), features)],
                 "last_prediction_at": None if row["scored_at"] is None else iso(row["scored_at"]),
                 "is_active": bool(row["is_active"]),
@@ -263,6 +264,7 @@ class Catalogue:
             "status": row["status"],
             "churn_probability": probability,
             "risk_level": row["risk_level"],
+            "model_kind": row["model_kind"],
             "recommendations": [action.text for action in actions],
             "recommended_actions": [asdict(action) for action in actions],
         }
@@ -304,11 +306,16 @@ def _features(row: Row, observed: Observed, now: datetime) -> Features:
 
 
 def _contributions(row: Row) -> dict[str, float]:
-    """The reasons of a customer's current prediction; none where there is no prediction."""
+    contributions: dict[str, float] = _reasons(row).get("contributions", {})
+    return contributions
+
+
+def _reasons(row: Row) -> dict[str, Any]:
+    """What goes with a customer's current prediction; nothing where there is none."""
     if row["churn_probability"] is None or row["contributions"] is None:
         return {}
-    contributions: dict[str, float] = json.loads(row["contributions"])["contributions"]
-    return contributions
+    reasons: dict[str, Any] = json.loads(row["contributions"])
+    return reasons
 
 
 def _prediction_json(row: Row) -> dict[str, Any]:
@@ -319,6 +326,7 @@ def _prediction_json(row: Row) -> dict[str, Any]:
         "risk_level": row["risk_level"],
         "confidence": row["confidence"],
         "model_version": row["model_version"],
+        "model_kind": row["model_kind"],
         "created_at": iso(row["created_at"]),
     }
 
