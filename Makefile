@@ -21,7 +21,7 @@ SAM_VERSION := 1.170.0
 ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
-.PHONY: help run up down status test lint train import events redrive token openapi bench build sam-api sam-invoke deploy destroy logs smoke clean
+.PHONY: help run up down status test lint train models promote rollback import events redrive token openapi bench build sam-api sam-invoke deploy destroy logs smoke clean
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,16 @@ lint: $(STAMP) ## Style, types and the direction of imports
 
 train: $(STAMP) ## A new model version from the stored histories: make train [ARGS="--horizon 60"]
 	@$(PYTHON) -m infra.tools.train $(ARGS)
+
+models: $(STAMP) ## The model's versions: how good each is, and which one serves
+	@$(PYTHON) -m infra.tools.models list
+
+promote: $(STAMP) ## Let a version serve, if it passed its gate: make promote VERSION=… [REASON=…] [FORCE="why all the same"]
+	@test -n "$(VERSION)" || { echo "which version? 'make models' lists them"; exit 2; }
+	@$(PYTHON) -m infra.tools.models promote "$(VERSION)" $(if $(REASON),--reason "$(REASON)") $(if $(FORCE),--force "$(FORCE)")
+
+rollback: $(STAMP) ## Let the version before serve again: make rollback [REASON=…]
+	@$(PYTHON) -m infra.tools.models rollback $(if $(REASON),--reason "$(REASON)")
 
 import: $(STAMP) ## A shop's own history: make import FILE=orders.csv [KIND=orders|events|customers] [ARGS=…]
 	@test -n "$(FILE)" || { echo "which file? make import FILE=orders.csv [KIND=orders|events|customers]"; exit 2; }

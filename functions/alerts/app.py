@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from churn import secrets
+from churn.aws import invoke_later
 from churn.cache import Cache
 from churn.catalogue import BadCursor, Catalogue
 from churn.events import FieldError, iso
@@ -15,7 +16,7 @@ from churn.http.tokens import TICKET_SECONDS, issue_ticket
 from churn.observability import logger, traced
 from churn.push import ApiGatewayPush
 from churn.settings import settings
-from churn.socket import SocketEdge, invoke_self, is_socket_event
+from churn.socket import SocketEdge, is_socket_event
 from churn.storage import Database
 from churn.storage.alert_actions import AlertClosed, UnknownAlert, acknowledge, resolve
 
@@ -74,7 +75,7 @@ def _id(call: Call) -> int:
 @lru_cache(maxsize=1)
 def _sockets(function_arn: str) -> SocketEdge:
     push = ApiGatewayPush(_settings.require("socket_endpoint").socket_endpoint)
-    return SocketEdge(_database, push, _settings, _dashboard, invoke_self(function_arn))
+    return SocketEdge(_database, push, _settings, _dashboard, invoke_later(function_arn))
 
 
 def _dashboard() -> dict[str, Any]:

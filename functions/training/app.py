@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from churn.events import parse_timestamp
+from churn.lifecycle import RunUnderWay, training_run
 from churn.observability import logger, traced
 from churn.registry import S3Registry, release
 from churn.settings import settings
@@ -14,25 +16,35 @@ SAMPLE_CUSTOMERS = 6000
 
 @logger.inject_lambda_context
 @traced
-def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Train, publish, and promote the version when it is no worse; answers with its name and figures."""
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Train, publish, and promote the version when it is no worse; answers with its name and figures.
+
+    The run is noted in the database: `run_id` of the event names one that was asked for.
+    """
     config = settings().require("database_url", "model_bucket")
-    now = datetime.now(UTC)
-    registry = S3Registry(config.model_bucket)
-    current = model_in_use(registry)
-    plan = Plan(horizon_days=config.horizon_days, lookback_days=config.inactivity_days)
+    now = parse_timestamp(event["time"]) if event.get("time") else datetime.now(UTC)
     database = Database(config.database_url)
+    registry = S3Registry(config.model_bucket)
+    plan = Plan(horizon_days=config.horizon_days, lookback_days=config.inactivity_days)
     try:
-        trained = train(StoredHistories(database), now=now, plan=plan, current=current, progress=logger.info)
-    except CannotTrain as error:
-        logger.warning("the stored history does not make a model", extra={"reason": str(error)})
-        if current is not None:
-            return {"trained": False, "reason": str(error), "serving": current.version}
-        sample = sample_histories(SAMPLE_CUSTOMERS, now=now)
-        trained = train(sample, now=now, plan=plan, source="sample", progress=logger.info)
+        with training_run(database, event, lambda: datetime.now(UTC)) as run:
+            current = model_in_use(registry)
+            try:
+                trained = train(StoredHistories(database), now=now, plan=plan, current=current, progress=run.progress)
+            except CannotTrain as error:
+                logger.warning("the stored history does not make a model", extra={"reason": str(error)})
+                if current is not None:
+                    run.refused(str(error))
+                    return {"trained": False, "reason": str(error), "serving": current.version}
+                sample = sample_histories(SAMPLE_CUSTOMERS, now=now)
+                trained = train(sample, now=now, plan=plan, source="sample", progress=run.progress)
+            objections = release(registry, trained.model, by="training", now=now, report=trained.report)
+            run.succeeded(trained.model.version, objections)
+    except RunUnderWay as error:
+        logger.warning("not trained", extra={"reason": str(error)})
+        return {"trained": False, "reason": str(error)}
     finally:
         database.close()
-    objections = release(registry, trained.model, by="training", now=now, report=trained.report)
     answer = {"version": trained.model.version, "promoted": not objections, "objections": objections}
     logger.info("trained", extra={**answer, "report": trained.report})
     return {"trained": True, **answer, "report": trained.report}

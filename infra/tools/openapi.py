@@ -23,7 +23,7 @@ _PROBLEMS = {
     "401": "There is no valid token",
     "403": "The token's role is too weak",
     "404": "There is no such thing",
-    "409": "It is closed already",
+    "409": "It cannot be done as things stand; `detail` says why",
     "413": "The body is too large",
     "429": "Too many requests in this minute",
     "503": "Something that is needed is not available now",
@@ -39,6 +39,9 @@ _EXAMPLES: dict[str, Any] = {
     "resolve_alert": {"resolution_notes": "Called; the card had expired."},
     "acknowledge_alert": {},
     "issue_ticket": {},
+    "promote_model": {"force": True, "reason": "The shop has changed; the version in use is blind to it."},
+    "roll_back_model": {"reason": "Twice as many alerts as the day before."},
+    "train_model": {},
 }
 
 
@@ -150,7 +153,12 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 def _responses(route: Route) -> dict[str, Any]:
     limits = {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS}
     answer = {"application/json": {"schema": {"$ref": _REF + route.answer.__name__}}}
-    responses: dict[str, Any] = {"200": {"description": route.summary, "headers": limits, "content": answer}}
+    page = {"text/html": {"schema": {"type": "string"}}} if route.is_page else {}
+    success: dict[str, Any] = {"description": route.summary, "headers": limits, "content": answer | page}
+    if route.status == 202:
+        place = {"description": "Where its state is", "schema": {"type": "string", "format": "uri-reference"}}
+        success["headers"] = {**limits, "Location": place}
+    responses: dict[str, Any] = {str(route.status): success}
     for status in _statuses(route):
         response: dict[str, Any] = {
             "description": _PROBLEMS[status],
@@ -173,7 +181,7 @@ def _statuses(route: Route) -> list[str]:
         statuses += ["401", "403"]
     if "{" in route.path or route.operation == "predict":
         statuses.append("404")
-    if route.operation in {"acknowledge_alert", "resolve_alert"}:
+    if route.body is not None and route.operation not in {"predict", "predict_batch", "issue_ticket"}:
         statuses.append("409")
     if route.body is not None:
         statuses.append("413")

@@ -22,10 +22,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from kafka import KafkaProducer
 
 from churn.http.tokens import issue
+from churn.registry import S3Registry
 from tests.support import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +84,21 @@ class Stack:
     def aws_url(self) -> str:
         """The endpoint for boto3's clients of S3 and SQS."""
         return str(self._told("aws_endpoint"))
+
+    @property
+    def registry(self) -> S3Registry:
+        """The registry of the model's versions."""
+        return S3Registry(self.bucket, self.s3)
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of the registry."""
+        return str(self._told("model_bucket"))
+
+    @property
+    def s3(self) -> Any:
+        """A client of the S3 behind the service."""
+        return boto3.client("s3", endpoint_url=str(self._told("aws_endpoint")))
 
     @property
     def database_url(self) -> str:
@@ -193,7 +210,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     elif os.environ.get("BASE_URL"):
         yield _deployment(os.environ)
     else:
-        with running_stack(tmp_path_factory.mktemp("stack"), SAMPLE_CUSTOMERS="200", EVENT_RATE="0") as started:
+        with running_stack(tmp_path_factory.mktemp("stack"), SAMPLE_CUSTOMERS="700", EVENT_RATE="0") as started:
             yield started
 
 

@@ -26,7 +26,7 @@ for _path, _methods in _DOCUMENT["paths"].items():
             _ROLES[_operation["operationId"]] = re.findall(r"`(\w+)`", _operation["description"])[0]
 
 
-def _assert_described(operation: str, answer: Answer) -> Any:
+def assert_described(operation: str, answer: Answer) -> Any:
     """Holds an answer against the description of its operation; returns its JSON."""
     method, path = _OPERATIONS[operation]
     described = _DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status)]["content"]
@@ -43,22 +43,23 @@ def _assert_refused(operation: str, answer: Answer, status: int, *, by_sam: set[
         assert answer.status in by_sam, answer.body
     else:
         assert answer.status == status, answer.body
-        _assert_described(operation, answer)
+        assert_described(operation, answer)
 
 
-def _ok(stack: Stack, operation: str, path: str, body: object = None) -> Any:
+def answered(stack: Stack, operation: str, path: str, body: object = None) -> Any:
+    """The JSON of an answer that is as described, and not a problem."""
     answer = stack.ask(_OPERATIONS[operation][0], path, body)
     assert answer.status == 200, answer.body
     assert answer.headers["Access-Control-Allow-Origin"]
     assert int(answer.headers["X-RateLimit-Remaining"]) < int(answer.headers["X-RateLimit-Limit"])
     assert int(answer.headers["X-RateLimit-Reset"]) > datetime.now(UTC).timestamp() - 1
-    return _assert_described(operation, answer)
+    return assert_described(operation, answer)
 
 
 @pytest.fixture(scope="module")
 def somebody(stack: Stack) -> dict[str, Any]:
     """A customer of the sample shop who has ordered."""
-    page = _ok(stack, "list_customers", "/api/customers?limit=1&sort=total_spent")
+    page = answered(stack, "list_customers", "/api/customers?limit=1&sort=total_spent")
     stack.needs_customers(page["total"], 1)
     customer: dict[str, Any] = page["customers"][0]
     return customer
@@ -66,7 +67,7 @@ def somebody(stack: Stack) -> dict[str, Any]:
 
 def test_health_needs_no_token(stack: Stack) -> None:
     answer = stack.get("/health", role=None)
-    health = _assert_described("health", answer)
+    health = assert_described("health", answer)
     assert (answer.status, health["status"], health["model_loaded"]) == (200, "healthy", True)
     assert {check["status"] for check in health["checks"].values()} == {"up"}
     assert health["model_version"]
@@ -85,10 +86,11 @@ def test_without_a_valid_token_it_is_a_401(stack: Stack, operation: str, kind: s
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_that_is_too_weak_is_a_403_and_no_other(stack: Stack, operation: str, role: str) -> None:
     method, path = _OPERATIONS[operation]
-    answer = stack.ask(method, _filled(path), {} if method == "POST" else None, role=role)
+    # A field that is not known: a role that is strong enough changes nothing by it.
+    answer = stack.ask(method, _filled(path), {"unheard_of": 1} if method == "POST" else None, role=role)
     if includes(role, _ROLES[operation]):
         assert answer.status in {200, 400, 404}, answer.body
-        _assert_described(operation, answer)
+        assert_described(operation, answer)
     else:
         _assert_refused(operation, answer, 403, by_sam={403})
 
@@ -98,31 +100,32 @@ def test_a_role_that_is_too_weak_is_a_403_and_no_other(stack: Stack, operation: 
 def test_customers_come_sorted_and_page_by_page(stack: Stack, sort: str, order: str) -> None:
     listed: list[dict[str, Any]] = []
     path = f"/api/customers?limit=60&sort={sort}&order={order}"
-    page = _ok(stack, "list_customers", path)
+    page = answered(stack, "list_customers", path)
     stack.needs_customers(page["total"], 61)
     while True:
         listed += page["customers"]
         if page["next_cursor"] is None or len(listed) > 500:
             break
-        page = _ok(stack, "list_customers", f"{path}&cursor={page['next_cursor']}")
+        page = answered(stack, "list_customers", f"{path}&cursor={page['next_cursor']}")
     assert len({customer["customer_id"] for customer in listed}) == len(listed) > 60
     values = [customer[sort] for customer in listed if customer[sort] is not None]
     if sort == "days_since_last_order":
         # Pages are worked out at different instants.
         values = [round(value, 2) for value in values]
     assert values == sorted(values, reverse=order == "desc")
-    assert _ok(stack, "list_customers", f"{path}&offset=60")["customers"][0]["customer_id"] == listed[60]["customer_id"]
+    offset = answered(stack, "list_customers", f"{path}&offset=60")
+    assert offset["customers"][0]["customer_id"] == listed[60]["customer_id"]
 
 
 def test_one_customer_and_its_history(stack: Stack, somebody: dict[str, Any]) -> None:
     customer_id = quote(somebody["customer_id"])
-    customer = _ok(stack, "get_customer", f"/api/customers/{customer_id}")
+    customer = answered(stack, "get_customer", f"/api/customers/{customer_id}")
     assert set(FEATURE_NAMES) <= customer.keys()
     assert {name: customer[name] for name in ("name", "email")} == {name: somebody[name] for name in ("name", "email")}
-    events = _ok(stack, "list_events", f"/api/customers/{customer_id}/events?limit=500&event_type=order_placed")
+    events = answered(stack, "list_events", f"/api/customers/{customer_id}/events?limit=500&event_type=order_placed")
     assert events["total"] >= len(events["events"]) >= 1
     day = events["events"][0]["timestamp"][:10]
-    cut = _ok(
+    cut = answered(
         stack,
         "list_events",
         f"/api/customers/{customer_id}/events?event_type=order_placed&date_from={day}&date_to={day}",
@@ -132,30 +135,30 @@ def test_one_customer_and_its_history(stack: Stack, somebody: dict[str, Any]) ->
 
 
 def test_a_customer_is_found_by_the_beginning_of_the_id(stack: Stack, somebody: dict[str, Any]) -> None:
-    page = _ok(stack, "list_customers", f"/api/customers?search={quote(somebody['customer_id'].lower())}")
+    page = answered(stack, "list_customers", f"/api/customers?search={quote(somebody['customer_id'].lower())}")
     assert somebody["customer_id"] in [customer["customer_id"] for customer in page["customers"]]
-    nobody = _ok(stack, "list_customers", "/api/customers?search=zzzzqqqq")
+    nobody = answered(stack, "list_customers", "/api/customers?search=zzzzqqqq")
     assert (nobody["customers"], nobody["total"]) == ([], 0)
 
 
 @pytest.mark.parametrize("level", ["low", "medium", "high", "critical"])
 def test_filters_and_totals_agree(stack: Stack, level: str) -> None:
-    page = _ok(stack, "list_customers", f"/api/customers?limit=500&risk_level={level}")
+    page = answered(stack, "list_customers", f"/api/customers?limit=500&risk_level={level}")
     assert page["total"] >= len(page["customers"])
     assert {customer["risk_level"] for customer in page["customers"]} <= {level}
-    found = _ok(stack, "list_predictions", f"/api/churn/predictions?risk_level={level}")
+    found = answered(stack, "list_predictions", f"/api/churn/predictions?risk_level={level}")
     assert {prediction["risk_level"] for prediction in found["predictions"]} <= {level}
 
 
 def test_predictions_for_features_customers_and_what_ifs(stack: Stack, somebody: dict[str, Any]) -> None:
     features = {name: somebody[name] for name in FEATURE_NAMES}
-    plain = _ok(stack, "predict", "/api/churn/predict", features)
+    plain = answered(stack, "predict", "/api/churn/predict", features)
     assert plain["risk_level"] in {"low", "medium", "high", "critical"}
     customer_id = somebody["customer_id"]
-    as_stored = _ok(stack, "predict", "/api/churn/predict", {"customer_id": customer_id})
+    as_stored = answered(stack, "predict", "/api/churn/predict", {"customer_id": customer_id})
     assert as_stored["churn_probability"] == pytest.approx(plain["churn_probability"], abs=0.05)
     silent = {"customer_id": customer_id, "days_since_last_order": 170, "login_frequency": 0, "support_tickets": 5}
-    what_if = _ok(stack, "predict", "/api/churn/predict", silent)
+    what_if = answered(stack, "predict", "/api/churn/predict", silent)
     assert "Send re-engagement email campaign" in what_if["recommendations"]
     assert "Assign dedicated customer success manager" in what_if["recommendations"]
     assert [action["text"] for action in what_if["recommended_actions"]] == what_if["recommendations"]
@@ -163,7 +166,7 @@ def test_predictions_for_features_customers_and_what_ifs(stack: Stack, somebody:
     assert compared["churn_probability"] == pytest.approx(as_stored["churn_probability"], abs=0.01)
     assert compared["change"] == pytest.approx(sum(change["effect"] for change in compared["changes"]))
     assert {change["feature"] for change in compared["changes"]} >= {"days_since_last_order", "support_tickets"}
-    batch = _ok(
+    batch = answered(
         stack,
         "predict_batch",
         "/api/churn/predict/batch",
@@ -180,7 +183,7 @@ def test_predictions_for_features_customers_and_what_ifs(stack: Stack, somebody:
 
 def test_a_thousand_predictions_at_once(stack: Stack) -> None:
     items = [{"days_since_last_order": number / 10, "total_orders": 3} for number in range(1000)]
-    batch = _ok(stack, "predict_batch", "/api/churn/predict/batch", {"customers": items})
+    batch = answered(stack, "predict_batch", "/api/churn/predict/batch", {"customers": items})
     assert len(batch["predictions"]) == 1000
 
 
@@ -189,43 +192,43 @@ def test_an_alert_is_acknowledged_and_resolved(stack: Stack) -> None:
     stack.publish("payment_failed", customer_id, datetime.now(UTC), order_id="o1")
 
     def raised() -> list[dict[str, Any]]:
-        page = _ok(stack, "list_alerts", "/api/alerts?limit=100&status=new")
+        page = answered(stack, "list_alerts", "/api/alerts?limit=100&status=new")
         return [alert for alert in page["alerts"] if alert["customer_id"] == customer_id]
 
     (alert,) = eventually(raised, within=10, every=0.1)
     assert (alert["alert_type"], alert["customer_name"]) == ("payment_failure", customer_id)
     path = f"/api/alerts/{alert['id']}"
-    first = _ok(stack, "acknowledge_alert", f"{path}/acknowledge")
-    assert _ok(stack, "acknowledge_alert", f"{path}/acknowledge", {}) == first
+    first = answered(stack, "acknowledge_alert", f"{path}/acknowledge")
+    assert answered(stack, "acknowledge_alert", f"{path}/acknowledge", {}) == first
     notes = {"resolution_notes": "Called."}
-    resolved = _ok(stack, "resolve_alert", f"{path}/resolve", notes)
-    assert _ok(stack, "resolve_alert", f"{path}/resolve") == resolved
+    resolved = answered(stack, "resolve_alert", f"{path}/resolve", notes)
+    assert answered(stack, "resolve_alert", f"{path}/resolve") == resolved
     answer = stack.post(f"{path}/acknowledge")
     assert answer.status == 409
-    _assert_described("acknowledge_alert", answer)
-    again = _ok(stack, "list_alerts", f"/api/alerts?status=resolved&since={alert['id'] - 1}&limit=500")
+    assert_described("acknowledge_alert", answer)
+    again = answered(stack, "list_alerts", f"/api/alerts?status=resolved&since={alert['id'] - 1}&limit=500")
     assert alert["id"] in [one["id"] for one in again["alerts"]]
 
 
 def test_alerts_come_newest_first_page_by_page(stack: Stack) -> None:
-    first = _ok(stack, "list_alerts", "/api/alerts?limit=2")
+    first = answered(stack, "list_alerts", "/api/alerts?limit=2")
     ids = [alert["id"] for alert in first["alerts"]]
     if first["next_cursor"]:
-        second = _ok(stack, "list_alerts", f"/api/alerts?limit=2&cursor={first['next_cursor']}")
+        second = answered(stack, "list_alerts", f"/api/alerts?limit=2&cursor={first['next_cursor']}")
         ids += [alert["id"] for alert in second["alerts"]]
     assert ids == sorted(set(ids), reverse=True)
     assert first["total"] >= len(ids)
 
 
 def test_a_ticket_lives_thirty_seconds(stack: Stack) -> None:
-    ticket = _ok(stack, "issue_ticket", "/api/alerts/ticket")
+    ticket = answered(stack, "issue_ticket", "/api/alerts/ticket")
     assert ticket["expires_in"] == 30
     answer = stack.ask("GET", "/api/customers", token=ticket["ticket"])
     _assert_refused("list_customers", answer, 401, by_sam={502})
 
 
 def test_the_dashboard(stack: Stack) -> None:
-    stats = _ok(stack, "dashboard_stats", "/api/dashboard/stats")
+    stats = answered(stack, "dashboard_stats", "/api/dashboard/stats")
     stack.needs_customers(stats["total_customers"], 1)
     assert stats["total_customers"] > 0
     assert 0 <= stats["churn_rate"] <= 100
@@ -234,10 +237,10 @@ def test_the_dashboard(stack: Stack) -> None:
     for period in ("7d", "30d", "90d", "1y"):
         for granularity in ("day", "week", "month"):
             path = f"/api/dashboard/trends?period={period}&granularity={granularity}"
-            trends = _ok(stack, "dashboard_trends", path)
+            trends = answered(stack, "dashboard_trends", path)
             assert (trends["period"], trends["granularity"]) == (period, granularity)
             assert trends["trends"]
-    assert _ok(stack, "dashboard_trends", "/api/dashboard/trends?period=7d&granularity=hour")["trends"]
+    assert answered(stack, "dashboard_trends", "/api/dashboard/trends?period=7d&granularity=hour")["trends"]
 
 
 @pytest.mark.parametrize(
@@ -275,6 +278,11 @@ def test_the_dashboard(stack: Stack) -> None:
         ("dashboard_trends", "period=2d", "period"),
         ("dashboard_trends", "granularity=minute", "granularity"),
         ("dashboard_trends", "period=1y&granularity=hour", "granularity"),
+        ("list_models", "limit=0", "limit"),
+        ("list_models", "limit=101", "limit"),
+        ("get_model", "foo=1", "foo"),
+        ("get_report", "format=pdf", "format"),
+        ("get_training_run", "foo=1", "foo"),
         ("health", "foo=1", "foo"),
     ],
 )
@@ -282,12 +290,14 @@ def test_a_bad_query_is_a_400_that_names_the_parameter(stack: Stack, operation: 
     method, path = _OPERATIONS[operation]
     answer = stack.ask(method, f"{_filled(path)}?{quote(query, safe='=&')}")
     assert answer.status == 400, answer.body
-    problem = _assert_described(operation, answer)
+    problem = assert_described(operation, answer)
     assert [error["field"] for error in problem["errors"]] == [field]
     assert (problem["status"], problem["code"], problem["error"]) == (400, 400, problem["detail"])
 
 
-@pytest.mark.parametrize("operation", ["predict", "predict_batch", "resolve_alert", "acknowledge_alert"])
+@pytest.mark.parametrize(
+    "operation", ["predict", "predict_batch", "resolve_alert", "acknowledge_alert", "promote_model"]
+)
 @pytest.mark.parametrize(
     "body",
     [
@@ -318,12 +328,19 @@ def test_a_bad_body_is_a_400(stack: Stack, operation: str, body: bytes) -> None:
         ("POST", "/api/alerts/99999999999999999999999/resolve", "resolve_alert"),
         ("POST", "/api/alerts/abc/resolve", "resolve_alert"),
         ("POST", "/api/alerts/-1/resolve", "resolve_alert"),
+        ("GET", "/api/models/no-such-version", "get_model"),
+        ("GET", "/api/models/..%2f..%2fcurrent", "get_model"),
+        ("GET", "/api/models/%F0%9F%92%A9/report", "get_report"),
+        ("GET", "/api/models/" + "x" * 2000, "get_model"),
+        ("POST", "/api/models/no-such-version/promote", "promote_model"),
+        ("GET", "/api/models/runs/no-such-run", "get_training_run"),
+        ("GET", "/api/models/runs/" + "x" * 1000, "get_training_run"),
     ],
 )
 def test_what_does_not_exist_is_a_404(stack: Stack, method: str, path: str, operation: str) -> None:
     answer = stack.ask(method, path)
     assert answer.status == 404, answer.body
-    _assert_described(operation, answer)
+    assert_described(operation, answer)
 
 
 def test_a_route_that_does_not_exist_is_a_problem_too(stack: Stack) -> None:
@@ -337,4 +354,7 @@ def test_a_route_that_does_not_exist_is_a_problem_too(stack: Stack) -> None:
 
 
 def _filled(path: str) -> str:
-    return path.replace("{customer_id}", "no-such-customer").replace("{id}", "999999999")
+    stand_ins = {"{customer_id}": "no-such-customer", "{id}": "999999999", "{version}": "none", "{run_id}": "none"}
+    for name, value in stand_ins.items():
+        path = path.replace(name, value)
+    return path

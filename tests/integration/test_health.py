@@ -5,12 +5,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+from churn.registry import S3Registry
 from churn.settings import settings
 from infra.local.servers import free_port
+from tests.support.events import NOW
 from tests.support.forests import small_model
+from tests.support.registry import BUCKET, bucket, model, promote, publish, tamper
 from tests.support.rest import ask, load
 
 Start = Callable[..., ModuleType]
@@ -68,6 +72,33 @@ def test_without_a_model_it_is_unhealthy(start: Start, mysql_url: str, redis_url
     function = start("health", DATABASE_URL=mysql_url, REDIS_URL=redis_url, MODEL_PATH=str(tmp_path / "none.npz"))
     answer = ask(function.app, "GET", "/health", role=None)
     assert (answer.status, answer.json["status"], answer.json["model_loaded"]) == (503, "unhealthy", False)
+    function._cache.close()
+
+
+def test_a_promoted_version_that_is_refused_is_told_and_the_old_one_serves(
+    start: Start, mysql_url: str, redis_url: str, model_path: str
+) -> None:
+    first, second = model(1), model(2, compared_with=model(1))
+    with bucket() as s3:
+        registry = S3Registry(BUCKET, s3)
+        publish(registry, first, second)
+        function = start(
+            "health", DATABASE_URL=mysql_url, REDIS_URL=redis_url, MODEL_PATH=model_path, MODEL_BUCKET=BUCKET
+        )
+
+        def health() -> Any:
+            return ask(function.app, "GET", "/health", role=None).json
+
+        assert health()["checks"]["model"]["detail"] == "no version is promoted"
+        promote(registry, first)
+        assert health()["status"] == "healthy"
+        promote(registry, second)
+        tamper(s3, second)
+        refused = health()
+        assert (refused["status"], refused["model_version"]) == ("degraded", first.version)
+        assert "checksum" in refused["checks"]["model"]["detail"]
+        registry.roll_back(by="bob", reason=None, now=NOW)
+        assert health()["status"] == "healthy"
     function._cache.close()
 
 

@@ -9,37 +9,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from churn.aws import client
-from churn.forest import ChurnModel
 from churn.registry import NothingBefore, NotPromotable, S3Registry, UnknownVersion, VersionExists, release
 from churn.risk import BrokenModel
 from churn.serving import CurrentModel, NoModel
 from churn.settings import Settings
 from tests.support.events import NOW
 from tests.support.forests import small_model
-
-BUCKET = "models-of-the-shop"
+from tests.support.registry import BUCKET, bucket, model, promote, publish, tamper
 
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-    }.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        client.cache_clear()
-        s3 = boto3.client("s3")
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with bucket() as s3:
         yield s3
-    client.cache_clear()
 
 
 @pytest.fixture
@@ -50,28 +35,6 @@ def registry(s3: Any) -> S3Registry:
 def settings(tmp_path: Path) -> Settings:
     plain = Settings.from_environment({})
     return dataclasses.replace(plain, model_bucket=BUCKET, model_path=str(tmp_path / "model.npz"))
-
-
-def model(day: int, *, compared_with: ChurnModel | None = None, passed: bool = True) -> ChurnModel:
-    """A version of that day of May, with what its gate said."""
-    reasons = [] if passed else ["On the newest window its AUC is lower."]
-    gate = {"passed": passed, "compared_with": compared_with and compared_with.version, "reasons": reasons}
-    return small_model().with_metadata(trained_at=f"2026-05-{day:02}T00:00:00Z", gate=gate)
-
-
-def publish(registry: S3Registry, *models: ChurnModel) -> None:
-    for one in models:
-        registry.publish(one)
-
-
-def promote(registry: S3Registry, one: ChurnModel, **more: Any) -> None:
-    registry.promote(one.version, by="ann", reason=None, now=NOW, **more)
-
-
-def tamper(s3: Any, one: ChurnModel) -> None:
-    altered = bytearray(one.to_bytes())
-    altered[len(altered) // 2] ^= 1
-    s3.put_object(Bucket=BUCKET, Key=f"models/{one.version}/model.npz", Body=bytes(altered))
 
 
 def test_a_version_published_and_promoted_is_the_one_that_serves(registry: S3Registry, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer; `json` is its parsed body."""
+    """An HTTP answer; `json` is its parsed body, or the text of a page."""
 
     status: int
     headers: Mapping[str, str]
@@ -55,6 +55,7 @@ def ask(
     role: str | None = "admin",
     subject: str = "tester",
     source: str = "192.0.2.1",
+    accept: str = "*/*",
 ) -> Answer:
     """Sends a request past the authorizer; `body` is sent as it is where it is text, else as JSON."""
     parts = urlsplit(target)
@@ -64,7 +65,7 @@ def ask(
         "resource": resource,
         "path": parts.path,
         "httpMethod": method,
-        "headers": {"Content-Type": "application/json"},
+        "headers": {"Content-Type": "application/json", "Accept": accept},
         "multiValueHeaders": {"Content-Type": ["application/json"]},
         "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
         "multiValueQueryStringParameters": query or None,
@@ -81,7 +82,8 @@ def ask(
         "isBase64Encoded": False,
     }
     answer = handler(event, Context())
-    return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+    is_page = answer["headers"]["Content-Type"].startswith("text/html")
+    return Answer(answer["statusCode"], answer["headers"], answer["body"] if is_page else json.loads(answer["body"]))
 
 
 def _resource(method: str, path: str) -> tuple[dict[str, str], str]:

@@ -48,8 +48,8 @@ def test_the_projects_own_template_is_served_whole() -> None:
         socket_endpoint="http://127.0.0.1:3001",
     )
     assert {spec.label for spec in template.functions.values()} == {
-        *("health", "customers", "prediction", "alerts", "stats"),
-        *("scoring", "rescoring", "training", "evaluation", "authorizer", "migration"),
+        *("health", "customers", "prediction", "models", "alerts", "stats"),
+        *("scoring", "rescoring", "training", "authorizer", "migration"),
     }
     assert template.rest is not None
     assert {route.path for route in template.rest.routes if route.authorizer is None} == {"/health"}

@@ -164,11 +164,11 @@ def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]
         "migration": {secret, *topics},
         "health": {secret, *model},
         "prediction": {secret, *model},
+        "models": {secret, *model, "s3:PutObject", "kms:GenerateDataKey", "lambda:InvokeFunction"},
         "alerts": {secret, push, "lambda:InvokeFunction", *failed},
         "scoring": {secret, push, *model, *kafka, *publish, "s3:PutObject", "kms:GenerateDataKey"},
         "rescoring": {secret, push, *model, *publish, *failed},
         "training": {secret, *model, "s3:PutObject", *failed},
-        "evaluation": {secret, *model, *failed},
     }
 
 
@@ -235,7 +235,7 @@ def test_functions_behind_an_api_start_from_a_snapshot(template: dict[str, Any])
         for name, function in of_type(template, "AWS::Lambda::Function").items()
         if function.get("SnapStart") == {"ApplyOn": "PublishedVersions"}
     }
-    assert snapped == {"authorizer", "health", "customers", "prediction", "alerts", "stats"}
+    assert snapped == {"authorizer", "health", "customers", "prediction", "models", "alerts", "stats"}
 
 
 def test_no_outage_makes_the_stream_pass_over_events(template: dict[str, Any]) -> None:

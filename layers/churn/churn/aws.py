@@ -1,5 +1,7 @@
 """The one place that makes clients of AWS services."""
 
+import json
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -29,3 +31,13 @@ def client(
         max_pool_connections=connections,
     )
     return boto3.client(service, endpoint_url=endpoint_url, config=limits)  # type: ignore[call-overload]
+
+
+def invoke_later(function: str) -> Callable[[Mapping[str, Any]], None]:
+    """What invokes a function, by name or ARN, with a payload and does not wait; needs `lambda:InvokeFunction`."""
+
+    def invoke(payload: Mapping[str, Any]) -> None:
+        within = client("lambda", connect_timeout=1, read_timeout=2)
+        within.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(payload).encode())
+
+    return invoke

@@ -35,6 +35,7 @@ class Settings:
     model_bucket: str
     model_path: str
     socket_endpoint: str
+    training_function: str
     events_topic: str
     output_topic: str
     kafka_bootstrap_servers: str
@@ -77,6 +78,7 @@ class Settings:
             model_bucket=text("MODEL_BUCKET", ""),
             model_path=text("MODEL_PATH", "/opt/model/model.npz"),
             socket_endpoint=text("SOCKET_ENDPOINT", ""),
+            training_function=text("TRAINING_FUNCTION", ""),
             events_topic=text("EVENTS_TOPIC", "user-events"),
             output_topic=text("OUTPUT_TOPIC", ""),
             kafka_bootstrap_servers=text("KAFKA_BOOTSTRAP_SERVERS", ""),

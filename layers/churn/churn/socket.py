@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from churn import aws, delivery
+from churn import delivery
 from churn.alert_view import parse_since
 from churn.alerts import ALERT_PRIORITIES
 from churn.events import iso
@@ -223,16 +223,6 @@ class SocketEdge:
         except (BotoCoreError, ClientError):
             # A socket without a greeting, or alerts that come with the next delivery, are better than no socket.
             logger.exception("the function could not invoke itself")
-
-
-def invoke_self(function_arn: str) -> Callable[[Mapping[str, Any]], None]:
-    """What invokes a function asynchronously with a payload; needs `lambda:InvokeFunction`."""
-
-    def later(payload: Mapping[str, Any]) -> None:
-        client = aws.client("lambda", connect_timeout=1, read_timeout=2)
-        client.invoke(FunctionName=function_arn, InvocationType="Event", Payload=json.dumps(payload).encode())
-
-    return later
 
 
 def _parse(event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

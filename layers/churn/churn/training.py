@@ -20,7 +20,6 @@ from churn.events import Event, from_millis, iso, to_millis
 from churn.features import DAY, FEATURE_NAMES, CustomerState, features_at, observed_kinds, replay
 from churn.forest import DERIVED_COLUMNS, SHRINKAGE, ChurnModel, Floats, derived
 from churn.measures import measure
-from churn.model import StoredModel
 from churn.registry import ModelRegistry, UnknownVersion
 from churn.risk import BrokenModel
 from churn.simulator import simulate
@@ -119,7 +118,7 @@ def train(
     *,
     now: datetime,
     plan: Plan | None = None,
-    current: StoredModel | None = None,
+    current: ChurnModel | None = None,
     source: str = "history",
     progress: Callable[[str], None] = lambda _: None,
 ) -> TrainedModel:
@@ -210,7 +209,7 @@ def sample_histories(customers: int, *, now: datetime, seed: int = 1) -> list[tu
     return [(customer.customer_id, customer.events) for customer in shop]
 
 
-def model_in_use(registry: ModelRegistry) -> StoredModel | None:
+def model_in_use(registry: ModelRegistry) -> ChurnModel | None:
     """The promoted model, or None when there is none that could be compared with."""
     version = registry.standing().version
     try:
@@ -440,5 +439,5 @@ def _recency_alone(features: Floats, churned: npt.NDArray[np.bool_], held_out: F
     return answer
 
 
-def _probabilities(model: StoredModel, features: Floats) -> Floats:
-    return np.array(model.probabilities([dict(zip(FEATURE_NAMES, row, strict=True)) for row in features.tolist()]))
+def _probabilities(model: ChurnModel, features: Floats) -> Floats:
+    return model.calibrate(model.raw(features))

@@ -26,13 +26,20 @@ from churn.settings import Settings
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 _MINUTE = 60
+# Nothing of a page is run, and nothing is fetched for it.
+_PAGE_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request: what the route's `{name}`s stand for, its checked query and body, and who asks when.
 
-    `status` is what the answer will have; a view may set it.
+    `answer` holds the status that the answer will have and `headers` what it has besides; a view may set both.
+    `wants_page`: HTML was asked for, by `format` in the query or by the Accept header.
     """
 
     path: Mapping[str, str]
@@ -41,7 +48,9 @@ class Call:
     subject: str | None
     role: str | None
     now: datetime
-    answer: dict[str, int] = field(default_factory=lambda: {"status": 200})
+    answer: dict[str, int]
+    headers: dict[str, str] = field(default_factory=dict)
+    wants_page: bool = False
 
     @property
     def client(self) -> str:
@@ -49,7 +58,14 @@ class Call:
         return self.subject or "anonymous"
 
 
-View = Callable[[Call], Mapping[str, Any]]
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer for a browser: HTML that needs nothing from elsewhere."""
+
+    html: str
+
+
+View = Callable[[Call], Mapping[str, Any] | Page]
 
 
 class Api:
@@ -91,11 +107,14 @@ class Api:
         try:
             call = self._call(route, event, path, headers)
             body, status = view(call), call.answer["status"]
+            headers |= call.headers
         except Exception as error:  # noqa: BLE001 (every failure becomes an answer)
             problem = _problem(error)
             body, status = problem.to_dict(), problem.status
             headers |= {**problem.headers, "Content-Type": CONTENT_TYPE}
         self._observe(route, status, (time.perf_counter() - started) * 1000)
+        if isinstance(body, Page):
+            return Response(body.html, {**headers, **_PAGE_HEADERS}, status)
         return Response(json.dumps(body, ensure_ascii=False, separators=(",", ":")), {**headers}, status)
 
     def _call(self, route: Route, event: Mapping[str, Any], path: Mapping[str, str], headers: dict[str, str]) -> Call:
@@ -106,13 +125,16 @@ class Api:
             raise Problem(401, "A valid token is needed.")
         client = f"sub:{subject}" if subject else f"ip:{context['identity']['sourceIp']}"
         self._limit(route, client, headers)
+        query = _query(route, event.get("multiValueQueryStringParameters"))
         return Call(
             path=path,
-            query=_query(route, event.get("multiValueQueryStringParameters")),
+            query=query,
             body=_body(route, event),
             subject=subject,
             role=role,
             now=datetime.now(UTC),
+            answer={"status": route.status},
+            wants_page=_wants_page(getattr(query, "format", None), event.get("headers") or {}),
         )
 
     def _limit(self, route: Route, client: str, headers: dict[str, str]) -> None:
@@ -202,6 +224,14 @@ def _query(route: Route, given: Mapping[str, list[str]] | None) -> Model:
             raise bad_request(FieldError(name[:64], "is given more than once"))
         values[name] = repeated[0]
     return check(route.query, values)
+
+
+def _wants_page(form: str | None, headers: Mapping[str, str]) -> bool:
+    if form is not None:
+        return form == "html"
+    accepted = next((value for name, value in headers.items() if name.lower() == "accept"), "")
+    kinds = [kind.split(";")[0].strip().lower() for kind in accepted.split(",")]
+    return "text/html" in kinds and "application/json" not in kinds
 
 
 def _body(route: Route, event: Mapping[str, Any]) -> Model | None:

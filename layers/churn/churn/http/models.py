@@ -3,7 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+    field_validator,
+)
 
 from churn.alert_view import parse_since
 from churn.events import MAX_ID_LENGTH, parse_timestamp
@@ -17,8 +26,6 @@ RiskLevel = Literal["low", "medium", "high", "critical"]
 Status = Literal["insufficient_data", "new", "active", "at_risk", "lapsed"]
 Priority = Literal["low", "medium", "high", "urgent"]
 AlertStatus = Literal["new", "acknowledged", "in_progress", "resolved", "dismissed"]
-ModelKind = Literal["random_forest", "purchase_process"]
-"""A forest trained on what customers did, or, while there is too little of that, the shop's purchase process alone."""
 Sort = Literal["churn_probability", "total_spent", "days_since_last_order", "customer_id"]
 Period = Literal["7d", "30d", "90d", "1y"]
 Granularity = Literal["hour", "day", "week", "month"]
@@ -122,13 +129,6 @@ class RecommendedAction(Model):
     """Churn probability, times expected spend over the horizon, times the share of it that the action should save."""
 
 
-class ProbabilityInterval(Model):
-    """What the model's own uncertainty leaves open: nine in ten of what it may be."""
-
-    low: float
-    high: float
-
-
 class Customer(Features):  # type: ignore[misc, valid-type]
     """A customer of a list."""
 
@@ -138,7 +138,6 @@ class Customer(Features):  # type: ignore[misc, valid-type]
     status: Status
     churn_probability: Annotated[float, Field(ge=0, le=1)] | None
     risk_level: RiskLevel | None
-    model_kind: ModelKind | None
     recommendations: list[str]
     recommended_actions: list[RecommendedAction]
     """The recommendations with their reasons and worth, what answers the strongest reasons first."""
@@ -162,7 +161,6 @@ class CustomerDetail(Customer):
     address: str | None
     confidence: float | None
     model_version: str | None
-    probability_interval: ProbabilityInterval | None
     drivers: list[Driver]
     last_prediction_at: Instant | None
     is_active: bool
@@ -246,9 +244,6 @@ class PredictionAnswer(Model):
     """Of the average customer: with the contributions of all features it adds up to `churn_probability`."""
     confidence: Annotated[float, Field(ge=0, le=1)]
     model_version: str
-    model_kind: ModelKind
-    probability_interval: ProbabilityInterval | None
-    """Where the model knows how certain it is."""
     drivers: list[Driver]
     what_if: WhatIf | None = None
     """Where features of a stored customer were given."""
@@ -311,7 +306,6 @@ class StoredPrediction(Model):
     risk_level: RiskLevel
     confidence: float
     model_version: str
-    model_kind: ModelKind | None
     created_at: Instant
 
 
@@ -416,9 +410,8 @@ class Stats(Model):
     alerts_today: int
     resolved_alerts: int
     model_accuracy: float | None
-    """Per cent of the customers who were on the right side of 0.5."""
-    model_accuracy_basis: Literal["matured_outcomes", "held_out_window"] | None
-    """The predictions of the newest four weeks whose outcomes are known, or the test of the model while none is."""
+    """Per cent."""
+    model_accuracy_basis: Literal["held_out_window"] | None
     last_model_update: Instant | None
     risk_distribution: RiskDistribution
     average_churn_probability: float
@@ -451,6 +444,197 @@ class Trends(Model):
     granularity: Granularity
 
 
+# --- models
+
+
+Reason = Annotated[str, Field(strict=True, min_length=1, max_length=500)]
+
+
+class ModelsQuery(Request):
+    """How many versions."""
+
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_integer)] = 20
+
+
+class ReportQuery(Request):
+    """In what form."""
+
+    format: Literal["json", "html"] | None = None
+    """Without it, what the Accept header asks for, else JSON."""
+
+
+class Gate(Model):
+    """Whether a version was no worse than the one that was in use when it was trained."""
+
+    passed: bool
+    compared_with: str | None
+    """The version in use then; null = there was none that could be compared with."""
+    reasons: list[str]
+    """Why it did not pass."""
+
+
+Figures = dict[str, float | None]
+Intervals = dict[str, list[float | None]]
+
+
+class WeekQuality(Model):
+    """How good a version's stored predictions of a week were, or are expected to be until their outcomes are known."""
+
+    model_version: str
+    role: Literal["served", "shadow"]
+    week: str
+    """Its Monday."""
+    stage: Literal["estimated", "matured", "settled"]
+    """Matured: late events may still change it."""
+    horizon_days: int
+    customers: int
+    churned: int | None
+    expected: Figures
+    """From the probabilities alone."""
+    realised: Figures | None
+    intervals: Intervals | None
+    """95 % intervals of the realised figures."""
+
+
+class ModelComparison(Model):
+    """Two versions on the same customers at the same instants, once the outcomes are known."""
+
+    champion: str
+    challenger: str
+    first_week: str
+    last_week: str
+    customers: int
+    churned: int
+    champion_figures: Figures
+    challenger_figures: Figures
+    differences: Intervals
+    """95 % intervals of the challenger's figure less the champion's."""
+    verdict: Literal["challenger_better", "champion_better", "undecided"]
+
+
+class ColumnDrift(Model):
+    """How a feature, or the score, of the newest day differs from what the version was tested on."""
+
+    day: str
+    customers: int
+    column: str
+    psi: float
+    """Population stability index."""
+    noise: float
+    missing: float
+    missing_before: float
+    importance: float | None
+    verdict: str
+
+
+class ModelVersion(Model):
+    """A version of the model, and how good it was on the window that it had not seen."""
+
+    version: str
+    role: Literal["current", "challenger"] | None
+    """The current version serves; the challenger is scored beside it."""
+    trained_at: Instant | None
+    source: str | None
+    """history, or sample for a simulated shop."""
+    horizon_days: int | None
+    sha256: str | None
+    size: int | None
+    """Bytes."""
+    gate: Gate | None
+    data: dict[str, Any] | None
+    """The fingerprint and extent of what it was trained on."""
+    code: dict[str, Any] | None
+    """The versions of the service and its libraries that trained it."""
+    metrics: dict[str, Any]
+    quality: list[WeekQuality]
+    """The newest weeks of its predictions."""
+
+
+class ModelChange(Model):
+    """A version began to serve."""
+
+    version: str
+    at: Instant | None
+    by: str | None
+    reason: str | None
+    forced: bool
+    """Although its gate had not passed."""
+    rolled_back: str | None
+    """The version that it took the place of again."""
+
+
+class TrainingRun(Model):
+    """A training run: refused when there is no model in the data, failed when something went wrong."""
+
+    run_id: str
+    state: Literal["queued", "running", "succeeded", "refused", "failed"]
+    requested_by: str
+    progress: str | None
+    version: str | None
+    promoted: bool | None
+    reason: str | None
+    """Why it was not promoted, was refused, or failed."""
+    requested_at: Instant
+    started_at: Instant | None
+    updated_at: Instant
+    ended_at: Instant | None
+
+
+class ModelVersions(Model):
+    """The newest versions, the newest changes of which of them serves, and the newest training run."""
+
+    current: str | None
+    challenger: str | None
+    versions: list[ModelVersion]
+    total: int
+    history: list[ModelChange]
+    latest_run: TrainingRun | None
+
+
+class ModelVersionDetail(ModelVersion):
+    """All that is known of a version."""
+
+    comparisons: list[ModelComparison]
+    drift: list[ColumnDrift]
+    metadata: dict[str, Any]
+    history: list[ModelChange]
+
+
+class Report(Model):
+    """A version's report: figures, intervals, slices and baselines on the held-out window."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Promotion(Request):
+    """Whether a version is to serve although its gate did not pass, and why."""
+
+    force: Annotated[bool, Field(strict=True)] = False
+    reason: Reason | None = Field(default=None, validate_default=True)
+    """Needed with `force`."""
+
+    @field_validator("reason")
+    @classmethod
+    def _force_has_a_reason(cls, reason: str | None, info: ValidationInfo) -> str | None:
+        if reason is None and info.data.get("force"):
+            raise ValueError("is needed with force")
+        return reason
+
+
+class RollBack(Request):
+    """Why."""
+
+    reason: Reason | None = None
+
+
+class Promoted(Model):
+    """The version that serves from now on, within a minute everywhere."""
+
+    current: str
+    challenger: str | None
+    change: ModelChange
+
+
 # --- health
 
 
@@ -479,7 +663,6 @@ class Health(Model):
     service: str
     version: str
     model_version: str | None
-    model_kind: ModelKind | None
     checks: Checks
 
 

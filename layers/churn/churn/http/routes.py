@@ -10,7 +10,7 @@ from churn.http.models import Model
 class Route:
     """One route: the function that answers it, the weakest role that may call it (None: anybody), its models.
 
-    `is_prediction` says that the rate limit of predictions holds for it too.
+    `is_prediction` says that the rate limit of predictions holds for it too, `is_page` that it also answers with HTML.
     """
 
     operation: str
@@ -24,6 +24,8 @@ class Route:
     body: type[Model] | None = None
     body_is_optional: bool = False
     is_prediction: bool = False
+    is_page: bool = False
+    status: int = 200
 
 
 ROUTES = (
@@ -75,6 +77,36 @@ ROUTES = (
     Route(
         "dashboard_trends", "GET", "/api/dashboard/trends", "stats", "read",
         "The figures over time", models.Trends, query=models.TrendsQuery,
+    ),
+    Route(
+        "list_models", "GET", "/api/models", "models", "read",
+        "The model's versions, the newest first, and which of them serves", models.ModelVersions,
+        query=models.ModelsQuery,
+    ),
+    Route(
+        "get_model", "GET", "/api/models/{version}", "models", "read",
+        "All that is known of a version", models.ModelVersionDetail,
+    ),
+    Route(
+        "get_report", "GET", "/api/models/{version}/report", "models", "read",
+        "How good a version is, as JSON or as a page", models.Report, query=models.ReportQuery, is_page=True,
+    ),
+    Route(
+        "promote_model", "POST", "/api/models/{version}/promote", "models", "admin",
+        "The version serves from now on", models.Promoted, body=models.Promotion, body_is_optional=True,
+    ),
+    Route(
+        "roll_back_model", "POST", "/api/models/rollback", "models", "admin",
+        "The version before serves again", models.Promoted, body=models.RollBack, body_is_optional=True,
+    ),
+    Route(
+        "train_model", "POST", "/api/models/train", "models", "admin",
+        "A new version is being trained; `Location` tells how far", models.TrainingRun,
+        body=models.Empty, body_is_optional=True, status=202,
+    ),
+    Route(
+        "get_training_run", "GET", "/api/models/runs/{run_id}", "models", "read",
+        "How far a training run is, or how it ended", models.TrainingRun,
     ),
 )  # fmt: skip
 

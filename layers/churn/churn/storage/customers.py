@@ -180,5 +180,4 @@ def _reasons(prediction: Prediction | None) -> str | None:
     if prediction is None:
         return None
     contributions = {name: round(value, 6) for name, value in prediction.contributions.items()}
-    reasons = {"base": prediction.base, "contributions": contributions, "interval": prediction.interval}
-    return json.dumps(reasons, separators=(",", ":"))
+    return json.dumps({"base": prediction.base, "contributions": contributions}, separators=(",", ":"))

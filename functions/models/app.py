@@ -1,0 +1,85 @@
+"""The model's versions: their evidence, which of them serves, and the training of new ones."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from churn.aws import invoke_later
+from churn.cache import Cache
+from churn.events import FieldError
+from churn.http.api import Api, Call, Page
+from churn.http.errors import Problem, unavailable
+from churn.lifecycle import ModelLife, RunUnderWay, TrainingUnavailable, UnknownRun
+from churn.registry import NothingBefore, NotPromotable, RegistryUnavailable, S3Registry, UnknownVersion
+from churn.risk import BrokenModel
+from churn.settings import settings
+from churn.storage import Database
+
+_settings = settings().require("database_url", "model_bucket", "training_function")
+_database = Database.for_requests(_settings.database_url)
+_life = ModelLife(S3Registry(_settings.model_bucket), _database, invoke_later(_settings.training_function))
+_api = Api("models", _settings, Cache(_settings.redis_url))
+app = _api.app
+
+
+@_api.answers("list_models")
+def list_models(call: Call) -> dict[str, Any]:
+    with _problems():
+        return _life.overview(call.query.limit, call.now)
+
+
+@_api.answers("get_model")
+def get_model(call: Call) -> dict[str, Any]:
+    with _problems():
+        return _life.version(call.path["version"])
+
+
+@_api.answers("get_report")
+def get_report(call: Call) -> dict[str, Any] | Page:
+    version = call.path["version"]
+    with _problems():
+        return Page(_life.report_page(version)) if call.wants_page else _life.report(version)
+
+
+@_api.answers("promote_model")
+def promote_model(call: Call) -> dict[str, Any]:
+    with _problems():
+        return _life.promote(call.path["version"], by=call.client, now=call.now, **call.body.model_dump())
+
+
+@_api.answers("roll_back_model")
+def roll_back_model(call: Call) -> dict[str, Any]:
+    with _problems():
+        return _life.roll_back(by=call.client, reason=call.body.reason, now=call.now)
+
+
+@_api.answers("train_model")
+def train_model(call: Call) -> dict[str, Any]:
+    with _problems():
+        run = _life.train(by=call.client, now=call.now)
+    call.headers["Location"] = f"runs/{run['run_id']}"
+    return run
+
+
+@_api.answers("get_training_run")
+def get_training_run(call: Call) -> dict[str, Any]:
+    with _problems():
+        return _life.run(call.path["run_id"], call.now)
+
+
+@contextmanager
+def _problems() -> Iterator[None]:
+    try:
+        yield
+    except UnknownVersion:
+        raise Problem(404, "There is no such version, or what is asked of it is not there.") from None
+    except UnknownRun:
+        raise Problem(404, "There is no such training run.") from None
+    except NotPromotable as error:
+        raise Problem(409, str(error), [FieldError("version", reason) for reason in error.reasons]) from None
+    except (BrokenModel, NothingBefore, RunUnderWay) as error:
+        raise Problem(409, str(error)) from None
+    except RegistryUnavailable:
+        raise unavailable("registry of models") from None
+    except TrainingUnavailable:
+        raise unavailable("training function") from None

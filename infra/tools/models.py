@@ -1,0 +1,99 @@
+"""`make models`, `make promote VERSION=…`, `make rollback`: the registry's versions, and which of them serves."""
+
+import argparse
+import getpass
+import sys
+from datetime import UTC, datetime
+
+from churn.registry import (
+    ModelRegistry,
+    NothingBefore,
+    NotPromotable,
+    RegistryUnavailable,
+    S3Registry,
+    Standing,
+    UnknownVersion,
+)
+from churn.risk import BrokenModel
+from churn.settings import BadSettings
+from infra.tools.environment import NotRunning, use_stack
+
+
+def main(arguments: list[str]) -> int:
+    """The command line's entry; 1 with a sentence on the screen when it cannot be done."""
+    given = _arguments(arguments)
+    try:
+        registry = S3Registry(use_stack("MODEL_BUCKET").model_bucket)
+        by, now = f"{getpass.getuser()} (command line)", datetime.now(UTC)
+        if given.command == "list":
+            print(table(registry))
+        elif given.command == "promote":
+            reason, force = given.force or given.reason, bool(given.force)
+            _tell(registry.promote(given.version, by=by, reason=reason, now=now, force=force))
+        else:
+            _tell(registry.roll_back(by=by, reason=given.reason, now=now))
+    except NotPromotable as error:
+        print(f'not promoted: {error} Promote it all the same with FORCE="why".', file=sys.stderr)
+        return 1
+    except UnknownVersion:
+        print("there is no such version: 'make models' lists them", file=sys.stderr)
+        return 1
+    except (BadSettings, BrokenModel, NotRunning, NothingBefore, RegistryUnavailable) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def table(registry: ModelRegistry) -> str:
+    """The versions, the newest first, each with its figures and what it is; then the newest changes."""
+    standing = registry.standing()
+    roles = {standing.challenger: "challenger", standing.version: "serves"}
+    lines = [f"{'version':32}{'':12}{'source':10}{'ROC AUC':>9}{'Brier':>9}  gate"]
+    for version in registry.versions():
+        try:
+            described = registry.describe(version)
+        except BrokenModel as error:
+            lines.append(f"{version:32}{roles.get(version, ''):12}{error}")
+            continue
+        figures = described.get("metrics", {}).get("forest", {})
+        auc, brier = (_figure(figures.get(name)) for name in ("auc", "brier"))
+        role, source = roles.get(version, ""), described.get("source", "")
+        lines.append(f"{version:32}{role:12}{source:10}{auc:>9}{brier:>9}  {_gate(described.get('gate'))}")
+    lines += [
+        f"{change.at or 'earlier':22}{change.version}  {change.by or ''}"
+        f"{f', back from {change.rolled_back}' if change.rolled_back else ''}{', forced' if change.forced else ''}"
+        f"{f': {change.reason}' if change.reason else ''}"
+        for change in reversed(standing.history[-10:])
+    ]
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _gate(gate: dict[str, object] | None) -> str:
+    if gate is None:
+        return "not known"
+    against = f" against {gate['compared_with']}" if gate.get("compared_with") else ""
+    return f"{'passed' if gate.get('passed') else 'not passed'}{against}"
+
+
+def _tell(standing: Standing) -> None:
+    print(f"{standing.version} serves, within a minute everywhere")
+
+
+def _arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.tools.models", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="the versions, and which of them serves")
+    promote = commands.add_parser("promote", help="make a version serve")
+    promote.add_argument("version")
+    promote.add_argument("--reason")
+    promote.add_argument("--force", metavar="WHY", help="although its gate did not pass")
+    commands.add_parser("rollback", help="make the version before serve again").add_argument("--reason")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
