@@ -40,7 +40,7 @@ def list_predictions(call: Call) -> dict[str, Any]:
 
 
 def _stored(customer_ids: set[str], call: Call) -> Mapping[str, Features]:
-    return _catalogue().features(customer_ids, call.now)
+    return _catalogue().inputs(customer_ids, call.now)
 
 
 @lru_cache(maxsize=1)

@@ -25,7 +25,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = parse_timestamp(event["time"]) if event.get("time") else datetime.now(UTC)
     database = Database(config.database_url)
     registry = S3Registry(config.model_bucket)
-    plan = Plan(horizon_days=config.horizon_days, lookback_days=config.inactivity_days)
+    plan = Plan(
+        horizon_days=config.horizon_days, lookback_days=config.inactivity_days, embargo_days=config.embargo_days
+    )
     try:
         with training_run(database, event, lambda: datetime.now(UTC)) as run:
             current = model_in_use(registry)

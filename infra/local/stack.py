@@ -45,6 +45,7 @@ _SETTINGS = (
     "CRITICAL_RISK",
     "HIGH_RISK",
     "HORIZON_DAYS",
+    "EMBARGO_DAYS",
     "INACTIVITY_DAYS",
     "MEDIUM_RISK",
     "POWERTOOLS_LOG_LEVEL",
@@ -270,7 +271,7 @@ class Stack:
             self._migrate()
         if not self._has_model():
             say("training a first model, on a simulated shop; it is kept for the next start")
-            self._tool("training", "infra.tools.train", "--simulate", str(_TRAINED_ON))
+            self._tool("training", "infra.tools.train", "--quick", "--simulate", str(_TRAINED_ON))
 
     def _migrate(self) -> None:
         spec = self._template.function("migration")

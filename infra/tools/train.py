@@ -41,6 +41,8 @@ def main(arguments: list[str]) -> int:
             lookback_days=given.lookback or settings.inactivity_days,
             test_at=given.test_at,
             fit_at=tuple(given.fit_at or ()),
+            embargo_days=settings.embargo_days if given.embargo is None else given.embargo,
+            search=not given.quick,
             seed=given.seed,
         )
         now = datetime.now(UTC)
@@ -56,6 +58,7 @@ def main(arguments: list[str]) -> int:
             plan=plan,
             current=current,
             source="sample" if given.simulate else "history",
+            service_version=settings.service_version,
             progress=progress,
         )
         print(table(trained.report))
@@ -84,6 +87,8 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--lookback", type=int, metavar="DAYS", help="only who ordered in the last so many days")
     parser.add_argument("--test-at", type=_day, metavar="DATE", help="start of the window to test on")
     parser.add_argument("--fit-at", type=_day, metavar="DATE", action="append", help="a cut-off to fit at; repeatable")
+    parser.add_argument("--embargo", type=int, metavar="DAYS", help="days free before the window tested on")
+    parser.add_argument("--quick", action="store_true", help="no search, no intervals, no other models beside it")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(arguments)
 

@@ -118,7 +118,7 @@ def test_a_deleted_customer_is_nowhere(shop: Database, catalogue: Catalogue) -> 
     assert "CUST-020" not in _ids(page)
     assert page["total"] == _COUNT - 1
     assert catalogue.customers(CustomerQuery(search="cust-020"), NOW)["total"] == 0
-    assert catalogue.features({"CUST-020"}, NOW) == {}
+    assert catalogue.inputs({"CUST-020"}, NOW) == {}
 
 
 def test_a_history_is_cut_by_type_and_time(catalogue: Catalogue) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from churn.features import FEATURE_NAMES
-from churn.forest import DERIVED_FROM, ChurnModel, Floats
+from churn.forest import DERIVED_COLUMNS, MADE_OF, ChurnModel, Floats
 from tests.support.forests import fitted_forest, metadata, random_features, small_model, trees_of
 
 
@@ -107,13 +107,15 @@ def test_contributions_are_the_values_in_points_of_the_calibrated_probability() 
     features = random_features(50, seed=7)
     values, raw = model.shapley(features), model.raw(features)
     mean = raw - values.sum(axis=1)
+    made_of = {column: MADE_OF[column] for column in DERIVED_COLUMNS}
     rows = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in features.tolist()]
     for prediction, value, factor in zip(
         model.predict(rows), values, (model.calibrate(raw) - model.base) / (raw - mean), strict=True
     ):
-        shared = value[len(FEATURE_NAMES) :].sum() / len(DERIVED_FROM)
-        for name, own in zip(FEATURE_NAMES, value, strict=False):
-            points = factor * (own + (shared if name in DERIVED_FROM else 0))
+        of_column = dict(zip(model.metadata["columns"], value, strict=True))
+        for name in FEATURE_NAMES:
+            shared = sum(of_column[column] / len(parts) for column, parts in made_of.items() if name in parts)
+            points = factor * (of_column[name] + shared)
             assert prediction.contributions[name] == pytest.approx(points, abs=1e-9)
 
 

@@ -18,7 +18,7 @@ from churn.training import CannotTrain, Plan, TrainedModel, table, train
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 START = NOW - timedelta(days=548)
-PLAN = Plan(trees=60)
+PLAN = Plan(trees=60, search=False)
 
 
 @lru_cache
@@ -76,11 +76,10 @@ def test_the_held_out_window_lies_after_all_windows_learned_from() -> None:
 
 def test_the_model_is_the_same_when_read_again_and_the_same_for_the_same_histories() -> None:
     model = trained().model
-    assert ChurnModel.from_bytes(model.to_bytes()).metadata["metrics"] == trained().report
-    few = histories_of(shop()[:900])
-    assert (
-        train(few, now=NOW, plan=Plan(trees=8)).model.version == train(few, now=NOW, plan=Plan(trees=8)).model.version
-    )
+    metrics = ChurnModel.from_bytes(model.to_bytes()).metadata["metrics"]
+    assert metrics.items() <= trained().report.items()
+    few, plan = histories_of(shop()[:900]), Plan(trees=8, search=False)
+    assert train(few, now=NOW, plan=plan).model.version == train(few, now=NOW, plan=plan).model.version
 
 
 def test_what_the_shop_does_not_send_is_missing_and_no_split_asks_for_it() -> None:
@@ -88,7 +87,7 @@ def test_what_the_shop_does_not_send_is_missing_and_no_split_asks_for_it() -> No
         (customer_id, [event for event in events if event.event_type == "order_placed"])
         for customer_id, events in histories_of(shop()[:1200])
     ]
-    model = train(orders, now=NOW, plan=Plan(trees=20)).model
+    model = train(orders, now=NOW, plan=Plan(trees=20, search=False)).model
     unknown = ("support_tickets", "product_returns", "email_engagement", "login_frequency", "payment_failures")
     row = {"total_orders": 4.0, "days_since_last_order": 50.0, "account_age_days": 200.0}
     known_or_not = model.predict([row, {**row, **dict.fromkeys(unknown, 1.0)}])
@@ -97,7 +96,7 @@ def test_what_the_shop_does_not_send_is_missing_and_no_split_asks_for_it() -> No
 
 
 def test_events_after_a_cut_off_change_no_feature_before_it() -> None:
-    plan = Plan(trees=8)
+    plan = Plan(trees=8, search=False)
     whole = histories_of(shop()[:900])
     model = train(whole, now=NOW, plan=plan).model
     last_seen = datetime.fromisoformat(model.metadata["fitted_at"][-1]) + timedelta(days=plan.horizon_days)
@@ -114,17 +113,19 @@ def test_events_after_a_cut_off_change_no_feature_before_it() -> None:
 
 def test_a_model_no_worse_passes_the_gate_and_a_worse_one_does_not() -> None:
     histories = histories_of(shop()[:1500])
-    good = train(histories, now=NOW, plan=PLAN)
-    assert good.model.metadata["gate"] == {"passed": True, "compared_with": None, "reasons": []}
-    again = train(histories, now=NOW, plan=PLAN, current=good.model)
-    assert again.model.metadata["gate"] == {"passed": True, "compared_with": good.model.version, "reasons": []}
+    quick = Plan(trees=60, search=False)
+    good = train(histories, now=NOW, plan=quick)
+    assert good.model.metadata["gate"]["compared_with"] is None
+    again = train(histories, now=NOW, plan=quick, current=good.model)
+    assert again.model.metadata["gate"]["passed"]
+    assert again.model.metadata["gate"]["compared_with"] == good.model.version
     overcautious = good.model.with_metadata(
         calibration={**good.model.metadata["calibration"], "slope": 0.01, "intercept": 3.0}
     )
-    assert train(histories, now=NOW, plan=PLAN, current=overcautious).model.metadata["gate"]["passed"]
-    blind = train(histories, now=NOW, plan=Plan(trees=1, seed=2), current=good.model)
+    assert train(histories, now=NOW, plan=quick, current=overcautious).model.metadata["gate"]["passed"]
+    blind = train(histories, now=NOW, plan=Plan(trees=1, seed=2, search=False), current=good.model)
     assert not blind.model.metadata["gate"]["passed"]
-    assert "AUC" in blind.model.metadata["gate"]["reasons"][0]
+    assert any("AUC" in reason and "worse" in reason for reason in blind.model.metadata["gate"]["reasons"])
     assert "model in use" in table(blind.report)
 
 
@@ -133,7 +134,7 @@ def test_a_model_no_worse_passes_the_gate_and_a_worse_one_does_not() -> None:
     [
         (0, 548, "no orders in the histories of 0 customers"),
         (40, 548, r"customers' snapshots .*; 200 are needed"),
-        (400, 120, "the orders cover 1.. days; 210 are needed"),
+        (400, 120, "the orders cover 1.. days; 217 are needed"),
     ],
 )
 def test_too_little_history_is_refused_with_what_is_needed(customers: int, days: int, says: str) -> None:
@@ -155,7 +156,7 @@ def test_customers_who_all_stay_are_refused() -> None:
         )
         for number in range(250)
     ]
-    with pytest.raises(CannotTrain, match="at least 30 who left"):
+    with pytest.raises(CannotTrain, match=r"all 1000 customers .* stayed: .* at least 30 who left"):
         train(loyal, now=NOW)
 
 

@@ -17,7 +17,7 @@ from churn.alert_view import alert_json
 from churn.cache import Cache
 from churn.events import iso
 from churn.explain import drivers
-from churn.features import CustomerState, Features, Observed, features_at, shown
+from churn.features import CustomerState, Inputs, Observed, inputs_at, shown
 from churn.recommendations import recommend
 from churn.risk import RISK_LEVELS
 from churn.settings import Settings
@@ -107,7 +107,7 @@ class Catalogue:
         def work(transaction: Transaction) -> dict[str, Any]:
             row = self._one(transaction, customer_id)
             observed = history.observed(transaction)
-            features = _features(row, observed, now)
+            features = _inputs(row, observed, now)
             return {
                 **self._listed(row, observed, now),
                 "phone": row["phone"],
@@ -123,13 +123,13 @@ class Catalogue:
 
         return self._database.run(work)
 
-    def features(self, customer_ids: Collection[str], now: datetime) -> dict[str, Features]:
-        """The features of customers, without those that do not exist. Raises DatabaseUnavailable."""
+    def inputs(self, customer_ids: Collection[str], now: datetime) -> dict[str, Inputs]:
+        """A model's inputs of customers, without those that do not exist. Raises DatabaseUnavailable."""
 
-        def work(transaction: Transaction) -> dict[str, Features]:
+        def work(transaction: Transaction) -> dict[str, Inputs]:
             rows = reads.customers_by_id(transaction, customer_ids)
             observed = history.observed(transaction)
-            return {customer_id: _features(row, observed, now) for customer_id, row in rows.items()}
+            return {customer_id: _inputs(row, observed, now) for customer_id, row in rows.items()}
 
         return self._database.run(work)
 
@@ -248,7 +248,7 @@ class Catalogue:
         return row
 
     def _listed(self, row: Row, observed: Observed, now: datetime) -> dict[str, Any]:
-        features = _features(row, observed, now)
+        features = _inputs(row, observed, now)
         probability = row["churn_probability"]
         actions = recommend(
             features, probability or 0.0, _contributions(row),
@@ -297,9 +297,9 @@ class Catalogue:
         return _per_cent(reads.lapsed_between(transaction, before - inactivity, now - inactivity), active)
 
 
-def _features(row: Row, observed: Observed, now: datetime) -> Features:
+def _inputs(row: Row, observed: Observed, now: datetime) -> Inputs:
     state = CustomerState() if row["state"] is None else CustomerState.from_json(row["state"])
-    return features_at(state, max(now, row["scored_at"] or now), observed)
+    return inputs_at(state, max(now, row["scored_at"] or now), observed)
 
 
 def _contributions(row: Row) -> dict[str, float]:

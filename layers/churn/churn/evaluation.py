@@ -18,7 +18,7 @@ import numpy as np
 from churn import measures
 from churn.drift import INCIDENTS, SCORE, Drift, compare
 from churn.events import to_millis
-from churn.features import DAY, FEATURE_NAMES, CustomerState, features_at
+from churn.features import DAY, FEATURE_NAMES, CustomerState, inputs_at
 from churn.scoring import Predictor
 from churn.settings import Settings
 from churn.storage import Database, history, quality
@@ -152,7 +152,7 @@ def watch_drift(database: Database, model: Predictor, settings: Settings, *, now
     )
     at = to_millis(now)
     rows = [
-        features_at(state, now, observed)
+        inputs_at(state, now, observed)
         for _, state in quality.states(database, keys)
         if state.is_eligible(at, settings.inactivity_days)
     ]

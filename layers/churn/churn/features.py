@@ -1,4 +1,6 @@
-"""The 12 features of a customer: the only definition of them, for streaming, import, sweep and training alike.
+"""A model's inputs of a customer: the only definition of them, for streaming, import, sweep and training alike.
+
+They are the 12 features, which anybody may give, and columns that only the stored orders tell.
 
 A customer's events are folded into a `CustomerState`. The fold is commutative: any order of the events, and any split
 into batches, gives the same state (the store sees to it that an event is folded once). The state keeps instants and
@@ -12,12 +14,17 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
+from statistics import median
 from typing import Any, Self
 
 from churn.events import Event, amount, from_millis, to_millis
 
 Features = dict[str, float | None]
 """The 12 features by name, in the model's order; None where one is not known."""
+
+Inputs = dict[str, float | None]
+"""The 12 features, and after them what else a model is told of a stored customer (STATE_COLUMNS)."""
 
 Observed = Mapping[str, int]
 """Since when (milliseconds since 1970) the shop sends a kind of event at all: before, a count of it is not known."""
@@ -58,6 +65,21 @@ FEATURES = (
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 _COUNTS = frozenset(feature.name for feature in FEATURES if feature.is_count)
+
+STATE_COLUMNS = (
+    "spent_30_days",
+    "spent_90_days",
+    "spent_180_days",
+    "last_gap_days",
+    "typical_gap_days",
+    "gap_deviation_days",
+    "silence_in_typical_gaps",
+)
+"""What only the stored orders tell: spend in recent windows, and the gaps between orders (last, median, deviation)."""
+INPUT_NAMES = FEATURE_NAMES + STATE_COLUMNS
+_PURCHASE_FEATURES = frozenset(
+    {"total_orders", "total_spent", "avg_order_value", "days_since_last_order", "account_age_days"}
+)
 
 _COUNTED = {
     "support_ticket_created": "support_tickets",
@@ -315,9 +337,40 @@ def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Fe
     }
 
 
+def inputs_at(state: CustomerState, as_of: datetime, observed: Observed) -> Inputs:
+    """All inputs of a model as they stood at an instant: `features_at`, and STATE_COLUMNS."""
+    at = to_millis(as_of)
+    orders = sorted((order.placed_at or 0, order.cents) for order in state.orders.values() if order.counts_at(at))
+    spent = {
+        f"spent_{days}_days": sum(cents for placed_at, cents in orders if placed_at > at - days * DAY) / 100
+        for days in (30, 90, 180)
+    }
+    gaps = [(later[0] - earlier[0]) / DAY for earlier, later in pairwise(orders)]
+    typical = median(gaps) if gaps else None
+    return {
+        **features_at(state, as_of, observed),
+        **spent,
+        "last_gap_days": gaps[-1] if gaps else None,
+        "typical_gap_days": typical,
+        "gap_deviation_days": _deviation(gaps),
+        "silence_in_typical_gaps": (at - orders[-1][0]) / DAY / typical if typical else None,
+    }
+
+
+def overridden(stored: Mapping[str, float | None], given: Mapping[str, float | None]) -> Inputs:
+    """A stored customer's inputs with some of the 12 features given otherwise.
+
+    Other purchases than the stored ones leave nothing that their gaps and windows could be worked out from: once a
+    feature of purchases is given, STATE_COLUMNS are not known.
+    """
+    names = FEATURE_NAMES if _PURCHASE_FEATURES & given.keys() else INPUT_NAMES
+    return {name: given.get(name, stored.get(name)) for name in names}
+
+
 def shown(features: Features) -> dict[str, float | int | None]:
-    """The features as clients see them: counts as whole numbers."""
-    return {name: int(value) if name in _COUNTS and value is not None else value for name, value in features.items()}
+    """The 12 features as clients see them: counts as whole numbers."""
+    known = {name: features[name] for name in FEATURE_NAMES}
+    return {name: int(value) if name in _COUNTS and value is not None else value for name, value in known.items()}
 
 
 def _points(state: CustomerState, at: int, observed: Observed) -> float | None:
@@ -326,6 +379,14 @@ def _points(state: CustomerState, at: int, observed: Observed) -> float | None:
     base = state.balance[1] if state.balance is not None and state.balance[0] <= at else 0.0
     # fsum, because a sum of floats would depend on the order of the changes.
     return max(0.0, base + math.fsum(points for changed_at, points in state.point_changes if changed_at <= at))
+
+
+def _deviation(values: list[float]) -> float | None:
+    """The standard deviation of two values and more; statistics.pstdev is exact, and fifty times as slow."""
+    if len(values) < 2:
+        return None
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
 
 
 def _rank(discounted: bool | None) -> int:

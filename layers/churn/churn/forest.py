@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from churn.features import FEATURE_NAMES
+from churn.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
 from churn.risk import BrokenModel, Prediction
 from churn.shapley import ShapleyValues, Splits
 
@@ -38,9 +38,19 @@ CHUNK_ROWS = 128
 # How far a probability is drawn away from 0 and 1 before its logit is taken: keeps the calibration strictly monotone.
 SHRINKAGE = 1e-3
 
-DERIVED_COLUMNS = ("days_between_orders", "silence_in_gaps", "no_order_probability")
-# The features a derived column is made of; its contribution is shared among them equally.
 DERIVED_FROM = ("total_orders", "days_since_last_order", "account_age_days")
+DERIVED_COLUMNS = ("days_between_orders", "silence_in_gaps", "no_order_probability", "silence_share", "orders_a_day")
+COLUMNS = INPUT_NAMES + DERIVED_COLUMNS
+"""All that a forest may ask for."""
+# The features that another column is made of, or goes with; its contribution is shared among them equally.
+MADE_OF: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("days_between_orders", "silence_in_gaps", "no_order_probability"), DERIVED_FROM),
+    "silence_share": ("days_since_last_order", "account_age_days"),
+    "orders_a_day": ("total_orders", "account_age_days"),
+    **dict.fromkeys(STATE_COLUMNS, ("total_spent", "days_since_last_order")),
+    **dict.fromkeys(("last_gap_days", "typical_gap_days", "gap_deviation_days"), ("total_orders", "account_age_days")),
+    "silence_in_typical_gaps": DERIVED_FROM,
+}
 
 
 class FittedTree(Protocol):
@@ -56,7 +66,10 @@ class FittedTree(Protocol):
 
 
 class ChurnModel:
-    """A calibrated random forest: the 12 features in, the probability of no order in the horizon out."""
+    """A calibrated random forest: a customer's inputs in, the probability of no order in the horizon out.
+
+    The inputs are the 12 features, or `churn.features.INPUT_NAMES`: columns that are not given are missing.
+    """
 
     def __init__(self, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
         """Take `arrays` as `from_trees` makes them and build the tables.
@@ -69,11 +82,12 @@ class ChurnModel:
         self.checksum = _checksum(_members(arrays, self.metadata))
         self.version = f"{_file_safe(str(self.metadata['trained_at']))}-{self.checksum[:8]}"
         columns = list(self.metadata["columns"])
-        if columns not in ([*FEATURE_NAMES], [*FEATURE_NAMES, *DERIVED_COLUMNS]):
+        if columns[: len(FEATURE_NAMES)] != [*FEATURE_NAMES] or not set(columns) <= set(COLUMNS):
             raise BrokenModel(f"the model was made for other features: {', '.join(columns)}")
         self._process: dict[str, float] | None = (
-            dict(self.metadata["purchase_process"]) if len(columns) > len(FEATURE_NAMES) else None
+            dict(self.metadata["purchase_process"]) if set(columns) & set(DERIVED_COLUMNS) else None
         )
+        self._chosen = [COLUMNS.index(column) for column in columns]
         self._slope = float(self.metadata["calibration"]["slope"])
         self._intercept = float(self.metadata["calibration"]["intercept"])
 
@@ -178,15 +192,17 @@ class ChurnModel:
             raise BrokenModel(f"the bytes are no model: {error}") from error
 
     def columns(self, features: npt.ArrayLike) -> Floats:
-        """The forest's own inputs, shape (n, columns), for features of shape (n, 12)."""
+        """What the forest asks for, shape (n, columns), for inputs of shape (n, 12) or (n, INPUT_NAMES)."""
         given = np.asarray(features, dtype=np.float64)
-        return given if self._process is None else np.hstack([given, derived(given, self._process)])
+        missing = np.full((len(given), len(INPUT_NAMES) - given.shape[1]), np.nan)
+        known = [given, missing] if self._process is None else [given, missing, derived(given, self._process)]
+        return np.hstack(known)[:, self._chosen]
 
     def raw(self, features: npt.ArrayLike) -> Floats:
         """The mean of the trees' probabilities, shape (n,), before calibration.
 
-        `features` has the shape (n, 12), NaN = missing. Equal to scikit-learn's `predict_proba` of the same forest to
-        the last few units of rounding.
+        `features` has the shape (n, 12) or (n, INPUT_NAMES), NaN = missing. Equal to scikit-learn's `predict_proba` of
+        the same forest to the last few units of rounding.
         """
         given = np.asarray(features, dtype=np.float64)
         if len(given) == 1:
@@ -198,7 +214,7 @@ class ChurnModel:
         return answer
 
     def shapley(self, features: npt.ArrayLike) -> Floats:
-        """The exact path-dependent Shapley values of `raw`, shape (n, columns), for features of shape (n, 12).
+        """The exact path-dependent Shapley values of `raw`, shape (n, columns), for inputs as `raw` takes them.
 
         Each row adds up to its `raw` minus the forest's mean over its training samples.
         """
@@ -211,7 +227,7 @@ class ChurnModel:
         return answer
 
     def predict(self, rows: Sequence[Mapping[str, float | None]]) -> list[Prediction]:
-        """One prediction for each of `rows`; a feature that is absent, None or NaN is missing.
+        """One prediction for each of `rows`; an input that is absent, None or NaN is missing.
 
         `confidence` is 1 minus twice the standard deviation of the trees' probabilities: 1 when all trees agree, 0 when
         half of them say 0 and the others 1. `contributions` are signed probability points that, with `base`, add up to
@@ -258,7 +274,7 @@ class ChurnModel:
         return answer
 
     def _places(self, given: Floats) -> Integers:
-        """The tables' rows that a customer selects, shape (columns asked, n), for features of shape (n, 12)."""
+        """The tables' rows that a customer selects, shape (columns asked, n), for inputs as `raw` takes them."""
         if len(given) == 1:
             return np.array(self._places_of_one(given[0].tolist()), dtype=np.int64).reshape(-1, 1)
         with np.errstate(over="ignore"):
@@ -270,8 +286,10 @@ class ChurnModel:
         return places
 
     def _places_of_one(self, values: list[float]) -> list[int]:
+        values = values + [math.nan] * (len(INPUT_NAMES) - len(values))
         if self._process is not None:
-            values = values + _derived_one(values, self._process)
+            values += _derived_one(values, self._process)
+        values = [values[place] for place in self._chosen]
         with np.errstate(over="ignore"):
             narrowed = np.array(values, dtype=np.float32).tolist()
         return [
@@ -342,15 +360,16 @@ class ChurnModel:
 
 
 def _given(rows: Sequence[Mapping[str, float | None]]) -> Floats:
-    return np.array([[row.get(name) for name in FEATURE_NAMES] for row in rows], dtype=np.float64)
+    return np.array([[row.get(name) for name in INPUT_NAMES] for row in rows], dtype=np.float64)
 
 
 def derived(features: Floats, process: Mapping[str, float]) -> Floats:
-    """The derived columns, shape (n, 3), of features of shape (n, 12); NaN where a part is missing.
+    """The derived columns, shape (n, 5), of inputs that begin with the 12 features; NaN where a part is missing.
 
     `days_between_orders` is the customer's own mean gap, `silence_in_gaps` the time since the last order in such gaps,
     and `no_order_probability` what the BG/NBD model (Fader, Hardie and Lee 2005) with parameters `r`, `alpha`, `a`, `b`
     says of no order in the next `horizon_days`; it goes on beyond the ages that training saw, where a tree stays flat.
+    `silence_share` is the share of the customer's life since the last order, `orders_a_day` the rate of his orders.
     """
     orders, recency, age = (features[:, FEATURE_NAMES.index(name)] for name in DERIVED_FROM)
     with np.errstate(all="ignore"):
@@ -366,7 +385,8 @@ def derived(features: Floats, process: Mapping[str, float]) -> Floats:
         silent = np.exp(shape * np.log(scale / (scale + process["horizon_days"])))
         none = 1 - (1 - silent) / (1 + odds_dropped)
         none = np.where(orders >= 1, none, np.nan)
-    return np.column_stack([gap, silence, none])
+        lived = np.maximum(age, 1)
+        return np.column_stack([gap, silence, none, recency / lived, orders / lived])
 
 
 def _derived_one(values: list[float], process: Mapping[str, float]) -> list[float]:
@@ -388,7 +408,8 @@ def _derived_one(values: list[float], process: Mapping[str, float]) -> list[floa
         growth = math.exp(min(shape * math.log(scale / (process["alpha"] + until_last)), 700))
         odds_dropped = process["a"] / (process["b"] + repeats - 1) * growth
     silent = math.exp(shape * math.log(scale / (scale + process["horizon_days"])))
-    return [gap, silence, 1 - (1 - silent) / (1 + odds_dropped)]
+    lived = max(age, 1.0)
+    return [gap, silence, 1 - (1 - silent) / (1 + odds_dropped), recency / lived, orders / lived]
 
 
 _DERIVED_PLACES = tuple(FEATURE_NAMES.index(name) for name in DERIVED_FROM)
@@ -399,7 +420,7 @@ def _shares(column: str) -> Floats:
     """How a column's contribution is shared among the 12 features."""
     if column in FEATURE_NAMES:
         return np.array([float(name == column) for name in FEATURE_NAMES])
-    return np.array([(name in DERIVED_FROM) / len(DERIVED_FROM) for name in FEATURE_NAMES])
+    return np.array([(name in MADE_OF[column]) / len(MADE_OF[column]) for name in FEATURE_NAMES])
 
 
 def _flatten(

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from churn.alerts import NewAlert, immediate_alert, remember, risk_alert
 from churn.events import EVENT_TYPES, Event, from_millis
-from churn.features import Features, Observed, features_at, observed_kinds
+from churn.features import Features, Inputs, Observed, inputs_at, observed_kinds
 from churn.observability import count_alone, logger
 from churn.risk import Prediction, customer_status, expected_spend
 from churn.settings import Settings
@@ -70,7 +70,7 @@ class _Work:
     observed: Observed
     alerts: list[tuple[int, NewAlert]] = field(default_factory=list)
     stored: list[tuple[int, str, Prediction]] = field(default_factory=list)
-    features: dict[int, Features] = field(default_factory=dict)
+    inputs: dict[int, Inputs] = field(default_factory=dict)
     change: Counter[str] = field(default_factory=Counter)
 
 
@@ -237,10 +237,10 @@ class Scoring:
         """Brings rows up to date with their states and the clock; one call of the model for all of them."""
         if not scored:
             return {}
-        features = [features_at(customer.state, as_of[customer.pk], work.observed) for customer in scored]
-        work.features = {customer.pk: known for customer, known in zip(scored, features, strict=True)}
-        predictions = self._model.predict(features)
-        for customer, known, prediction in zip(scored, features, predictions, strict=True):
+        inputs = [inputs_at(customer.state, as_of[customer.pk], work.observed) for customer in scored]
+        work.inputs = {customer.pk: known for customer, known in zip(scored, inputs, strict=True)}
+        predictions = self._model.predict(inputs)
+        for customer, known, prediction in zip(scored, inputs, predictions, strict=True):
             self._bring_up_to_date(customer, known, prediction, as_of[customer.pk], work.now)
             if customer.row["status"] in _SETTLED:
                 continue
@@ -318,7 +318,7 @@ class Scoring:
             return
         keys = [pk for pk, _, _ in work.stored]
         try:
-            probabilities = challenger.probabilities([work.features[pk] for pk in keys])
+            probabilities = challenger.probabilities([work.inputs[pk] for pk in keys])
             if not all(0 <= probability <= 1 for probability in probabilities):
                 raise ValueError("a probability is not between 0 and 1")
             answers = dict(zip(keys, probabilities, strict=True))

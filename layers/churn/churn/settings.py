@@ -43,6 +43,7 @@ class Settings:
     alerts: AlertRules
     inactivity_days: int
     horizon_days: int
+    embargo_days: int
     rate_limits: RateLimits
     sweep_after: timedelta
     service_name: str
@@ -91,6 +92,7 @@ class Settings:
             ),
             inactivity_days=number.whole("INACTIVITY_DAYS", 180, 1),
             horizon_days=number.whole("HORIZON_DAYS", 90, 1),
+            embargo_days=number.whole("EMBARGO_DAYS", 7, 0),
             rate_limits=RateLimits(
                 anonymous=multiplier * number.whole("RATE_LIMIT_ANONYMOUS", 100, 1),
                 authenticated=multiplier * number.whole("RATE_LIMIT_AUTHENTICATED", 6000, 1),

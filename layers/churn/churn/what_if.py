@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from churn.explain import drivers
-from churn.features import FEATURE_NAMES, Features
+from churn.features import FEATURE_NAMES, Features, overridden
 from churn.recommendations import recommend
 from churn.risk import Prediction, RiskBands
 
@@ -60,7 +60,7 @@ def resolve(question: Question, stored: Mapping[str, Features]) -> Scenario:
         if question.customer_id not in stored:
             raise UnknownCustomer(question.customer_id)
         known = stored[question.customer_id]
-    features = {name: question.given.get(name, (known or {}).get(name)) for name in FEATURE_NAMES}
+    features = overridden(known or {}, question.given)
     if all(value is None for value in features.values()):
         raise NothingKnown
     return Scenario(question.customer_id, features, known if question.given else None)
@@ -117,8 +117,7 @@ def _orders(changes: list[str]) -> list[tuple[str, ...]]:
 
 
 def _partly(scenario: Scenario, changed: frozenset[str]) -> Features:
-    stored = scenario.stored or {}
-    return {name: value if name in changed else stored.get(name) for name, value in scenario.features.items()}
+    return overridden(scenario.stored or {}, {name: scenario.features[name] for name in changed})
 
 
 def _of(reached: Mapping[tuple[int, frozenset[str]], float], number: int) -> Callable[[Sequence[str]], float]:
