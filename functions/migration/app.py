@@ -1,11 +1,13 @@
-"""Brings the schema up to date, at deploy and before traffic moves, and makes the topics of a cluster of the stack's.
+"""At deploy, before traffic moves: the schema is brought up to date, the functions' database user and topics are made.
 
-What fails here fails the deployment.
+What fails here fails the deployment. Secrets Manager has the user's password rotated here as well.
 """
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from churn import access
 from churn.brokers import make_topics
 from churn.deployment import answer
 from churn.observability import logger
@@ -18,22 +20,30 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers with the names of the changes that were applied, and tells CloudFormation when that is who asks.
+    """Answers with what was done, and tells CloudFormation when that is who asks; or does a step of a rotation.
 
     Raises MigrationError, BrokersUnknown and kafka-python's KafkaError.
     """
+    if "Step" in event:
+        with closing(_owner()) as owner:
+            access.rotate(event, owner)
+        return {"rotation": event["Step"]}
     if "ResponseURL" not in event:
         return _migrate()
     # The data outlives the stack, so its end changes nothing.
     return answer(event, context.log_stream_name, dict if event["RequestType"] == "Delete" else _migrate)
 
 
+def _owner() -> Database:
+    return Database(settings().require("database_url").database_url, statement_timeout=600)
+
+
 def _migrate() -> dict[str, Any]:
-    database = Database(settings().require("database_url").database_url, statement_timeout=600)
-    try:
-        applied = migrate(database, read_migrations(_MIGRATIONS))
-    finally:
-        database.close()
+    user = settings().database_user_secret
+    with closing(_owner()) as owner:
+        applied = migrate(owner, read_migrations(_MIGRATIONS))
+        if user:
+            access.make(owner, user)
     logger.info("migrated", extra={"applied": applied})
     return {"applied": applied, "topics": _topics()}
 

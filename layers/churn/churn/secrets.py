@@ -62,6 +62,6 @@ def _read(arn: str) -> str:
 
     try:
         client = aws.client("secretsmanager", connect_timeout=1, read_timeout=3, attempts=2)
-        return str(client.get_secret_value(SecretId=arn)["SecretString"])
+        return str(client.get_secret_value(SecretId=arn, VersionStage="AWSCURRENT")["SecretString"])
     except (BotoCoreError, ClientError) as error:
         raise SecretUnavailable(f"the secret {arn} cannot be read: {error}") from error

@@ -30,6 +30,7 @@ class Settings:
     """What can be set. The README's table explains each variable."""
 
     database_url: str
+    database_user_secret: str
     redis_url: str
     jwt_secret: str
     model_bucket: str
@@ -74,6 +75,7 @@ class Settings:
         multiplier = number.whole("RATE_LIMIT_MULTIPLIER", 1, 1)
         return cls(
             database_url=text("DATABASE_URL", ""),
+            database_user_secret=text("DATABASE_USER_SECRET", ""),
             redis_url=text("REDIS_URL", ""),
             jwt_secret=text("JWT_SECRET", ""),
             model_bucket=text("MODEL_BUCKET", ""),
