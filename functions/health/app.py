@@ -7,6 +7,8 @@ from churn.cache import Cache
 from churn.events import iso
 from churn.health import Finding, examine, verdict
 from churn.http.api import Api, Call
+from churn.model import kind_of
+from churn.risk import PURCHASE_PROCESS
 from churn.serving import CurrentModel
 from churn.settings import settings
 from churn.storage import Database
@@ -29,6 +31,7 @@ def health(call: Call) -> dict[str, Any]:
         "service": _settings.service_name,
         "version": _settings.service_version,
         "model_version": found["model"].finding.version,
+        "model_kind": found["model"].finding.kind,
         "checks": {name: measured.to_dict() for name, measured in found.items()},
     }
 
@@ -54,11 +57,13 @@ def _redis() -> Finding:
 def _model() -> Finding:
     model = _current_model()
     model.refresh()
+    kind = kind_of(model.metadata)
     if model.refused:
-        return Finding("fallback", f"the promoted version is not served: {model.refused}", model.version)
+        return Finding("fallback", f"the promoted version is not served: {model.refused}", model.version, kind)
     if _settings.model_bucket and model.promoted is None:
-        return Finding("fallback", "no version is promoted", model.version)
-    return Finding("up", version=model.version)
+        return Finding("fallback", "no version is promoted", model.version, kind)
+    young = "too little history for a forest yet: the purchase process alone" if kind == PURCHASE_PROCESS else None
+    return Finding("up", young, model.version, kind)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from churn.forest import ChurnModel
+from churn.model import StoredModel
 from churn.registry import RegistryUnavailable, S3Registry, release
 from churn.settings import BadSettings
 from churn.storage import Database, DatabaseUnavailable
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
             source: Histories = sample_histories(given.simulate, now=now, seed=given.seed)
         else:
             source = StoredHistories(Database(settings.require("database_url").database_url))
-        current: ChurnModel | None = model_in_use(registry) if registry else None
+        current: StoredModel | None = model_in_use(registry) if registry else None
         trained = train(
             source,
             now=now,

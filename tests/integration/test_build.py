@@ -16,7 +16,7 @@ from infra.local.template import FunctionSpec, load
 
 ROOT = Path(__file__).parents[2]
 _LABELS = sorted(app.parent.name for app in ROOT.glob("functions/*/app.py"))
-_PREDICTING = {"health", "prediction", "rescoring", "scoring", "training"}
+_PREDICTING = {"evaluation", "health", "prediction", "rescoring", "scoring", "training"}
 _LIMIT = 200_000_000
 _LAYERS = {"churn": "ChurnLayer", "model": "ModelLayer", "training": "TrainingLayer"}
 _MACHINES = {"x86_64": 62, "arm64": 183}  # e_machine of an ELF file

@@ -10,7 +10,8 @@ from churn.cache import Cache
 from churn.catalogue import Catalogue, CustomerQuery
 from churn.scoring import Scoring
 from churn.settings import Settings
-from churn.storage import Database, hourly, reads, records
+from churn.storage import Database, hourly, quality, reads, records
+from churn.storage.quality import Quality
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
 
@@ -177,9 +178,28 @@ def test_the_dashboard_adds_up(shop: Database, catalogue: Catalogue) -> None:
     assert catalogue.stats(later)["churn_rate"] == 10.0
 
 
+def test_accuracy_is_that_of_outcomes_once_they_are_known(database: Database, empty: Catalogue) -> None:
+    metadata = {"metrics": {"forest": {"accuracy": 0.8125}}}
+    database.run(lambda transaction: records.record_model(transaction, "v2", metadata, NOW))
+
+    def week(number: int, accuracy: float | None, customers: int) -> None:
+        day = NOW.date() - timedelta(weeks=number)
+        known = None if accuracy is None else {"accuracy": accuracy}
+        row = Quality("v1", "served", day, "matured", 90, customers, 1, {}, known, None)
+        database.run(lambda transaction: quality.put_week(transaction, day, [row], None, NOW))
+
+    week(1, None, 5000)
+    assert empty.stats(NOW)["model_accuracy_basis"] == "held_out_window"
+    for number, accuracy, customers in ((14, 0.5, 100), (15, 0.75, 300), (16, 0.7, 300), (17, 0.7, 300), (18, 0, 900)):
+        week(number, accuracy, customers)
+    stats = empty.stats(NOW)
+    assert (stats["model_accuracy"], stats["model_accuracy_basis"]) == (69.5, "matured_outcomes")
+
+
 def test_an_empty_shop_has_a_dashboard(empty: Catalogue) -> None:
     stats = empty.stats(NOW)
-    assert (stats["total_customers"], stats["churn_rate"], stats["model_accuracy"]) == (0, 0.0, None)
+    assert (stats["total_customers"], stats["churn_rate"]) == (0, 0.0)
+    assert (stats["model_accuracy"], stats["model_accuracy_basis"]) == (None, None)
     assert empty.trends("7d", "day", NOW)["trends"] == []
 
 

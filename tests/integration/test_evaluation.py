@@ -216,6 +216,27 @@ def test_an_evaluation_that_ran_out_of_time_goes_on_where_it_was(database: Datab
     assert len(_rows(database, "SELECT * FROM evaluated_weeks")) == 5
 
 
+def test_a_clock_that_was_ahead_spoils_nothing(database: Database) -> None:
+    model = RecencyModel()
+    model.metadata = {"reference": reference({name: np.ones(50) for name in FEATURE_NAMES}, np.linspace(0, 1, 50))}
+    _predict(database, model, order("A", days_ago=276), now=_OPENING)
+    _evaluate(database, _OPENING)
+    present = _weeks(database, model.version)
+    _evaluate(database, _KNOWN + timedelta(days=60))
+    watch_drift(database, model, _SETTINGS, now=_OPENING + timedelta(days=60))
+    assert _weeks(database, model.version)[0].stage == "settled"
+
+    now = _OPENING + timedelta(minutes=1)
+    _evaluate(database, now)
+    watch_drift(database, model, _SETTINGS, now=now)
+    assert _weeks(database, model.version) == present
+    assert {row["day"] for row in _rows(database, "SELECT day FROM feature_drift")} == {_WEEK}
+    later = _OPENING + timedelta(weeks=3)
+    _predict(database, model, order("A", days_ago=240), now=later)
+    _evaluate(database, later)
+    assert [week.week for week in _weeks(database, model.version)] == [later.date(), _WEEK]
+
+
 def test_each_version_is_judged_by_its_own_predictions_and_its_own_horizon(database: Database) -> None:
     short, long = RecencyModel(), RecencyModel()
     short.version, short.metadata = "short-1", {"horizon_days": 30}

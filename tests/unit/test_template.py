@@ -171,6 +171,7 @@ def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]
         "scoring": {secret, push, *model, *kafka, *publish, "s3:PutObject", "kms:GenerateDataKey"},
         "rescoring": {secret, push, *model, *publish, *failed},
         "training": {secret, *model, "s3:PutObject", *failed},
+        "evaluation": {secret, *model, *failed},
     }
 
 

@@ -48,6 +48,7 @@ class Announcer:
                 "risk_level": level,
                 "confidence": prediction.confidence,
                 "model_version": prediction.model_version,
+                "model_kind": prediction.model_kind,
                 "created_at": iso(now),
             }
             for applied in done

@@ -16,12 +16,12 @@ from typing import Any
 from churn.alert_view import alert_json
 from churn.cache import Cache
 from churn.events import iso
-from churn.explain import drivers
+from churn.explain import drivers, interval_json
 from churn.features import CustomerState, Inputs, Observed, inputs_at, shown
 from churn.recommendations import recommend
 from churn.risk import RISK_LEVELS
 from churn.settings import Settings
-from churn.storage import Database, Transaction, history, reads, totals
+from churn.storage import Database, Transaction, history, quality, reads, totals
 from churn.storage.database import Row
 from churn.storage.totals import ACTIVE_STATUSES
 from churn.words import words_of
@@ -29,6 +29,7 @@ from churn.words import words_of
 STATS_SECONDS = 2
 TRENDS_SECONDS = 30
 _RATE_DAYS = 30
+_ACCURACY_WEEKS = 4
 _PERIOD_DAYS = {"7d": 7, "30d": 30, "90d": 90, "1y": 365}
 _HOURLY_UP_TO_DAYS = 30
 
@@ -114,6 +115,7 @@ class Catalogue:
                 "address": row["address"],
                 "confidence": row["confidence"],
                 "model_version": row["model_version"],
+                "probability_interval": interval_json(_reasons(row).get("interval")),
                 "drivers": [asdict(driver) for driver in drivers(_contributions(row), features)],
                 "last_prediction_at": None if row["scored_at"] is None else iso(row["scored_at"]),
                 "is_active": bool(row["is_active"]),
@@ -262,6 +264,7 @@ class Catalogue:
             "status": row["status"],
             "churn_probability": probability,
             "risk_level": row["risk_level"],
+            "model_kind": row["model_kind"],
             "recommendations": [action.text for action in actions],
             "recommended_actions": [asdict(action) for action in actions],
         }
@@ -284,7 +287,7 @@ class Catalogue:
             "revenue_at_risk": sums["revenue_at_risk"] / 100,
             "alerts_today": _prefixed(sums, "alerts_created:"),
             "resolved_alerts": _prefixed(sums, "alerts:resolved:"),
-            **_model(reads.serving_model(transaction)),
+            **_model(reads.serving_model(transaction), quality.matured_accuracy(transaction, _ACCURACY_WEEKS)),
             "risk_distribution": {level: levels[level] for level in RISK_LEVELS},
             "average_churn_probability": sums["probability"] / 1e6 / scored if scored else 0.0,
             "generated_at": iso(now),
@@ -303,11 +306,16 @@ def _inputs(row: Row, observed: Observed, now: datetime) -> Inputs:
 
 
 def _contributions(row: Row) -> dict[str, float]:
-    """The reasons of a customer's current prediction; none where there is no prediction."""
+    contributions: dict[str, float] = _reasons(row).get("contributions", {})
+    return contributions
+
+
+def _reasons(row: Row) -> dict[str, Any]:
+    """What goes with a customer's current prediction; nothing where there is none."""
     if row["churn_probability"] is None or row["contributions"] is None:
         return {}
-    contributions: dict[str, float] = json.loads(row["contributions"])["contributions"]
-    return contributions
+    reasons: dict[str, Any] = json.loads(row["contributions"])
+    return reasons
 
 
 def _prediction_json(row: Row) -> dict[str, Any]:
@@ -318,17 +326,19 @@ def _prediction_json(row: Row) -> dict[str, Any]:
         "risk_level": row["risk_level"],
         "confidence": row["confidence"],
         "model_version": row["model_version"],
+        "model_kind": row["model_kind"],
         "created_at": iso(row["created_at"]),
     }
 
 
-def _model(row: Row | None) -> dict[str, Any]:
-    accuracy = None
-    if row is not None:
+def _model(row: Row | None, realised: float | None) -> dict[str, Any]:
+    accuracy, basis = realised, "matured_outcomes"
+    if accuracy is None and row is not None:
         accuracy = json.loads(row["metadata"]).get("metrics", {}).get("forest", {}).get("accuracy")
+        basis = "held_out_window"
     return {
         "model_accuracy": None if accuracy is None else round(100 * accuracy, 2),
-        "model_accuracy_basis": None if accuracy is None else "held_out_window",
+        "model_accuracy_basis": None if accuracy is None else basis,
         "last_model_update": None if row is None else iso(row["loaded_at"]),
     }
 

@@ -84,14 +84,14 @@ def evaluate_weeks(
     running it again goes on from there. `horizons`: days, by version, of models that may not have served yet.
     Raises DatabaseUnavailable.
     """
-    oldest, looked_at, known = database.run(
+    oldest, in_order, known = database.run(
         lambda transaction: (
             quality.oldest_prediction(transaction),
-            quality.evaluated_weeks(transaction),
+            quality.weeks_in_order(transaction, now),
             quality.horizons(transaction),
         )
     )
-    due = [] if oldest is None else [week for week in _weeks(oldest, now) if _is_due(looked_at, week, now)]
+    due = [] if oldest is None else [week for week in _weeks(oldest, now) if week not in in_order]
     known = {**(horizons or {}), **known}
     for done, week in enumerate(due):
         if not time_left():
@@ -109,7 +109,7 @@ def compare_challengers(
     a challenger was evaluated. Raises DatabaseUnavailable.
     """
     last, known = database.run(
-        lambda transaction: (quality.week_to_compare(transaction), quality.horizons(transaction))
+        lambda transaction: (quality.week_to_compare(transaction, now), quality.horizons(transaction))
     )
     if last is None:
         return []
@@ -212,6 +212,9 @@ def _evaluate_week(
         for version, predictions in quality.first_predictions(database, role, start, end, share).items():
             days = horizons.get(version, settings.horizon_days)
             groups[role, version] = _Group(days, predictions, _stage(week, days, now)[0] != "estimated")
+    if not groups:
+        # Not written down as done: a clock ahead may have come to a week that is still to be.
+        return
     _fill(database, list(groups.values()), settings.inactivity_days)
     rows = [_quality(version, role, week, group, now) for (role, version), group in groups.items()]
     changes = [_stage(week, group.horizon_days, now)[1] for group in groups.values()]
@@ -291,13 +294,6 @@ def _weeks(oldest: datetime, now: datetime) -> Iterator[date]:
     while _midnight(week) + _WEEK > oldest:
         yield week
         week -= _WEEK
-
-
-def _is_due(looked_at: Mapping[date, datetime | None], week: date, now: datetime) -> bool:
-    if week not in looked_at:
-        return True
-    due = looked_at[week]
-    return due is not None and due <= now
 
 
 def _midnight(day: date) -> datetime:

@@ -1,6 +1,6 @@
 """Why a prediction is what it is: the features that moved it most, each with a sentence for the shop's people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from churn.features import Features
@@ -30,6 +30,11 @@ def drivers(contributions: Mapping[str, float], features: Features, most: int = 
         for name, points in strongest[:most]
         if abs(points) >= _LEAST
     ]
+
+
+def interval_json(interval: Sequence[float] | None) -> dict[str, float] | None:
+    """A probability's interval as clients see it."""
+    return None if interval is None else {"low": interval[0], "high": interval[1]}
 
 
 def reason(name: str, value: float | None, points: float) -> str:

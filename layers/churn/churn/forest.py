@@ -9,12 +9,7 @@ column are then a prediction.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import math
-import struct
-import zipfile
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
@@ -23,16 +18,16 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from churn.artefact import Arrays, checksum_of, pack, restore, version_of
 from churn.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
+from churn.purchases import PARAMETERS, no_order_probability
 from churn.risk import BrokenModel, Prediction
 from churn.shapley import ShapleyValues, Splits
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Arrays = dict[str, npt.NDArray[Any]]
 
 MOST_LEAVES = 64
-FORMAT = 2
 # Rows evaluated at a time: their words and leaf indices together stay in a core's second-level cache.
 CHUNK_ROWS = 128
 # How far a probability is drawn away from 0 and 1 before its logit is taken: keeps the calibration strictly monotone.
@@ -79,8 +74,8 @@ class ChurnModel:
         """
         self.metadata: dict[str, Any] = dict(metadata)
         self._arrays = arrays
-        self.checksum = _checksum(_members(arrays, self.metadata))
-        self.version = f"{_file_safe(str(self.metadata['trained_at']))}-{self.checksum[:8]}"
+        self.checksum = checksum_of(arrays, self.metadata)
+        self.version = version_of(self.metadata, self.checksum)
         columns = list(self.metadata["columns"])
         if columns[: len(FEATURE_NAMES)] != [*FEATURE_NAMES] or not set(columns) <= set(COLUMNS):
             raise BrokenModel(f"the model was made for other features: {', '.join(columns)}")
@@ -159,12 +154,7 @@ class ChurnModel:
 
     def to_bytes(self) -> bytes:
         """The model as an `.npz` archive without pickle, its SHA-256 checksum inside; equal models, equal bytes."""
-        members = {**_members(self._arrays, self.metadata), "checksum": _npy(np.array(self.checksum.encode()))}
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for name, content in members.items():
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content)
-        return buffer.getvalue()
+        return pack(self._arrays, self.metadata)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> ChurnModel:
@@ -173,23 +163,7 @@ class ChurnModel:
         Raises:
             BrokenModel: the bytes are cut, altered, of another format, or for other features.
         """
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                members = {
-                    info.filename.removesuffix(".npy"): archive.read(info)
-                    for info in archive.infolist()
-                    if info.compress_type == zipfile.ZIP_STORED
-                }
-            checksum = members.pop("checksum")[-64:].decode()
-            if checksum != _checksum(members):
-                raise BrokenModel("the model's content does not have the checksum written in it")
-            arrays = {name: np.lib.format.read_array(io.BytesIO(member)) for name, member in members.items()}
-            form = int(arrays.pop("format").item())
-            if form != FORMAT:
-                raise BrokenModel(f"the model is of format {form}, this code reads format {FORMAT}")
-            return cls(arrays, json.loads(arrays.pop("metadata").tobytes()))
-        except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, LookupError, struct.error) as error:
-            raise BrokenModel(f"the bytes are no model: {error}") from error
+        return restore(content, cls)
 
     def columns(self, features: npt.ArrayLike) -> Floats:
         """What the forest asks for, shape (n, columns), for inputs of shape (n, 12) or (n, INPUT_NAMES)."""
@@ -374,19 +348,13 @@ def derived(features: Floats, process: Mapping[str, float]) -> Floats:
     orders, recency, age = (features[:, FEATURE_NAMES.index(name)] for name in DERIVED_FROM)
     with np.errstate(all="ignore"):
         repeats = np.maximum(orders - 1, 0)
-        until_last = np.maximum(age - recency, 0)
-        age = until_last + np.maximum(recency, 0)
-        gap = np.where(repeats > 0, until_last / repeats, np.nan)
+        gap = np.where(repeats > 0, np.maximum(age - recency, 0) / repeats, np.nan)
         silence = np.where(gap > 0, recency / gap, np.nan)
-        shape = process["r"] + repeats
-        scale = process["alpha"] + age
-        growth = np.exp(np.minimum(shape * np.log(scale / (process["alpha"] + until_last)), 700))
-        odds_dropped = np.where(repeats > 0, process["a"] / (process["b"] + repeats - 1) * growth, 0)
-        silent = np.exp(shape * np.log(scale / (scale + process["horizon_days"])))
-        none = 1 - (1 - silent) / (1 + odds_dropped)
-        none = np.where(orders >= 1, none, np.nan)
-        lived = np.maximum(age, 1)
-        return np.column_stack([gap, silence, none, recency / lived, orders / lived])
+        lived = np.maximum(np.maximum(age - recency, 0) + np.maximum(recency, 0), 1)
+        shares = recency / lived, orders / lived
+    none = no_order_probability(orders, recency, age, [process[name] for name in PARAMETERS], process["horizon_days"])
+    none = np.where(orders >= 1, none, np.nan)
+    return np.column_stack([gap, silence, none, *shares])
 
 
 def _derived_one(values: list[float], process: Mapping[str, float]) -> list[float]:
@@ -459,28 +427,3 @@ def _round_down(thresholds: Floats) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):
         nearest = thresholds.astype(np.float32)
     return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest).astype(np.float32)
-
-
-def _members(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) -> dict[str, bytes]:
-    """The content of the archive's members, but for the checksum."""
-    described = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-    rest: Arrays = {"metadata": np.frombuffer(described, dtype=np.uint8), "format": np.array([FORMAT], dtype=np.uint16)}
-    return {name: _npy(array) for name, array in (*arrays.items(), *rest.items())}
-
-
-def _npy(array: npt.NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _checksum(members: Mapping[str, bytes]) -> str:
-    digest = hashlib.sha256()
-    for name, content in sorted(members.items()):
-        digest.update(f"{name} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
-
-
-def _file_safe(instant: str) -> str:
-    return instant.replace(":", "-")

@@ -12,11 +12,12 @@ Status = Literal["up", "fallback", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one dependency is; `fallback`: something else does its work. `version` is for the model."""
+    """How one dependency is; `fallback`: something else does its work. `version` and `kind` are for the model."""
 
     status: Status
     detail: str | None = None
     version: str | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

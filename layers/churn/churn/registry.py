@@ -20,7 +20,7 @@ from churn.observability import logger
 from churn.risk import BrokenModel
 
 if TYPE_CHECKING:
-    from churn.forest import ChurnModel
+    from churn.model import StoredModel
 
 _CURRENT = "current.json"
 _VERSION = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -139,7 +139,7 @@ class ModelRegistry(Protocol):
     def challenge(self, version: str) -> Standing:
         """Make a published version the challenger, unless it serves. Raises UnknownVersion."""
 
-    def load(self, version: str) -> ChurnModel:
+    def load(self, version: str) -> StoredModel:
         """The version's model, its checksums verified. Raises UnknownVersion or BrokenModel."""
 
 
@@ -223,11 +223,11 @@ class S3Registry:
             lambda standing: standing if standing.version == version else replace(standing, challenger=version)
         )
 
-    def load(self, version: str) -> ChurnModel:
+    def load(self, version: str) -> StoredModel:
         # Who only reads what is written of the versions has no numpy.
-        from churn.forest import ChurnModel  # noqa: PLC0415
+        from churn.model import read_model  # noqa: PLC0415
 
-        model = ChurnModel.from_bytes(self._content(version))
+        model = read_model(self._content(version))
         if model.version != version:
             raise BrokenModel(f"version {version} holds the model {model.version}")
         return model

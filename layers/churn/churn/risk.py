@@ -10,6 +10,10 @@ RISK_LEVELS = ("low", "medium", "high", "critical")
 
 CUSTOMER_STATUSES = ("insufficient_data", "new", "active", "at_risk", "lapsed")
 
+RANDOM_FOREST = "random_forest"
+PURCHASE_PROCESS = "purchase_process"
+MODEL_KINDS = (RANDOM_FOREST, PURCHASE_PROCESS)
+
 NEW_CUSTOMER_DAYS = 30
 # The order rate of somebody known for a day would promise a fortune.
 _SHORTEST_HISTORY_DAYS = 30.0
@@ -23,7 +27,8 @@ class BrokenModel(Exception):
 class Prediction:
     """The model's answer for one customer.
 
-    `contributions` are signed probabilities, a feature each; with `base` they sum to `churn_probability`.
+    `contributions` are signed probabilities, a feature each; with `base` they sum to `churn_probability`. `interval` is
+    what the model's own uncertainty leaves open, where it is known.
     """
 
     churn_probability: float
@@ -31,6 +36,8 @@ class Prediction:
     model_version: str
     contributions: Mapping[str, float]
     base: float
+    model_kind: str = RANDOM_FOREST
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

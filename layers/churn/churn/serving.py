@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from churn.features import Features
-from churn.forest import ChurnModel
+from churn.model import StoredModel, read_model
 from churn.observability import count_alone, logger
 from churn.registry import ModelRegistry, RegistryUnavailable, S3Registry, UnknownVersion
 from churn.risk import BrokenModel, Prediction
@@ -39,12 +39,12 @@ class CurrentModel:
         self._every = every
         self._clock = clock
         self._shadow = shadow
-        self._held: ChurnModel | None = None
+        self._held: StoredModel | None = None
         self.promoted: str | None = None
         """The version that is to serve, as far as is known."""
         self.refused: str | None = None
         """Why the promoted version does not serve; None where it does, or where none is promoted."""
-        self.challenger: ChurnModel | None = None
+        self.challenger: StoredModel | None = None
         """The version that is scored beside the one that serves."""
         self._look()
         self._model = self._held or _own_model(Path(settings.model_path))
@@ -92,8 +92,8 @@ class CurrentModel:
             self._take_up_challenger(self._registry, standing.challenger)
 
     def _take_up(
-        self, registry: ModelRegistry, version: str | None, held: ChurnModel | None
-    ) -> tuple[ChurnModel | None, str | None]:
+        self, registry: ModelRegistry, version: str | None, held: StoredModel | None
+    ) -> tuple[StoredModel | None, str | None]:
         if version is None or (held is not None and held.version == version):
             return held, None
         try:
@@ -115,9 +115,9 @@ class CurrentModel:
             logger.error("the challenger cannot be held", extra={"version": version, "reason": str(error)})
 
 
-def _own_model(path: Path) -> ChurnModel:
+def _own_model(path: Path) -> StoredModel:
     try:
-        return ChurnModel.from_bytes(path.read_bytes())
+        return read_model(path.read_bytes())
     except (OSError, BrokenModel) as error:
         raise NoModel(
             f"no version of the model is promoted that can be served, and {path} is no model: {error}"

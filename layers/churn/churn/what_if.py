@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from churn.explain import drivers
+from churn.explain import drivers, interval_json
 from churn.features import FEATURE_NAMES, Features, overridden
 from churn.recommendations import recommend
 from churn.risk import Prediction, RiskBands
@@ -158,5 +158,7 @@ def _answer(scenario: Scenario, prediction: Prediction, bands: RiskBands, horizo
         "base_probability": prediction.base,
         "confidence": prediction.confidence,
         "model_version": prediction.model_version,
+        "model_kind": prediction.model_kind,
+        "probability_interval": interval_json(prediction.interval),
         "drivers": [asdict(driver) for driver in drivers(prediction.contributions, scenario.features)],
     }

@@ -26,6 +26,8 @@ RiskLevel = Literal["low", "medium", "high", "critical"]
 Status = Literal["insufficient_data", "new", "active", "at_risk", "lapsed"]
 Priority = Literal["low", "medium", "high", "urgent"]
 AlertStatus = Literal["new", "acknowledged", "in_progress", "resolved", "dismissed"]
+ModelKind = Literal["random_forest", "purchase_process"]
+"""A forest trained on what customers did, or, while there is too little of that, the shop's purchase process alone."""
 Sort = Literal["churn_probability", "total_spent", "days_since_last_order", "customer_id"]
 Period = Literal["7d", "30d", "90d", "1y"]
 Granularity = Literal["hour", "day", "week", "month"]
@@ -129,6 +131,13 @@ class RecommendedAction(Model):
     """Churn probability, times expected spend over the horizon, times the share of it that the action should save."""
 
 
+class ProbabilityInterval(Model):
+    """What the model's own uncertainty leaves open: nine in ten of what it may be."""
+
+    low: float
+    high: float
+
+
 class Customer(Features):  # type: ignore[misc, valid-type]
     """A customer of a list."""
 
@@ -138,6 +147,7 @@ class Customer(Features):  # type: ignore[misc, valid-type]
     status: Status
     churn_probability: Annotated[float, Field(ge=0, le=1)] | None
     risk_level: RiskLevel | None
+    model_kind: ModelKind | None
     recommendations: list[str]
     recommended_actions: list[RecommendedAction]
     """The recommendations with their reasons and worth, what answers the strongest reasons first."""
@@ -161,6 +171,7 @@ class CustomerDetail(Customer):
     address: str | None
     confidence: float | None
     model_version: str | None
+    probability_interval: ProbabilityInterval | None
     drivers: list[Driver]
     last_prediction_at: Instant | None
     is_active: bool
@@ -244,6 +255,9 @@ class PredictionAnswer(Model):
     """Of the average customer: with the contributions of all features it adds up to `churn_probability`."""
     confidence: Annotated[float, Field(ge=0, le=1)]
     model_version: str
+    model_kind: ModelKind
+    probability_interval: ProbabilityInterval | None
+    """Where the model knows how certain it is."""
     drivers: list[Driver]
     what_if: WhatIf | None = None
     """Where features of a stored customer were given."""
@@ -306,6 +320,7 @@ class StoredPrediction(Model):
     risk_level: RiskLevel
     confidence: float
     model_version: str
+    model_kind: ModelKind | None
     created_at: Instant
 
 
@@ -410,8 +425,9 @@ class Stats(Model):
     alerts_today: int
     resolved_alerts: int
     model_accuracy: float | None
-    """Per cent."""
-    model_accuracy_basis: Literal["held_out_window"] | None
+    """Per cent of the customers who were on the right side of 0.5."""
+    model_accuracy_basis: Literal["matured_outcomes", "held_out_window"] | None
+    """The predictions of the newest four weeks whose outcomes are known, or the test of the model while none is."""
     last_model_update: Instant | None
     risk_distribution: RiskDistribution
     average_churn_probability: float
@@ -663,6 +679,7 @@ class Health(Model):
     service: str
     version: str
     model_version: str | None
+    model_kind: ModelKind | None
     checks: Checks
 
 

@@ -180,4 +180,5 @@ def _reasons(prediction: Prediction | None) -> str | None:
     if prediction is None:
         return None
     contributions = {name: round(value, 6) for name, value in prediction.contributions.items()}
-    return json.dumps({"base": prediction.base, "contributions": contributions}, separators=(",", ":"))
+    reasons = {"base": prediction.base, "contributions": contributions, "interval": prediction.interval}
+    return json.dumps(reasons, separators=(",", ":"))

@@ -84,9 +84,14 @@ def oldest_prediction(transaction: Transaction) -> datetime | None:
     return found
 
 
-def evaluated_weeks(transaction: Transaction) -> dict[date, datetime | None]:
-    """The weeks that have been looked at, each with when it is due again (None: never)."""
-    return {row["week"]: row["next_at"] for row in transaction.rows("SELECT week, next_at FROM evaluated_weeks")}
+def weeks_in_order(transaction: Transaction, now: datetime) -> set[date]:
+    """The weeks that were evaluated and are not due again; what a clock ahead of `now` has evaluated is due."""
+    rows = transaction.rows(
+        "SELECT w.week FROM evaluated_weeks w LEFT JOIN model_quality q ON q.week = w.week AND q.evaluated_at > %s "
+        "WHERE (w.next_at IS NULL OR w.next_at > %s) AND q.week IS NULL",
+        (now, now),
+    )
+    return {row["week"] for row in rows}
 
 
 def sampled(transaction: Transaction, start: datetime, end: datetime, most: int) -> float:
@@ -185,11 +190,12 @@ def put_week(
     transaction.execute("REPLACE INTO evaluated_weeks (week, next_at) VALUES (%s, %s)", (week, next_at))
 
 
-def week_to_compare(transaction: Transaction) -> date | None:
+def week_to_compare(transaction: Transaction, now: datetime) -> date | None:
     """The newest week with outcomes of a challenger, where one has been evaluated since the last comparison."""
     row = transaction.row(
-        "SELECT MAX(week) AS week, MAX(evaluated_at) > COALESCE((SELECT MAX(evaluated_at) FROM model_comparisons), 0) "
-        "AS is_new FROM model_quality WHERE role = 'shadow' AND stage <> 'estimated'"
+        "SELECT MAX(week) AS week, MAX(evaluated_at) > COALESCE((SELECT MAX(evaluated_at) FROM model_comparisons "
+        "WHERE evaluated_at <= %s), 0) AS is_new FROM model_quality WHERE role = 'shadow' AND stage <> 'estimated'",
+        (now,),
     )
     found: date | None = row["week"] if row and row["is_new"] else None
     return found
@@ -212,8 +218,8 @@ def put_comparisons(transaction: Transaction, comparisons: Sequence[Comparison],
 
 
 def put_drift(transaction: Transaction, day: date, version: str, customers: int, drifts: Sequence[Drift]) -> None:
-    """Stores how the columns of a day differ, in the place of what was stored of that day."""
-    transaction.execute("DELETE FROM feature_drift WHERE model_version = %s AND day = %s", (version, day))
+    """Stores how the columns of a day differ, in the place of what was stored of that day, or by a clock ahead."""
+    transaction.execute("DELETE FROM feature_drift WHERE model_version = %s AND day >= %s", (version, day))
     transaction.insert_many(
         "INSERT INTO feature_drift (day, model_version, column_name, customers, psi, noise, missing, missing_before, "
         "importance, verdict)",
@@ -237,17 +243,16 @@ def weeks(transaction: Transaction, version: str, limit: int = 100) -> list[Qual
     return _qualities(transaction, "model_version = %s ORDER BY week DESC, role LIMIT %s", (version, limit))
 
 
-def matured(transaction: Transaction, newest: int) -> list[Quality]:
-    """The served predictions' figures of the `newest` weeks whose outcomes are known, the newest first."""
+def matured_accuracy(transaction: Transaction, newest: int) -> float | None:
+    """The share of served predictions on the right side of 0.5, in the `newest` weeks with outcomes; None without."""
     known = "role = 'served' AND realised IS NOT NULL"
-    row = transaction.row(
-        f"SELECT MIN(week) AS week FROM (SELECT DISTINCT week FROM model_quality WHERE {known} "
-        "ORDER BY week DESC LIMIT %s) AS newest",
+    rows = transaction.rows(
+        f"SELECT customers, realised FROM model_quality WHERE {known} AND week >= (SELECT MIN(week) FROM "
+        f"(SELECT DISTINCT week FROM model_quality WHERE {known} ORDER BY week DESC LIMIT %s) AS newest)",
         (newest,),
     )
-    if row is None or row["week"] is None:
-        return []
-    return _qualities(transaction, f"{known} AND week >= %s ORDER BY week DESC, model_version", (row["week"],))
+    customers = sum(row["customers"] for row in rows)
+    return sum(_read(row["realised"])["accuracy"] * row["customers"] for row in rows) / customers if rows else None
 
 
 def comparisons(transaction: Transaction, version: str) -> list[Comparison]:

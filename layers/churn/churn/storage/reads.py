@@ -20,7 +20,10 @@ SORT_COLUMNS = {
     "customer_id": "customer_id",
 }
 _NULLABLE = frozenset({"churn_probability", "last_order_at"})
-_CUSTOMER = "SELECT c.*, s.state, s.contributions FROM customers c LEFT JOIN customer_states s ON s.customer_pk = c.id"
+_CUSTOMER = (
+    "SELECT c.*, s.state, s.contributions, m.kind AS model_kind FROM customers c "
+    "LEFT JOIN customer_states s ON s.customer_pk = c.id LEFT JOIN models m ON m.version = c.model_version"
+)
 
 
 @dataclass(slots=True)
@@ -185,9 +188,10 @@ def predictions(
         conditions.add("risk_level = %s", risk_level)
     _between(conditions, "created_at", date_from, date_to)
     rows = transaction.rows(
-        "SELECT p.*, c.customer_id FROM (SELECT * FROM predictions "
+        "SELECT p.*, c.customer_id, m.kind AS model_kind FROM (SELECT * FROM predictions "
         f"{conditions.where()} ORDER BY created_at DESC, id DESC LIMIT %s) p "
-        "JOIN customers c ON c.id = p.customer_pk ORDER BY p.created_at DESC, p.id DESC",
+        "JOIN customers c ON c.id = p.customer_pk LEFT JOIN models m ON m.version = p.model_version "
+        "ORDER BY p.created_at DESC, p.id DESC",
         [*conditions.values, limit],
     )
     named = date_from is not None or date_to is not None

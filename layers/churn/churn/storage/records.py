@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from churn.alerts import NewAlert
-from churn.risk import Prediction
+from churn.risk import RANDOM_FOREST, Prediction
 from churn.storage.database import Transaction
 
 
@@ -141,9 +141,9 @@ def mark_redriven(transaction: Transaction, letter: DeadLetter, now: datetime) -
 def record_model(transaction: Transaction, version: str, metadata: Mapping[str, object], now: datetime) -> bool:
     """Records that a model serves from now on; returns whether none of its version has served before."""
     changed = transaction.execute(
-        "INSERT INTO models (version, metadata, loaded_at) VALUES (%s, %s, %s) "
+        "INSERT INTO models (version, kind, metadata, loaded_at) VALUES (%s, %s, %s, %s) "
         "ON DUPLICATE KEY UPDATE metadata = VALUES(metadata), loaded_at = VALUES(loaded_at)",
-        (version, json.dumps(metadata), now),
+        (version, metadata.get("kind", RANDOM_FOREST), json.dumps(metadata), now),
     )
     # MySQL counts a new row as one and a row that was there as two.
     return changed == 1

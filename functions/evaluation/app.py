@@ -1,0 +1,49 @@
+"""What became of predictions, and whether customers still look as they did; every day, at the time in its event."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from churn.evaluation import compare_challengers, evaluate_weeks, figures, watch_drift
+from churn.events import parse_timestamp
+from churn.observability import logger, metrics, traced
+from churn.serving import CurrentModel
+from churn.settings import settings
+from churn.storage import Database, quality
+
+_settings = settings().require("database_url")
+_database = Database(_settings.database_url)
+_model = CurrentModel(_settings, shadow=True)
+
+_MILLISECONDS_FOR_A_WEEK_AND_THE_REST = 300_000
+
+
+@logger.inject_lambda_context
+@traced
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Evaluate the weeks that are due, the challengers and today's customers; what is left is done the next time."""
+    _model.refresh()
+    now = parse_timestamp(event["time"]) if event.get("time") else datetime.now(UTC)
+    held = [model for model in (_model, _model.challenger) if model is not None]
+    horizons = {model.version: int(model.metadata.get("horizon_days") or _settings.horizon_days) for model in held}
+    drifts = watch_drift(_database, _model, _settings, now=now)
+    evaluated = evaluate_weeks(
+        _database,
+        _settings,
+        now=now,
+        time_left=lambda: context.get_remaining_time_in_millis() > _MILLISECONDS_FOR_A_WEEK_AND_THE_REST,
+        horizons=horizons,
+    )
+    compared = compare_challengers(_database, _settings, now=now, horizons=horizons)
+    measured = figures(_database.run(quality.served_weeks), drifts)
+    for name, value in measured.items():
+        metrics.add_metric(name, "Count" if name.startswith("Drift") else "NoUnit", value)
+    answer = {
+        "weeks": evaluated.weeks,
+        "weeks_left": evaluated.left,
+        "comparisons": {one.challenger: one.verdict for one in compared},
+        "drift": {drift.column: drift.verdict for drift in drifts if drift.verdict != "stable"},
+        "figures": measured,
+    }
+    logger.info("evaluated", extra=answer)
+    return answer

@@ -1,0 +1,49 @@
+"""Outcomes through the doors: orders on Kafka, a clock that moves past the horizon, accuracy on the dashboard."""
+
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from tests.contract.conftest import Stack
+from tests.support import eventually
+
+_PAST_THE_HORIZON = timedelta(days=100)
+
+
+def _evaluate(stack: Stack, now: datetime) -> dict[str, Any]:
+    config = Config(read_timeout=280, retries={"total_max_attempts": 1})
+    client = boto3.client("lambda", endpoint_url=stack.lambda_url, config=config)
+    answer = client.invoke(FunctionName="evaluation", Payload=json.dumps({"time": now.isoformat()}).encode())
+    result: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert not answer.get("FunctionError"), result
+    return result
+
+
+def _basis(stack: Stack) -> str:
+    return str(stack.get("/api/dashboard/stats").json()["model_accuracy_basis"])
+
+
+def test_accuracy_is_that_of_outcomes_when_the_horizon_has_passed(stack: Stack) -> None:
+    customer_id, now = f"EVAL-{uuid.uuid4().hex[:8]}", datetime.now(UTC)
+    stack.publish("order_placed", customer_id, now, order_id="o1", order_value=20)
+    eventually(lambda: stack.get(f"/api/customers/{customer_id}").status == 200, within=10)
+    stack.publish("order_placed", customer_id, now + timedelta(days=30), order_id="o2", order_value=20)
+    eventually(lambda: len(stack.get(f"/api/customers/{customer_id}/events").json()["events"]) == 2, within=10)
+
+    before = _basis(stack)
+    try:
+        evaluated = _evaluate(stack, now + _PAST_THE_HORIZON)
+        assert evaluated["weeks"] > 0
+        assert evaluated["weeks_left"] == 0
+        # One stayed, and others were silent.
+        assert {"RealisedAUC", "RealisedBrier", "AUCShortfall"} <= evaluated["figures"].keys()
+        eventually(lambda: _basis(stack) == "matured_outcomes", within=10)
+        assert 0 <= stack.get("/api/dashboard/stats").json()["model_accuracy"] <= 100
+    finally:
+        present = _evaluate(stack, datetime.now(UTC))
+    assert "ExpectedAUC" in present["figures"]
+    eventually(lambda: _basis(stack) == before, within=10)
