@@ -1,4 +1,4 @@
-"""A new model version from the stored histories; from a simulated shop while there are too few and none serves yet."""
+"""A new model version from the stored histories: a forest, or the purchase process while the shop is too young."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,9 +9,7 @@ from churn.observability import logger, traced
 from churn.registry import S3Registry, release
 from churn.settings import settings
 from churn.storage import Database
-from churn.training import CannotTrain, Plan, StoredHistories, model_in_use, sample_histories, train
-
-SAMPLE_CUSTOMERS = 6000
+from churn.training import CannotTrain, Plan, StoredHistories, model_in_use, train_or_begin
 
 
 @logger.inject_lambda_context
@@ -32,14 +30,18 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         with training_run(database, event, lambda: datetime.now(UTC)) as run:
             current = model_in_use(registry)
             try:
-                trained = train(StoredHistories(database), now=now, plan=plan, current=current, progress=run.progress)
+                trained = train_or_begin(
+                    StoredHistories(database),
+                    now=now,
+                    plan=plan,
+                    current=current,
+                    service_version=config.service_version,
+                    progress=run.progress,
+                )
             except CannotTrain as error:
                 logger.warning("the stored history does not make a model", extra={"reason": str(error)})
-                if current is not None:
-                    run.refused(str(error))
-                    return {"trained": False, "reason": str(error), "serving": current.version}
-                sample = sample_histories(SAMPLE_CUSTOMERS, now=now)
-                trained = train(sample, now=now, plan=plan, source="sample", progress=run.progress)
+                run.refused(str(error))
+                return {"trained": False, "reason": str(error), "serving": current.version if current else None}
             objections = release(registry, trained.model, by="training", now=now, report=trained.report)
             run.succeeded(trained.model.version, objections)
     except RunUnderWay as error:

@@ -8,19 +8,19 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from churn.model import StoredModel
 from churn.registry import RegistryUnavailable, S3Registry, release
 from churn.settings import BadSettings
 from churn.storage import Database, DatabaseUnavailable
 from churn.training import (
     CannotTrain,
-    Histories,
     Plan,
     StoredHistories,
+    Trained,
     model_in_use,
     sample_histories,
     table,
     train,
+    train_or_begin,
 )
 from infra.tools.environment import use_stack
 
@@ -46,21 +46,20 @@ def main(arguments: list[str]) -> int:
             seed=given.seed,
         )
         now = datetime.now(UTC)
+        current = model_in_use(registry) if registry else None
+        version = settings.service_version
+        trained: Trained
         if given.simulate:
             progress(f"simulating a shop of {given.simulate:,} customers")
-            source: Histories = sample_histories(given.simulate, now=now, seed=given.seed)
+            shop = sample_histories(given.simulate, now=now, seed=given.seed)
+            trained = train(
+                shop, now=now, plan=plan, current=current, source="sample", service_version=version, progress=progress
+            )
         else:
-            source = StoredHistories(Database(settings.require("database_url").database_url))
-        current: StoredModel | None = model_in_use(registry) if registry else None
-        trained = train(
-            source,
-            now=now,
-            plan=plan,
-            current=current,
-            source="sample" if given.simulate else "history",
-            service_version=settings.service_version,
-            progress=progress,
-        )
+            stored = StoredHistories(Database(settings.require("database_url").database_url))
+            trained = train_or_begin(
+                stored, now=now, plan=plan, current=current, service_version=version, progress=progress
+            )
         print(table(trained.report))
         if registry is None:
             given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from churn.forest import ChurnModel
+from churn.model import StoredModel
 from churn.storage import Database
 from tests.contract.conftest import Stack
 from tests.contract.test_rest import answered, assert_described
@@ -18,7 +18,7 @@ from tests.support import eventually
 _NOTICED_SECONDS = 40
 
 
-def _published(stack: Stack, *, compared_with: str, passed: bool = True) -> ChurnModel:
+def _published(stack: Stack, *, compared_with: str, passed: bool = True) -> StoredModel:
     """A version of its own name, which answers as the one in use does, with what a gate said of it."""
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     gate = {"passed": passed, "compared_with": compared_with, "reasons": [] if passed else ["Its AUC is lower."]}
@@ -71,7 +71,7 @@ def test_promote_refuse_tamper_and_roll_back(stack: Stack) -> None:
     assert time.monotonic() - promoted_at < 60
 
 
-def _tamper(stack: Stack, model: ChurnModel) -> None:
+def _tamper(stack: Stack, model: StoredModel) -> None:
     content = bytearray(model.to_bytes())
     content[len(content) // 2] ^= 1
     stack.s3.put_object(Bucket=stack.bucket, Key=f"models/{model.version}/model.npz", Body=bytes(content))

@@ -10,7 +10,11 @@ from churn.storage import Database, DatabaseUnavailable, Transaction
 def test_an_instant_comes_back_in_utc_with_its_milliseconds_not_rounded(database: Database) -> None:
     east = timezone(timedelta(hours=2))
     at = datetime(2026, 11, 23, 14, 0, 59, 999_999, tzinfo=east)
-    database.run(lambda transaction: transaction.execute("INSERT INTO models VALUES ('v', '{}', %s)", (at,)))
+    database.run(
+        lambda transaction: transaction.execute(
+            "INSERT INTO models (version, metadata, loaded_at) VALUES ('v', '{}', %s)", (at,)
+        )
+    )
     row = database.run(lambda transaction: transaction.row("SELECT loaded_at FROM models"))
     assert row == {"loaded_at": datetime(2026, 11, 23, 12, 0, 59, 999_000, tzinfo=UTC)}
 

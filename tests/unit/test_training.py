@@ -31,7 +31,7 @@ def histories_of(customers: Sequence[SimulatedCustomer]) -> list[tuple[str, list
 
 
 @lru_cache
-def trained() -> TrainedModel:
+def trained() -> TrainedModel[ChurnModel]:
     return train(histories_of(shop()), now=NOW, plan=PLAN)
 
 

@@ -22,8 +22,10 @@ from churn.events import Event, from_millis, iso
 from churn.features import DAY, FEATURE_NAMES, STATE_COLUMNS
 from churn.forest import COLUMNS, ChurnModel, Floats, derived
 from churn.measures import Flags, roc_auc
+from churn.model import StoredModel
+from churn.purchases import PurchaseModel
 from churn.registry import ModelRegistry, UnknownVersion
-from churn.risk import BrokenModel
+from churn.risk import PURCHASE_PROCESS, BrokenModel
 from churn.simulator import simulate
 from churn.storage import Database
 from churn.storage.history import histories as stored_histories
@@ -38,21 +40,25 @@ from churn.training.snapshots import (
     Plan,
     Progress,
     Snapshots,
+    TooLittleHistory,
     cut_offs,
     look,
     take,
 )
+from churn.training.young import serves_already, train_purchases
 
 __all__ = [
     "CannotTrain",
     "Histories",
     "Plan",
     "StoredHistories",
+    "Trained",
     "TrainedModel",
     "model_in_use",
     "sample_histories",
     "table",
     "train",
+    "train_or_begin",
 ]
 
 Report = dict[str, Any]
@@ -62,11 +68,14 @@ _LEAK_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedModel:
+class TrainedModel[M: StoredModel]:
     """A trained model with its `report` (see `train`); its metadata's `gate` says whether it may be promoted."""
 
-    model: ChurnModel
+    model: M
     report: Report
+
+
+Trained = TrainedModel[ChurnModel] | TrainedModel[PurchaseModel]
 
 
 class StoredHistories:
@@ -84,11 +93,11 @@ def train(
     *,
     now: datetime,
     plan: Plan | None = None,
-    current: ChurnModel | None = None,
+    current: StoredModel | None = None,
     source: str = "history",
     service_version: str = "",
     progress: Progress = lambda _: None,
-) -> TrainedModel:
+) -> TrainedModel[ChurnModel]:
     """Train a model on the histories; orders after `now` are ignored.
 
     `current` is the model in use, for comparison on the held-out window. `source` says in the model's metadata where
@@ -138,14 +147,8 @@ def train(
             "snapshots": snapshots,
             "base_rate": float(learned.churned.mean()),
             "forest": {"trees": plan.trees, "customers_a_leaf": shape.customers_a_leaf, "leaves": 64},
-            "data": {
-                "fingerprint": extent.fingerprint,
-                "customers": extent.customers,
-                "events": extent.events,
-                "first": iso(from_millis(extent.first or 0)),
-                "last": iso(from_millis(extent.last or 0)),
-            },
-            "code": {"service_version": service_version, **_libraries()},
+            "data": extent.described(),
+            "code": _code(service_version),
         },
     )
 
@@ -198,13 +201,47 @@ def train(
     return TrainedModel(model, judging.plain(report))
 
 
+def train_or_begin(
+    histories: Histories,
+    *,
+    now: datetime,
+    plan: Plan,
+    current: StoredModel | None,
+    service_version: str = "",
+    progress: Progress = lambda _: None,
+) -> Trained:
+    """A forest as by `train`, or the purchase process of a shop too young for one, unless a forest serves already.
+
+    Raises CannotTrain.
+    """
+    try:
+        return train(histories, now=now, plan=plan, current=current, service_version=service_version, progress=progress)
+    except TooLittleHistory as too_little:
+        if serves_already(current):
+            raise
+        progress(f"no forest yet: {too_little}")
+        try:
+            model, report = train_purchases(
+                histories, now=now, plan=plan, why=str(too_little), code=_code(service_version), progress=progress
+            )
+        except TooLittleHistory as error:
+            raise TooLittleHistory(f"{too_little}; {error}") from None
+    verdict = {
+        "passed": True,
+        "compared_with": None if current is None else current.version,
+        "reasons": ["It knows the shop's own orders, and there is too little history for more."],
+    }
+    model = model.with_metadata(gate=verdict)
+    return TrainedModel(model, judging.plain({**report, "version": model.version, "gate": verdict}))
+
+
 def sample_histories(customers: int, *, now: datetime, seed: int = 1) -> list[tuple[str, list[Event]]]:
     """A year and a half of a simulated shop, for a first model before there is history to learn from."""
     shop = simulate(customers, seed=seed, start=now - timedelta(days=SAMPLE_DAYS), end=now)
     return [(customer.customer_id, customer.events) for customer in shop]
 
 
-def model_in_use(registry: ModelRegistry) -> ChurnModel | None:
+def model_in_use(registry: ModelRegistry) -> StoredModel | None:
     """The promoted model, or None when there is none that could be compared with."""
     version = registry.standing().version
     try:
@@ -224,6 +261,8 @@ def table(report: Report) -> str:
         ("purchases", "BG/NBD"),
         ("current", "model in use"),
     ]
+    if report.get("kind") == PURCHASE_PROCESS:
+        return f"the purchase process of {report['customers']:,} customers, for there is no forest yet: {report['why']}"
     lines = [
         f"held-out window: {report['customers']:,} customers, {report['churned']:.1%} churned",
         f"{'':16}{'ROC AUC':>9}{'PR AUC':>9}{'Brier':>9}{'top-decile lift':>17}",
@@ -245,14 +284,14 @@ def _check(fitted: Sequence[Snapshots], held_out: Snapshots) -> None:
     ):
         customers, churned = len(labels), sum(labels)
         if customers < FEWEST_CUSTOMERS:
-            raise CannotTrain(f"there are {customers} customers' snapshots {what}; {FEWEST_CUSTOMERS} are needed")
+            raise TooLittleHistory(f"there are {customers} customers' snapshots {what}; {FEWEST_CUSTOMERS} are needed")
         if churned in {0, customers}:
-            raise CannotTrain(
+            raise TooLittleHistory(
                 f"all {customers} customers {what} {'left' if churned else 'stayed'}: there is nothing to tell apart; "
                 f"at least {FEWEST_OF_A_KIND} who left and {FEWEST_OF_A_KIND} who stayed are needed"
             )
         if min(churned, customers - churned) < FEWEST_OF_A_KIND:
-            raise CannotTrain(
+            raise TooLittleHistory(
                 f"{churned} of {customers} customers {what} left; "
                 f"at least {FEWEST_OF_A_KIND} who left and {FEWEST_OF_A_KIND} who stayed are needed"
             )
@@ -298,10 +337,15 @@ def _refuse_leaks(columns: Floats, churned: Flags) -> None:
                 )
 
 
-def _libraries() -> dict[str, str]:
+def _code(service_version: str) -> dict[str, str]:
     from sklearn import __version__ as scikit_learn  # noqa: PLC0415 (a second to import)
 
-    return {"python": platform.python_version(), "numpy": np.__version__, "scikit-learn": scikit_learn}
+    return {
+        "service_version": service_version,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scikit-learn": scikit_learn,
+    }
 
 
 def _described(window: Snapshots, role: str) -> dict[str, Any]:

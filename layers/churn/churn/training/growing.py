@@ -1,5 +1,6 @@
 """Grows forests, fits the purchase process, and calibrates: what needs scikit-learn and scipy."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from churn.forest import SHRINKAGE, Floats
 from churn.measures import Flags, log_loss, roc_auc
+from churn.purchases import PARAMETERS
 from churn.training.snapshots import FOLDS, Progress
 
 MOST_THRESHOLDS = 255
@@ -136,9 +138,47 @@ def fit_purchase_process(buying: Floats) -> dict[str, float]:
     `buying` has the shape (customers, 3): repeat orders, days to the last order, age in days.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 (slow to import)
-    from scipy.special import gammaln  # noqa: PLC0415
 
-    repeats, until_last, age = buying[:: max(1, len(buying) // 20_000)].T
+    start = _usual(buying)
+    found = minimize(_loss(buying), start, method="L-BFGS-B", bounds=[(low - 8, low + 8) for low in start])
+    return dict(zip(PARAMETERS, np.exp(found.x).tolist(), strict=True))
+
+
+def purchase_draws(buying: Floats, process: Mapping[str, float], *, seed: int, draws: int = 64) -> Floats:
+    """What the parameters may be as well, shape (draws, 4): normal on their logarithms (Laplace's approximation)."""
+    loss, best = _loss(buying), np.log([process[name] for name in PARAMETERS])
+    customers = len(buying[:: _step(buying)])
+    steps = 1e-3 * np.eye(len(best))
+    curvature = np.array(
+        [
+            [(loss(best + a + b) - loss(best + a - b) - loss(best - a + b) + loss(best - a - b)) / 4e-6 for b in steps]
+            for a in steps
+        ]
+    )
+    values, vectors = np.linalg.eigh(curvature * customers)
+    # Where the data say next to nothing a parameter is known within a factor of e, by what is usual for shops.
+    spread = 1 / np.sqrt(np.maximum(values, 1.0))
+    drawn = np.random.default_rng(seed).normal(size=(draws, len(best)))
+    answer: Floats = np.exp(best + (drawn * spread) @ vectors.T)
+    return answer
+
+
+def _step(buying: Floats) -> int:
+    return max(1, len(buying) // 20_000)
+
+
+def _usual(buying: Floats) -> Floats:
+    """The logarithms of parameters that are usual for a shop of this age."""
+    answer: Floats = np.log([1.0, max(1.0, float(buying[:: _step(buying), 2].mean()) / 2), 0.8, 2.5])
+    return answer
+
+
+def _loss(buying: Floats) -> Callable[[Floats], float]:
+    """The mean negative log-likelihood of a customer, by the logarithms of the parameters."""
+    from scipy.special import gammaln  # noqa: PLC0415 (slow to import)
+
+    repeats, until_last, age = buying[:: _step(buying)].T
+    start = _usual(buying)
 
     def loss(logs: Floats) -> float:
         r, alpha, a, b = np.exp(logs)
@@ -150,10 +190,7 @@ def fit_purchase_process(buying: Floats) -> dict[str, float]:
         # A faint pull to the middle keeps the parameters finite where the data do not say.
         return float(-likelihood.mean() + 1e-4 * np.sum((logs - start) ** 2))
 
-    start = np.log([1.0, max(1.0, float(age.mean()) / 2), 0.8, 2.5])
-    found = minimize(loss, start, method="L-BFGS-B", bounds=[(low - 8, low + 8) for low in start])
-    r, alpha, a, b = np.exp(found.x).tolist()
-    return {"r": r, "alpha": alpha, "a": a, "b": b}
+    return loss
 
 
 def logit(probabilities: Floats) -> Floats:

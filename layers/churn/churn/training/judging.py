@@ -18,6 +18,7 @@ from churn.measures import (
     measure,
     reliability,
 )
+from churn.model import StoredModel
 from churn.risk import NEW_CUSTOMER_DAYS
 from churn.training.growing import Learned, logistic
 from churn.training.snapshots import Progress
@@ -45,9 +46,10 @@ class Window:
         return column
 
 
-def probabilities(model: ChurnModel, inputs: Floats) -> Floats:
-    """The model's calibrated probabilities, shape (n,)."""
-    return model.calibrate(model.raw(inputs))
+def probabilities(model: StoredModel, inputs: Floats) -> Floats:
+    """The model's probabilities, shape (n,), for inputs of shape (n, 12) or (n, INPUT_NAMES)."""
+    names = INPUT_NAMES[: inputs.shape[1]]
+    return np.array(model.probabilities([dict(zip(names, row, strict=True)) for row in inputs.tolist()]))
 
 
 def figures(answers: Mapping[str, Floats], window: Window, *, intervals: bool) -> dict[str, Any]:
@@ -166,7 +168,7 @@ def effects(model: ChurnModel, window: Window) -> list[dict[str, Any]]:
 
 
 def gate(
-    new: Floats, model: ChurnModel, current: ChurnModel | None, in_use: Floats | None, window: Window
+    new: Floats, model: ChurnModel, current: StoredModel | None, in_use: Floats | None, window: Window
 ) -> dict[str, Any]:
     """Whether the new model may replace the one in use: `passed`, `compared_with`, and `reasons` in sentences.
 

@@ -8,11 +8,12 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from churn.events import Event, from_millis, to_millis
+from churn.events import Event, from_millis, iso, to_millis
 from churn.features import DAY, INPUT_NAMES, CustomerState, inputs_at, observed_kinds
 from churn.forest import Floats
 from churn.measures import Flags
@@ -34,6 +35,10 @@ LEAK_AUC = 0.98
 
 class CannotTrain(Exception):
     """The history does not make a model; the text says what is wrong, and how much is there and needed."""
+
+
+class TooLittleHistory(CannotTrain):
+    """Time will mend it: a young shop can be served by its purchase process meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,16 @@ class Extent:
     fingerprint: str = ""
     """SHA-256 over every customer's id and the events' ids, kinds and instants."""
 
+    def described(self) -> dict[str, Any]:
+        """What a model's metadata say of the data."""
+        return {
+            "fingerprint": self.fingerprint,
+            "customers": self.customers,
+            "events": self.events,
+            "first": iso(from_millis(self.first or 0)),
+            "last": iso(from_millis(self.last or 0)),
+        }
+
 
 def look(histories: Histories, now: datetime, progress: Progress) -> Extent:
     """Goes through the histories once; orders after `now` are not counted."""
@@ -124,7 +139,7 @@ def cut_offs(extent: Extent, plan: Plan) -> list[int]:
     """The cut-offs to fit at, then the one to test at, in milliseconds since 1970. Raises CannotTrain."""
     horizon, embargo = plan.horizon_days * DAY, plan.embargo_days * DAY
     if extent.first is None or extent.last is None:
-        raise CannotTrain(f"there are no orders in the histories of {extent.customers} customers")
+        raise TooLittleHistory(f"there are no orders in the histories of {extent.customers} customers")
     if plan.fit_at and plan.test_at is None:
         raise CannotTrain("cut-offs to fit at were given, but none to test at")
     test_at = extent.last - horizon if plan.test_at is None else to_millis(plan.test_at)
@@ -140,7 +155,7 @@ def cut_offs(extent: Extent, plan: Plan) -> list[int]:
         steps = itertools.count(test_at - embargo - horizon, -max(horizon // 2, DAY))
         fit_at = sorted(itertools.takewhile(lambda at: at >= earliest, itertools.islice(steps, MOST_CUT_OFFS)))
         if not fit_at:
-            raise CannotTrain(
+            raise TooLittleHistory(
                 f"the orders cover {(extent.last - extent.first) / DAY:.0f} days; "
                 f"{LEAD_DAYS + 2 * plan.horizon_days + plan.embargo_days} are needed: {LEAD_DAYS} to begin with, "
                 f"two windows of {plan.horizon_days}, and {plan.embargo_days} between them"
