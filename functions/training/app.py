@@ -9,7 +9,7 @@ from churn.observability import logger, traced
 from churn.registry import S3Registry, release
 from churn.settings import settings
 from churn.storage import Database
-from churn.training import CannotTrain, Plan, StoredHistories, model_in_use, train_or_begin
+from churn.training import CannotTrain, Plan, StoredHistories, model_in_use, report_html, train_or_begin
 
 
 @logger.inject_lambda_context
@@ -42,7 +42,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
                 logger.warning("the stored history does not make a model", extra={"reason": str(error)})
                 run.refused(str(error))
                 return {"trained": False, "reason": str(error), "serving": current.version if current else None}
-            objections = release(registry, trained.model, by="training", now=now, report=trained.report)
+            objections = release(
+                registry,
+                trained.model,
+                by="training",
+                now=now,
+                report=trained.report,
+                html=report_html(trained.report),
+            )
             run.succeeded(trained.model.version, objections)
     except RunUnderWay as error:
         logger.warning("not trained", extra={"reason": str(error)})

@@ -1,4 +1,4 @@
-"""`make train`: a new model version from the stored histories or from a simulated shop, judged beside recency alone."""
+"""`make train`: a new model version from the stored histories or from a simulated shop, judged beside simpler ones."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from churn.training import (
     StoredHistories,
     Trained,
     model_in_use,
+    report_html,
     sample_histories,
     table,
     train,
@@ -68,14 +69,29 @@ def main(arguments: list[str]) -> int:
             part.write_bytes(trained.model.to_bytes())
             part.replace(given.out)
             print(f"wrote {trained.model.version} to {given.out}")
-        elif objections := release(registry, trained.model, by="make train", now=now, report=trained.report):
-            print(f"published {trained.model.version} as the challenger, not promoted: {' '.join(objections)}")
         else:
-            print(f"promoted {trained.model.version}")
+            page = report_html(trained.report)
+            objections = release(registry, trained.model, by="make train", now=now, report=trained.report, html=page)
+            if objections:
+                print(f"published {trained.model.version} as the challenger, not promoted: {' '.join(objections)}")
+            else:
+                print(f"promoted {trained.model.version}")
+        _write_texts(given, trained)
     except (BadSettings, CannotTrain, DatabaseUnavailable, RegistryUnavailable) as error:
         print(f"no model was trained: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _write_texts(given: argparse.Namespace, trained: Trained) -> None:
+    """The report as a page, where a file for it is named, and the model card, unless the training was a quick one."""
+    if given.report:
+        given.report.write_text(report_html(trained.report), encoding="utf-8")
+    if not given.quick and trained.held_out is not None:
+        from infra.tools.card import model_card  # noqa: PLC0415 (pandas takes seconds to import)
+
+        given.card.write_text(model_card(trained.report, trained.held_out), encoding="utf-8")
+        print(f"wrote {given.card}")
 
 
 def _arguments(arguments: list[str]) -> argparse.Namespace:
@@ -88,6 +104,8 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--fit-at", type=_day, metavar="DATE", action="append", help="a cut-off to fit at; repeatable")
     parser.add_argument("--embargo", type=int, metavar="DAYS", help="days free before the window tested on")
     parser.add_argument("--quick", action="store_true", help="no search, no intervals, no other models beside it")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as an HTML page here, too")
+    parser.add_argument("--card", type=Path, metavar="FILE", default=Path("docs/model-card.md"))
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(arguments)
 

@@ -106,3 +106,30 @@ def test_the_interval_holds_the_figure_and_that_of_a_difference_tells_a_better_m
     assert difference["auc"][0] > 0.2
     assert difference["brier"][1] < 0
     assert measures.bootstrap_difference(p, p, churned, rounds=20)["auc"] == (0, 0)
+
+
+def test_intervals_beside_a_first_model_are_those_of_each_and_of_the_differences() -> None:
+    random = np.random.default_rng(6)
+    p = random.random(500)
+    churned = random.random(500) < p
+    models = {"good": p, "noise": random.random(500)}
+    intervals, differences = measures.bootstrap_beside(models, "good", churned, rounds=50)
+    assert intervals == measures.bootstrap(models, churned, rounds=50)
+    assert differences == {"noise": measures.bootstrap_difference(p, models["noise"], churned, rounds=50)}
+
+
+@given(_BOTH_KINDS, st.data())
+def test_a_weight_is_a_repeated_customer(rows: Rows, data: st.DataObject) -> None:
+    p, churned = _arrays(rows)
+    weights = np.array(data.draw(st.lists(st.integers(1, 3), min_size=len(rows), max_size=len(rows))))
+    weighted = measures.measure(p, churned, weights.astype(float))
+    repeated = measures.measure(np.repeat(p, weights), np.repeat(churned, weights))
+    assert weighted == pytest.approx(repeated)
+
+
+def test_the_profit_of_a_campaign_is_nought_where_nobody_leaves_and_largest_with_the_truth() -> None:
+    churned = np.arange(1000) < 300
+    truth, blind = churned.astype(float), np.full(1000, 0.3)
+    assert measures.expected_maximum_profit(truth, churned) == pytest.approx(0.3 * (0.3 * 190 - 1))
+    assert measures.expected_maximum_profit(truth, churned) > measures.expected_maximum_profit(blind, churned) > 0
+    assert measures.expected_maximum_profit(blind, np.zeros(1000, dtype=bool)) == 0

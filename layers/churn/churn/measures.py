@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Intervals = dict[str, tuple[float, float]]
 
 BINS = 15
 _NEAREST = 1e-12
@@ -209,7 +210,7 @@ def deciles(probabilities: Floats, churned: Flags) -> list[dict[str, float]]:
 
 def bootstrap(
     models: Mapping[str, Floats], churned: Flags, *, rounds: int = 200, seed: int = 1, level: float = 0.95
-) -> dict[str, dict[str, tuple[float, float]]]:
+) -> dict[str, Intervals]:
     """Percentile intervals of every figure of every model, all on the same resamples of customers (Efron 1979)."""
     drawn = _resampled(models, churned, rounds, seed)
     return {
@@ -218,9 +219,26 @@ def bootstrap(
     }
 
 
+def bootstrap_beside(
+    models: Mapping[str, Floats], first: str, churned: Flags, *, rounds: int = 200, seed: int = 1, level: float = 0.95
+) -> tuple[dict[str, Intervals], dict[str, Intervals]]:
+    """`bootstrap`, and the intervals of how far the `first` model's figures lie above those of each other one."""
+    drawn = _resampled(models, churned, rounds, seed)
+    best = drawn[first]
+    intervals = {
+        name: {figure: _interval(values, level) for figure, values in of.items()} for name, of in drawn.items()
+    }
+    differences = {
+        name: {figure: _interval(best[figure] - values, level) for figure, values in of.items()}
+        for name, of in drawn.items()
+        if name != first
+    }
+    return intervals, differences
+
+
 def bootstrap_difference(
     one: Floats, other: Floats, churned: Flags, *, rounds: int = 200, seed: int = 1, level: float = 0.95
-) -> dict[str, tuple[float, float]]:
+) -> Intervals:
     """Percentile intervals of figure(one) - figure(other), on the same customers in each round."""
     drawn = _resampled({"one": one, "other": other}, churned, rounds, seed)
     return {figure: _interval(drawn["one"][figure] - drawn["other"][figure], level) for figure in MEASURES}

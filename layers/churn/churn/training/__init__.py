@@ -31,6 +31,8 @@ from churn.storage import Database
 from churn.storage.history import histories as stored_histories
 from churn.training import judging
 from churn.training.growing import Grower, Learned, Shape, fit_purchase_process, logistic, logit, out_of_fold, search
+from churn.training.judging import Window
+from churn.training.pages import MODELS, report_html
 from churn.training.snapshots import (
     FEWEST_CUSTOMERS,
     FEWEST_OF_A_KIND,
@@ -54,7 +56,9 @@ __all__ = [
     "StoredHistories",
     "Trained",
     "TrainedModel",
+    "Window",
     "model_in_use",
+    "report_html",
     "sample_histories",
     "table",
     "train",
@@ -69,10 +73,14 @@ _LEAK_ROWS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel[M: StoredModel]:
-    """A trained model with its `report` (see `train`); its metadata's `gate` says whether it may be promoted."""
+    """A trained model, its `report` (see `train`) and the customers that it was tested on, if there were any.
+
+    The `gate` in the model's metadata says whether it may be promoted.
+    """
 
     model: M
     report: Report
+    held_out: Window | None = None
 
 
 Trained = TrainedModel[ChurnModel] | TrainedModel[PurchaseModel]
@@ -153,7 +161,7 @@ def train(
     )
 
     progress(f"testing on {len(held_out.labels):,} customers of the newest window")
-    window = judging.Window(held_out.inputs, held_out.churned)
+    window = Window(held_out.inputs, held_out.churned)
     answer = judging.probabilities(model, window.inputs)
     answers = {"forest": answer, "recency": judging.recency_alone(learned.columns, learned.churned, window)}
     if plan.search:
@@ -198,7 +206,7 @@ def train(
     if plan.search:
         report |= judging.curves(answer, window)
         report |= {"slices": judging.slices(answer, window), "effects": effects}
-    return TrainedModel(model, judging.plain(report))
+    return TrainedModel(model, judging.plain(report), window)
 
 
 def train_or_begin(
@@ -252,26 +260,18 @@ def model_in_use(registry: ModelRegistry) -> StoredModel | None:
 
 def table(report: Report) -> str:
     """The figures of a report for the screen: the forest beside simpler models and, where known, the one in use."""
-    rows = [
-        ("forest", "forest"),
-        ("twelve", "the 12 alone"),
-        ("recency", "recency alone"),
-        ("logistic", "logistic regr."),
-        ("boosting", "boosted trees"),
-        ("purchases", "BG/NBD"),
-        ("current", "model in use"),
-    ]
     if report.get("kind") == PURCHASE_PROCESS:
         return f"the purchase process of {report['customers']:,} customers, for there is no forest yet: {report['why']}"
+    width = 2 + max(map(len, MODELS.values()))
     lines = [
         f"held-out window: {report['customers']:,} customers, {report['churned']:.1%} churned",
-        f"{'':16}{'ROC AUC':>9}{'PR AUC':>9}{'Brier':>9}{'top-decile lift':>17}",
+        f"{'':{width}}{'ROC AUC':>9}{'PR AUC':>9}{'Brier':>9}{'top-decile lift':>17}",
     ]
-    for key, label in rows:
+    for key, label in MODELS.items():
         if key in report:
             figures = report[key]
             lines.append(
-                f"{label:16}{figures['auc']:9.3f}{figures['pr_auc']:9.3f}{figures['brier']:9.3f}"
+                f"{label:{width}}{figures['auc']:9.3f}{figures['pr_auc']:9.3f}{figures['brier']:9.3f}"
                 f"{figures['top_decile_lift']:17.2f}"
             )
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from churn.measures import (
     HIGHER_IS_BETTER,
     Flags,
     bootstrap,
+    bootstrap_beside,
     bootstrap_difference,
     deciles,
     measure,
@@ -56,12 +57,8 @@ def figures(answers: Mapping[str, Floats], window: Window, *, intervals: bool) -
     """The figures of each model, and the 95 % intervals of a bootstrap by customer."""
     report: dict[str, Any] = {name: measure(given, window.churned) for name, given in answers.items()}
     if intervals:
-        report["intervals"] = bootstrap(answers, window.churned, rounds=_rounds(window))
-        report["differences"] = {
-            name: bootstrap_difference(answers["forest"], given, window.churned, rounds=_rounds(window))
-            for name, given in answers.items()
-            if name != "forest"
-        }
+        beside = bootstrap_beside(answers, "forest", window.churned, rounds=_rounds(window))
+        report["intervals"], report["differences"] = beside
     return report
 
 
