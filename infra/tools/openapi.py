@@ -11,12 +11,18 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from churn.http import models
-from churn.http.models import Model, NoQuery, ProblemDocument
+from churn.http import answers, requests
+from churn.http.answers import ProblemDocument
+from churn.http.requests import Model, NoQuery
 from churn.http.routes import ROUTES, Route
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
-_CLASSES = {node.name: node for node in ast.parse(inspect.getsource(models)).body if isinstance(node, ast.ClassDef)}
+_CLASSES = {
+    node.name: node
+    for module in (requests, answers)
+    for node in ast.parse(inspect.getsource(module)).body
+    if isinstance(node, ast.ClassDef)
+}
 _REF = "#/components/schemas/"
 _PROBLEMS = {
     "400": "Something in the request is wrong; `errors` names each field",
@@ -84,14 +90,14 @@ def document() -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     asked = {model for route in ROUTES for model in (route.query, route.body) if model is not None}
-    answers = {route.answer for route in ROUTES} | {ProblemDocument}
+    described = {getattr(answers, route.answer) for route in ROUTES} | {ProblemDocument}
     modes: list[tuple[type[Model], Any]] = [(model, "validation") for model in asked]
-    modes += [(model, "serialization") for model in answers]
+    modes += [(model, "serialization") for model in described]
     modes.sort(key=lambda pair: pair[0].__name__)
     _, definitions = models_json_schema(modes, ref_template=_REF + "{model}")
     schemas: dict[str, Any] = definitions["$defs"]
     for name, schema in schemas.items():
-        for field, text in _field_docstrings(getattr(models, name)).items():
+        for field, text in _field_docstrings(getattr(answers, name, None) or getattr(requests, name)).items():
             schema["properties"][field]["description"] = text
     return schemas
 
@@ -152,7 +158,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(route: Route) -> dict[str, Any]:
     limits = {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS}
-    answer = {"application/json": {"schema": {"$ref": _REF + route.answer.__name__}}}
+    answer = {"application/json": {"schema": {"$ref": _REF + route.answer}}}
     page = {"text/html": {"schema": {"type": "string"}}} if route.is_page else {}
     success: dict[str, Any] = {"description": route.summary, "headers": limits, "content": answer | page}
     if route.status == 202:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from churn.cache import Cache, Window
 from churn.events import FieldError
 from churn.http.errors import CONTENT_TYPE, Problem, bad_request, unavailable
-from churn.http.models import Model
+from churn.http.requests import Model
 from churn.http.routes import BY_OPERATION, Route
 from churn.observability import logger, metrics, traced
 from churn.settings import Settings

@@ -8,7 +8,7 @@ from churn.events import FieldError
 from churn.features import FEATURE_NAMES, Features
 from churn.http.api import check
 from churn.http.errors import Problem, bad_request, unavailable
-from churn.http.models import PredictionRequest, Request
+from churn.http.requests import PredictionRequest, Request
 from churn.settings import Settings
 from churn.what_if import Model, NothingKnown, Question, Scenario, UnknownCustomer
 

@@ -1,106 +1,16 @@
-"""What goes in and what comes out of every route, typed once: requests are checked and the API described with these."""
+"""What comes out of every route, typed once: the API is described with these, and its contract is held against them.
 
-from datetime import datetime, timedelta
+No function imports this: the models would add a tenth to its start, and answers are not checked while serving.
+"""
+
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    WithJsonSchema,
-    create_model,
-    field_validator,
-)
+from pydantic import ConfigDict, Field, create_model
 
-from churn.alert_view import parse_since
-from churn.events import MAX_ID_LENGTH, parse_timestamp
 from churn.features import FEATURES
-
-MAX_OFFSET = 10_000
-MAX_BATCH = 1000
-MAX_NOTES = 4000
-
-RiskLevel = Literal["low", "medium", "high", "critical"]
-Status = Literal["insufficient_data", "new", "active", "at_risk", "lapsed"]
-Priority = Literal["low", "medium", "high", "urgent"]
-AlertStatus = Literal["new", "acknowledged", "in_progress", "resolved", "dismissed"]
-ModelKind = Literal["random_forest", "purchase_process"]
-"""A forest trained on what customers did, or, while there is too little of that, the shop's purchase process alone."""
-Sort = Literal["churn_probability", "total_spent", "days_since_last_order", "customer_id"]
-Period = Literal["7d", "30d", "90d", "1y"]
-Granularity = Literal["hour", "day", "week", "month"]
-
-
-class Model(BaseModel):
-    """A bare JSON object."""
-
-    # The docstrings of fields are read where the API is described: a function's start is spared that.
-    model_config = ConfigDict(defer_build=True, protected_namespaces=())
-
-
-class Request(Model):
-    """What a client sends: a field that is not known is an error, for it would be passed over in silence."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-def _integer(text: object) -> object:
-    # int() of Python takes underscores, spaces and other scripts' digits, which are no numbers of a query.
-    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise ValueError("must be a whole number")
-    return text
-
-
-def _time(value: object) -> datetime:
-    return parse_timestamp(value)
-
-
-def _end_of_day(value: object) -> datetime:
-    instant = parse_timestamp(value)
-    is_day = isinstance(value, str) and len(value.strip()) == len("2026-01-31")
-    return instant + timedelta(days=1, milliseconds=-1) if is_day else instant
-
-
-_DATE_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
-Instant = Annotated[str, WithJsonSchema(_DATE_TIME)]
-From = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "examples": ["2026-01-31"]})]
-Until = Annotated[
-    datetime, BeforeValidator(_end_of_day), WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})
-]
-Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_integer)]
-Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
-Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
-Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
-CustomerId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, strict=True)]
-
-
-class NoQuery(Request):
-    """A query without parameters."""
-
-
-class Empty(Request):
-    """An empty object."""
-
+from churn.http.requests import AlertStatus, Granularity, Instant, Model, ModelKind, Period, Priority, RiskLevel, Status
 
 # --- customers
-
-
-class CustomersQuery(Request):
-    """Which customers, and in what order."""
-
-    limit: Limit = 100
-    offset: Offset = 0
-    cursor: Cursor | None = None
-    """`next_cursor` of the page before; goes on after it, with the same sort and order."""
-    risk_level: RiskLevel | None = None
-    status: Status | None = None
-    search: Text | None = None
-    """The beginning of a word of name, e-mail or id; of several words, each."""
-    sort: Sort = "churn_probability"
-    order: Literal["desc", "asc"] = "desc"
 
 
 def _describe(feature: Any) -> Any:
@@ -108,6 +18,8 @@ def _describe(feature: Any) -> Any:
 
 
 _FEATURE_FIELDS: dict[str, Any] = {feature.name: (float | None, _describe(feature)) for feature in FEATURES}
+
+
 Features: type[Model] = create_model("Features", __base__=Model, __doc__="The 12 features.", **_FEATURE_FIELDS)
 
 
@@ -179,16 +91,6 @@ class CustomerDetail(Customer):
     updated_at: Instant
 
 
-class EventsQuery(Request):
-    """Which events."""
-
-    limit: Limit = 50
-    event_type: Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)] | None = None
-    date_from: From | None = None
-    date_to: Until | None = None
-    """A day without a time of day is included whole."""
-
-
 class Event(Model):
     """An event of a customer's history."""
 
@@ -206,20 +108,6 @@ class EventPage(Model):
 
 
 # --- predictions
-
-
-def _given(feature: Any) -> Any:
-    number = Annotated[float, Field(strict=True, ge=0, le=feature.maximum)]
-    return (number | None, Field(default=None, description=f"{feature.description} ({feature.unit}); null = not known"))
-
-
-PredictionRequest: type[Request] = create_model(
-    "PredictionRequest",
-    __base__=Request,
-    __doc__="The 12 features, a customer, or a customer with features that take the place of the stored ones.",
-    customer_id=(CustomerId | None, None),
-    **{feature.name: _given(feature) for feature in FEATURES},
-)
 
 
 class Change(Model):
@@ -263,22 +151,6 @@ class PredictionAnswer(Model):
     """Where features of a stored customer were given."""
 
 
-class BatchRequest(Request):
-    """Up to 1,000 requests for a prediction, each as for a single one."""
-
-    customers: Annotated[
-        list[Any],
-        Field(max_length=MAX_BATCH),
-        WithJsonSchema(
-            {
-                "type": "array",
-                "maxItems": MAX_BATCH,
-                "items": {"$ref": "#/components/schemas/PredictionRequest"},
-            }
-        ),
-    ]
-
-
 class FieldProblem(Model):
     """What is wrong with one field."""
 
@@ -299,16 +171,6 @@ class BatchAnswer(Model):
     """A prediction, or an error, for each item, in their order."""
 
     predictions: list[PredictionAnswer | BatchError]
-
-
-class PredictionsQuery(Request):
-    """Which stored predictions."""
-
-    limit: Limit = 50
-    risk_level: RiskLevel | None = None
-    date_from: From | None = None
-    date_to: Until | None = None
-    """A day without a time of day is included whole."""
 
 
 class StoredPrediction(Model):
@@ -332,18 +194,6 @@ class PredictionPage(Model):
 
 
 # --- alerts
-
-
-class AlertsQuery(Request):
-    """Which alerts."""
-
-    limit: Limit = 20
-    status: AlertStatus | None = None
-    priority: Priority | None = None
-    since: Since | None = None
-    """The id of an alert, or a time: only what came after it."""
-    cursor: Cursor | None = None
-    """`next_cursor` of the page before; goes on after it."""
 
 
 class Alert(Model):
@@ -371,12 +221,6 @@ class AlertPage(Model):
     alerts: list[Alert]
     total: int
     next_cursor: str | None
-
-
-class Resolution(Request):
-    """How an alert was dealt with."""
-
-    resolution_notes: Annotated[str, Field(strict=True, max_length=MAX_NOTES)] | None = None
 
 
 class Acknowledged(Model):
@@ -434,14 +278,6 @@ class Stats(Model):
     generated_at: Instant
 
 
-class TrendsQuery(Request):
-    """Over how long, and how finely."""
-
-    period: Period = "30d"
-    granularity: Granularity = "day"
-    """Hours for at most 30 days."""
-
-
 class Trend(Model):
     """The figures of one hour, day, week or month."""
 
@@ -463,22 +299,6 @@ class Trends(Model):
 # --- models
 
 
-Reason = Annotated[str, Field(strict=True, min_length=1, max_length=500)]
-
-
-class ModelsQuery(Request):
-    """How many versions."""
-
-    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_integer)] = 20
-
-
-class ReportQuery(Request):
-    """In what form."""
-
-    format: Literal["json", "html"] | None = None
-    """Without it, what the Accept header asks for, else JSON."""
-
-
 class Gate(Model):
     """Whether a version was no worse than the one that was in use when it was trained."""
 
@@ -490,6 +310,8 @@ class Gate(Model):
 
 
 Figures = dict[str, float | None]
+
+
 Intervals = dict[str, list[float | None]]
 
 
@@ -620,27 +442,6 @@ class Report(Model):
     """A version's report: figures, intervals, slices and baselines on the held-out window."""
 
     model_config = ConfigDict(extra="allow")
-
-
-class Promotion(Request):
-    """Whether a version is to serve although its gate did not pass, and why."""
-
-    force: Annotated[bool, Field(strict=True)] = False
-    reason: Reason | None = Field(default=None, validate_default=True)
-    """Needed with `force`."""
-
-    @field_validator("reason")
-    @classmethod
-    def _force_has_a_reason(cls, reason: str | None, info: ValidationInfo) -> str | None:
-        if reason is None and info.data.get("force"):
-            raise ValueError("is needed with force")
-        return reason
-
-
-class RollBack(Request):
-    """Why."""
-
-    reason: Reason | None = None
 
 
 class Promoted(Model):
