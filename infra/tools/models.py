@@ -59,8 +59,9 @@ def table(registry: ModelRegistry) -> str:
         auc, brier = (_figure(figures.get(name)) for name in ("auc", "brier"))
         role, source = roles.get(version, ""), described.get("source", "")
         lines.append(f"{version:32}{role:12}{source:10}{auc:>9}{brier:>9}  {_gate(described.get('gate'))}")
+    lines += ["", "which version serves, the newest change first:"] if standing.history else []
     lines += [
-        f"{change.at or 'earlier':22}{change.version}  {change.by or ''}"
+        f"{(change.at or 'earlier')[:19]:21}{change.version}  {change.by or ''}"
         f"{f', back from {change.rolled_back}' if change.rolled_back else ''}{', forced' if change.forced else ''}"
         f"{f': {change.reason}' if change.reason else ''}"
         for change in reversed(standing.history[-10:])

@@ -98,7 +98,7 @@ class Stack:
     @property
     def s3(self) -> Any:
         """A client of the S3 behind the service."""
-        return boto3.client("s3", endpoint_url=str(self._told("aws_endpoint")))
+        return boto3.client("s3", endpoint_url=self.aws_url)
 
     @property
     def database_url(self) -> str:

@@ -243,6 +243,17 @@ def test_the_dashboard(stack: Stack) -> None:
     assert answered(stack, "dashboard_trends", "/api/dashboard/trends?period=7d&granularity=hour")["trends"]
 
 
+def test_the_version_that_serves_is_described(stack: Stack) -> None:
+    overview = answered(stack, "list_models", "/api/models?limit=100")
+    roles = {version["version"]: version["role"] for version in overview["versions"]}
+    assert roles[overview["current"]] == "current"
+    assert overview["history"][0]["version"] == overview["current"]
+    described = answered(stack, "get_model", f"/api/models/{overview['current']}")
+    assert described["history"][0] == overview["history"][0]
+    assert described["metrics"]["forest"]["auc"] > 0.5
+    assert answered(stack, "get_report", f"/api/models/{overview['current']}/report")
+
+
 @pytest.mark.parametrize(
     ("operation", "query", "field"),
     [

@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from churn.registry import NothingBefore, NotPromotable, S3Registry, UnknownVersion, VersionExists, release
+from churn.registry import (
+    NothingBefore,
+    NotPromotable,
+    RegistryUnavailable,
+    S3Registry,
+    UnknownVersion,
+    VersionExists,
+    release,
+)
 from churn.risk import BrokenModel
 from churn.serving import CurrentModel, NoModel
 from churn.settings import Settings
@@ -202,6 +210,19 @@ def test_a_registry_of_before_there_was_a_history_is_gone_on_with(registry: S3Re
     s3.put_object(Bucket=BUCKET, Key="current.json", Body=json.dumps({"version": first.version}).encode())
     promote(registry, second)
     assert registry.roll_back(by="bob", reason=None, now=NOW).version == first.version
+
+
+def test_what_later_code_adds_to_the_history_is_passed_over(registry: S3Registry, s3: Any) -> None:
+    written = {"version": "v1", "mood": "good", "history": [{"version": "v1", "by": "ann", "mood": "good"}]}
+    s3.put_object(Bucket=BUCKET, Key="current.json", Body=json.dumps(written).encode())
+    assert [(change.version, change.by) for change in registry.standing().history] == [("v1", "ann")]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b'{"history": []}', b'{"version": "v", "history": 7}'])
+def test_a_standing_that_cannot_be_read_is_told_as_such(registry: S3Registry, s3: Any, content: bytes) -> None:
+    s3.put_object(Bucket=BUCKET, Key="current.json", Body=content)
+    with pytest.raises(RegistryUnavailable, match="cannot be read"):
+        registry.standing()
 
 
 def test_what_training_releases_serves_when_its_gate_passed_and_challenges_when_not(registry: S3Registry) -> None:

@@ -185,6 +185,19 @@ def test_what_is_written_on_the_cluster_is_the_output_topic_alone(template: dict
                 assert where["Of"]["Fn::Join"][0] == ":topic/"
 
 
+def test_who_writes_a_model_cannot_overwrite_a_version_nor_a_promotion_unseen(template: dict[str, Any]) -> None:
+    policy = of_type(template, "AWS::S3::BucketPolicy")["ModelBucketPolicy"]["PolicyDocument"]
+    denied = {
+        statement["Resource"]["Fn::Sub"]: statement["Condition"]["Null"]
+        for statement in policy["Statement"]
+        if statement["Effect"] == "Deny" and statement["Action"] == "s3:PutObject"
+    }
+    assert denied == {
+        "${ModelBucket.Arn}/models/*": {"s3:if-none-match": "true"},
+        "${ModelBucket.Arn}/current.json": {"s3:if-none-match": "true", "s3:if-match": "true"},
+    }
+
+
 def test_no_secret_stands_in_an_environment_or_an_output(template: dict[str, Any]) -> None:
     texts = [properties["Environment"] for properties in of_type(template, "AWS::Lambda::Function").values()]
     for content in (*texts, template["Outputs"], *(read(name).get("Outputs", {}) for name in NESTED)):

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -95,7 +95,12 @@ class Standing:
         """Reads ``current.json``, also one that names a version and nothing else. Raises ValueError and the like."""
         found = json.loads(content)
         version = str(found["version"])
-        history = tuple(Change(**change) for change in found.get("history", [{"version": version}]))
+        known = {field.name for field in fields(Change)}
+        history = tuple(
+            # What a later version of the code has written besides is passed over.
+            Change(**{name: value for name, value in change.items() if name in known})
+            for change in found.get("history", [{"version": version}])
+        )
         return cls(version, found.get("challenger"), history)
 
 
@@ -286,7 +291,7 @@ class S3Registry:
             content: bytes = self._call("get_object", Key=_key(version, name))["Body"].read()
         except _Refused as refused:
             if refused.code in {"NoSuchKey", "404"}:
-                raise UnknownVersion(f"bucket {self._bucket} has no {_key(version, name)}") from refused
+                raise UnknownVersion(f"version {version} has no {name}") from refused
             raise
         return content
 

@@ -85,7 +85,7 @@ class CurrentModel:
             self.promoted = standing.version
             self._held, self.refused = self._take_up(self._registry, standing.version, self._held)
         except RegistryUnavailable as error:
-            self.refused = str(error)
+            self.refused = "the registry cannot be asked"
             logger.error("the registry of models cannot be asked", extra={"reason": str(error)})
             return
         if self._shadow:

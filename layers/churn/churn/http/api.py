@@ -98,7 +98,7 @@ class Api:
         event = self.app.current_request.to_original_event() if self.app.current_request else {}
         headers: dict[str, str] = {
             "Access-Control-Allow-Origin": self._settings.allowed_origin,
-            "Access-Control-Expose-Headers": "Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, "
+            "Access-Control-Expose-Headers": "Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, "
             "X-RateLimit-Reset, X-Request-Id",
             "Cache-Control": "no-store",
             "Content-Type": "application/json",
