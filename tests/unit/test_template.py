@@ -298,6 +298,17 @@ def test_every_alarm_leads_to_its_page() -> None:
         assert alarm["AlarmDescription"].endswith(f" - docs/deployment.md#{name.lower()}")
 
 
+def test_alarms_and_dashboard_watch_the_metrics_of_their_own_stage() -> None:
+    monitoring = read("infra/monitoring.yaml")
+    for name, alarm in of_type(monitoring, "AWS::CloudWatch::Alarm").items():
+        if alarm["Namespace"] == "Churn":
+            assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "Service"}}], name
+    widgets = json.loads(monitoring["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])["widgets"]
+    own = [line for widget in widgets for line in widget["properties"].get("metrics", []) if line[0] == "Churn"]
+    assert own
+    assert all(line[2:4] == ["service", "${Service}"] for line in own)
+
+
 def test_the_documents_point_at_headings_that_there_are() -> None:
     for document in (ROOT / "docs").glob("*.md"):
         text = document.read_text(encoding="utf-8")
