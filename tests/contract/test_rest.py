@@ -350,8 +350,8 @@ def test_a_bad_body_is_a_400(stack: Stack, operation: str, body: bytes) -> None:
 )
 def test_what_does_not_exist_is_a_404(stack: Stack, method: str, path: str, operation: str) -> None:
     answer = stack.ask(method, path)
-    assert answer.status == 404, answer.body
-    assert_described(operation, answer)
+    # SAM takes an encoded slash for one that divides a path, which is then of no route.
+    _assert_refused(operation, answer, 404, by_sam={403} if "%2f" in path else set())
 
 
 def test_a_route_that_does_not_exist_is_a_problem_too(stack: Stack) -> None:
