@@ -90,7 +90,7 @@ token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin]
 openapi: $(STAMP) ## Write docs/openapi.json from the request and answer models
 	@$(PYTHON) -m infra.tools.openapi $(ARGS)
 
-bench: $(STAMP) ## Measure the model and prediction's cold start
+bench: $(STAMP) ## Measure the model, prediction's cold start and the nightly evaluation
 	@for benchmark in tests/benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(PYTHON) $$benchmark; done
 
 .local/sam/$(SAM_VERSION): | $(STAMP)

@@ -1,0 +1,110 @@
+"""The nightly evaluation of a shop with 100,000 customers, each predicted three times in a week: `make bench`.
+
+On a private MariaDB: a week whose outcomes have become known, served and shadow, the comparison of the two, and drift.
+"""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from churn.drift import reference
+from churn.evaluation import compare_challengers, evaluate_weeks, watch_drift
+from churn.features import FEATURE_NAMES, replay
+from churn.settings import Settings
+from churn.simulator import simulate
+from churn.storage import Database
+from churn.storage.migrations import migrate, read_migrations
+from infra.local.servers import start_mariadb
+from tests.support.forests import small_model
+
+CUSTOMERS = 100_000
+_SIMULATED = 2000
+_MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+_NOW = _MONDAY + timedelta(days=7 + 91)
+_MIGRATIONS = Path(__file__).parents[2] / "infra" / "migrations"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        server = start_mariadb(Path(folder))
+        try:
+            # In another process, whose memory is not that of the evaluation.
+            filling = get_context("spawn").Process(target=_fill, args=(server.url,))
+            filling.start()
+            filling.join()
+            _measure(Database(server.url))
+        finally:
+            server.stop()
+
+
+def _measure(database: Database) -> None:
+    settings, model = Settings.from_environment({}), small_model()
+    before_them = np.ones(100)
+    model.metadata["reference"] = reference(dict.fromkeys(FEATURE_NAMES, before_them), before_them)
+    before = _memory()
+    _timed(
+        "a week of 100,000 customers, in two roles",
+        lambda: evaluate_weeks(database, settings, now=_NOW, time_left=lambda: True),
+    )
+    _timed("comparing challenger and champion", lambda: compare_challengers(database, settings, now=_NOW))
+    _timed("drift", lambda: watch_drift(database, model, settings, now=_NOW))
+    print(f"memory, at most            {_memory():9.0f} MB, {before:.0f} of them before")
+
+
+def _fill(url: str) -> None:
+    database, chance = Database(url, statement_timeout=120), Random(1)
+    migrate(database, read_migrations(_MIGRATIONS))
+    shop = simulate(_SIMULATED, seed=1, start=_NOW - timedelta(days=540), end=_NOW)
+    states = [replay(customer.events) for customer in shop]
+    texts = [state.to_json() for state in states]
+    keys = range(1, CUSTOMERS + 1)
+    times = [_MONDAY + timedelta(hours=chance.uniform(0, 40) + 48 * number) for number in range(3)]
+    head = "(customer_pk, model_version, churn_probability, created_at"
+    inserts: list[tuple[str, list[tuple[object, ...]]]] = [
+        (
+            "INSERT INTO customers (id, customer_id, status, last_order_at, created_at, updated_at)",
+            [
+                (key, f"C-{key}", "active", state.last_order_at(_NOW), _MONDAY, _MONDAY)
+                for key, state in zip(keys, cycle(states), strict=False)
+            ],
+        ),
+        ("INSERT INTO customer_states (customer_pk, state)", [*zip(keys, cycle(texts), strict=False)]),
+        (
+            f"INSERT INTO predictions {head}, risk_level, confidence)",
+            [(key, "v1", chance.random(), at, "low", 1.0) for at in times for key in keys],
+        ),
+        (
+            f"INSERT INTO shadow_predictions {head})",
+            [(key, "v2", chance.random(), at) for at in times for key in keys],
+        ),
+    ]
+    for statement, rows in inserts:
+        for first in range(0, len(rows), 20_000):
+            part = rows[first : first + 20_000]
+            database.run(lambda transaction, to=statement, of=part: transaction.insert_many(to, of))  # type: ignore[misc]
+
+
+def _timed(name: str, work: Callable[[], object]) -> None:
+    begun, computed = time.perf_counter(), time.process_time()
+    answer = work()
+    assert answer
+    elapsed, computed = time.perf_counter() - begun, time.process_time() - computed
+    print(f"{name:<42} {elapsed:6.1f} s, {computed:5.1f} s of them computing", flush=True)
+
+
+def _memory() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
