@@ -43,7 +43,16 @@ def test_accuracy_is_that_of_outcomes_when_the_horizon_has_passed(stack: Stack) 
         assert {"RealisedAUC", "RealisedBrier", "AUCShortfall"} <= evaluated["figures"].keys()
         eventually(lambda: _basis(stack) == "matured_outcomes", within=10)
         assert 0 <= stack.get("/api/dashboard/stats").json()["model_accuracy"] <= 100
+        current = stack.get("/api/models").json()["current"]
+        version = stack.get(f"/api/models/{current}").json()
+        assert {week["stage"] for week in version["quality"]} & {"matured", "settled"}
+        # After a hundred days of silence hardly anybody has ordered lately.
+        moved = {drift["column"] for drift in version["drift"] if drift["verdict"] == "drifted"}
+        assert {"score", "days_since_last_order"} <= moved
     finally:
         present = _evaluate(stack, datetime.now(UTC))
     assert "ExpectedAUC" in present["figures"]
+    assert present["figures"]["DriftIncidents"] == 0
+    weeks = stack.get(f"/api/models/{current}").json()["quality"]
+    assert {week["stage"] for week in weeks if week["role"] == "served"} == {"estimated"}
     eventually(lambda: _basis(stack) == before, within=10)

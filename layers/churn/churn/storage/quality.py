@@ -196,7 +196,8 @@ def week_to_compare(transaction: Transaction, now: datetime) -> date | None:
     """The newest week with outcomes of a challenger, where one has been evaluated since the last comparison."""
     row = transaction.row(
         "SELECT MAX(week) AS week, MAX(evaluated_at) > COALESCE((SELECT MAX(evaluated_at) FROM model_comparisons "
-        "WHERE evaluated_at <= %s), 0) AS is_new FROM model_quality WHERE role = 'shadow' AND stage <> 'estimated'",
+        "WHERE evaluated_at <= %s), '1970-01-01') AS is_new FROM model_quality "
+        "WHERE role = 'shadow' AND stage <> 'estimated'",
         (now,),
     )
     found: date | None = row["week"] if row and row["is_new"] else None
