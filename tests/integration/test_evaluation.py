@@ -293,6 +293,29 @@ def test_a_better_challenger_is_seen_on_the_same_customers(database: Database, s
     assert compare_challengers(database, _SETTINGS, now=_KNOWN + timedelta(days=1)) == [], "nothing new to compare"
 
 
+def test_only_pairs_whose_outcomes_are_known_are_compared(database: Database) -> None:
+    horizons = {"short-1": 30, "short-2": 30, "long-1": 60, "long-2": 60, "short-3": 30}
+    for champion, challenger in (("short-1", "short-2"), ("long-1", "long-2"), ("long-1", "short-3")):
+        served, shadow = RecencyModel(), Oracle([])
+        served.version, served.metadata = champion, {"horizon_days": horizons[champion]}
+        shadow.version = challenger
+        shadow.probabilities = lambda rows: [0.5] * len(rows)  # type: ignore[method-assign]
+        scoring = Scoring(database, served, _SETTINGS, lambda of=shadow: of)  # type: ignore[misc]
+        scoring.apply([order(f"{champion} {challenger}", days_ago=280)], now=_OPENING)
+    end = datetime(2026, 3, 9, tzinfo=UTC)
+
+    def compared(days: int) -> list[tuple[str, str]]:
+        now = end + timedelta(days=days)
+        evaluate_weeks(database, _SETTINGS, now=now, time_left=lambda: True, horizons=horizons)
+        found = compare_challengers(database, _SETTINGS, now=now, horizons=horizons)
+        assert all((one.first_week, one.last_week, one.customers) == (_WEEK, _WEEK, 1) for one in found)
+        return sorted((one.champion, one.challenger) for one in found)
+
+    assert compared(30) == []
+    assert compared(31) == [("short-1", "short-2")]
+    assert compared(61) == [("long-1", "long-2"), ("short-1", "short-2")]
+
+
 def _column(drifts: Sequence[Drift], name: str) -> Drift:
     return next(drift for drift in drifts if drift.column == name)
 

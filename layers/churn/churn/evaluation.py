@@ -17,7 +17,7 @@ import numpy as np
 
 from churn import measures
 from churn.drift import INCIDENTS, SCORE, Drift, compare
-from churn.events import to_millis
+from churn.events import from_millis, to_millis
 from churn.features import DAY, FEATURE_NAMES, CustomerState, inputs_at
 from churn.scoring import Predictor
 from churn.settings import Settings
@@ -92,7 +92,7 @@ def evaluate_weeks(
         )
     )
     due = [] if oldest is None else [week for week in _weeks(oldest, now) if week not in in_order]
-    known = {**(horizons or {}), **known}
+    known |= horizons or {}
     for done, week in enumerate(due):
         if not time_left():
             return Evaluated(done, len(due) - done)
@@ -113,26 +113,20 @@ def compare_challengers(
     )
     if last is None:
         return []
-    first = last - (COMPARED_WEEKS - 1) * _WEEK
-    start, end = _midnight(first), _midnight(last) + _WEEK
+    known |= horizons or {}
+    end = _midnight(last) + _WEEK
+    start = end - COMPARED_WEEKS * _WEEK
     share = database.run(lambda transaction: quality.sampled(transaction, start, end, MOST_COMPARED))
-    known = {**(horizons or {}), **known}
-
-    def horizon(version: str) -> int:
-        return known.get(version, settings.horizon_days)
-
-    groups = {
-        (champion, challenger): _Group(horizon(champion), predictions, is_known=True)
-        for (champion, challenger), predictions in quality.first_pairs(database, start, end, share).items()
+    groups: dict[tuple[str, str], _Group] = {}
+    for pair, predictions in quality.first_pairs(database, start, end, share).items():
+        days, other_days = (known.get(version, settings.horizon_days) for version in pair)
+        before = to_millis(now - timedelta(days=days) - GRACE)
+        judged = {customer: predicted for customer, predicted in predictions.items() if predicted.at < before}
         # What they foretell must be the same.
-        if horizon(champion) == horizon(challenger)
-    }
+        if judged and days == other_days:
+            groups[pair] = _Group(days, judged, is_known=True)
     _fill(database, list(groups.values()), settings.inactivity_days)
-    found = [
-        _comparison(champion, challenger, first, last, group)
-        for (champion, challenger), group in groups.items()
-        if group.probabilities
-    ]
+    found = [_comparison(*pair, group) for pair, group in groups.items() if group.probabilities]
     database.run(lambda transaction: quality.put_comparisons(transaction, found, now))
     return found
 
@@ -251,7 +245,8 @@ def _quality(version: str, role: Role, week: date, group: _Group, now: datetime)
     )
 
 
-def _comparison(champion: str, challenger: str, first: date, last: date, group: _Group) -> Comparison:
+def _comparison(champion: str, challenger: str, group: _Group) -> Comparison:
+    instants = [predicted.at for predicted in group.predictions.values()]
     served, shadow, churned = np.array(group.probabilities), np.array(group.others), np.array(group.churned)
     differences = _intervals(measures.bootstrap_difference(shadow, served, churned, rounds=_ROUNDS))
     better = _beyond(differences, "auc", 0, above=True) or _beyond(differences, "brier", 1, above=False)
@@ -262,8 +257,8 @@ def _comparison(champion: str, challenger: str, first: date, last: date, group: 
     return Comparison(
         champion,
         challenger,
-        first,
-        last,
+        _monday(from_millis(min(instants))),
+        _monday(from_millis(max(instants))),
         len(churned),
         int(churned.sum()),
         _told(measures.measure(served, churned)),
@@ -290,10 +285,14 @@ def _stage(
 
 def _weeks(oldest: datetime, now: datetime) -> Iterator[date]:
     """The Mondays from now back to the oldest prediction."""
-    week = now.date() - timedelta(days=now.weekday())
+    week = _monday(now)
     while _midnight(week) + _WEEK > oldest:
         yield week
         week -= _WEEK
+
+
+def _monday(instant: datetime) -> date:
+    return instant.date() - timedelta(days=instant.weekday())
 
 
 def _midnight(day: date) -> datetime:

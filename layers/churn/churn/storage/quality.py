@@ -164,13 +164,15 @@ def active_customers(transaction: Transaction, ordered_since: datetime, most: in
 
 def horizons(transaction: Transaction) -> dict[str, int]:
     """The horizon in days of the versions that have served or been evaluated."""
-    known = {
-        row["version"]: int(json.loads(row["metadata"]).get("horizon_days") or 0)
+    evaluated = transaction.rows("SELECT model_version, MAX(horizon_days) AS days FROM model_quality GROUP BY 1")
+    served = {
+        row["version"]: json.loads(row["metadata"]).get("horizon_days")
         for row in transaction.rows("SELECT version, metadata FROM models")
     }
-    for row in transaction.rows("SELECT model_version, MAX(horizon_days) AS days FROM model_quality GROUP BY 1"):
-        known[row["model_version"]] = int(row["days"])
-    return {version: days for version, days in known.items() if days}
+    return {
+        **{row["model_version"]: int(row["days"]) for row in evaluated},
+        **{version: int(days) for version, days in served.items() if days},
+    }
 
 
 def put_week(
