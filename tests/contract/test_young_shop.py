@@ -1,0 +1,103 @@
+"""A shop brings its first orders, is served by its purchase process, and changes over to a forest when it has grown."""
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn.simulator import simulate
+from tests.contract.conftest import ROOT, Stack, running_stack
+from tests.contract.test_rest import answered
+from tests.support import eventually
+
+_TRAINED_SECONDS = 180
+_NOTICED_SECONDS = 60
+
+
+@pytest.fixture
+def empty_stack(tmp_path: Path) -> Iterator[Stack]:
+    with running_stack(tmp_path, SAMPLE_CUSTOMERS="0", EVENT_RATE="0") as stack:
+        yield stack
+
+
+def _orders(now: datetime) -> list[tuple[str, datetime, float]]:
+    shop = simulate(1500, seed=3, start=now - timedelta(days=420), end=now)
+    return [
+        (one.customer_id, event.timestamp, event.data["order_value"])
+        for one in shop
+        for event in one.events
+        if event.event_type == "order_placed"
+    ]
+
+
+def _bring_in(stack: Stack, orders: list[tuple[str, datetime, float]]) -> None:
+    assert stack.endpoints is not None
+    state = stack.endpoints.parent
+    with (state / "orders.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["customer_id", "timestamp", "order_value"])
+        writer.writerows((customer_id, at.isoformat(), value) for customer_id, at, value in orders)
+    environment = {**os.environ, "CHURN_STATE_DIR": str(state), "PYTHONPATH": f"{ROOT}/layers/churn:{ROOT}"}
+    command = [sys.executable, "-m", "infra.tools.importer", str(state / "orders.csv")]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+
+
+def _train(stack: Stack) -> dict[str, Any]:
+    started = stack.post("/api/models/train")
+    assert started.status == 202
+    path = f"/api/models/runs/{started.json()['run_id']}"
+
+    def ended() -> dict[str, Any]:
+        run: dict[str, Any] = answered(stack, "get_training_run", path)
+        return run if run["state"] not in {"queued", "running"} else {}
+
+    run = eventually(ended, within=_TRAINED_SECONDS, every=0.5)
+    assert (run["state"], run["promoted"]) == ("succeeded", True), run
+    return run
+
+
+def _served_by(stack: Stack, run: dict[str, Any]) -> dict[str, Any]:
+    """What is answered of a customer once the version that a run made serves."""
+    question = {"total_orders": 3, "days_since_last_order": 30, "account_age_days": 80}
+
+    def answer() -> dict[str, Any]:
+        found: dict[str, Any] = answered(stack, "predict", "/api/churn/predict", question)
+        return found if found["model_version"] == run["version"] else {}
+
+    return eventually(answer, within=_NOTICED_SECONDS, every=0.5)
+
+
+@pytest.mark.slow
+def test_a_young_shop_grows_up(empty_stack: Stack) -> None:
+    stack = empty_stack
+    now = datetime.now(UTC)
+    orders = _orders(now)
+    seen_before = {customer_id for customer_id, at, _ in orders if at < now - timedelta(days=100)}
+    _bring_in(stack, [order for order in orders if order[0] not in seen_before])
+    begun = _train(stack)
+    answer = _served_by(stack, begun)
+    assert answer["model_kind"] == "purchase_process"
+    interval = answer["probability_interval"]
+    assert 0 <= interval["low"] < answer["churn_probability"] < interval["high"] <= 1
+    health = stack.get("/health", role=None).json()
+    assert (health["status"], health["model_kind"]) == ("healthy", "purchase_process")
+    assert "too little history" in health["checks"]["model"]["detail"]
+
+    customer_id = orders[-1][0]
+    stack.publish("order_placed", customer_id, now, order_id="new", order_value=20)
+
+    def scored() -> bool:
+        listed = answered(stack, "list_customers", f"/api/customers?search={customer_id}")["customers"]
+        return bool(listed) and listed[0]["model_kind"] == "purchase_process"
+
+    eventually(scored, within=_NOTICED_SECONDS, every=0.5)
+
+    _bring_in(stack, orders)
+    grown = _served_by(stack, _train(stack))
+    assert (grown["model_kind"], grown["probability_interval"]) == ("random_forest", None)
