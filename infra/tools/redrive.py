@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from churn import aws
 from infra.tools.environment import NotRunning, use_stack
 from infra.tools.stages import NoStage, outputs
@@ -122,8 +124,6 @@ def _messages(sqs: Any, queue: str) -> Iterator[dict[str, Any]]:
 
 
 def _invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 (imported with boto3, late)
-
     try:
         answer = _functions().invoke(FunctionName=function, Payload=json.dumps(event).encode())
     except (BotoCoreError, ClientError) as error:
@@ -150,7 +150,7 @@ def main(arguments: list[str]) -> int:
         print(f"calls: {redrive_calls(places)} handed on")
         letters, letters_left = redrive_dead_letters(places)
         print(f"dead letters: {letters} applied, {letters_left} are no events still")
-    except (NotRunning, NoStage, StillFailing) as error:
+    except (NotRunning, NoStage, StillFailing, BotoCoreError, ClientError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 1 if batches_left or letters_left else 0

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from churn import aws
 
 _CONFIG = Path(__file__).parents[2] / "samconfig.toml"
@@ -34,8 +36,6 @@ def deployment(stage: str) -> dict[str, Any]:
 
 def outputs(stage: str) -> dict[str, str]:
     """What the stage's stack gives out, with its own name as `Stack`. Raises NoStage."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 (imported with boto3, late)
-
     name = str(deployment(stage)["stack_name"])
     try:
         (stack,) = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
