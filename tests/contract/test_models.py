@@ -121,6 +121,9 @@ def test_a_version_is_trained_and_challenges_or_serves(stack: Stack) -> None:
     gate = answered(stack, "get_model", f"/api/models/{run['version']}")["gate"]
     assert gate["compared_with"] == before
     assert gate["passed"] == run["promoted"]
+    page = stack.get(f"/api/models/{run['version']}/report?format=html")
+    assert page.status == 200
+    assert b"<svg" in page.body
     if run["promoted"]:
         answered(stack, "roll_back_model", "/api/models/rollback")
 

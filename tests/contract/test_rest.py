@@ -250,7 +250,7 @@ def test_the_version_that_serves_is_described(stack: Stack) -> None:
     assert overview["history"][0]["version"] == overview["current"]
     described = answered(stack, "get_model", f"/api/models/{overview['current']}")
     assert described["history"][0] == overview["history"][0]
-    assert described["metrics"]["forest"]["auc"] > 0.5
+    assert described["kind"] == "purchase_process" or described["metrics"]["forest"]["auc"] > 0.5
     assert answered(stack, "get_report", f"/api/models/{overview['current']}/report")
 
 

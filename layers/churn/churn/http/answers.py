@@ -371,6 +371,7 @@ class ModelVersion(Model):
     version: str
     role: Literal["current", "challenger"] | None
     """The current version serves; the challenger is scored beside it."""
+    kind: ModelKind
     trained_at: Instant | None
     source: str | None
     """history, or sample for a simulated shop."""
