@@ -202,6 +202,13 @@ def running_stack(state: Path, **environment: str) -> Iterator[Stack]:
             process.wait()
 
 
+@pytest.fixture
+def own_stack(tmp_path: Path) -> Iterator[Stack]:
+    """An empty shop that nobody else uses, whose processes may be killed."""
+    with running_stack(tmp_path, SAMPLE_CUSTOMERS="0", EVENT_RATE="0") as started:
+        yield started
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The service that the tests of this session share."""

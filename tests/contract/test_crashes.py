@@ -9,9 +9,7 @@ import signal
 import threading
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -20,18 +18,11 @@ from kafka import KafkaProducer
 
 from churn.storage import Database, DatabaseUnavailable
 from churn.storage.database import Row
-from tests.contract.conftest import Stack, running_stack
+from tests.contract.conftest import Stack
 from tests.support import eventually
 
 _EVENTS = 20_000
 _CUSTOMERS = 1_000
-
-
-@pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """A stack that nobody else uses: its processes are about to be killed."""
-    with running_stack(tmp_path, SAMPLE_CUSTOMERS="0", EVENT_RATE="0") as stack:
-        yield stack
 
 
 def _events() -> list[dict[str, Any]]:

@@ -4,26 +4,18 @@ import csv
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from churn.simulator import simulate
-from tests.contract.conftest import ROOT, Stack, running_stack
+from tests.contract.conftest import ROOT, Stack
 from tests.contract.test_rest import answered
 from tests.support import eventually
 
 _TRAINED_SECONDS = 180
 _NOTICED_SECONDS = 60
-
-
-@pytest.fixture
-def empty_stack(tmp_path: Path) -> Iterator[Stack]:
-    with running_stack(tmp_path, SAMPLE_CUSTOMERS="0", EVENT_RATE="0") as stack:
-        yield stack
 
 
 def _orders(now: datetime) -> list[tuple[str, datetime, float]]:
@@ -74,8 +66,8 @@ def _served_by(stack: Stack, run: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_young_shop_grows_up(empty_stack: Stack) -> None:
-    stack = empty_stack
+def test_a_young_shop_grows_up(own_stack: Stack) -> None:
+    stack = own_stack
     now = datetime.now(UTC)
     orders = _orders(now)
     seen_before = {customer_id for customer_id, at, _ in orders if at < now - timedelta(days=100)}
