@@ -77,7 +77,9 @@ def _problems() -> Iterator[None]:
         raise Problem(404, "There is no such training run.") from None
     except NotPromotable as error:
         raise Problem(409, str(error), [FieldError("version", reason) for reason in error.reasons]) from None
-    except (BrokenModel, NothingBefore, RunUnderWay) as error:
+    except RunUnderWay as error:
+        raise Problem(409, str(error), headers={"Location": f"runs/{error.run_id}"}) from None
+    except (BrokenModel, NothingBefore) as error:
         raise Problem(409, str(error)) from None
     except RegistryUnavailable:
         raise unavailable("registry of models") from None

@@ -107,6 +107,7 @@ def test_a_version_is_trained_and_challenges_or_serves(stack: Stack) -> None:
     again = stack.post("/api/models/train", {})
     assert again.status == 409
     assert run["run_id"] in assert_described("train_model", again)["detail"]
+    assert again.headers["Location"] == started.headers["Location"]
 
     def ended() -> dict[str, Any]:
         found: dict[str, Any] = answered(stack, "get_training_run", state)

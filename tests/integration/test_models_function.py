@@ -18,22 +18,10 @@ from churn.storage import Database, Transaction, quality
 from churn.storage.quality import Comparison, Figures, Intervals, Quality
 from infra.tools.openapi import document
 from tests.support.events import NOW
-from tests.support.registry import BUCKET, bucket, model, publish, tamper
+from tests.support.registry import BUCKET, model, publish, tamper
 from tests.support.rest import Answer, ask, load
 
 _DOCUMENT = document()
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with bucket() as s3:
-        yield s3
-
-
-@pytest.fixture
-def registry(s3: Any) -> S3Registry:
-    return S3Registry(BUCKET, s3)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,20 +9,17 @@ import pytest
 from churn.registry import S3Registry, release
 from infra.tools.models import main
 from tests.support.events import NOW
-from tests.support.registry import BUCKET, bucket, model
+from tests.support.registry import BUCKET, model
 
 
-@pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[S3Registry]:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in {
         "MODEL_BUCKET": BUCKET,
         "CHURN_STATE_DIR": str(tmp_path),
         "POWERTOOLS_LOG_LEVEL": "WARNING",
     }.items():
         monkeypatch.setenv(name, value)
-    with bucket() as s3:
-        yield S3Registry(BUCKET, s3)
 
 
 def test_versions_are_listed_promoted_and_rolled_back(registry: S3Registry, capsys: pytest.CaptureFixture[str]) -> None:

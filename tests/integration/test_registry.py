@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,7 @@ from churn.serving import CurrentModel, NoModel
 from churn.settings import Settings
 from tests.support.events import NOW
 from tests.support.forests import small_model
-from tests.support.registry import BUCKET, bucket, model, promote, publish, tamper
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with bucket() as s3:
-        yield s3
-
-
-@pytest.fixture
-def registry(s3: Any) -> S3Registry:
-    return S3Registry(BUCKET, s3)
+from tests.support.registry import BUCKET, model, promote, publish, tamper
 
 
 def settings(tmp_path: Path) -> Settings:

@@ -24,7 +24,11 @@ _NEWEST_WEEKS = 8
 
 
 class RunUnderWay(Exception):
-    """Another training run has not ended yet, or this one was made already; the text names the newest."""
+    """Another training run has not ended yet, or this one was made already; `run_id` names the newest."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"The training run {run_id} is under way, or was made already.")
+        self.run_id = run_id
 
 
 class UnknownRun(Exception):
@@ -218,7 +222,7 @@ def run_json(row: Row) -> dict[str, Any]:
 
 def _under_way(database: Database, now: datetime) -> RunUnderWay:
     newest = database.run(lambda transaction: training_runs.newest(transaction, now))
-    return RunUnderWay(f"The training run {newest['run_id'] if newest else ''} is under way, or was made already.")
+    return RunUnderWay(str(newest["run_id"]) if newest else "")
 
 
 def _changed(standing: Standing) -> dict[str, Any]:
