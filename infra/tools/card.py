@@ -32,8 +32,9 @@ Written by `make train`, of version `{report["version"]}`, trained at {report["t
 A random forest of {forest["trees"]} trees of at most {forest["leaves"]} leaves, each of at least
 {forest["customers_a_leaf"]} customers, calibrated by a logistic curve through what it said of customers that it had not
 seen. It answers with the probability that a customer orders nothing in the horizon, and with what each feature adds to
-it. Its shape was chosen among {len(search["tried"])}, {search["by"]}. It is for choosing whom to care for first; it
-is not for deciding what somebody may buy, pay or be told."""
+it. Its shape was chosen among {len(search["tried"])}, judged {search["by"]}.
+
+It is for choosing whom to care for first; it is not for deciding what somebody may buy, pay or be told."""
 
 
 def _definition(definition: Mapping[str, Any]) -> str:
@@ -84,7 +85,7 @@ intervals of a bootstrap by customer:
 
 {_table(["", *heads], rows)}
 
-{_table(["this forest on those who", "customers", "churned", *heads], parts)}
+{_table(["this forest on", "customers", "churned", *heads], parts)}
 
 The gate is {"passed" if report["gate"]["passed"] else "not passed"}. {" ".join(report["gate"]["reasons"])}"""
 
@@ -125,7 +126,7 @@ def _limits(report: Mapping[str, Any]) -> str:
 - It knows what the shop sends, and nothing of prices elsewhere, stock, or the season: the share that churned in the
   window tested lies {100 * apart:.1f} points from that of the windows learned from; its probabilities are off by
   {100 * report["forest"]["ece"]:.1f} points on average (ECE).
-- It is weakest on those who {SLICES[weakest[1]]}: ROC AUC {weakest[0]:.3f}.
+- It is weakest on {SLICES[weakest[1]]}: ROC AUC {weakest[0]:.3f}.
 - It says who is likely to leave, not whom an offer would keep.
 - Beyond the ages and sums that it has seen, trees stay flat.
 - It is right for the horizon it was trained for, and for this shop."""

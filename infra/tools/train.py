@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> int:
             fit_at=tuple(given.fit_at or ()),
             embargo_days=settings.embargo_days if given.embargo is None else given.embargo,
             search=not given.quick,
+            trees=100 if given.quick else 200,
             seed=given.seed,
         )
         now = datetime.now(UTC)

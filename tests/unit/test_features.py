@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn.events import Event, to_millis
-from churn.features import FEATURE_NAMES, CustomerState, features_at, observed_kinds, replay, shown
+from churn.features import (
+    FEATURE_NAMES,
+    INPUT_NAMES,
+    CustomerState,
+    features_at,
+    inputs_at,
+    observed_kinds,
+    overridden,
+    replay,
+    shown,
+)
 from tests.support.events import NOW, event, order
 
 _ALL_OBSERVED = dict.fromkeys(
@@ -235,3 +245,32 @@ def test_who_is_eligible_in_hindsight_is_who_was_then(
     was = silence is not None and silence <= 20 and then.is_active
     assert replay(events).is_eligible(to_millis(at), 20) == was
     assert not replay([*events, event("customer_deleted")]).is_eligible(to_millis(at), 20)
+
+
+def test_what_the_stored_orders_tell_beyond_the_twelve() -> None:
+    state = replay([order(days_ago=days, value=10 * number) for number, days in enumerate((200, 100, 80, 20), 1)])
+    inputs = inputs_at(state, NOW, {})
+    assert tuple(inputs) == INPUT_NAMES
+    assert {name: inputs[name] for name in FEATURE_NAMES} == features_at(state, NOW, {})
+    assert inputs["spent_30_days"] == 40
+    assert inputs["spent_90_days"] == 70
+    assert inputs["spent_180_days"] == 90
+    assert inputs["last_gap_days"] == inputs["typical_gap_days"] == 60
+    assert inputs["gap_deviation_days"] == pytest.approx(((100 - 60) ** 2 * 2 / 3) ** 0.5)
+    assert inputs["silence_in_typical_gaps"] == pytest.approx(20 / 60)
+
+
+def test_a_single_order_has_no_gaps_and_none_has_spent_nothing() -> None:
+    one, none = (inputs_at(replay(events), NOW, {}) for events in ([order(days_ago=3, value=5)], []))
+    gaps = ("last_gap_days", "typical_gap_days", "gap_deviation_days", "silence_in_typical_gaps")
+    assert all(inputs[name] is None for inputs in (one, none) for name in gaps)
+    assert (one["spent_30_days"], none["spent_30_days"]) == (5, 0)
+
+
+def test_other_purchases_than_the_stored_ones_leave_gaps_and_windows_unknown() -> None:
+    stored = inputs_at(replay([order(days_ago=30), order(days_ago=10)]), NOW, {})
+    assert overridden(stored, {}) == stored
+    assert overridden(stored, {"support_tickets": 4.0}) == stored | {"support_tickets": 4.0}
+    assert overridden(stored, {"total_orders": 9.0}) == {name: stored[name] for name in FEATURE_NAMES} | {
+        "total_orders": 9.0
+    }

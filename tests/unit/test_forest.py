@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestClassifier
 
-from churn.features import FEATURE_NAMES
-from churn.forest import ChurnModel, Floats, derived
+from churn.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
+from churn.forest import DERIVED_COLUMNS, ChurnModel, Floats, derived
 from churn.risk import BrokenModel
 from tests.support.forests import (
     PURCHASE_PROCESS,
@@ -224,3 +225,38 @@ def saved(arrays: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
+
+
+def test_a_forest_of_fewer_columns_answers_the_same_whatever_else_is_told() -> None:
+    older = ["days_between_orders", "silence_in_gaps", "no_order_probability"]
+    forest = fitted_forest(trees=10)
+    features = random_features(300, seed=5)
+    kept = [*range(len(FEATURE_NAMES)), *(len(FEATURE_NAMES) + DERIVED_COLUMNS.index(name) for name in older)]
+    columns = np.hstack([features, derived(features, PURCHASE_PROCESS)])[:, kept]
+    forest.fit(columns, forest.predict(np.hstack([features, derived(features, PURCHASE_PROCESS)])))
+    model = ChurnModel.from_trees(trees_of(forest), {**metadata(), "columns": [*FEATURE_NAMES, *older]})
+    assert model.raw(features) == pytest.approx(forest.predict_proba(columns)[:, 1], abs=1e-12)
+    told = np.hstack([features, np.full((300, len(STATE_COLUMNS)), 7.0)])
+    assert (model.raw(told) == model.raw(features)).all()
+    assert model.raw(told[:1]) == pytest.approx(model.raw(features)[:1], abs=1e-12)
+
+
+def test_state_columns_are_asked_for_and_missing_where_the_twelve_alone_are_told() -> None:
+    rng = np.random.default_rng(8)
+    inputs = np.hstack([random_features(2000, seed=6), rng.gamma(1, 50, (2000, len(STATE_COLUMNS)))])
+    columns = np.hstack([inputs, derived(inputs, PURCHASE_PROCESS)])
+    churned = inputs[:, len(FEATURE_NAMES)] > 40
+    masked = columns.copy()
+    masked[:, len(FEATURE_NAMES) : len(INPUT_NAMES)] = np.nan
+    forest = RandomForestClassifier(10, max_leaf_nodes=64, random_state=1).fit(
+        np.vstack([columns, masked]), np.tile(churned, 2)
+    )
+    model = ChurnModel.from_trees(trees_of(forest), {**metadata(), "columns": [*INPUT_NAMES, *DERIVED_COLUMNS]})
+    assert model.raw(inputs) == pytest.approx(forest.predict_proba(columns)[:, 1], abs=1e-12)
+    twelve = inputs[:, : len(FEATURE_NAMES)]
+    assert model.raw(twelve) == pytest.approx(forest.predict_proba(masked)[:, 1], abs=1e-12)
+    assert model.raw(twelve[:1]) == pytest.approx(model.raw(twelve)[:1], abs=1e-12)
+    rows = [dict(zip(INPUT_NAMES, row, strict=True)) for row in inputs[:50].tolist()]
+    for prediction, probability in zip(model.predict(rows), model.probabilities(rows), strict=True):
+        assert prediction.base + sum(prediction.contributions.values()) == pytest.approx(prediction.churn_probability)
+        assert prediction.churn_probability == pytest.approx(probability, abs=1e-12)

@@ -92,5 +92,5 @@ def test_live_events_are_valid_and_of_the_given_customers() -> None:
 
 @pytest.mark.parametrize(("days", "expected"), [(-1, 1.0), (10, math.exp(-1)), (1000, math.exp(-9))])
 def test_the_true_probability_follows_rate_and_drop_out(days: int, expected: float) -> None:
-    customer = SimulatedCustomer("C", [], 0.1, START, END + timedelta(days=days))
+    customer = SimulatedCustomer("C", [], 0.1, START, END + timedelta(days=days), 0.002)
     assert true_churn_probability(customer, END, 90) == pytest.approx(expected)

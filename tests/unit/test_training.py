@@ -15,6 +15,8 @@ from churn.forest import ChurnModel
 from churn.measures import measure
 from churn.simulator import SimulatedCustomer, simulate, true_churn_probability
 from churn.training import CannotTrain, Plan, TrainedModel, table, train
+from churn.training.judging import probabilities
+from churn.training.snapshots import cut_offs, look, take
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 START = NOW - timedelta(days=548)
@@ -169,3 +171,71 @@ def test_windows_that_overlap_are_refused() -> None:
 def test_histories_that_can_be_gone_through_once_only_are_refused() -> None:
     with pytest.raises(TypeError, match="twice"):
         train(iter(histories_of(shop()[:3])), now=NOW)
+
+
+def test_a_feature_that_knows_the_answer_is_refused_by_its_name() -> None:
+    end = Plan().horizon_days
+    leaking = []
+    for customer_id, events in histories_of(shop()[:600]):
+        orders = [event.timestamp for event in events if event.event_type == "order_placed"]
+        # At each cut-off that could be chosen, whoever orders in the window after it has just logged in.
+        told = [
+            Event(f"leak-{day}", "login", customer_id, START + timedelta(days=day), {})
+            for day in range(30, 548)
+            if any(START + timedelta(days=day) <= at < START + timedelta(days=day + end) for at in orders)
+        ]
+        kept = [event for event in events if event.event_type == "order_placed"]
+        leaking.append((customer_id, kept + told))
+    with pytest.raises(CannotTrain, match=r"login_frequency alone tells who left \(ROC AUC (0\.9[89]\d|1\.000)"):
+        train(leaking, now=NOW, plan=Plan(trees=4, search=False))
+
+
+def test_orders_that_all_have_one_time_are_refused() -> None:
+    def orders(number: int) -> list[Event]:
+        days = [450, *([300] if number % 2 else []), *([100] if number % 3 else []), 0]
+        return [
+            Event(f"{number}-{day}", "order_placed", f"C-{number}", NOW - timedelta(days=day), {"order_value": 5.0})
+            for day in days
+        ]
+
+    alike = [(f"C-{number}", orders(number)) for number in range(800)]
+    plan = Plan(lookback_days=500, fit_at=(NOW - timedelta(days=360),), test_at=NOW - timedelta(days=150), search=False)
+    with pytest.raises(CannotTrain, match="ordered last at the same time"):
+        train(alike, now=NOW, plan=plan)
+
+
+def test_columns_that_do_not_vary_are_not_asked_and_told() -> None:
+    orders = [
+        (customer_id, [event for event in events if event.event_type == "order_placed"])
+        for customer_id, events in histories_of(shop()[:800])
+    ]
+    report = train(orders, now=NOW, plan=Plan(trees=4, search=False)).report
+    assert {"support_tickets", "login_frequency", "loyalty_points"} <= set(report["constant"])
+    assert "days_since_last_order" not in report["constant"]
+
+
+def test_the_forest_knows_what_to_do_where_the_twelve_features_alone_are_told() -> None:
+    held_out, model = trained().held_out, trained().model
+    assert held_out is not None
+    whole = measure(probabilities(model, held_out.inputs), held_out.churned)
+    twelve = measure(probabilities(model, held_out.inputs[:, : len(FEATURE_NAMES)]), held_out.churned)
+    assert twelve["auc"] > whole["auc"] - 0.01
+    assert twelve["brier"] < whole["brier"] + 0.003
+
+
+def test_windows_learned_from_end_the_embargo_before_the_one_held_out() -> None:
+    report = train(histories_of(shop()[:700]), now=NOW, plan=Plan(trees=4, embargo_days=20, search=False)).report
+    *learned, held_out = (datetime.fromisoformat(window["cut_off"]) for window in report["windows"])
+    assert max(learned) + timedelta(days=90 + 20) <= held_out
+
+
+def test_all_snapshots_of_a_customer_are_on_one_side_of_a_split() -> None:
+    extent = look(histories_of(shop()[:300]), NOW, lambda _: None)
+    plan = Plan()
+    windows = take(histories_of(shop()[:300]), cut_offs(extent, plan), extent, plan, lambda _: None)
+    sides: dict[int, set[int]] = {}
+    for window in windows:
+        for number, fold in zip(window.numbers, window.folds.tolist(), strict=True):
+            sides.setdefault(number, set()).add(fold)
+    assert all(len(folds) == 1 for folds in sides.values())
+    assert {fold for folds in sides.values() for fold in folds} == {0, 1, 2, 3}

@@ -36,6 +36,7 @@ MAX_ID_LENGTH = 64
 MAX_DATA_BYTES = 64 * 1024
 MAX_FUTURE = timedelta(days=366)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 # Later than any plausible number of seconds (the year 5138), earlier than any plausible one of milliseconds (1973).
 _MILLISECONDS_FROM = 1e11
@@ -77,7 +78,7 @@ class Event:
 
 def to_millis(instant: datetime) -> int:
     """Whole milliseconds between 1970 and the instant, rounded down."""
-    return (instant - _EPOCH) // timedelta(milliseconds=1)
+    return (instant - _EPOCH) // _MILLISECOND
 
 
 def from_millis(millis: int) -> datetime:

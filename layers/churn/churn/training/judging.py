@@ -109,10 +109,13 @@ def _logistic_regression(columns: Floats, churned: Flags, asked: Floats) -> Floa
 
 def _boosting(columns: Floats, churned: Flags, asked: Floats) -> Floats:
     from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 (a second to import)
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     known = ~np.isnan(columns).all(axis=0)
-    fitted = HistGradientBoostingClassifier(random_state=1).fit(columns[:, known], churned)
-    answer: Floats = fitted.predict_proba(asked[:, known])[:, 1]
+    # Its threads wait for one another at every step, without end where something else keeps the processor busy.
+    with threadpool_limits(1):
+        fitted = HistGradientBoostingClassifier(random_state=1).fit(columns[:, known], churned)
+        answer: Floats = fitted.predict_proba(asked[:, known])[:, 1]
     return answer
 
 

@@ -29,9 +29,9 @@ MODELS = {
 """What the models of a report are called."""
 
 SLICES = {
-    "one_time": "bought once",
-    "repeat": "bought more than once",
-    "new": "known for less than 30 days",
+    "one_time": "customers of one order",
+    "repeat": "customers of several orders",
+    "new": "customers known for less than 30 days",
     "high_value": "the tenth who spent most",
 }
 

@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,10 @@ class Plan:
     trees: int = 200
     seed: int = 1
     search: bool = True
+
+
+_END: tuple[int, None] = (0, None)
+_first = itemgetter(0)
 
 
 @dataclass(slots=True)
@@ -125,11 +130,12 @@ def look(histories: Histories, now: datetime, progress: Progress) -> Extent:
             progress(f"looking through the histories: {extent.customers:,} customers")
         for kind, since in observed_kinds(events).items():
             extent.observed[kind] = min(extent.observed.get(kind, since), since)
-        orders = [event.at for event in events if event.event_type == "order_placed" and event.at <= latest]
+        timed = [(event.event_id, event.event_type, event.at) for event in events]
+        orders = [at for _, kind, at in timed if kind == "order_placed" and at <= latest]
         if orders:
             extent.first = min(orders) if extent.first is None else min(extent.first, *orders)
             extent.last = max(orders) if extent.last is None else max(extent.last, *orders)
-        told = sorted(f"{event.event_id} {event.event_type} {event.at}" for event in events)
+        told = sorted(f"{event_id} {kind} {at}" for event_id, kind, at in timed)
         digest.update("\n".join([customer_id, *told, ""]).encode())
     extent.fingerprint = digest.hexdigest()
     return extent
@@ -178,20 +184,20 @@ def take(histories: Histories, at: Sequence[int], extent: Extent, plan: Plan, pr
         place = zlib.crc32(customer_id.encode())
         # The checksum's high bits choose customers, its low bits the fold: neither depends on the other.
         if (place >> 8) < share * (1 << 24):
-            _take(windows, sorted(events, key=lambda event: event.at), place, extent, plan)
+            _take(windows, sorted(((event.at, event) for event in events), key=_first), place, extent, plan)
     return windows
 
 
-def _take(windows: list[Snapshots], events: list[Event], number: int, extent: Extent, plan: Plan) -> None:
+def _take(windows: list[Snapshots], events: list[tuple[int, Event]], number: int, extent: Extent, plan: Plan) -> None:
     state = CustomerState()
     known: set[str] = set()
     rest = iter(events)
-    event = next(rest, None)
+    at, event = next(rest, _END)
     eligible: list[Snapshots] = []
     for window in windows:
-        while event is not None and event.at < window.cut_off:
+        while event is not None and at < window.cut_off:
             _apply(state, event, known)
-            event = next(rest, None)
+            at, event = next(rest, _END)
         inputs = inputs_at(state, from_millis(window.cut_off), extent.observed)
         orders, recency, age = (inputs[name] for name in ("total_orders", "days_since_last_order", "account_age_days"))
         if recency is None or age is None or orders is None:
@@ -203,7 +209,7 @@ def _take(windows: list[Snapshots], events: list[Event], number: int, extent: Ex
             eligible.append(window)
     while event is not None:
         _apply(state, event, known)
-        event = next(rest, None)
+        at, event = next(rest, _END)
     # All events are known only now: a label takes in what was cancelled or corrected later.
     for window in eligible:
         window.labels.append(not state.ordered_between(window.cut_off, window.cut_off + plan.horizon_days * DAY))

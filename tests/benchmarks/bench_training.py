@@ -1,0 +1,86 @@
+"""Training on 100,000 customers with 2 million events: time and peak memory, `make bench`.
+
+The histories are a simulated shop's, thinned to so many events, each customer ten times under other names, in a file
+that is read anew each time they are gone through, as the database's are. `--customers 2000` asks for a smaller shop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from churn.events import Event, from_millis
+from churn.simulator import simulate
+from churn.training import Plan, table, train
+
+# Of these, one in twelve is kept: a customer then has 20 events on average.
+_CHATTER = frozenset({"product_viewed", "login", "email_sent", "email_opened", "email_clicked", "cart_abandoned"})
+_KEPT = 12
+_NAMES = 10
+
+
+class FiledHistories:
+    """Histories in a file of JSON lines, a customer each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[tuple[str, list[Event]]]:
+        with self._path.open(encoding="utf-8") as lines:
+            for line in lines:
+                customer_id, events = json.loads(line)
+                yield (
+                    customer_id,
+                    [Event(name, kind, customer_id, from_millis(at), data) for name, kind, at, data in events],
+                )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, default=100_000)
+    customers = parser.parse_args().customers
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "histories.jsonl"
+        begun = time.monotonic()
+        events = _write(path, customers, now)
+        print(f"simulated {customers:,} customers, {events:,} events in {time.monotonic() - begun:.0f} s", flush=True)
+        begun, used = time.monotonic(), time.process_time()
+
+        def progress(step: str) -> None:
+            print(f"{time.monotonic() - begun:6.1f} s  {_peak():4.2f} GB  {step}", flush=True)
+
+        trained = train(FiledHistories(path), now=now, plan=Plan(), progress=progress)
+    print(table(trained.report))
+    seconds, busy = time.monotonic() - begun, time.process_time() - used
+    print(f"training took {seconds:.0f} s ({busy:.0f} s of processors), peak memory {_peak():.2f} GB")
+
+
+def _write(path: Path, customers: int, now: datetime) -> int:
+    written = 0
+    with path.open("w", encoding="utf-8") as file:
+        for customer in simulate(customers // _NAMES, seed=1, start=now - timedelta(days=548), end=now):
+            kept = [
+                [event.event_id, event.event_type, event.at, dict(event.data)]
+                for number, event in enumerate(customer.events)
+                if event.event_type not in _CHATTER or number % _KEPT == 0
+            ]
+            written += len(kept) * _NAMES
+            for name in range(_NAMES):
+                file.write(json.dumps([f"{customer.customer_id}-{name}", kept]) + "\n")
+    return written
+
+
+def _peak() -> float:
+    """The most memory that this process has had, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+if __name__ == "__main__":
+    main()
