@@ -30,9 +30,9 @@ def _head(report: Mapping[str, Any]) -> str:
 Written by `make train`, of version `{report["version"]}`, trained at {report["trained_at"]}. Do not edit it: train.
 
 A random forest of {forest["trees"]} trees of at most {forest["leaves"]} leaves, each of at least
-{forest["customers_a_leaf"]} customers, calibrated by a logistic curve through what it said of customers that it had not
-seen. It answers with the probability that a customer orders nothing in the horizon, and with what each feature adds to
-it. Its shape was chosen among {len(search["tried"])}, judged {search["by"]}.
+{forest["customers_a_leaf"]} customers, calibrated (beta calibration) by what it said of customers that it had not seen.
+It answers with the probability that a customer orders nothing in the horizon, and with what each feature adds to it.
+Its shape was chosen among {len(search["tried"])}, judged {search["by"]}.
 
 It is for choosing whom to care for first; it is not for deciding what somebody may buy, pay or be told."""
 

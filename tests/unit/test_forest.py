@@ -106,17 +106,28 @@ def test_who_bought_once_and_long_ago_is_likelier_to_buy_nothing_than_a_regular_
 
 @given(
     slope=st.floats(0.05, 20),
+    slope_above=st.floats(0.05, 20),
     intercept=st.floats(-3, 3),
     raw=st.lists(st.integers(0, 10_000), min_size=2, max_size=20, unique=True),
 )
-def test_calibration_keeps_the_order_of_customers(slope: float, intercept: float, raw: list[int]) -> None:
-    model = small_model().with_metadata(calibration={"slope": slope, "intercept": intercept})
+def test_calibration_keeps_the_order_of_customers(
+    slope: float, slope_above: float, intercept: float, raw: list[int]
+) -> None:
+    parameters = {"slope": slope, "slope_above": slope_above, "intercept": intercept}
+    model = small_model().with_metadata(calibration=parameters)
     calibrated = model.calibrate(np.array(sorted(raw)) / 10_000)
     # A steep sigmoid saturates in floating point; it never turns round.
     assert (np.diff(calibrated) >= 0).all()
-    if slope <= 2:
+    if max(slope, slope_above) <= 2:
         assert (np.diff(calibrated) > 0).all()
     assert ((calibrated >= 0) & (calibrated <= 1)).all()
+
+
+def test_a_version_with_one_slope_is_calibrated_by_it_on_both_sides() -> None:
+    raw = np.linspace(0, 1, 50)
+    one = small_model().with_metadata(calibration={"slope": 1.4, "intercept": -0.3})
+    both = small_model().with_metadata(calibration={"slope": 1.4, "slope_above": 1.4, "intercept": -0.3})
+    assert (one.calibrate(raw) == both.calibrate(raw)).all()
 
 
 def test_contributions_add_up_to_the_probability() -> None:

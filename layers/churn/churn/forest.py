@@ -69,7 +69,8 @@ class ChurnModel:
     def __init__(self, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
         """Take `arrays` as `from_trees` makes them and build the tables.
 
-        `metadata` names the forest's `columns` and holds `calibration` (`slope` > 0, `intercept`), `trained_at`, and,
+        `metadata` names the forest's `columns` and holds `calibration` (`slope` > 0, `intercept`, and, if it is
+        another, `slope_above`: see `calibrate`), `trained_at`, and,
         when there are derived columns, `purchase_process` (see `derived`).
         """
         self.metadata: dict[str, Any] = dict(metadata)
@@ -83,8 +84,10 @@ class ChurnModel:
             dict(self.metadata["purchase_process"]) if set(columns) & set(DERIVED_COLUMNS) else None
         )
         self._chosen = [COLUMNS.index(column) for column in columns]
-        self._slope = float(self.metadata["calibration"]["slope"])
-        self._intercept = float(self.metadata["calibration"]["intercept"])
+        calibration = self.metadata["calibration"]
+        self._slope = float(calibration["slope"])
+        self._slope_above = float(calibration.get("slope_above", self._slope))
+        self._intercept = float(calibration["intercept"])
 
         first_leaves = arrays["first_leaf"].astype(np.int64)
         self._trees = len(first_leaves)
@@ -196,9 +199,7 @@ class ChurnModel:
 
     def calibrate(self, raw: Floats) -> Floats:
         """Calibrated probabilities for the forest's own: strictly monotone, so the order of customers stays."""
-        drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * raw
-        answer: Floats = 1 / (1 + np.exp(-(self._slope * np.log(drawn / (1 - drawn)) + self._intercept)))
-        return answer
+        return calibrate(raw, self._slope, self._slope_above, self._intercept)
 
     def predict(self, rows: Sequence[Mapping[str, float | None]]) -> list[Prediction]:
         """One prediction for each of `rows`; an input that is absent, None or NaN is missing.
@@ -243,7 +244,8 @@ class ChurnModel:
         distance = raw - self._root
         near = np.abs(distance) < 1e-9
         drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * self._root
-        derivative = self.base * (1 - self.base) * self._slope * (1 - 2 * SHRINKAGE) / (drawn * (1 - drawn))
+        steepness = self._slope / drawn + self._slope_above / (1 - drawn)
+        derivative = self.base * (1 - self.base) * steepness * (1 - 2 * SHRINKAGE)
         answer: Floats = np.where(near, derivative, (calibrated - self.base) / np.where(near, 1.0, distance))
         return answer
 
@@ -335,6 +337,17 @@ class ChurnModel:
 
 def _given(rows: Sequence[Mapping[str, float | None]]) -> Floats:
     return np.array([[row.get(name) for name in INPUT_NAMES] for row in rows], dtype=np.float64)
+
+
+def calibrate(raw: Floats, slope: float, slope_above: float, intercept: float) -> Floats:
+    """Beta calibration (Kull, Silva Filho and Flach, AISTATS 2017) of a forest's own probabilities.
+
+    The logit is `slope` * ln(p) - `slope_above` * ln(1 - p) + `intercept`, both slopes above 0: what is near 1 may be
+    stretched otherwise than what is near 0.
+    """
+    drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * raw
+    answer: Floats = 1 / (1 + np.exp(slope_above * np.log(1 - drawn) - slope * np.log(drawn) - intercept))
+    return answer
 
 
 def derived(features: Floats, process: Mapping[str, float]) -> Floats:

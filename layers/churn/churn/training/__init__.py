@@ -30,7 +30,7 @@ from churn.simulator import simulate
 from churn.storage import Database
 from churn.storage.history import histories as stored_histories
 from churn.training import judging
-from churn.training.growing import Grower, Learned, Shape, fit_purchase_process, logistic, logit, out_of_fold, search
+from churn.training.growing import Grower, Learned, Shape, calibration, fit_purchase_process, out_of_fold, search
 from churn.training.judging import Window
 from churn.training.pages import MODELS, report_html
 from churn.training.snapshots import (
@@ -136,7 +136,6 @@ def train(
         searched = search(grower, learned, before, plan.seed, progress)
         shape = Shape(**searched["chosen"])
     apart = out_of_fold(grower, learned, (plan.trees + 1) // 2, shape, progress)
-    slope, intercept = logistic(logit(apart), learned.churned)
     snapshots = len(learned.churned) // 2
     progress(f"growing {plan.trees} trees on {snapshots:,} snapshots")
     forest = grower(np.ones(len(learned.churned), dtype=np.bool_), plan.trees, shape)
@@ -144,7 +143,7 @@ def train(
         [estimator.tree_ for estimator in forest.estimators_],
         {
             "columns": [*COLUMNS],
-            "calibration": {"slope": slope, "intercept": intercept},
+            "calibration": calibration(apart, learned.churned),
             "purchase_process": process,
             "trained_at": iso(now.replace(microsecond=0)),
             "source": source,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churn.forest import SHRINKAGE, Floats
+from churn.forest import SHRINKAGE, Floats, calibrate
 from churn.measures import Flags, log_loss, roc_auc
 from churn.purchases import PARAMETERS
 from churn.training.snapshots import FOLDS, Progress
@@ -17,6 +17,7 @@ MOST_THRESHOLDS = 255
 MOST_SAMPLES_A_TREE = 50_000
 _SEARCH_TREES = 40
 _SEARCH_ROWS = 40_000
+_FLATTEST = 1e-3
 
 Rows = npt.NDArray[np.bool_]
 
@@ -114,9 +115,8 @@ def search(
         )
         given = grower.ask(grower(inside, _SEARCH_TREES, shape), outside)
         kinds = learned.churned[outside]
-        slope, intercept = logistic(logit(given), kinds)
-        calibrated = 1 / (1 + np.exp(-(slope * logit(given) + intercept)))
-        tried.append({**asdict(shape), "auc": roc_auc(given, kinds), "log_loss": log_loss(calibrated, kinds)})
+        told = calibrate(given, **calibration(given, kinds))
+        tried.append({**asdict(shape), "auc": roc_auc(given, kinds), "log_loss": log_loss(told, kinds)})
     best = min(range(len(tried)), key=lambda number: tried[number]["log_loss"])
     return {"by": by, "customers": int(outside.sum()), "tried": tried, "chosen": asdict(SHAPES[best])}
 
@@ -193,28 +193,44 @@ def _loss(buying: Floats) -> Callable[[Floats], float]:
     return loss
 
 
-def logit(probabilities: Floats) -> Floats:
-    """The logit that calibration takes: of probabilities drawn a little away from 0 and 1."""
-    drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * probabilities
-    answer: Floats = np.log(drawn / (1 - drawn))
-    return answer
+def calibration(raw: Floats, churned: Flags) -> dict[str, float]:
+    """The parameters of `ChurnModel.calibrate` for a forest's own probabilities, by maximum likelihood."""
+    drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * raw
+    below, above = np.log(drawn), -np.log(1 - drawn)
+    slope, slope_above, intercept = _logistic(np.column_stack([below, above]), churned)
+    if min(slope, slope_above) < _FLATTEST:
+        slope, intercept = logistic(below + above, churned)
+        slope_above = slope
+    return {"slope": slope, "slope_above": slope_above, "intercept": intercept}
 
 
 def logistic(inputs: Floats, churned: Flags) -> tuple[float, float]:
-    """Slope (above 0) and intercept of the sigmoid through one input, by Newton's method on the log-likelihood."""
-    centre, width = inputs.mean(), inputs.std() or 1.0
+    """Slope (above 0) and intercept of the sigmoid through one input, by maximum likelihood."""
+    slope, intercept = _logistic(inputs[:, None], churned)
+    if slope >= _FLATTEST:
+        return slope, intercept
+    # Without any signal the slope is about 0 or below; the order of customers is kept all the same.
+    base = float(np.log(churned.mean() / (1 - churned.mean())))
+    return _FLATTEST, base - _FLATTEST * float(inputs.mean())
+
+
+def _logistic(inputs: Floats, churned: Flags) -> list[float]:
+    """A slope for each column of `inputs`, and the intercept, by Newton's method on the log-likelihood."""
+    centre, width = inputs.mean(axis=0), inputs.std(axis=0)
+    width = np.where(width > 0, width, 1.0)
     design = np.column_stack([(inputs - centre) / width, np.ones(len(inputs))])
-    weights = np.array([0.0, float(np.log(churned.mean() / (1 - churned.mean())))])
+    weights = np.zeros(design.shape[1])
+    weights[-1] = float(np.log(churned.mean() / (1 - churned.mean())))
+    faint = 1e-6 * np.eye(len(weights))
     for _ in range(30):
         expected = 1 / (1 + np.exp(-design @ weights))
-        curvature = (design * (expected * (1 - expected))[:, None]).T @ design + 1e-6 * np.eye(2)
+        curvature = (design * (expected * (1 - expected))[:, None]).T @ design + faint
         step = np.linalg.solve(curvature, design.T @ (churned - expected) - 1e-6 * weights)
         weights += np.clip(step, -4, 4)
         if np.abs(step).max() < 1e-10:
             break
-    # Without any signal the slope is about 0 or below; the order of customers is kept all the same.
-    slope = max(float(weights[0]), 1e-3)
-    return slope / float(width), float(weights[1]) - slope * float(centre / width)
+    slopes = weights[:-1] / width
+    return [*slopes.tolist(), float(weights[-1] - slopes @ centre)]
 
 
 def _some(rows: Rows, seed: int) -> Rows:
