@@ -8,6 +8,7 @@ that is thrown away.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -174,8 +175,13 @@ def _token(stack: Stack, role: str) -> str:
 
 
 @contextmanager
-def running_stack(state: Path, **environment: str) -> Iterator[Stack]:
-    """A stack of one's own, with its state in a folder; ended, and waited for, at the end of the block."""
+def running_stack(state: Path, buckets: Path, **environment: str) -> Iterator[Stack]:
+    """A stack of one's own, with its state in a folder; ended, and waited for, at the end of the block.
+
+    What the first stack's buckets held, its first model, is kept in `buckets`, so that others need not train one.
+    """
+    if buckets.exists():
+        shutil.copytree(buckets, state / "aws")
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "CHURN_STATE_DIR": str(state),
@@ -192,6 +198,8 @@ def running_stack(state: Path, **environment: str) -> Iterator[Stack]:
     try:
         eventually(lambda: (state / "ready").exists() or process.poll() is not None, within=_READY_SECONDS, every=0.1)
         assert process.poll() is None, f"the stack did not start:\n{log.read_text(encoding='utf-8')[-4000:]}"
+        if not buckets.exists():
+            shutil.copytree(state / "aws", buckets, ignore=shutil.ignore_patterns("ready"))
         yield _stack(state / "endpoints.json")
     finally:
         process.send_signal(signal.SIGINT)
@@ -202,22 +210,30 @@ def running_stack(state: Path, **environment: str) -> Iterator[Stack]:
             process.wait()
 
 
+@pytest.fixture(scope="session")
+def buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where stacks keep what was in the buckets of the first of them."""
+    return tmp_path_factory.mktemp("first") / "buckets"
+
+
 @pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
+def own_stack(tmp_path: Path, buckets: Path) -> Iterator[Stack]:
     """An empty shop that nobody else uses, whose processes may be killed."""
-    with running_stack(tmp_path, SAMPLE_CUSTOMERS="0", EVENT_RATE="0") as started:
+    with running_stack(tmp_path, buckets, SAMPLE_CUSTOMERS="0", EVENT_RATE="0") as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, buckets: Path) -> Iterator[Stack]:
     """The service that the tests of this session share."""
     if os.environ.get("CHURN_ENDPOINTS"):
         yield _stack(Path(os.environ["CHURN_ENDPOINTS"]))
     elif os.environ.get("BASE_URL"):
         yield _deployment(os.environ)
     else:
-        with running_stack(tmp_path_factory.mktemp("stack"), SAMPLE_CUSTOMERS="700", EVENT_RATE="0") as started:
+        with running_stack(
+            tmp_path_factory.mktemp("stack"), buckets, SAMPLE_CUSTOMERS="700", EVENT_RATE="0"
+        ) as started:
             yield started
 
 
