@@ -7,8 +7,7 @@ from churn.cache import Cache
 from churn.events import iso
 from churn.health import Finding, examine, verdict
 from churn.http.api import Api, Call
-from churn.model import kind_of
-from churn.risk import PURCHASE_PROCESS
+from churn.risk import PURCHASE_PROCESS, kind_of
 from churn.serving import CurrentModel
 from churn.settings import settings
 from churn.storage import Database

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from churn.features import FEATURE_NAMES
 from churn.forest import ChurnModel
-from churn.model import kind_of, read_model
+from churn.model import read_model
 from churn.purchases import PARAMETERS, PurchaseModel, no_order_probability
-from churn.risk import BrokenModel, Prediction
+from churn.risk import BrokenModel, Prediction, kind_of
 from tests.support.forests import small_model
 
 _TRUTH = {"r": 1.0, "alpha": 60.0, "a": 0.8, "b": 2.5}

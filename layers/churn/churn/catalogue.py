@@ -17,7 +17,7 @@ from churn.alert_view import alert_json
 from churn.cache import Cache
 from churn.events import iso
 from churn.explain import drivers, interval_json
-from churn.features import CustomerState, Inputs, Observed, inputs_at, shown
+from churn.features import CustomerState, Features, Inputs, Observed, features_at, inputs_at, shown
 from churn.recommendations import recommend
 from churn.risk import RISK_LEVELS
 from churn.settings import Settings
@@ -92,7 +92,7 @@ class Catalogue:
             more, rows = len(rows) > query.limit, rows[: query.limit]
             observed = history.observed(transaction)
             return {
-                "customers": [self._listed(row, observed, now) for row in rows],
+                "customers": [self._listed(row, _features(row, observed, now), _reasons(row)) for row in rows],
                 "total": offset + len(rows) + more if total is None else total,
                 "total_is_lower_bound": total is None,
                 "limit": query.limit,
@@ -108,15 +108,15 @@ class Catalogue:
         def work(transaction: Transaction) -> dict[str, Any]:
             row = self._one(transaction, customer_id)
             observed = history.observed(transaction)
-            features = _inputs(row, observed, now)
+            features, reasons = _features(row, observed, now), _reasons(row)
             return {
-                **self._listed(row, observed, now),
+                **self._listed(row, features, reasons),
                 "phone": row["phone"],
                 "address": row["address"],
                 "confidence": row["confidence"],
                 "model_version": row["model_version"],
-                "probability_interval": interval_json(_reasons(row).get("interval")),
-                "drivers": [asdict(driver) for driver in drivers(_contributions(row), features)],
+                "probability_interval": interval_json(reasons.get("interval")),
+                "drivers": [asdict(driver) for driver in drivers(reasons.get("contributions", {}), features)],
                 "last_prediction_at": None if row["scored_at"] is None else iso(row["scored_at"]),
                 "is_active": bool(row["is_active"]),
                 "created_at": iso(row["created_at"]),
@@ -131,7 +131,7 @@ class Catalogue:
         def work(transaction: Transaction) -> dict[str, Inputs]:
             rows = reads.customers_by_id(transaction, customer_ids)
             observed = history.observed(transaction)
-            return {customer_id: _inputs(row, observed, now) for customer_id, row in rows.items()}
+            return {customer_id: inputs_at(*_state(row, now), observed) for customer_id, row in rows.items()}
 
         return self._database.run(work)
 
@@ -249,11 +249,10 @@ class Catalogue:
             raise CustomerNotFound(customer_id)
         return row
 
-    def _listed(self, row: Row, observed: Observed, now: datetime) -> dict[str, Any]:
-        features = _inputs(row, observed, now)
+    def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any]) -> dict[str, Any]:
         probability = row["churn_probability"]
         actions = recommend(
-            features, probability or 0.0, _contributions(row),
+            features, probability or 0.0, reasons.get("contributions", {}),
             bands=self._settings.bands, horizon_days=self._settings.horizon_days,
         )  # fmt: skip
         return {
@@ -300,14 +299,14 @@ class Catalogue:
         return _per_cent(reads.lapsed_between(transaction, before - inactivity, now - inactivity), active)
 
 
-def _inputs(row: Row, observed: Observed, now: datetime) -> Inputs:
+def _features(row: Row, observed: Observed, now: datetime) -> Features:
+    return features_at(*_state(row, now), observed)
+
+
+def _state(row: Row, now: datetime) -> tuple[CustomerState, datetime]:
+    """A customer's state, and the instant that it is looked at: not before it was scored."""
     state = CustomerState() if row["state"] is None else CustomerState.from_json(row["state"])
-    return inputs_at(state, max(now, row["scored_at"] or now), observed)
-
-
-def _contributions(row: Row) -> dict[str, float]:
-    contributions: dict[str, float] = _reasons(row).get("contributions", {})
-    return contributions
+    return state, max(now, row["scored_at"] or now)
 
 
 def _reasons(row: Row) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from churn.events import iso
 from churn.observability import logger
 from churn.registry import Change, ModelRegistry, Standing, UnknownVersion
-from churn.risk import RANDOM_FOREST, BrokenModel
+from churn.risk import BrokenModel, kind_of
 from churn.storage import Database, DatabaseUnavailable, quality, training_runs
 from churn.storage.database import Row
 from churn.storage.quality import Quality
@@ -237,7 +237,7 @@ def _summary(
     return {
         "version": version,
         "role": roles.get(version),
-        "kind": described.get("kind", RANDOM_FOREST),
+        "kind": kind_of(described),
         **{name: described.get(name) for name in told},
         "metrics": described.get("metrics", {}),
         "quality": [_dated(asdict(week)) for week in weeks],

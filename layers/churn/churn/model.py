@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from churn.artefact import Arrays, restore
 from churn.forest import ChurnModel
 from churn.purchases import PurchaseModel
-from churn.risk import PURCHASE_PROCESS, RANDOM_FOREST
+from churn.risk import PURCHASE_PROCESS, kind_of
 
 StoredModel = ChurnModel | PurchaseModel
 """A model that can be written and read again."""
-
-
-def kind_of(metadata: Mapping[str, Any]) -> str:
-    """Which kind of model metadata describe."""
-    return str(metadata.get("kind", RANDOM_FOREST))
 
 
 def read_model(content: bytes) -> StoredModel:

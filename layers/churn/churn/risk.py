@@ -23,6 +23,11 @@ class BrokenModel(Exception):
     """The bytes are not a whole, unaltered model that this version of the code can serve."""
 
 
+def kind_of(metadata: Mapping[str, object]) -> str:
+    """Which of MODEL_KINDS a model's metadata describe."""
+    return str(metadata.get("kind", RANDOM_FOREST))
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The model's answer for one customer.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from churn.alerts import NewAlert
-from churn.risk import RANDOM_FOREST, Prediction
+from churn.risk import Prediction, kind_of
 from churn.storage.database import Transaction
 
 
@@ -143,7 +143,7 @@ def record_model(transaction: Transaction, version: str, metadata: Mapping[str, 
     changed = transaction.execute(
         "INSERT INTO models (version, kind, metadata, loaded_at) VALUES (%s, %s, %s, %s) "
         "ON DUPLICATE KEY UPDATE metadata = VALUES(metadata), loaded_at = VALUES(loaded_at)",
-        (version, metadata.get("kind", RANDOM_FOREST), json.dumps(metadata), now),
+        (version, kind_of(metadata), json.dumps(metadata), now),
     )
     # MySQL counts a new row as one and a row that was there as two.
     return changed == 1

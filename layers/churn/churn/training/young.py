@@ -9,9 +9,9 @@ from churn.drift import reference
 from churn.events import iso, to_millis
 from churn.features import FEATURE_NAMES, features_at, replay
 from churn.forest import Floats
-from churn.model import StoredModel, kind_of
+from churn.model import StoredModel
 from churn.purchases import INPUTS, PurchaseModel
-from churn.risk import PURCHASE_PROCESS, RANDOM_FOREST
+from churn.risk import PURCHASE_PROCESS, RANDOM_FOREST, kind_of
 from churn.training.growing import fit_purchase_process, purchase_draws
 from churn.training.snapshots import Histories, Plan, Progress, TooLittleHistory, look
 
