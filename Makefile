@@ -76,16 +76,16 @@ rollback: $(STAMP) ## Let the version before serve again: make rollback [REASON=
 
 import: $(STAMP) ## A shop's own history: make import FILE=orders.csv [KIND=orders|events|customers] [ARGS=…]
 	@test -n "$(FILE)" || { echo "which file? make import FILE=orders.csv [KIND=orders|events|customers]"; exit 2; }
-	@$(PYTHON) -m infra.tools.importer "$(FILE)" $(if $(KIND),--kind $(KIND)) $(ARGS)
+	@$(PYTHON) -m infra.tools.importer.command "$(FILE)" $(if $(KIND),--kind $(KIND)) $(ARGS)
 
 events: $(STAMP) ## Publish simulated events: make events [RATE=20] [COUNT=1000]
-	@$(PYTHON) -m infra.tools.events $(if $(RATE),--rate $(RATE)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
+	@$(PYTHON) -m infra.tools.publish_events $(if $(RATE),--rate $(RATE)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
 
 redrive: $(STAMP) ## Do what was given up after all, once its cause is gone: make redrive [ENV=dev], without ENV here
 	@$(PYTHON) -m infra.tools.redrive $(if $(ENV),--stage $(ENV))
 
 token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin]
-	@$(PYTHON) -m infra.tools.token $(if $(ROLE),--role $(ROLE)) $(ARGS)
+	@$(PYTHON) -m infra.tools.issue_token $(if $(ROLE),--role $(ROLE)) $(ARGS)
 
 openapi: $(STAMP) ## Write docs/openapi.json from the request and answer models
 	@$(PYTHON) -m infra.tools.openapi $(ARGS)
@@ -104,20 +104,20 @@ build: .local/sam/$(SAM_VERSION) ## Build functions and layers for AWS, without 
 		--build-dir "$(BUILD_DIR)" --parameter-overrides Architecture=$(ARCHITECTURE)
 
 sam-api: build ## Serve the REST API by `sam local start-api`, in containers, on what `make up` started [SAM_PORT=3100]
-	@exec $(PYTHON) -m infra.tools.sam --architecture $(ARCHITECTURE) api $(if $(SAM_PORT),--port $(SAM_PORT))
+	@exec $(PYTHON) -m infra.tools.sam_local --architecture $(ARCHITECTURE) api $(if $(SAM_PORT),--port $(SAM_PORT))
 
 sam-invoke: build ## Invoke a function by `sam local invoke`: make sam-invoke FN=ScoringFunction EVENT=docs/msk-event.json
-	@exec $(PYTHON) -m infra.tools.sam --architecture $(ARCHITECTURE) invoke "$(FN)" "$(EVENT)"
+	@exec $(PYTHON) -m infra.tools.sam_local --architecture $(ARCHITECTURE) invoke "$(FN)" "$(EVENT)"
 
 deploy: build ## Deploy to AWS: make deploy ENV=dev [PARAMETERS="AlarmEmail=you@example.com"]
-	@exec $(PYTHON) -m infra.tools.stages deploy --architecture $(ARCHITECTURE) "$(ENV)" $(PARAMETERS)
+	@exec $(PYTHON) -m infra.tools.aws_stages deploy --architecture $(ARCHITECTURE) "$(ENV)" $(PARAMETERS)
 
 destroy: .local/sam/$(SAM_VERSION) ## Delete what was deployed to a stage: make destroy ENV=dev
-	@exec $(PYTHON) -m infra.tools.stages destroy "$(ENV)"
+	@exec $(PYTHON) -m infra.tools.aws_stages destroy "$(ENV)"
 
 logs: .local/sam/$(SAM_VERSION) ## Follow the log of a function: make logs FN=scoring [ENV=dev], without ENV of `make up`
 	@test -n "$(FN)" || { echo "which function? make logs FN=scoring [ENV=dev]"; exit 2; }
-	@$(if $(ENV),exec $(PYTHON) -m infra.tools.stages logs $(ENV) $(FN),tail -n +1 -f $(or $(CHURN_STATE_DIR),.local)/stack.log | \
+	@$(if $(ENV),exec $(PYTHON) -m infra.tools.aws_stages logs $(ENV) $(FN),tail -n +1 -f $(or $(CHURN_STATE_DIR),.local)/stack.log | \
 		grep --line-buffered "^$(FN) *|")
 
 smoke: $(STAMP) ## The contract suite against any deployment: JWT_SECRET=… (or TOKEN=…) make smoke URL=https://… [WS_URL=wss://…]

@@ -5,20 +5,20 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from churn import secrets
-from churn.aws import invoke_later
-from churn.cache import Cache
-from churn.catalogue import BadCursor, Catalogue
-from churn.events import FieldError, iso
-from churn.http.api import Api, Call
-from churn.http.errors import Problem, bad_request
-from churn.http.tokens import TICKET_SECONDS, issue_ticket
+from churn.adapters import secrets_manager as secrets
+from churn.adapters.api_gateway import ApiGatewayPush
+from churn.adapters.aws_clients import invoke_later
+from churn.adapters.mysql import Database
+from churn.adapters.mysql.alerts import AlertClosed, UnknownAlert, acknowledge, resolve
+from churn.adapters.redis_cache import Cache
+from churn.domain.events import FieldError, iso
+from churn.entrypoints.http.api import Api, Call
+from churn.entrypoints.http.problems import Problem, bad_request
+from churn.entrypoints.http.tokens import TICKET_SECONDS, issue_ticket
+from churn.entrypoints.websocket import SocketEdge, is_socket_event
 from churn.observability import logger, traced
-from churn.push import ApiGatewayPush
+from churn.services.queries import BadCursor, Catalogue
 from churn.settings import settings
-from churn.socket import SocketEdge, is_socket_event
-from churn.storage import Database
-from churn.storage.alert_actions import AlertClosed, UnknownAlert, acknowledge, resolve
 
 _settings = settings().require("database_url", "jwt_secret")
 _cache = Cache(_settings.redis_url)

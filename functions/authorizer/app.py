@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from churn.http.policy import authorize
-from churn.http.tokens import InvalidToken
+from churn.adapters.secrets_manager import resolve
+from churn.entrypoints.http.authorizer import authorize
+from churn.entrypoints.http.tokens import InvalidToken
 from churn.observability import logger, metrics, traced
-from churn.secrets import resolve
 from churn.settings import settings
 
 _settings = settings().require("jwt_secret")

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from churn.cache import Cache
-from churn.catalogue import BadCursor, Catalogue, CustomerNotFound, CustomerQuery
-from churn.events import FieldError
-from churn.http.api import Api, Call
-from churn.http.errors import Problem, bad_request
+from churn.adapters.mysql import Database
+from churn.adapters.redis_cache import Cache
+from churn.domain.events import FieldError
+from churn.entrypoints.http.api import Api, Call
+from churn.entrypoints.http.problems import Problem, bad_request
+from churn.services.queries import BadCursor, Catalogue, CustomerNotFound, CustomerQuery
 from churn.settings import settings
-from churn.storage import Database
 
 _settings = settings().require("database_url")
 _cache = Cache(_settings.redis_url)

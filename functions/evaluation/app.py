@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from churn.evaluation import compare_challengers, evaluate_weeks, figures, watch_drift
-from churn.events import parse_timestamp
+from churn.adapters.mysql import Database
+from churn.adapters.mysql import model_quality as quality
+from churn.domain.events import parse_timestamp
 from churn.observability import logger, metrics, traced
-from churn.serving import CurrentModel
+from churn.services.current_model import CurrentModel
+from churn.services.model_monitoring import compare_challengers, evaluate_weeks, figures, watch_drift
 from churn.settings import settings
-from churn.storage import Database, quality
 
 _settings = settings().require("database_url")
 _database = Database(_settings.database_url)

@@ -3,14 +3,14 @@
 from functools import lru_cache
 from typing import Any
 
-from churn.cache import Cache
-from churn.events import iso
-from churn.health import Finding, examine, verdict
-from churn.http.api import Api, Call
-from churn.risk import PURCHASE_PROCESS, kind_of
-from churn.serving import CurrentModel
+from churn.adapters.mysql import Database
+from churn.adapters.redis_cache import Cache
+from churn.domain.events import iso
+from churn.domain.risk import PURCHASE_PROCESS, kind_of
+from churn.entrypoints.http.api import Api, Call
+from churn.services.current_model import CurrentModel
+from churn.services.health import Finding, examine, verdict
 from churn.settings import settings
-from churn.storage import Database
 
 _settings = settings()
 _cache = Cache(_settings.redis_url)

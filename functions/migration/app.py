@@ -7,13 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from churn import access
-from churn.brokers import make_topics
-from churn.deployment import answer
+from churn.adapters.kafka import make_topics
+from churn.adapters.mysql import Database
+from churn.adapters.mysql.migrations import migrate, read_migrations
+from churn.entrypoints import secret_rotation as access
+from churn.entrypoints.cloudformation import answer
 from churn.observability import logger
 from churn.settings import settings
-from churn.storage import Database
-from churn.storage.migrations import migrate, read_migrations
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

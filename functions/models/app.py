@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from churn.aws import invoke_later
-from churn.cache import Cache
-from churn.events import FieldError
-from churn.http.api import Api, Call, Page
-from churn.http.errors import Problem, unavailable
-from churn.lifecycle import ModelLife, RunUnderWay, TrainingUnavailable, UnknownRun
-from churn.registry import NothingBefore, NotPromotable, RegistryUnavailable, S3Registry, UnknownVersion
-from churn.risk import BrokenModel
+from churn.adapters.aws_clients import invoke_later
+from churn.adapters.mysql import Database
+from churn.adapters.redis_cache import Cache
+from churn.adapters.s3_registry import NothingBefore, NotPromotable, RegistryUnavailable, S3Registry, UnknownVersion
+from churn.domain.events import FieldError
+from churn.domain.risk import BrokenModel
+from churn.entrypoints.http.api import Api, Call, Page
+from churn.entrypoints.http.problems import Problem, unavailable
+from churn.services.model_versions import ModelLife, RunUnderWay, TrainingUnavailable, UnknownRun
 from churn.settings import settings
-from churn.storage import Database
 
 _settings = settings().require("database_url", "model_bucket", "training_function")
 _database = Database.for_requests(_settings.database_url)

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from churn.cache import Cache
-from churn.features import Features
-from churn.http.api import Api, Call
-from churn.http.errors import unavailable
-from churn.http.predictions import answer_many, answer_one
-from churn.serving import CurrentModel
+from churn.adapters.redis_cache import Cache
+from churn.domain.features import Features
+from churn.entrypoints.http.api import Api, Call
+from churn.entrypoints.http.predictions import answer_many, answer_one
+from churn.entrypoints.http.problems import unavailable
+from churn.services.current_model import CurrentModel
 from churn.settings import settings
 
 if TYPE_CHECKING:
-    from churn.catalogue import Catalogue
+    from churn.services.queries import Catalogue
 
 _settings = settings()
 _cache = Cache(_settings.redis_url)
@@ -46,8 +46,8 @@ def _stored(customer_ids: set[str], call: Call) -> Mapping[str, Features]:
 @lru_cache(maxsize=1)
 def _catalogue() -> "Catalogue":
     # A prediction for features alone needs no database, so it is spared the import.
-    from churn.catalogue import Catalogue  # noqa: PLC0415
-    from churn.storage import Database  # noqa: PLC0415
+    from churn.adapters.mysql import Database  # noqa: PLC0415
+    from churn.services.queries import Catalogue  # noqa: PLC0415
 
     if not _settings.database_url:
         raise unavailable("database")

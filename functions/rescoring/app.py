@@ -3,15 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from churn import announce
-from churn.events import parse_timestamp
+from churn.adapters.mysql import Database
+from churn.domain.events import parse_timestamp
 from churn.observability import logger, metrics, traced
-from churn.scoring import Scoring
-from churn.serving import CurrentModel
+from churn.services import publishing as announce
+from churn.services.current_model import CurrentModel
+from churn.services.hourly_stats import refresh
+from churn.services.rescoring import sweep
+from churn.services.scoring import Scoring
 from churn.settings import settings
-from churn.statistics import refresh
-from churn.storage import Database
-from churn.sweep import sweep
 
 _settings = settings().require("database_url")
 _database = Database(_settings.database_url)

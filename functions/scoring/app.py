@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from churn import announce
+from churn.adapters.mysql import Database
+from churn.entrypoints.kafka import PAGE, decode, failures, redrive, score_records
 from churn.observability import logger, metrics, traced
-from churn.scoring import Scoring
-from churn.serving import CurrentModel
+from churn.services import publishing as announce
+from churn.services.current_model import CurrentModel
+from churn.services.scoring import Scoring
 from churn.settings import settings
-from churn.storage import Database
-from churn.stream import PAGE, decode, failures, redrive, score_records
 
 _settings = settings().require("database_url")
 _database = Database(_settings.database_url)

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from churn.events import parse_timestamp
-from churn.lifecycle import RunUnderWay, training_run
+from churn.adapters.mysql import Database
+from churn.adapters.s3_registry import S3Registry, release
+from churn.domain.events import parse_timestamp
 from churn.observability import logger, traced
-from churn.registry import S3Registry, release
+from churn.services.model_versions import RunUnderWay, training_run
+from churn.services.training import StoredHistories, model_in_use
 from churn.settings import settings
-from churn.storage import Database
-from churn.training import CannotTrain, Plan, StoredHistories, model_in_use, report_html, train_or_begin
+from churn.training import CannotTrain, Plan, report_html, train_or_begin
 
 
 @logger.inject_lambda_context

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from infra.local.intrinsics import TemplateError
-from infra.local.processes import StackError, module, say
+from infra.local.servers.supervisor import StackError, module, say
 from infra.local.stack import ROOT, Options, Stack, gateway_status, state_folder
+from infra.local.template.intrinsics import TemplateError
 
 _UP_SECONDS = 900.0
 _DOWN_SECONDS = 60.0

@@ -25,12 +25,12 @@ import jwt
 import pymysql
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local import broker
-from infra.local.gateway import GatewayConfig, aws_client, log
-from infra.local.processes import Program, StackError, Supervisor, inherited, module, progress, say, wait_until
-from infra.local.runtime import FunctionPool
-from infra.local.servers import Server, ServerError, free_port, start_mariadb, start_redis
-from infra.local.template import ACCOUNT, Template, load
+from infra.local.gateway.gateway import GatewayConfig, aws_client, log
+from infra.local.gateway.runtime import FunctionPool
+from infra.local.servers import kafka_broker
+from infra.local.servers.databases import Server, ServerError, free_port, start_mariadb, start_redis
+from infra.local.servers.supervisor import Program, StackError, Supervisor, inherited, module, progress, say, wait_until
+from infra.local.template.reader import ACCOUNT, Template, load
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
@@ -192,11 +192,11 @@ class Stack:
         }
         self._configure()
         if not options.kafka:
-            start(Program("broker", broker.command(broker_port), inherited(), self._logs / "broker.log"))
+            start(Program("broker", kafka_broker.command(broker_port), inherited(), self._logs / "broker.log"))
         aws_folder = self._state / "aws"
         aws = Program(
             "aws",
-            module("infra.local.aws", str(self._config_file), str(self._aws_port), str(aws_folder)),
+            module("infra.local.servers.aws_apis", str(self._config_file), str(self._aws_port), str(aws_folder)),
             self._tools_environment(),
             self._logs / "aws.log",
             prepare=lambda: (aws_folder / "ready").unlink(missing_ok=True),
@@ -209,7 +209,9 @@ class Stack:
         with progress("starting the local AWS APIs"):
             wait_until((aws_folder / "ready").exists, "the local AWS APIs", lambda: aws.alive, 60, aws.log)
         if not options.kafka:
-            wait_until(lambda: broker.answers(broker_port), "the broker", lambda: True, 20, self._logs / "broker.log")
+            wait_until(
+                lambda: kafka_broker.answers(broker_port), "the broker", lambda: True, 20, self._logs / "broker.log"
+            )
 
     def _configure(self) -> None:
         """Settles the ports, and writes what the gateway and the AWS APIs read."""
@@ -311,7 +313,9 @@ class Stack:
             raise StackError(f"{what} failed: see the lines above")
 
     def _start_gateway(self) -> None:
-        gateway = Program("gateway", module("infra.local.gateway", str(self._config_file)), self._gateway_environment())
+        gateway = Program(
+            "gateway", module("infra.local.gateway.gateway", str(self._config_file)), self._gateway_environment()
+        )
         self._supervisor.start(gateway)
         with progress("starting the functions"):
             wait_until(lambda: bool(self._status().get("ready")), "the gateway", lambda: gateway.alive, 120, None)
@@ -331,10 +335,10 @@ class Stack:
         unfinished = (self._state / "sample.json").exists() and not done.exists()
         if options.sample_customers and (unfinished or not self._has_customers()):
             say(f"filling a sample shop of {options.sample_customers:,} customers")
-            self._tool("sample shop", "infra.tools.sample", "--customers", str(options.sample_customers))
+            self._tool("sample shop", "infra.tools.sample_shop", "--customers", str(options.sample_customers))
             done.touch()
         if options.event_rate:
-            command = module("infra.tools.events", "--rate", f"{options.event_rate:g}")
+            command = module("infra.tools.publish_events", "--rate", f"{options.event_rate:g}")
             self._supervisor.start(Program("stream", command, self._tools_environment(), self._logs / "stream.log"))
 
     def _has_customers(self) -> bool:

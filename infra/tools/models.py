@@ -5,7 +5,7 @@ import getpass
 import sys
 from datetime import UTC, datetime
 
-from churn.registry import (
+from churn.adapters.s3_registry import (
     ModelRegistry,
     NothingBefore,
     NotPromotable,
@@ -14,9 +14,9 @@ from churn.registry import (
     Standing,
     UnknownVersion,
 )
-from churn.risk import BrokenModel
+from churn.domain.risk import BrokenModel
 from churn.settings import BadSettings
-from infra.tools.environment import NotRunning, use_stack
+from infra.tools.stack_environment import NotRunning, use_stack
 
 
 def main(arguments: list[str]) -> int:

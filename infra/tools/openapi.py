@@ -11,10 +11,11 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from churn.http import answers, requests
-from churn.http.answers import ProblemDocument
-from churn.http.requests import Model, NoQuery
-from churn.http.routes import ROUTES, Route
+from churn.entrypoints.http import requests
+from churn.entrypoints.http import responses as answers
+from churn.entrypoints.http.requests import Model, NoQuery
+from churn.entrypoints.http.responses import ProblemDocument
+from churn.entrypoints.http.routes import ROUTES, Route
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
 _CLASSES = {

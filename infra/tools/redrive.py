@@ -14,9 +14,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from churn import aws
-from infra.tools.environment import NotRunning, use_stack
-from infra.tools.stages import NoStage, outputs
+from churn.adapters import aws_clients as aws
+from infra.tools.aws_stages import NoStage, outputs
+from infra.tools.stack_environment import NotRunning, use_stack
 
 # Longer than scoring may take (60 s); a call is not asked for twice.
 _INVOKE_SECONDS = 70

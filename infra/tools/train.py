@@ -8,22 +8,13 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from churn.registry import RegistryUnavailable, S3Registry, release
+from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.adapters.s3_registry import RegistryUnavailable, S3Registry, release
+from churn.services.training import StoredHistories, model_in_use
 from churn.settings import BadSettings
-from churn.storage import Database, DatabaseUnavailable
-from churn.training import (
-    CannotTrain,
-    Plan,
-    StoredHistories,
-    Trained,
-    model_in_use,
-    report_html,
-    sample_histories,
-    table,
-    train,
-    train_or_begin,
-)
-from infra.tools.environment import use_stack
+from churn.training import CannotTrain, Plan, Trained, report_html, table, train, train_or_begin
+from infra.tools.simulator import sample_histories
+from infra.tools.stack_environment import use_stack
 
 
 def main(arguments: list[str]) -> int:
@@ -89,7 +80,7 @@ def _write_texts(given: argparse.Namespace, trained: Trained) -> None:
     if given.report:
         given.report.write_text(report_html(trained.report), encoding="utf-8")
     if not given.quick and trained.held_out is not None:
-        from infra.tools.card import model_card  # noqa: PLC0415 (pandas takes seconds to import)
+        from infra.tools.model_card import model_card  # noqa: PLC0415 (pandas takes seconds to import)
 
         given.card.write_text(model_card(trained.report, trained.held_out), encoding="utf-8")
         print(f"wrote {given.card}")

@@ -16,10 +16,10 @@ from typing import Any
 
 import joblib
 
-from churn.features import FEATURE_NAMES
-from churn.forest import ChurnModel
-from infra.local.runtime import FunctionPool
-from infra.local.template import FunctionSpec
+from churn.domain.features import FEATURE_NAMES
+from churn.ml.random_forest import ChurnModel
+from infra.local.gateway.runtime import FunctionPool
+from infra.local.template.reader import FunctionSpec
 from tests.support.forests import fitted_forest, metadata, trees_of
 
 _ROOT = Path(__file__).parents[2]

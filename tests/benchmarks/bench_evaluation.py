@@ -17,14 +17,14 @@ from random import Random
 
 import numpy as np
 
-from churn.drift import reference
-from churn.evaluation import compare_challengers, evaluate_weeks, watch_drift
-from churn.features import FEATURE_NAMES, replay
+from churn.adapters.mysql import Database
+from churn.adapters.mysql.migrations import migrate, read_migrations
+from churn.domain.features import FEATURE_NAMES, replay
+from churn.ml.drift import reference
+from churn.services.model_monitoring import compare_challengers, evaluate_weeks, watch_drift
 from churn.settings import Settings
-from churn.simulator import simulate
-from churn.storage import Database
-from churn.storage.migrations import migrate, read_migrations
-from infra.local.servers import start_mariadb
+from infra.local.servers.databases import start_mariadb
+from infra.tools.simulator import simulate
 from tests.support.forests import small_model
 
 CUSTOMERS = 100_000

@@ -12,7 +12,7 @@ from functools import partial
 
 import shap
 
-from churn.forest import ChurnModel
+from churn.ml.random_forest import ChurnModel
 from tests.support.forests import fitted_forest, metadata, random_features, trees_of
 
 BATCH = 1000

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from churn.events import Event, from_millis
-from churn.simulator import simulate
+from churn.domain.events import Event, from_millis
 from churn.training import Plan, table, train
+from infra.tools.simulator import simulate
 
 # Of these, one in twelve is kept: a customer then has 20 events on average.
 _CHATTER = frozenset({"product_viewed", "login", "email_sent", "email_opened", "email_clicked", "cart_abandoned"})

@@ -27,8 +27,8 @@ import boto3
 import pytest
 from kafka import KafkaProducer
 
-from churn.http.tokens import issue
-from churn.registry import S3Registry
+from churn.adapters.s3_registry import S3Registry
+from churn.entrypoints.http.tokens import issue
 from tests.support import eventually
 
 ROOT = Path(__file__).parents[2]

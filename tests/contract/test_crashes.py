@@ -16,8 +16,8 @@ import aiohttp
 import pytest
 from kafka import KafkaProducer
 
-from churn.storage import Database, DatabaseUnavailable
-from churn.storage.database import Row
+from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.adapters.mysql.database import Row
 from tests.contract.conftest import Stack
 from tests.support import eventually
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from kafka import KafkaProducer
 
-from churn.storage import Database
-from churn.storage.database import Row
+from churn.adapters.mysql import Database
+from churn.adapters.mysql.database import Row
 from tests.contract.conftest import Stack
 from tests.support import eventually
 

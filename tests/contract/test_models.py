@@ -8,8 +8,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-from churn.model import StoredModel
-from churn.storage import Database
+from churn.adapters.mysql import Database
+from churn.ml.loading import StoredModel
 from tests.contract.conftest import Stack
 from tests.contract.test_rest import answered, assert_described
 from tests.support import eventually

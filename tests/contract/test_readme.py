@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.children import tied
+from infra.local.servers.child_process import tied
 from tests.contract.conftest import ROOT, Stack
 from tests.support import eventually
 

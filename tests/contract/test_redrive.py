@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 import pytest
 
-from churn.storage import Database
-from infra.local.kafka import msk_event
+from churn.adapters.mysql import Database
+from infra.local.gateway.kafka_event_source import msk_event
 from tests.contract.conftest import ROOT, Stack
 from tests.support import eventually
 

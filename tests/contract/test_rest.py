@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 from jsonschema import Draft202012Validator
 
-from churn.features import FEATURE_NAMES
-from churn.http.tokens import ROLES, includes
+from churn.domain.features import FEATURE_NAMES
+from churn.entrypoints.http.tokens import ROLES, includes
 from tests.contract.conftest import Answer, Stack
 from tests.support import eventually
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from churn.registry import S3Registry
+from churn.adapters.s3_registry import S3Registry
 from tests.support.registry import BUCKET, bucket
 
 

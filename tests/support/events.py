@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from churn.events import Event
+from churn.domain.events import Event
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from churn.features import Features
-from churn.risk import Prediction
+from churn.domain.features import Features
+from churn.domain.risk import Prediction
 
 
 class RecencyModel:

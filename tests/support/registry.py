@@ -9,9 +9,9 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from churn.aws import client
-from churn.forest import ChurnModel
-from churn.registry import S3Registry
+from churn.adapters.aws_clients import client
+from churn.adapters.s3_registry import S3Registry
+from churn.ml.random_forest import ChurnModel
 from tests.support.events import NOW
 from tests.support.forests import small_model
 

@@ -5,8 +5,9 @@ import threading
 from collections import defaultdict
 from typing import Any
 
-from churn.push import Gone, NotNow
-from churn.storage import Database, Transaction, sockets
+from churn.adapters.api_gateway import Gone, NotNow
+from churn.adapters.mysql import Database, Transaction
+from churn.adapters.mysql import connections as sockets
 
 
 class FakePush:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Self
 
-from churn.alerts import AlertRules
-from churn.risk import RISK_LEVELS, RiskBands
+from churn.domain.alerts import AlertRules
+from churn.domain.risk import RISK_LEVELS, RiskBands
 
 
 class BadSettings(ValueError):

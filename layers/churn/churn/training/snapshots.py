@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churn.events import Event, from_millis, iso, to_millis
-from churn.features import DAY, INPUT_NAMES, CustomerState, inputs_at, observed_kinds
-from churn.forest import Floats
-from churn.measures import Flags
+from churn.domain.events import Event, from_millis, iso, to_millis
+from churn.domain.features import DAY, INPUT_NAMES, CustomerState, inputs_at, observed_kinds
+from churn.ml.metrics import Flags
+from churn.ml.random_forest import Floats
 
 Histories = Iterable[tuple[str, Sequence[Event]]]
 """Customers with all their events, one after the other; gone through twice, so a generator will not do."""

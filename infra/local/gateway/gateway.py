@@ -1,0 +1,223 @@
+"""The gateway: one process that serves everything the template declares, each function in processes of its own.
+
+Run by the supervisor as `python -m infra.local.gateway.gateway CONFIG.json`; ends by SIGTERM.
+"""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+from aiohttp import web
+from botocore.config import Config as BotoConfig
+
+from infra.local.gateway import schedules
+from infra.local.gateway.kafka_event_source import KafkaSource
+from infra.local.gateway.lambda_api import LambdaApi
+from infra.local.gateway.rest import RestApi
+from infra.local.gateway.runtime import FunctionPool
+from infra.local.gateway.websocket import Limits, SocketApi
+from infra.local.template.reader import Template, load
+
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """Where the gateway listens, and what stands around it. Port 0 means any free one."""
+
+    template: str
+    port: int = 0
+    ws_port: int = 0
+    lambda_port: int = 0
+    region: str = "eu-central-1"
+    aws_endpoint: str = ""
+    kafka: str = ""
+    concurrency: int = 2
+    prewarm: bool = True
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "GatewayConfig":
+        """The configuration that `write` wrote."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+    def write(self, path: Path) -> None:
+        """Writes it for the process to read; for the owner's eyes only, it holds secrets."""
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+
+class PortTaken(RuntimeError):
+    """A port is used by another program; the text names the port and the variable to change."""
+
+
+def log(source: str, line: str) -> None:
+    """One line of a function's or the gateway's own log."""
+    # AWS's runtime client writes a traceback as one line, with carriage returns between its rows.
+    for row in line.split("\r"):
+        print(f"{source:<13}| {row}", flush=True)
+
+
+class Gateway:
+    """Everything of the template, served; an asynchronous context manager."""
+
+    def __init__(self, config: GatewayConfig, limits: Limits | None = None) -> None:
+        self.config = config
+        self._limits = limits
+        self._stack = AsyncExitStack()
+        self.template = Template()
+        self.pools: dict[str, FunctionPool] = {}
+        self.sources: list[KafkaSource] = []
+        self.socket: SocketApi | None = None
+        self.ready = False
+        self.base_url = self.ws_url = self.lambda_url = ""
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.ready = False
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        config = self.config
+        # The addresses are known before anything that needs them is made.
+        lambda_socket = self._bind(config.lambda_port, "LAMBDA_PORT")
+        rest_socket = self._bind(config.port, "PORT")
+        ws_socket = self._bind(config.ws_port, "WS_PORT")
+        self.lambda_url = f"http://{_HOST}:{lambda_socket.getsockname()[1]}"
+        self.base_url = f"http://{_HOST}:{rest_socket.getsockname()[1]}"
+        self.ws_url = f"ws://{_HOST}:{ws_socket.getsockname()[1]}"
+        self.template = load(
+            Path(config.template),
+            config.parameters,
+            region=config.region,
+            aws_endpoint=config.aws_endpoint,
+            socket_endpoint=self.ws_url.replace("ws:", "http:"),
+        )
+        environment = {
+            **config.environment,
+            "AWS_ENDPOINT_URL": config.aws_endpoint,
+            "AWS_ENDPOINT_URL_LAMBDA": self.lambda_url,
+        }
+        self.pools = {
+            name: FunctionPool(spec, environment, config.region, config.concurrency, log)
+            for name, spec in self.template.functions.items()
+        }
+        for pool in self.pools.values():
+            self._stack.push_async_callback(pool.stop)
+        await self._serve(LambdaApi(self.template, self.pools, log, self.status).application(), lambda_socket)
+        if self.template.socket:
+            self.socket = SocketApi(self.template.socket, self.pools, config.region, log, self._limits)
+            await self._serve(self.socket.application(), ws_socket)
+        if self.template.rest:
+            rest = RestApi(self.template.rest, self.pools, config.region, log)
+            await self._serve(rest.application(), rest_socket)
+        await asyncio.gather(*(pool.start(self._prewarmed(name)) for name, pool in self.pools.items()))
+        await asyncio.gather(*(pool.warm() for pool in self.pools.values()))
+        self._start_sources()
+        self.ready = True
+
+    def _prewarmed(self, name: str) -> int:
+        """One environment for every function that someone waits for."""
+        routes = [route.function for route in (self.template.rest.routes if self.template.rest else ())]
+        routes += [route.function for route in (self.template.socket.routes.values() if self.template.socket else ())]
+        routes += [source.function for source in self.template.kafka]
+        routes += [a.function for a in (self.template.rest.authorizers.values() if self.template.rest else ())]
+        return int(self.config.prewarm and name in routes)
+
+    def _start_sources(self) -> None:
+        for kafka in self.template.kafka if self.config.kafka else ():
+            source = KafkaSource(kafka, self.pools[kafka.function], self.config.kafka, log, self._keep_failed)
+            source.start()
+            self._stack.push_async_callback(source.stop)
+            self.sources.append(source)
+        for schedule in self.template.schedules:
+            schedules.parse(schedule.expression)
+            task = asyncio.create_task(schedules.run(schedule, self.pools[schedule.function], self.config.region, log))
+            self._stack.callback(task.cancel)
+
+    def _keep_failed(self, bucket: str, key: str, body: str) -> None:
+        aws_client("s3", self.config.aws_endpoint, self.config.region).put_object(Bucket=bucket, Key=key, Body=body)
+
+    def _bind(self, port: int, variable: str) -> socket.socket:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._stack.callback(listener.close)
+        try:
+            listener.bind((_HOST, port))
+        except OSError as error:
+            raise PortTaken(
+                f"port {port} is taken by another program: end that one, or set {variable} to a free port"
+            ) from error
+        return listener
+
+    async def _serve(self, app: web.Application, listener: socket.socket) -> None:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, listener).start()
+
+    def status(self) -> dict[str, Any]:
+        """What runs, for `GET /status`."""
+        return {
+            "ready": self.ready and all(source.ready for source in self.sources),
+            "base_url": self.base_url,
+            "ws_url": self.ws_url,
+            "functions": {
+                pool.spec.label: {"pids": pool.pids, "last_error": pool.last_error} for pool in self.pools.values()
+            },
+            "kafka": [asdict(source.progress) for source in self.sources],
+            "sockets": len(self.socket.connections) if self.socket else 0,
+        }
+
+
+def aws_client(service: Any, endpoint: str, region: str) -> Any:
+    """A boto3 client of the local AWS APIs."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106
+        config=BotoConfig(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3}),
+    )
+
+
+async def serve(config: GatewayConfig) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    async with Gateway(config) as gateway:
+        log("gateway", f"REST {gateway.base_url}  WebSocket {gateway.ws_url}")
+        await ended.wait()
+
+
+def main() -> int:
+    """The process's entry."""
+    try:
+        asyncio.run(serve(GatewayConfig.read(Path(sys.argv[1]))))
+    except (PortTaken, ValueError) as error:
+        log("gateway", str(error))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,192 @@
+"""Serves the template's REST API: routes, authorizers, gateway responses and limits as API Gateway has them."""
+
+import asyncio
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from infra.local.gateway.authorizer import AccessDenied, Authorizer, AuthorizerFailed, Unauthorized
+from infra.local.gateway.proxy import BadAnswer, http_response, request_event
+from infra.local.gateway.runtime import FunctionPool, Log
+from infra.local.template.reader import ACCOUNT, RestApiSpec, RestRoute
+
+MAX_BODY = 10 * 1024 * 1024
+_INTEGRATION_SECONDS = 29.0
+_CONTEXT = re.compile(r"\$context\.([A-Za-z.]*[A-Za-z])")
+
+# API Gateway's own answers: status, message. https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+_ANSWERS = {
+    "ACCESS_DENIED": (403, "User is not authorized to access this resource"),
+    "AUTHORIZER_FAILURE": (500, "Internal server error"),
+    "BAD_REQUEST_BODY": (400, "Invalid request body"),
+    "INTEGRATION_FAILURE": (502, "Internal server error"),
+    "INTEGRATION_TIMEOUT": (504, "Endpoint request timed out"),
+    "MISSING_AUTHENTICATION_TOKEN": (403, "Missing Authentication Token"),
+    "REQUEST_TOO_LARGE": (413, "Request Too Long"),
+    "UNAUTHORIZED": (401, "Unauthorized"),
+}
+
+
+class RestApi:
+    """An aiohttp handler for every path of the API."""
+
+    def __init__(
+        self,
+        spec: RestApiSpec,
+        pools: Mapping[str, FunctionPool],
+        region: str,
+        log: Log,
+        integration_seconds: float = _INTEGRATION_SECONDS,
+    ) -> None:
+        self._spec = spec
+        self._pools = pools
+        self._region = region
+        self._log = log
+        self._seconds = integration_seconds
+        self._authorizers = {
+            name: Authorizer(authorizer, pools[authorizer.function]) for name, authorizer in spec.authorizers.items()
+        }
+        # A constant segment wins over a parameter, as in API Gateway.
+        self._resources = sorted(
+            {(_pattern(route.path), route.path) for route in spec.routes},
+            key=lambda item: [segment.startswith("{") for segment in item[1].split("/")],
+        )
+        self._routes = {(route.method, route.path): route for route in spec.routes}
+
+    def application(self) -> web.Application:
+        """The web application to serve."""
+        # The limit is checked here, so that the answer is API Gateway's.
+        app = web.Application(client_max_size=MAX_BODY + 1024 * 1024)
+        app.router.add_route("*", "/{path:.*}", self.handle)
+        return app
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """One request, from route to answer."""
+        found = self._match(request.raw_path.split("?", 1)[0])
+        resource, parameters = found or (None, {})
+        route = (
+            self._routes.get((request.method, resource)) or self._routes.get(("ANY", resource)) if resource else None
+        )
+        if route is None:
+            if resource and request.method == "OPTIONS" and self._spec.cors:
+                return self._preflight(resource)
+            return self._answer("MISSING_AUTHENTICATION_TOKEN", str(uuid.uuid4()))
+        try:
+            body = await self._body(request)
+        except web.HTTPRequestEntityTooLarge:
+            return self._answer("REQUEST_TOO_LARGE", str(uuid.uuid4()))
+        event = request_event(
+            request,
+            body,
+            api_id=self._spec.api_id,
+            stage=self._spec.stage,
+            resource=route.path,
+            path_parameters=parameters,
+            binary_types=self._spec.binary_types,
+        )
+        return await self._authorized(route, event)
+
+    async def _body(self, request: web.Request) -> bytes:
+        if (request.content_length or 0) > MAX_BODY:
+            raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
+        body = await request.read()
+        if len(body) > MAX_BODY:
+            raise web.HTTPRequestEntityTooLarge(MAX_BODY, len(body))
+        return body
+
+    async def _authorized(self, route: RestRoute, event: dict[str, Any]) -> web.Response:
+        context = event["requestContext"]
+        request_id: str = context["requestId"]
+        if route.authorizer is not None:
+            arn = (
+                f"arn:aws:execute-api:{self._region}:{ACCOUNT}:{self._spec.api_id}/{self._spec.stage}"
+                f"/{event['httpMethod']}{event['path']}"
+            )
+            asked = {key: value for key, value in event.items() if key not in ("body", "isBase64Encoded")}
+            try:
+                context["authorizer"] = await self._authorizers[route.authorizer].authorize(asked, arn)
+            except Unauthorized:
+                return self._answer("UNAUTHORIZED", request_id)
+            except AccessDenied as refusal:
+                return self._answer("ACCESS_DENIED", request_id, str(refusal))
+            except AuthorizerFailed as failure:
+                self._log("gateway", f"{event['httpMethod']} {event['path']}: {failure}")
+                return self._answer("AUTHORIZER_FAILURE", request_id)
+        return await self._integrate(route, event, request_id)
+
+    async def _integrate(self, route: RestRoute, event: dict[str, Any], request_id: str) -> web.Response:
+        where = f"{event['httpMethod']} {event['path']}"
+        # What runs longer than API Gateway waits goes on in the function all the same.
+        invocation = asyncio.ensure_future(self._pools[route.function].invoke(json.dumps(event).encode()))
+        done, _ = await asyncio.wait([invocation], timeout=self._seconds)
+        if not done:
+            self._log("gateway", f"{where}: no answer from {route.function} within {self._seconds:g} s")
+            return self._answer("INTEGRATION_TIMEOUT", request_id)
+        result = invocation.result()
+        try:
+            if result.error:
+                raise BadAnswer(f"{route.function} failed: {result.payload.decode('utf-8', 'replace')[:2000]}")
+            response = http_response(result.payload)
+        except BadAnswer as problem:
+            self._log("gateway", f"{where}: {problem}")
+            return self._answer("INTEGRATION_FAILURE", request_id)
+        response.headers.setdefault("x-amzn-RequestId", request_id)
+        return response
+
+    def _match(self, path: str) -> tuple[str, dict[str, str]] | None:
+        for pattern, resource in self._resources:
+            found = pattern.fullmatch(path)
+            if found:
+                return resource, {name: unquote(value) for name, value in found.groupdict().items()}
+        return None
+
+    def _preflight(self, resource: str) -> web.Response:
+        cors = self._spec.cors
+        assert cors  # noqa: S101
+        methods = cors.methods or ",".join(sorted({"OPTIONS", *(m for m, path in self._routes if path == resource)}))
+        headers = {"Access-Control-Allow-Origin": cors.origin, "Access-Control-Allow-Methods": methods}
+        if cors.headers:
+            headers["Access-Control-Allow-Headers"] = cors.headers
+        if cors.max_age:
+            headers["Access-Control-Max-Age"] = cors.max_age
+        return web.Response(status=200, headers=headers)
+
+    def _answer(self, kind: str, request_id: str, message: str | None = None) -> web.Response:
+        """API Gateway's own answer of that kind, in the words of the template's GatewayResponses."""
+        status, text = _ANSWERS[kind]
+        message = message or text
+        default = "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX"
+        own = self._spec.responses.get(kind) or self._spec.responses.get(default)
+        headers = {"x-amzn-RequestId": request_id, "x-amzn-ErrorType": f"{kind.title().replace('_', '')}Exception"}
+        body, content_type = json.dumps({"message": message}), "application/json"
+        if own:
+            status = own.status or status
+            headers |= own.headers
+            if own.template:
+                content_type, template = own.template
+                values = {
+                    "requestId": request_id,
+                    "error.message": message,
+                    "error.messageString": json.dumps(message),
+                    "error.responseType": kind,
+                }
+                body = _CONTEXT.sub(lambda found: values.get(found[1], ""), template)
+        headers.setdefault("Content-Type", content_type)
+        return web.Response(status=status, body=body.encode(), headers=headers)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    parts = []
+    for segment in path.strip("/").split("/"):
+        if segment.startswith("{") and segment.endswith("+}"):
+            parts.append(f"(?P<{segment[1:-2]}>.+)")
+        elif segment.startswith("{") and segment.endswith("}"):
+            parts.append(f"(?P<{segment[1:-1]}>[^/]+)")
+        else:
+            parts.append(re.escape(segment))
+    return re.compile("/" + "/".join(parts) + "/?")

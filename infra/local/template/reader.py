@@ -1,0 +1,615 @@
+"""Reads a SAM template into what the local stack serves.
+
+Every property of the template is either honoured, or listed in `infra.local.template.schema` as without meaning on one
+machine,
+or refused by name: nothing is passed over in silence.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infra.local.template import schema
+from infra.local.template.intrinsics import Resolver, TemplateError, is_intrinsic, parse_yaml
+
+ACCOUNT = "123456789012"
+_API_HOST = re.compile(r"^(?:https|wss)://(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9-]+\.[a-z.]+(?:/[^/]+)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """One Lambda function: where its code is and within which limits it runs."""
+
+    name: str
+    label: str
+    handler: str
+    folder: Path
+    layers: tuple[Path, ...]
+    memory_mb: int
+    timeout: float
+    environment: Mapping[str, str]
+    reserved_concurrency: int | None
+
+    def arn(self, region: str) -> str:
+        """The function's ARN in the local account."""
+        return f"arn:aws:lambda:{region}:{ACCOUNT}:function:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerSpec:
+    """A Lambda authorizer of type REQUEST; an answer is kept `ttl` seconds for the same identity."""
+
+    function: str
+    headers: tuple[str, ...] = ()
+    query_strings: tuple[str, ...] = ()
+    ttl: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class RestRoute:
+    """One method of one REST path, with `{name}` parameters; `authorizer` is None where anyone may call."""
+
+    method: str
+    path: str
+    function: str
+    authorizer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayResponse:
+    """What API Gateway itself answers with; `template` may name `$context` variables."""
+
+    status: int | None
+    headers: Mapping[str, str]
+    template: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """The headers of a preflight's answer, unquoted."""
+
+    origin: str
+    headers: str | None
+    methods: str | None
+    max_age: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RestApiSpec:
+    """A REST API with Lambda proxy integrations."""
+
+    api_id: str
+    stage: str
+    routes: tuple[RestRoute, ...]
+    authorizers: Mapping[str, AuthorizerSpec]
+    responses: Mapping[str, GatewayResponse]
+    cors: Cors | None
+    binary_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRoute:
+    """The function behind one route key; `answers` when what it returns goes back over the socket."""
+
+    function: str
+    answers: bool
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class SocketApiSpec:
+    """A WebSocket API; `selection` is the member of the message's body that names the route."""
+
+    api_id: str
+    stage: str
+    selection: tuple[str, ...]
+    routes: Mapping[str, SocketRoute]
+    authorizer: AuthorizerSpec | None
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSourceSpec:
+    """An MSK event source of a function, with AWS's defaults. Negative limits mean without end."""
+
+    function: str
+    arn: str
+    topic: str
+    group: str
+    batch_size: int = 100
+    window: float = 0.0
+    from_start: bool = True
+    partial_answers: bool = False
+    retries: int = -1
+    record_age: float = -1.0
+    bisect: bool = False
+    on_failure: str | None = None
+    pollers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSpec:
+    """A `rate(…)` or `cron(…)` rule that invokes a function; `payload` replaces EventBridge's event when given."""
+
+    name: str
+    function: str
+    expression: str
+    payload: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """All that the local stack serves of one template."""
+
+    functions: Mapping[str, FunctionSpec] = field(default_factory=dict)
+    rest: RestApiSpec | None = None
+    socket: SocketApiSpec | None = None
+    kafka: tuple[KafkaSourceSpec, ...] = ()
+    schedules: tuple[ScheduleSpec, ...] = ()
+    buckets: Mapping[str, bool] = field(default_factory=dict)
+    queues: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+    def function(self, name: str) -> FunctionSpec:
+        """The function of that name, label or ARN. Raises KeyError when there is none."""
+        last = name.rsplit(":function:", maxsplit=1)[-1].split(":", maxsplit=1)[0]
+        for spec in self.functions.values():
+            if last in (spec.name, spec.label):
+                return spec
+        raise KeyError(name)
+
+
+def load(
+    path: Path,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    region: str = "us-east-1",
+    aws_endpoint: str = "",
+    socket_endpoint: str = "",
+) -> Template:
+    """Reads the template at `path`.
+
+    `parameters` override the template's defaults; those that the template does not declare are passed over.
+    `aws_endpoint` is where queues have their URLs, `socket_endpoint` what stands for the WebSocket API's own address.
+    Raises TemplateError, naming the place, for what cannot be served here.
+    """
+    try:
+        content = parse_yaml(path.read_text(encoding="utf-8"))
+        return _Reader(content, path.parent.resolve(), parameters or {}, region, aws_endpoint, socket_endpoint).read()
+    except TemplateError as error:
+        raise TemplateError(f"{path.name}: {error}") from error
+
+
+class _Reader:
+    def __init__(
+        self,
+        content: dict[str, Any],
+        root: Path,
+        parameters: Mapping[str, str],
+        region: str,
+        aws_endpoint: str,
+        socket_endpoint: str,
+    ) -> None:
+        for section in content.keys() - schema.SECTIONS:
+            raise TemplateError(f"{section} is not supported by the local stack")
+        self._root = root
+        self._region = region
+        self._aws_endpoint = aws_endpoint
+        self._socket_endpoint = socket_endpoint
+        self._globals: dict[str, Any] = content.get("Globals") or {}
+        self._raw: dict[str, Any] = content.get("Resources") or {}
+        self._stack = "churn"
+        self._resolver = Resolver(
+            self._parameters(content.get("Parameters") or {}, parameters),
+            content.get("Conditions") or {},
+            content.get("Mappings") or {},
+            self._reference,
+            self._attribute,
+        )
+        self._resources: dict[str, dict[str, Any]] = {}
+
+    def _parameters(self, declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+        values: dict[str, Any] = {
+            "AWS::Region": self._region,
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::StackName": self._stack,
+            "AWS::StackId": f"arn:aws:cloudformation:{self._region}:{ACCOUNT}:stack/{self._stack}/local",
+        }
+        for name, declaration in declared.items():
+            if name in given:
+                values[name] = given[name]
+            elif "Default" in declaration:
+                values[name] = declaration["Default"]
+            else:
+                raise TemplateError(f"Parameters.{name} has no default and was given no value")
+            if "List" in str(declaration.get("Type")):
+                values[name] = [item.strip() for item in str(values[name]).split(",")]
+        return values
+
+    def read(self) -> Template:
+        for name in self._globals.keys() - schema.GLOBALS.keys():
+            raise TemplateError(f"Globals.{name} is not supported by the local stack")
+        for logical_id, resource in self._raw.items():
+            properties = self._properties(logical_id, resource)
+            if properties is not None:
+                self._resources[logical_id] = properties
+        functions = {self._name(id_): self._function(id_) for id_ in self._of_type("AWS::Serverless::Function")}
+        events = [
+            (self._name(id_), event_id, self._event(f"Resources.{id_}.Properties.Events.{event_id}", event))
+            for id_ in self._of_type("AWS::Serverless::Function")
+            for event_id, event in (self._resources[id_].get("Events") or {}).items()
+        ]
+        rest = [
+            self._rest_api(id_, [(f, e) for f, _, (kind, e) in events if kind == "Api"])
+            for id_ in self._of_type("AWS::Serverless::Api")
+        ]
+        sockets = [self._socket_api(id_) for id_ in self._of_type("AWS::Serverless::WebSocketApi")]
+        for found in (rest, sockets):
+            if len(found) > 1:
+                raise TemplateError("Resources: more than one API of a kind is not supported by the local stack")
+        kafka = [self._kafka(f, id_, e) for f, id_, (kind, e) in events if kind == "MSK" and e.get("Enabled", True)]
+        schedules = [
+            self._schedule(f, id_, e) for f, id_, (kind, e) in events if kind.startswith("Schedule") and _enabled(e)
+        ]
+        return Template(
+            functions=functions,
+            rest=rest[0] if rest else None,
+            socket=sockets[0] if sockets else None,
+            kafka=tuple(kafka),
+            schedules=tuple(schedules),
+            buckets={
+                self._name(id_): (self._resources[id_].get("VersioningConfiguration") or {}).get("Status") == "Enabled"
+                for id_ in self._of_type("AWS::S3::Bucket")
+            },
+            queues={
+                self._name(id_): {
+                    key: str(self._resources[id_][key])
+                    for key in ("VisibilityTimeout", "MessageRetentionPeriod")
+                    if key in self._resources[id_]
+                }
+                for id_ in self._of_type("AWS::SQS::Queue")
+            },
+            secrets={
+                self._name(id_): str(self._resources[id_].get("SecretString", ""))
+                for id_ in self._of_type("AWS::SecretsManager::Secret")
+            },
+        )
+
+    # -- names ---------------------------------------------------------------------------------------------------------
+
+    def _type(self, logical_id: str) -> str:
+        return str(self._raw[logical_id].get("Type"))
+
+    def _of_type(self, kind: str) -> list[str]:
+        return [id_ for id_ in self._resources if self._type(id_) == kind]
+
+    def _name(self, logical_id: str) -> str:
+        kind = self._type(logical_id)
+        key = {
+            "AWS::Serverless::Function": "FunctionName",
+            "AWS::S3::Bucket": "BucketName",
+            "AWS::SQS::Queue": "QueueName",
+            "AWS::SecretsManager::Secret": "Name",
+        }.get(kind)
+        properties = self._raw[logical_id].get("Properties") or {}
+        if key and key in properties:
+            name = self._resolver.resolve(properties[key], f"Resources.{logical_id}.Properties.{key}")
+            if name is not None:
+                return str(name)
+        if kind in {"AWS::S3::Bucket", "AWS::Serverless::Api", "AWS::Serverless::WebSocketApi"}:
+            return logical_id.lower() if kind != "AWS::S3::Bucket" else f"{self._stack}-{logical_id.lower()}"
+        return logical_id
+
+    def _reference(self, logical_id: str) -> str:
+        # A function has one version here, which whatever names it reaches.
+        owner, _, published = logical_id.partition(".")
+        if published in {"Alias", "Version"} and self._type(owner) == "AWS::Serverless::Function":
+            return self._attribute(owner, "Arn")
+        kind, name = self._type(logical_id), self._name(logical_id)
+        match kind:
+            case "AWS::SQS::Queue":
+                return f"{self._aws_endpoint}/{ACCOUNT}/{name}"
+            case "AWS::SecretsManager::Secret":
+                return self._attribute(logical_id, "Id")
+            case "AWS::Serverless::LayerVersion":
+                return f"layer:{logical_id}"
+            case _:
+                return name
+
+    def _attribute(self, logical_id: str, attribute: str) -> str:  # noqa: PLR0911  (one case a kind)
+        kind, name = self._type(logical_id), self._name(logical_id)
+        match kind, attribute:
+            case "AWS::Serverless::Function", "Arn":
+                return f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{name}"
+            case "AWS::SQS::Queue", "Arn":
+                return f"arn:aws:sqs:{self._region}:{ACCOUNT}:{name}"
+            case "AWS::SQS::Queue", "QueueName":
+                return name
+            case "AWS::S3::Bucket", "Arn":
+                return f"arn:aws:s3:::{name}"
+            case "AWS::SecretsManager::Secret", "Id":
+                return name
+            case (("AWS::Serverless::Api" | "AWS::Serverless::WebSocketApi"), ("ApiId" | "RestApiId")):
+                return name
+            case _ if kind.startswith(schema.MOOT_RESOURCES):
+                return f"local-{logical_id}-{attribute}"
+            case _:
+                raise KeyError(attribute)
+
+    def _localised(self, value: str) -> str:
+        """An address of the WebSocket API's stage becomes that of the local one."""
+        found = _API_HOST.match(value)
+        apis = {self._name(id_) for id_ in self._of_type("AWS::Serverless::WebSocketApi")}
+        return self._socket_endpoint if found and found["api"] in apis and self._socket_endpoint else value
+
+    # -- properties ----------------------------------------------------------------------------------------------------
+
+    def _properties(self, logical_id: str, resource: Any) -> dict[str, Any] | None:
+        path = f"Resources.{logical_id}"
+        if not isinstance(resource, dict) or "Type" not in resource:
+            raise TemplateError(f"{path} has no Type")
+        for attribute in resource.keys() - schema.RESOURCE_ATTRIBUTES:
+            raise TemplateError(f"{path}.{attribute} is not supported by the local stack")
+        kind = self._type(logical_id)
+        if "Condition" in resource and not self._resolver.condition(resource["Condition"], f"{path}.Condition"):
+            return None
+        if kind.startswith(schema.MOOT_RESOURCES):
+            return None
+        if kind not in schema.RESOURCE_SPECS:
+            raise TemplateError(f"{path}: {kind} is not supported by the local stack")
+        section = next((name for name, of in schema.GLOBALS.items() if of == kind), "")
+        defaults = self._walk(self._globals.get(section) or {}, schema.RESOURCE_SPECS[kind], f"Globals.{section}")
+        own = self._walk(resource.get("Properties") or {}, schema.RESOURCE_SPECS[kind], f"{path}.Properties")
+        merged: dict[str, Any] = _merge(defaults, own)
+        return merged
+
+    def _walk(self, value: Any, spec: schema.Spec, path: str) -> Any:
+        """What is honoured of `value`, resolved. Raises TemplateError for a member that `spec` does not name."""
+        if spec is schema.USED:
+            return self._resolver.resolve(value, path)
+        if is_intrinsic(value):
+            value = self._resolver.resolve(value, path)
+        if isinstance(value, list):
+            return [self._walk(item, spec, f"{path}[{index}]") for index, item in enumerate(value)]
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise TemplateError(f"{path}: only the form with named members is supported by the local stack")
+        assert isinstance(spec, Mapping)  # noqa: S101
+        honoured = {}
+        for key, item in value.items():
+            inner = spec.get(key, spec.get("*"))
+            if inner is None:
+                raise TemplateError(f"{path}.{key} is not supported by the local stack")
+            if inner is not schema.MOOT:
+                honoured[key] = self._walk(item, inner, f"{path}.{key}")
+        return honoured
+
+    def _event(self, path: str, event: Any) -> tuple[str, dict[str, Any]]:
+        kind = event.get("Type") if isinstance(event, dict) else None
+        if kind not in schema.EVENT_SPECS:
+            raise TemplateError(f"{path}: an event of type {kind} is not supported by the local stack")
+        return kind, self._walk(event.get("Properties") or {}, schema.EVENT_SPECS[kind], f"{path}.Properties")
+
+    # -- resources -----------------------------------------------------------------------------------------------------
+
+    def _function(self, logical_id: str) -> FunctionSpec:
+        properties, path = self._resources[logical_id], f"Resources.{logical_id}.Properties"
+        runtime = properties.get("Runtime")
+        if not str(runtime).startswith("python"):
+            raise TemplateError(f"{path}.Runtime: {runtime} is not supported by the local stack")
+        folder = self._folder(properties, "CodeUri", path)
+        layers = tuple(self._layer(layer, f"{path}.Layers") for layer in properties.get("Layers") or [])
+        variables = (properties.get("Environment") or {}).get("Variables") or {}
+        reserved = properties.get("ReservedConcurrentExecutions")
+        return FunctionSpec(
+            name=self._name(logical_id),
+            label=logical_id.removesuffix("Function").lower(),
+            handler=str(properties["Handler"]),
+            folder=folder,
+            layers=layers,
+            memory_mb=int(properties.get("MemorySize", 128)),
+            timeout=float(properties.get("Timeout", 3)),
+            environment={
+                key: _in_layers(self._localised(_text(value)), layers)
+                for key, value in variables.items()
+                if value is not None
+            },
+            reserved_concurrency=None if reserved is None else int(reserved),
+        )
+
+    def _folder(self, properties: Mapping[str, Any], key: str, path: str) -> Path:
+        folder = self._root / str(properties.get(key))
+        if key not in properties or not folder.is_dir():
+            raise TemplateError(f"{path}.{key}: there is no folder {properties.get(key)}")
+        return folder
+
+    def _layer(self, reference: str, path: str) -> Path:
+        logical_id = str(reference).removeprefix("layer:")
+        if logical_id not in self._resources:
+            raise TemplateError(f"{path}: {reference} is not a layer of this template")
+        return self._folder(self._resources[logical_id], "ContentUri", f"Resources.{logical_id}.Properties")
+
+    def _function_name(self, arn: Any, path: str) -> str:
+        name = str(arn).split(":function:")[-1]
+        if name not in {self._name(id_) for id_ in self._of_type("AWS::Serverless::Function")}:
+            raise TemplateError(f"{path}: {arn} is not a function of this template")
+        return name
+
+    def _rest_api(self, logical_id: str, events: list[tuple[str, dict[str, Any]]]) -> RestApiSpec:
+        properties, path = self._resources[logical_id], f"Resources.{logical_id}.Properties"
+        auth = properties.get("Auth") or {}
+        default = auth.get("DefaultAuthorizer")
+        authorizers = {}
+        for name, given in (auth.get("Authorizers") or {}).items():
+            if given.get("FunctionPayloadType") != "REQUEST":
+                raise TemplateError(f"{path}.Auth.Authorizers.{name}: only REQUEST authorizers are supported")
+            identity = given.get("Identity") or {}
+            authorizers[name] = AuthorizerSpec(
+                self._function_name(given.get("FunctionArn"), f"{path}.Auth.Authorizers.{name}.FunctionArn"),
+                tuple(identity.get("Headers") or ()),
+                tuple(identity.get("QueryStrings") or ()),
+                float(identity.get("ReauthorizeEvery", 300)),
+            )
+        routes = []
+        for function, event in events:
+            authorizer = (event.get("Auth") or {}).get("Authorizer", default)
+            authorizer = None if authorizer == "NONE" else authorizer
+            if authorizer is not None and authorizer not in authorizers:
+                raise TemplateError(f"{path}.Auth: there is no authorizer {authorizer}")
+            routes.append(RestRoute(str(event["Method"]).upper(), str(event["Path"]), function, authorizer))
+        cors = properties.get("Cors")
+        return RestApiSpec(
+            api_id=self._name(logical_id),
+            stage=str(properties["StageName"]),
+            routes=tuple(routes),
+            authorizers=authorizers,
+            responses={
+                name: _gateway_response(given, f"{path}.GatewayResponses.{name}")
+                for name, given in (properties.get("GatewayResponses") or {}).items()
+            },
+            cors=None if cors is None else _cors(cors),
+            binary_types=tuple(str(kind).replace("~1", "/") for kind in properties.get("BinaryMediaTypes") or ()),
+        )
+
+    def _socket_api(self, logical_id: str) -> SocketApiSpec:
+        properties, path = self._resources[logical_id], f"Resources.{logical_id}.Properties"
+        selection = str(properties.get("RouteSelectionExpression"))
+        if not selection.startswith("$request.body."):
+            raise TemplateError(f"{path}.RouteSelectionExpression: {selection} is not supported by the local stack")
+        auth = properties.get("Auth") or {}
+        authorizer = None
+        if auth.get("AuthType") == "CUSTOM":
+            source = [str(item) for item in auth.get("IdentitySource") or []]
+            for item in source:
+                if not item.startswith(("route.request.header.", "route.request.querystring.")):
+                    raise TemplateError(f"{path}.Auth.IdentitySource: {item} is not supported by the local stack")
+            authorizer = AuthorizerSpec(
+                self._function_name(auth.get("AuthArn"), f"{path}.Auth.AuthArn"),
+                tuple(item.rsplit(".", 1)[1] for item in source if ".header." in item),
+                tuple(item.rsplit(".", 1)[1] for item in source if ".querystring." in item),
+                ttl=0.0,
+            )
+        elif auth.get("AuthType") not in (None, "NONE"):
+            raise TemplateError(f"{path}.Auth.AuthType: {auth['AuthType']} is not supported by the local stack")
+        return SocketApiSpec(
+            api_id=self._name(logical_id),
+            stage=str(properties.get("StageName", "default")),
+            selection=tuple(selection.removeprefix("$request.body.").split(".")),
+            routes={
+                key: SocketRoute(
+                    self._function_name(route.get("FunctionArn"), f"{path}.Routes.{key}.FunctionArn"),
+                    answers=route.get("RouteResponseSelectionExpression") == "$default",
+                    timeout=float(route.get("IntegrationTimeout", 29_000)) / 1000,
+                )
+                for key, route in (properties.get("Routes") or {}).items()
+            },
+            authorizer=authorizer,
+        )
+
+    def _kafka(self, function: str, event_id: str, event: Mapping[str, Any]) -> KafkaSourceSpec:
+        path = f"{function}.Events.{event_id}"
+        topics = event.get("Topics") or []
+        if len(topics) != 1:
+            raise TemplateError(f"{path}.Topics: exactly one topic is needed")
+        if event.get("StartingPosition") not in ("TRIM_HORIZON", "LATEST"):
+            raise TemplateError(f"{path}.StartingPosition: {event.get('StartingPosition')} is not supported")
+        destination = ((event.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
+        if destination is not None and not str(destination).startswith("arn:aws:s3:"):
+            raise TemplateError(f"{path}.DestinationConfig.OnFailure.Destination: only a bucket (S3) is supported")
+        return KafkaSourceSpec(
+            function=function,
+            arn=str(event["Stream"]),
+            topic=str(topics[0]),
+            group=str(event.get("ConsumerGroupId") or f"lambda-{function}"),
+            batch_size=int(event.get("BatchSize", 100)),
+            window=float(event.get("MaximumBatchingWindowInSeconds", 0.5)),
+            from_start=event["StartingPosition"] == "TRIM_HORIZON",
+            partial_answers="ReportBatchItemFailures" in (event.get("FunctionResponseTypes") or []),
+            retries=int(event.get("MaximumRetryAttempts", -1)),
+            record_age=float(event.get("MaximumRecordAgeInSeconds", -1)),
+            bisect=_truth(event.get("BisectBatchOnFunctionError", False)),
+            on_failure=None if destination is None else str(destination).split(":")[-1],
+            pollers=int((event.get("ProvisionedPollerConfig") or {}).get("MaximumPollers", 1)),
+        )
+
+    def _schedule(self, function: str, event_id: str, event: Mapping[str, Any]) -> ScheduleSpec:
+        zone = event.get("ScheduleExpressionTimezone", "UTC")
+        if zone != "UTC":
+            raise TemplateError(f"{function}.Events.{event_id}.ScheduleExpressionTimezone: only UTC is supported")
+        return ScheduleSpec(
+            name=event_id,
+            function=function,
+            expression=str(event.get("Schedule") or event["ScheduleExpression"]),
+            payload=event.get("Input"),
+        )
+
+
+def _merge(defaults: Any, own: Any) -> Any:
+    """SAM's rule for Globals: objects are merged, lists are appended, anything else is replaced."""
+    if isinstance(defaults, dict) and isinstance(own, dict):
+        return defaults | {
+            key: _merge(defaults[key], value) if key in defaults else value for key, value in own.items()
+        }
+    if isinstance(defaults, list) and isinstance(own, list):
+        return defaults + own
+    return own
+
+
+def _enabled(event: Mapping[str, Any]) -> bool:
+    return _truth(event.get("Enabled", True)) and event.get("State", "ENABLED") != "DISABLED"
+
+
+def _truth(value: Any) -> bool:
+    return str(value).lower() == "true"
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _in_layers(value: str, layers: tuple[Path, ...]) -> str:
+    """A path under /opt, where Lambda unpacks layers, becomes that of the layer's own folder."""
+    if not value.startswith("/opt/"):
+        return value
+    inside = value.removeprefix("/opt/")
+    for layer in layers:
+        if (layer / inside).exists() or layer.name == inside.split("/", 1)[0]:
+            return str(layer / inside)
+    return value
+
+
+def _unquoted(value: Any, path: str) -> str:
+    text = str(value)
+    if not (len(text) >= 2 and text[0] == text[-1] == "'"):
+        raise TemplateError(f"{path}: only a 'quoted' constant is supported by the local stack")
+    return text[1:-1]
+
+
+def _gateway_response(given: Mapping[str, Any], path: str) -> GatewayResponse:
+    headers = ((given.get("ResponseParameters") or {}).get("Headers")) or {}
+    templates = given.get("ResponseTemplates") or {}
+    if len(templates) > 1:
+        raise TemplateError(f"{path}.ResponseTemplates: more than one is not supported by the local stack")
+    status = given.get("StatusCode")
+    return GatewayResponse(
+        status=None if status is None else int(status),
+        headers={
+            name: _unquoted(value, f"{path}.ResponseParameters.Headers.{name}") for name, value in headers.items()
+        },
+        template=next(iter(templates.items()), None),
+    )
+
+
+def _cors(given: Mapping[str, Any]) -> Cors:
+    path = "Cors"
+    values = {
+        key: None if given.get(key) is None else _unquoted(given[key], f"{path}.{key}")
+        for key in ("AllowOrigin", "AllowHeaders", "AllowMethods", "MaxAge")
+    }
+    if values["AllowOrigin"] is None:
+        raise TemplateError(f"{path}.AllowOrigin is missing")
+    return Cors(values["AllowOrigin"], values["AllowHeaders"], values["AllowMethods"], values["MaxAge"])

@@ -1,0 +1,164 @@
+"""Brings a shop's own history in: ``python -m infra.tools.importer.command FILE [--kind orders|events|customers]``."""
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+
+from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.domain.events import Event
+from churn.domain.features import observed_kinds
+from churn.services import hourly_stats as statistics
+from churn.services.current_model import CurrentModel, NoModel
+from churn.services.scoring import Applied, Scoring
+from churn.settings import BadSettings
+from infra.tools.importer.parser import KINDS, History, Reject, read_history
+from infra.tools.importer.readers import UnreadableFile
+from infra.tools.progress import Progress
+from infra.tools.stack_environment import NotRunning, use_stack
+
+# So many events a transaction: large enough for multi-row statements, small enough for a retry to be cheap.
+EVENTS_A_TRANSACTION = 5000
+
+
+class Applies(Protocol):
+    """What takes events: `churn.services.scoring.Scoring`."""
+
+    def apply(self, events: Sequence[Event], *, now: datetime, raise_alerts: bool) -> Applied:
+        """Applies events, each once by its id, in one transaction."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import has done."""
+
+    events: int = 0
+    repeated: int = 0
+    customers: int = 0
+
+
+def batches(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
+    """Events that are sorted by customer, in batches of about `size` that split no customer who fits into one."""
+    batch: list[Event] = []
+    for _, group in groupby(events, key=lambda event: event.customer_id):
+        mine = list(group)
+        if batch and len(batch) + len(mine) > size:
+            yield batch
+            batch = []
+        batch += mine
+        while len(batch) > size:
+            yield batch[:size]
+            batch = batch[size:]
+    if batch:
+        yield batch
+
+
+def import_events(scoring: Applies, events: Iterable[Event], progress: Progress | None = None) -> Imported:
+    """Stores a history that is sorted by customer, without alerts; what was there already changes nothing."""
+    imported = Imported()
+    last = None
+    for batch in batches(events, EVENTS_A_TRANSACTION):
+        applied = scoring.apply(batch, now=datetime.now(UTC), raise_alerts=False)
+        imported.events += applied.events
+        imported.repeated += applied.repeated
+        customers = {event.customer_id for event in batch}
+        imported.customers += len(customers - {last})
+        last = batch[-1].customer_id
+        if progress:
+            progress(imported.events + imported.repeated)
+    return imported
+
+
+def write_rejects(path: Path, rejects: Sequence[Reject]) -> None:
+    """Writes the lines that were not taken: number, reason, and the line itself."""
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("line", "reason", "text"))
+        writer.writerows((reject.line, reject.reason, reject.text) for reject in rejects)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code, which is 1 when nothing could be brought in."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _import(options)
+    except (UnreadableFile, NotRunning, BadSettings, NoModel, DatabaseUnavailable) as error:
+        print(f"import: {error}", file=sys.stderr)
+        return 1
+
+
+def _import(options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    settings = use_stack("DATABASE_URL")
+    path: Path = options.file
+    with Progress(f"reading {path.name}, lines") as progress:
+        history = read_history(
+            path,
+            options.kind,
+            now=datetime.now(UTC),
+            columns=dict(options.column),
+            date_format=options.date_format,
+            progress=progress,
+        )
+    database = Database(settings.database_url)
+    try:
+        scoring = Scoring(database, CurrentModel(settings), settings)
+        scoring.observe(observed_kinds(history.events))
+        with Progress("importing, events", len(history.events)) as progress:
+            imported = import_events(scoring, history.events, progress)
+        if imported.events:
+            statistics.rebuild(database, settings, datetime.now(UTC))
+    finally:
+        database.close()
+    _tell(path, history, imported, time.monotonic() - began)
+    return 1 if history.rejects and not history.events else 0
+
+
+def _tell(path: Path, history: History, imported: Imported, seconds: float) -> None:
+    if history.columns:
+        print("columns: " + ", ".join(f"{name} = {column}" for name, column in history.columns.items()))
+    print(
+        f"{history.lines:,} lines read, {imported.events:,} events imported, {imported.repeated:,} already there, "
+        f"{len(history.rejects):,} lines rejected; {imported.customers:,} customers; {seconds:.1f} s"
+    )
+    for note in history.notes:
+        print(note)
+    if history.rejects:
+        rejects = Path.cwd() / f"{path.name}.rejects.csv"
+        write_rejects(rejects, history.rejects)
+        print(f"the rejected lines, with their numbers and reasons: {rejects}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="import", description="Brings a shop's own history in; twice changes nothing."
+    )
+    parser.add_argument("file", type=Path, help="CSV (.csv), JSON lines (.jsonl), both also .gz, or Parquet (.parquet)")
+    parser.add_argument("--kind", choices=KINDS, default="orders", help="what a line is (default: orders)")
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        type=_column,
+        metavar="FIELD=COLUMN",
+        help="a column that is not found by its name, such as order_value=Betrag",
+    )
+    parser.add_argument("--date-format", help="form of the times where it is not ISO 8601, such as %%d/%%m/%%Y")
+    return parser
+
+
+def _column(text: str) -> tuple[str, str]:
+    name, sign, column = text.partition("=")
+    if not (name and sign and column):
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=COLUMN")
+    return name.strip(), column
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Fill the shop with simulated customers and their history."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.domain.events import Event, iso, parse_timestamp, to_millis
+from churn.domain.features import observed_kinds
+from churn.services import hourly_stats as statistics
+from churn.services.current_model import CurrentModel, NoModel
+from churn.services.scoring import Scoring
+from churn.settings import BadSettings
+from infra.tools.importer.command import Imported, import_events
+from infra.tools.progress import Progress
+from infra.tools.simulator import SimulatedCustomer, simulate
+from infra.tools.stack_environment import NotRunning, state_folder, use_stack
+
+DAYS_OF_HISTORY = 540
+_LOOKED_AT_FOR_KINDS = 100
+_SEED = 1
+
+
+def fill(scoring: Scoring, shop: Iterable[SimulatedCustomer], start: datetime, progress: Progress) -> Imported:
+    """Stores the customers' histories, without alerts; what is stored already changes nothing."""
+    customers = iter(shop)
+    first = list(islice(customers, _LOOKED_AT_FOR_KINDS))
+    kinds = observed_kinds(event for customer in first for event in customer.events)
+    # The shop sends every kind from its first day on, also where the first customers had none of it yet.
+    scoring.observe(dict.fromkeys(kinds, to_millis(start)))
+    return import_events(scoring, _events(chain(first, customers)), progress)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; a second run adds nothing, and one after an interruption goes on."""
+    parser = argparse.ArgumentParser(prog="sample", description="Fills the shop with simulated customers.")
+    parser.add_argument("--customers", type=int, default=5000)
+    options = parser.parse_args(arguments)
+    began = time.monotonic()
+    try:
+        settings = use_stack("DATABASE_URL")
+        plan = _plan(state_folder() / "sample.json")
+        start, end = parse_timestamp(plan["start"]), parse_timestamp(plan["end"])
+        database = Database(settings.database_url)
+        try:
+            scoring = Scoring(database, CurrentModel(settings), settings)
+            shop = simulate(options.customers, seed=_SEED, start=start, end=end)
+            with Progress("filling the sample shop, events") as progress:
+                filled = fill(scoring, shop, start, progress)
+            statistics.rebuild(database, settings, datetime.now(UTC))
+        finally:
+            database.close()
+    except (NotRunning, BadSettings, NoModel, DatabaseUnavailable) as error:
+        print(f"sample: {error}", file=sys.stderr)
+        return 1
+    print(
+        f"sample shop: {filled.customers:,} customers, {filled.events:,} events stored, "
+        f"{filled.repeated:,} already there; {time.monotonic() - began:.1f} s"
+    )
+    return 0
+
+
+def _events(shop: Iterable[SimulatedCustomer]) -> Iterator[Event]:
+    for customer in shop:
+        yield from customer.events
+
+
+def _plan(path: Path) -> dict[str, Any]:
+    """When the shop's history begins and ends: as an earlier run has it, so that the same events come again."""
+    try:
+        plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        end = datetime.now(UTC).replace(microsecond=0)
+        plan = {"start": iso(end - timedelta(days=DAYS_OF_HISTORY)), "end": iso(end)}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(plan), encoding="utf-8")
+        part.replace(path)
+    return plan
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Posting to open WebSockets: the port, and its adapter for API Gateway's ``@connections``."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+
+from churn.adapters import aws_clients as aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
+
+MAX_MESSAGE_BYTES = 128 * 1024
+POST_TIMEOUT_SECONDS = 2
+POSTERS = 16
+_THROTTLED_PAUSE = 0.25
+# Each try costs the whole time-out. A sign of life from the socket ends its pause at once.
+_SLOW_PAUSE = 20.0
+
+
+class Gone(Exception):
+    """The connection does not exist, or not yet."""
+
+
+class Refused(Exception):
+    """The gateway takes this message never: it is too large, or we may not post."""
+
+
+class NotNow(Exception):
+    """The gateway throttles, or does not answer in time; worth another try after `pause` seconds."""
+
+    def __init__(self, pause: float) -> None:
+        super().__init__(f"not before {pause} s")
+        self.pause = pause
+
+
+class Push(Protocol):
+    """A gateway to open sockets; `post` may be called from many threads at once."""
+
+    def post(self, connection_id: str, message: bytes) -> None:
+        """Sends one message (UTF-8, at most `MAX_MESSAGE_BYTES`) to a connection. Raises Gone, Refused, NotNow."""
+
+
+class ApiGatewayPush:
+    """`Push` over the management API of an API Gateway WebSocket stage.
+
+    A post is tried once: one that timed out may have arrived, and another try is for the caller to decide.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        self._client: ApiGatewayManagementApiClient = aws.client(
+            "apigatewaymanagementapi",
+            endpoint_url=endpoint,
+            connect_timeout=1,
+            read_timeout=POST_TIMEOUT_SECONDS,
+            attempts=1,
+            connections=POSTERS,
+        )
+
+    def post(self, connection_id: str, message: bytes) -> None:
+        """Sends one message. Raises Gone, Refused, NotNow."""
+        try:
+            self._client.post_to_connection(ConnectionId=connection_id, Data=message)
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+            # 400: what is asked for does not look like a connection.
+            if status in {400, 404, 410}:
+                raise Gone from error
+            if status == 429:
+                raise NotNow(_THROTTLED_PAUSE) from error
+            if status < 500:
+                raise Refused(str(error)) from error
+            raise NotNow(_THROTTLED_PAUSE) from error
+        except ReadTimeoutError as error:
+            raise NotNow(_SLOW_PAUSE) from error
+        except BotoCoreError as error:
+            raise NotNow(_THROTTLED_PAUSE) from error

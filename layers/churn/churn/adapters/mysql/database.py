@@ -1,0 +1,197 @@
+"""One MySQL connection an execution environment, short transactions, and the retries that a server's faults need."""
+
+import random
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pymysql
+from pymysql.constants import CR, ER
+from pymysql.cursors import DictCursor
+
+from churn.adapters import secrets_manager as secrets
+
+Row = dict[str, Any]
+
+_DEADLOCKS = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, 1020})  # 1020: MariaDB's record-has-changed
+_LOST = frozenset(
+    {
+        CR.CR_CONNECTION_ERROR,
+        CR.CR_CONN_HOST_ERROR,
+        CR.CR_SERVER_GONE_ERROR,
+        CR.CR_SERVER_LOST,
+        ER.SERVER_SHUTDOWN,
+        ER.CON_COUNT_ERROR,
+        1927,  # MariaDB: connection was killed
+        0,  # pymysql: the connection was closed under it
+    }
+)
+_ATTEMPTS = 5
+_ROWS_PER_STATEMENT = 1000
+
+
+class DatabaseUnavailable(RuntimeError):
+    """The database does not answer, or not in time, after the retries."""
+
+
+class Transaction:
+    """Statements of one transaction. Parameters are always bound; instants go in and come out aware, in UTC."""
+
+    def __init__(self, cursor: "DictCursor") -> None:
+        self._cursor = cursor
+
+    def execute(self, statement: str, parameters: Sequence[object] = ()) -> int:
+        """Runs a statement; returns how many rows it changed or found."""
+        return int(self._cursor.execute(statement, _bound(parameters)))
+
+    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query, each by column name."""
+        self._cursor.execute(statement, _bound(parameters))
+        return [_aware(row) for row in self._cursor.fetchall()]
+
+    def row(self, statement: str, parameters: Sequence[object] = ()) -> Row | None:
+        """The first row of a query, None without one."""
+        self._cursor.execute(statement, _bound(parameters))
+        found = self._cursor.fetchone()
+        return None if found is None else _aware(found)
+
+    def insert_many(
+        self, head: str, rows: Iterable[Sequence[object]], tail: str = "", *, size: int = _ROWS_PER_STATEMENT
+    ) -> int:
+        """Multi-row inserts ``head VALUES (…), (…) tail``, `size` rows a statement; returns how many rows changed."""
+        pending = list(rows)
+        changed = 0
+        for start in range(0, len(pending), size):
+            chunk = pending[start : start + size]
+            places = "(" + ", ".join(["%s"] * len(chunk[0])) + ")"
+            statement = f"{head} VALUES {', '.join([places] * len(chunk))} {tail}"
+            changed += self.execute(statement, [value for row in chunk for value in row])
+        return changed
+
+
+class Database:
+    """A MySQL or MariaDB database, named by a URL such as ``mysql://user:password@host:3306/churn?ssl=true``.
+
+    With ``?secret=ARN`` user and password come from Secrets Manager, and are read anew when the server refuses them.
+    """
+
+    def __init__(
+        self, url: str, *, connect_timeout: float = 5, statement_timeout: float = 20, attempts: int = _ATTEMPTS
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"mysql", "mysql+pymysql", "mariadb"} or not parts.hostname:
+            raise ValueError("DATABASE_URL must look like mysql://user:password@host:3306/database")
+        options = parse_qs(parts.query)
+        self._arguments: dict[str, Any] = {
+            "host": parts.hostname,
+            "port": parts.port or 3306,
+            "user": unquote(parts.username or "root"),
+            "password": unquote(parts.password or ""),
+            "database": parts.path.lstrip("/") or "churn",
+            "charset": "utf8mb4",
+            "cursorclass": DictCursor,
+            "connect_timeout": connect_timeout,
+            "read_timeout": statement_timeout,
+            "write_timeout": statement_timeout,
+            "autocommit": False,
+            "init_command": "SET time_zone = '+00:00', innodb_lock_wait_timeout = 10, "
+            "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+        }
+        if options.get("ssl", ["false"])[0] in {"true", "1", "required"}:
+            self._arguments["ssl"] = ssl.create_default_context(cafile=options.get("ssl_ca", [None])[0])
+        self._secret = options.get("secret", [""])[0]
+        self._attempts = attempts
+        self._connection: pymysql.connections.Connection[DictCursor] | None = None
+
+    @classmethod
+    def for_requests(cls, url: str) -> Self:
+        """A database for answers that somebody waits for: it gives up well before API Gateway does (29 seconds)."""
+        return cls(url, connect_timeout=2, statement_timeout=5, attempts=2)
+
+    def run[T](self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` in one transaction and commits it.
+
+        After a deadlock or a lost connection it is run again from its beginning, so `work` changes nothing but the
+        database. Raises DatabaseUnavailable when the server stays away.
+        """
+        for attempt in range(1, self._attempts + 1):
+            try:
+                with self._transaction() as transaction:
+                    return work(transaction)
+            except pymysql.MySQLError as error:
+                code = error.args[0] if error.args else 0
+                if code in _LOST or isinstance(error, pymysql.err.InterfaceError):
+                    self.close()
+                elif code not in _DEADLOCKS:
+                    raise
+                if attempt == self._attempts:
+                    raise DatabaseUnavailable(f"the database does not answer: {error}") from error
+            except OSError as error:
+                self.close()
+                if attempt == self._attempts:
+                    raise DatabaseUnavailable(f"the database does not answer: {error}") from error
+            time.sleep(random.uniform(0.5, 1.0) * 0.05 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Closes the connection; the next transaction opens a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except (pymysql.MySQLError, OSError):
+                # It was lost already, which is what closing is for.
+                return
+
+    def _connect(self) -> "pymysql.connections.Connection[DictCursor]":
+        if not self._secret:
+            return pymysql.connect(**self._arguments)
+        try:
+            return pymysql.connect(**self._arguments | self._credentials())
+        except pymysql.err.OperationalError as error:
+            if error.args[0] != ER.ACCESS_DENIED_ERROR:
+                raise
+            secrets.forget(self._secret)
+            return pymysql.connect(**self._arguments | self._credentials())
+
+    def _credentials(self) -> dict[str, str]:
+        found = secrets.members(self._secret)
+        return {"user": found["username"], "password": found["password"]}
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Transaction]:
+        if self._connection is None:
+            self._connection = self._connect()
+            self._connection.cursor().execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        connection = self._connection
+        try:
+            connection.begin()
+            with connection.cursor() as cursor:
+                yield Transaction(cursor)
+            connection.commit()
+        except BaseException:
+            try:
+                connection.rollback()
+            except (pymysql.MySQLError, OSError):
+                self.close()
+            raise
+
+
+def _bound(parameters: Sequence[object]) -> list[object]:
+    return [_naive(value) if isinstance(value, datetime) and value.tzinfo else value for value in parameters]
+
+
+def _naive(instant: datetime) -> datetime:
+    # Of what a column's milliseconds cannot hold MariaDB drops the rest, and MySQL rounds it.
+    return instant.astimezone(UTC).replace(tzinfo=None, microsecond=instant.microsecond // 1000 * 1000)
+
+
+def _aware(row: Row) -> Row:
+    for name, value in row.items():
+        if isinstance(value, datetime):
+            row[name] = value.replace(tzinfo=UTC)
+    return row

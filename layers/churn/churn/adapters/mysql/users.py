@@ -1,0 +1,30 @@
+"""The database's user for the functions, who may read and change rows, and nothing else."""
+
+import pymysql
+from pymysql.constants import ER
+
+from churn.adapters.mysql.database import Database, Transaction
+
+
+def make_user(database: Database, user: str, password: str) -> None:
+    """Makes the user, or sets the password of the one that there is; needs the rights of the database's owner."""
+
+    def make(transaction: Transaction) -> None:
+        transaction.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (user, password))
+        transaction.execute("ALTER USER %s@'%%' IDENTIFIED BY %s", (user, password))
+        # On the connection's own database.
+        transaction.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON * TO %s@'%%'", (user,))
+
+    database.run(make)
+
+
+def change_password(database: Database, user: str, password: str) -> None:
+    """Sets a new password; where the server knows how to (MySQL 8), the one before stays good until the next change."""
+    statement = "ALTER USER %s@'%%' IDENTIFIED BY %s"
+    try:
+        database.run(lambda transaction: transaction.execute(f"{statement} RETAIN CURRENT PASSWORD", (user, password)))
+    except (pymysql.err.ProgrammingError, pymysql.err.OperationalError) as error:
+        # MariaDB does not know the words, and an owner may lack the right to use them.
+        if error.args[0] not in {ER.PARSE_ERROR, ER.SPECIFIC_ACCESS_DENIED_ERROR}:
+            raise
+        database.run(lambda transaction: transaction.execute(statement, (user, password)))

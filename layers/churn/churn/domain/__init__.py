@@ -1,0 +1,1 @@
+"""What a shop's customers are and what their risk means: pure, standard library alone."""

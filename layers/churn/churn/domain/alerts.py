@@ -1,0 +1,146 @@
+"""When an alert is raised: a customer's risk enters a band, or an event calls for one at once."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from churn.domain.events import Event
+from churn.domain.features import Features
+from churn.domain.risk import RISK_LEVELS, Prediction, RiskBands
+
+ALERT_PRIORITIES = ("low", "medium", "high", "urgent")
+ALERT_STATUSES = ("new", "acknowledged", "in_progress", "resolved", "dismissed")
+OPEN_STATUSES = ("new", "acknowledged", "in_progress")
+CHURN_RISK = "churn_risk"
+
+# An event that comes later than this is history: nobody can act on it any more.
+IMMEDIATE_ALERT_MAX_AGE = timedelta(days=7)
+
+_PRIORITY_OF_LEVEL = {"low": "low", "medium": "medium", "high": "high", "critical": "urgent"}
+_PRESSING_TICKETS = frozenset({"high", "urgent", "critical"})
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlert:
+    """An alert to be raised for a customer; the store gives it its id."""
+
+    alert_type: str
+    priority: str
+    title: str
+    message: str
+    reason: str
+    risk_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRules:
+    """The settings of alerts on risk.
+
+    From `from_level` on alerts are raised; a band is left only `hysteresis` below its entry; after an alert the same
+    band raises none for `cooldown`.
+    """
+
+    bands: RiskBands = field(default_factory=RiskBands)
+    from_level: str = "high"
+    hysteresis: float = 0.05
+    cooldown: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class RiskMemory:
+    """What is remembered of a customer's risk between two scores: the level it is in, and the newest alert on it."""
+
+    level: str | None = None
+    alerted_level: str | None = None
+    alerted_at: datetime | None = None
+
+
+def remember(memory: RiskMemory, probability: float, rules: AlertRules, now: datetime) -> tuple[RiskMemory, bool]:
+    """The memory after one more score, and whether that score raises an alert: it enters a band from below."""
+    level = rules.bands.level(probability)
+    before = memory.level
+    if before is not None and RISK_LEVELS.index(level) < RISK_LEVELS.index(before):
+        # The level falls to the highest one whose entry, less the hysteresis, is still reached.
+        level = next(
+            candidate
+            for candidate in reversed(RISK_LEVELS[: RISK_LEVELS.index(before) + 1])
+            if probability >= rules.bands.entry(candidate) - rules.hysteresis
+        )
+    entered = before is None or RISK_LEVELS.index(level) > RISK_LEVELS.index(before)
+    raised = (
+        entered
+        and RISK_LEVELS.index(level) >= RISK_LEVELS.index(rules.from_level)
+        and not _cooling(memory, level, rules, now)
+    )
+    if raised:
+        return RiskMemory(level, level, now), True
+    return RiskMemory(level, memory.alerted_level, memory.alerted_at), False
+
+
+def _cooling(memory: RiskMemory, level: str, rules: AlertRules, now: datetime) -> bool:
+    if memory.alerted_at is None or memory.alerted_level is None:
+        return False
+    worse = RISK_LEVELS.index(level) > RISK_LEVELS.index(memory.alerted_level)
+    return not worse and now < memory.alerted_at + rules.cooldown
+
+
+def risk_alert(name: str, level: str, prediction: Prediction, features: Features) -> NewAlert:
+    """The alert for a customer whose risk has entered `level`; `name` is what the shop's people call the customer."""
+    recency = features["days_since_last_order"]
+    since = "" if recency is None else f", last order {recency:.0f} days ago"
+    cause = max(prediction.contributions, key=lambda feature: prediction.contributions[feature], default="")
+    return NewAlert(
+        CHURN_RISK,
+        _PRIORITY_OF_LEVEL[level],
+        f"{level.capitalize()} churn risk: {name}",
+        f"{name} will leave with a probability of {prediction.churn_probability:.0%}{since}.",
+        f"risk entered {level}" + (f"; strongest driver {cause}" if cause else ""),
+        prediction.churn_probability,
+    )
+
+
+def immediate_alert(event: Event, name: str, probability: float | None, now: datetime) -> NewAlert | None:
+    """The alert that an event calls for by itself, None where it calls for none or came too late to act on."""
+    if event.timestamp < now - IMMEDIATE_ALERT_MAX_AGE:
+        return None
+    data = event.data
+    order = f" of order {data['order_id']}" if data.get("order_id") else ""
+    match event.event_type:
+        case "payment_failed":
+            cause = str(data.get("failure_reason") or "no reason given")
+            return NewAlert(
+                "payment_failure",
+                "high",
+                f"Payment failed: {name}",
+                f"A payment{order} by {name} failed.",
+                cause[:255],
+                probability,
+            )
+        case "subscription_cancelled":
+            return NewAlert(
+                "subscription_cancelled",
+                "high",
+                f"Subscription cancelled: {name}",
+                f"{name} has cancelled the subscription.",
+                "subscription_cancelled",
+                probability,
+            )
+        case "support_ticket_created" if str(data.get("priority")).lower() in _PRESSING_TICKETS:
+            category = str(data.get("category") or "support")
+            return NewAlert(
+                "support_escalation",
+                "medium",
+                f"Pressing support ticket: {name}",
+                f"{name} has opened a support ticket of high priority ({category[:64]}).",
+                f"ticket {data.get('ticket_id') or ''}".strip()[:255],
+                probability,
+            )
+        case "refund_requested":
+            return NewAlert(
+                "refund_requested",
+                "medium",
+                f"Refund requested: {name}",
+                f"{name} asks for a refund{order}.",
+                "refund_requested",
+                probability,
+            )
+    return None

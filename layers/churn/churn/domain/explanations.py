@@ -1,0 +1,97 @@
+"""Why a prediction is what it is: the features that moved it most, each with a sentence for the shop's people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from churn.domain.features import Features
+
+# Below this many probability points a feature is not worth a person's time.
+_LEAST = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """One reason of a prediction: `contribution` in probability points, above 0 where it makes leaving likelier."""
+
+    feature: str
+    value: float | None
+    contribution: float
+    sentence: str
+
+
+def drivers(contributions: Mapping[str, float], features: Features, most: int = 5) -> list[Driver]:
+    """The features that moved the probability most away from the average customer's, the strongest first.
+
+    `contributions` are a prediction's signed probability points, a feature each.
+    """
+    strongest = sorted(contributions.items(), key=lambda item: (-abs(item[1]), item[0]))
+    return [
+        Driver(name, features.get(name), points, reason(name, features.get(name), points))
+        for name, points in strongest[:most]
+        if abs(points) >= _LEAST
+    ]
+
+
+def interval_json(interval: Sequence[float] | None) -> dict[str, float] | None:
+    """A probability's interval as clients see it."""
+    return None if interval is None else {"low": interval[0], "high": interval[1]}
+
+
+def reason(name: str, value: float | None, points: float) -> str:
+    """A feature's value, and what it does to the risk, as a sentence."""
+    if abs(points) < _LEAST:
+        return f"{_fact(name, value)}."
+    effect = f"{'raises' if points > 0 else 'lowers'} the risk by {abs(points) * 100:.0f} points"
+    if round(abs(points) * 100) == 1:
+        effect = effect.removesuffix("s")
+    return f"{_fact(name, value)}: this {effect}."
+
+
+def _fact(name: str, value: float | None) -> str:
+    if value is None:
+        return f"{_UNKNOWN[name]} not known"
+    if name in _COUNTED:
+        thing, where = _COUNTED[name]
+        return f"{_counted(round(value), thing)} {where}"
+    if name in _DAYS:
+        today, since = _DAYS[name]
+        return today if value < 1 else since.format(_counted(int(value), "day"))
+    return _OTHERS[name].format(value)
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}" if count else f"No {thing}s"
+
+
+_COUNTED = {
+    "total_orders": ("order", "so far"),
+    "support_tickets": ("support ticket", "in the last 90 days"),
+    "product_returns": ("return", "in the last 90 days"),
+    "login_frequency": ("log-in", "in the last 30 days"),
+    "payment_failures": ("failed payment", "in the last 90 days"),
+    "loyalty_points": ("loyalty point", "on the account"),
+}
+_DAYS = {
+    "days_since_last_order": ("The last order was today", "The last order was {} ago"),
+    "account_age_days": ("A customer since today", "A customer for {}"),
+}
+_OTHERS = {
+    "total_spent": "{:,.2f} spent so far",
+    "avg_order_value": "An average order is worth {:,.2f}",
+    "email_engagement": "{:.0%} of the e-mails of the last 90 days were opened",
+    "discount_usage": "{:.0%} of the orders had a discount",
+}
+_UNKNOWN = {
+    "total_orders": "The number of orders is",
+    "total_spent": "The money spent is",
+    "avg_order_value": "The value of an average order is",
+    "days_since_last_order": "The last order is",
+    "support_tickets": "Support tickets are",
+    "product_returns": "Returns are",
+    "email_engagement": "Whether e-mails are opened is",
+    "login_frequency": "Log-ins are",
+    "payment_failures": "Failed payments are",
+    "discount_usage": "The use of discounts is",
+    "loyalty_points": "Loyalty points are",
+    "account_age_days": "The age of the account is",
+}

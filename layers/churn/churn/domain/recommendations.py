@@ -1,0 +1,108 @@
+"""What the shop can do about a customer's risk: actions that follow the reasons of the prediction, and their worth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from churn.domain.explanations import reason
+from churn.domain.features import Features
+from churn.domain.risk import RiskBands, expected_spend
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """Something to do: a `code` for programs, `text` and `reason` for the shop's people.
+
+    `expected_value` is in the shop's currency: churn probability, times what the customer would spend in the horizon,
+    times the share of it that the action is assumed to save.
+    """
+
+    code: str
+    text: str
+    reason: str
+    expected_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Action:
+    """An action against what `feature` tells, when its value is within `least` and `most`.
+
+    `effect` is an assumption, the same for every customer: the share of the spend at risk that it saves. With
+    `always` it is good advice whatever the risk, else from a medium risk on.
+    """
+
+    code: str
+    text: str
+    feature: str
+    effect: float
+    least: float = 0
+    most: float = float("inf")
+    always: bool = False
+
+
+# An action is only named when the data show its occasion: what is not known calls for nothing.
+ACTIONS = (
+    _Action(
+        "update_payment_method", "Ask the customer to update the payment method",
+        "payment_failures", 0.3, least=1, always=True,
+    ),
+    _Action(
+        "assign_success_manager", "Assign dedicated customer success manager",
+        "support_tickets", 0.15, least=3, always=True,
+    ),
+    _Action(
+        "follow_up_on_returns", "Ask what was wrong with the returned products",
+        "product_returns", 0.1, least=2, always=True,
+    ),
+    _Action(
+        "send_reengagement_email", "Send re-engagement email campaign",
+        "days_since_last_order", 0.05, least=30, always=True,
+    ),
+    _Action(
+        "use_another_channel", "Reach out by another channel: e-mails are not opened",
+        "email_engagement", 0.05, most=0.2,
+    ),
+    _Action(
+        "invite_back", "Invite the customer back with what is new since the last visit",
+        "login_frequency", 0.05, most=0,
+    ),
+    _Action("offer_discount", "Offer a personal discount on the next order", "discount_usage", 0.1, least=0.5),
+    _Action("remind_of_points", "Remind the customer of unused loyalty points", "loyalty_points", 0.05, least=100),
+)  # fmt: skip
+_CALL = "Call the customer and ask how things are"
+_CALL_EFFECT = 0.1
+
+
+def recommend(
+    features: Features,
+    probability: float,
+    contributions: Mapping[str, float],
+    *,
+    bands: RiskBands,
+    horizon_days: int,
+) -> list[Recommendation]:
+    """What to do for a customer, what answers the strongest reasons first.
+
+    `contributions` are the prediction's signed probability points, a feature each. A call is recommended where the risk
+    is high and nothing else has an occasion.
+    """
+    at_stake = probability * expected_spend(features, horizon_days)
+    fitting = [action for action in ACTIONS if _has_occasion(action, features, at_risk=probability >= bands.medium)]
+    fitting.sort(key=lambda action: -contributions.get(action.feature, 0.0))
+    answer = [
+        Recommendation(
+            action.code,
+            action.text,
+            reason(action.feature, features[action.feature], contributions.get(action.feature, 0.0)),
+            round(at_stake * action.effect, 2),
+        )
+        for action in fitting
+    ]
+    if not answer and probability >= bands.high:
+        why = f"The risk is {bands.level(probability)}, and nothing that is known calls for anything in particular."
+        answer.append(Recommendation("call_customer", _CALL, why, round(at_stake * _CALL_EFFECT, 2)))
+    return answer
+
+
+def _has_occasion(action: _Action, features: Features, *, at_risk: bool) -> bool:
+    value = features.get(action.feature)
+    return (action.always or at_risk) and value is not None and action.least <= value <= action.most

@@ -1,0 +1,164 @@
+"""Predictions on request, also for customers that are other than they are: nothing of it is stored."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from churn.domain.explanations import drivers, interval_json
+from churn.domain.features import FEATURE_NAMES, Features, overridden
+from churn.domain.recommendations import recommend
+from churn.domain.risk import Prediction, RiskBands
+
+
+class Model(Protocol):
+    """What predicts."""
+
+    def predict(self, rows: Sequence[Features]) -> list[Prediction]: ...
+    def probabilities(self, rows: Sequence[Features]) -> list[float]: ...
+
+
+class UnknownCustomer(Exception):
+    """There is no customer with this id."""
+
+
+class NothingKnown(Exception):
+    """Neither a customer nor a single feature is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a prediction is wanted for: `given` features, in the place of those of the customer where one is named."""
+
+    customer_id: str | None
+    given: Mapping[str, float | None]
+
+    @property
+    def needs_customer(self) -> bool:
+        """Whether what is stored of the customer is needed."""
+        return self.customer_id is not None and not self.given.keys() >= set(FEATURE_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """The features that a question is about, and those that the customer really has, where it changes any."""
+
+    customer_id: str | None
+    features: Features
+    stored: Features | None
+
+    @property
+    def changes(self) -> list[str]:
+        """The features that are other than stored, in the model's order."""
+        stored = self.stored
+        return [] if stored is None else [name for name in FEATURE_NAMES if self.features[name] != stored[name]]
+
+
+def resolve(question: Question, stored: Mapping[str, Features]) -> Scenario:
+    """What a question is about. Raises UnknownCustomer, NothingKnown."""
+    known: Features | None = None
+    if question.needs_customer and question.customer_id is not None:
+        if question.customer_id not in stored:
+            raise UnknownCustomer(question.customer_id)
+        known = stored[question.customer_id]
+    features = overridden(known or {}, question.given)
+    if all(value is None for value in features.values()):
+        raise NothingKnown
+    return Scenario(question.customer_id, features, known if question.given else None)
+
+
+def stored_features(
+    questions: Collection[Question], load: Callable[[set[str]], Mapping[str, Features]]
+) -> Mapping[str, Features]:
+    """The stored features that the questions need, by customer id; `load` is not called when they need none."""
+    wanted = {question.customer_id for question in questions if question.needs_customer and question.customer_id}
+    return load(wanted) if wanted else {}
+
+
+def predict(
+    model: Model, scenarios: Sequence[Scenario], *, bands: RiskBands, horizon_days: int
+) -> list[dict[str, Any]]:
+    """An answer for each scenario, by one call of the model, and another where features were changed."""
+    if not scenarios:
+        return []
+    predictions = model.predict([scenario.features for scenario in scenarios])
+    comparisons = compare(model, scenarios)
+    return [
+        _answer(scenario, prediction, bands, horizon_days) | comparison
+        for scenario, prediction, comparison in zip(scenarios, predictions, comparisons, strict=True)
+    ]
+
+
+def compare(model: Model, scenarios: Sequence[Scenario]) -> list[dict[str, Any]]:
+    """For each scenario the probability without its changes, and what each of these did: ``what_if``, or nothing.
+
+    The effects add up to the whole change. Each is what the change does when it is made after some of the others, on
+    average over their orders: all of them for up to three changes, which makes it the Shapley value; for more the
+    rotations of one order, forwards and backwards.
+    """
+    orders = [_orders(scenario.changes) if scenario.stored is not None else None for scenario in scenarios]
+    steps = {
+        (number, frozenset(order[:made]))
+        for number, of_scenario in enumerate(orders)
+        for order in of_scenario or ()
+        for made in range(len(order) + 1)
+    }
+    asked = list(steps)
+    found = model.probabilities([_partly(scenarios[number], changed) for number, changed in asked]) if asked else []
+    reached = dict(zip(asked, found, strict=True))
+    return [
+        {} if of_scenario is None else {"what_if": _comparison(scenario, of_scenario, _of(reached, number))}
+        for number, (scenario, of_scenario) in enumerate(zip(scenarios, orders, strict=True))
+    ]
+
+
+def _orders(changes: list[str]) -> list[tuple[str, ...]]:
+    turned = [(*changes[first:], *changes[:first]) for first in range(len(changes))] or [()]
+    return sorted({*turned, *(order[::-1] for order in turned)})
+
+
+def _partly(scenario: Scenario, changed: frozenset[str]) -> Features:
+    return overridden(scenario.stored or {}, {name: scenario.features[name] for name in changed})
+
+
+def _of(reached: Mapping[tuple[int, frozenset[str]], float], number: int) -> Callable[[Sequence[str]], float]:
+    return lambda made: reached[number, frozenset(made)]
+
+
+def _comparison(
+    scenario: Scenario, orders: Sequence[tuple[str, ...]], probability: Callable[[Sequence[str]], float]
+) -> dict[str, Any]:
+    def effect(name: str) -> float:
+        places = [(order, order.index(name)) for order in orders]
+        steps = [probability(order[: place + 1]) - probability(order[:place]) for order, place in places]
+        return sum(steps) / len(steps)
+
+    before, after = probability(()), probability(scenario.changes)
+    stored = scenario.stored or {}
+    return {
+        "churn_probability": before,
+        "change": after - before,
+        "changes": [
+            {"feature": name, "stored": stored.get(name), "given": scenario.features[name], "effect": effect(name)}
+            for name in scenario.changes
+        ],
+    }
+
+
+def _answer(scenario: Scenario, prediction: Prediction, bands: RiskBands, horizon_days: int) -> dict[str, Any]:
+    probability = prediction.churn_probability
+    actions = recommend(
+        scenario.features, probability, prediction.contributions, bands=bands, horizon_days=horizon_days
+    )
+    return {
+        **({} if scenario.customer_id is None else {"customer_id": scenario.customer_id}),
+        "churn_probability": probability,
+        "risk_level": bands.level(probability),
+        "recommendations": [action.text for action in actions],
+        "recommended_actions": [asdict(action) for action in actions],
+        "base_probability": prediction.base,
+        "confidence": prediction.confidence,
+        "model_version": prediction.model_version,
+        "model_kind": prediction.model_kind,
+        "probability_interval": interval_json(prediction.interval),
+        "drivers": [asdict(driver) for driver in drivers(prediction.contributions, scenario.features)],
+    }

@@ -1,0 +1,271 @@
+"""A function's routes behind the web framework: what every request goes through before and after its own code.
+
+The framework is named here and nowhere else; a view takes a `Call` and returns a JSON-ready object.
+"""
+
+import base64
+import binascii
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from chalice.app import Chalice, Response
+from pydantic import ValidationError
+
+from churn.adapters.redis_cache import Cache, Window
+from churn.domain.events import FieldError
+from churn.entrypoints.http.problems import CONTENT_TYPE, Problem, bad_request, unavailable
+from churn.entrypoints.http.requests import Model
+from churn.entrypoints.http.routes import BY_OPERATION, Route
+from churn.observability import logger, metrics, traced
+from churn.settings import Settings
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+_MINUTE = 60
+# Nothing of a page is run, and nothing is fetched for it.
+_PAGE_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: what the route's `{name}`s stand for, its checked query and body, and who asks when.
+
+    `answer` holds the status that the answer will have and `headers` what it has besides; a view may set both.
+    `wants_page`: HTML was asked for, by `format` in the query or by the Accept header.
+    """
+
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+    subject: str | None
+    role: str | None
+    now: datetime
+    answer: dict[str, int]
+    headers: dict[str, str] = field(default_factory=dict)
+    wants_page: bool = False
+
+    @property
+    def client(self) -> str:
+        """Who asks, for what is noted about an action."""
+        return self.subject or "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer for a browser: HTML that needs nothing from elsewhere."""
+
+    html: str
+
+
+View = Callable[[Call], Mapping[str, Any] | Page]
+
+
+class Api:
+    """The routes of one function. `app` is the function's handler."""
+
+    def __init__(self, function: str, settings: Settings, cache: Cache) -> None:
+        self._function = function
+        self._settings = settings
+        self._cache = cache
+        self.app = _Application(app_name=function, configure_logs=False)
+
+    def answers(self, operation: str) -> Callable[[View], View]:
+        """Decorator: this view answers the operation of the table of routes. Raises ValueError for another's."""
+        route = BY_OPERATION[operation]
+        if route.function != self._function:
+            raise ValueError(f"{operation} belongs to the function {route.function}, not {self._function}")
+
+        def register(view: View) -> View:
+            def framework_view(**path: str) -> Response:
+                return self._respond(route, view, path)
+
+            framework_view.__name__ = operation
+            self.app.route(route.path, methods=[route.method], content_types=[], name=operation)(framework_view)
+            return view
+
+        return register
+
+    def _respond(self, route: Route, view: View, path: Mapping[str, str]) -> Response:
+        started = time.perf_counter()
+        event = self.app.current_request.to_original_event() if self.app.current_request else {}
+        headers: dict[str, str] = {
+            "Access-Control-Allow-Origin": self._settings.allowed_origin,
+            "Access-Control-Expose-Headers": "Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, "
+            "X-RateLimit-Reset, X-Request-Id",
+            "Cache-Control": "no-store",
+            "Content-Type": "application/json",
+            "X-Request-Id": str(event["requestContext"].get("requestId", "")),
+        }
+        try:
+            call = self._call(route, event, path, headers)
+            body, status = view(call), call.answer["status"]
+            headers |= call.headers
+        except Exception as error:  # noqa: BLE001 (every failure becomes an answer)
+            problem = _problem(error)
+            body, status = problem.to_dict(), problem.status
+            headers |= {**problem.headers, "Content-Type": CONTENT_TYPE}
+        self._observe(route, status, (time.perf_counter() - started) * 1000)
+        if isinstance(body, Page):
+            return Response(body.html, {**headers, **_PAGE_HEADERS}, status)
+        return Response(json.dumps(body, ensure_ascii=False, separators=(",", ":")), {**headers}, status)
+
+    def _call(self, route: Route, event: Mapping[str, Any], path: Mapping[str, str], headers: dict[str, str]) -> Call:
+        context = event["requestContext"]
+        granted = context.get("authorizer") or {}
+        subject, role = granted.get("sub"), granted.get("role")
+        if route.role is not None and not (subject and role):
+            raise Problem(401, "A valid token is needed.")
+        client = f"sub:{subject}" if subject else f"ip:{context['identity']['sourceIp']}"
+        self._limit(route, client, headers)
+        query = _query(route, event.get("multiValueQueryStringParameters"))
+        return Call(
+            path=path,
+            query=query,
+            body=_body(route, event),
+            subject=subject,
+            role=role,
+            now=datetime.now(UTC),
+            answer={"status": route.status},
+            wants_page=_wants_page(getattr(query, "format", None), event.get("headers") or {}),
+        )
+
+    def _limit(self, route: Route, client: str, headers: dict[str, str]) -> None:
+        limits = self._settings.rate_limits
+        allowed = {"requests": limits.authenticated if client.startswith("sub:") else limits.anonymous}
+        if route.is_prediction:
+            allowed["predictions"] = limits.predictions
+        windows = self._cache.count(client, allowed, time.time(), _MINUTE)
+        if not windows:
+            return
+        tightest: Window = min(windows, key=lambda window: window.remaining)
+        headers |= {
+            "X-RateLimit-Limit": str(tightest.limit),
+            "X-RateLimit-Remaining": str(max(0, tightest.remaining)),
+            "X-RateLimit-Reset": str(tightest.resets_at),
+        }
+        if tightest.remaining < 0:
+            wait = max(1, tightest.resets_at - int(time.time()))
+            raise Problem(
+                429,
+                f"More than {tightest.limit} {tightest.name} in a minute; try again in {wait} seconds.",
+                headers={"Retry-After": str(wait)},
+            )
+
+    def _observe(self, route: Route, status: int, milliseconds: float) -> None:
+        metrics.add_dimension("operation", route.operation)
+        metrics.add_metric("Requests", MetricUnit.Count, 1)
+        metrics.add_metric("Latency", MetricUnit.Milliseconds, milliseconds)
+        if status >= 400:
+            metrics.add_metric("ClientErrors" if status < 500 else "ServerErrors", MetricUnit.Count, 1)
+        logger.info(
+            "request",
+            extra={
+                "operation": route.operation,
+                "method": route.method,
+                "route": route.path,
+                "status": status,
+                "milliseconds": round(milliseconds, 1),
+            },
+        )
+
+
+class _Application(Chalice):
+    """The framework's application under the logger, the metrics and the tracer."""
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        logger.set_correlation_id(event["requestContext"].get("requestId"))
+        plain = super().__call__
+
+        # Neither events nor answers are logged or traced: they hold tokens and e-mail addresses.
+        @logger.inject_lambda_context(log_event=False)
+        @metrics.log_metrics(capture_cold_start_metric=True)
+        @traced
+        def observed(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            return plain(event, context)
+
+        answer: dict[str, Any] = observed(event, context)
+        return answer
+
+
+def check[M: Model](model: type[M], value: Any) -> M:
+    """A value from outside as a model. Raises Problem 400, which names each field."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise bad_request(
+            *(
+                FieldError(".".join(str(part) for part in found["loc"]), _sentence(found))
+                for found in error.errors(include_url=False, include_input=False)[:20]
+            )
+        ) from None
+
+
+def _sentence(found: Mapping[str, Any]) -> str:
+    if found["type"] == "extra_forbidden":
+        return "is not known here"
+    if found["type"] == "value_error":
+        return str(found["msg"]).removeprefix("Value error, ")
+    message = str(found["msg"])
+    return message[0].lower() + message[1:]
+
+
+def _query(route: Route, given: Mapping[str, list[str]] | None) -> Model:
+    values = {}
+    for name, repeated in (given or {}).items():
+        if len(repeated) > 1:
+            raise bad_request(FieldError(name[:64], "is given more than once"))
+        values[name] = repeated[0]
+    return check(route.query, values)
+
+
+def _wants_page(form: str | None, headers: Mapping[str, str]) -> bool:
+    if form is not None:
+        return form == "html"
+    accepted = next((value for name, value in headers.items() if name.lower() == "accept"), "")
+    kinds = [kind.split(";")[0].strip().lower() for kind in accepted.split(",")]
+    return "text/html" in kinds and "application/json" not in kinds
+
+
+def _body(route: Route, event: Mapping[str, Any]) -> Model | None:
+    if route.body is None:
+        return None
+    text = event.get("body") or ""
+    if len(text) > MAX_BODY_BYTES * (4 / 3 if event.get("isBase64Encoded") else 1):
+        raise Problem(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    try:
+        raw = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+        if not raw.strip() and route.body_is_optional:
+            return route.body()
+        value = json.loads(raw, parse_constant=_no_constant)
+    except (binascii.Error, ValueError, RecursionError):
+        raise bad_request(FieldError("", "The body is not JSON in UTF-8.")) from None
+    if not isinstance(value, dict):
+        raise bad_request(FieldError("", "The body must be a JSON object."))
+    return check(route.body, value)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    # Only a request that fails pays for these imports.
+    import pymysql  # noqa: PLC0415
+
+    from churn.adapters.mysql import DatabaseUnavailable  # noqa: PLC0415
+
+    if isinstance(error, DatabaseUnavailable | pymysql.err.OperationalError | pymysql.err.InterfaceError):
+        logger.error("the database is not available", extra={"reason": str(error)})
+        return unavailable("database")
+    logger.exception("the request failed")
+    return Problem(500, "Something went wrong here; the request id is in X-Request-Id.")

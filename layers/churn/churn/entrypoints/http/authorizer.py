@@ -1,0 +1,63 @@
+"""The authorizer's answer: an IAM policy with every route that the token's role opens."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from churn.entrypoints.http.routes import ROUTES
+from churn.entrypoints.http.tokens import Claims, InvalidToken, includes, verify, verify_ticket
+
+_PARAMETER = re.compile(r"\{\w+\}")
+
+
+def authorize(event: Mapping[str, Any], secret: str) -> dict[str, Any]:
+    """The policy and context for a REQUEST authorizer's event, of the REST or the WebSocket API. Raises InvalidToken.
+
+    The policy names all routes of the role, for API Gateway keeps it for the token's later requests to any route. It
+    has no Deny: what is not allowed is refused, and a Deny beside an Allow is not honoured everywhere.
+    """
+    is_socket = event.get("requestContext", {}).get("eventType") == "CONNECT"
+    claims = _socket_claims(event, secret) if is_socket else verify(secret, _bearer(event))
+    # arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/PATH
+    api, stage, *_ = str(event["methodArn"]).split("/")
+    resources = ["$connect"] if is_socket else _resources(claims.role)
+    context: dict[str, str | int] = {"sub": claims.subject, "role": claims.role, "exp": claims.expires_at}
+    if claims.ticket_id is not None:
+        context |= {"ticket_id": claims.ticket_id, "ticket_expires": claims.expires_at}
+    return {
+        "principalId": claims.subject,
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Action": "execute-api:Invoke",
+                    "Effect": "Allow",
+                    "Resource": [f"{api}/{stage}/{resource}" for resource in resources],
+                }
+            ],
+        },
+        "context": context,
+    }
+
+
+def _resources(role: str) -> list[str]:
+    return [
+        f"{route.method}{_PARAMETER.sub('*', route.path)}"
+        for route in ROUTES
+        if route.role is not None and includes(role, route.role)
+    ]
+
+
+def _socket_claims(event: Mapping[str, Any], secret: str) -> Claims:
+    query = event.get("queryStringParameters") or {}
+    if query.get("ticket"):
+        return verify_ticket(secret, query["ticket"])
+    return verify(secret, query.get("token") or _bearer(event))
+
+
+def _bearer(event: Mapping[str, Any]) -> str:
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    scheme, _, token = (headers.get("authorization") or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise InvalidToken("there is no bearer token")
+    return str(token.strip())

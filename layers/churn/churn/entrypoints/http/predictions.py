@@ -1,0 +1,94 @@
+"""Requests for predictions, one and many, and what is wrong with each."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from churn.domain import what_if
+from churn.domain.events import FieldError
+from churn.domain.features import FEATURE_NAMES, Features
+from churn.domain.what_if import Model, NothingKnown, Question, Scenario, UnknownCustomer
+from churn.entrypoints.http.api import check
+from churn.entrypoints.http.problems import Problem, bad_request, unavailable
+from churn.entrypoints.http.requests import PredictionRequest, Request
+from churn.settings import Settings
+
+Load = Callable[[set[str]], Mapping[str, Features]]
+"""The stored features of customers by their ids, without the unknown. Raises DatabaseUnavailable."""
+
+
+def answer_one(model: Model, body: Request, load: Load, settings: Settings) -> dict[str, Any]:
+    """The prediction for one request. Raises Problem, DatabaseUnavailable."""
+    question = _question(body)
+    scenario = _scenario(question, what_if.stored_features([question], load))
+    return what_if.predict(model, [scenario], bands=settings.bands, horizon_days=settings.horizon_days)[0]
+
+
+def answer_many(model: Model, items: list[Any], load: Load, settings: Settings) -> dict[str, Any]:
+    """The predictions for many requests, in order, with a problem in the place of each that has none.
+
+    Only the items that need a stored customer fail with the database.
+    """
+    results: list[Any] = [_attempt(lambda item=item: _question(_item(item))) for item in items]  # type: ignore[misc]
+    stored = _attempt(lambda: what_if.stored_features([r for r in results if isinstance(r, Question)], load))
+
+    def scenario(question: Question) -> Scenario:
+        if isinstance(stored, Problem):
+            if question.needs_customer:
+                raise stored
+            return _scenario(question, {})
+        return _scenario(question, stored)
+
+    found: list[Scenario | Problem] = [
+        _attempt(lambda result=result: scenario(result)) if isinstance(result, Question) else result  # type: ignore[misc]
+        for result in results
+    ]
+    scenarios = [one for one in found if isinstance(one, Scenario)]
+    good = iter(what_if.predict(model, scenarios, bands=settings.bands, horizon_days=settings.horizon_days))
+    return {
+        "predictions": [
+            _error(one, item) if isinstance(one, Problem) else next(good)
+            for one, item in zip(found, items, strict=True)
+        ]
+    }
+
+
+def _attempt[T](work: Callable[[], T]) -> T | Problem:
+    try:
+        return work()
+    except Problem as problem:
+        return problem
+    except RuntimeError as error:
+        from churn.adapters.mysql import DatabaseUnavailable  # noqa: PLC0415 (loaded already where it was raised)
+
+        if isinstance(error, DatabaseUnavailable):
+            return unavailable("database")
+        raise
+
+
+def _item(item: Any) -> Request:
+    if not isinstance(item, dict):
+        raise bad_request(FieldError("", "an item must be an object"))
+    return check(PredictionRequest, item)
+
+
+def _question(body: Request) -> Question:
+    given = {name: getattr(body, name) for name in FEATURE_NAMES if name in body.model_fields_set}
+    return Question(getattr(body, "customer_id", None), given)
+
+
+def _scenario(question: Question, stored: Mapping[str, Features]) -> Scenario:
+    try:
+        return what_if.resolve(question, stored)
+    except UnknownCustomer:
+        raise Problem(404, "There is no such customer.") from None
+    except NothingKnown:
+        raise bad_request(
+            FieldError("", f"Give a customer_id or at least one of the features: {', '.join(FEATURE_NAMES)}.")
+        ) from None
+
+
+def _error(problem: Problem, item: Any) -> dict[str, Any]:
+    document = problem.to_dict()
+    answer = {name: document[name] for name in ("error", "code", "errors")}
+    customer_id = item.get("customer_id") if isinstance(item, dict) else None
+    return answer | ({"customer_id": customer_id} if isinstance(customer_id, str) else {})

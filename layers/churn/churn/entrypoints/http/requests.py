@@ -1,0 +1,228 @@
+"""What goes into every route, typed once: requests are checked with these, and the API is described with them."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+    field_validator,
+)
+
+from churn.domain.events import MAX_ID_LENGTH, parse_timestamp
+from churn.domain.features import FEATURES
+from churn.services.presentation import parse_since
+
+MAX_OFFSET = 10_000
+MAX_BATCH = 1000
+MAX_NOTES = 4000
+
+RiskLevel = Literal["low", "medium", "high", "critical"]
+Status = Literal["insufficient_data", "new", "active", "at_risk", "lapsed"]
+Priority = Literal["low", "medium", "high", "urgent"]
+AlertStatus = Literal["new", "acknowledged", "in_progress", "resolved", "dismissed"]
+ModelKind = Literal["random_forest", "purchase_process"]
+"""A forest trained on what customers did, or, while there is too little of that, the shop's purchase process alone."""
+Sort = Literal["churn_probability", "total_spent", "days_since_last_order", "customer_id"]
+Period = Literal["7d", "30d", "90d", "1y"]
+Granularity = Literal["hour", "day", "week", "month"]
+
+
+class Model(BaseModel):
+    """A bare JSON object."""
+
+    # The docstrings of fields are read where the API is described: a function's start is spared that.
+    model_config = ConfigDict(defer_build=True, protected_namespaces=())
+
+
+class Request(Model):
+    """What a client sends: a field that is not known is an error, for it would be passed over in silence."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def _integer(text: object) -> object:
+    # int() of Python takes underscores, spaces and other scripts' digits, which are no numbers of a query.
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise ValueError("must be a whole number")
+    return text
+
+
+def _time(value: object) -> datetime:
+    return parse_timestamp(value)
+
+
+def _end_of_day(value: object) -> datetime:
+    instant = parse_timestamp(value)
+    is_day = isinstance(value, str) and len(value.strip()) == len("2026-01-31")
+    return instant + timedelta(days=1, milliseconds=-1) if is_day else instant
+
+
+_DATE_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
+Instant = Annotated[str, WithJsonSchema(_DATE_TIME)]
+From = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "examples": ["2026-01-31"]})]
+Until = Annotated[
+    datetime, BeforeValidator(_end_of_day), WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})
+]
+Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_integer)]
+Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
+Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
+CustomerId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, strict=True)]
+
+
+class NoQuery(Request):
+    """A query without parameters."""
+
+
+class Empty(Request):
+    """An empty object."""
+
+
+# --- customers
+
+
+class CustomersQuery(Request):
+    """Which customers, and in what order."""
+
+    limit: Limit = 100
+    offset: Offset = 0
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it, with the same sort and order."""
+    risk_level: RiskLevel | None = None
+    status: Status | None = None
+    search: Text | None = None
+    """The beginning of a word of name, e-mail or id; of several words, each."""
+    sort: Sort = "churn_probability"
+    order: Literal["desc", "asc"] = "desc"
+
+
+class EventsQuery(Request):
+    """Which events."""
+
+    limit: Limit = 50
+    event_type: Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)] | None = None
+    date_from: From | None = None
+    date_to: Until | None = None
+    """A day without a time of day is included whole."""
+
+
+# --- predictions
+
+
+def _given(feature: Any) -> Any:
+    number = Annotated[float, Field(strict=True, ge=0, le=feature.maximum)]
+    return (number | None, Field(default=None, description=f"{feature.description} ({feature.unit}); null = not known"))
+
+
+PredictionRequest: type[Request] = create_model(
+    "PredictionRequest",
+    __base__=Request,
+    __doc__="The 12 features, a customer, or a customer with features that take the place of the stored ones.",
+    customer_id=(CustomerId | None, None),
+    **{feature.name: _given(feature) for feature in FEATURES},
+)
+
+
+class BatchRequest(Request):
+    """Up to 1,000 requests for a prediction, each as for a single one."""
+
+    customers: Annotated[
+        list[Any],
+        Field(max_length=MAX_BATCH),
+        WithJsonSchema(
+            {
+                "type": "array",
+                "maxItems": MAX_BATCH,
+                "items": {"$ref": "#/components/schemas/PredictionRequest"},
+            }
+        ),
+    ]
+
+
+class PredictionsQuery(Request):
+    """Which stored predictions."""
+
+    limit: Limit = 50
+    risk_level: RiskLevel | None = None
+    date_from: From | None = None
+    date_to: Until | None = None
+    """A day without a time of day is included whole."""
+
+
+# --- alerts
+
+
+class AlertsQuery(Request):
+    """Which alerts."""
+
+    limit: Limit = 20
+    status: AlertStatus | None = None
+    priority: Priority | None = None
+    since: Since | None = None
+    """The id of an alert, or a time: only what came after it."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it."""
+
+
+class Resolution(Request):
+    """How an alert was dealt with."""
+
+    resolution_notes: Annotated[str, Field(strict=True, max_length=MAX_NOTES)] | None = None
+
+
+# --- dashboard
+
+
+class TrendsQuery(Request):
+    """Over how long, and how finely."""
+
+    period: Period = "30d"
+    granularity: Granularity = "day"
+    """Hours for at most 30 days."""
+
+
+# --- models
+
+
+Reason = Annotated[str, Field(strict=True, min_length=1, max_length=500)]
+
+
+class ModelsQuery(Request):
+    """How many versions."""
+
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_integer)] = 20
+
+
+class ReportQuery(Request):
+    """In what form."""
+
+    format: Literal["json", "html"] | None = None
+    """Without it, what the Accept header asks for, else JSON."""
+
+
+class Promotion(Request):
+    """Whether a version is to serve although its gate did not pass, and why."""
+
+    force: Annotated[bool, Field(strict=True)] = False
+    reason: Reason | None = Field(default=None, validate_default=True)
+    """Needed with `force`."""
+
+    @field_validator("reason")
+    @classmethod
+    def _force_has_a_reason(cls, reason: str | None, info: ValidationInfo) -> str | None:
+        if reason is None and info.data.get("force"):
+            raise ValueError("is needed with force")
+        return reason
+
+
+class RollBack(Request):
+    """Why."""
+
+    reason: Reason | None = None

@@ -1,0 +1,114 @@
+"""The one table of routes: the gateway's policy, the functions, the rate limits and the API's description follow it."""
+
+from dataclasses import dataclass
+
+from churn.entrypoints.http import requests
+from churn.entrypoints.http.requests import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: the function that answers it, the weakest role that may call it (None: anybody), its models.
+
+    `answer` is the name of a model of `churn.entrypoints.http.responses`, which only the API's description needs.
+    `is_prediction` says that the rate limit of predictions holds for it too, `is_page` that it also answers with HTML.
+    """
+
+    operation: str
+    method: str
+    path: str
+    function: str
+    role: str | None
+    summary: str
+    answer: str
+    query: type[Model] = requests.NoQuery
+    body: type[Model] | None = None
+    body_is_optional: bool = False
+    is_prediction: bool = False
+    is_page: bool = False
+    status: int = 200
+
+
+ROUTES = (
+    Route("health", "GET", "/health", "health", None, "Whether the service is well", "Health"),
+    Route(
+        "list_customers", "GET", "/api/customers", "customers", "read",
+        "Customers with their features and churn predictions", "CustomerPage", query=requests.CustomersQuery,
+    ),
+    Route(
+        "get_customer", "GET", "/api/customers/{customer_id}", "customers", "read",
+        "One customer, with what drives the prediction", "CustomerDetail",
+    ),
+    Route(
+        "list_events", "GET", "/api/customers/{customer_id}/events", "customers", "read",
+        "A customer's history, the newest event first", "EventPage", query=requests.EventsQuery,
+    ),
+    Route(
+        "predict", "POST", "/api/churn/predict", "prediction", "predict",
+        "The churn probability for features, a customer, or a what-if of one", "PredictionAnswer",
+        body=requests.PredictionRequest, is_prediction=True,
+    ),
+    Route(
+        "predict_batch", "POST", "/api/churn/predict/batch", "prediction", "predict",
+        "Up to 1,000 predictions at once", "BatchAnswer", body=requests.BatchRequest, is_prediction=True,
+    ),
+    Route(
+        "list_predictions", "GET", "/api/churn/predictions", "prediction", "read",
+        "Stored predictions, the newest first", "PredictionPage", query=requests.PredictionsQuery,
+    ),
+    Route(
+        "list_alerts", "GET", "/api/alerts", "alerts", "read",
+        "Alerts, the newest first", "AlertPage", query=requests.AlertsQuery,
+    ),
+    Route(
+        "acknowledge_alert", "POST", "/api/alerts/{id}/acknowledge", "alerts", "act",
+        "Somebody is taking care of an alert", "Acknowledged", body=requests.Empty, body_is_optional=True,
+    ),
+    Route(
+        "resolve_alert", "POST", "/api/alerts/{id}/resolve", "alerts", "act",
+        "An alert has been dealt with", "Resolved", body=requests.Resolution, body_is_optional=True,
+    ),
+    Route(
+        "issue_ticket", "POST", "/api/alerts/ticket", "alerts", "read",
+        "A ticket that opens one WebSocket within 30 seconds", "Ticket", body=requests.Empty, body_is_optional=True,
+    ),
+    Route(
+        "dashboard_stats", "GET", "/api/dashboard/stats", "stats", "read", "The figures of this moment", "Stats"
+    ),
+    Route(
+        "dashboard_trends", "GET", "/api/dashboard/trends", "stats", "read",
+        "The figures over time", "Trends", query=requests.TrendsQuery,
+    ),
+    Route(
+        "list_models", "GET", "/api/models", "models", "read",
+        "The model's versions, the newest first, and which of them serves", "ModelVersions",
+        query=requests.ModelsQuery,
+    ),
+    Route(
+        "get_model", "GET", "/api/models/{version}", "models", "read",
+        "All that is known of a version", "ModelVersionDetail",
+    ),
+    Route(
+        "get_report", "GET", "/api/models/{version}/report", "models", "read",
+        "How good a version is, as JSON or as a page", "Report", query=requests.ReportQuery, is_page=True,
+    ),
+    Route(
+        "promote_model", "POST", "/api/models/{version}/promote", "models", "admin",
+        "The version serves from now on", "Promoted", body=requests.Promotion, body_is_optional=True,
+    ),
+    Route(
+        "roll_back_model", "POST", "/api/models/rollback", "models", "admin",
+        "The version before serves again", "Promoted", body=requests.RollBack, body_is_optional=True,
+    ),
+    Route(
+        "train_model", "POST", "/api/models/train", "models", "admin",
+        "A new version is being trained; `Location` tells how far", "TrainingRun",
+        body=requests.Empty, body_is_optional=True, status=202,
+    ),
+    Route(
+        "get_training_run", "GET", "/api/models/runs/{run_id}", "models", "read",
+        "How far a training run is, or how it ended", "TrainingRun",
+    ),
+)  # fmt: skip
+
+BY_OPERATION = {route.operation: route for route in ROUTES}

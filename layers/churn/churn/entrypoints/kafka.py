@@ -1,0 +1,121 @@
+"""The Kafka edge: a batch of MSK records in, what could not be done out, as the event source wants to be told."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import pymysql
+
+from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.adapters.mysql.records import DeadLetter, mark_redriven, waiting_dead_letters
+from churn.domain.events import Event, InvalidEvent, parse_event
+from churn.observability import logger
+from churn.services.scoring import Applied, Scoring
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record, and the event that it holds or why it holds none."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    event: Event | None
+    reason: str = ""
+
+    def dead_letter(self, reason: str = "") -> DeadLetter:
+        """The record as it is kept when it could not be applied."""
+        return DeadLetter(self.topic, self.partition, self.offset, self.key, self.value, reason or self.reason)
+
+
+def decode(source: Mapping[str, Any], now: datetime) -> list[Record]:
+    """The records of an MSK event, in the order of their partitions and offsets."""
+    return [_decode(raw, now) for _, batch in sorted(source.get("records", {}).items()) for raw in batch]
+
+
+def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) -> tuple[list[Applied], list[Record]]:
+    """Applies a batch; returns what was done, a transaction each, and the records that are to be delivered again.
+
+    A batch that the database refuses is halved until the record that it refuses is found, which goes to the dead
+    letters: it would be refused again, and would hold up its partition.
+    """
+    events = [record.event for record in records if record.event is not None]
+    dead = [record.dead_letter() for record in records if record.event is None]
+    try:
+        return [scoring.apply(events, now=now, dead=dead)], []
+    except DatabaseUnavailable:
+        logger.exception("the batch could not be applied", records=len(records))
+        return [], list(records)
+    except (pymysql.MySQLError, ValueError, ArithmeticError, TypeError) as error:
+        if len(records) == 1:
+            logger.exception("a record could not be applied", **_place(records[0]))
+            reason = f"could not be applied: {type(error).__name__}"
+            return [scoring.apply([], now=now, dead=[records[0].dead_letter(reason)])], []
+        middle = len(records) // 2
+        first, failed_first = score_records(records[:middle], scoring, now)
+        second, failed_second = score_records(records[middle:], scoring, now)
+        return first + second, failed_first + failed_second
+
+
+def redrive(
+    database: Database, scoring: Scoring, now: datetime, *, after: tuple[str, int, int] | None = None
+) -> tuple[list[Applied], list[DeadLetter]]:
+    """Applies a page of dead letters that have become events: by newer code, or as the database takes them now.
+
+    Returns what was done, a transaction each, and the page's letters; fewer than PAGE are the last. An event that was
+    applied since is known again. Raises DatabaseUnavailable.
+    """
+    letters = database.run(lambda transaction: waiting_dead_letters(transaction, after, PAGE))
+    done: list[Applied] = []
+    for letter in letters:
+        try:
+            event = parse_event(letter.value or b"", now=now)
+            done.append(scoring.apply([event], now=now))
+        except DatabaseUnavailable:
+            raise
+        except (pymysql.MySQLError, ValueError, ArithmeticError, TypeError) as error:
+            logger.info("still no event", topic=letter.topic, offset=letter.offset, reason=type(error).__name__)
+            continue
+        database.run(partial(mark_redriven, letter=letter, now=now))
+    return done, letters
+
+
+def failures(records: Sequence[Record]) -> dict[str, Any]:
+    """The answer to the event source: these records, and none but these, are to be delivered again."""
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": {"partition": f"{record.topic}-{record.partition}", "offset": record.offset}}
+            for record in records
+        ]
+    }
+
+
+def _decode(raw: Mapping[str, Any], now: datetime) -> Record:
+    place = (str(raw["topic"]), int(raw["partition"]), int(raw["offset"]))
+    key, value = _bytes(raw.get("key")), _bytes(raw.get("value"))
+    try:
+        if value is None:
+            raise InvalidEvent([])
+        event = parse_event(value, now=now)
+    except InvalidEvent as error:
+        return Record(*place, key, value, None, str(error) or "has no value")
+    return Record(*place, key, value, event)
+
+
+def _bytes(encoded: object) -> bytes | None:
+    try:
+        return base64.b64decode(encoded) if isinstance(encoded, str) else None
+    except binascii.Error:
+        return None
+
+
+def _place(record: Record) -> dict[str, Any]:
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}

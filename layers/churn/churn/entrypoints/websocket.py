@@ -1,0 +1,247 @@
+"""The WebSocket edge: what API Gateway tells of a connection and its messages, checked and answered.
+
+`connected` cannot be posted from `$connect`, where the connection does not exist yet: the function invokes itself
+asynchronously for it.
+"""
+
+import base64
+import binascii
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from churn.adapters.api_gateway import MAX_MESSAGE_BYTES, Gone, NotNow, Push, Refused
+from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.adapters.mysql import connections as sockets
+from churn.domain.alerts import ALERT_PRIORITIES
+from churn.domain.events import iso
+from churn.observability import logger
+from churn.services import alert_delivery as delivery
+from churn.services.presentation import parse_since
+from churn.settings import Settings
+
+PING_EVERY_SECONDS = 240
+_GREETING = "connected"
+_CATCH_UP = "deliver"
+# A handshake takes some milliseconds after $connect was answered; who is not there after this has gone.
+_GREETING_WAITS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.6)
+
+Answer = dict[str, Any]
+
+
+class _BadMessage(Exception):
+    def __init__(self, code: int, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.data: Answer = {"code": code, "message": message, "errors": []}
+        if field is not None:
+            self.data["errors"] = [{"field": field, "message": message}]
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    connection_id: str
+    subject: str
+    role: str
+    ticket_id: str | None
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> "_Caller":
+        context = event["requestContext"]
+        authorizer = context.get("authorizer") or {}
+        subject = authorizer.get("sub") or authorizer.get("principalId") or ""
+        return cls(context["connectionId"], subject, authorizer.get("role") or "read", authorizer.get("ticket_id"))
+
+
+def is_socket_event(event: Mapping[str, Any]) -> bool:
+    """Whether an invocation is for this module: from the WebSocket API, or one that the function sent to itself."""
+    return "socket" in event or bool((event.get("requestContext") or {}).get("connectionId"))
+
+
+class SocketEdge:
+    """Handles the events of a WebSocket API.
+
+    `dashboard` gives the data of `dashboard_update`; `later` invokes the function again, asynchronously.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        push: Push,
+        settings: Settings,
+        dashboard: Callable[[], Mapping[str, Any]],
+        later: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self._database = database
+        self._push = push
+        self._settings = settings
+        self._dashboard = dashboard
+        self._later = later
+
+    def handle(self, event: Mapping[str, Any]) -> Answer:
+        """The answer to an event for which `is_socket_event` holds; bad input gets an answer too."""
+        if "socket" in event:
+            return self._own(event)
+        caller = _Caller.of(event)
+        try:
+            match event["requestContext"].get("routeKey"):
+                case "$connect":
+                    return self._connect(caller)
+                case "$disconnect":
+                    self._database.run(lambda transaction: sockets.forget(transaction, [caller.connection_id]))
+                case _:
+                    self._message(caller, event)
+        except DatabaseUnavailable:
+            logger.exception("the database does not answer")
+            return {"statusCode": 503, "body": "The service is not available at the moment."}
+        return {"statusCode": 200}
+
+    def _connect(self, caller: _Caller) -> Answer:
+        if not caller.subject:
+            return {"statusCode": 401, "body": "Unauthorized"}
+        limit = self._settings.rate_limits.sockets
+        try:
+            self._database.run(
+                lambda transaction: sockets.register(
+                    transaction,
+                    caller.connection_id,
+                    caller.subject,
+                    caller.role,
+                    limit=limit,
+                    ticket_id=caller.ticket_id,
+                )
+            )
+        except sockets.TicketUsed:
+            return {"statusCode": 401, "body": "The ticket has been used."}
+        except sockets.TooManySockets:
+            return {
+                "statusCode": 429,
+                "headers": {"Retry-After": "60"},
+                "body": f"A client may have {limit} open sockets.",
+            }
+        self._try_later({"socket": _GREETING, "connection_id": caller.connection_id})
+        return {"statusCode": 200}
+
+    def _own(self, event: Mapping[str, Any]) -> Answer:
+        if event["socket"] == _CATCH_UP:
+            self._deliver()
+            return {"statusCode": 200}
+        connection_id = str(event["connection_id"])
+        for pause in (*_GREETING_WAITS, None):
+            data = {
+                "connection_id": connection_id,
+                "server_time": iso(datetime.now(UTC)),
+                "ping_every_seconds": PING_EVERY_SECONDS,
+            }
+            try:
+                self._push.post(connection_id, delivery.message("connected", data))
+            except (Gone, NotNow):
+                if pause is not None:
+                    time.sleep(pause)
+                    continue
+                self._database.run(lambda transaction: sockets.forget(transaction, [connection_id]))
+            break
+        return {"statusCode": 200}
+
+    def _message(self, caller: _Caller, event: Mapping[str, Any]) -> None:
+        try:
+            try:
+                name, data = _parse(event)
+                handlers = {"subscribe_alerts": self._subscribe, "request_dashboard_data": self._send_dashboard}
+                if name == "ping":
+                    self._ping(caller)
+                elif name in handlers:
+                    handlers[name](caller, data)
+                else:
+                    raise _BadMessage(404, f"there is no event {name[:64]!r}", "event")
+            except _BadMessage as bad:
+                self._post(caller, "error", bad.data)
+            except (DatabaseUnavailable, delivery.Busy):
+                logger.exception("a message could not be handled now")
+                self._post(caller, "error", _BadMessage(503, "not available at the moment, try again").data)
+        except Gone:
+            self._database.run(lambda transaction: sockets.forget(transaction, [caller.connection_id]))
+        except (NotNow, Refused):
+            logger.warning("an answer could not be posted", connection_id=caller.connection_id, exc_info=True)
+
+    def _ping(self, caller: _Caller) -> None:
+        # The answer comes first: it does not depend on the database.
+        self._post(caller, "pong", {"server_time": iso(datetime.now(UTC))})
+        try:
+            known = self._touch(caller)
+            if known:
+                self._deliver()
+        except DatabaseUnavailable:
+            logger.exception("a socket's registration could not be extended")
+            return
+        if not known:
+            raise _BadMessage(409, "the subscription was lost: subscribe again, with since")
+
+    def _subscribe(self, caller: _Caller, data: Mapping[str, Any]) -> None:
+        priority = data.get("min_priority")
+        if priority is None:
+            priority = ALERT_PRIORITIES[0]
+        if priority not in ALERT_PRIORITIES:
+            raise _BadMessage(400, f"must be one of {', '.join(ALERT_PRIORITIES)}", "data.min_priority")
+        since = None
+        if data.get("since") is not None:
+            try:
+                since = parse_since(data["since"])
+            except ValueError as error:
+                raise _BadMessage(400, str(error), "data.since") from None
+        self._touch(caller)
+
+        def answer(socket: sockets.Socket) -> None:
+            subscribed = {"min_priority": priority, "since": data.get("since"), "cursor": socket.alert_cursor}
+            self._post(caller, "subscribed", subscribed)
+
+        delivery.subscribe(self._database, caller.connection_id, priority, since, answer)
+        self._deliver()
+
+    def _send_dashboard(self, caller: _Caller, _data: Mapping[str, Any]) -> None:
+        self._post(caller, "dashboard_update", self._dashboard())
+
+    def _deliver(self) -> None:
+        done = delivery.deliver(self._database, self._push)
+        if not done.finished and done.posted:
+            self._try_later({"socket": _CATCH_UP})
+
+    def _touch(self, caller: _Caller) -> bool:
+        return self._database.run(
+            lambda transaction: sockets.touch(transaction, caller.connection_id, caller.subject, caller.role)
+        )
+
+    def _post(self, caller: _Caller, event: str, data: Mapping[str, Any]) -> None:
+        self._push.post(caller.connection_id, delivery.message(event, data))
+
+    def _try_later(self, payload: Mapping[str, Any]) -> None:
+        try:
+            self._later(payload)
+        except (BotoCoreError, ClientError):
+            # A socket without a greeting, or alerts that come with the next delivery, are better than no socket.
+            logger.exception("the function could not invoke itself")
+
+
+def _parse(event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    body = event.get("body") or ""
+    try:
+        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else str(body).encode()
+        if len(raw) > MAX_MESSAGE_BYTES:
+            raise _BadMessage(413, f"a message may have {MAX_MESSAGE_BYTES} bytes")
+        message = json.loads(raw)
+    except (ValueError, RecursionError, binascii.Error):
+        raise _BadMessage(400, "is not JSON in UTF-8") from None
+    if not isinstance(message, dict):
+        raise _BadMessage(400, "must be an object with event and data")
+    name, data = message.get("event"), message.get("data")
+    if not isinstance(name, str) or not name:
+        raise _BadMessage(400, "must be text that is not empty", "event")
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise _BadMessage(400, "must be an object", "data")
+    return name, data

@@ -1,0 +1,22 @@
+"""A model of any kind, read from its bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from churn.domain.risk import PURCHASE_PROCESS, kind_of
+from churn.ml.artifact import Arrays, restore
+from churn.ml.bg_nbd import PurchaseModel
+from churn.ml.random_forest import ChurnModel
+
+StoredModel = ChurnModel | PurchaseModel
+"""A model that can be written and read again."""
+
+
+def read_model(content: bytes) -> StoredModel:
+    """The model that an artefact holds, its checksum verified. Raises BrokenModel."""
+    return restore(content, _make)
+
+
+def _make(arrays: Arrays, metadata: dict[str, Any]) -> StoredModel:
+    return PurchaseModel(arrays, metadata) if kind_of(metadata) == PURCHASE_PROCESS else ChurnModel(arrays, metadata)

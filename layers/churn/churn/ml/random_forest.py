@@ -1,0 +1,442 @@
+"""The model that serves: a trained random forest as plain arrays, evaluated with numpy alone.
+
+The evaluation is QuickScorer's (Lucchese et al., SIGIR 2015) with the walk through the thresholds turned into a table.
+The leaves of a tree are the bits of one 64-bit word, left to right. A node whose test ``x <= threshold`` fails clears
+the leaves of its left subtree; the lowest bit that is left is the exit leaf. For each column the table holds, after
+each of its sorted thresholds, the AND of all masks so far, one row of `n_trees` words. One binary search and one row a
+column are then a prediction.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
+from churn.domain.risk import BrokenModel, Prediction
+from churn.ml.artifact import Arrays, checksum_of, pack, restore, version_of
+from churn.ml.bg_nbd import PARAMETERS, no_order_probability
+from churn.ml.tree_shap import ShapleyValues, Splits
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+MOST_LEAVES = 64
+# Rows evaluated at a time: their words and leaf indices together stay in a core's second-level cache.
+CHUNK_ROWS = 128
+# How far a probability is drawn away from 0 and 1 before its logit is taken: keeps the calibration strictly monotone.
+SHRINKAGE = 1e-3
+
+DERIVED_FROM = ("total_orders", "days_since_last_order", "account_age_days")
+DERIVED_COLUMNS = ("days_between_orders", "silence_in_gaps", "no_order_probability", "silence_share", "orders_a_day")
+COLUMNS = INPUT_NAMES + DERIVED_COLUMNS
+"""All that a forest may ask for."""
+# The features that another column is made of, or goes with; its contribution is shared among them equally.
+MADE_OF: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("days_between_orders", "silence_in_gaps", "no_order_probability"), DERIVED_FROM),
+    "silence_share": ("days_since_last_order", "account_age_days"),
+    "orders_a_day": ("total_orders", "account_age_days"),
+    **dict.fromkeys(STATE_COLUMNS, ("total_spent", "days_since_last_order")),
+    **dict.fromkeys(("last_gap_days", "typical_gap_days", "gap_deviation_days"), ("total_orders", "account_age_days")),
+    "silence_in_typical_gaps": DERIVED_FROM,
+}
+
+
+class FittedTree(Protocol):
+    """The arrays of one fitted decision tree, as scikit-learn's ``estimator.tree_`` has them."""
+
+    children_left: npt.NDArray[Any]
+    children_right: npt.NDArray[Any]
+    feature: npt.NDArray[Any]
+    threshold: npt.NDArray[Any]
+    missing_go_to_left: npt.NDArray[Any]
+    value: npt.NDArray[Any]
+    weighted_n_node_samples: npt.NDArray[Any]
+
+
+class ChurnModel:
+    """A calibrated random forest: a customer's inputs in, the probability of no order in the horizon out.
+
+    The inputs are the 12 features, or `churn.domain.features.INPUT_NAMES`: columns that are not given are missing.
+    """
+
+    def __init__(self, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
+        """Take `arrays` as `from_trees` makes them and build the tables.
+
+        `metadata` names the forest's `columns` and holds `calibration` (`slope` > 0, `intercept`, and, if it is
+        another, `slope_above`: see `calibrate`), `trained_at`, and,
+        when there are derived columns, `purchase_process` (see `derived`).
+        """
+        self.metadata: dict[str, Any] = dict(metadata)
+        self._arrays = arrays
+        self.checksum = checksum_of(arrays, self.metadata)
+        self.version = version_of(self.metadata, self.checksum)
+        columns = list(self.metadata["columns"])
+        if columns[: len(FEATURE_NAMES)] != [*FEATURE_NAMES] or not set(columns) <= set(COLUMNS):
+            raise BrokenModel(f"the model was made for other features: {', '.join(columns)}")
+        self._process: dict[str, float] | None = (
+            dict(self.metadata["purchase_process"]) if set(columns) & set(DERIVED_COLUMNS) else None
+        )
+        self._chosen = [COLUMNS.index(column) for column in columns]
+        calibration = self.metadata["calibration"]
+        self._slope = float(calibration["slope"])
+        self._slope_above = float(calibration.get("slope_above", self._slope))
+        self._intercept = float(calibration["intercept"])
+
+        first_leaves = arrays["first_leaf"].astype(np.int64)
+        self._trees = len(first_leaves)
+        self._first_leaf = first_leaves
+        self._leaf_values: Floats = arrays["leaf_value"]
+        weight: Floats = arrays["leaf_weight"]
+        in_tree = np.add.reduceat(weight, first_leaves)
+        self._root = float(np.mean(np.add.reduceat(weight * self._leaf_values, first_leaves) / in_tree))
+        self.base = float(self.calibrate(np.array([self._root]))[0])
+        self._build_tables(arrays)
+
+    def _build_tables(self, arrays: Arrays) -> None:
+        blocks: list[npt.NDArray[np.uint64]] = []
+        self._searches: list[tuple[int, npt.NDArray[np.float32], list[float], int, int]] = []
+        first_row = 0
+        for column in np.flatnonzero(np.bincount(arrays["column"])):
+            of_column = arrays["column"] == column
+            node_thresholds = arrays["threshold"][of_column]
+            node_trees = arrays["tree"][of_column]
+            masks = arrays["mask"][of_column]
+            thresholds, position = np.unique(node_thresholds, return_inverse=True)
+            block = np.full((len(thresholds) + 2, self._trees), ~np.uint64(0), dtype=np.uint64)
+            np.bitwise_and.at(block, (position + 1, node_trees), masks)
+            np.bitwise_and.accumulate(block[:-1], axis=0, out=block[:-1])
+            right = ~arrays["missing_left"][of_column]
+            np.bitwise_and.at(block, (np.full(right.sum(), len(thresholds) + 1), node_trees[right]), masks[right])
+            missing_row = first_row + len(thresholds) + 1
+            self._searches.append((int(column), thresholds, thresholds.tolist(), first_row, missing_row))
+            blocks.append(block)
+            first_row += len(block)
+        self._table = np.concatenate(blocks) if blocks else np.zeros((0, self._trees), dtype=np.uint64)
+
+    @classmethod
+    def from_trees(cls, trees: Iterable[FittedTree], metadata: Mapping[str, Any]) -> ChurnModel:
+        """Turn fitted classification trees of two classes into a model.
+
+        Raises:
+            ValueError: a tree has more than 64 leaves, or there is no tree.
+        """
+        nodes: dict[str, list[Any]] = {
+            name: [] for name in ("column", "threshold", "tree", "mask", "end", "missing_left")
+        }
+        values: list[float] = []
+        weights: list[float] = []
+        first_leaf: list[int] = []
+        for number, tree in enumerate(trees):
+            first_leaf.append(len(values))
+            _flatten(tree, number, nodes, values, weights)
+        if not first_leaf:
+            raise ValueError("a forest without trees cannot predict")
+        arrays: Arrays = {
+            "column": np.array(nodes["column"], dtype=np.uint8),
+            "threshold": _round_down(np.array(nodes["threshold"], dtype=np.float64)),
+            "tree": np.array(nodes["tree"], dtype=np.uint16),
+            "mask": np.array(nodes["mask"], dtype=np.uint64),
+            "end": np.array(nodes["end"], dtype=np.uint8),
+            "missing_left": np.array(nodes["missing_left"], dtype=np.bool_),
+            "first_leaf": np.array(first_leaf, dtype=np.uint32),
+            "leaf_value": np.array(values, dtype=np.float64),
+            "leaf_weight": np.array(weights, dtype=np.float64),
+        }
+        return cls(arrays, metadata)
+
+    def with_metadata(self, **changes: Any) -> ChurnModel:
+        """The same forest with some of its metadata set anew (and so another checksum and version)."""
+        return ChurnModel(self._arrays, {**self.metadata, **changes})
+
+    def to_bytes(self) -> bytes:
+        """The model as an `.npz` archive without pickle, its SHA-256 checksum inside; equal models, equal bytes."""
+        return pack(self._arrays, self.metadata)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> ChurnModel:
+        """Read what `to_bytes` wrote; nothing is interpreted before the checksum is found right.
+
+        Raises:
+            BrokenModel: the bytes are cut, altered, of another format, or for other features.
+        """
+        return restore(content, cls)
+
+    def columns(self, features: npt.ArrayLike) -> Floats:
+        """What the forest asks for, shape (n, columns), for inputs of shape (n, 12) or (n, INPUT_NAMES)."""
+        given = np.asarray(features, dtype=np.float64)
+        missing = np.full((len(given), len(INPUT_NAMES) - given.shape[1]), np.nan)
+        known = [given, missing] if self._process is None else [given, missing, derived(given, self._process)]
+        return np.hstack(known)[:, self._chosen]
+
+    def raw(self, features: npt.ArrayLike) -> Floats:
+        """The mean of the trees' probabilities, shape (n,), before calibration.
+
+        `features` has the shape (n, 12) or (n, INPUT_NAMES), NaN = missing. Equal to scikit-learn's `predict_proba` of
+        the same forest to the last few units of rounding.
+        """
+        given = np.asarray(features, dtype=np.float64)
+        if len(given) == 1:
+            leaves = self._exit_leaves(self._places_of_one(given[0].tolist()))
+            return np.array([self._leaf_values.take(leaves).sum() / self._trees])
+        answer = np.empty(len(given))
+        for start, leaves in self._exit_leaf_chunks(self._places(given)):
+            answer[start : start + len(leaves)] = self._leaf_values.take(leaves).mean(axis=1)
+        return answer
+
+    def shapley(self, features: npt.ArrayLike) -> Floats:
+        """The exact path-dependent Shapley values of `raw`, shape (n, columns), for inputs as `raw` takes them.
+
+        Each row adds up to its `raw` minus the forest's mean over its training samples.
+        """
+        return self._shapley(self._places(np.asarray(features, dtype=np.float64)))
+
+    def calibrate(self, raw: Floats) -> Floats:
+        """Calibrated probabilities for the forest's own: strictly monotone, so the order of customers stays."""
+        return calibrate(raw, self._slope, self._slope_above, self._intercept)
+
+    def predict(self, rows: Sequence[Mapping[str, float | None]]) -> list[Prediction]:
+        """One prediction for each of `rows`; an input that is absent, None or NaN is missing.
+
+        `confidence` is 1 minus twice the standard deviation of the trees' probabilities: 1 when all trees agree, 0 when
+        half of them say 0 and the others 1. `contributions` are signed probability points that, with `base`, add up to
+        the probability: the Shapley values of the forest's raw probability (see `shapley`), a derived column's shared
+        equally among the features it is made of, all of them multiplied by one factor: how far the calibrated
+        probability lies from `base`, the calibrated mean of the forest, for each point the raw one lies from the mean.
+        """
+        if not rows:
+            return []
+        places = self._places(_given(rows))
+        predictions: list[Prediction] = []
+        for start, leaves in self._exit_leaf_chunks(places):
+            votes = self._leaf_values.take(leaves)
+            raw = votes.mean(axis=1)
+            calibrated = self.calibrate(raw)
+            confidence = np.clip(1 - 2 * votes.std(axis=1), 0, 1)
+            points = self._of_features(self._shapley(places[:, start : start + len(leaves)]))
+            points *= self._scale(raw, calibrated)[:, None]
+            predictions += [
+                Prediction(
+                    churn_probability=probability,
+                    confidence=sure,
+                    model_version=self.version,
+                    contributions=dict(zip(FEATURE_NAMES, parts, strict=True)),
+                    base=self.base,
+                )
+                for probability, sure, parts in zip(
+                    calibrated.tolist(), confidence.tolist(), points.tolist(), strict=True
+                )
+            ]
+        return predictions
+
+    def probabilities(self, rows: Sequence[Mapping[str, float | None]]) -> list[float]:
+        """What `predict` says of the rows' probabilities, without reasons: some fifty times as fast."""
+        return self.calibrate(self.raw(_given(rows))).tolist() if rows else []
+
+    def _scale(self, raw: Floats, calibrated: Floats) -> Floats:
+        """Slope of the calibration between the root and `raw`; its derivative where the two are too near to divide."""
+        distance = raw - self._root
+        near = np.abs(distance) < 1e-9
+        drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * self._root
+        steepness = self._slope / drawn + self._slope_above / (1 - drawn)
+        derivative = self.base * (1 - self.base) * steepness * (1 - 2 * SHRINKAGE)
+        answer: Floats = np.where(near, derivative, (calibrated - self.base) / np.where(near, 1.0, distance))
+        return answer
+
+    def _places(self, given: Floats) -> Integers:
+        """The tables' rows that a customer selects, shape (columns asked, n), for inputs as `raw` takes them."""
+        if len(given) == 1:
+            return np.array(self._places_of_one(given[0].tolist()), dtype=np.int64).reshape(-1, 1)
+        with np.errstate(over="ignore"):
+            inputs = self.columns(given).astype(np.float32)
+        places = np.empty((len(self._searches), len(given)), dtype=np.int64)
+        for number, (column, thresholds, _, first, missing) in enumerate(self._searches):
+            values = inputs[:, column]
+            places[number] = np.where(np.isnan(values), missing, first + np.searchsorted(thresholds, values))
+        return places
+
+    def _places_of_one(self, values: list[float]) -> list[int]:
+        values = values + [math.nan] * (len(INPUT_NAMES) - len(values))
+        if self._process is not None:
+            values += _derived_one(values, self._process)
+        values = [values[place] for place in self._chosen]
+        with np.errstate(over="ignore"):
+            narrowed = np.array(values, dtype=np.float32).tolist()
+        return [
+            # Only NaN differs from itself.
+            missing if narrowed[column] != narrowed[column] else first + bisect_left(thresholds, narrowed[column])
+            for column, _, thresholds, first, missing in self._searches
+        ]
+
+    def _exit_leaves(self, places: Sequence[int] | Integers) -> Integers:
+        """Index of each tree's exit leaf, shape (trees,), for one row."""
+        words = np.bitwise_and.reduce(self._table.take(places, axis=0), axis=0)
+        leaves: Integers = self._first_leaf + np.bitwise_count((words & -words) - np.uint64(1))
+        return leaves
+
+    def _exit_leaf_chunks(self, places: Integers) -> Iterable[tuple[int, Integers]]:
+        """The exit leaves, shape (rows, trees), chunk by chunk, each with the number of its first row."""
+        count = places.shape[1]
+        if count == 1:
+            yield 0, self._exit_leaves(places[:, 0])[None]
+            return
+        gathered = np.empty((min(CHUNK_ROWS, count), self._trees), dtype=np.uint64)
+        for start in range(0, count, CHUNK_ROWS):
+            chunk = places[:, start : start + CHUNK_ROWS]
+            words = np.full((chunk.shape[1], self._trees), ~np.uint64(0), dtype=np.uint64)
+            part = gathered[: len(words)]
+            for rows in chunk:
+                np.take(self._table, rows, axis=0, out=part, mode="clip")
+                words &= part
+            words &= -words
+            words -= np.uint64(1)
+            yield start, np.bitwise_count(words) + self._first_leaf
+
+    def _shapley(self, places: Integers) -> Floats:
+        answer = np.zeros((places.shape[1], len(self.metadata["columns"])))
+        if self._searches:
+            answer[:, [column for column, *_ in self._searches]] = self._shapley_values.values(places)
+        return answer
+
+    @cached_property
+    def _shapley_values(self) -> ShapleyValues:
+        """Made when reasons are first asked for: not every use of a model asks for them."""
+        column, first_leaf = self._arrays["column"], self._first_leaf[self._arrays["tree"]]
+        number, place = np.empty(len(column), dtype=np.int64), np.empty(len(column), dtype=np.int64)
+        for search, (of, thresholds, _, first, _) in enumerate(self._searches):
+            here = column == of
+            number[here] = search
+            place[here] = first + np.searchsorted(thresholds, self._arrays["threshold"][here])
+        left = ~self._arrays["mask"]
+        low = first_leaf + np.bitwise_count((left & -left) - np.uint64(1))
+        splits = Splits(
+            column=number,
+            place=place,
+            missing_left=self._arrays["missing_left"],
+            low=low,
+            high=low + np.bitwise_count(left),
+            end=first_leaf + self._arrays["end"],
+        )
+        missing_places = np.array([missing for *_, missing in self._searches], dtype=np.int64)
+        return ShapleyValues(splits, missing_places, self._leaf_values / self._trees, self._arrays["leaf_weight"])
+
+    def _of_features(self, values: Floats) -> Floats:
+        """The columns' contributions, shape (n, columns), as those of the 12 features, shape (n, 12)."""
+        points = np.zeros((len(values), len(FEATURE_NAMES)))
+        # Not a product of matrices: its last digits depend on the row's place among the others.
+        for number, column in enumerate(self.metadata["columns"]):
+            points += values[:, number, None] * _shares(column)
+        return points
+
+
+def _given(rows: Sequence[Mapping[str, float | None]]) -> Floats:
+    return np.array([[row.get(name) for name in INPUT_NAMES] for row in rows], dtype=np.float64)
+
+
+def calibrate(raw: Floats, slope: float, slope_above: float, intercept: float) -> Floats:
+    """Beta calibration (Kull, Silva Filho and Flach, AISTATS 2017) of a forest's own probabilities.
+
+    The logit is `slope` * ln(p) - `slope_above` * ln(1 - p) + `intercept`, both slopes above 0: what is near 1 may be
+    stretched otherwise than what is near 0.
+    """
+    drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * raw
+    answer: Floats = 1 / (1 + np.exp(slope_above * np.log(1 - drawn) - slope * np.log(drawn) - intercept))
+    return answer
+
+
+def derived(features: Floats, process: Mapping[str, float]) -> Floats:
+    """The derived columns, shape (n, 5), of inputs that begin with the 12 features; NaN where a part is missing.
+
+    `days_between_orders` is the customer's own mean gap, `silence_in_gaps` the time since the last order in such gaps,
+    and `no_order_probability` what the BG/NBD model (Fader, Hardie and Lee 2005) with parameters `r`, `alpha`, `a`, `b`
+    says of no order in the next `horizon_days`; it goes on beyond the ages that training saw, where a tree stays flat.
+    `silence_share` is the share of the customer's life since the last order, `orders_a_day` the rate of his orders.
+    """
+    orders, recency, age = (features[:, FEATURE_NAMES.index(name)] for name in DERIVED_FROM)
+    with np.errstate(all="ignore"):
+        repeats = np.maximum(orders - 1, 0)
+        gap = np.where(repeats > 0, np.maximum(age - recency, 0) / repeats, np.nan)
+        silence = np.where(gap > 0, recency / gap, np.nan)
+        lived = np.maximum(np.maximum(age - recency, 0) + np.maximum(recency, 0), 1)
+        shares = recency / lived, orders / lived
+    none = no_order_probability(orders, recency, age, [process[name] for name in PARAMETERS], process["horizon_days"])
+    none = np.where(orders >= 1, none, np.nan)
+    return np.column_stack([gap, silence, none, *shares])
+
+
+def _derived_one(values: list[float], process: Mapping[str, float]) -> list[float]:
+    """`derived` for one row: plain arithmetic is an order of magnitude quicker than arrays of one."""
+    orders, recency, age = (values[place] for place in _DERIVED_PLACES)
+    total = orders + recency + age
+    if not math.isfinite(total) or orders < 1:
+        unusual: list[float] = derived(np.array([values]), process)[0].tolist()
+        return unusual
+    repeats = orders - 1
+    until_last = max(age - recency, 0.0)
+    age = until_last + max(recency, 0.0)
+    gap = until_last / repeats if repeats > 0 else math.nan
+    silence = recency / gap if gap > 0 else math.nan
+    shape = process["r"] + repeats
+    scale = process["alpha"] + age
+    odds_dropped = 0.0
+    if repeats > 0:
+        growth = math.exp(min(shape * math.log(scale / (process["alpha"] + until_last)), 700))
+        odds_dropped = process["a"] / (process["b"] + repeats - 1) * growth
+    silent = math.exp(shape * math.log(scale / (scale + process["horizon_days"])))
+    lived = max(age, 1.0)
+    return [gap, silence, 1 - (1 - silent) / (1 + odds_dropped), recency / lived, orders / lived]
+
+
+_DERIVED_PLACES = tuple(FEATURE_NAMES.index(name) for name in DERIVED_FROM)
+
+
+@cache
+def _shares(column: str) -> Floats:
+    """How a column's contribution is shared among the 12 features."""
+    if column in FEATURE_NAMES:
+        return np.array([float(name == column) for name in FEATURE_NAMES])
+    return np.array([(name in MADE_OF[column]) / len(MADE_OF[column]) for name in FEATURE_NAMES])
+
+
+def _flatten(
+    tree: FittedTree, number: int, nodes: dict[str, list[Any]], values: list[float], weights: list[float]
+) -> None:
+    """Append one tree's nodes and, from left to right, its leaves' probabilities and training samples."""
+    first = len(values)
+    totals = tree.value[:, 0, :]
+    churn = totals[:, 1] / totals.sum(axis=1)
+
+    def visit(node: int) -> None:
+        left, right = int(tree.children_left[node]), int(tree.children_right[node])
+        if left == right:
+            values.append(float(churn[node]))
+            weights.append(float(tree.weighted_n_node_samples[node]))
+            return
+        low = len(values) - first
+        visit(left)
+        high = len(values) - first
+        visit(right)
+        end = len(values) - first
+        if end > MOST_LEAVES:
+            raise ValueError(f"tree {number} has more than {MOST_LEAVES} leaves")
+        nodes["column"].append(int(tree.feature[node]))
+        nodes["threshold"].append(float(tree.threshold[node]))
+        nodes["tree"].append(number)
+        nodes["mask"].append(((1 << MOST_LEAVES) - 1) ^ ((1 << high) - (1 << low)))
+        nodes["end"].append(end)
+        nodes["missing_left"].append(bool(tree.missing_go_to_left[node]))
+
+    visit(0)
+
+
+def _round_down(thresholds: Floats) -> npt.NDArray[np.float32]:
+    """The greatest float32 at or below each threshold: for a float32 input, `x <= t` is then the same test."""
+    with np.errstate(over="ignore"):
+        nearest = thresholds.astype(np.float32)
+    return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest).astype(np.float32)

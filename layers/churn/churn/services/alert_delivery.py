@@ -1,0 +1,258 @@
+"""Alerts to open sockets: each socket gets every alert after its cursor, in order, and then its cursor is moved.
+
+Nothing is kept in memory between calls, so whoever calls `deliver` next makes good what a crash left undone. A socket
+is posted to by the holder of its lease alone, and leases are given back before alerts are looked for again: an alert
+that was committed while somebody held the lease is found either by the holder or by its own committer. An alert can
+reach a client twice only when a post timed out or its process died before the cursor was stored; clients know it by
+its id.
+"""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from churn.adapters.api_gateway import POST_TIMEOUT_SECONDS, POSTERS, Gone, NotNow, Push, Refused
+from churn.adapters.mysql import Database, Transaction
+from churn.adapters.mysql import connections as sockets
+from churn.adapters.mysql.connections import Socket
+from churn.domain.alerts import ALERT_PRIORITIES
+from churn.observability import logger
+from churn.services.presentation import alert_json
+
+_PAGE = 200
+# The last post of a lease must have ended, by its time-outs too, before another may take the lease.
+_POSTING_SECONDS = sockets.LEASE_SECONDS - POST_TIMEOUT_SECONDS - 3
+_SOON = 1.0
+_SUBSCRIBE_EVERY_SECONDS = 0.05
+# So many predictions of one batch are shown as they happen: a dashboard is for people.
+_MAX_PREDICTIONS = 20
+
+
+class Busy(RuntimeError):
+    """A socket is being posted to and could not be changed in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a call of `deliver` did: messages posted, sockets forgotten and paused, and whether it came to an end."""
+
+    posted: int
+    gone: int
+    paused: int
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Alert:
+    id: int
+    priority: int
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A socket, alerts from its cursor on (and some before), and where the cursor is when all of them are posted."""
+
+    socket: Socket
+    alerts: Sequence[_Alert]
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Posted:
+    posted: int
+    gone: bool = False
+    pause: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    socket: Socket
+    cursor: int
+    posted: int
+    gone: bool = False
+    pause: float = 0
+
+
+def message(event: str, data: Mapping[str, Any]) -> bytes:
+    """A message as it goes over a socket."""
+    return json.dumps({"event": event, "data": data}, separators=(",", ":")).encode()
+
+
+def deliver(database: Database, push: Push, *, budget: float = 5) -> Delivery:
+    """Posts to every subscribed socket the alerts that it has not had, within about `budget` seconds.
+
+    Sockets that are gone are forgotten. One that is slow keeps its cursor and is left alone for some seconds, while the
+    others are posted to. Raises DatabaseUnavailable.
+    """
+    deadline = time.monotonic() + budget
+    posted = gone = paused = 0
+    throttled = False
+    running: set[Future[_Outcome]] = set()
+    pool = ThreadPoolExecutor(POSTERS)
+    try:
+        while True:
+            if time.monotonic() < deadline:
+                post_until = min(time.monotonic() + _POSTING_SECONDS, deadline)
+                running |= {pool.submit(_post, push, work, post_until) for work in database.run(_claim)}
+            if not running and throttled and time.monotonic() + _SOON < deadline:
+                throttled = False
+                time.sleep(_SOON / 2)
+                continue
+            if not running:
+                break
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            outcomes = [future.result() for future in done]
+            database.run(partial(_settle, outcomes=outcomes))
+            posted += sum(outcome.posted for outcome in outcomes)
+            gone += sum(outcome.gone for outcome in outcomes)
+            paused += sum(outcome.pause > 0 for outcome in outcomes)
+            throttled = throttled or any(0 < outcome.pause < _SOON for outcome in outcomes)
+    finally:
+        # What could not be recorded any more is better not posted.
+        pool.shutdown(cancel_futures=True)
+    return Delivery(posted, gone, paused, time.monotonic() < deadline)
+
+
+def subscribe(
+    database: Database,
+    connection_id: str,
+    min_priority: str,
+    since: int | datetime | None,
+    answer: Callable[[Socket], None],
+    *,
+    patience: float = sockets.LEASE_SECONDS + 2,
+) -> None:
+    """Subscribes a socket to alerts of at least a priority, and has `answer` post that before any of them is posted.
+
+    Afterwards `deliver` posts what is behind the cursor. Raises Busy when another held the socket for `patience`
+    seconds, DatabaseUnavailable, and what `answer` raises.
+    """
+    priority = ALERT_PRIORITIES.index(min_priority)
+    deadline = time.monotonic() + patience
+    while True:
+        socket = database.run(lambda transaction: sockets.subscribe(transaction, connection_id, priority, since))
+        if socket is not None:
+            break
+        if time.monotonic() > deadline:
+            raise Busy(connection_id)
+        time.sleep(_SUBSCRIBE_EVERY_SECONDS)
+    try:
+        answer(socket)
+    finally:
+        database.run(
+            lambda transaction: sockets.release(transaction, socket.lease, socket.alert_cursor, [connection_id])
+        )
+
+
+def broadcast(
+    database: Database, push: Push, event: str, items: Iterable[Mapping[str, Any]], *, budget: float = 2
+) -> int:
+    """Posts messages to all open sockets, in order, as far as that goes in about `budget` seconds; returns how many.
+
+    Nothing is kept for who cannot take them now. Sockets that are gone are forgotten. Raises DatabaseUnavailable.
+    """
+    messages = [message(event, item) for item in items]
+    connections = database.run(sockets.reachable) if messages else []
+    if not connections:
+        return 0
+    deadline = time.monotonic() + budget
+    with ThreadPoolExecutor(POSTERS) as pool:
+        results = list(pool.map(lambda connection: _post_all(push, connection, messages, deadline), connections))
+    gone = [connection for connection, result in zip(connections, results, strict=True) if result.gone]
+    slow = {connection: result.pause for connection, result in zip(connections, results, strict=True) if result.pause}
+    if gone or slow:
+        database.run(lambda transaction: _note(transaction, gone, slow))
+    return sum(result.posted for result in results)
+
+
+def broadcast_predictions(database: Database, push: Push, predictions: Sequence[Mapping[str, Any]]) -> int:
+    """Posts new predictions as `prediction_update` to all open sockets: of many, those of the highest risk.
+
+    Each has `customer_id`, `churn_probability` and `risk_level`, and what else is to be shown. Raises
+    DatabaseUnavailable.
+    """
+    highest = sorted(predictions, key=lambda prediction: float(prediction["churn_probability"]), reverse=True)
+    return broadcast(database, push, "prediction_update", highest[:_MAX_PREDICTIONS])
+
+
+def _claim(transaction: Transaction) -> list[_Work]:
+    """Claimed sockets with the alerts that follow their cursors; sockets that stand close together share a read."""
+    newest, claimed = sockets.claim(transaction)
+    alerts: list[_Alert] | None = None
+    end = newest
+    work = []
+    for socket in sorted(claimed, key=lambda socket: socket.alert_cursor):
+        if alerts is None or end <= socket.alert_cursor:
+            alerts = [_alert(row) for row in sockets.alerts_after(transaction, socket.alert_cursor, _PAGE)]
+            end = max(newest, alerts[-1].id if alerts else 0) if len(alerts) < _PAGE else alerts[-1].id
+        work.append(_Work(socket, alerts, end))
+    return work
+
+
+def _alert(row: Mapping[str, Any]) -> _Alert:
+    return _Alert(row["id"], ALERT_PRIORITIES.index(row["priority"]), message("churn_alert", alert_json(row)))
+
+
+def _post(push: Push, work: _Work, post_until: float) -> _Outcome:
+    socket, cursor, posted = work.socket, work.socket.alert_cursor, 0
+    for alert in work.alerts:
+        if alert.id <= cursor:
+            continue
+        if alert.priority >= socket.min_priority:
+            if time.monotonic() > post_until:
+                return _Outcome(socket, cursor, posted)
+            try:
+                push.post(socket.connection_id, alert.message)
+                posted += 1
+            except Gone:
+                return _Outcome(socket, cursor, posted, gone=True)
+            except NotNow as reason:
+                return _Outcome(socket, cursor, posted, pause=reason.pause)
+            except Refused:
+                # It would be refused for ever, and hold up what follows.
+                logger.exception("an alert was refused by the gateway", alert_id=alert.id)
+        cursor = alert.id
+    return _Outcome(socket, work.end, posted)
+
+
+def _settle(transaction: Transaction, outcomes: Sequence[_Outcome]) -> None:
+    gone = [outcome.socket.connection_id for outcome in outcomes if outcome.gone]
+    if gone:
+        sockets.forget(transaction, gone)
+    together: defaultdict[tuple[str, int, float], list[str]] = defaultdict(list)
+    for outcome in outcomes:
+        if not outcome.gone:
+            together[outcome.socket.lease, outcome.cursor, outcome.pause].append(outcome.socket.connection_id)
+    for (lease, cursor, pause), connections in together.items():
+        sockets.release(transaction, lease, cursor, connections, pause)
+
+
+def _note(transaction: Transaction, gone: Sequence[str], slow: Mapping[str, float]) -> None:
+    if gone:
+        sockets.forget(transaction, gone)
+    for connection_id, pause in slow.items():
+        sockets.pause(transaction, connection_id, pause)
+
+
+def _post_all(push: Push, connection_id: str, messages: Sequence[bytes], deadline: float) -> _Posted:
+    posted = 0
+    for text in messages:
+        if time.monotonic() > deadline:
+            break
+        try:
+            push.post(connection_id, text)
+            posted += 1
+        except Gone:
+            return _Posted(posted, gone=True)
+        except NotNow as reason:
+            return _Posted(posted, pause=reason.pause)
+        except Refused:
+            logger.exception("a message was refused by the gateway", size=len(text))
+    return _Posted(posted)

@@ -1,0 +1,95 @@
+"""The dashboard's figures hour by hour, worked out from when customers were first seen and when they ordered.
+
+A customer is active from an order on until `inactivity_days` have passed without another: a spell. The number of
+active customers at an instant is the number of spells begun less that of spells ended.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from churn.adapters.mysql import Database
+from churn.adapters.mysql import hourly_stats as hourly
+from churn.domain.events import from_millis, to_millis
+from churn.domain.features import DAY, CustomerState
+from churn.settings import Settings
+
+_HOUR = timedelta(hours=1)
+_LOOK_BACK = timedelta(days=366)
+
+
+def refresh(database: Database, settings: Settings, now: datetime) -> int:
+    """Writes the figures of the hours since the newest that is stored, this one included; returns how many.
+
+    Where none is stored yet they are worked out for the last 366 days. Raises DatabaseUnavailable.
+    """
+    newest = database.run(lambda transaction: hourly.newest(transaction, now))
+    if newest is None:
+        return rebuild(database, settings, now)
+    hours = list(_hours(newest, now))
+    for hour in hours:
+        database.run(lambda transaction, hour=hour: hourly.measure(transaction, hour, settings.inactivity_days))  # type: ignore[misc]
+    return len(hours)
+
+
+def rebuild(database: Database, settings: Settings, now: datetime) -> int:
+    """Works the figures of the last 366 days out anew from all customers; for after a history was brought in.
+
+    How many were at high risk is known for this hour alone. Returns the number of hours. Raises DatabaseUnavailable.
+    """
+    first = _hour(now - _LOOK_BACK)
+    changes = activity(hourly.states(database), now=now, inactivity_days=settings.inactivity_days, since=first)
+    active = 0
+    rows = []
+    for hour in _hours(first, now):
+        begun, ended, seen = (changes[hour, kind] for kind in ("begun", "ended", "seen"))
+        active += begun - ended
+        rows.append((hour, active, seen, ended))
+    database.run(lambda transaction: hourly.replace(transaction, rows))
+    database.run(lambda transaction: hourly.measure(transaction, _hour(now), settings.inactivity_days))
+    return len(rows)
+
+
+def activity(
+    states: Iterable[CustomerState], *, now: datetime, inactivity_days: int, since: datetime
+) -> Counter[tuple[datetime, str]]:
+    """How many spells began and ended, and how many customers were first seen, in each hour.
+
+    What lies before `since` is counted there, so that running sums are right from then on.
+    """
+    found: Counter[tuple[datetime, str]] = Counter()
+    at_now, length = to_millis(now), inactivity_days * DAY
+
+    def count(at: int, kind: str) -> None:
+        found[max(_hour(from_millis(at)), since), kind] += 1
+
+    for state in states:
+        if state.since is not None and from_millis(state.since) >= since:
+            count(state.since, "seen")
+        placed = sorted(
+            order.placed_at
+            for order in state.orders.values()
+            if order.placed_at is not None and order.counts_at(at_now)
+        )
+        if not placed:
+            continue
+        count(placed[0], "begun")
+        for one, following in pairwise(placed):
+            if following - one > length:
+                count(one + length, "ended")
+                count(following, "begun")
+        if placed[-1] + length <= at_now:
+            count(placed[-1] + length, "ended")
+    return found
+
+
+def _hour(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _hours(first: datetime, last: datetime) -> Iterator[datetime]:
+    hour = _hour(first)
+    while hour <= last:
+        yield hour
+        hour += _HOUR

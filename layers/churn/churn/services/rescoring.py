@@ -1,0 +1,41 @@
+"""The sweep of silent customers: who sends no event is scored anew as the clock goes on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from churn.services.scoring import Applied, Scoring
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep has done, and the key to go on from when it ran out of time (None: all are done)."""
+
+    scored: int
+    alerts: int
+    resume_after: int | None
+
+
+def sweep(
+    scoring: Scoring,
+    *,
+    now: datetime,
+    time_left: Callable[[], bool],
+    resume_after: int = 0,
+    done: Callable[[Applied], None] = lambda _: None,
+) -> Swept:
+    """Scores all customers whose score is out of date, page by page, each a transaction of its own.
+
+    `done` is called after each page, to push what it raised. Stops between two pages when no time is left; whoever
+    was scored then stays so, and the next sweep finds only the others. Raises DatabaseUnavailable.
+    """
+    position: int | None = resume_after
+    scored = alerts = 0
+    while position is not None and time_left():
+        applied, position = scoring.rescore(position, _PAGE, now=now)
+        scored += applied.rescored
+        alerts += len(applied.alert_ids)
+        done(applied)
+    return Swept(scored, alerts, position)

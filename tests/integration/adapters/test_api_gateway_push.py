@@ -1,0 +1,100 @@
+"""The adapter for API Gateway's management API, against a server that answers as API Gateway does."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+import pytest
+
+from churn.adapters.api_gateway import ApiGatewayPush, Gone, NotNow, Refused
+
+_ANSWERS = {
+    "gone": (410, "GoneException"),
+    "malformed": (400, "BadRequestException"),
+    "throttled": (429, "LimitExceededException"),
+    "large": (413, "PayloadTooLargeException"),
+    "forbidden": (403, "ForbiddenException"),
+    "broken": (500, "InternalServerError"),
+}
+
+
+class Gateway(ThreadingHTTPServer):
+    """Answers a post by the name of its connection."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str, bytes]] = []
+        self.released = threading.Event()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/live"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Gateway
+
+    def do_POST(self) -> None:
+        connection = unquote(self.path).rpartition("/@connections/")[2]
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.posts.append((connection, body))
+        if connection == "slow":
+            self.server.released.wait(20)
+        status, error = _ANSWERS.get(connection, (200, ""))
+        self.send_response(status)
+        if error:
+            self.send_header("x-amzn-ErrorType", error)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the tests look at `posts`."""
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    server = Gateway()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.released.set()
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+
+def test_a_message_arrives_as_it_is(gateway: Gateway) -> None:
+    ApiGatewayPush(gateway.endpoint).post("L0SM9cOFvHcCIhw=", '{"event":"näher"}'.encode())
+    assert gateway.posts == [("L0SM9cOFvHcCIhw=", '{"event":"näher"}'.encode())]
+
+
+@pytest.mark.parametrize(
+    ("connection", "error"),
+    [
+        ("gone", Gone),
+        ("malformed", Gone),
+        ("throttled", NotNow),
+        ("broken", NotNow),
+        ("slow", NotNow),
+        ("large", Refused),
+        ("forbidden", Refused),
+    ],
+)
+def test_each_answer_is_told_apart_and_no_post_is_repeated(
+    gateway: Gateway, connection: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        ApiGatewayPush(gateway.endpoint).post(connection, b"{}")
+    assert len(gateway.posts) == 1
+
+
+def test_a_gateway_that_is_not_there_is_tried_again_soon() -> None:
+    with pytest.raises(NotNow) as failure:
+        ApiGatewayPush("http://127.0.0.1:9/live").post("a", b"{}")
+    assert failure.value.pause < 1

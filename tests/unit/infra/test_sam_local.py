@@ -1,0 +1,84 @@
+"""How the local stack is made reachable, and its variables visible, for functions in SAM's containers."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from churn.entrypoints.kafka import decode
+from infra.tools.sam_local import CannotRun, for_containers, local_template, relay_to_loopback
+
+_BUILT = """
+Globals: {Function: {Runtime: python3.13, Environment: {Variables: {A: 1, B: !Ref Database}}}}
+Outputs: {Url: {Value: !Ref Api}}
+Resources:
+  One: {Type: AWS::Serverless::Function, Condition: Big, Properties: {CodeUri: One}}
+  Two: {Type: AWS::Serverless::Function, Properties: {CodeUri: Two, Environment: {Variables: {B: own, C: own}}}}
+  Api:
+    Type: AWS::Serverless::Api
+    Properties: {StageName: live, Auth: {Authorizers: {Token: {FunctionArn: !Ref One.Alias}}}}
+  Network: {Type: AWS::Serverless::Application, Properties: {Location: infra/network.yaml}}
+"""
+
+
+def test_servers_of_this_machine_get_the_containers_name_for_it() -> None:
+    given = {
+        "DATABASE_URL": "mysql://root:a@127.0.0.1:3306/churn",
+        "REDIS_URL": "rediss://cache.example:6379/0",
+        "KAFKA_BOOTSTRAP_SERVERS": "localhost:9092,127.0.0.1:9093",
+        "MODEL_PATH": "layers/model/model/model.npz",
+        "VERSION": "10.127.0.0.1:80",
+    }
+    variables, ports = for_containers(given)
+    assert ports == {3306, 9092, 9093}
+    assert variables["DATABASE_URL"] == "mysql://root:a@host.docker.internal:3306/churn"
+    assert variables["KAFKA_BOOTSTRAP_SERVERS"] == "host.docker.internal:9092,host.docker.internal:9093"
+    assert variables["MODEL_PATH"] == "/opt/model/model.npz"
+    assert {name: variables[name] for name in ("REDIS_URL", "VERSION")} == {
+        name: given[name] for name in ("REDIS_URL", "VERSION")
+    }
+
+
+def test_every_function_sees_the_variables(tmp_path: Path) -> None:
+    built = tmp_path / "template.yaml"
+    built.write_text(_BUILT, encoding="utf-8")
+    template = local_template(built, {"B": "here", "D": "new"})
+    assert template["Globals"]["Function"]["Environment"]["Variables"] == {"A": 1, "B": "here", "D": "new"}
+    assert template["Resources"].keys() == {"One", "Two", "Api"}
+    assert template["Resources"]["Two"]["Properties"]["Environment"]["Variables"] == {"B": "here", "C": "own"}
+    assert "Condition" not in template["Resources"]["One"]
+    authorizers = template["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"]
+    assert authorizers == {"Token": {"FunctionArn": {"Fn::GetAtt": ["One", "Arn"]}}}
+
+
+def test_without_a_build_it_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match="make build"):
+        local_template(tmp_path / "template.yaml", {})
+
+
+def test_what_is_sent_to_the_bridge_reaches_the_loopback_address_and_back() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.read()).upper())
+        writer.close()
+
+    async def through() -> bytes:
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        relay = await asyncio.start_server(relay_to_loopback(port), "127.0.0.1", 0)
+        async with server, relay:
+            reader, writer = await asyncio.open_connection("127.0.0.1", relay.sockets[0].getsockname()[1])
+            writer.write(b"hello")
+            writer.write_eof()
+            answer = await reader.read()
+            writer.close()
+            return answer
+
+    assert asyncio.run(through()) == b"HELLO"
+
+
+def test_the_event_of_the_readme_is_a_batch_that_can_be_scored() -> None:
+    event = json.loads((Path(__file__).parents[3] / "docs" / "msk-event.json").read_text(encoding="utf-8"))
+    records = decode(event, datetime(2026, 11, 24, tzinfo=UTC))
+    assert [record.event and record.event.event_type for record in records] == ["order_placed", "payment_failed"]

@@ -1,0 +1,100 @@
+"""A shop that is too young for a forest: its purchase process serves, until a forest is no worse."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from churn.domain.events import Event, to_millis
+from churn.domain.features import DAY, features_at, replay
+from churn.ml.bg_nbd import PurchaseModel
+from churn.ml.loading import StoredModel, read_model
+from churn.ml.metrics import measure
+from churn.ml.random_forest import ChurnModel
+from churn.training import CannotTrain, Plan, Trained, table, train, train_or_begin
+from infra.tools.simulator import sample_histories, simulate
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+YOUNG = START + timedelta(days=150)
+GROWN = START + timedelta(days=500)
+PLAN = Plan(trees=20, search=False)
+
+Histories = list[tuple[str, list[Event]]]
+
+
+@lru_cache
+def shop() -> Histories:
+    return [(one.customer_id, one.events) for one in simulate(2500, seed=5, start=START, end=GROWN)]
+
+
+def until(now: datetime, customers: int = 2500) -> Histories:
+    cut = [(name, [event for event in events if event.timestamp < now]) for name, events in shop()[:customers]]
+    return [(name, events) for name, events in cut if events]
+
+
+def begin(histories: Histories, now: datetime, current: StoredModel | None = None) -> Trained:
+    return train_or_begin(histories, now=now, plan=PLAN, current=current)
+
+
+@lru_cache
+def begun() -> PurchaseModel:
+    trained = begin(until(YOUNG), YOUNG)
+    assert isinstance(trained.model, PurchaseModel)
+    return trained.model
+
+
+def test_a_young_shop_is_served_by_what_its_orders_alone_tell() -> None:
+    trained = begin(until(YOUNG), YOUNG)
+    assert trained.model.metadata["kind"] == trained.report["kind"] == "purchase_process"
+    assert "the orders cover" in trained.report["why"]
+    assert "purchase process of" in table(trained.report)
+    assert trained.model.metadata["gate"]["passed"]
+    assert trained.report["version"] == trained.model.version
+    assert read_model(trained.model.to_bytes()).version == trained.model.version
+    assert trained.model.metadata["reference"]["columns"].keys() >= {"days_since_last_order"}
+
+
+def test_its_probabilities_are_what_happens_next() -> None:
+    rows, churned = [], []
+    for _, events in shop():
+        state = replay(event for event in events if event.timestamp < YOUNG)
+        if state.is_eligible(to_millis(YOUNG), PLAN.lookback_days):
+            rows.append(features_at(state, YOUNG, {}))
+            start = to_millis(YOUNG)
+            churned.append(not replay(events).ordered_between(start, start + PLAN.horizon_days * DAY))
+    figures = measure(np.array(begun().probabilities(rows)), np.array(churned))
+    assert figures["auc"] > 0.65
+    assert figures["ece"] < 0.12
+    assert figures["brier_skill"] > 0
+
+
+def test_fewer_customers_leave_more_open() -> None:
+    row = {"total_orders": 3.0, "days_since_last_order": 40.0, "account_age_days": 120.0}
+    few = begin(until(YOUNG, customers=250), YOUNG).model
+    (less_sure,), (sure,) = few.predict([row]), begun().predict([row])
+    assert less_sure.confidence < sure.confidence
+    assert sure.confidence > 0.9
+
+
+def test_a_grown_shop_changes_over_to_a_forest_when_that_is_no_worse() -> None:
+    trained = begin(shop(), GROWN, current=begun())
+    assert isinstance(trained.model, ChurnModel)
+    assert trained.model.metadata["gate"]["compared_with"] == begun().version
+    assert trained.model.metadata["gate"]["passed"]
+    assert "current" in trained.report
+
+
+def test_a_forest_of_the_shops_own_is_not_replaced_by_less() -> None:
+    forest = train(shop(), now=GROWN, plan=PLAN).model
+    with pytest.raises(CannotTrain, match="the orders cover"):
+        begin(until(YOUNG), YOUNG, current=forest)
+    sample = train(sample_histories(900, now=YOUNG), now=YOUNG, plan=PLAN, source="sample").model
+    assert isinstance(begin(until(YOUNG), YOUNG, current=sample).model, PurchaseModel)
+
+
+def test_a_shop_that_has_just_opened_is_told_what_is_missing() -> None:
+    with pytest.raises(CannotTrain, match=r"the orders cover .*; \d+ customers have ordered; 50 are needed"):
+        begin(until(YOUNG, customers=40), YOUNG)
