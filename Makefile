@@ -21,12 +21,14 @@ SAM_VERSION := 1.170.0
 ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
-.PHONY: help run up down status test lint train models promote rollback import events redrive token openapi bench build sam-api sam-invoke deploy destroy logs smoke clean
+.PHONY: help run up down status logs token clean import events redrive train models promote rollback bench \
+	format lint unit integration contract check test smoke openapi build sam-api sam-invoke deploy destroy
 
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-11s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  make run PORT=8000 WS_PORT=8001 moves the addresses; the README explains all settings."
+	@echo "make run PORT=8000 WS_PORT=8001 changes the ports; the README explains all settings."
 
 .local/tools/bin/uv:
 	@echo "uv is not installed: installing it under .local/tools"
@@ -39,7 +41,8 @@ $(STAMP): pyproject.toml uv.lock
 	@$(UV) sync --frozen --quiet $(if $(PYENV_PYTHON),--python $(PYENV_PYTHON))
 	@touch $@
 
-run: $(STAMP) ## Start the whole service here; Ctrl-C stops all of it
+##@ Run
+run: $(STAMP) ## Start the whole service on this machine; Ctrl-C stops all of it
 	@exec $(PYTHON) -m infra.local run
 
 up: $(STAMP) ## Start the whole service in the background, return when it is ready
@@ -48,83 +51,109 @@ up: $(STAMP) ## Start the whole service in the background, return when it is rea
 down: $(STAMP) ## Stop what `make up` started
 	@$(PYTHON) -m infra.local down
 
-status: $(STAMP) ## Tell what runs
+status: $(STAMP) ## Show what runs
 	@$(PYTHON) -m infra.local status
 
-test: lint ## Lint and run all tests
-	@$(PYTHON) -m pytest
+logs: $(STAMP) ## Follow a function's log: make logs FN=scoring [ENV=dev], by default of `make up`
+	@test -n "$(FN)" || { echo "which function? make logs FN=scoring [ENV=dev]"; exit 2; }
+	@$(if $(ENV),$(MAKE) .local/sam/$(SAM_VERSION) && exec $(PYTHON) -m infra.tools.aws_stages logs $(ENV) $(FN),\
+		tail -n +1 -f $(or $(CHURN_STATE_DIR),.local)/stack.log | grep --line-buffered "^$(FN) *|")
 
-lint: $(STAMP) ## Style, types and the direction of imports
-	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy layers/churn/churn infra tests
-	@for app in functions/*/app.py; do MYPYPATH=layers/churn $(VENV)/bin/mypy $$app | { grep -v '^Success' || true; }; done
-	@$(VENV)/bin/lint-imports
+token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin]
+	@$(PYTHON) -m infra.tools.issue_token $(if $(ROLE),--role $(ROLE)) $(ARGS)
 
-train: $(STAMP) ## A new model version from the stored histories: make train [ARGS="--horizon 60"]
-	@$(PYTHON) -m infra.tools.train $(ARGS)
+clean: ## Remove what was built, and the local stack's data (it must not run)
+	@if [ -x $(PYTHON) ] && $(PYTHON) -m infra.local status >/dev/null; then echo "the local stack runs: make down"; exit 1; fi
+	rm -rf .local $(VENV) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache layers/model/model
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-models: $(STAMP) ## The model's versions: how good each is, and which one serves
-	@$(PYTHON) -m infra.tools.models list
-
-promote: $(STAMP) ## Let a version serve, if it passed its gate: make promote VERSION=… [REASON=…] [FORCE="why all the same"]
-	@test -n "$(VERSION)" || { echo "which version? 'make models' lists them"; exit 2; }
-	@$(PYTHON) -m infra.tools.models promote "$(VERSION)" $(if $(REASON),--reason "$(REASON)") $(if $(FORCE),--force "$(FORCE)")
-
-rollback: $(STAMP) ## Let the version before serve again: make rollback [REASON=…]
-	@$(PYTHON) -m infra.tools.models rollback $(if $(REASON),--reason "$(REASON)")
-
-import: $(STAMP) ## A shop's own history: make import FILE=orders.csv [KIND=orders|events|customers] [ARGS=…]
+##@ Data
+import: $(STAMP) ## Import your history: make import FILE=orders.csv [KIND=orders|events|customers]
 	@test -n "$(FILE)" || { echo "which file? make import FILE=orders.csv [KIND=orders|events|customers]"; exit 2; }
 	@$(PYTHON) -m infra.tools.importer.command "$(FILE)" $(if $(KIND),--kind $(KIND)) $(ARGS)
 
 events: $(STAMP) ## Publish simulated events: make events [RATE=20] [COUNT=1000]
 	@$(PYTHON) -m infra.tools.publish_events $(if $(RATE),--rate $(RATE)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
 
-redrive: $(STAMP) ## Do what was given up after all, once its cause is gone: make redrive [ENV=dev], without ENV here
+redrive: $(STAMP) ## Reprocess dead letters, failed batches and failed invocations [ENV=dev]
 	@$(PYTHON) -m infra.tools.redrive $(if $(ENV),--stage $(ENV))
 
-token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin]
-	@$(PYTHON) -m infra.tools.issue_token $(if $(ROLE),--role $(ROLE)) $(ARGS)
+##@ Model
+train: $(STAMP) ## Train a version from the stored histories: make train [ARGS="--horizon 60"]
+	@$(PYTHON) -m infra.tools.train $(ARGS)
 
-openapi: $(STAMP) ## Write docs/openapi.json from the request and answer models
-	@$(PYTHON) -m infra.tools.openapi $(ARGS)
+models: $(STAMP) ## List the model versions: how good each is, and which one serves
+	@$(PYTHON) -m infra.tools.models list
 
-bench: $(STAMP) ## Measure the model, prediction's cold start and the nightly evaluation
+promote: $(STAMP) ## Let a version serve: make promote VERSION=… [REASON=…] [FORCE="reason"]
+	@test -n "$(VERSION)" || { echo "which version? 'make models' lists them"; exit 2; }
+	@$(PYTHON) -m infra.tools.models promote "$(VERSION)" $(if $(REASON),--reason "$(REASON)") $(if $(FORCE),--force "$(FORCE)")
+
+rollback: $(STAMP) ## Let the previous version serve again: make rollback [REASON=…]
+	@$(PYTHON) -m infra.tools.models rollback $(if $(REASON),--reason "$(REASON)")
+
+bench: $(STAMP) ## Measure the model, the cold start of predictions and the nightly evaluation
 	@for benchmark in tests/benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(PYTHON) $$benchmark; done
 
+##@ Test
+format: $(STAMP) ## Format the code, and fix what ruff can fix
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+lint: $(STAMP) ## Check style, types and the direction of imports
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+unit: $(STAMP) ## Run the unit tests: quick, without servers or training runs
+	@$(PYTHON) -m pytest tests/unit
+
+check: lint unit ## Lint and run the unit tests, as the pre-push hook does
+
+integration: $(STAMP) ## Run the tests against a real MariaDB and Redis, and emulated AWS services
+	@$(PYTHON) -m pytest tests/integration
+
+contract: $(STAMP) ## Run the tests against whole local stacks
+	@$(PYTHON) -m pytest tests/contract
+
+test: lint ## Lint and run all tests
+	@$(PYTHON) -m pytest
+
+smoke: $(STAMP) ## Test a deployment: JWT_SECRET=… make smoke URL=https://… [WS_URL=wss://…]
+	@test -n "$(URL)" || { echo "which deployment? make smoke URL=https://… [WS_URL=wss://…]"; exit 2; }
+	@BASE_URL="$(URL)" $(PYTHON) -m pytest tests/contract/test_rest.py $(if $(WS_URL),tests/contract/test_socket.py)
+
+openapi: $(STAMP) ## Write docs/openapi.json from the request and response models
+	@$(PYTHON) -m infra.tools.openapi $(ARGS)
+
+##@ AWS
 .local/sam/$(SAM_VERSION): | $(STAMP)
 	@echo "setting up AWS SAM under .local/sam"
 	@$(UV) venv --quiet --clear --python $(PYTHON) .local/sam
 	@$(UV) pip install --quiet --python .local/sam aws-sam-cli==$(SAM_VERSION)
 	@touch $@
 
-build: .local/sam/$(SAM_VERSION) ## Build functions and layers for AWS, without Docker: make build [ARCHITECTURE=arm64]
+build: .local/sam/$(SAM_VERSION) ## Build functions and layers, without Docker: make build [ARCHITECTURE=arm64]
 	@env -u PYTHONPATH ARCHITECTURE=$(ARCHITECTURE) SAM_CLI_TELEMETRY=0 $(SAM) build \
 		--build-dir "$(BUILD_DIR)" --parameter-overrides Architecture=$(ARCHITECTURE)
 
-sam-api: build ## Serve the REST API by `sam local start-api`, in containers, on what `make up` started [SAM_PORT=3100]
+# A build takes minutes: what a command needs besides is checked before.
+sam-api: $(STAMP) ## Serve the REST API in containers, with the data of `make up` [SAM_PORT=3100]
+	@$(PYTHON) -m infra.tools.sam_local check
+	@$(MAKE) build
 	@exec $(PYTHON) -m infra.tools.sam_local --architecture $(ARCHITECTURE) api $(if $(SAM_PORT),--port $(SAM_PORT))
 
-sam-invoke: build ## Invoke a function by `sam local invoke`: make sam-invoke FN=ScoringFunction EVENT=docs/msk-event.json
+sam-invoke: $(STAMP) ## Invoke a function: make sam-invoke FN=ScoringFunction EVENT=docs/msk-event.json
+	@test -n "$(FN)" -a -n "$(EVENT)" || { echo "what? make sam-invoke FN=ScoringFunction EVENT=docs/msk-event.json"; exit 2; }
+	@$(PYTHON) -m infra.tools.sam_local check
+	@$(MAKE) build
 	@exec $(PYTHON) -m infra.tools.sam_local --architecture $(ARCHITECTURE) invoke "$(FN)" "$(EVENT)"
 
-deploy: build ## Deploy to AWS: make deploy ENV=dev [PARAMETERS="AlarmEmail=you@example.com"]
+deploy: $(STAMP) ## Deploy to AWS: make deploy ENV=dev [PARAMETERS="AlarmEmail=you@example.com"]
+	@$(PYTHON) -m infra.tools.aws_stages check "$(ENV)"
+	@$(MAKE) build
 	@exec $(PYTHON) -m infra.tools.aws_stages deploy --architecture $(ARCHITECTURE) "$(ENV)" $(PARAMETERS)
 
 destroy: .local/sam/$(SAM_VERSION) ## Delete what was deployed to a stage: make destroy ENV=dev
 	@exec $(PYTHON) -m infra.tools.aws_stages destroy "$(ENV)"
-
-logs: .local/sam/$(SAM_VERSION) ## Follow the log of a function: make logs FN=scoring [ENV=dev], without ENV of `make up`
-	@test -n "$(FN)" || { echo "which function? make logs FN=scoring [ENV=dev]"; exit 2; }
-	@$(if $(ENV),exec $(PYTHON) -m infra.tools.aws_stages logs $(ENV) $(FN),tail -n +1 -f $(or $(CHURN_STATE_DIR),.local)/stack.log | \
-		grep --line-buffered "^$(FN) *|")
-
-smoke: $(STAMP) ## The contract suite against any deployment: JWT_SECRET=… (or TOKEN=…) make smoke URL=https://… [WS_URL=wss://…]
-	@test -n "$(URL)" || { echo "which deployment? make smoke URL=https://… [WS_URL=wss://…]"; exit 2; }
-	@BASE_URL="$(URL)" $(PYTHON) -m pytest tests/contract/test_rest.py $(if $(WS_URL),tests/contract/test_socket.py)
-
-clean: ## Remove what was built, and the local stack's data (it must not run)
-	@if [ -x $(PYTHON) ] && $(PYTHON) -m infra.local status >/dev/null; then echo "the local stack runs: make down"; exit 1; fi
-	rm -rf .local $(VENV) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache layers/model/model
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +

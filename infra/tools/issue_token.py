@@ -5,7 +5,7 @@ import os
 import sys
 
 from churn.entrypoints.http.tokens import ROLES, issue
-from infra.tools.stack_environment import NotRunning, use_stack
+from infra.tools.stack_environment import NotRunningError, use_stack
 
 _DAY = 86_400
 
@@ -19,7 +19,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         print(issue(use_stack("JWT_SECRET").jwt_secret, given.subject, given.role, given.seconds))
-    except (NotRunning, ValueError) as error:
+    except (NotRunningError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

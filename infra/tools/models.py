@@ -16,7 +16,7 @@ from churn.adapters.s3_registry import (
 )
 from churn.domain.risk import BrokenModel
 from churn.settings import BadSettings
-from infra.tools.stack_environment import NotRunning, use_stack
+from infra.tools.stack_environment import NotRunningError, use_stack
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     except UnknownVersion:
         print("there is no such version: 'make models' lists them", file=sys.stderr)
         return 1
-    except (BadSettings, BrokenModel, NotRunning, NothingBefore, RegistryUnavailable) as error:
+    except (BadSettings, BrokenModel, NotRunningError, NothingBefore, RegistryUnavailable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 from churn.domain.events import Event, iso
 from churn.settings import BadSettings
 from infra.tools.simulator import live_events
-from infra.tools.stack_environment import NotRunning, endpoints, use_stack
+from infra.tools.stack_environment import NotRunningError, endpoints, use_stack
 
 _MOST_CUSTOMERS = 5000
 _PAGE = 500
@@ -27,7 +27,7 @@ _SHARE_OF_A_SECOND = 10
 
 
 def customers_of(base_url: str, token: str) -> list[str]:
-    """Identifiers of the shop's customers, at most 5,000, read over REST. Raises NotRunning."""
+    """Identifiers of the shop's customers, at most 5,000, read over REST. Raises NotRunningError."""
     found: list[str] = []
     cursor: str | None = None
     while len(found) < _MOST_CUSTOMERS:
@@ -39,7 +39,7 @@ def customers_of(base_url: str, token: str) -> list[str]:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
                 page = json.load(answer)
         except (urllib.error.URLError, TimeoutError, ValueError) as error:
-            raise NotRunning(f"the customers cannot be read from {base_url}: {error}") from error
+            raise NotRunningError(f"the customers cannot be read from {base_url}: {error}") from error
         found += [customer["customer_id"] for customer in page["customers"]]
         cursor = page.get("next_cursor")
         if not cursor:
@@ -89,9 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         told = endpoints()
         customers = options.customers or customers_of(_of_stack(told, "base_url"), _of_stack(told, "token"))
         if not customers:
-            raise NotRunning("the shop has no customers yet: bring some in with 'make import', or name some")
+            raise NotRunningError("the shop has no customers yet: bring some in with 'make import', or name some")
         producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers.split(","), acks="all", linger_ms=5)
-    except (NotRunning, BadSettings, KafkaError) as error:
+    except (NotRunningError, BadSettings, KafkaError) as error:
         print(f"events: {error}", file=sys.stderr)
         return 1
     rng = Random(os.urandom(16))
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _of_stack(told: dict[str, str], name: str) -> str:
     if not told.get(name):
-        raise NotRunning("no local stack runs: start one with 'make up', or name customers with --customers")
+        raise NotRunningError("no local stack runs: start one with 'make up', or name customers with --customers")
     return told[name]
 
 

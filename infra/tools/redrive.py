@@ -15,8 +15,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from churn.adapters import aws_clients as aws
-from infra.tools.aws_stages import NoStage, outputs
-from infra.tools.stack_environment import NotRunning, use_stack
+from infra.tools.aws_stages import StageError, outputs
+from infra.tools.stack_environment import NotRunningError, use_stack
 
 # Longer than scoring may take (60 s); a call is not asked for twice.
 _INVOKE_SECONDS = 70
@@ -25,7 +25,7 @@ _HIDDEN_SECONDS = 120
 _PREFIX = "aws/lambda/"
 
 
-class StillFailing(RuntimeError):
+class FunctionFailedError(RuntimeError):
     """A function fails as it did; the text says how."""
 
 
@@ -39,13 +39,13 @@ class Places:
 
     @classmethod
     def of_stage(cls, stage: str) -> "Places":
-        """Those of a stage on AWS. Raises NoStage."""
+        """Those of a stage on AWS. Raises StageError."""
         told = outputs(stage)
         return cls(told["FailedBatches"], told["FailedCallsUrl"], f"{told['Stack']}-scoring:live")
 
     @classmethod
     def of_local_stack(cls) -> "Places":
-        """Those of the running local stack. Raises NotRunning."""
+        """Those of the running local stack. Raises NotRunningError."""
         use_stack("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LAMBDA")
         return cls(
             "churn-failedbatches", aws.client("sqs").get_queue_url(QueueName="FailedCalls")["QueueUrl"], "scoring"
@@ -62,7 +62,7 @@ def redrive_batches(places: Places) -> tuple[int, int]:
         payload = kept["payload"] if isinstance(kept["payload"], dict) else json.loads(kept["payload"])
         try:
             failed = _invoke(places.scoring, payload)["batchItemFailures"]
-        except StillFailing as error:
+        except FunctionFailedError as error:
             failed = [str(error)]
         if failed:
             print(f"{key}: {len(failed)} still fail: {failed[0]}", file=sys.stderr)
@@ -95,7 +95,7 @@ def redrive_calls(places: Places) -> int:
 def redrive_dead_letters(places: Places) -> tuple[int, int]:
     """Has the records that were no events read again; how many are applied, and how many are none still.
 
-    Raises StillFailing.
+    Raises FunctionFailedError.
     """
     done = left = 0
     after: list[Any] | None = None
@@ -127,10 +127,10 @@ def _invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
     try:
         answer = _functions().invoke(FunctionName=function, Payload=json.dumps(event).encode())
     except (BotoCoreError, ClientError) as error:
-        raise StillFailing(str(error)) from error
+        raise FunctionFailedError(str(error)) from error
     result: dict[str, Any] = json.loads(answer["Payload"].read())
     if answer.get("FunctionError"):
-        raise StillFailing(f"{result.get('errorType')}: {result.get('errorMessage')}")
+        raise FunctionFailedError(f"{result.get('errorType')}: {result.get('errorMessage')}")
     return result
 
 
@@ -150,7 +150,7 @@ def main(arguments: list[str]) -> int:
         print(f"calls: {redrive_calls(places)} handed on")
         letters, letters_left = redrive_dead_letters(places)
         print(f"dead letters: {letters} applied, {letters_left} are no events still")
-    except (NotRunning, NoStage, StillFailing, BotoCoreError, ClientError) as error:
+    except (NotRunningError, StageError, FunctionFailedError, BotoCoreError, ClientError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 1 if batches_left or letters_left else 0

@@ -16,13 +16,13 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from infra.local.template import schema
 from infra.local.template.intrinsics import parse_yaml
-from infra.tools.stack_environment import NotRunning, endpoints, stack_environment, state_folder
+from infra.tools.stack_environment import NotRunningError, endpoints, stack_environment, state_folder
 
 _BUILT = Path(".aws-sam/build/template.yaml")
 _SAM = Path(".local/sam/bin/sam")
@@ -32,31 +32,31 @@ _SERVED = ("AWS::Serverless::Function", "AWS::Serverless::Api", "AWS::Serverless
 _IMAGE = "public.ecr.aws/lambda/python:3.13"
 
 
-class CannotRun(RuntimeError):
-    """SAM cannot be run as things are; the text says what to do about it."""
+class SamError(RuntimeError):
+    """SAM cannot run; the text says what to do about it."""
 
 
 def for_containers(environment: Mapping[str, str]) -> tuple[dict[str, str], set[int]]:
-    """A function's variables as they are inside a container, and the ports of this machine that they name."""
+    """Return a function's variables as they are inside a container, and the ports of this machine that they name."""
     ports: set[int] = set()
 
-    def moved(match: re.Match[str]) -> str:
+    def host_address(match: re.Match[str]) -> str:
         ports.add(int(match[1]))
         return f"{_HOST}:{match[1]}"
 
-    moved_in = {name: _LOOPBACK.sub(moved, value) for name, value in environment.items()}
+    variables = {name: _LOOPBACK.sub(host_address, value) for name, value in environment.items()}
     # A Kafka broker names its own address to its clients, and the stack's names the loopback address.
-    return {**moved_in, "MODEL_PATH": "/opt/model/model.npz", "OUTPUT_TOPIC": ""}, ports
+    return {**variables, "MODEL_PATH": "/opt/model/model.npz", "OUTPUT_TOPIC": ""}, ports
 
 
 def local_template(built: Path, variables: Mapping[str, str]) -> dict[str, Any]:
-    """The built template with what `sam local` serves of it, and functions that see `variables`.
+    """Return the part of the built template that `sam local` serves, with functions that see `variables`.
 
-    `sam local` sets only variables that the template declares, so they are declared here. Raises CannotRun when nothing
-    is built.
+    `sam local` sets only variables that the template declares, so they are declared here. Raises SamError if nothing is
+    built.
     """
     if not built.exists():
-        raise CannotRun("nothing is built: make build")
+        raise SamError("nothing is built: make build")
     template = parse_yaml(built.read_text(encoding="utf-8"))
     common: dict[str, Any] = template["Globals"]["Function"]
     resources: dict[str, Any] = {
@@ -65,16 +65,16 @@ def local_template(built: Path, variables: Mapping[str, str]) -> dict[str, Any]:
         if resource["Type"] in _SERVED
     }
     for resource in resources.values():
-        resource["Properties"] = _of_local_meaning(resource["Type"], resource["Properties"])
+        resource["Properties"] = _local_properties(resource["Type"], resource["Properties"])
         declared = resource["Properties"].get("Environment", {}).get("Variables", {})
         declared.update({name: variables[name] for name in declared.keys() & variables.keys()})
     common.setdefault("Environment", {}).setdefault("Variables", {}).update(variables)
-    template["Globals"] = {"Function": _of_local_meaning("AWS::Serverless::Function", common)}
+    template["Globals"] = {"Function": _local_properties("AWS::Serverless::Function", common)}
     return {**template, "Resources": _without_aliases(resources), "Outputs": {}}
 
 
-def _of_local_meaning(kind: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties without those that have no meaning on one machine.
+def _local_properties(kind: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties without those that mean nothing on one machine.
 
     `sam local` cannot resolve the ARN of a function whose name is put together from others.
     """
@@ -83,7 +83,7 @@ def _of_local_meaning(kind: str, properties: Mapping[str, Any]) -> dict[str, Any
 
 
 def _without_aliases(value: Any) -> Any:
-    """Functions in the place of their aliases: `sam local` leaves a route open whose authorizer is an alias."""
+    """Replace aliases by their functions: `sam local` leaves a route open whose authorizer is an alias."""
     match value:
         case {"Ref": str() as name} if name.endswith(".Alias"):
             return {"Fn::GetAtt": [name.removesuffix(".Alias"), "Arn"]}
@@ -96,12 +96,12 @@ def _without_aliases(value: Any) -> Any:
 
 @contextlib.asynccontextmanager
 async def relays(ports: set[int]) -> AsyncIterator[str]:
-    """Passes the ports on from Docker's bridge for the length of the block; gives the address that containers use.
+    """Relay the ports from Docker's bridge for the length of the block, and yield the address that containers use.
 
-    A server that listens on every address is there already. Docker Desktop's bridge is not of this machine, and its
-    name for the host reaches the loopback address.
+    A server that listens on every address needs no relay. Docker Desktop's bridge is not on this machine, but its name
+    for the host reaches the loopback address.
     """
-    # Docker takes the subnet's first address for the bridge, and does not always tell.
+    # The bridge has the subnet's first address, which Docker does not always report.
     subnet = _docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Subnet}}")
     gateway = str(next(ipaddress.ip_network(subnet).hosts()))
     async with contextlib.AsyncExitStack() as stack:
@@ -119,23 +119,23 @@ async def relays(ports: set[int]) -> AsyncIterator[str]:
 
 
 def relay_to_loopback(port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-    """What a server does with a connection to have it end at a port of the loopback address."""
+    """Return a server's handler that relays a connection to a port of the loopback address."""
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
+            target_reader, target_writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
             writer.close()
             return
-        await asyncio.gather(_pour(reader, there_writer), _pour(there_reader, writer))
-        there_writer.close()
+        await asyncio.gather(_copy(reader, target_writer), _copy(target_reader, writer))
+        target_writer.close()
         writer.close()
 
     return relay
 
 
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Passes on one direction of a connection, its end too."""
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy one direction of a connection, its end included."""
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
             writer.write(data)
@@ -145,79 +145,110 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _docker(*arguments: str) -> str:
-    """What docker says. Raises CannotRun when it says nothing."""
+    """Return what docker prints.
+
+    Raises SamError if it fails.
+    """
     try:
-        done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
+        result = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        raise CannotRun("SAM runs functions in containers, and no Docker engine answers: start one") from None
-    return done.stdout.strip()
+        raise SamError("SAM runs functions in containers, and no Docker engine answers: start one") from None
+    return result.stdout.strip()
+
+
+def check() -> None:
+    """Check that the local stack runs, and a Docker engine.
+
+    Raises NotRunningError, SamError.
+    """
+    stack_environment()
+    _docker("version", "--format", "{{.Server.Version}}")
 
 
 def _has_image(architecture: str) -> bool:
     return bool(_docker("image", "ls", "--quiet", f"{_IMAGE}-{architecture}"))
 
 
-async def _run(given: argparse.Namespace) -> int:
+async def _run_sam(options: argparse.Namespace) -> int:
+    """Run SAM on the stack's servers until it ends or this process is stopped; return its exit code."""
     environment = stack_environment()
     variables, ports = for_containers(environment)
     # In the same folder the relative paths to the artefacts stay true.
     template = _BUILT.with_name("local.json")
-    template.touch(mode=0o600)
-    template.write_text(json.dumps(local_template(_BUILT, variables)), encoding="utf-8")
+    _write_private(template, json.dumps(local_template(_BUILT, variables)))
     async with relays(ports) as address:
-        command = [str(_SAM), "local", *given.command, "--template", str(template)]
-        command += ["--add-host", f"{_HOST}:{address}", "--parameter-overrides", f"Architecture={given.architecture}"]
-        if _has_image(given.architecture):
+        command = [str(_SAM), "local", *_sam_arguments(options), "--template", str(template)]
+        command += ["--add-host", f"{_HOST}:{address}", "--parameter-overrides", f"Architecture={options.architecture}"]
+        if _has_image(options.architecture):
             command.append("--skip-pull-image")
         print(shlex.join(command), flush=True)
-        region = environment["AWS_REGION"]
-        # SAM hands these to the functions; its own wish to tell about itself is declined.
-        own = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": region}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
-        if given.told:
-            told = state_folder() / "sam-endpoints.json"
-            told.touch(mode=0o600)
-            told.write_text(json.dumps({**endpoints(), "base_url": given.told}, indent=2) + "\n", encoding="utf-8")
-        asked = asyncio.Event()
-        # Before SAM starts, which would else be as deaf to a signal as a shell made this process in its background.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, asked.set)
-        process = await asyncio.create_subprocess_exec(
-            *command, env={**kept, **own, "AWS_REGION": region, "SAM_CLI_TELEMETRY": "0"}, start_new_session=True
-        )
-        end = asyncio.create_task(asked.wait())
-        ended = asyncio.create_task(process.wait())
-        await asyncio.wait([end, ended], return_when=asyncio.FIRST_COMPLETED)
-        if not ended.done():
-            process.send_signal(signal.SIGINT)
-        end.cancel()
-        return await ended
+        if options.command == "api":
+            addresses = {**endpoints(), "base_url": f"http://127.0.0.1:{options.port}"}
+            _write_private(state_folder() / "sam-endpoints.json", json.dumps(addresses, indent=2) + "\n")
+        return await _until_stopped(command, _sam_environment(environment["AWS_REGION"]))
+
+
+async def _until_stopped(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command; interrupt it when this process is told to stop; return its exit code."""
+    stop = asyncio.Event()
+    # Before SAM starts, which would otherwise inherit a background shell's ignored signals.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    process = await asyncio.create_subprocess_exec(*command, env=environment, start_new_session=True)
+    stopping = asyncio.create_task(stop.wait())
+    ending = asyncio.create_task(process.wait())
+    await asyncio.wait([stopping, ending], return_when=asyncio.FIRST_COMPLETED)
+    if not ending.done():
+        process.send_signal(signal.SIGINT)
+    stopping.cancel()
+    return await ending
+
+
+def _sam_arguments(options: argparse.Namespace) -> list[str]:
+    if options.command == "api":
+        return ["start-api", "--port", options.port, "--warm-containers", "LAZY"]
+    return ["invoke", options.function, "--event", options.event]
+
+
+def _sam_environment(region: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+    # SAM hands these to the functions; its own telemetry is off.
+    credentials = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    return {**inherited, **credentials, "AWS_DEFAULT_REGION": region, "AWS_REGION": region, "SAM_CLI_TELEMETRY": "0"}
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
 
 
 def main(arguments: list[str]) -> int:
-    """Run SAM as the command line says; its exit code, or 1 with a sentence on the screen when it cannot run.
+    """Run SAM as the command line says; return its exit code, or 1 (`check`: 2) with a sentence if it cannot run.
 
     ``sam-endpoints.json``, beside the stack's ``endpoints.json``, has the address of SAM's REST API in its place.
     """
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "check":
+            check()
+            return 0
+        return asyncio.run(_run_sam(options))
+    except (SamError, NotRunningError) as error:
+        print(f"{error} (state: {state_folder()})", file=sys.stderr)
+        return 2 if options.command == "check" else 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.tools.sam_local", description=__doc__)
     parser.add_argument("--architecture", default="x86_64")
-    commands = parser.add_subparsers(required=True)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check", help="check that the local stack and a Docker engine run")
     api = commands.add_parser("api", help="serve the REST API")
     api.add_argument("--port", default="3100")
     invoke = commands.add_parser("invoke", help="invoke one function with an event")
     invoke.add_argument("function")
     invoke.add_argument("event")
-    given = parser.parse_args(arguments)
-    given.told = f"http://127.0.0.1:{given.port}" if "port" in given else None
-    if given.told:
-        given.command = ["start-api", "--port", given.port, "--warm-containers", "LAZY"]
-    else:
-        given.command = ["invoke", given.function, "--event", given.event]
-    try:
-        return asyncio.run(_run(given))
-    except (CannotRun, NotRunning) as error:
-        print(f"{error} (state: {state_folder()})", file=sys.stderr)
-        return 1
+    return parser
 
 
 if __name__ == "__main__":

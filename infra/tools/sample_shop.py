@@ -20,7 +20,7 @@ from churn.settings import BadSettings
 from infra.tools.importer.command import Imported, import_events
 from infra.tools.progress import Progress
 from infra.tools.simulator import SimulatedCustomer, simulate
-from infra.tools.stack_environment import NotRunning, state_folder, use_stack
+from infra.tools.stack_environment import NotRunningError, state_folder, use_stack
 
 DAYS_OF_HISTORY = 540
 _LOOKED_AT_FOR_KINDS = 100
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             statistics.rebuild(database, settings, datetime.now(UTC))
         finally:
             database.close()
-    except (NotRunning, BadSettings, NoModel, DatabaseUnavailable) as error:
+    except (NotRunningError, BadSettings, NoModel, DatabaseUnavailable) as error:
         print(f"sample: {error}", file=sys.stderr)
         return 1
     print(

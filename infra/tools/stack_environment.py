@@ -20,7 +20,7 @@ _TOLD = {
 _LOCAL_AWS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "eu-central-1"}
 
 
-class NotRunning(RuntimeError):
+class NotRunningError(RuntimeError):
     """The command needs something that neither the environment nor a running stack names; the text says what to do."""
 
 
@@ -37,7 +37,7 @@ def endpoints() -> dict[str, Any]:
 def use_stack(*needed: str) -> Settings:
     """The settings, with what the environment does not name taken from the running stack.
 
-    Raises NotRunning when one of the needed variables is named by neither.
+    Raises NotRunningError when one of the needed variables is named by neither.
     """
     told = endpoints()
     # That file outlives the stack, its addresses do not.
@@ -54,16 +54,16 @@ def use_stack(*needed: str) -> Settings:
     os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
     missing = [name for name in needed if not os.environ.get(name)]
     if missing:
-        raise NotRunning(
+        raise NotRunningError(
             f"{', '.join(missing)} is not set and no local stack runs: start one with 'make up', or set the variable"
         )
     return Settings.from_environment(os.environ)
 
 
 def stack_environment() -> dict[str, str]:
-    """The variables that the running stack's functions see. Raises NotRunning."""
+    """The variables that the running stack's functions see. Raises NotRunningError."""
     if not endpoints():
-        raise NotRunning("no local stack runs: start one with 'make up'")
+        raise NotRunningError("no local stack runs: start one with 'make up'")
     return {name: str(value) for name, value in _read("environment.json").items()}
 
 

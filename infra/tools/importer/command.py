@@ -19,9 +19,9 @@ from churn.services.current_model import CurrentModel, NoModel
 from churn.services.scoring import Applied, Scoring
 from churn.settings import BadSettings
 from infra.tools.importer.parser import KINDS, History, Reject, read_history
-from infra.tools.importer.readers import UnreadableFile
+from infra.tools.importer.readers import UnreadableFileError
 from infra.tools.progress import Progress
-from infra.tools.stack_environment import NotRunning, use_stack
+from infra.tools.stack_environment import NotRunningError, use_stack
 
 # So many events a transaction: large enough for multi-row statements, small enough for a retry to be cheap.
 EVENTS_A_TRANSACTION = 5000
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _import(options)
-    except (UnreadableFile, NotRunning, BadSettings, NoModel, DatabaseUnavailable) as error:
+    except (UnreadableFileError, NotRunningError, BadSettings, NoModel, DatabaseUnavailable) as error:
         print(f"import: {error}", file=sys.stderr)
         return 1
 

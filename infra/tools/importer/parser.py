@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from churn.domain.events import Event, FieldError, InvalidEvent, iso, parse_event, parse_timestamp, to_millis
-from infra.tools.importer.readers import Row, UnreadableFile, read_rows
+from infra.tools.importer.readers import Row, UnreadableFileError, read_rows
 
 Kind = Literal["orders", "events", "customers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -114,12 +114,12 @@ def read_history(
     date_format: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> History:
-    """The events that a file of orders, events or customers means.
+    """Return the events of a file of orders, events or customers.
 
     `columns` names columns that the file calls differently (field to column); `date_format`, in the notation of
     `datetime.strptime`, is for times that are not ISO 8601, YYYYMMDD, or seconds or milliseconds since 1970. `progress`
-    is told the lines read so far. Times without a zone are UTC. Raises UnreadableFile when the file as a whole makes no
-    sense.
+    receives the number of lines read so far. Times without a zone are UTC. Raises UnreadableFileError if the file as a
+    whole cannot be read.
     """
     reader = _Reader(kind, now, dict(columns or {}), date_format, fixed=".json" not in "".join(path.suffixes).lower())
     for row in read_rows(path):
@@ -162,7 +162,7 @@ class _Reader:
         unknown = set(named) - set(_SYNONYMS[kind])
         if unknown:
             known = ", ".join(_SYNONYMS[kind]) or "none"
-            raise UnreadableFile(f"{kind} have no field {', '.join(sorted(unknown))}; their fields are: {known}")
+            raise UnreadableFileError(f"{kind} have no field {', '.join(sorted(unknown))}; their fields are: {known}")
 
     def read(self, row: Row) -> None:
         self.history.lines += 1
@@ -220,7 +220,7 @@ class _Reader:
         if "order_value" in missing and "unit_price" in found:
             missing.remove("order_value")
         if missing and self.fixed:
-            raise UnreadableFile(
+            raise UnreadableFileError(
                 f"there is no column for {', '.join(missing)} among {', '.join(names)}; "
                 f"name it with --column {missing[0]}=COLUMN"
             )
@@ -378,7 +378,7 @@ def _find_columns(kind: Kind, names: tuple[str, ...], named: Mapping[str, str]) 
     for name, synonyms in _SYNONYMS[kind].items():
         if name in named:
             if named[name] not in names:
-                raise UnreadableFile(f"there is no column {named[name]!r} among {', '.join(names)}")
+                raise UnreadableFileError(f"there is no column {named[name]!r} among {', '.join(names)}")
             found[name] = named[name]
             continue
         column = next((by_plain_name[synonym] for synonym in synonyms if synonym in by_plain_name), None)

@@ -12,7 +12,7 @@ from typing import Any
 _MAX_LINES_OF_A_RECORD = 100
 
 
-class UnreadableFile(ValueError):
+class UnreadableFileError(ValueError):
     """A file that cannot be read at all; the text says why."""
 
 
@@ -30,7 +30,7 @@ class Row:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """All records of a file in their order. Raises UnreadableFile when it is none that can be read."""
+    """All records of a file in their order. Raises UnreadableFileError when it is none that can be read."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kind = next((suffix for suffix in reversed(suffixes) if suffix != ".gz"), "")
     try:
@@ -41,9 +41,9 @@ def read_rows(path: Path) -> Iterator[Row]:
         elif kind in {".csv", ".tsv", ".txt"}:
             yield from _csv(path)
         else:
-            raise UnreadableFile(f"{path} is neither CSV (.csv), JSON lines (.jsonl) nor Parquet (.parquet)")
+            raise UnreadableFileError(f"{path} is neither CSV (.csv), JSON lines (.jsonl) nor Parquet (.parquet)")
     except (OSError, EOFError) as error:
-        raise UnreadableFile(f"{path} cannot be read: {error}") from error
+        raise UnreadableFileError(f"{path} cannot be read: {error}") from error
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -89,7 +89,7 @@ def _parquet(path: Path) -> Iterator[Row]:
                     number += 1
                     yield Row(number, json.dumps(values, default=str, ensure_ascii=False), values)
     except pyarrow.ArrowException as error:
-        raise UnreadableFile(f"{path} is not Parquet: {error}") from error
+        raise UnreadableFileError(f"{path} is not Parquet: {error}") from error
 
 
 def _csv(path: Path) -> Iterator[Row]:
@@ -109,7 +109,7 @@ def _csv(path: Path) -> Iterator[Row]:
             continue
         yield _record(number, text, lines, header, delimiter)
     if header is None:
-        raise UnreadableFile(f"{path} is empty")
+        raise UnreadableFileError(f"{path} is empty")
 
 
 def _record(number: int, text: str, lines: "_Lines", header: list[str], delimiter: str) -> Row:

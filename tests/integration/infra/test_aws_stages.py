@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from churn.adapters import aws_clients as aws
-from infra.tools.aws_stages import NoStage, deploy_command, deployment, destroy_command, logs_command, outputs
+from infra.tools.aws_stages import StageError, deploy_command, deployment, destroy_command, logs_command, main, outputs
 from infra.tools.redrive import Places
 
 TEMPLATE = {
@@ -39,12 +40,12 @@ def test_a_stages_stack_tells_where_its_failures_are() -> None:
 
 
 def test_a_stage_that_is_not_deployed_is_named() -> None:
-    with pytest.raises(NoStage, match="churn-staging"):
+    with pytest.raises(StageError, match="churn-staging"):
         outputs("staging")
 
 
 def test_a_stage_that_is_none_is_told_which_there_are() -> None:
-    with pytest.raises(NoStage, match="ENV=dev or prod or staging"):
+    with pytest.raises(StageError, match="ENV=dev or prod or staging"):
         deployment("test")
 
 
@@ -60,3 +61,25 @@ def test_a_stages_stack_and_logs_have_its_name() -> None:
     assert destroy_command("prod")[-1] == "churn-prod"
     assert logs_command("dev", "ScoringFunction") == logs_command("dev", "scoring")
     assert "/churn-dev/scoring" in logs_command("dev", "scoring")
+
+
+def test_a_deployment_is_checked_before_it_is_built(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "dev"]) == 0
+    assert "deploying dev to the AWS account 123456789012" in capsys.readouterr().out
+    assert main(["check", "test"]) == 2
+    assert "which stage? ENV=dev or prod or staging" in capsys.readouterr().err
+
+
+def test_a_deployment_without_credentials_says_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    assert main(["check", "dev"]) == 2
+    assert (
+        "AWS does not accept your credentials: Unable to locate credentials; set AWS_PROFILE" in capsys.readouterr().err
+    )

@@ -17,7 +17,7 @@ from kafka import KafkaConsumer, TopicPartition
 from churn.domain.events import parse_event
 from infra.tools import publish_events
 from infra.tools.simulator import live_events
-from infra.tools.stack_environment import NotRunning
+from infra.tools.stack_environment import NotRunningError
 from tests.support import eventually
 
 CUSTOMERS = [f"C-{number:04d}" for number in range(1200)]
@@ -75,7 +75,7 @@ def consumed(kafka: str, topic: str, number: int) -> list[tuple[str, bytes]]:
 
 def test_every_customer_is_read_page_by_page(shop: str) -> None:
     assert publish_events.customers_of(shop, "good") == CUSTOMERS
-    with pytest.raises(NotRunning, match="401"):
+    with pytest.raises(NotRunningError, match="401"):
         publish_events.customers_of(shop, "bad")
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from churn.domain.features import features_at, replay
 from infra.tools.importer.command import batches, main, write_rejects
 from infra.tools.importer.parser import History, Kind, read_history
-from infra.tools.importer.readers import UnreadableFile
+from infra.tools.importer.readers import UnreadableFileError
 from tests.support.events import order
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -157,14 +157,14 @@ def test_every_format_means_the_same_events(tmp_path: Path, name: str) -> None:
 
 def test_columns_and_times_can_be_named(tmp_path: Path) -> None:
     lines = "Kunde|Wann|Betrag\nann|31.12.2025 18:30|5\n"
-    with pytest.raises(UnreadableFile, match="no column for customer_id, timestamp, order_value among Kunde"):
+    with pytest.raises(UnreadableFileError, match="no column for customer_id, timestamp, order_value among Kunde"):
         read(tmp_path, lines)
     names = {"customer_id": "Kunde", "timestamp": "Wann", "order_value": "Betrag"}
     [event] = read(tmp_path, lines, columns=names, date_format="%d.%m.%Y %H:%M").events
     assert event.timestamp == datetime(2025, 12, 31, 18, 30, tzinfo=UTC)
-    with pytest.raises(UnreadableFile, match="no column 'Kundin'"):
+    with pytest.raises(UnreadableFileError, match="no column 'Kundin'"):
         read(tmp_path, lines, columns={"customer_id": "Kundin"})
-    with pytest.raises(UnreadableFile, match="orders have no field colour"):
+    with pytest.raises(UnreadableFileError, match="orders have no field colour"):
         read(tmp_path, lines, columns={"colour": "Kunde"})
 
 
@@ -214,7 +214,7 @@ def test_customers_become_registrations_and_profiles(tmp_path: Path) -> None:
 def test_a_file_that_is_none_is_refused_with_a_reason(tmp_path: Path, name: str) -> None:
     if name.startswith("shop"):
         (tmp_path / name).write_bytes(b"")
-    with pytest.raises(UnreadableFile, match=name):
+    with pytest.raises(UnreadableFileError, match=name):
         read_history(tmp_path / name, now=NOW)
 
 

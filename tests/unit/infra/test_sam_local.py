@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from churn.entrypoints.kafka import decode
-from infra.tools.sam_local import CannotRun, for_containers, local_template, relay_to_loopback
+from infra.tools.sam_local import SamError, for_containers, local_template, main, relay_to_loopback
 
 _BUILT = """
 Globals: {Function: {Runtime: python3.13, Environment: {Variables: {A: 1, B: !Ref Database}}}}
@@ -54,8 +54,28 @@ def test_every_function_sees_the_variables(tmp_path: Path) -> None:
 
 
 def test_without_a_build_it_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(CannotRun, match="make build"):
+    with pytest.raises(SamError, match="make build"):
         local_template(tmp_path / "template.yaml", {})
+
+
+@pytest.mark.parametrize(
+    ("stack_runs", "sentence"),
+    [(False, "no local stack runs: start one with 'make up'"), (True, "no Docker engine answers")],
+)
+def test_what_is_missing_is_said_before_a_build(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    stack_runs: bool,
+    sentence: str,
+) -> None:
+    monkeypatch.setenv("CHURN_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if stack_runs:
+        (tmp_path / "endpoints.json").write_text('{"base_url": "http://127.0.0.1:3000"}')
+    assert main(["check"]) == 2
+    assert sentence in capsys.readouterr().err
 
 
 def test_what_is_sent_to_the_bridge_reaches_the_loopback_address_and_back() -> None:
