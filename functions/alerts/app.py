@@ -11,7 +11,8 @@ from churn.adapters.aws_clients import invoke_later
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.alerts import AlertClosed, UnknownAlert, acknowledge, resolve
 from churn.adapters.redis_cache import Cache
-from churn.domain.events import FieldError, iso
+from churn.domain.errors import FieldError
+from churn.domain.timestamps import iso
 from churn.entrypoints.http.api import Api, Call
 from churn.entrypoints.http.problems import Problem, bad_request
 from churn.entrypoints.http.tokens import TICKET_SECONDS, issue_ticket

@@ -4,10 +4,10 @@ from typing import Any
 
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
-from churn.domain.events import FieldError
+from churn.domain.errors import CustomerNotFoundError, FieldError
 from churn.entrypoints.http.api import Api, Call
 from churn.entrypoints.http.problems import Problem, bad_request
-from churn.services.queries import BadCursor, Catalogue, CustomerNotFound, CustomerQuery
+from churn.services.queries import BadCursor, Catalogue, CustomerQuery
 from churn.settings import settings
 
 _settings = settings().require("database_url")
@@ -29,7 +29,7 @@ def list_customers(call: Call) -> dict[str, Any]:
 def get_customer(call: Call) -> dict[str, Any]:
     try:
         return _catalogue.customer(call.path["customer_id"], call.now)
-    except CustomerNotFound:
+    except CustomerNotFoundError:
         raise Problem(404, "There is no such customer.") from None
 
 
@@ -37,5 +37,5 @@ def get_customer(call: Call) -> dict[str, Any]:
 def list_events(call: Call) -> dict[str, Any]:
     try:
         return _catalogue.events(call.path["customer_id"], **call.query.model_dump())
-    except CustomerNotFound:
+    except CustomerNotFoundError:
         raise Problem(404, "There is no such customer.") from None

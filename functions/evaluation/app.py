@@ -5,7 +5,7 @@ from typing import Any
 
 from churn.adapters.mysql import Database
 from churn.adapters.mysql import model_quality as quality
-from churn.domain.events import parse_timestamp
+from churn.domain.timestamps import parse_timestamp
 from churn.observability import logger, metrics, traced
 from churn.services.current_model import CurrentModel
 from churn.services.model_monitoring import compare_challengers, evaluate_weeks, figures, watch_drift

@@ -5,8 +5,8 @@ from typing import Any
 
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
-from churn.domain.events import iso
-from churn.domain.risk import PURCHASE_PROCESS, kind_of
+from churn.domain.model import PURCHASE_PROCESS, kind_of
+from churn.domain.timestamps import iso
 from churn.entrypoints.http.api import Api, Call
 from churn.services.current_model import CurrentModel
 from churn.services.health import Finding, examine, verdict

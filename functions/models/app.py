@@ -8,8 +8,8 @@ from churn.adapters.aws_clients import invoke_later
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
 from churn.adapters.s3_registry import NothingBefore, NotPromotable, RegistryUnavailable, S3Registry, UnknownVersion
-from churn.domain.events import FieldError
-from churn.domain.risk import BrokenModel
+from churn.domain.errors import FieldError
+from churn.domain.model import BrokenModelError
 from churn.entrypoints.http.api import Api, Call, Page
 from churn.entrypoints.http.problems import Problem, unavailable
 from churn.services.model_versions import ModelLife, RunUnderWay, TrainingUnavailable, UnknownRun
@@ -79,7 +79,7 @@ def _problems() -> Iterator[None]:
         raise Problem(409, str(error), [FieldError("version", reason) for reason in error.reasons]) from None
     except RunUnderWay as error:
         raise Problem(409, str(error), headers={"Location": f"runs/{error.run_id}"}) from None
-    except (BrokenModel, NothingBefore) as error:
+    except (BrokenModelError, NothingBefore) as error:
         raise Problem(409, str(error)) from None
     except RegistryUnavailable:
         raise unavailable("registry of models") from None

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from churn.adapters.mysql import Database
-from churn.domain.events import parse_timestamp
+from churn.domain.timestamps import parse_timestamp
 from churn.observability import logger, metrics, traced
 from churn.services import publishing as announce
 from churn.services.current_model import CurrentModel

@@ -4,7 +4,7 @@ from typing import Any
 
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
-from churn.domain.events import FieldError
+from churn.domain.errors import FieldError
 from churn.entrypoints.http.api import Api, Call
 from churn.entrypoints.http.problems import bad_request
 from churn.services.queries import Catalogue, TooFine

@@ -5,7 +5,7 @@ from typing import Any
 
 from churn.adapters.mysql import Database
 from churn.adapters.s3_registry import S3Registry, release
-from churn.domain.events import parse_timestamp
+from churn.domain.timestamps import parse_timestamp
 from churn.observability import logger, traced
 from churn.services.model_versions import RunUnderWay, training_run
 from churn.services.training import StoredHistories, model_in_use

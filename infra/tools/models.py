@@ -14,7 +14,7 @@ from churn.adapters.s3_registry import (
     Standing,
     UnknownVersion,
 )
-from churn.domain.risk import BrokenModel
+from churn.domain.model import BrokenModelError
 from churn.settings import BadSettings
 from infra.tools.stack_environment import NotRunningError, use_stack
 
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     except UnknownVersion:
         print("there is no such version: 'make models' lists them", file=sys.stderr)
         return 1
-    except (BadSettings, BrokenModel, NotRunningError, NothingBefore, RegistryUnavailable) as error:
+    except (BadSettings, BrokenModelError, NotRunningError, NothingBefore, RegistryUnavailable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -52,7 +52,7 @@ def table(registry: ModelRegistry) -> str:
     for version in registry.versions():
         try:
             described = registry.describe(version)
-        except BrokenModel as error:
+        except BrokenModelError as error:
             lines.append(f"{version:32}{roles.get(version, ''):12}{error}")
             continue
         figures = described.get("metrics", {}).get("forest", {})

@@ -16,7 +16,8 @@ from random import Random
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from churn.domain.events import Event, iso
+from churn.domain.events import Event
+from churn.domain.timestamps import iso
 from churn.settings import BadSettings
 from infra.tools.simulator import live_events
 from infra.tools.stack_environment import NotRunningError, endpoints, use_stack

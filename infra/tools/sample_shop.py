@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from churn.adapters.mysql import Database, DatabaseUnavailable
-from churn.domain.events import Event, iso, parse_timestamp, to_millis
-from churn.domain.features import observed_kinds
+from churn.domain.customer import observed_kinds
+from churn.domain.events import Event
+from churn.domain.timestamps import iso, parse_timestamp, to_millis
 from churn.services import hourly_stats as statistics
 from churn.services.current_model import CurrentModel, NoModel
 from churn.services.scoring import Scoring

@@ -27,7 +27,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from churn.domain.events import Event, from_millis, to_millis
+from churn.domain.events import Event
+from churn.domain.timestamps import from_millis, to_millis
 
 _DAY = 86_400_000
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.migrations import migrate, read_migrations
-from churn.domain.features import FEATURE_NAMES, replay
+from churn.domain.customer import replay
+from churn.domain.features import FEATURE_NAMES
 from churn.ml.drift import reference
 from churn.services.model_monitoring import compare_challengers, evaluate_weeks, watch_drift
 from churn.settings import Settings

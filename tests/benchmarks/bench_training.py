@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from churn.domain.events import Event, from_millis
+from churn.domain.events import Event
+from churn.domain.timestamps import from_millis
 from churn.training import Plan, table, train
 from infra.tools.simulator import simulate
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from churn.domain.features import Features
-from churn.domain.risk import Prediction
+from churn.domain.model import Prediction
 
 
 class RecencyModel:

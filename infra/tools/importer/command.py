@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.domain.customer import observed_kinds
 from churn.domain.events import Event
-from churn.domain.features import observed_kinds
 from churn.services import hourly_stats as statistics
 from churn.services.current_model import CurrentModel, NoModel
 from churn.services.scoring import Applied, Scoring

@@ -15,7 +15,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from churn.domain.events import Event, FieldError, InvalidEvent, iso, parse_event, parse_timestamp, to_millis
+from churn.domain.errors import FieldError
+from churn.domain.events import Event, InvalidEventError, parse_event
+from churn.domain.timestamps import iso, parse_timestamp, to_millis
 from infra.tools.importer.readers import Row, UnreadableFileError, read_rows
 
 Kind = Literal["orders", "events", "customers"]
@@ -179,7 +181,7 @@ class _Reader:
                 self._order(row, cells, columns)
             else:
                 self._customer(cells)
-        except InvalidEvent as error:
+        except InvalidEventError as error:
             self._reject(row, _sentence(error.errors))
         except _BadRow as error:
             self._reject(row, str(error))
@@ -194,7 +196,7 @@ class _Reader:
                     known = placed if event.event_type == "order_placed" else cancelled
                     known.add((event.customer_id, str(event.data.get("order_id"))))
                     history.events.append(event)
-            except InvalidEvent as error:
+            except InvalidEventError as error:
                 self._reject(order.row, _sentence(error.errors))
         self._orders.clear()
         if self._further_lines:
@@ -360,7 +362,7 @@ class _Reader:
             raise _BadRow(f"{name}: {reason}") from None
 
     def _checked(self, event_id: str, event_type: str, customer_id: str, at: datetime, data: dict[str, Any]) -> Event:
-        """An event that passes the same check as one that comes over Kafka. Raises InvalidEvent."""
+        """An event that passes the same check as one that comes over Kafka. Raises InvalidEventError."""
         wire = {
             "event_id": event_id,
             "event_type": event_type,

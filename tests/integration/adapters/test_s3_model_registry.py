@@ -20,7 +20,7 @@ from churn.adapters.s3_registry import (
     VersionExists,
     release,
 )
-from churn.domain.risk import BrokenModel
+from churn.domain.model import BrokenModelError
 from churn.services.current_model import CurrentModel, NoModel
 from churn.settings import Settings
 from tests.support.events import NOW
@@ -133,7 +133,7 @@ def test_a_tampered_version_is_not_promoted_by_force_either(registry: S3Registry
     publish(registry, first, second)
     promote(registry, first)
     tamper(s3, second)
-    with pytest.raises(BrokenModel, match="checksum"):
+    with pytest.raises(BrokenModelError, match="checksum"):
         promote(registry, second, force=True)
     assert registry.standing().version == first.version
 
@@ -145,7 +145,7 @@ def test_a_roll_back_to_a_version_that_was_tampered_with_is_refused(registry: S3
     promote(registry, first)
     promote(registry, second)
     tamper(s3, first)
-    with pytest.raises(BrokenModel):
+    with pytest.raises(BrokenModelError):
         registry.roll_back(by="bob", reason=None, now=NOW)
     assert registry.standing().version == second.version
 
@@ -246,7 +246,7 @@ def test_an_altered_version_is_refused_and_the_own_file_serves(
     publish(registry, promoted)
     promote(registry, promoted)
     tamper(s3, promoted)
-    with pytest.raises(BrokenModel):
+    with pytest.raises(BrokenModelError):
         registry.load(promoted.version)
     current = CurrentModel(settings(tmp_path))
     assert current.version == own.version
@@ -263,7 +263,7 @@ def test_another_version_under_the_promoted_name_is_refused(registry: S3Registry
             Key=f"models/{first.version}/{name}",
             CopySource={"Bucket": BUCKET, "Key": f"models/{second.version}/{name}"},
         )
-    with pytest.raises(BrokenModel):
+    with pytest.raises(BrokenModelError):
         registry.load(first.version)
 
 

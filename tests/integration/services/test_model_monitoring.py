@@ -13,9 +13,10 @@ from churn.adapters.mysql import Database
 from churn.adapters.mysql import model_quality as quality
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.model_quality import Quality
-from churn.domain.events import Event, to_millis
+from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES, Features, features_at
-from churn.domain.risk import Prediction
+from churn.domain.model import Prediction
+from churn.domain.timestamps import to_millis
 from churn.ml import metrics as measures
 from churn.ml.drift import Drift, reference
 from churn.services.model_monitoring import Evaluated, compare_challengers, evaluate_weeks, figures, watch_drift

@@ -17,8 +17,9 @@ from churn.adapters.mysql import Database, customers, totals
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.records import DeadLetter
+from churn.domain.customer import replay
 from churn.domain.events import Event
-from churn.domain.features import Features, features_at, replay
+from churn.domain.features import Features, features_at
 from churn.entrypoints.kafka import decode, failures, redrive, score_records
 from churn.services.rescoring import Swept, sweep
 from churn.services.scoring import Applied, Scoring
@@ -182,12 +183,13 @@ def test_a_deleted_customer_leaves_nothing_behind(database: Database, scoring: S
     assert kept == anew == Counter()
 
 
-class _Challenger:
+class _Challenger(RecencyModel):
     """Answers with what a test says, or raises it."""
 
     version = "challenger-1"
 
     def __init__(self, answer: float | Exception) -> None:
+        super().__init__()
         self.answer = answer
 
     def probabilities(self, rows: Sequence[Features]) -> list[float]:

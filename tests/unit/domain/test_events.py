@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from churn.domain.events import InvalidEvent, iso, parse_event, parse_timestamp
+from churn.domain.events import InvalidEventError, parse_event
+from churn.domain.timestamps import iso, parse_timestamp
 from tests.support.events import NOW
 
 _ORDER = {
@@ -91,14 +92,14 @@ def test_every_way_to_write_an_instant(value: object) -> None:
     ],
 )
 def test_what_is_wrong_is_named(change: dict[str, object], field: str) -> None:
-    with pytest.raises(InvalidEvent) as caught:
+    with pytest.raises(InvalidEventError) as caught:
         parse_event(_ORDER | change, now=NOW)
     assert [error.field for error in caught.value.errors] == [field]
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff\xfe", b"[1]", b"null", b'{"a": NaN}', b"[" * 100_000])
 def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
-    with pytest.raises(InvalidEvent):
+    with pytest.raises(InvalidEventError):
         parse_event(raw, now=NOW)
 
 
@@ -120,7 +121,7 @@ _JSON = st.recursive(
 def test_any_json_is_an_event_or_refused(raw: dict[str, object]) -> None:
     try:
         event = parse_event(json.dumps(raw), now=NOW)
-    except InvalidEvent as error:
+    except InvalidEventError as error:
         assert str(error)  # noqa: PT017  (either way is right, and both are looked at)
     else:
         assert event.customer_id

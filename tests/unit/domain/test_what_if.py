@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churn.domain.errors import CustomerNotFoundError
 from churn.domain.features import FEATURE_NAMES, Features
-from churn.domain.what_if import Question, Scenario, UnknownCustomer, compare, resolve
+from churn.domain.what_if import Question, Scenario, compare, resolve
 from tests.support.forests import small_model
 
 STORED: Features = {
@@ -75,5 +76,5 @@ def test_only_who_is_stored_and_given_features_of_is_compared() -> None:
     first, second, third = compare(small_model(), [alone, as_stored, same])
     assert first == second == {}
     assert (third["what_if"]["change"], third["what_if"]["changes"]) == (0, [])
-    with pytest.raises(UnknownCustomer):
+    with pytest.raises(CustomerNotFoundError):
         resolve(Question("NOBODY", {"total_orders": 3.0}), {"CUST-001": STORED})

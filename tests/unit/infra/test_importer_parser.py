@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.domain.features import features_at, replay
+from churn.domain.customer import replay
+from churn.domain.features import features_at
 from infra.tools.importer.command import batches, main, write_rejects
 from infra.tools.importer.parser import History, Kind, read_history
 from infra.tools.importer.readers import UnreadableFileError

@@ -12,7 +12,8 @@ from random import Random
 
 import pytest
 
-from churn.domain.events import EVENT_TYPES, iso, parse_event
+from churn.domain.events import EVENT_TYPES, parse_event
+from churn.domain.timestamps import iso
 from infra.tools.simulator import SimulatedCustomer, live_events, simulate, true_churn_probability
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn.domain.features import FEATURE_NAMES
-from churn.domain.risk import BrokenModel, Prediction, kind_of
+from churn.domain.model import BrokenModelError, Prediction, kind_of
 from churn.ml.bg_nbd import PARAMETERS, PurchaseModel, no_order_probability
 from churn.ml.loading import read_model
 from churn.ml.random_forest import ChurnModel
@@ -114,9 +114,9 @@ def test_a_written_model_is_read_as_what_it_was() -> None:
 def test_what_is_no_purchase_process_is_refused() -> None:
     content = model().to_bytes()
     for broken in (b"", content[:-100], content.replace(b"horizon", b"horizom")):
-        with pytest.raises(BrokenModel):
+        with pytest.raises(BrokenModelError):
             read_model(broken)
-    with pytest.raises(BrokenModel):
+    with pytest.raises(BrokenModelError):
         PurchaseModel.from_bytes(small_model().to_bytes())
-    with pytest.raises(BrokenModel):
+    with pytest.raises(BrokenModelError):
         PurchaseModel.from_draws(np.ones((4, 3)), np.ones(3), model().metadata)

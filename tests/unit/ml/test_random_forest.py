@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
-from churn.domain.risk import BrokenModel
+from churn.domain.model import BrokenModelError
 from churn.ml.random_forest import DERIVED_COLUMNS, ChurnModel, Floats, derived
 from tests.support.forests import (
     PURCHASE_PROCESS,
@@ -176,7 +176,7 @@ def test_an_altered_model_is_refused_or_the_same(place: float, bit: int) -> None
     content = bytearray(model.to_bytes())
     content[int(place * len(content))] ^= 1 << bit
     # Some bits of a zip archive mean nothing (time stamps); what is read must be what was written.
-    with contextlib.suppress(BrokenModel):
+    with contextlib.suppress(BrokenModelError):
         assert ChurnModel.from_bytes(bytes(content)).checksum == model.checksum
 
 
@@ -186,24 +186,24 @@ def test_exchanged_content_is_refused(name: str) -> None:
         arrays = dict(archive)
     arrays[name] = arrays[name].copy()
     arrays[name][0] += 1
-    with pytest.raises(BrokenModel):
+    with pytest.raises(BrokenModelError):
         ChurnModel.from_bytes(saved(arrays))
 
 
 def test_bytes_that_are_no_model_are_refused() -> None:
     content = small_model().to_bytes()
     for wrong in (b"", b"not a model", content[: len(content) // 2], saved({"x": np.arange(3)})):
-        with pytest.raises(BrokenModel):
+        with pytest.raises(BrokenModelError):
             ChurnModel.from_bytes(wrong)
     # A pickled object would run code of the file's choosing when it is read.
     pickled = io.BytesIO()
     np.savez(pickled, metadata=np.array([{"columns": []}], dtype=object))
-    with pytest.raises(BrokenModel):
+    with pytest.raises(BrokenModelError):
         ChurnModel.from_bytes(pickled.getvalue())
 
 
 def test_a_model_for_other_features_is_refused() -> None:
-    with pytest.raises(BrokenModel, match="other features"):
+    with pytest.raises(BrokenModelError, match="other features"):
         small_model().with_metadata(columns=["shoe_size"])
 
 

@@ -8,8 +8,10 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from churn.domain.events import Event, to_millis
-from churn.domain.features import DAY, features_at, replay
+from churn.domain.customer import replay
+from churn.domain.events import Event
+from churn.domain.features import features_at
+from churn.domain.timestamps import DAY, to_millis
 from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.loading import StoredModel, read_model
 from churn.ml.metrics import measure

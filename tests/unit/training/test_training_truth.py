@@ -9,8 +9,9 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from churn.domain.events import to_millis
-from churn.domain.features import CustomerState, Inputs, inputs_at, observed_kinds
+from churn.domain.customer import CustomerState, observed_kinds
+from churn.domain.features import Inputs, inputs_at
+from churn.domain.timestamps import to_millis
 from churn.ml.metrics import calibration_error, roc_auc
 from churn.training import Plan, train
 from infra.tools.simulator import SimulatedCustomer, hazard_churn_probability, sample_histories, simulate

@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from churn.adapters.aws_clients import client
-from churn.domain.events import iso
-from churn.domain.risk import BrokenModel
+from churn.domain.model import BrokenModelError
+from churn.domain.timestamps import iso
 from churn.observability import logger
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class ModelRegistry(Protocol):
         """All published versions, the newest first."""
 
     def describe(self, version: str) -> dict[str, Any]:
-        """The metadata of a version, with the `sha256` and `size` of its model. Raises UnknownVersion, BrokenModel."""
+        """Return a version's metadata with the model's `sha256` and `size`. Raises UnknownVersion, BrokenModelError."""
 
     def report(self, version: str, kind: str) -> bytes:
         """The report of a version; `kind` is json or html. Raises UnknownVersion."""
@@ -135,17 +135,17 @@ class ModelRegistry(Protocol):
     def promote(self, version: str, *, by: str, reason: str | None, now: datetime, force: bool = False) -> Standing:
         """Make a published version the one that serves, if its gate passed against the one that does, or by force.
 
-        Raises UnknownVersion, NotPromotable, and BrokenModel, which no force overcomes.
+        Raises UnknownVersion, NotPromotable, and BrokenModelError, which no force overcomes.
         """
 
     def roll_back(self, *, by: str, reason: str | None, now: datetime) -> Standing:
-        """Make the version before serve again. Raises NothingBefore, BrokenModel."""
+        """Make the version before serve again. Raises NothingBefore, BrokenModelError."""
 
     def challenge(self, version: str) -> Standing:
         """Make a published version the challenger, unless it serves. Raises UnknownVersion."""
 
     def load(self, version: str) -> StoredModel:
-        """The version's model, its checksums verified. Raises UnknownVersion or BrokenModel."""
+        """The version's model, its checksums verified. Raises UnknownVersion or BrokenModelError."""
 
 
 class S3Registry:
@@ -186,7 +186,7 @@ class S3Registry:
         try:
             described: dict[str, Any] = json.loads(self._get(version, "metadata.json"))
         except ValueError as error:
-            raise BrokenModel(f"the metadata of version {version} cannot be read: {error}") from error
+            raise BrokenModelError(f"the metadata of version {version} cannot be read: {error}") from error
         return described
 
     def report(self, version: str, kind: str) -> bytes:
@@ -217,7 +217,7 @@ class S3Registry:
             try:
                 self._content(before)
             except UnknownVersion as error:
-                raise BrokenModel(f"version {before} is not there any more") from error
+                raise BrokenModelError(f"version {before} is not there any more") from error
             return _served_by(standing, Change(before, iso(now), by, reason, rolled_back=standing.version))
 
         return self._change(rolled_back)
@@ -234,14 +234,14 @@ class S3Registry:
 
         model = read_model(self._content(version))
         if model.version != version:
-            raise BrokenModel(f"version {version} holds the model {model.version}")
+            raise BrokenModelError(f"version {version} holds the model {model.version}")
         return model
 
     def _content(self, version: str) -> bytes:
         expected = self.describe(version).get("sha256")
         content = self._get(version, "model.npz")
         if hashlib.sha256(content).hexdigest() != expected:
-            raise BrokenModel(f"the stored bytes of version {version} do not have the checksum of its metadata")
+            raise BrokenModelError(f"the stored bytes of version {version} do not have the checksum of its metadata")
         return content
 
     def _standing(self) -> tuple[Standing, str | None]:
@@ -347,7 +347,7 @@ def _cannot_serve(registry: ModelRegistry) -> bool:
         return False
     try:
         registry.load(current)
-    except (BrokenModel, UnknownVersion) as error:
+    except (BrokenModelError, UnknownVersion) as error:
         logger.error("the version in use cannot be served", extra={"version": current, "reason": str(error)})
         return True
     return False

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal, get_args
 
 from churn.domain.events import Event
 from churn.domain.features import Features
-from churn.domain.risk import RISK_LEVELS, Prediction, RiskBands
+from churn.domain.model import Prediction
+from churn.domain.risk import RISK_LEVELS, RiskBands
 
-ALERT_PRIORITIES = ("low", "medium", "high", "urgent")
-ALERT_STATUSES = ("new", "acknowledged", "in_progress", "resolved", "dismissed")
-OPEN_STATUSES = ("new", "acknowledged", "in_progress")
+AlertPriority = Literal["low", "medium", "high", "urgent"]
+ALERT_PRIORITIES: tuple[AlertPriority, ...] = get_args(AlertPriority)
+"""From the weakest to the strongest."""
+
+AlertStatus = Literal["new", "acknowledged", "in_progress", "resolved", "dismissed"]
 CHURN_RISK = "churn_risk"
 
 # An event that comes later than this is history: nobody can act on it any more.

@@ -5,8 +5,11 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from churn.domain.errors import FieldError, InvalidInputError
+from churn.domain.timestamps import parse_timestamp, to_millis
 
 EVENT_TYPES = frozenset(
     {
@@ -35,24 +38,9 @@ EVENT_TYPES = frozenset(
 MAX_ID_LENGTH = 64
 MAX_DATA_BYTES = 64 * 1024
 MAX_FUTURE = timedelta(days=366)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-_EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
-# Later than any plausible number of seconds (the year 5138), earlier than any plausible one of milliseconds (1973).
-_MILLISECONDS_FROM = 1e11
-# ISO 8601 without any sign between the digits is at most YYYYMMDD; more digits count seconds or milliseconds.
-_LONGEST_DATE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """What is wrong with one field of an input; `field` is its path, such as ``data.order_value``."""
-
-    field: str
-    message: str
-
-
-class InvalidEvent(ValueError):
+class InvalidEventError(InvalidInputError):
     """A record that is no event; `errors` names each field and what is wrong with it."""
 
     def __init__(self, errors: list[FieldError]) -> None:
@@ -76,62 +64,10 @@ class Event:
         return to_millis(self.timestamp)
 
 
-def to_millis(instant: datetime) -> int:
-    """Whole milliseconds between 1970 and the instant, rounded down."""
-    return (instant - _EPOCH) // _MILLISECOND
-
-
-def from_millis(millis: int) -> datetime:
-    """The instant that lies so many milliseconds after 1970."""
-    return _EPOCH + timedelta(milliseconds=millis)
-
-
-def iso(instant: datetime) -> str:
-    """ISO 8601 in UTC with ``Z``, milliseconds only where there are some."""
-    precision = "milliseconds" if instant.microsecond >= 1000 else "seconds"
-    return instant.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
-
-
-def parse_timestamp(value: object) -> datetime:
-    """An instant from ISO 8601 text (UTC where it names no zone) or a number of seconds or milliseconds since 1970.
-
-    Raises ValueError with a sentence for the sender.
-    """
-    if isinstance(value, str) and value.strip().isdigit() and len(value.strip()) > _LONGEST_DATE:
-        value = float(value)
-    if isinstance(value, str) and value.strip():
-        try:
-            parsed = datetime.fromisoformat(value.strip())
-        except ValueError:
-            try:
-                value = float(value)
-            except ValueError:
-                raise ValueError("must be ISO 8601, or a number of seconds or milliseconds since 1970") from None
-        else:
-            parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
-            try:
-                return _checked(from_millis(to_millis(parsed)))
-            except OverflowError:
-                raise ValueError("is outside the range of times that can be stored") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("must be ISO 8601, or a number of seconds or milliseconds since 1970")
-    millis = value if abs(value) >= _MILLISECONDS_FROM else value * 1000
-    try:
-        return _checked(from_millis(round(millis)))
-    except OverflowError:
-        raise ValueError("is outside the range of times that can be stored") from None
-
-
-def _checked(instant: datetime) -> datetime:
-    if instant < _EARLIEST:
-        raise ValueError("is before 1971")
-    return instant
-
-
 def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime) -> Event:
     """The event that a record holds, in today's shape or the older one with ``user_id`` and ``metadata``.
 
-    An event without an id gets one from its content, so that its repetition is known again. Raises InvalidEvent.
+    An event without an id gets one from its content, so that its repetition is known again. Raises InvalidEventError.
     """
     record = _object(raw)
     errors: list[FieldError] = []
@@ -151,7 +87,7 @@ def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime) -> Event
     if record.get("event_id") is not None:
         event_id = _identifier(record, ("event_id",), errors)
     if errors:
-        raise InvalidEvent(errors)
+        raise InvalidEventError(errors)
     if not event_id:
         content = _canonical([customer_id, event_type, to_millis(timestamp), data])
         event_id = "sha256-" + hashlib.sha256(content).hexdigest()[:48]
@@ -177,9 +113,9 @@ def _object(raw: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             raw = json.loads(raw, parse_constant=_no_constant)
         except (ValueError, RecursionError):
-            raise InvalidEvent([FieldError("", "is not JSON in UTF-8")]) from None
+            raise InvalidEventError([FieldError("", "is not JSON in UTF-8")]) from None
     if not isinstance(raw, Mapping):
-        raise InvalidEvent([FieldError("", "must be a JSON object")])
+        raise InvalidEventError([FieldError("", "must be a JSON object")])
     return raw
 
 

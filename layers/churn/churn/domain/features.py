@@ -8,17 +8,16 @@ an order ledger rather than numbers that depend on the clock, so `features_at` a
 the past.
 """
 
-import json
 import math
-from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
-from typing import Any, Self
 
-from churn.domain.events import Event, amount, from_millis, to_millis
+from churn.domain.customer import LOYALTY, CustomerState
+from churn.domain.timestamps import DAY, to_millis
 
 Features = dict[str, float | None]
 """The 12 features by name, in the model's order; None where one is not known."""
@@ -29,13 +28,9 @@ Inputs = dict[str, float | None]
 Observed = Mapping[str, int]
 """Since when (milliseconds since 1970) the shop sends a kind of event at all: before, a count of it is not known."""
 
-DAY = 86_400_000
-"""Milliseconds of a day."""
 
 WINDOW_DAYS = 90
 LOGIN_WINDOW_DAYS = 30
-# So many instants of a kind are kept, the newest: counts above it saturate, and a state stays small.
-MAX_INSTANTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,226 +75,6 @@ INPUT_NAMES = FEATURE_NAMES + STATE_COLUMNS
 _PURCHASE_FEATURES = frozenset(
     {"total_orders", "total_spent", "avg_order_value", "days_since_last_order", "account_age_days"}
 )
-
-_COUNTED = {
-    "support_ticket_created": "support_tickets",
-    "order_returned": "product_returns",
-    "payment_failed": "payment_failures",
-    "login": "login_frequency",
-    "email_sent": "email_sent",
-    "email_opened": "email_opened",
-    "email_clicked": "email_clicked",
-}
-LOYALTY = "loyalty_points"
-_PROFILE_FIELDS = {"name": 255, "email": 255, "phone": 64, "address": 512}
-_ACTIVATING = frozenset({"customer_registered", "order_placed"})
-
-
-@dataclass(slots=True)
-class Order:
-    """One order of the ledger. Instants in milliseconds, value in hundredths of the currency's unit."""
-
-    placed_at: int | None = None
-    cents: int = 0
-    discounted: bool | None = None
-    cancelled_at: int | None = None
-
-    def counts_at(self, at: int) -> bool:
-        """Whether the order stood at that instant."""
-        return (
-            self.placed_at is not None
-            and self.placed_at <= at
-            and (self.cancelled_at is None or self.cancelled_at > at)
-        )
-
-
-@dataclass(slots=True)
-class CustomerState:
-    """All that the features, the profile and the account's standing need of a customer's events."""
-
-    since: int | None = None
-    orders: dict[str, Order] = field(default_factory=dict)
-    instants: dict[str, list[int]] = field(default_factory=dict)
-    balance: tuple[int, float] | None = None
-    point_changes: list[tuple[int, float]] = field(default_factory=list)
-    profile: dict[str, tuple[int, str]] = field(default_factory=dict)
-    activated_at: int | None = None
-    unsubscribed_at: int | None = None
-    deleted: bool = False
-
-    def apply(self, event: Event) -> None:
-        """Folds one event in; the caller sees to it that none is folded twice.
-
-        A deleted customer stays deleted, whatever comes later or was late.
-        """
-        if self.deleted:
-            return
-        if event.event_type == "customer_deleted":
-            self._forget()
-            return
-        at = event.at
-        self.since = at if self.since is None else min(self.since, at)
-        if event.event_type in _ACTIVATING:
-            self.activated_at = at if self.activated_at is None else max(self.activated_at, at)
-        kind = _COUNTED.get(event.event_type)
-        if kind is not None:
-            if not (kind == "login_frequency" and event.data.get("success") is False):
-                self._count(kind, at)
-        elif event.event_type == "order_placed":
-            self._place(event, at)
-        elif event.event_type == "order_cancelled":
-            order = self.orders.setdefault(str(event.data["order_id"]).strip(), Order())
-            order.cancelled_at = at if order.cancelled_at is None else min(order.cancelled_at, at)
-        elif event.event_type in {"customer_registered", "profile_updated"}:
-            self._update_profile(event, at)
-        elif event.event_type == "loyalty_points_changed":
-            self._change_points(event, at)
-        elif event.event_type == "subscription_cancelled":
-            self.unsubscribed_at = at if self.unsubscribed_at is None else max(self.unsubscribed_at, at)
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the account stands: neither deleted nor its subscription cancelled since it was last taken up."""
-        if self.deleted:
-            return False
-        return self.unsubscribed_at is None or (self.activated_at or 0) > self.unsubscribed_at
-
-    def last_order_at(self, as_of: datetime) -> datetime | None:
-        """The instant of the newest order that stood at `as_of`."""
-        at = to_millis(as_of)
-        newest = max((order.placed_at or 0 for order in self.orders.values() if order.counts_at(at)), default=None)
-        return None if newest is None else from_millis(newest)
-
-    def is_eligible(self, at: int, within_days: int) -> bool:
-        """Whether models are judged by this customer at that instant (milliseconds since 1970).
-
-        That is an account that was active, with an order that stood, placed at most so many days before. Of an account
-        that was given up more than once the last time is known.
-        """
-        recent = any(
-            order.placed_at is not None and order.placed_at >= at - within_days * DAY and order.counts_at(at)
-            for order in self.orders.values()
-        )
-        left = self.unsubscribed_at
-        if left is None or left > at or not recent:
-            return recent and not self.deleted
-        back = [self.activated_at, *(order.placed_at for order in self.orders.values())]
-        return any(left < instant <= at for instant in back if instant is not None)
-
-    def ordered_between(self, start: int, end: int) -> bool:
-        """Whether an order of `start` to before `end` (milliseconds since 1970) stood at `end`.
-
-        Orders without a value do not count: this is the label that models learn, and the outcome of a prediction.
-        """
-        return any(
-            order.cents > 0 and order.placed_at is not None and start <= order.placed_at < end and order.counts_at(end)
-            for order in self.orders.values()
-        )
-
-    def to_json(self) -> str:
-        """Compact JSON; equal states give equal text."""
-        return json.dumps(
-            {
-                "since": self.since,
-                "orders": {
-                    key: [order.placed_at, order.cents, order.discounted, order.cancelled_at]
-                    for key, order in sorted(self.orders.items())
-                },
-                "instants": dict(sorted(self.instants.items())),
-                "balance": self.balance,
-                "point_changes": self.point_changes,
-                "profile": dict(sorted(self.profile.items())),
-                "activated_at": self.activated_at,
-                "unsubscribed_at": self.unsubscribed_at,
-                "deleted": self.deleted,
-            },
-            separators=(",", ":"),
-        )
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """The state that `to_json` wrote."""
-        raw: dict[str, Any] = json.loads(text)
-        return cls(
-            since=raw["since"],
-            orders={key: Order(*values) for key, values in raw["orders"].items()},
-            instants=raw["instants"],
-            balance=None if raw["balance"] is None else tuple(raw["balance"]),
-            point_changes=[(at, points) for at, points in raw["point_changes"]],
-            profile={name: (at, value) for name, (at, value) in raw["profile"].items()},
-            activated_at=raw["activated_at"],
-            unsubscribed_at=raw["unsubscribed_at"],
-            deleted=raw["deleted"],
-        )
-
-    def _forget(self) -> None:
-        self.since = self.balance = self.activated_at = self.unsubscribed_at = None
-        for collection in (self.orders, self.instants, self.point_changes, self.profile):
-            collection.clear()
-        self.deleted = True
-
-    def _count(self, kind: str, at: int) -> None:
-        instants = self.instants.setdefault(kind, [])
-        insort(instants, at)
-        if len(instants) > MAX_INSTANTS:
-            del instants[0]
-
-    def _place(self, event: Event, at: int) -> None:
-        data = event.data
-        order = self.orders.setdefault(str(data.get("order_id") or event.event_id).strip(), Order())
-        discounted: bool | None = None
-        if data.get("discount_used") is not None:
-            discounted = bool(data["discount_used"])
-        elif data.get("discount_value") is not None:
-            discounted = amount(data["discount_value"]) > 0
-        cents = round(amount(data["order_value"]) * 100)
-        # An order that is sent again is a correction of it: the newest counts, whichever came first.
-        newest = max(
-            (order.placed_at or -1, order.cents, _rank(order.discounted), order.discounted),
-            (at, cents, _rank(discounted), discounted),
-            key=lambda version: version[:3],
-        )
-        order.placed_at, order.cents, _, order.discounted = newest
-
-    def _update_profile(self, event: Event, at: int) -> None:
-        for name, longest in _PROFILE_FIELDS.items():
-            value = event.data.get(name)
-            if value is not None:
-                text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-                self.profile[name] = max(self.profile.get(name, (-1, "")), (at, text[:longest]))
-        if event.data.get("loyalty_points") is not None:
-            self._set_balance(at, amount(event.data["loyalty_points"]))
-
-    def _change_points(self, event: Event, at: int) -> None:
-        if event.data.get("balance") is not None:
-            self._set_balance(at, amount(event.data["balance"]))
-        elif self.balance is None or at > self.balance[0]:
-            insort(self.point_changes, (at, float(event.data["points"])))
-
-    def _set_balance(self, at: int, points: float) -> None:
-        self.balance = max(self.balance or (-1, 0.0), (at, points))
-        known = self.balance[0]
-        self.point_changes = [change for change in self.point_changes if change[0] > known]
-
-
-def replay(events: Iterable[Event]) -> CustomerState:
-    """The state after a customer's events, each of which counts once by its id, in whatever order they come."""
-    state = CustomerState()
-    for event in {event.event_id: event for event in events}.values():
-        state.apply(event)
-    return state
-
-
-def observed_kinds(events: Iterable[Event]) -> dict[str, int]:
-    """Since when each kind of event that a feature counts has been seen, in milliseconds since 1970."""
-    since: dict[str, int] = {}
-    for event in events:
-        kind = _COUNTED.get(event.event_type)
-        if event.event_type == "loyalty_points_changed" or event.data.get("loyalty_points") is not None:
-            kind = LOYALTY
-        if kind is not None:
-            since[kind] = min(since.get(kind, event.at), event.at)
-    return since
 
 
 def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Features:
@@ -387,7 +162,3 @@ def _deviation(values: list[float]) -> float | None:
         return None
     mean = math.fsum(values) / len(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
-
-
-def _rank(discounted: bool | None) -> int:
-    return -1 if discounted is None else int(discounted)

@@ -2,26 +2,17 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from churn.domain.errors import CustomerNotFoundError, InvalidInputError
 from churn.domain.explanations import drivers, interval_json
 from churn.domain.features import FEATURE_NAMES, Features, overridden
+from churn.domain.model import Prediction, Predictor
 from churn.domain.recommendations import recommend
-from churn.domain.risk import Prediction, RiskBands
+from churn.domain.risk import RiskBands
 
 
-class Model(Protocol):
-    """What predicts."""
-
-    def predict(self, rows: Sequence[Features]) -> list[Prediction]: ...
-    def probabilities(self, rows: Sequence[Features]) -> list[float]: ...
-
-
-class UnknownCustomer(Exception):
-    """There is no customer with this id."""
-
-
-class NothingKnown(Exception):
+class NothingKnownError(InvalidInputError):
     """Neither a customer nor a single feature is given."""
 
 
@@ -54,15 +45,15 @@ class Scenario:
 
 
 def resolve(question: Question, stored: Mapping[str, Features]) -> Scenario:
-    """What a question is about. Raises UnknownCustomer, NothingKnown."""
+    """What a question is about. Raises CustomerNotFoundError, NothingKnownError."""
     known: Features | None = None
     if question.needs_customer and question.customer_id is not None:
         if question.customer_id not in stored:
-            raise UnknownCustomer(question.customer_id)
+            raise CustomerNotFoundError(question.customer_id)
         known = stored[question.customer_id]
     features = overridden(known or {}, question.given)
     if all(value is None for value in features.values()):
-        raise NothingKnown
+        raise NothingKnownError
     return Scenario(question.customer_id, features, known if question.given else None)
 
 
@@ -75,7 +66,7 @@ def stored_features(
 
 
 def predict(
-    model: Model, scenarios: Sequence[Scenario], *, bands: RiskBands, horizon_days: int
+    model: Predictor, scenarios: Sequence[Scenario], *, bands: RiskBands, horizon_days: int
 ) -> list[dict[str, Any]]:
     """An answer for each scenario, by one call of the model, and another where features were changed."""
     if not scenarios:
@@ -88,7 +79,7 @@ def predict(
     ]
 
 
-def compare(model: Model, scenarios: Sequence[Scenario]) -> list[dict[str, Any]]:
+def compare(model: Predictor, scenarios: Sequence[Scenario]) -> list[dict[str, Any]]:
     """For each scenario the probability without its changes, and what each of these did: ``what_if``, or nothing.
 
     The effects add up to the whole change. Each is what the change does when it is made after some of the others, on

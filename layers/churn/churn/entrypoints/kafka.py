@@ -12,7 +12,7 @@ import pymysql
 
 from churn.adapters.mysql import Database, DatabaseUnavailable
 from churn.adapters.mysql.records import DeadLetter, mark_redriven, waiting_dead_letters
-from churn.domain.events import Event, InvalidEvent, parse_event
+from churn.domain.events import Event, InvalidEventError, parse_event
 from churn.observability import logger
 from churn.services.scoring import Applied, Scoring
 
@@ -103,9 +103,9 @@ def _decode(raw: Mapping[str, Any], now: datetime) -> Record:
     key, value = _bytes(raw.get("key")), _bytes(raw.get("value"))
     try:
         if value is None:
-            raise InvalidEvent([])
+            raise InvalidEventError([])
         event = parse_event(value, now=now)
-    except InvalidEvent as error:
+    except InvalidEventError as error:
         return Record(*place, key, value, None, str(error) or "has no value")
     return Record(*place, key, value, event)
 

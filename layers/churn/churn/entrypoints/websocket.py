@@ -19,7 +19,7 @@ from churn.adapters.api_gateway import MAX_MESSAGE_BYTES, Gone, NotNow, Push, Re
 from churn.adapters.mysql import Database, DatabaseUnavailable
 from churn.adapters.mysql import connections as sockets
 from churn.domain.alerts import ALERT_PRIORITIES
-from churn.domain.events import iso
+from churn.domain.timestamps import iso
 from churn.observability import logger
 from churn.services import alert_delivery as delivery
 from churn.services.presentation import parse_since

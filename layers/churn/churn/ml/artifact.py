@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churn.domain.risk import BrokenModel
+from churn.domain.model import BrokenModelError
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -35,7 +35,7 @@ def unpack(content: bytes) -> tuple[Arrays, dict[str, Any]]:
     """What `pack` was given; nothing is interpreted before the checksum is found right.
 
     Raises:
-        BrokenModel: the bytes are cut, altered, or of another format.
+        BrokenModelError: the bytes are cut, altered, or of another format.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -46,24 +46,24 @@ def unpack(content: bytes) -> tuple[Arrays, dict[str, Any]]:
             }
         checksum = members.pop("checksum")[-64:].decode()
         if checksum != _checksum(members):
-            raise BrokenModel("the model's content does not have the checksum written in it")
+            raise BrokenModelError("the model's content does not have the checksum written in it")
         arrays = {name: np.lib.format.read_array(io.BytesIO(member)) for name, member in members.items()}
         form = int(arrays.pop("format").item())
         if form != FORMAT:
-            raise BrokenModel(f"the model is of format {form}, this code reads format {FORMAT}")
+            raise BrokenModelError(f"the model is of format {form}, this code reads format {FORMAT}")
         metadata: dict[str, Any] = json.loads(arrays.pop("metadata").tobytes())
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, LookupError, struct.error) as error:
-        raise BrokenModel(f"the bytes are no model: {error}") from error
+        raise BrokenModelError(f"the bytes are no model: {error}") from error
     return arrays, metadata
 
 
 def restore[M](content: bytes, make: Callable[[Arrays, dict[str, Any]], M]) -> M:
-    """The model that `make` makes of an archive's arrays and metadata. Raises BrokenModel."""
+    """The model that `make` makes of an archive's arrays and metadata. Raises BrokenModelError."""
     arrays, metadata = unpack(content)
     try:
         return make(arrays, metadata)
     except (ValueError, LookupError, TypeError) as error:
-        raise BrokenModel(f"the model cannot be served: {error}") from error
+        raise BrokenModelError(f"the model cannot be served: {error}") from error
 
 
 def checksum_of(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.domain.features import FEATURE_NAMES
-from churn.domain.risk import PURCHASE_PROCESS, BrokenModel, Prediction
+from churn.domain.model import PURCHASE_PROCESS, BrokenModelError, Prediction
 from churn.ml.artifact import Arrays, checksum_of, pack, restore, version_of
 
 Floats = npt.NDArray[np.float64]
@@ -68,7 +68,7 @@ class PurchaseModel:
         draws: Floats = arrays["draws"].astype(np.float64)
         self._typical: Floats = arrays["typical"].astype(np.float64)
         if draws.ndim != 2 or draws.shape[1] != len(PARAMETERS) or self._typical.shape != (len(INPUTS),):
-            raise BrokenModel("the purchase process does not have the parameters that it needs")
+            raise BrokenModelError("the purchase process does not have the parameters that it needs")
         self._parameters = tuple(draws.T)
         self._horizon = float(self.metadata["horizon_days"])
         self.base = float(self._possible(self._typical[None]).mean())
@@ -88,7 +88,7 @@ class PurchaseModel:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> PurchaseModel:
-        """Read what `to_bytes` wrote. Raises BrokenModel."""
+        """Read what `to_bytes` wrote. Raises BrokenModelError."""
         return restore(content, cls)
 
     def predict(self, rows: Sequence[Mapping[str, float | None]]) -> list[Prediction]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from churn.domain.risk import PURCHASE_PROCESS, kind_of
+from churn.domain.model import PURCHASE_PROCESS, kind_of
 from churn.ml.artifact import Arrays, restore
 from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.random_forest import ChurnModel
@@ -14,7 +14,7 @@ StoredModel = ChurnModel | PurchaseModel
 
 
 def read_model(content: bytes) -> StoredModel:
-    """The model that an artefact holds, its checksum verified. Raises BrokenModel."""
+    """The model that an artefact holds, its checksum verified. Raises BrokenModelError."""
     return restore(content, _make)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
-from churn.domain.risk import BrokenModel, Prediction
+from churn.domain.model import BrokenModelError, Prediction
 from churn.ml.artifact import Arrays, checksum_of, pack, restore, version_of
 from churn.ml.bg_nbd import PARAMETERS, no_order_probability
 from churn.ml.tree_shap import ShapleyValues, Splits
@@ -79,7 +79,7 @@ class ChurnModel:
         self.version = version_of(self.metadata, self.checksum)
         columns = list(self.metadata["columns"])
         if columns[: len(FEATURE_NAMES)] != [*FEATURE_NAMES] or not set(columns) <= set(COLUMNS):
-            raise BrokenModel(f"the model was made for other features: {', '.join(columns)}")
+            raise BrokenModelError(f"the model was made for other features: {', '.join(columns)}")
         self._process: dict[str, float] | None = (
             dict(self.metadata["purchase_process"]) if set(columns) & set(DERIVED_COLUMNS) else None
         )
@@ -164,7 +164,7 @@ class ChurnModel:
         """Read what `to_bytes` wrote; nothing is interpreted before the checksum is found right.
 
         Raises:
-            BrokenModel: the bytes are cut, altered, of another format, or for other features.
+            BrokenModelError: the bytes are cut, altered, of another format, or for other features.
         """
         return restore(content, cls)
 

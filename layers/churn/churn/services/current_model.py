@@ -7,7 +7,7 @@ from typing import Any
 
 from churn.adapters.s3_registry import ModelRegistry, RegistryUnavailable, S3Registry, UnknownVersion
 from churn.domain.features import Features
-from churn.domain.risk import BrokenModel, Prediction
+from churn.domain.model import BrokenModelError, Prediction
 from churn.ml.loading import StoredModel, read_model
 from churn.observability import count_alone, logger
 from churn.settings import Settings
@@ -98,7 +98,7 @@ class CurrentModel:
             return held, None
         try:
             model = registry.load(version)
-        except (BrokenModel, UnknownVersion) as error:
+        except (BrokenModelError, UnknownVersion) as error:
             count_alone("ModelRefused")
             logger.error("the promoted model is refused", extra={"version": version, "reason": str(error)})
             return held, str(error)
@@ -111,14 +111,14 @@ class CurrentModel:
         self.challenger = None
         try:
             self.challenger = None if version is None else registry.load(version)
-        except (BrokenModel, UnknownVersion, RegistryUnavailable) as error:
+        except (BrokenModelError, UnknownVersion, RegistryUnavailable) as error:
             logger.error("the challenger cannot be held", extra={"version": version, "reason": str(error)})
 
 
 def _own_model(path: Path) -> StoredModel:
     try:
         return read_model(path.read_bytes())
-    except (OSError, BrokenModel) as error:
+    except (OSError, BrokenModelError) as error:
         raise NoModel(
             f"no version of the model is promoted that can be served, and {path} is no model: {error}"
         ) from error

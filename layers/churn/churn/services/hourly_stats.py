@@ -11,8 +11,8 @@ from itertools import pairwise
 
 from churn.adapters.mysql import Database
 from churn.adapters.mysql import hourly_stats as hourly
-from churn.domain.events import from_millis, to_millis
-from churn.domain.features import DAY, CustomerState
+from churn.domain.customer import CustomerState
+from churn.domain.timestamps import DAY, from_millis, to_millis
 from churn.settings import Settings
 
 _HOUR = timedelta(hours=1)

@@ -19,11 +19,12 @@ from churn.adapters.mysql import Database
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql import model_quality as quality
 from churn.adapters.mysql.model_quality import Comparison, Predicted, Quality, Role
-from churn.domain.events import from_millis, to_millis
-from churn.domain.features import DAY, FEATURE_NAMES, CustomerState, inputs_at
+from churn.domain.customer import CustomerState
+from churn.domain.features import FEATURE_NAMES, inputs_at
+from churn.domain.model import Predictor
+from churn.domain.timestamps import DAY, from_millis, to_millis
 from churn.ml import metrics as measures
 from churn.ml.drift import INCIDENTS, SCORE, Drift, compare
-from churn.services.scoring import Predictor
 from churn.settings import Settings
 
 GRACE = timedelta(days=1)

@@ -16,8 +16,8 @@ from churn.adapters.mysql import model_quality as quality
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.model_quality import Quality
 from churn.adapters.s3_registry import Change, ModelRegistry, Standing, UnknownVersion
-from churn.domain.events import iso
-from churn.domain.risk import BrokenModel, kind_of
+from churn.domain.model import BrokenModelError, kind_of
+from churn.domain.timestamps import iso
 from churn.observability import logger
 
 _NEWEST_CHANGES = 20
@@ -102,11 +102,11 @@ class ModelLife:
             return self._registry.report(version, "html").decode()
 
     def promote(self, version: str, *, by: str, reason: str | None, force: bool, now: datetime) -> dict[str, Any]:
-        """Makes a version serve. Raises UnknownVersion, BrokenModel, NotPromotable."""
+        """Makes a version serve. Raises UnknownVersion, BrokenModelError, NotPromotable."""
         return _changed(self._registry.promote(version, by=by, reason=reason, now=now, force=force))
 
     def roll_back(self, *, by: str, reason: str | None, now: datetime) -> dict[str, Any]:
-        """Makes the version before serve again. Raises NothingBefore, BrokenModel."""
+        """Makes the version before serve again. Raises NothingBefore, BrokenModelError."""
         return _changed(self._registry.roll_back(by=by, reason=reason, now=now))
 
     def train(self, *, by: str, now: datetime) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class ModelLife:
     def _summary(self, version: str, standing: Standing, weeks: Sequence[Quality]) -> dict[str, Any]:
         try:
             described = self._registry.describe(version)
-        except BrokenModel as error:
+        except BrokenModelError as error:
             logger.error("a version cannot be described", extra={"version": version, "reason": str(error)})
             described = {}
         return _summary(version, described, standing, weeks)
@@ -143,7 +143,7 @@ class ModelLife:
 def _readable(version: str) -> Iterator[None]:
     try:
         yield
-    except (BrokenModel, ValueError) as error:
+    except (BrokenModelError, ValueError) as error:
         logger.error("what is stored of a version cannot be read", extra={"version": version, "reason": str(error)})
         raise UnknownVersion(version) from error
 

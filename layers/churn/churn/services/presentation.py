@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from churn.domain.events import iso, parse_timestamp
+from churn.domain.timestamps import iso, parse_timestamp
 
 # Below lie ids, from here on seconds since 1970 (the year 2001).
 _TIMES_FROM = 10**9

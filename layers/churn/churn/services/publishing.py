@@ -8,7 +8,7 @@ from churn.adapters.api_gateway import ApiGatewayPush, Push
 from churn.adapters.kafka_output import KafkaOutput, Output, OutputUnavailable
 from churn.adapters.mysql import Database, DatabaseUnavailable
 from churn.adapters.mysql.connections import hand_out
-from churn.domain.events import iso
+from churn.domain.timestamps import iso
 from churn.observability import logger, metrics
 from churn.services.alert_delivery import broadcast, broadcast_predictions, deliver
 from churn.services.presentation import alert_json

@@ -18,14 +18,15 @@ from churn.adapters.mysql import events as history
 from churn.adapters.mysql import model_quality as quality
 from churn.adapters.mysql import queries as reads
 from churn.adapters.mysql.database import Row
-from churn.adapters.mysql.totals import ACTIVE_STATUSES
 from churn.adapters.redis_cache import Cache
-from churn.domain.events import iso
+from churn.domain.customer import CustomerState
+from churn.domain.errors import CustomerNotFoundError
 from churn.domain.explanations import drivers, interval_json
-from churn.domain.features import CustomerState, Features, Inputs, Observed, features_at, inputs_at, shown
+from churn.domain.features import Features, Inputs, Observed, features_at, inputs_at, shown
 from churn.domain.recommendations import recommend
-from churn.domain.risk import RISK_LEVELS
+from churn.domain.risk import ACTIVE_STATUSES, RISK_LEVELS
 from churn.domain.search_terms import words_of
+from churn.domain.timestamps import iso
 from churn.services.presentation import alert_json
 from churn.settings import Settings
 
@@ -43,10 +44,6 @@ class BadCursor(ValueError):
 
 class TooFine(ValueError):
     """So fine a granularity over so long a period would be too many points."""
-
-
-class CustomerNotFound(Exception):
-    """There is no customer with this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ class Catalogue:
         return self._database.run(work)
 
     def customer(self, customer_id: str, now: datetime) -> dict[str, Any]:
-        """All that is known of a customer. Raises CustomerNotFound, DatabaseUnavailable."""
+        """All that is known of a customer. Raises CustomerNotFoundError, DatabaseUnavailable."""
 
         def work(transaction: Transaction) -> dict[str, Any]:
             row = self._one(transaction, customer_id)
@@ -147,7 +144,7 @@ class Catalogue:
         date_from: datetime | None = None,
         date_to: datetime | None = None,
     ) -> dict[str, Any]:
-        """A customer's history, the newest first. Raises CustomerNotFound, DatabaseUnavailable."""
+        """A customer's history, the newest first. Raises CustomerNotFoundError, DatabaseUnavailable."""
 
         def work(transaction: Transaction) -> dict[str, Any]:
             row = self._one(transaction, customer_id)
@@ -249,7 +246,7 @@ class Catalogue:
     def _one(self, transaction: Transaction, customer_id: str) -> Row:
         row = reads.customers_by_id(transaction, [customer_id]).get(customer_id)
         if row is None:
-            raise CustomerNotFound(customer_id)
+            raise CustomerNotFoundError(customer_id)
         return row
 
     def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,17 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
 
 from churn.adapters.mysql import Database, Transaction, customers, records, totals
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.customers import Customer
 from churn.adapters.mysql.records import DeadLetter
 from churn.domain.alerts import NewAlert, immediate_alert, remember, risk_alert
-from churn.domain.events import EVENT_TYPES, Event, from_millis
-from churn.domain.features import Features, Inputs, Observed, inputs_at, observed_kinds
-from churn.domain.risk import Prediction, customer_status, expected_spend
+from churn.domain.customer import observed_kinds
+from churn.domain.events import EVENT_TYPES, Event
+from churn.domain.features import Features, Inputs, Observed, inputs_at
+from churn.domain.model import Prediction, Predictor
+from churn.domain.risk import customer_status, expected_spend
 from churn.domain.search_terms import search_words
+from churn.domain.timestamps import from_millis
 from churn.observability import count_alone, logger
 from churn.settings import Settings
 
@@ -27,24 +29,6 @@ _CLOCK_SKEW = timedelta(days=1)
 # A sweep stores a prediction only when it says something new.
 _NOTEWORTHY = 0.005
 _SETTLED = frozenset({"lapsed", "insufficient_data"})
-
-
-class Predictor(Protocol):
-    """A model: the version that it is, and its answer for each of many customers."""
-
-    @property
-    def version(self) -> str: ...
-    @property
-    def metadata(self) -> Mapping[str, Any]: ...
-    def predict(self, rows: Sequence[Features]) -> list[Prediction]: ...
-
-
-class Challenger(Protocol):
-    """A model that is tried: the version that it is, and its churn probability for each of many customers."""
-
-    @property
-    def version(self) -> str: ...
-    def probabilities(self, rows: Sequence[Features]) -> list[float]: ...
 
 
 @dataclass(slots=True)
@@ -83,7 +67,7 @@ class Scoring:
         database: Database,
         model: Predictor,
         settings: Settings,
-        challenger: Callable[[], Challenger | None] = lambda: None,
+        challenger: Callable[[], Predictor | None] = lambda: None,
     ) -> None:
         """`challenger`: the model of this moment whose answers are stored beside those that are served, if any."""
         self._database = database

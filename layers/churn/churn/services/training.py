@@ -6,7 +6,7 @@ from churn.adapters.mysql import Database
 from churn.adapters.mysql.events import histories as stored_histories
 from churn.adapters.s3_registry import ModelRegistry, UnknownVersion
 from churn.domain.events import Event
-from churn.domain.risk import BrokenModel
+from churn.domain.model import BrokenModelError
 from churn.ml.loading import StoredModel
 
 
@@ -25,5 +25,5 @@ def model_in_use(registry: ModelRegistry) -> StoredModel | None:
     version = registry.standing().version
     try:
         return None if version is None else registry.load(version)
-    except (BrokenModel, UnknownVersion):
+    except (BrokenModelError, UnknownVersion):
         return None

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from churn.domain.events import iso, to_millis
-from churn.domain.features import FEATURE_NAMES, features_at, replay
-from churn.domain.risk import PURCHASE_PROCESS, RANDOM_FOREST, kind_of
+from churn.domain.customer import replay
+from churn.domain.features import FEATURE_NAMES, features_at
+from churn.domain.model import PURCHASE_PROCESS, RANDOM_FOREST, kind_of
+from churn.domain.timestamps import iso, to_millis
 from churn.ml.bg_nbd import INPUTS, PurchaseModel
 from churn.ml.drift import reference
 from churn.ml.loading import StoredModel

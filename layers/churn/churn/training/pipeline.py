@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from churn.domain.events import from_millis, iso
-from churn.domain.features import DAY, FEATURE_NAMES, STATE_COLUMNS
-from churn.domain.risk import PURCHASE_PROCESS
+from churn.domain.features import FEATURE_NAMES, STATE_COLUMNS
+from churn.domain.model import PURCHASE_PROCESS
+from churn.domain.timestamps import DAY, from_millis, iso
 from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.drift import reference
 from churn.ml.loading import StoredModel

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churn.domain.events import Event, from_millis, iso, to_millis
-from churn.domain.features import DAY, INPUT_NAMES, CustomerState, inputs_at, observed_kinds
+from churn.domain.customer import CustomerState, observed_kinds
+from churn.domain.events import Event
+from churn.domain.features import INPUT_NAMES, inputs_at
+from churn.domain.timestamps import DAY, from_millis, iso, to_millis
 from churn.ml.metrics import Flags
 from churn.ml.random_forest import Floats
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from churn.adapters.mysql.database import Row, Transaction
-from churn.adapters.mysql.totals import ACTIVE_STATUSES
 from churn.domain.alerts import RiskMemory
-from churn.domain.features import CustomerState
-from churn.domain.risk import Prediction
+from churn.domain.customer import CustomerState
+from churn.domain.model import Prediction
+from churn.domain.risk import ACTIVE_STATUSES
 
 _COLUMNS = (
     "id",

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from churn.adapters.mysql.database import Database, Transaction
-from churn.adapters.mysql.totals import ACTIVE_STATUSES, read
-from churn.domain.features import CustomerState
+from churn.adapters.mysql.totals import read
+from churn.domain.customer import CustomerState
+from churn.domain.risk import ACTIVE_STATUSES
 
 _PAGE = 2000
 

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from churn.adapters.mysql.database import Database, Row, Transaction
-from churn.domain.events import to_millis
-from churn.domain.features import CustomerState
+from churn.domain.customer import CustomerState
+from churn.domain.timestamps import to_millis
 
 if TYPE_CHECKING:
     # It has numpy, which those who read the figures have not.

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from churn.adapters.mysql.database import Transaction
 from churn.domain.alerts import NewAlert
-from churn.domain.risk import Prediction, kind_of
+from churn.domain.model import Prediction, kind_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ from collections.abc import Mapping
 from churn.adapters.mysql.database import Transaction
 
 SHARDS = 16
-ACTIVE_STATUSES = ("new", "active", "at_risk")
 
 
 def add(transaction: Transaction, changes: Mapping[str, int]) -> None:

@@ -17,7 +17,7 @@ from chalice.app import Chalice, Response
 from pydantic import ValidationError
 
 from churn.adapters.redis_cache import Cache, Window
-from churn.domain.events import FieldError
+from churn.domain.errors import FieldError
 from churn.entrypoints.http.problems import CONTENT_TYPE, Problem, bad_request, unavailable
 from churn.entrypoints.http.requests import Model
 from churn.entrypoints.http.routes import BY_OPERATION, Route

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from churn.domain import what_if
-from churn.domain.events import FieldError
+from churn.domain.errors import CustomerNotFoundError, FieldError
 from churn.domain.features import FEATURE_NAMES, Features
-from churn.domain.what_if import Model, NothingKnown, Question, Scenario, UnknownCustomer
+from churn.domain.model import Predictor
+from churn.domain.what_if import NothingKnownError, Question, Scenario
 from churn.entrypoints.http.api import check
 from churn.entrypoints.http.problems import Problem, bad_request, unavailable
 from churn.entrypoints.http.requests import PredictionRequest, Request
@@ -16,14 +17,14 @@ Load = Callable[[set[str]], Mapping[str, Features]]
 """The stored features of customers by their ids, without the unknown. Raises DatabaseUnavailable."""
 
 
-def answer_one(model: Model, body: Request, load: Load, settings: Settings) -> dict[str, Any]:
+def answer_one(model: Predictor, body: Request, load: Load, settings: Settings) -> dict[str, Any]:
     """The prediction for one request. Raises Problem, DatabaseUnavailable."""
     question = _question(body)
     scenario = _scenario(question, what_if.stored_features([question], load))
     return what_if.predict(model, [scenario], bands=settings.bands, horizon_days=settings.horizon_days)[0]
 
 
-def answer_many(model: Model, items: list[Any], load: Load, settings: Settings) -> dict[str, Any]:
+def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settings) -> dict[str, Any]:
     """The predictions for many requests, in order, with a problem in the place of each that has none.
 
     Only the items that need a stored customer fail with the database.
@@ -79,9 +80,9 @@ def _question(body: Request) -> Question:
 def _scenario(question: Question, stored: Mapping[str, Features]) -> Scenario:
     try:
         return what_if.resolve(question, stored)
-    except UnknownCustomer:
+    except CustomerNotFoundError:
         raise Problem(404, "There is no such customer.") from None
-    except NothingKnown:
+    except NothingKnownError:
         raise bad_request(
             FieldError("", f"Give a customer_id or at least one of the features: {', '.join(FEATURE_NAMES)}.")
         ) from None

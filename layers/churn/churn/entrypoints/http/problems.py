@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from churn.domain.events import FieldError
+from churn.domain.errors import FieldError
 
 CONTENT_TYPE = "application/problem+json"
 

@@ -14,20 +14,17 @@ from pydantic import (
     field_validator,
 )
 
-from churn.domain.events import MAX_ID_LENGTH, parse_timestamp
+from churn.domain.alerts import AlertPriority, AlertStatus
+from churn.domain.events import MAX_ID_LENGTH
 from churn.domain.features import FEATURES
+from churn.domain.risk import CustomerStatus, RiskLevel
+from churn.domain.timestamps import parse_timestamp
 from churn.services.presentation import parse_since
 
 MAX_OFFSET = 10_000
 MAX_BATCH = 1000
 MAX_NOTES = 4000
 
-RiskLevel = Literal["low", "medium", "high", "critical"]
-Status = Literal["insufficient_data", "new", "active", "at_risk", "lapsed"]
-Priority = Literal["low", "medium", "high", "urgent"]
-AlertStatus = Literal["new", "acknowledged", "in_progress", "resolved", "dismissed"]
-ModelKind = Literal["random_forest", "purchase_process"]
-"""A forest trained on what customers did, or, while there is too little of that, the shop's purchase process alone."""
 Sort = Literal["churn_probability", "total_spent", "days_since_last_order", "customer_id"]
 Period = Literal["7d", "30d", "90d", "1y"]
 Granularity = Literal["hour", "day", "week", "month"]
@@ -96,7 +93,7 @@ class CustomersQuery(Request):
     cursor: Cursor | None = None
     """`next_cursor` of the page before; goes on after it, with the same sort and order."""
     risk_level: RiskLevel | None = None
-    status: Status | None = None
+    status: CustomerStatus | None = None
     search: Text | None = None
     """The beginning of a word of name, e-mail or id; of several words, each."""
     sort: Sort = "churn_probability"
@@ -164,7 +161,7 @@ class AlertsQuery(Request):
 
     limit: Limit = 20
     status: AlertStatus | None = None
-    priority: Priority | None = None
+    priority: AlertPriority | None = None
     since: Since | None = None
     """The id of an alert, or a time: only what came after it."""
     cursor: Cursor | None = None

@@ -7,17 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, create_model
 
+from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.features import FEATURES
+from churn.domain.model import ModelKind
+from churn.domain.risk import CustomerStatus, RiskLevel
 from churn.entrypoints.http.requests import (
-    AlertStatus,
     Granularity,
     Instant,
     Model,
-    ModelKind,
     Period,
-    Priority,
-    RiskLevel,
-    Status,
 )
 
 # --- customers
@@ -66,7 +64,7 @@ class Customer(Features):  # type: ignore[misc, valid-type]
     customer_id: str
     name: str | None
     email: str | None
-    status: Status
+    status: CustomerStatus
     churn_probability: Annotated[float, Field(ge=0, le=1)] | None
     risk_level: RiskLevel | None
     model_kind: ModelKind | None
@@ -213,7 +211,7 @@ class Alert(Model):
     customer_id: str
     customer_name: str
     alert_type: str
-    priority: Priority
+    priority: AlertPriority
     title: str
     message: str
     reason: str

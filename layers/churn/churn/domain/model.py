@@ -1,0 +1,58 @@
+"""A model's answer for one customer, and what anything that predicts offers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, get_args
+
+from churn.domain.errors import ChurnError
+from churn.domain.features import Features
+
+ModelKind = Literal["random_forest", "purchase_process"]
+"""A forest trained on what customers did, or, while there is too little of that, the shop's purchase process alone."""
+MODEL_KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
+RANDOM_FOREST: ModelKind = "random_forest"
+PURCHASE_PROCESS: ModelKind = "purchase_process"
+
+
+class BrokenModelError(ChurnError):
+    """The bytes are not a whole, unaltered model that this version of the code can serve."""
+
+
+def kind_of(metadata: Mapping[str, object]) -> str:
+    """Return which of MODEL_KINDS a model's metadata describe."""
+    return str(metadata.get("kind", RANDOM_FOREST))
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The model's answer for one customer.
+
+    `contributions` are signed probabilities, a feature each; with `base` they sum to `churn_probability`. `interval` is
+    what the model's own uncertainty leaves open, where it is known.
+    """
+
+    churn_probability: float
+    confidence: float
+    model_version: str
+    contributions: Mapping[str, float]
+    base: float
+    model_kind: str = RANDOM_FOREST
+    interval: tuple[float, float] | None = None
+
+
+class Predictor(Protocol):
+    """A model that predicts for rows of inputs."""
+
+    @property
+    def version(self) -> str:
+        """The version, which is stored with each prediction."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What is known of the version: its kind, horizon, training data and figures."""
+
+    def predict(self, rows: Sequence[Features]) -> list[Prediction]:
+        """Return a prediction for each row, with its contributions."""
+
+    def probabilities(self, rows: Sequence[Features]) -> list[float]:
+        """Return the churn probability of each row alone."""
