@@ -1,4 +1,4 @@
-"""Print a token for the running local stack, or for the service whose JWT_SECRET is set."""
+"""Tokens for the running local stack, or for the service whose JWT_SECRET is set."""
 
 import argparse
 import os
@@ -11,14 +11,17 @@ _DAY = 86_400
 
 
 def main() -> int:
-    """The command line's entry."""
-    parser = argparse.ArgumentParser(prog="python -m infra.tools.issue_token", description=__doc__)
+    """Print a token; return 1 if there is no secret to sign it with."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.tools.issue_token",
+        description="Print a token for the running local stack, or for the service whose JWT_SECRET is set.",
+    )
     parser.add_argument("--role", choices=ROLES, default=os.environ.get("ROLE") or "read")
     parser.add_argument("--subject", default="local", help="who the client is: its rate limits are counted by it")
-    parser.add_argument("--seconds", type=int, default=_DAY, help="how long the token holds")
-    given = parser.parse_args()
+    parser.add_argument("--seconds", type=int, default=_DAY, help="how long the token is valid")
+    options = parser.parse_args()
     try:
-        print(issue(use_stack("JWT_SECRET").jwt_secret, given.subject, given.role, given.seconds))
+        print(issue(use_stack("JWT_SECRET").jwt_secret, options.subject, options.role, options.seconds))
     except (NotRunningError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""The model card: what a version is, what it learned from, how good it is and where it ends, from the facts alone."""
+"""The model card: a version's definition, data, figures and limits, from its report alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from churn.training.report_html import FIGURES, MODELS, SLICES
 
 
 def model_card(report: Mapping[str, Any], held_out: Window) -> str:
-    """The card, in Markdown, of a version that was trained with its search and its comparisons."""
+    """Return the card, in Markdown, of a version that was trained with its search and its comparisons."""
     parts = [
         _head(report),
         _definition(report["definition"]),

@@ -16,9 +16,11 @@ from churn.adapters.s3_registry import (
 )
 from churn.domain.model import BrokenModelError
 from churn.settings import BadSettings
+from infra.tools.console_logs import readable_logs
 from infra.tools.stack_environment import NotRunningError, use_stack
 
 
+@readable_logs()
 def main(arguments: list[str]) -> int:
     """The command line's entry; 1 with a sentence on the screen when it cannot be done."""
     given = _arguments(arguments)

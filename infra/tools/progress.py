@@ -1,4 +1,4 @@
-"""Progress for whoever waits longer than two seconds."""
+"""Progress of commands that take longer than two seconds."""
 
 import sys
 import time
@@ -9,9 +9,9 @@ _SILENT_SECONDS = 2.0
 
 
 class Progress:
-    """One line on a terminal that is written over, or a line every few seconds where the output is a file.
+    """One line on a terminal that is written over, or a line every few seconds in a file.
 
-    A context manager: leaving it ends the line.
+    A context manager, whose exit ends the line.
     """
 
     def __init__(self, what: str, total: int | None = None, out: TextIO | None = None) -> None:
@@ -23,7 +23,7 @@ class Progress:
         self._open = False
 
     def __call__(self, done: int) -> None:
-        """Tells how much is done; says so on the screen no more often than is useful."""
+        """Show how much is done, at most a few times a second."""
         now = time.monotonic()
         if now < self._next:
             return

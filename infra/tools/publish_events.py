@@ -1,4 +1,4 @@
-"""Publish simulated events on Kafka at a steady rate."""
+"""Simulated events, published on Kafka at a steady rate."""
 
 import argparse
 import itertools
@@ -22,16 +22,19 @@ from churn.settings import BadSettings
 from infra.tools.simulator import live_events
 from infra.tools.stack_environment import NotRunningError, endpoints, use_stack
 
-_MOST_CUSTOMERS = 5000
+_MAX_CUSTOMERS = 5000
 _PAGE = 500
 _SHARE_OF_A_SECOND = 10
 
 
 def customers_of(base_url: str, token: str) -> list[str]:
-    """Identifiers of the shop's customers, at most 5,000, read over REST. Raises NotRunningError."""
-    found: list[str] = []
+    """Return the identifiers of the shop's customers, at most 5,000, read over REST.
+
+    Raises NotRunningError if the API does not answer.
+    """
+    customers: list[str] = []
     cursor: str | None = None
-    while len(found) < _MOST_CUSTOMERS:
+    while len(customers) < _MAX_CUSTOMERS:
         query = {"limit": str(_PAGE), "sort": "customer_id", "order": "asc"} | ({"cursor": cursor} if cursor else {})
         request = urllib.request.Request(  # noqa: S310  (the stack's own address)
             f"{base_url}/api/customers?{urllib.parse.urlencode(query)}", headers={"Authorization": f"Bearer {token}"}
@@ -41,15 +44,18 @@ def customers_of(base_url: str, token: str) -> list[str]:
                 page = json.load(answer)
         except (urllib.error.URLError, TimeoutError, ValueError) as error:
             raise NotRunningError(f"the customers cannot be read from {base_url}: {error}") from error
-        found += [customer["customer_id"] for customer in page["customers"]]
+        customers += [customer["customer_id"] for customer in page["customers"]]
         cursor = page.get("next_cursor")
         if not cursor:
             break
-    return found
+    return customers
 
 
 def publish(producer: KafkaProducer, topic: str, events: Iterable[Event], rate: float) -> int:
-    """Sends events, `rate` a second, until they end; returns how many. Raises KafkaError when one is not taken."""
+    """Send events, `rate` a second, until they end; return how many.
+
+    Raises KafkaError if one is not accepted.
+    """
     began = time.monotonic()
     sent = 0
     pending = []
@@ -67,7 +73,7 @@ def publish(producer: KafkaProducer, topic: str, events: Iterable[Event], rate: 
 
 
 def encode(event: Event) -> bytes:
-    """The event as it goes over Kafka."""
+    """Return the event as it goes over Kafka."""
     wire = {
         "event_id": event.event_id,
         "event_type": event.event_type,
@@ -79,16 +85,15 @@ def encode(event: Event) -> bytes:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; runs until Ctrl-C without --count."""
-    parser = argparse.ArgumentParser(prog="events", description="Publishes simulated events on Kafka.")
+    """Publish `--count` events, or until Ctrl-C; return 1 if that is not possible."""
+    parser = argparse.ArgumentParser(prog="events", description="Publish simulated events on Kafka.")
     parser.add_argument("--rate", type=_rate, default=20.0, help="events a second (default: 20)")
     parser.add_argument("--count", type=int, help="stop after so many")
     parser.add_argument("--customers", nargs="*", help="identifiers (default: those of the running shop)")
     options = parser.parse_args(arguments)
     try:
         settings = use_stack("KAFKA_BOOTSTRAP_SERVERS")
-        told = endpoints()
-        customers = options.customers or customers_of(_of_stack(told, "base_url"), _of_stack(told, "token"))
+        customers = options.customers or customers_of(_endpoint("base_url"), _endpoint("token"))
         if not customers:
             raise NotRunningError("the shop has no customers yet: bring some in with 'make import', or name some")
         producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers.split(","), acks="all", linger_ms=5)
@@ -110,10 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _of_stack(told: dict[str, str], name: str) -> str:
-    if not told.get(name):
+def _endpoint(name: str) -> str:
+    value = endpoints().get(name)
+    if not value:
         raise NotRunningError("no local stack runs: start one with 'make up', or name customers with --customers")
-    return told[name]
+    return str(value)
 
 
 def _rate(text: str) -> float:

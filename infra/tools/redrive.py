@@ -1,8 +1,7 @@
-"""`make redrive`: what was given up is done after all, once its cause is gone.
+"""`make redrive`: dead letters, failed batches and failed invocations are reprocessed.
 
-Batches that the event source gave up and dead letters go through scoring, calls that failed to the function that they
-were for. Whatever is taken leaves its place, whatever fails again stays in it. An event that was applied already
-changes nothing.
+Failed batches of the event source and dead letters go through scoring, failed invocations to their own function. An
+item is removed when it succeeds, and stays when it fails again. An event that was applied before changes nothing.
 """
 
 import argparse
@@ -18,101 +17,104 @@ from churn.adapters import aws_clients as aws
 from infra.tools.aws_stages import StageError, outputs
 from infra.tools.stack_environment import NotRunningError, use_stack
 
-# Longer than scoring may take (60 s); a call is not asked for twice.
+# Longer than scoring may take (60 s); an invocation is not repeated.
 _INVOKE_SECONDS = 70
 _HIDDEN_SECONDS = 120
-# Where Lambda puts what an event source gave up.
+# Where Lambda puts the failed batches of an event source.
 _PREFIX = "aws/lambda/"
 
 
 class FunctionFailedError(RuntimeError):
-    """A function fails as it did; the text says how."""
+    """A function that fails again; the text says how."""
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where a deployment keeps what failed, and the function that scores."""
+class Locations:
+    """A deployment's bucket of failed batches, queue of failed invocations, and scoring function."""
 
     batches: str
     calls: str
     scoring: str
 
     @classmethod
-    def of_stage(cls, stage: str) -> "Places":
-        """Those of a stage on AWS. Raises StageError."""
-        told = outputs(stage)
-        return cls(told["FailedBatches"], told["FailedCallsUrl"], f"{told['Stack']}-scoring:live")
+    def of_stage(cls, stage: str) -> "Locations":
+        """Return those of a stage on AWS.
+
+        Raises StageError if it is unknown or not deployed.
+        """
+        stack = outputs(stage)
+        return cls(stack["FailedBatches"], stack["FailedCallsUrl"], f"{stack['Stack']}-scoring:live")
 
     @classmethod
-    def of_local_stack(cls) -> "Places":
-        """Those of the running local stack. Raises NotRunningError."""
+    def of_local_stack(cls) -> "Locations":
+        """Return those of the running local stack.
+
+        Raises NotRunningError if none runs.
+        """
         use_stack("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LAMBDA")
         return cls(
             "churn-failedbatches", aws.client("sqs").get_queue_url(QueueName="FailedCalls")["QueueUrl"], "scoring"
         )
 
 
-def redrive_batches(places: Places) -> tuple[int, int]:
-    """Has every batch that was given up scored; how many were, and how many fail again."""
+def redrive_batches(locations: Locations) -> tuple[int, int]:
+    """Score the failed batches; return how many succeeded, and how many failed again."""
     s3 = aws.client("s3")
-    done = left = 0
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=places.batches, Prefix=_PREFIX)
+    succeeded = failed = 0
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=locations.batches, Prefix=_PREFIX)
     for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
-        kept = json.loads(s3.get_object(Bucket=places.batches, Key=key)["Body"].read())
-        payload = kept["payload"] if isinstance(kept["payload"], dict) else json.loads(kept["payload"])
+        payload = json.loads(s3.get_object(Bucket=locations.batches, Key=key)["Body"].read())["payload"]
+        batch = payload if isinstance(payload, dict) else json.loads(payload)
         try:
-            failed = _invoke(places.scoring, payload)["batchItemFailures"]
+            failures = _invoke(locations.scoring, batch)["batchItemFailures"]
         except FunctionFailedError as error:
-            failed = [str(error)]
-        if failed:
-            print(f"{key}: {len(failed)} still fail: {failed[0]}", file=sys.stderr)
-            left += 1
+            failures = [str(error)]
+        if failures:
+            print(f"{key}: {len(failures)} still fail: {failures[0]}", file=sys.stderr)
+            failed += 1
         else:
-            s3.delete_object(Bucket=places.batches, Key=key)
-            done += 1
-    return done, left
+            s3.delete_object(Bucket=locations.batches, Key=key)
+            succeeded += 1
+    return succeeded, failed
 
 
-def redrive_calls(places: Places) -> int:
-    """Hands every failed call to its function again, as asynchronously as before; how many there were.
+def redrive_calls(locations: Locations) -> int:
+    """Invoke the functions of failed invocations again, asynchronously as before; return how many there were.
 
-    One that fails again comes back to the queue.
+    An invocation that fails again returns to the queue.
     """
     sqs, functions = aws.client("sqs"), _functions()
-    done = 0
-    for message in _messages(sqs, places.calls):
+    invoked = 0
+    for message in _messages(sqs, locations.calls):
         body = json.loads(message["Body"])
         functions.invoke(
             FunctionName=body["requestContext"]["functionArn"],
             InvocationType="Event",
             Payload=json.dumps(body["requestPayload"]).encode(),
         )
-        sqs.delete_message(QueueUrl=places.calls, ReceiptHandle=message["ReceiptHandle"])
-        done += 1
-    return done
+        sqs.delete_message(QueueUrl=locations.calls, ReceiptHandle=message["ReceiptHandle"])
+        invoked += 1
+    return invoked
 
 
-def redrive_dead_letters(places: Places) -> tuple[int, int]:
-    """Has the records that were no events read again; how many are applied, and how many are none still.
+def redrive_dead_letters(locations: Locations) -> tuple[int, int]:
+    """Read the dead letters again; return how many were applied, and how many are still no events.
 
     Raises FunctionFailedError.
     """
-    done = left = 0
+    applied = left = 0
     after: list[Any] | None = None
     while True:
-        page = _invoke(places.scoring, {"redrive": after})
-        done, left, after = done + page["applied"], left + page["left"], page["after"]
+        page = _invoke(locations.scoring, {"redrive": after})
+        applied, left, after = applied + page["applied"], left + page["left"], page["after"]
         if after is None:
-            return done, left
+            return applied, left
 
 
 def _messages(sqs: Any, queue: str) -> Iterator[dict[str, Any]]:
-    # Those that are there now: one that fails again and comes back waits for the next time.
-    waiting = int(
-        sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"][
-            "ApproximateNumberOfMessages"
-        ]
-    )
+    # The messages of now: an invocation that fails again and returns waits for the next redrive.
+    counter = "ApproximateNumberOfMessages"
+    waiting = int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[counter])["Attributes"][counter])
     while waiting > 0:
         messages = sqs.receive_message(
             QueueUrl=queue, MaxNumberOfMessages=min(10, waiting), VisibilityTimeout=_HIDDEN_SECONDS, WaitTimeSeconds=1
@@ -125,11 +127,11 @@ def _messages(sqs: Any, queue: str) -> Iterator[dict[str, Any]]:
 
 def _invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
     try:
-        answer = _functions().invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        response = _functions().invoke(FunctionName=function, Payload=json.dumps(event).encode())
     except (BotoCoreError, ClientError) as error:
         raise FunctionFailedError(str(error)) from error
-    result: dict[str, Any] = json.loads(answer["Payload"].read())
-    if answer.get("FunctionError"):
+    result: dict[str, Any] = json.loads(response["Payload"].read())
+    if response.get("FunctionError"):
         raise FunctionFailedError(f"{result.get('errorType')}: {result.get('errorMessage')}")
     return result
 
@@ -139,16 +141,16 @@ def _functions() -> Any:
 
 
 def main(arguments: list[str]) -> int:
-    """The command line's entry: 0 when nothing is left, 1 when something fails as it did."""
+    """Reprocess all that failed; return 0 if nothing is left, and 1 if something failed again."""
     parser = argparse.ArgumentParser(prog="python -m infra.tools.redrive", description=__doc__)
-    parser.add_argument("--stage", help="of samconfig.toml; without it the local stack")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--stage", help="as in samconfig.toml; by default the local stack")
+    options = parser.parse_args(arguments)
     try:
-        places = Places.of_stage(given.stage) if given.stage else Places.of_local_stack()
-        batches, batches_left = redrive_batches(places)
+        locations = Locations.of_stage(options.stage) if options.stage else Locations.of_local_stack()
+        batches, batches_left = redrive_batches(locations)
         print(f"batches: {batches} scored, {batches_left} still fail")
-        print(f"calls: {redrive_calls(places)} handed on")
-        letters, letters_left = redrive_dead_letters(places)
+        print(f"calls: {redrive_calls(locations)} handed on")
+        letters, letters_left = redrive_dead_letters(locations)
         print(f"dead letters: {letters} applied, {letters_left} are no events still")
     except (NotRunningError, StageError, FunctionFailedError, BotoCoreError, ClientError) as error:
         print(f"error: {error}", file=sys.stderr)

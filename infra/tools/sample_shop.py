@@ -1,4 +1,4 @@
-"""Fill the shop with simulated customers and their history."""
+"""The sample shop: simulated customers and their history."""
 
 import argparse
 import json
@@ -18,29 +18,31 @@ from churn.services import hourly_stats as statistics
 from churn.services.current_model import CurrentModel, NoModel
 from churn.services.scoring import Scoring
 from churn.settings import BadSettings
+from infra.tools.console_logs import readable_logs
 from infra.tools.importer.command import Imported, import_events
 from infra.tools.progress import Progress
 from infra.tools.simulator import SimulatedCustomer, simulate
 from infra.tools.stack_environment import NotRunningError, state_folder, use_stack
 
 DAYS_OF_HISTORY = 540
-_LOOKED_AT_FOR_KINDS = 100
+_CUSTOMERS_WITH_EVERY_KIND = 100
 _SEED = 1
 
 
 def fill(scoring: Scoring, shop: Iterable[SimulatedCustomer], start: datetime, progress: Progress) -> Imported:
-    """Stores the customers' histories, without alerts; what is stored already changes nothing."""
+    """Store the customers' histories, without alerts; events that are stored already change nothing."""
     customers = iter(shop)
-    first = list(islice(customers, _LOOKED_AT_FOR_KINDS))
+    first = list(islice(customers, _CUSTOMERS_WITH_EVERY_KIND))
     kinds = observed_kinds(event for customer in first for event in customer.events)
     # The shop sends every kind from its first day on, also where the first customers had none of it yet.
     scoring.observe(dict.fromkeys(kinds, to_millis(start)))
     return import_events(scoring, _events(chain(first, customers)), progress)
 
 
+@readable_logs()
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; a second run adds nothing, and one after an interruption goes on."""
-    parser = argparse.ArgumentParser(prog="sample", description="Fills the shop with simulated customers.")
+    """Fill the shop; a second run adds nothing, and one after an interruption continues."""
+    parser = argparse.ArgumentParser(prog="sample", description="Fill the shop with simulated customers.")
     parser.add_argument("--customers", type=int, default=5000)
     options = parser.parse_args(arguments)
     began = time.monotonic()
@@ -73,7 +75,7 @@ def _events(shop: Iterable[SimulatedCustomer]) -> Iterator[Event]:
 
 
 def _plan(path: Path) -> dict[str, Any]:
-    """When the shop's history begins and ends: as an earlier run has it, so that the same events come again."""
+    """Return when the shop's history begins and ends: as in an earlier run, so that the same events come again."""
     try:
         plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a command needs to reach the service: from the environment, else what the running local stack tells."""
+"""The settings of commands: from the environment, else those of the running local stack."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any
 from churn.settings import Settings
 
 # Name in the environment, name in endpoints.json.
-_TOLD = {
+_ENDPOINTS = {
     "DATABASE_URL": "database_url",
     "REDIS_URL": "redis_url",
     "KAFKA_BOOTSTRAP_SERVERS": "kafka",
@@ -16,41 +16,39 @@ _TOLD = {
     "MODEL_BUCKET": "model_bucket",
     "MODEL_PATH": "model_path",
 }
-# The local AWS takes any, and boto3 wants some.
+# The local AWS accepts any, and boto3 requires some.
 _LOCAL_AWS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "eu-central-1"}
 
 
 class NotRunningError(RuntimeError):
-    """The command needs something that neither the environment nor a running stack names; the text says what to do."""
+    """A variable that neither the environment nor a running stack sets; the text says what to do."""
 
 
 def state_folder() -> Path:
-    """Where the local stack keeps its state: CHURN_STATE_DIR, or ``.local``."""
+    """Return the local stack's state folder: CHURN_STATE_DIR, or ``.local``."""
     return Path(os.environ.get("CHURN_STATE_DIR") or ".local")
 
 
 def endpoints() -> dict[str, Any]:
-    """What the running local stack wrote to ``endpoints.json``; empty when none runs."""
+    """Return the ``endpoints.json`` of the running local stack, empty if none runs."""
     return _read("endpoints.json")
 
 
 def use_stack(*needed: str) -> Settings:
-    """The settings, with what the environment does not name taken from the running stack.
+    """Return the settings; variables that the environment does not set are those of the running stack.
 
-    Raises NotRunningError when one of the needed variables is named by neither.
+    Raises NotRunningError if a needed variable is set by neither.
     """
-    told = endpoints()
-    # That file outlives the stack, its addresses do not.
-    for variable, value in _read("environment.json").items() if told else ():
+    addresses = endpoints()
+    # environment.json outlives the stack, its addresses do not.
+    for variable, value in _read("environment.json").items() if addresses else ():
         os.environ.setdefault(variable, str(value))
-    for variable, name in _TOLD.items():
-        if told.get(name):
-            os.environ.setdefault(variable, str(told[name]))
-    if told.get("aws_endpoint"):
+    for variable, name in _ENDPOINTS.items():
+        if addresses.get(name):
+            os.environ.setdefault(variable, str(addresses[name]))
+    if addresses.get("aws_endpoint"):
         for variable, value in _LOCAL_AWS.items():
             os.environ.setdefault(variable, value)
-    # The commands log nothing of their own but what goes wrong.
-    os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "WARNING")
     os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
     missing = [name for name in needed if not os.environ.get(name)]
     if missing:
@@ -61,7 +59,10 @@ def use_stack(*needed: str) -> Settings:
 
 
 def stack_environment() -> dict[str, str]:
-    """The variables that the running stack's functions see. Raises NotRunningError."""
+    """Return the environment of the running stack's functions.
+
+    Raises NotRunningError if none runs.
+    """
     if not endpoints():
         raise NotRunningError("no local stack runs: start one with 'make up'")
     return {name: str(value) for name, value in _read("environment.json").items()}
@@ -69,7 +70,7 @@ def stack_environment() -> dict[str, str]:
 
 def _read(name: str) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads((state_folder() / name).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads((state_folder() / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    return found
+    return content

@@ -13,10 +13,12 @@ from churn.adapters.s3_registry import RegistryUnavailable, S3Registry, release
 from churn.services.training import StoredHistories, model_in_use
 from churn.settings import BadSettings
 from churn.training import CannotTrain, Plan, Trained, report_html, table, train, train_or_begin
+from infra.tools.console_logs import readable_logs
 from infra.tools.simulator import sample_histories
 from infra.tools.stack_environment import use_stack
 
 
+@readable_logs()
 def main(arguments: list[str]) -> int:
     """Train as the command line says; 0 when a model was written, 1 with a sentence on the screen when not."""
     given = _arguments(arguments)

@@ -1,4 +1,4 @@
-"""Brings a shop's own history in: ``python -m infra.tools.importer.command FILE [--kind orders|events|customers]``."""
+"""Import of a shop's own history: ``python -m infra.tools.importer.command FILE [--kind orders|events|customers]``."""
 
 import argparse
 import csv
@@ -18,25 +18,27 @@ from churn.services import hourly_stats as statistics
 from churn.services.current_model import CurrentModel, NoModel
 from churn.services.scoring import Applied, Scoring
 from churn.settings import BadSettings
-from infra.tools.importer.parser import KINDS, History, Reject, read_history
+from infra.tools.console_logs import readable_logs
+from infra.tools.importer.columns import KINDS
+from infra.tools.importer.parser import History, Reject, read_history
 from infra.tools.importer.readers import UnreadableFileError
 from infra.tools.progress import Progress
 from infra.tools.stack_environment import NotRunningError, use_stack
 
-# So many events a transaction: large enough for multi-row statements, small enough for a retry to be cheap.
+# Events a transaction: large enough for multi-row statements, small enough for a retry to be cheap.
 EVENTS_A_TRANSACTION = 5000
 
 
-class Applies(Protocol):
-    """What takes events: `churn.services.scoring.Scoring`."""
+class EventSink(Protocol):
+    """The part of `churn.services.scoring.Scoring` that an import needs."""
 
     def apply(self, events: Sequence[Event], *, now: datetime, raise_alerts: bool) -> Applied:
-        """Applies events, each once by its id, in one transaction."""
+        """Apply events in one transaction, each once by its identifier."""
 
 
 @dataclass(slots=True)
 class Imported:
-    """What an import has done."""
+    """The result of an import."""
 
     events: int = 0
     repeated: int = 0
@@ -44,14 +46,14 @@ class Imported:
 
 
 def batches(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
-    """Events that are sorted by customer, in batches of about `size` that split no customer who fits into one."""
+    """Yield events that are sorted by customer, in batches of about `size` that split no customer who fits into one."""
     batch: list[Event] = []
     for _, group in groupby(events, key=lambda event: event.customer_id):
-        mine = list(group)
-        if batch and len(batch) + len(mine) > size:
+        customer_events = list(group)
+        if batch and len(batch) + len(customer_events) > size:
             yield batch
             batch = []
-        batch += mine
+        batch += customer_events
         while len(batch) > size:
             yield batch[:size]
             batch = batch[size:]
@@ -59,32 +61,33 @@ def batches(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
         yield batch
 
 
-def import_events(scoring: Applies, events: Iterable[Event], progress: Progress | None = None) -> Imported:
-    """Stores a history that is sorted by customer, without alerts; what was there already changes nothing."""
+def import_events(scoring: EventSink, events: Iterable[Event], progress: Progress | None = None) -> Imported:
+    """Store a history that is sorted by customer, without alerts; events that are stored already change nothing."""
     imported = Imported()
-    last = None
+    last_customer = None
     for batch in batches(events, EVENTS_A_TRANSACTION):
         applied = scoring.apply(batch, now=datetime.now(UTC), raise_alerts=False)
         imported.events += applied.events
         imported.repeated += applied.repeated
         customers = {event.customer_id for event in batch}
-        imported.customers += len(customers - {last})
-        last = batch[-1].customer_id
+        imported.customers += len(customers - {last_customer})
+        last_customer = batch[-1].customer_id
         if progress:
             progress(imported.events + imported.repeated)
     return imported
 
 
 def write_rejects(path: Path, rejects: Sequence[Reject]) -> None:
-    """Writes the lines that were not taken: number, reason, and the line itself."""
+    """Write the rejected lines: number, reason, and the line itself."""
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("line", "reason", "text"))
         writer.writerows((reject.line, reject.reason, reject.text) for reject in rejects)
 
 
+@readable_logs()
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code, which is 1 when nothing could be brought in."""
+    """Import the file of the command line; return 1 if nothing could be imported."""
     options = _parser().parse_args(arguments)
     try:
         return _import(options)
@@ -116,11 +119,11 @@ def _import(options: argparse.Namespace) -> int:
             statistics.rebuild(database, settings, datetime.now(UTC))
     finally:
         database.close()
-    _tell(path, history, imported, time.monotonic() - began)
+    _report(path, history, imported, time.monotonic() - began)
     return 1 if history.rejects and not history.events else 0
 
 
-def _tell(path: Path, history: History, imported: Imported, seconds: float) -> None:
+def _report(path: Path, history: History, imported: Imported, seconds: float) -> None:
     if history.columns:
         print("columns: " + ", ".join(f"{name} = {column}" for name, column in history.columns.items()))
     print(
@@ -130,14 +133,18 @@ def _tell(path: Path, history: History, imported: Imported, seconds: float) -> N
     for note in history.notes:
         print(note)
     if history.rejects:
-        rejects = Path.cwd() / f"{path.name}.rejects.csv"
-        write_rejects(rejects, history.rejects)
-        print(f"the rejected lines, with their numbers and reasons: {rejects}")
+        rejects = path.absolute().with_name(f"{path.name}.rejects.csv")
+        try:
+            write_rejects(rejects, history.rejects)
+        except OSError as error:
+            print(f"import: the rejected lines cannot be written: {error}", file=sys.stderr)
+        else:
+            print(f"the rejected lines, with their numbers and reasons: {rejects}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="import", description="Brings a shop's own history in; twice changes nothing."
+        prog="import", description="Import a shop's own history. A second import changes nothing."
     )
     parser.add_argument("file", type=Path, help="CSV (.csv), JSON lines (.jsonl), both also .gz, or Parquet (.parquet)")
     parser.add_argument("--kind", choices=KINDS, default="orders", help="what a line is (default: orders)")

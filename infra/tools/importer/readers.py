@@ -1,4 +1,4 @@
-"""Rows of a file, each with the number of its line: CSV and JSON lines (also gzipped) and Parquet."""
+"""Readers of CSV, JSON lines (both also gzipped) and Parquet, which number the rows by line."""
 
 import csv
 import gzip
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# A record that is longer has a quote that was never closed, and would swallow the rest of the file.
+# A longer record has a quote that was never closed, and would swallow the rest of the file.
 _MAX_LINES_OF_A_RECORD = 100
 
 
 class UnreadableFileError(ValueError):
-    """A file that cannot be read at all; the text says why."""
+    """A file that cannot be read as a whole; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A record by the names of its columns, or `error`: why the line is none.
+    """A record by column, or `error`: why the line is no record.
 
-    `line` counts from 1 and is the record's first; in Parquet, which has no lines, it is the number of the row.
+    `line` is the record's first line, counted from 1; in Parquet, which has no lines, it is the row's number.
     """
 
     line: int
@@ -30,7 +30,10 @@ class Row:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """All records of a file in their order. Raises UnreadableFileError when it is none that can be read."""
+    """Yield all records of a file in their order.
+
+    Raises UnreadableFileError if it is in no known format, or cannot be read.
+    """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kind = next((suffix for suffix in reversed(suffixes) if suffix != ".gz"), "")
     try:
@@ -77,7 +80,7 @@ def _json_lines(path: Path) -> Iterator[Row]:
 
 
 def _parquet(path: Path) -> Iterator[Row]:
-    # Imported late: only who brings Parquet waits for it.
+    # Imported late: only an import of Parquet waits for it.
     import pyarrow  # noqa: PLC0415
     import pyarrow.parquet  # noqa: PLC0415
 
@@ -96,8 +99,8 @@ def _csv(path: Path) -> Iterator[Row]:
     lines = _Lines(_lines(path))
     header: list[str] | None = None
     delimiter = ","
-    while (found := lines.take()) is not None:
-        number, text = found
+    while (numbered_line := lines.take()) is not None:
+        number, text = numbered_line
         if not text.strip():
             continue
         if header is None:
@@ -113,7 +116,7 @@ def _csv(path: Path) -> Iterator[Row]:
 
 
 def _record(number: int, text: str, lines: "_Lines", header: list[str], delimiter: str) -> Row:
-    """The record that begins with this line; takes the lines that a quoted field goes on in."""
+    """Return the record that begins with this line; take the further lines of a quoted field."""
     joined, taken = text, [(number, text)]
     while True:
         try:

@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from churn.adapters import aws_clients as aws
 from infra.tools.aws_stages import StageError, deploy_command, deployment, destroy_command, logs_command, main, outputs
-from infra.tools.redrive import Places
+from infra.tools.redrive import Locations
 
 TEMPLATE = {
     "Resources": {
@@ -34,9 +34,9 @@ def account() -> Iterator[None]:
 
 def test_a_stages_stack_tells_where_its_failures_are() -> None:
     boto3.client("cloudformation").create_stack(StackName="churn-dev", TemplateBody=json.dumps(TEMPLATE))
-    places = Places.of_stage("dev")
-    assert (places.batches, places.scoring) == ("batches", "churn-dev-scoring:live")
-    assert places.calls.endswith("/calls")
+    locations = Locations.of_stage("dev")
+    assert (locations.batches, locations.scoring) == ("batches", "churn-dev-scoring:live")
+    assert locations.calls.endswith("/calls")
 
 
 def test_a_stage_that_is_not_deployed_is_named() -> None:

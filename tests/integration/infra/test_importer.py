@@ -60,15 +60,20 @@ def count(database: Database, table: str) -> int:
 
 
 def test_importing_twice_changes_nothing(shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "shop.csv"
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    file = folder / "shop.csv"
     file.write_text(ORDERS)
 
     assert command.main([str(file)]) == 0
 
-    said = capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "{" not in captured.out + captured.err
+    said = captured.out
     assert "5 lines read, 4 events imported, 0 already there, 1 lines rejected; 2 customers" in said
-    assert str(tmp_path / "shop.csv.rejects.csv") in said
-    with (tmp_path / "shop.csv.rejects.csv").open(newline="") as rejects:
+    assert str(folder / "shop.csv.rejects.csv") in said
+    assert not list(tmp_path.glob("*.rejects.csv"))
+    with (folder / "shop.csv.rejects.csv").open(newline="") as rejects:
         [reject] = csv.DictReader(rejects)
     assert reject["line"] == "6"
     assert "yesterday" in reject["reason"]

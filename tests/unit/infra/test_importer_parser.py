@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from churn.domain.customer import replay
 from churn.domain.features import features_at
+from infra.tools.importer.columns import Kind
 from infra.tools.importer.command import batches, main, write_rejects
-from infra.tools.importer.parser import History, Kind, read_history
+from infra.tools.importer.parser import History, read_history
 from infra.tools.importer.readers import UnreadableFileError
 from tests.support.events import order
 

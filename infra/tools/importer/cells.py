@@ -1,0 +1,124 @@
+"""The values of a file's cells, in the many forms that shops write them."""
+
+import math
+import re
+from datetime import date, datetime
+from typing import Any
+
+from churn.domain.timestamps import parse_timestamp
+
+_YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "x"})
+_NO = frozenset({"", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-"})
+_CANCELLED = frozenset({"cancelled", "canceled", "cancel", "void", "voided", "refunded", "failed", "declined"})
+_WHOLE_FLOAT = re.compile(r"\d+\.0+")
+_THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
+_DECIMAL_COMMA = re.compile(r"-?(\d+|\d{1,3}(\.\d{3})+),\d{1,2}")
+
+
+class BadRowError(ValueError):
+    """A row that is no order, event or customer; the text says why."""
+
+
+def clean(value: Any) -> Any:
+    """Return a cell without surrounding spaces, or None if it is empty."""
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value
+
+
+def identifier(value: Any) -> str:
+    """Return an identifier, empty if there is none."""
+    text = "" if value is None else str(value)
+    # Tools that read a column with gaps as floats write 12346 as 12346.0.
+    return text.split(".")[0] if _WHOLE_FLOAT.fullmatch(text) else text
+
+
+def number(value: Any, field: str) -> float:
+    """Return a number, with or without currency sign, thousands separators or a decimal comma.
+
+    Raises BadRowError.
+    """
+    if value is None:
+        raise BadRowError(f"{field}: is required")
+    text = re.sub(r"[\s€$£¥']", "", str(value))
+    if _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
+    elif _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(".", "").replace(",", ".")
+    try:
+        parsed = float(text)
+    except ValueError:
+        raise BadRowError(f"{field}: {value!r} is not a number") from None
+    if not math.isfinite(parsed):
+        raise BadRowError(f"{field}: {value!r} is not a number")
+    return parsed
+
+
+def items_count(value: Any) -> int | None:
+    """Return a number of items, or None if it cannot be read."""
+    try:
+        return abs(int(float(value))) if value is not None else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def discount(value: Any) -> float | bool:
+    """Return the discount's value, or whether there was one; an empty cell means none."""
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    text = str(value).lower()
+    if text in {"true", "yes", "y", "t", "x"}:
+        return True
+    if text in _NO - {"0", "0.0"}:
+        return False
+    try:
+        return abs(number(value, "discount"))
+    except BadRowError:
+        # A coupon's code.
+        return True
+
+
+def instant(value: Any, field: str, date_format: str | None) -> datetime:
+    """Return a time in UTC, read in `date_format` if there is one.
+
+    Raises BadRowError.
+    """
+    try:
+        if value is None:
+            raise ValueError("is required")
+        if date_format and isinstance(value, str):
+            # The zone may be part of the format; without one it is UTC.
+            return parse_timestamp(datetime.strptime(value, date_format).isoformat())  # noqa: DTZ007
+        if isinstance(value, date):
+            return parse_timestamp(value.isoformat())
+        text = str(value)
+        if text.isdigit() and len(text) == 8:
+            return parse_timestamp(f"{text[:4]}-{text[4:6]}-{text[6:]}")
+        return parse_timestamp(float(text) if text.isdigit() else value)
+    except ValueError as error:
+        reason = str(error)
+        if isinstance(value, str) and not date_format and "ISO 8601" in reason:
+            reason = f"{value!r} is neither ISO 8601 nor YYYYMMDD; name its form with --date-format"
+        raise BadRowError(f"{field}: {reason}") from None
+
+
+def cancellation(value: Any, column: str, placed_at: datetime, date_format: str | None) -> datetime | None:
+    """Return when an order was cancelled: None if it was not, and `placed_at` if the cell only says that it was.
+
+    Raises BadRowError.
+    """
+    if isinstance(value, datetime | date):
+        return instant(value, "cancelled", date_format)
+    text = str(value if value is not None else "").strip().lower()
+    if text in _NO:
+        return None
+    if text in _YES or text in _CANCELLED:
+        return placed_at
+    if "status" in column.lower():
+        return None
+    try:
+        return instant(value, "cancelled", date_format)
+    except BadRowError:
+        raise BadRowError(f"cancelled: {text!r} is neither yes, no nor a time") from None
