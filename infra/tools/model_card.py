@@ -92,14 +92,14 @@ The gate is {"passed" if report["gate"]["passed"] else "not passed"}. {" ".join(
 
 def _features(window: Window, report: Mapping[str, Any]) -> str:
     frame = pd.DataFrame(window.inputs[:, : len(FEATURE_NAMES)], columns=list(FEATURE_NAMES))
-    known = frame.notna().mean()
+    coverage = frame.notna().mean()
     stayed, left = frame[~window.churned].median(), frame[window.churned].median()
     effects = {effect["feature"]: effect["importance"] for effect in report["effects"]}
     rows = [
         [
             f"`{feature.name}`",
             f"{feature.description} ({feature.unit})",
-            f"{known[feature.name]:.0%}",
+            f"{coverage[feature.name]:.0%}",
             _number(stayed[feature.name]),
             _number(left[feature.name]),
             f"{100 * effects[feature.name]:.1f}",

@@ -11,7 +11,7 @@ from tests.support.registry import BUCKET, bucket
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of S3, with an empty bucket for the registry of models."""
+    """Yield a client of S3, with an empty bucket for the registry of models."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with bucket() as s3:
         yield s3
@@ -19,5 +19,5 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def registry(s3: Any) -> S3Registry:
-    """An empty registry of models."""
+    """Return an empty registry of models."""
     return S3Registry(BUCKET, s3)

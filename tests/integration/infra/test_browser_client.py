@@ -20,7 +20,7 @@ Serve = Callable[[web.WebSocketResponse, int, str], Awaitable[None]]
 
 @contextmanager
 def serving(serve: Serve) -> Iterator[str]:
-    """The address of a WebSocket server; `serve` gets each socket, its number and its ticket."""
+    """Yield the address of a WebSocket server; `serve` gets each socket, its number and its ticket."""
     loop = asyncio.new_event_loop()
     opened = 0
 
@@ -55,7 +55,7 @@ def serving(serve: Serve) -> Iterator[str]:
 
 
 def run_client(url: str, script: str) -> list[Any]:
-    """What the script, which has `ChurnSocket`, `url` and `print`, prints until it ends itself."""
+    """Return what the script, which has `ChurnSocket`, `url` and `print`, prints until it ends itself."""
     program = f"""
         const {{ ChurnSocket }} = require({json.dumps(str(CLIENT))});
         const url = {json.dumps(url)};
@@ -72,10 +72,10 @@ async def send(socket: web.WebSocketResponse, event: str, **data: object) -> Non
 
 
 def test_it_resumes_after_the_newest_alert_seen_and_delivers_none_twice() -> None:
-    asked: list[tuple[str, dict[str, Any]]] = []
+    received: list[tuple[str, dict[str, Any]]] = []
 
     async def serve(socket: web.WebSocketResponse, number: int, ticket: str) -> None:
-        asked.append((ticket, await socket.receive_json()))
+        received.append((ticket, await socket.receive_json()))
         await send(socket, "subscribed", cursor=10)
         for alert in ([11, 12], [12, 13, 14])[number - 1]:
             await send(socket, "churn_alert", id=alert)
@@ -94,17 +94,17 @@ def test_it_resumes_after_the_newest_alert_seen_and_delivers_none_twice() -> Non
     """
     with serving(serve) as url:
         assert run_client(url, script) == [11, 12, 13, 14]
-    assert asked == [
+    assert received == [
         ("ticket-1", {"event": "subscribe_alerts", "data": {"min_priority": "high"}}),
         ("ticket-2", {"event": "subscribe_alerts", "data": {"min_priority": "high", "since": 12}}),
     ]
 
 
 def test_it_begins_after_the_alert_that_was_kept_from_an_earlier_visit() -> None:
-    asked: list[Any] = []
+    received: list[Any] = []
 
     async def serve(socket: web.WebSocketResponse, _number: int, _ticket: str) -> None:
-        asked.append(await socket.receive_json())
+        received.append(await socket.receive_json())
         await send(socket, "subscribed", cursor=7)
         await socket.receive()
 
@@ -115,7 +115,7 @@ def test_it_begins_after_the_alert_that_was_kept_from_an_earlier_visit() -> None
     """
     with serving(serve) as url:
         assert run_client(url, script) == [7]
-    assert asked == [{"event": "subscribe_alerts", "data": {"since": 7}}]
+    assert received == [{"event": "subscribe_alerts", "data": {"since": 7}}]
 
 
 def test_a_connection_that_does_not_answer_pings_is_given_up() -> None:
@@ -139,13 +139,13 @@ def test_a_connection_that_does_not_answer_pings_is_given_up() -> None:
 
 
 def test_it_subscribes_again_when_the_server_lost_the_subscription() -> None:
-    asked: list[Any] = []
+    received: list[Any] = []
 
     async def serve(socket: web.WebSocketResponse, _number: int, _ticket: str) -> None:
-        asked.append((await socket.receive_json())["data"])
+        received.append((await socket.receive_json())["data"])
         await send(socket, "subscribed", cursor=3)
         await send(socket, "error", code=409, message="lost", errors=[])
-        asked.append((await socket.receive_json())["data"])
+        received.append((await socket.receive_json())["data"])
         await send(socket, "churn_alert", id=4)
         await socket.receive()
 
@@ -156,7 +156,7 @@ def test_it_subscribes_again_when_the_server_lost_the_subscription() -> None:
     """
     with serving(serve) as url:
         assert run_client(url, script) == [4]
-    assert asked == [{}, {"since": 3}]
+    assert received == [{}, {"since": 3}]
 
 
 def test_without_a_ticket_it_tries_again() -> None:

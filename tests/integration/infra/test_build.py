@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a build of its own."""
+    """Return the folder of a build of its own."""
     folder = tmp_path_factory.mktemp("build")
     _make(ROOT, "build", f"BUILD_DIR={folder}")
     return folder
@@ -41,7 +41,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def function(build: Path, request: pytest.FixtureRequest) -> FunctionSpec:
-    """The built function of the parameter's name."""
+    """Return the built function of the parameter's name."""
     return _functions(build)[request.param]
 
 
@@ -171,7 +171,7 @@ def _make(folder: Path, target: str, *variables: str) -> None:
 
 
 def _run(function: FunctionSpec, code: str) -> None:
-    """Runs Python as Lambda would: no site-packages, and of variables the template's and those that Lambda sets."""
+    """Run Python as Lambda would: without site-packages, with the template's variables and those that Lambda sets."""
     python = os.path.realpath(sys.executable)
     environment = {
         **function.environment,
@@ -215,10 +215,10 @@ def _digest(folder: Path) -> str:
 
 
 def _machines(folder: Path) -> set[int]:
-    """The processors that the libraries in the folder are for."""
-    found = set()
+    """Return the processors that the libraries in the folder are for."""
+    machines = set()
     for path in folder.rglob("*.so*"):
         head = path.read_bytes()[:20]
         assert head[:4] == b"\x7fELF", path
-        found.add(struct.unpack("<H", head[18:20])[0])
-    return found
+        machines.add(struct.unpack("<H", head[18:20])[0])
+    return machines

@@ -27,7 +27,7 @@ ORDERS = """CustomerID,Invoice,InvoiceDate,Amount,Cancel
 
 @pytest.fixture
 def shop(database: Database, mysql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """An empty shop that the commands find through the environment, in a folder of their own."""
+    """Set up an empty shop that the commands find through the environment, in a folder of their own."""
     monkeypatch.setattr(os, "environ", os.environ.copy())
     for name in ("MODEL_BUCKET", "AWS_ENDPOINT_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"):
         monkeypatch.delenv(name, raising=False)
@@ -41,7 +41,7 @@ def shop(database: Database, mysql_url: str, tmp_path: Path, monkeypatch: pytest
 
 
 def customers(database: Database) -> dict[str, tuple[int, float, bool]]:
-    """Orders, spend and whether there is a prediction, by customer."""
+    """Return orders, spend and whether there is a prediction, by customer."""
     rows = database.run(
         lambda transaction: transaction.rows(
             "SELECT customer_id, total_orders, total_spent, churn_probability FROM customers"
@@ -69,9 +69,9 @@ def test_importing_twice_changes_nothing(shop: Database, tmp_path: Path, capsys:
 
     captured = capsys.readouterr()
     assert "{" not in captured.out + captured.err
-    said = captured.out
-    assert "5 lines read, 4 events imported, 0 already there, 1 lines rejected; 2 customers" in said
-    assert str(folder / "shop.csv.rejects.csv") in said
+    shown = captured.out
+    assert "5 lines read, 4 events imported, 0 already there, 1 lines rejected; 2 customers" in shown
+    assert str(folder / "shop.csv.rejects.csv") in shown
     assert not list(tmp_path.glob("*.rejects.csv"))
     with (folder / "shop.csv.rejects.csv").open(newline="") as rejects:
         [reject] = csv.DictReader(rejects)

@@ -49,6 +49,6 @@ def test_versions_are_listed_promoted_and_rolled_back(registry: S3Registry, caps
 def test_what_cannot_be_done_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["promote", "no-such-version"]) == 1
     assert main(["rollback"]) == 1
-    told = capsys.readouterr().err
-    assert "there is no such version" in told
-    assert "No version has served before" in told
+    shown = capsys.readouterr().err
+    assert "there is no such version" in shown
+    assert "No version has served before" in shown

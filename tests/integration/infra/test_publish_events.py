@@ -25,7 +25,7 @@ CUSTOMERS = [f"C-{number:04d}" for number in range(1200)]
 
 @pytest.fixture
 def shop() -> Iterator[str]:
-    """A REST door that lists the customers in pages, for the bearer of the right token."""
+    """Serve the customers over REST in pages, to the bearer of the right token."""
 
     class Door(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -56,21 +56,21 @@ def shop() -> Iterator[str]:
 
 
 def consumed(kafka: str, topic: str, number: int) -> list[tuple[str, bytes]]:
-    """The first `number` records of a topic: key and value."""
+    """Return the first `number` records of a topic: key and value."""
     consumer = KafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", group_id=None)
-    found: list[tuple[str, bytes]] = []
+    consumed: list[tuple[str, bytes]] = []
     try:
         consumer.assign([TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()])
 
         def enough() -> bool:
             for records in consumer.poll(200).values():
-                found.extend((record.key.decode(), record.value) for record in records)
-            return len(found) >= number
+                consumed.extend((record.key.decode(), record.value) for record in records)
+            return len(consumed) >= number
 
         eventually(enough, within=30)
     finally:
         consumer.close()
-    return found
+    return consumed
 
 
 def test_every_customer_is_read_page_by_page(shop: str) -> None:

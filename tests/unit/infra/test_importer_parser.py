@@ -229,9 +229,9 @@ def test_the_command_says_why_it_cannot(capsys: pytest.CaptureFixture[str]) -> N
 @given(st.lists(st.integers(1, 12), max_size=8), st.integers(1, 6))
 def test_batches_keep_every_event_and_split_no_customer_who_fits(sizes: list[int], size: int) -> None:
     events = [order(f"c{number}") for number, count in enumerate(sizes) for _ in range(count)]
-    found = list(batches(events, size))
-    assert [event for batch in found for event in batch] == events
-    assert all(0 < len(batch) <= size for batch in found)
+    split = list(batches(events, size))
+    assert [event for batch in split for event in batch] == events
+    assert all(0 < len(batch) <= size for batch in split)
     for number, count in enumerate(sizes):
         if count == 1:
-            assert sum(any(event.customer_id == f"c{number}" for event in batch) for batch in found) == 1
+            assert sum(any(event.customer_id == f"c{number}" for event in batch) for batch in split) == 1

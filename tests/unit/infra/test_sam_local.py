@@ -24,20 +24,20 @@ Resources:
 
 
 def test_servers_of_this_machine_get_the_containers_name_for_it() -> None:
-    given = {
+    variables_here = {
         "DATABASE_URL": "mysql://root:a@127.0.0.1:3306/churn",
         "REDIS_URL": "rediss://cache.example:6379/0",
         "KAFKA_BOOTSTRAP_SERVERS": "localhost:9092,127.0.0.1:9093",
         "MODEL_PATH": "layers/model/model/model.npz",
         "VERSION": "10.127.0.0.1:80",
     }
-    variables, ports = for_containers(given)
+    variables, ports = for_containers(variables_here)
     assert ports == {3306, 9092, 9093}
     assert variables["DATABASE_URL"] == "mysql://root:a@host.docker.internal:3306/churn"
     assert variables["KAFKA_BOOTSTRAP_SERVERS"] == "host.docker.internal:9092,host.docker.internal:9093"
     assert variables["MODEL_PATH"] == "/opt/model/model.npz"
     assert {name: variables[name] for name in ("REDIS_URL", "VERSION")} == {
-        name: given[name] for name in ("REDIS_URL", "VERSION")
+        name: variables_here[name] for name in ("REDIS_URL", "VERSION")
     }
 
 
