@@ -7,17 +7,24 @@ from typing import Any
 from churn.adapters.aws_clients import invoke_later
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
-from churn.adapters.s3_registry import NothingBefore, NotPromotable, RegistryUnavailable, S3Registry, UnknownVersion
+from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.errors import FieldError
 from churn.domain.model import BrokenModelError
+from churn.domain.model_versions import (
+    NoPreviousVersionError,
+    NotPromotableError,
+    RegistryUnavailableError,
+    VersionNotFoundError,
+)
 from churn.entrypoints.http.api import Api, Call, Page
 from churn.entrypoints.http.problems import Problem, unavailable
-from churn.services.model_versions import ModelLife, RunUnderWay, TrainingUnavailable, UnknownRun
+from churn.services.model_versions import ModelVersions
+from churn.services.training_runs import RunInProgressError, RunNotFoundError, TrainingUnavailableError
 from churn.settings import settings
 
 _settings = settings().require("database_url", "model_bucket", "training_function")
 _database = Database.for_requests(_settings.database_url)
-_life = ModelLife(S3Registry(_settings.model_bucket), _database, invoke_later(_settings.training_function))
+_life = ModelVersions(S3ModelRegistry(_settings.model_bucket), _database, invoke_later(_settings.training_function))
 _api = Api("models", _settings, Cache(_settings.redis_url))
 app = _api.app
 
@@ -71,17 +78,17 @@ def get_training_run(call: Call) -> dict[str, Any]:
 def _problems() -> Iterator[None]:
     try:
         yield
-    except UnknownVersion:
+    except VersionNotFoundError:
         raise Problem(404, "There is no such version, or what is asked of it is not there.") from None
-    except UnknownRun:
+    except RunNotFoundError:
         raise Problem(404, "There is no such training run.") from None
-    except NotPromotable as error:
+    except NotPromotableError as error:
         raise Problem(409, str(error), [FieldError("version", reason) for reason in error.reasons]) from None
-    except RunUnderWay as error:
+    except RunInProgressError as error:
         raise Problem(409, str(error), headers={"Location": f"runs/{error.run_id}"}) from None
-    except (BrokenModelError, NothingBefore) as error:
+    except (BrokenModelError, NoPreviousVersionError) as error:
         raise Problem(409, str(error)) from None
-    except RegistryUnavailable:
+    except RegistryUnavailableError:
         raise unavailable("registry of models") from None
-    except TrainingUnavailable:
+    except TrainingUnavailableError:
         raise unavailable("training function") from None

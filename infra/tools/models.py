@@ -4,17 +4,18 @@ import argparse
 import getpass
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
-from churn.adapters.s3_registry import (
-    ModelRegistry,
-    NothingBefore,
-    NotPromotable,
-    RegistryUnavailable,
-    S3Registry,
-    Standing,
-    UnknownVersion,
-)
+from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
+from churn.domain.model_versions import (
+    ModelRegistry,
+    NoPreviousVersionError,
+    NotPromotableError,
+    PromotionState,
+    RegistryUnavailableError,
+    VersionNotFoundError,
+)
 from churn.settings import BadSettings
 from infra.tools.console_logs import readable_logs
 from infra.tools.stack_environment import NotRunningError, use_stack
@@ -25,7 +26,7 @@ def main(arguments: list[str]) -> int:
     """The command line's entry; 1 with a sentence on the screen when it cannot be done."""
     given = _arguments(arguments)
     try:
-        registry = S3Registry(use_stack("MODEL_BUCKET").model_bucket)
+        registry = S3ModelRegistry(use_stack("MODEL_BUCKET").model_bucket)
         by, now = f"{getpass.getuser()} (command line)", datetime.now(UTC)
         if given.command == "list":
             print(table(registry))
@@ -34,22 +35,22 @@ def main(arguments: list[str]) -> int:
             _tell(registry.promote(given.version, by=by, reason=reason, now=now, force=force))
         else:
             _tell(registry.roll_back(by=by, reason=given.reason, now=now))
-    except NotPromotable as error:
+    except NotPromotableError as error:
         print(f'not promoted: {error} Promote it all the same with FORCE="why".', file=sys.stderr)
         return 1
-    except UnknownVersion:
+    except VersionNotFoundError:
         print("there is no such version: 'make models' lists them", file=sys.stderr)
         return 1
-    except (BadSettings, BrokenModelError, NotRunningError, NothingBefore, RegistryUnavailable) as error:
+    except (BadSettings, BrokenModelError, NotRunningError, NoPreviousVersionError, RegistryUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def table(registry: ModelRegistry) -> str:
+def table(registry: ModelRegistry[Any]) -> str:
     """The versions, the newest first, each with its figures and what it is; then the newest changes."""
-    standing = registry.standing()
-    roles = {standing.challenger: "challenger", standing.version: "serves"}
+    state = registry.promotion_state()
+    roles = {state.challenger: "challenger", state.version: "serves"}
     lines = [f"{'version':32}{'':12}{'source':10}{'ROC AUC':>9}{'Brier':>9}  gate"]
     for version in registry.versions():
         try:
@@ -61,12 +62,12 @@ def table(registry: ModelRegistry) -> str:
         auc, brier = (_figure(figures.get(name)) for name in ("auc", "brier"))
         role, source = roles.get(version, ""), described.get("source", "")
         lines.append(f"{version:32}{role:12}{source:10}{auc:>9}{brier:>9}  {_gate(described.get('gate'))}")
-    lines += ["", "which version serves, the newest change first:"] if standing.history else []
+    lines += ["", "which version serves, the newest change first:"] if state.history else []
     lines += [
         f"{(change.at or 'earlier')[:19]:21}{change.version}  {change.by or ''}"
         f"{f', back from {change.rolled_back}' if change.rolled_back else ''}{', forced' if change.forced else ''}"
         f"{f': {change.reason}' if change.reason else ''}"
-        for change in reversed(standing.history[-10:])
+        for change in reversed(state.history[-10:])
     ]
     return "\n".join(lines)
 
@@ -82,8 +83,8 @@ def _gate(gate: dict[str, object] | None) -> str:
     return f"{'passed' if gate.get('passed') else 'not passed'}{against}"
 
 
-def _tell(standing: Standing) -> None:
-    print(f"{standing.version} serves, within a minute everywhere")
+def _tell(state: PromotionState) -> None:
+    print(f"{state.version} serves, within a minute everywhere")
 
 
 def _arguments(arguments: list[str]) -> argparse.Namespace:

@@ -1,91 +1,133 @@
-"""`make train`: a new model version from the stored histories or from a simulated shop, judged beside simpler ones."""
+"""Train a new model version from the stored histories or from a simulated shop, and compare it with simpler models."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from churn.adapters.mysql import Database, DatabaseUnavailable
-from churn.adapters.s3_registry import RegistryUnavailable, S3Registry, release
-from churn.services.training import StoredHistories, model_in_use
-from churn.settings import BadSettings
-from churn.training import CannotTrain, Plan, Trained, report_html, table, train, train_or_begin
+from churn.adapters.s3_model_registry import S3ModelRegistry
+from churn.domain.model import BrokenModelError
+from churn.domain.model_versions import RegistryUnavailableError
+from churn.services.training_runs import StoredHistories, model_in_use, release_version, train_version
+from churn.settings import BadSettings, Settings
 from infra.tools.console_logs import readable_logs
-from infra.tools.simulator import sample_histories
 from infra.tools.stack_environment import use_stack
+
+if TYPE_CHECKING:
+    from churn.training import Plan, Trained
 
 
 @readable_logs()
 def main(arguments: list[str]) -> int:
-    """Train as the command line says; 0 when a model was written, 1 with a sentence on the screen when not."""
-    given = _arguments(arguments)
+    """Train as the command line says; return 0 when a model was written, else 1 with a sentence on the screen."""
+    options = _arguments(arguments)
+    if options.check:
+        return _check(options.check)
     begun = time.monotonic()
 
     def progress(step: str) -> None:
         print(f"{time.monotonic() - begun:6.1f} s  {step}", flush=True)
 
+    progress("loading scikit-learn")
+    from churn.training import CannotTrainError  # noqa: PLC0415 (takes seconds to import)
+
     try:
-        settings = use_stack()
-        registry = None if given.out else S3Registry(settings.require("model_bucket").model_bucket)
-        plan = Plan(
-            horizon_days=given.horizon or settings.horizon_days,
-            lookback_days=given.lookback or settings.inactivity_days,
-            test_at=given.test_at,
-            fit_at=tuple(given.fit_at or ()),
-            embargo_days=settings.embargo_days if given.embargo is None else given.embargo,
-            search=not given.quick,
-            trees=100 if given.quick else 200,
-            seed=given.seed,
-        )
-        now = datetime.now(UTC)
-        current = model_in_use(registry) if registry else None
-        version = settings.service_version
-        trained: Trained
-        if given.simulate:
-            progress(f"simulating a shop of {given.simulate:,} customers")
-            shop = sample_histories(given.simulate, now=now, seed=given.seed)
-            trained = train(
-                shop, now=now, plan=plan, current=current, source="sample", service_version=version, progress=progress
-            )
-        else:
-            stored = StoredHistories(Database(settings.require("database_url").database_url))
-            trained = train_or_begin(
-                stored, now=now, plan=plan, current=current, service_version=version, progress=progress
-            )
-        print(table(trained.report))
-        if registry is None:
-            given.out.parent.mkdir(parents=True, exist_ok=True)
-            # Whole or not at all: a process that reads the file meanwhile never sees half a model.
-            part = given.out.with_name(given.out.name + ".part")
-            part.write_bytes(trained.model.to_bytes())
-            part.replace(given.out)
-            print(f"wrote {trained.model.version} to {given.out}")
-        else:
-            page = report_html(trained.report)
-            objections = release(registry, trained.model, by="make train", now=now, report=trained.report, html=page)
-            if objections:
-                print(f"published {trained.model.version} as the challenger, not promoted: {' '.join(objections)}")
-            else:
-                print(f"promoted {trained.model.version}")
-        _write_texts(given, trained)
-    except (BadSettings, CannotTrain, DatabaseUnavailable, RegistryUnavailable) as error:
+        _train(options, use_stack(), progress)
+    except (BadSettings, CannotTrainError, DatabaseUnavailable, RegistryUnavailableError) as error:
         print(f"no model was trained: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _write_texts(given: argparse.Namespace, trained: Trained) -> None:
-    """The report as a page, where a file for it is named, and the model card, unless the training was a quick one."""
-    if given.report:
-        given.report.write_text(report_html(trained.report), encoding="utf-8")
-    if not given.quick and trained.held_out is not None:
+def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[str], None]) -> None:
+    from churn.training import table  # noqa: PLC0415
+    from infra.tools.simulator import sample_histories  # noqa: PLC0415
+
+    registry = None if options.out else S3ModelRegistry(settings.require("model_bucket").model_bucket)
+    now = datetime.now(UTC)
+    histories: Any
+    if options.simulate:
+        progress(f"simulating a shop of {options.simulate:,} customers")
+        histories = sample_histories(options.simulate, now=now, seed=options.seed)
+    else:
+        progress("reading the stored histories")
+        histories = StoredHistories(Database(settings.require("database_url").database_url))
+    trained = train_version(
+        histories,
+        model_in_use(registry) if registry else None,
+        plan=_plan(options, settings),
+        now=now,
+        service_version=settings.service_version,
+        progress=progress,
+        simulated=bool(options.simulate),
+    )
+    print(table(trained.report))
+    if registry is None:
+        _write_model(trained, options.out)
+    else:
+        released = release_version(trained, registry, by="make train", now=now)
+        if released.objections:
+            reasons = " ".join(released.objections)
+            print(f"published {trained.model.version} as the challenger, not promoted: {reasons}")
+        else:
+            print(f"promoted {trained.model.version}")
+    _write_texts(options, trained)
+
+
+def _plan(options: argparse.Namespace, settings: Settings) -> Plan:
+    from churn.training import Plan  # noqa: PLC0415
+
+    return Plan(
+        horizon_days=options.horizon or settings.horizon_days,
+        lookback_days=options.lookback or settings.inactivity_days,
+        test_at=options.test_at,
+        fit_at=tuple(options.fit_at or ()),
+        embargo_days=settings.embargo_days if options.embargo is None else options.embargo,
+        search=not options.quick,
+        trees=100 if options.quick else 200,
+        seed=options.seed,
+    )
+
+
+def _write_model(trained: Trained, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Whole or not at all: a process that reads the file meanwhile never sees half a model.
+    part = file.with_name(file.name + ".part")
+    part.write_bytes(trained.model.to_bytes())
+    part.replace(file)
+    print(f"wrote {trained.model.version} to {file}")
+
+
+def _write_texts(options: argparse.Namespace, trained: Trained) -> None:
+    """Write the report as a page and the model card, each if the command line asks for it."""
+    if options.report:
+        from churn.training import report_html  # noqa: PLC0415
+
+        options.report.write_text(report_html(trained.report), encoding="utf-8")
+    if options.card and trained.held_out is not None:
         from infra.tools.model_card import model_card  # noqa: PLC0415 (pandas takes seconds to import)
 
-        given.card.write_text(model_card(trained.report, trained.held_out), encoding="utf-8")
-        print(f"wrote {given.card}")
+        options.card.write_text(model_card(trained.report, trained.held_out), encoding="utf-8")
+        print(f"wrote {options.card}")
+
+
+def _check(file: Path) -> int:
+    from churn.ml.loading import read_model  # noqa: PLC0415
+
+    try:
+        print(f"{file} holds {read_model(file.read_bytes()).version}")
+    except (BrokenModelError, OSError) as error:
+        print(
+            f"{file} holds no model that this code can serve: {error}; delete it to have one trained", file=sys.stderr
+        )
+        return 1
+    return 0
 
 
 def _arguments(arguments: list[str]) -> argparse.Namespace:
@@ -99,7 +141,15 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--embargo", type=int, metavar="DAYS", help="days free before the window tested on")
     parser.add_argument("--quick", action="store_true", help="no search, no intervals, no other models beside it")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as an HTML page here, too")
-    parser.add_argument("--card", type=Path, metavar="FILE", default=Path("docs/model-card.md"))
+    parser.add_argument(
+        "--card",
+        type=Path,
+        metavar="FILE",
+        nargs="?",
+        const=Path("docs/model-card.md"),
+        help="write the model card here, too (docs/model-card.md by default); not with --quick",
+    )
+    parser.add_argument("--check", type=Path, metavar="FILE", help="train nothing; tell whether FILE holds a model")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(arguments)
 

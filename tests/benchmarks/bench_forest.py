@@ -9,7 +9,8 @@ import statistics
 import time
 from collections.abc import Callable
 
-from churn.ml.random_forest import ChurnModel, Floats
+from churn.ml.arrays import Floats
+from churn.ml.random_forest import ChurnModel
 from tests.support.forests import fitted_forest, metadata, random_features, trees_of
 
 BATCH = 10_000

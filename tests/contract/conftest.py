@@ -27,7 +27,7 @@ import boto3
 import pytest
 from kafka import KafkaProducer
 
-from churn.adapters.s3_registry import S3Registry
+from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.entrypoints.http.tokens import issue
 from tests.support import eventually
 
@@ -87,9 +87,9 @@ class Stack:
         return str(self._told("aws_endpoint"))
 
     @property
-    def registry(self) -> S3Registry:
+    def registry(self) -> S3ModelRegistry:
         """The registry of the model's versions."""
-        return S3Registry(self.bucket, self.s3)
+        return S3ModelRegistry(self.bucket, self.s3)
 
     @property
     def bucket(self) -> str:

@@ -54,7 +54,7 @@ def _train(stack: Stack) -> dict[str, Any]:
     return run
 
 
-def _served_by(stack: Stack, run: dict[str, Any]) -> dict[str, Any]:
+def served_by(stack: Stack, run: dict[str, Any]) -> dict[str, Any]:
     """What is answered of a customer once the version that a run made serves."""
     question = {"total_orders": 3, "days_since_last_order": 30, "account_age_days": 80}
 
@@ -73,7 +73,7 @@ def test_a_young_shop_grows_up(own_stack: Stack) -> None:
     seen_before = {customer_id for customer_id, at, _ in orders if at < now - timedelta(days=100)}
     _bring_in(stack, [order for order in orders if order[0] not in seen_before])
     begun = _train(stack)
-    answer = _served_by(stack, begun)
+    answer = served_by(stack, begun)
     assert answer["model_kind"] == "purchase_process"
     interval = answer["probability_interval"]
     assert 0 <= interval["low"] < answer["churn_probability"] < interval["high"] <= 1
@@ -91,5 +91,5 @@ def test_a_young_shop_grows_up(own_stack: Stack) -> None:
     eventually(scored, within=_NOTICED_SECONDS, every=0.5)
 
     _bring_in(stack, orders)
-    grown = _served_by(stack, _train(stack))
+    grown = served_by(stack, _train(stack))
     assert (grown["model_kind"], grown["probability_interval"]) == ("random_forest", None)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.s3_registry import S3Registry
+from churn.adapters.s3_model_registry import S3ModelRegistry
 from tests.support.registry import BUCKET, bucket
 
 
@@ -18,6 +18,6 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def registry(s3: Any) -> S3Registry:
+def registry(s3: Any) -> S3ModelRegistry:
     """Return an empty registry of models."""
-    return S3Registry(BUCKET, s3)
+    return S3ModelRegistry(BUCKET, s3)

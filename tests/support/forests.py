@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from churn.domain.features import FEATURE_NAMES
-from churn.ml.random_forest import DERIVED_COLUMNS, ChurnModel, Floats, derived
+from churn.ml.arrays import Floats
+from churn.ml.derived_features import DERIVED_COLUMNS, derived
+from churn.ml.random_forest import ChurnModel
 
 PURCHASE_PROCESS = {"r": 0.5, "alpha": 50.0, "a": 0.8, "b": 2.5, "horizon_days": 90.0}
 _PLACE = {name: number for number, name in enumerate(FEATURE_NAMES)}

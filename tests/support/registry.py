@@ -10,7 +10,7 @@ import boto3
 from moto import mock_aws
 
 from churn.adapters.aws_clients import client
-from churn.adapters.s3_registry import S3Registry
+from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.ml.random_forest import ChurnModel
 from tests.support.events import NOW
 from tests.support.forests import small_model
@@ -36,12 +36,12 @@ def model(day: int, *, compared_with: ChurnModel | None = None, passed: bool = T
     return small_model().with_metadata(trained_at=f"2026-05-{day:02}T00:00:00Z", gate=gate)
 
 
-def publish(registry: S3Registry, *models: ChurnModel) -> None:
+def publish(registry: S3ModelRegistry, *models: ChurnModel) -> None:
     for one in models:
         registry.publish(one)
 
 
-def promote(registry: S3Registry, one: ChurnModel, *, force: bool = False) -> None:
+def promote(registry: S3ModelRegistry, one: ChurnModel, *, force: bool = False) -> None:
     registry.promote(one.version, by="ann", reason=None, now=NOW, force=force)
 
 

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.s3_registry import (
-    NothingBefore,
-    NotPromotable,
-    RegistryUnavailable,
-    S3Registry,
-    UnknownVersion,
-    VersionExists,
-    release,
-)
+from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
+from churn.domain.model_versions import (
+    NoPreviousVersionError,
+    NotPromotableError,
+    RegistryUnavailableError,
+    VersionExistsError,
+    VersionNotFoundError,
+)
 from churn.services.current_model import CurrentModel, NoModel
+from churn.services.training_runs import release
 from churn.settings import Settings
 from tests.support.events import NOW
 from tests.support.forests import small_model
@@ -33,41 +33,41 @@ def settings(tmp_path: Path) -> Settings:
     return dataclasses.replace(plain, model_bucket=BUCKET, model_path=str(tmp_path / "model.npz"))
 
 
-def test_a_version_published_and_promoted_is_the_one_that_serves(registry: S3Registry, tmp_path: Path) -> None:
+def test_a_version_published_and_promoted_is_the_one_that_serves(registry: S3ModelRegistry, tmp_path: Path) -> None:
     first = model(1)
-    assert registry.standing().version is None
+    assert registry.promotion_state().version is None
     publish(registry, first)
-    assert registry.standing().version is None
+    assert registry.promotion_state().version is None
     promote(registry, first)
-    assert registry.standing().version == first.version
+    assert registry.promotion_state().version == first.version
     assert CurrentModel(settings(tmp_path)).version == first.version
     assert registry.describe(first.version)["size"] == len(first.to_bytes())
 
 
-def test_a_published_version_is_never_altered(registry: S3Registry) -> None:
+def test_a_published_version_is_never_altered(registry: S3ModelRegistry) -> None:
     registry.publish(model(1), report={"auc": 0.8}, html="<p>good</p>")
-    with pytest.raises(VersionExists):
+    with pytest.raises(VersionExistsError):
         registry.publish(model(1), report={"auc": 0.9})
     assert json.loads(registry.report(model(1).version, "json")) == {"auc": 0.8}
     assert registry.report(model(1).version, "html") == b"<p>good</p>"
 
 
-def test_versions_come_newest_first_and_those_cut_short_are_not_known(registry: S3Registry, s3: Any) -> None:
+def test_versions_come_newest_first_and_those_cut_short_are_not_known(registry: S3ModelRegistry, s3: Any) -> None:
     publish(registry, model(1), model(3), model(2))
     s3.put_object(Bucket=BUCKET, Key="models/2026-06-01T00-00-00Z-00000000/model.npz", Body=b"half")
     assert registry.versions() == [model(day).version for day in (3, 2, 1)]
-    with pytest.raises(UnknownVersion):
+    with pytest.raises(VersionNotFoundError):
         registry.report(model(1).version, "html")
 
 
 @pytest.mark.parametrize("version", ["2020-01-01T00-00-00Z-00000000", "", "a/b", "..", "x" * 2000, "modèle"])
-def test_only_a_published_version_is_promoted(registry: S3Registry, version: str) -> None:
-    with pytest.raises(UnknownVersion):
+def test_only_a_published_version_is_promoted(registry: S3ModelRegistry, version: str) -> None:
+    with pytest.raises(VersionNotFoundError):
         registry.promote(version, by="ann", reason="why not", now=NOW, force=True)
-    assert registry.standing().version is None
+    assert registry.promotion_state().version is None
 
 
-def test_the_story_of_promotions_and_roll_backs(registry: S3Registry) -> None:
+def test_the_story_of_promotions_and_roll_backs(registry: S3ModelRegistry) -> None:
     first = model(1)
     second = model(2, compared_with=first)
     third = model(3, compared_with=second)
@@ -77,7 +77,7 @@ def test_the_story_of_promotions_and_roll_backs(registry: S3Registry) -> None:
     assert registry.roll_back(by="bob", reason="too many alerts", now=NOW).version == second.version
     # Another one goes back further, not forth again to what was taken back.
     assert registry.roll_back(by="bob", reason=None, now=NOW + timedelta(hours=1)).version == first.version
-    with pytest.raises(NothingBefore):
+    with pytest.raises(NoPreviousVersionError):
         registry.roll_back(by="bob", reason=None, now=NOW)
     promote(registry, second)
     standing = registry.roll_back(by="bob", reason=None, now=NOW)
@@ -93,41 +93,43 @@ def test_the_story_of_promotions_and_roll_backs(registry: S3Registry) -> None:
     ]
     assert standing.history[3].reason == "too many alerts"
     assert standing.history[4].at == "2026-11-23T13:00:00Z"
-    assert registry.standing() == standing
+    assert registry.promotion_state() == standing
 
 
-def test_a_version_that_did_not_pass_is_refused_with_a_sentence(registry: S3Registry) -> None:
+def test_a_version_that_did_not_pass_is_refused_with_a_sentence(registry: S3ModelRegistry) -> None:
     first = model(1)
     worse = model(2, compared_with=first, passed=False)
     publish(registry, first, worse)
     promote(registry, first)
-    with pytest.raises(NotPromotable, match=r"On the newest window its AUC is lower\."):
+    with pytest.raises(NotPromotableError, match=r"On the newest window its AUC is lower\."):
         promote(registry, worse)
-    assert registry.standing().version == first.version
+    assert registry.promotion_state().version == first.version
     standing = registry.promote(worse.version, by="ann", reason="the old one is blind", now=NOW, force=True)
     assert standing.history[-1].forced
     assert (standing.version, standing.history[-1].reason) == (worse.version, "the old one is blind")
 
 
-def test_a_version_compared_with_another_than_the_one_in_use_is_refused(registry: S3Registry) -> None:
+def test_a_version_compared_with_another_than_the_one_in_use_is_refused(registry: S3ModelRegistry) -> None:
     first = model(1)
     second, rival = model(2, compared_with=first), model(3, compared_with=first)
     unheard = small_model()
     publish(registry, first, second, rival, unheard)
     promote(registry, first)
     promote(registry, second)
-    with pytest.raises(NotPromotable, match=f"compared with version {first.version}, and version {second.version}"):
+    with pytest.raises(
+        NotPromotableError, match=f"compared with version {first.version}, and version {second.version}"
+    ):
         promote(registry, rival)
-    with pytest.raises(NotPromotable, match="compared with no other version"):
+    with pytest.raises(NotPromotableError, match="compared with no other version"):
         promote(registry, first)
-    with pytest.raises(NotPromotable, match="without a comparison"):
+    with pytest.raises(NotPromotableError, match="without a comparison"):
         promote(registry, unheard)
     # Force that was not needed is not noted as such; what serves already is left as it is.
     promote(registry, second, force=True)
-    assert [change.forced for change in registry.standing().history] == [False, False]
+    assert [change.forced for change in registry.promotion_state().history] == [False, False]
 
 
-def test_a_tampered_version_is_not_promoted_by_force_either(registry: S3Registry, s3: Any) -> None:
+def test_a_tampered_version_is_not_promoted_by_force_either(registry: S3ModelRegistry, s3: Any) -> None:
     first = model(1)
     second = model(2, compared_with=first)
     publish(registry, first, second)
@@ -135,10 +137,10 @@ def test_a_tampered_version_is_not_promoted_by_force_either(registry: S3Registry
     tamper(s3, second)
     with pytest.raises(BrokenModelError, match="checksum"):
         promote(registry, second, force=True)
-    assert registry.standing().version == first.version
+    assert registry.promotion_state().version == first.version
 
 
-def test_a_roll_back_to_a_version_that_was_tampered_with_is_refused(registry: S3Registry, s3: Any) -> None:
+def test_a_roll_back_to_a_version_that_was_tampered_with_is_refused(registry: S3ModelRegistry, s3: Any) -> None:
     first = model(1)
     second = model(2, compared_with=first)
     publish(registry, first, second)
@@ -147,7 +149,7 @@ def test_a_roll_back_to_a_version_that_was_tampered_with_is_refused(registry: S3
     tamper(s3, first)
     with pytest.raises(BrokenModelError):
         registry.roll_back(by="bob", reason=None, now=NOW)
-    assert registry.standing().version == second.version
+    assert registry.promotion_state().version == second.version
 
 
 class _Meanwhile:
@@ -168,30 +170,30 @@ class _Meanwhile:
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_two_promotions_at_once_lose_nothing(registry: S3Registry, s3: Any, is_first: bool) -> None:
+def test_two_promotions_at_once_lose_nothing(registry: S3ModelRegistry, s3: Any, is_first: bool) -> None:
     first, mine, theirs = model(1), model(2), model(3)
     publish(registry, first, mine, theirs)
     if not is_first:
         promote(registry, first)
-    slow = S3Registry(BUCKET, _Meanwhile(s3, lambda: promote(registry, theirs, force=True)))
+    slow = S3ModelRegistry(BUCKET, _Meanwhile(s3, lambda: promote(registry, theirs, force=True)))
     promote(slow, mine, force=True)
-    history = [change.version for change in registry.standing().history]
+    history = [change.version for change in registry.promotion_state().history]
     assert history[-2:] == [theirs.version, mine.version]
     assert len(history) == 2 if is_first else 3
 
 
-def test_the_gate_holds_against_the_version_that_was_promoted_meanwhile(registry: S3Registry, s3: Any) -> None:
+def test_the_gate_holds_against_the_version_that_was_promoted_meanwhile(registry: S3ModelRegistry, s3: Any) -> None:
     first = model(1)
     mine, theirs = model(2, compared_with=first), model(3, compared_with=first)
     publish(registry, first, mine, theirs)
     promote(registry, first)
-    slow = S3Registry(BUCKET, _Meanwhile(s3, lambda: promote(registry, theirs)))
-    with pytest.raises(NotPromotable, match="is in use now"):
+    slow = S3ModelRegistry(BUCKET, _Meanwhile(s3, lambda: promote(registry, theirs)))
+    with pytest.raises(NotPromotableError, match="is in use now"):
         promote(slow, mine)
-    assert registry.standing().version == theirs.version
+    assert registry.promotion_state().version == theirs.version
 
 
-def test_a_registry_of_before_there_was_a_history_is_gone_on_with(registry: S3Registry, s3: Any) -> None:
+def test_a_registry_of_before_there_was_a_history_is_gone_on_with(registry: S3ModelRegistry, s3: Any) -> None:
     first = model(1)
     second = model(2, compared_with=first)
     publish(registry, first, second)
@@ -200,46 +202,49 @@ def test_a_registry_of_before_there_was_a_history_is_gone_on_with(registry: S3Re
     assert registry.roll_back(by="bob", reason=None, now=NOW).version == first.version
 
 
-def test_what_later_code_adds_to_the_history_is_passed_over(registry: S3Registry, s3: Any) -> None:
+def test_what_later_code_adds_to_the_history_is_passed_over(registry: S3ModelRegistry, s3: Any) -> None:
     written = {"version": "v1", "mood": "good", "history": [{"version": "v1", "by": "ann", "mood": "good"}]}
     s3.put_object(Bucket=BUCKET, Key="current.json", Body=json.dumps(written).encode())
-    assert [(change.version, change.by) for change in registry.standing().history] == [("v1", "ann")]
+    assert [(change.version, change.by) for change in registry.promotion_state().history] == [("v1", "ann")]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b'{"history": []}', b'{"version": "v", "history": 7}'])
-def test_a_standing_that_cannot_be_read_is_told_as_such(registry: S3Registry, s3: Any, content: bytes) -> None:
+def test_a_standing_that_cannot_be_read_is_told_as_such(registry: S3ModelRegistry, s3: Any, content: bytes) -> None:
     s3.put_object(Bucket=BUCKET, Key="current.json", Body=content)
-    with pytest.raises(RegistryUnavailable, match="cannot be read"):
-        registry.standing()
+    with pytest.raises(RegistryUnavailableError, match="cannot be read"):
+        registry.promotion_state()
 
 
-def test_what_training_releases_serves_when_its_gate_passed_and_challenges_when_not(registry: S3Registry) -> None:
+def test_what_training_releases_serves_when_its_gate_passed_and_challenges_when_not(registry: S3ModelRegistry) -> None:
     first = model(1)
     assert release(registry, first, by="training", now=NOW) == []
     better, worse = model(2, compared_with=first), model(3, compared_with=first, passed=False)
     assert release(registry, worse, by="training", now=NOW) == ["On the newest window its AUC is lower."]
-    assert (registry.standing().version, registry.standing().challenger) == (first.version, worse.version)
+    assert (registry.promotion_state().version, registry.promotion_state().challenger) == (first.version, worse.version)
     assert release(registry, better, by="training", now=NOW, report={"auc": 0.8}) == []
-    assert (registry.standing().version, registry.standing().challenger) == (better.version, worse.version)
+    assert (registry.promotion_state().version, registry.promotion_state().challenger) == (
+        better.version,
+        worse.version,
+    )
     promote(registry, worse, force=True)
-    assert (registry.standing().version, registry.standing().challenger) == (worse.version, None)
+    assert (registry.promotion_state().version, registry.promotion_state().challenger) == (worse.version, None)
 
 
 def test_a_version_in_use_that_cannot_be_served_gives_way_to_the_next_that_is_trained(
-    registry: S3Registry, s3: Any
+    registry: S3ModelRegistry, s3: Any
 ) -> None:
     first = model(1)
     publish(registry, first)
     promote(registry, first)
     tamper(s3, first)
     assert release(registry, model(2), by="training", now=NOW) == []
-    change = registry.standing().history[-1]
+    change = registry.promotion_state().history[-1]
     assert (change.version, change.forced) == (model(2).version, True)
     assert change.reason == "the version in use cannot be served"
 
 
 def test_an_altered_version_is_refused_and_the_own_file_serves(
-    registry: S3Registry, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    registry: S3ModelRegistry, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own, promoted = small_model(), model(1)
     Path(settings(tmp_path).model_path).write_bytes(own.to_bytes())
@@ -254,7 +259,7 @@ def test_an_altered_version_is_refused_and_the_own_file_serves(
     assert '"ModelRefused":[1.0]' in capsys.readouterr().out
 
 
-def test_another_version_under_the_promoted_name_is_refused(registry: S3Registry, s3: Any) -> None:
+def test_another_version_under_the_promoted_name_is_refused(registry: S3ModelRegistry, s3: Any) -> None:
     first, second = model(1), model(2)
     publish(registry, first, second)
     for name in ("model.npz", "metadata.json"):
@@ -289,7 +294,7 @@ class _Clock:
         return self.seconds
 
 
-def test_a_promotion_is_noticed_within_a_minute_without_a_restart(registry: S3Registry, tmp_path: Path) -> None:
+def test_a_promotion_is_noticed_within_a_minute_without_a_restart(registry: S3ModelRegistry, tmp_path: Path) -> None:
     first = model(1)
     second = model(2, compared_with=first)
     publish(registry, first, second)
@@ -306,7 +311,7 @@ def test_a_promotion_is_noticed_within_a_minute_without_a_restart(registry: S3Re
 
 
 def test_a_promoted_version_that_is_broken_leaves_the_old_one_serving_until_it_is_rolled_back(
-    registry: S3Registry, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    registry: S3ModelRegistry, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = model(1)
     second = model(2, compared_with=first)
@@ -327,7 +332,9 @@ def test_a_promoted_version_that_is_broken_leaves_the_old_one_serving_until_it_i
     assert (current.version, current.refused) == (first.version, None)
 
 
-def test_the_challenger_is_held_beside_the_version_that_serves(registry: S3Registry, s3: Any, tmp_path: Path) -> None:
+def test_the_challenger_is_held_beside_the_version_that_serves(
+    registry: S3ModelRegistry, s3: Any, tmp_path: Path
+) -> None:
     first = model(1)
     release(registry, first, by="training", now=NOW)
     clock = _Clock()

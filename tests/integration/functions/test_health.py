@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.s3_registry import S3Registry
+from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.settings import settings
 from infra.local.servers.databases import free_port
 from tests.support.events import NOW
@@ -80,7 +80,7 @@ def test_a_promoted_version_that_is_refused_is_told_and_the_old_one_serves(
 ) -> None:
     first, second = model(1), model(2, compared_with=model(1))
     with bucket() as s3:
-        registry = S3Registry(BUCKET, s3)
+        registry = S3ModelRegistry(BUCKET, s3)
         publish(registry, first, second)
         function = start(
             "health", DATABASE_URL=mysql_url, REDIS_URL=redis_url, MODEL_PATH=model_path, MODEL_BUCKET=BUCKET

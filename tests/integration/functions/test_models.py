@@ -13,9 +13,10 @@ from jsonschema import Draft202012Validator
 from churn.adapters.mysql import Database, Transaction
 from churn.adapters.mysql import model_quality as quality
 from churn.adapters.mysql.model_quality import Comparison, Figures, Intervals, Quality
-from churn.adapters.s3_registry import S3Registry, release
+from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.ml.drift import Drift
-from churn.services.model_versions import ModelLife, RunUnderWay, training_run
+from churn.services.model_versions import ModelVersions
+from churn.services.training_runs import RunInProgressError, release, training_run
 from churn.settings import settings
 from infra.tools.openapi import document
 from tests.support.events import NOW
@@ -27,7 +28,7 @@ _DOCUMENT = document()
 
 @pytest.fixture
 def function(
-    monkeypatch: pytest.MonkeyPatch, mysql_url: str, database: Database, registry: S3Registry
+    monkeypatch: pytest.MonkeyPatch, mysql_url: str, database: Database, registry: S3ModelRegistry
 ) -> Iterator[ModuleType]:
     del database, registry
     for name, value in {"DATABASE_URL": mysql_url, "REDIS_URL": "", "MODEL_BUCKET": BUCKET}.items():
@@ -56,7 +57,7 @@ def test_a_shop_without_any_version(function: ModuleType) -> None:
     _described("/api/models/rollback", answer, "post")
 
 
-def test_the_story_of_a_version_over_the_api(function: ModuleType, registry: S3Registry) -> None:
+def test_the_story_of_a_version_over_the_api(function: ModuleType, registry: S3ModelRegistry) -> None:
     first = model(1)
     release(registry, first, by="training", now=NOW)
     worse = model(2, compared_with=first, passed=False)
@@ -91,7 +92,7 @@ def test_the_story_of_a_version_over_the_api(function: ModuleType, registry: S3R
 
 
 def test_a_version_shows_what_its_predictions_became(
-    function: ModuleType, registry: S3Registry, database: Database
+    function: ModuleType, registry: S3ModelRegistry, database: Database
 ) -> None:
     first, second = model(1), model(2, compared_with=model(1))
     publish(registry, first, second)
@@ -128,7 +129,7 @@ def test_a_version_shows_what_its_predictions_became(
     ],
 )
 def test_a_report_as_json_or_as_a_page(
-    function: ModuleType, registry: S3Registry, query: str, accept: str, is_page: bool
+    function: ModuleType, registry: S3ModelRegistry, query: str, accept: str, is_page: bool
 ) -> None:
     registry.publish(model(1), report={"auc": 0.8}, html="<h1>Report</h1>")
     answer = ask(function.app, "GET", f"/api/models/{model(1).version}/report{query}", accept=accept)
@@ -137,7 +138,7 @@ def test_a_report_as_json_or_as_a_page(
     assert ("Content-Security-Policy" in answer.headers) is is_page
 
 
-def test_what_is_not_there_or_cannot_be_read_is_a_404(function: ModuleType, registry: S3Registry, s3: Any) -> None:
+def test_what_is_not_there_or_cannot_be_read_is_a_404(function: ModuleType, registry: S3ModelRegistry, s3: Any) -> None:
     publish(registry, model(1))
     s3.put_object(Bucket=BUCKET, Key=f"models/{model(2).version}/metadata.json", Body=b"{half")
     for path in (f"/{model(2).version}", f"/{model(1).version}/report", "/nothing", "/nothing/report", "/runs/nothing"):
@@ -147,7 +148,7 @@ def test_what_is_not_there_or_cannot_be_read_is_a_404(function: ModuleType, regi
     assert [one["version"] for one in listed["versions"]] == [model(2).version, model(1).version]
 
 
-def test_a_tampered_version_is_not_promoted(function: ModuleType, registry: S3Registry, s3: Any) -> None:
+def test_a_tampered_version_is_not_promoted(function: ModuleType, registry: S3ModelRegistry, s3: Any) -> None:
     publish(registry, model(1))
     tamper(s3, model(1))
     answer = ask(function.app, "POST", f"/api/models/{model(1).version}/promote", {"force": True, "reason": "I insist"})
@@ -197,11 +198,11 @@ class _Clock:
 class _Life:
     """The use cases with a training function that only notes how it was called, and a clock that the test moves."""
 
-    def __init__(self, registry: S3Registry, database: Database) -> None:
+    def __init__(self, registry: S3ModelRegistry, database: Database) -> None:
         self.calls: list[Mapping[str, Any]] = []
         self.clock = _Clock()
         self.database = database
-        self.life = ModelLife(registry, database, self.calls.append)
+        self.life = ModelVersions(registry, database, self.calls.append)
 
     def train(self) -> str:
         return str(self.life.train(by="ann", now=self.clock.now)["run_id"])
@@ -212,7 +213,7 @@ class _Life:
 
 
 @pytest.fixture
-def life(registry: S3Registry, database: Database) -> _Life:
+def life(registry: S3ModelRegistry, database: Database) -> _Life:
     return _Life(registry, database)
 
 
@@ -234,10 +235,10 @@ def test_a_run_from_its_request_to_its_version(life: _Life) -> None:
 
 def test_one_run_at_a_time(life: _Life) -> None:
     first = life.train()
-    with pytest.raises(RunUnderWay, match=first):
+    with pytest.raises(RunInProgressError, match=first):
         life.train()
     with (
-        pytest.raises(RunUnderWay, match=first),
+        pytest.raises(RunInProgressError, match=first),
         training_run(life.database, {"time": "2026-11-23T12:00:00Z"}, life.clock),
     ):
         raise AssertionError("the schedule's run has begun beside another")
@@ -251,7 +252,7 @@ def test_an_invocation_that_is_delivered_twice_trains_once(life: _Life) -> None:
     event = {"id": "7bf73129-1428-4cd3-a780-95db273d1602", "time": "2026-11-23T12:00:00Z"}
     with training_run(life.database, event, life.clock) as run:
         run.succeeded("v1", [])
-    with pytest.raises(RunUnderWay), training_run(life.database, event, life.clock):
+    with pytest.raises(RunInProgressError), training_run(life.database, event, life.clock):
         raise AssertionError("it has begun twice")
     assert life.life.overview(1, NOW)["latest_run"]["state"] == "succeeded"
 
@@ -266,7 +267,7 @@ def test_a_run_that_fails_says_so_and_keeps_its_inside_to_the_log(life: _Life) -
     assert "secret" not in str(reason)
     # Its call is kept, and may be made again once the cause is gone; but not beside another.
     other = life.train()
-    with pytest.raises(RunUnderWay, match=other), training_run(life.database, {"run_id": run_id}, life.clock):
+    with pytest.raises(RunInProgressError, match=other), training_run(life.database, {"run_id": run_id}, life.clock):
         raise AssertionError("it has begun beside another")
     with training_run(life.database, {"run_id": other}, life.clock) as run:
         run.refused("too few")
@@ -286,7 +287,7 @@ def test_a_run_that_is_lost_is_given_up_after_a_while(life: _Life, has_begun: bo
         lost.__enter__().progress("taking snapshots")
     life.clock.now += timedelta(minutes=15)
     assert life.state(run_id)[0] == ("running" if has_begun else "queued")
-    with pytest.raises(RunUnderWay):
+    with pytest.raises(RunInProgressError):
         life.train()
     life.clock.now += timedelta(minutes=2)
     assert life.state(run_id)[0] == "failed"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from churn.adapters.s3_registry import S3Registry, release
+from churn.adapters.s3_model_registry import S3ModelRegistry
+from churn.services.training_runs import release
 from infra.tools.models import main
 from tests.support.events import NOW
 from tests.support.registry import BUCKET, model
@@ -22,7 +23,9 @@ def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_versions_are_listed_promoted_and_rolled_back(registry: S3Registry, capsys: pytest.CaptureFixture[str]) -> None:
+def test_versions_are_listed_promoted_and_rolled_back(
+    registry: S3ModelRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = model(1)
     worse = model(2, compared_with=first, passed=False)
     release(registry, first, by="training", now=NOW)
@@ -30,9 +33,9 @@ def test_versions_are_listed_promoted_and_rolled_back(registry: S3Registry, caps
     assert main(["promote", worse.version]) == 1
     assert "its AUC is lower" in capsys.readouterr().err
     assert main(["promote", worse.version, "--force", "the shop changed"]) == 0
-    assert registry.standing().version == worse.version
+    assert registry.promotion_state().version == worse.version
     assert main(["rollback", "--reason", "too many alerts"]) == 0
-    assert registry.standing().version == first.version
+    assert registry.promotion_state().version == first.version
     capsys.readouterr()
 
     assert main(["list"]) == 0

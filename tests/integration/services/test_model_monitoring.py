@@ -17,7 +17,8 @@ from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES, Features, features_at
 from churn.domain.model import Prediction
 from churn.domain.timestamps import to_millis
-from churn.ml import metrics as measures
+from churn.ml import metrics
+from churn.ml.arrays import Flags, Floats
 from churn.ml.drift import Drift, reference
 from churn.services.model_monitoring import Evaluated, compare_challengers, evaluate_weeks, figures, watch_drift
 from churn.services.rescoring import sweep
@@ -87,7 +88,7 @@ def _predict(database: Database, model: RecencyModel, *events: Event, now: datet
     Scoring(database, model, _SETTINGS).apply(events, now=now)
 
 
-def _outcomes(database: Database, shop: Iterable[SimulatedCustomer]) -> tuple[measures.Floats, measures.Flags]:
+def _outcomes(database: Database, shop: Iterable[SimulatedCustomer]) -> tuple[Floats, Flags]:
     """The first week's probabilities and outcomes, by the events themselves."""
     first = {
         row["customer_id"]: row
@@ -142,7 +143,7 @@ def test_a_shops_predictions_are_judged_when_their_outcomes_are_known(
     (matured,) = _weeks(database, "oracle-1", _WEEK)
     probabilities, churned = _outcomes(database, shop)
     assert (matured.stage, matured.customers, matured.churned) == ("matured", len(churned), int(churned.sum()))
-    assert matured.realised == pytest.approx(measures.measure(probabilities, churned))
+    assert matured.realised == pytest.approx(metrics.measure(probabilities, churned))
     assert matured.intervals is not None
     # What was to be expected, because the oracle's probabilities are the truth, has come about.
     assert matured.expected == estimated.expected

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from churn.ml import drift
-from churn.ml.drift import Drift, Floats, compare, reference
+from churn.ml.arrays import Floats
+from churn.ml.drift import Drift, compare, reference
 
 # Few different values, so that bins with many of one value are usual.
 _VALUES = st.lists(

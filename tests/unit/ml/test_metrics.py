@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from churn.ml import metrics as measures
+from churn.ml import metrics as ml_metrics
+from churn.ml.arrays import Flags, Floats
 
 Rows = list[tuple[float, bool]]
 # Few different values, so that ties are usual.
@@ -17,31 +18,31 @@ _ROWS = st.lists(st.tuples(st.integers(0, 20).map(lambda n: n / 20), st.booleans
 _BOTH_KINDS = _ROWS.filter(lambda rows: len({churned for _, churned in rows}) == 2)
 
 
-def _arrays(rows: Rows) -> tuple[measures.Floats, measures.Flags]:
+def _arrays(rows: Rows) -> tuple[Floats, Flags]:
     return np.array([p for p, _ in rows]), np.array([churned for _, churned in rows])
 
 
 @given(_BOTH_KINDS)
 def test_the_figures_are_scikit_learns(rows: Rows) -> None:
     p, churned = _arrays(rows)
-    found = measures.measure(p, churned)
+    found = ml_metrics.measure(p, churned)
     assert found["auc"] == pytest.approx(metrics.roc_auc_score(churned, p))
     assert found["pr_auc"] == pytest.approx(metrics.average_precision_score(churned, p))
     assert found["brier"] == pytest.approx(metrics.brier_score_loss(churned, p))
     clipped = np.clip(p, 1e-12, 1 - 1e-12)
     assert found["log_loss"] == pytest.approx(metrics.log_loss(churned, clipped), rel=1e-6)
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(churned, p >= 0.5))
-    assert found.keys() == measures.MEASURES.keys()
+    assert found.keys() == ml_metrics.MEASURES.keys()
 
 
 @given(_ROWS)
 def test_where_all_are_of_one_kind_what_compares_two_is_not_a_number(rows: Rows) -> None:
     p, _ = _arrays(rows)
-    found = measures.measure(p, np.ones(len(p), dtype=bool))
+    found = ml_metrics.measure(p, np.ones(len(p), dtype=bool))
     assert math.isnan(found["auc"])
     assert math.isnan(found["brier_skill"])
     assert found["top_decile_lift"] == 1
-    assert measures.measure(p, np.zeros(len(p), dtype=bool)).keys() == measures.MEASURES.keys()
+    assert ml_metrics.measure(p, np.zeros(len(p), dtype=bool)).keys() == ml_metrics.MEASURES.keys()
 
 
 @given(st.lists(st.integers(1, 19).map(lambda n: n / 20), min_size=2, max_size=8))
@@ -52,8 +53,8 @@ def test_what_is_expected_is_the_mean_over_all_that_may_happen(values: list[floa
     for happened in itertools.product([False, True], repeat=len(p)):
         churned = np.array(happened)
         chances.append(float(np.prod(np.where(churned, p, 1 - p))))
-        found.append({name: measures.MEASURES[name](p, churned) for name in ("accuracy", "brier", "log_loss")})
-    expected = measures.expected(p)
+        found.append({name: ml_metrics.MEASURES[name](p, churned) for name in ("accuracy", "brier", "log_loss")})
+    expected = ml_metrics.expected(p)
     for name in ("accuracy", "brier", "log_loss"):
         assert expected[name] == pytest.approx(sum(c * f[name] for c, f in zip(chances, found, strict=True)))
     # The chance that of a churner and a stayer, drawn as likely as they are, the churner has the higher probability.
@@ -65,21 +66,21 @@ def test_what_calibrated_probabilities_let_expect_comes_about() -> None:
     random = np.random.default_rng(8)
     p = random.beta(2, 3, 50_000)
     churned = random.random(50_000) < p
-    realised = measures.measure(p, churned)
-    for name, value in measures.expected(p).items():
+    realised = ml_metrics.measure(p, churned)
+    for name, value in ml_metrics.expected(p).items():
         assert realised[name] == pytest.approx(value, rel=0.02), name
     # Of probabilities that are too sure of themselves it promises too much.
     sure = np.clip(0.5 + 2 * (p - 0.5), 0.01, 0.99)
-    assert measures.expected(sure)["auc"] > measures.roc_auc(sure, churned) + 0.05
+    assert ml_metrics.expected(sure)["auc"] > ml_metrics.roc_auc(sure, churned) + 0.05
 
 
 def test_calibrated_probabilities_have_a_small_error_and_others_a_large_one() -> None:
     random = np.random.default_rng(3)
     p = random.random(50_000)
     churned = random.random(50_000) < p
-    assert measures.calibration_error(p, churned) < 0.02
-    assert measures.calibration_error(p**2, churned) > 0.1
-    curve = measures.reliability(p, churned)
+    assert ml_metrics.calibration_error(p, churned) < 0.02
+    assert ml_metrics.calibration_error(p**2, churned) > 0.1
+    curve = ml_metrics.reliability(p, churned)
     assert [point["count"] for point in curve] == [5000] * 10
     assert all(abs(point["predicted"] - point["observed"]) < 0.03 for point in curve)
 
@@ -87,9 +88,9 @@ def test_calibrated_probabilities_have_a_small_error_and_others_a_large_one() ->
 def test_the_deciles_capture_all_in_the_end() -> None:
     p = np.linspace(0, 1, 100)
     churned = p > 0.895
-    tenths = measures.deciles(p, churned)
+    tenths = ml_metrics.deciles(p, churned)
     assert tenths[0]["capture"] == pytest.approx(10 / 11)
-    assert tenths[0]["lift"] == pytest.approx(measures.top_decile_lift(p, churned)) == pytest.approx(100 / 11)
+    assert tenths[0]["lift"] == pytest.approx(ml_metrics.top_decile_lift(p, churned)) == pytest.approx(100 / 11)
     assert tenths[-1] == {"share": 1.0, "lift": 1.0, "capture": 1.0}
 
 
@@ -98,14 +99,14 @@ def test_the_interval_holds_the_figure_and_that_of_a_difference_tells_a_better_m
     p = random.random(2000)
     churned = random.random(2000) < p
     noise = random.random(2000)
-    intervals = measures.bootstrap({"good": p, "noise": noise}, churned, rounds=100)
+    intervals = ml_metrics.bootstrap({"good": p, "noise": noise}, churned, rounds=100)
     low, high = intervals["good"]["auc"]
-    assert low < measures.roc_auc(p, churned) < high
-    assert intervals == measures.bootstrap({"good": p, "noise": noise}, churned, rounds=100)
-    difference = measures.bootstrap_difference(p, noise, churned, rounds=100)
+    assert low < ml_metrics.roc_auc(p, churned) < high
+    assert intervals == ml_metrics.bootstrap({"good": p, "noise": noise}, churned, rounds=100)
+    difference = ml_metrics.bootstrap_difference(p, noise, churned, rounds=100)
     assert difference["auc"][0] > 0.2
     assert difference["brier"][1] < 0
-    assert measures.bootstrap_difference(p, p, churned, rounds=20)["auc"] == (0, 0)
+    assert ml_metrics.bootstrap_difference(p, p, churned, rounds=20)["auc"] == (0, 0)
 
 
 def test_intervals_beside_a_first_model_are_those_of_each_and_of_the_differences() -> None:
@@ -113,23 +114,23 @@ def test_intervals_beside_a_first_model_are_those_of_each_and_of_the_differences
     p = random.random(500)
     churned = random.random(500) < p
     models = {"good": p, "noise": random.random(500)}
-    intervals, differences = measures.bootstrap_beside(models, "good", churned, rounds=50)
-    assert intervals == measures.bootstrap(models, churned, rounds=50)
-    assert differences == {"noise": measures.bootstrap_difference(p, models["noise"], churned, rounds=50)}
+    intervals, differences = ml_metrics.bootstrap_beside(models, "good", churned, rounds=50)
+    assert intervals == ml_metrics.bootstrap(models, churned, rounds=50)
+    assert differences == {"noise": ml_metrics.bootstrap_difference(p, models["noise"], churned, rounds=50)}
 
 
 @given(_BOTH_KINDS, st.data())
 def test_a_weight_is_a_repeated_customer(rows: Rows, data: st.DataObject) -> None:
     p, churned = _arrays(rows)
     weights = np.array(data.draw(st.lists(st.integers(1, 3), min_size=len(rows), max_size=len(rows))))
-    weighted = measures.measure(p, churned, weights.astype(float))
-    repeated = measures.measure(np.repeat(p, weights), np.repeat(churned, weights))
+    weighted = ml_metrics.measure(p, churned, weights.astype(float))
+    repeated = ml_metrics.measure(np.repeat(p, weights), np.repeat(churned, weights))
     assert weighted == pytest.approx(repeated)
 
 
 def test_the_profit_of_a_campaign_is_nought_where_nobody_leaves_and_largest_with_the_truth() -> None:
     churned = np.arange(1000) < 300
     truth, blind = churned.astype(float), np.full(1000, 0.3)
-    assert measures.expected_maximum_profit(truth, churned) == pytest.approx(0.3 * (0.3 * 190 - 1))
-    assert measures.expected_maximum_profit(truth, churned) > measures.expected_maximum_profit(blind, churned) > 0
-    assert measures.expected_maximum_profit(blind, np.zeros(1000, dtype=bool)) == 0
+    assert ml_metrics.expected_maximum_profit(truth, churned) == pytest.approx(0.3 * (0.3 * 190 - 1))
+    assert ml_metrics.expected_maximum_profit(truth, churned) > ml_metrics.expected_maximum_profit(blind, churned) > 0
+    assert ml_metrics.expected_maximum_profit(blind, np.zeros(1000, dtype=bool)) == 0

@@ -17,7 +17,9 @@ from sklearn.ensemble import RandomForestClassifier
 
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
 from churn.domain.model import BrokenModelError
-from churn.ml.random_forest import DERIVED_COLUMNS, ChurnModel, Floats, derived
+from churn.ml.arrays import Floats
+from churn.ml.derived_features import DERIVED_COLUMNS, derived
+from churn.ml.random_forest import ChurnModel
 from tests.support.forests import (
     PURCHASE_PROCESS,
     fitted_forest,

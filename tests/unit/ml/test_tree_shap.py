@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from churn.domain.features import FEATURE_NAMES
-from churn.ml.random_forest import DERIVED_COLUMNS, MADE_OF, ChurnModel, Floats
+from churn.ml.arrays import Floats
+from churn.ml.derived_features import DERIVED_COLUMNS
+from churn.ml.random_forest import MADE_OF, ChurnModel
 from tests.support.forests import fitted_forest, metadata, random_features, small_model, trees_of
 
 

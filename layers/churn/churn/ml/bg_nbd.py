@@ -15,9 +15,8 @@ import numpy.typing as npt
 
 from churn.domain.features import FEATURE_NAMES
 from churn.domain.model import PURCHASE_PROCESS, BrokenModelError, Prediction
+from churn.ml.arrays import Floats
 from churn.ml.artifact import Arrays, checksum_of, pack, restore, version_of
-
-Floats = npt.NDArray[np.float64]
 
 PARAMETERS = ("r", "alpha", "a", "b")
 INPUTS = ("total_orders", "days_since_last_order", "account_age_days")

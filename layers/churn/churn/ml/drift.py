@@ -16,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from churn.ml.arrays import Floats
+
 Columns = Mapping[str, Floats]
 Reference = dict[str, Any]
 Verdict = Literal["stable", "shifted", "drifted", "turned_missing", "turned_constant"]

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
+from churn.ml.arrays import Flags, Floats
+
 Intervals = dict[str, tuple[float, float]]
 
 BINS = 15

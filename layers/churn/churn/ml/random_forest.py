@@ -20,12 +20,10 @@ import numpy.typing as npt
 
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
 from churn.domain.model import BrokenModelError, Prediction
+from churn.ml.arrays import Floats, Integers
 from churn.ml.artifact import Arrays, checksum_of, pack, restore, version_of
-from churn.ml.bg_nbd import PARAMETERS, no_order_probability
+from churn.ml.derived_features import DERIVED_COLUMNS, DERIVED_FROM, _derived_one, derived
 from churn.ml.tree_shap import ShapleyValues, Splits
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 MOST_LEAVES = 64
 # Rows evaluated at a time: their words and leaf indices together stay in a core's second-level cache.
@@ -33,8 +31,6 @@ CHUNK_ROWS = 128
 # How far a probability is drawn away from 0 and 1 before its logit is taken: keeps the calibration strictly monotone.
 SHRINKAGE = 1e-3
 
-DERIVED_FROM = ("total_orders", "days_since_last_order", "account_age_days")
-DERIVED_COLUMNS = ("days_between_orders", "silence_in_gaps", "no_order_probability", "silence_share", "orders_a_day")
 COLUMNS = INPUT_NAMES + DERIVED_COLUMNS
 """All that a forest may ask for."""
 # The features that another column is made of, or goes with; its contribution is shared among them equally.
@@ -348,52 +344,6 @@ def calibrate(raw: Floats, slope: float, slope_above: float, intercept: float) -
     drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * raw
     answer: Floats = 1 / (1 + np.exp(slope_above * np.log(1 - drawn) - slope * np.log(drawn) - intercept))
     return answer
-
-
-def derived(features: Floats, process: Mapping[str, float]) -> Floats:
-    """The derived columns, shape (n, 5), of inputs that begin with the 12 features; NaN where a part is missing.
-
-    `days_between_orders` is the customer's own mean gap, `silence_in_gaps` the time since the last order in such gaps,
-    and `no_order_probability` what the BG/NBD model (Fader, Hardie and Lee 2005) with parameters `r`, `alpha`, `a`, `b`
-    says of no order in the next `horizon_days`; it goes on beyond the ages that training saw, where a tree stays flat.
-    `silence_share` is the share of the customer's life since the last order, `orders_a_day` the rate of his orders.
-    """
-    orders, recency, age = (features[:, FEATURE_NAMES.index(name)] for name in DERIVED_FROM)
-    with np.errstate(all="ignore"):
-        repeats = np.maximum(orders - 1, 0)
-        gap = np.where(repeats > 0, np.maximum(age - recency, 0) / repeats, np.nan)
-        silence = np.where(gap > 0, recency / gap, np.nan)
-        lived = np.maximum(np.maximum(age - recency, 0) + np.maximum(recency, 0), 1)
-        shares = recency / lived, orders / lived
-    none = no_order_probability(orders, recency, age, [process[name] for name in PARAMETERS], process["horizon_days"])
-    none = np.where(orders >= 1, none, np.nan)
-    return np.column_stack([gap, silence, none, *shares])
-
-
-def _derived_one(values: list[float], process: Mapping[str, float]) -> list[float]:
-    """`derived` for one row: plain arithmetic is an order of magnitude quicker than arrays of one."""
-    orders, recency, age = (values[place] for place in _DERIVED_PLACES)
-    total = orders + recency + age
-    if not math.isfinite(total) or orders < 1:
-        unusual: list[float] = derived(np.array([values]), process)[0].tolist()
-        return unusual
-    repeats = orders - 1
-    until_last = max(age - recency, 0.0)
-    age = until_last + max(recency, 0.0)
-    gap = until_last / repeats if repeats > 0 else math.nan
-    silence = recency / gap if gap > 0 else math.nan
-    shape = process["r"] + repeats
-    scale = process["alpha"] + age
-    odds_dropped = 0.0
-    if repeats > 0:
-        growth = math.exp(min(shape * math.log(scale / (process["alpha"] + until_last)), 700))
-        odds_dropped = process["a"] / (process["b"] + repeats - 1) * growth
-    silent = math.exp(shape * math.log(scale / (scale + process["horizon_days"])))
-    lived = max(age, 1.0)
-    return [gap, silence, 1 - (1 - silent) / (1 + odds_dropped), recency / lived, orders / lived]
-
-
-_DERIVED_PLACES = tuple(FEATURE_NAMES.index(name) for name in DERIVED_FROM)
 
 
 @cache

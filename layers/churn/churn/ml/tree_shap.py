@@ -25,9 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from churn.ml.arrays import Flags, Floats, Integers
 
 _ROWS_BEFORE_TABLES = 16
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from churn.adapters.s3_registry import ModelRegistry, RegistryUnavailable, S3Registry, UnknownVersion
+from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.features import Features
 from churn.domain.model import BrokenModelError, Prediction
+from churn.domain.model_versions import ModelRegistry, RegistryUnavailableError, VersionNotFoundError
 from churn.ml.loading import StoredModel, read_model
 from churn.observability import count_alone, logger
 from churn.settings import Settings
@@ -35,7 +36,9 @@ class CurrentModel:
 
         `every`: seconds between two looks at the registry. `shadow`: whether the challenger is held as well.
         """
-        self._registry: ModelRegistry | None = S3Registry(settings.model_bucket) if settings.model_bucket else None
+        self._registry: ModelRegistry[StoredModel] | None = (
+            S3ModelRegistry(settings.model_bucket) if settings.model_bucket else None
+        )
         self._every = every
         self._clock = clock
         self._shadow = shadow
@@ -81,37 +84,37 @@ class CurrentModel:
         if self._registry is None:
             return
         try:
-            standing = self._registry.standing()
-            self.promoted = standing.version
-            self._held, self.refused = self._take_up(self._registry, standing.version, self._held)
-        except RegistryUnavailable as error:
+            state = self._registry.promotion_state()
+            self.promoted = state.version
+            self._held, self.refused = self._take_up(self._registry, state.version, self._held)
+        except RegistryUnavailableError as error:
             self.refused = "the registry cannot be asked"
             logger.error("the registry of models cannot be asked", extra={"reason": str(error)})
             return
         if self._shadow:
-            self._take_up_challenger(self._registry, standing.challenger)
+            self._take_up_challenger(self._registry, state.challenger)
 
     def _take_up(
-        self, registry: ModelRegistry, version: str | None, held: StoredModel | None
+        self, registry: ModelRegistry[StoredModel], version: str | None, held: StoredModel | None
     ) -> tuple[StoredModel | None, str | None]:
         if version is None or (held is not None and held.version == version):
             return held, None
         try:
             model = registry.load(version)
-        except (BrokenModelError, UnknownVersion) as error:
+        except (BrokenModelError, VersionNotFoundError) as error:
             count_alone("ModelRefused")
             logger.error("the promoted model is refused", extra={"version": version, "reason": str(error)})
             return held, str(error)
         logger.info("a promoted model serves from now on", extra={"version": version})
         return model, None
 
-    def _take_up_challenger(self, registry: ModelRegistry, version: str | None) -> None:
+    def _take_up_challenger(self, registry: ModelRegistry[StoredModel], version: str | None) -> None:
         if version == (None if self.challenger is None else self.challenger.version):
             return
         self.challenger = None
         try:
             self.challenger = None if version is None else registry.load(version)
-        except (BrokenModelError, UnknownVersion, RegistryUnavailable) as error:
+        except (BrokenModelError, VersionNotFoundError, RegistryUnavailableError) as error:
             logger.error("the challenger cannot be held", extra={"version": version, "reason": str(error)})
 
 

@@ -2,14 +2,15 @@
 
 from churn.training.evaluation import Window
 from churn.training.pipeline import Trained, TrainedModel, table, train, train_or_begin
+from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
 from churn.training.report_html import report_html
-from churn.training.snapshots import CannotTrain, Histories, Plan, TooLittleHistory
+from churn.training.snapshots import Histories
 
 __all__ = [
-    "CannotTrain",
+    "CannotTrainError",
     "Histories",
     "Plan",
-    "TooLittleHistory",
+    "TooLittleHistoryError",
     "Trained",
     "TrainedModel",
     "Window",

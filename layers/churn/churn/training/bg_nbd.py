@@ -1,5 +1,6 @@
 """A model for a shop that is too young for labels: the purchase process of its customers, with what it leaves open."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +10,12 @@ from churn.domain.customer import replay
 from churn.domain.features import FEATURE_NAMES, features_at
 from churn.domain.model import PURCHASE_PROCESS, RANDOM_FOREST, kind_of
 from churn.domain.timestamps import iso, to_millis
-from churn.ml.bg_nbd import INPUTS, PurchaseModel
+from churn.ml.arrays import Floats
+from churn.ml.bg_nbd import INPUTS, PARAMETERS, PurchaseModel
 from churn.ml.drift import reference
 from churn.ml.loading import StoredModel
-from churn.ml.random_forest import Floats
-from churn.training.forest import fit_purchase_process, purchase_draws
-from churn.training.snapshots import Histories, Plan, Progress, TooLittleHistory, look
+from churn.training.plan import Plan, TooLittleHistoryError
+from churn.training.snapshots import Histories, Progress, scan_histories
 
 FEWEST_BUYERS = 50
 
@@ -27,9 +28,9 @@ def train_purchases(
     `why` says in the report why there is no forest, `code` of what versions the code is.
 
     Raises:
-        TooLittleHistory: fewer than 50 customers have ordered.
+        TooLittleHistoryError: fewer than 50 customers have ordered.
     """
-    extent = look(histories, now, progress)
+    extent = scan_histories(histories, now, progress)
     known, active = [], []
     for _, events in histories:
         state = replay(event for event in events if event.timestamp <= now)
@@ -39,7 +40,9 @@ def train_purchases(
             if state.is_eligible(to_millis(now), plan.lookback_days):
                 active.append(features)
     if len(known) < FEWEST_BUYERS:
-        raise TooLittleHistory(f"{len(known)} customers have ordered; {FEWEST_BUYERS} are needed for a first model")
+        raise TooLittleHistoryError(
+            f"{len(known)} customers have ordered; {FEWEST_BUYERS} are needed for a first model"
+        )
     orders, recency, age = np.array(known, dtype=np.float64).T
     progress(f"fitting the purchase process of {len(known):,} customers")
     buying = np.column_stack([orders - 1, np.maximum(age - recency, 0), age])
@@ -79,3 +82,64 @@ def serves_already(current: StoredModel | None) -> bool:
         and kind_of(current.metadata) == RANDOM_FOREST
         and current.metadata.get("source") != "sample"
     )
+
+
+def fit_purchase_process(buying: Floats) -> dict[str, float]:
+    """BG/NBD by maximum likelihood (Fader, Hardie and Lee 2005) of at most 20,000 customers.
+
+    `buying` has the shape (customers, 3): repeat orders, days to the last order, age in days.
+    """
+    from scipy.optimize import minimize  # noqa: PLC0415 (slow to import)
+
+    start = _usual(buying)
+    found = minimize(_loss(buying), start, method="L-BFGS-B", bounds=[(low - 8, low + 8) for low in start])
+    return dict(zip(PARAMETERS, np.exp(found.x).tolist(), strict=True))
+
+
+def purchase_draws(buying: Floats, process: Mapping[str, float], *, seed: int, draws: int = 64) -> Floats:
+    """What the parameters may be as well, shape (draws, 4): normal on their logarithms (Laplace's approximation)."""
+    loss, best = _loss(buying), np.log([process[name] for name in PARAMETERS])
+    customers = len(buying[:: _step(buying)])
+    steps = 1e-3 * np.eye(len(best))
+    curvature = np.array(
+        [
+            [(loss(best + a + b) - loss(best + a - b) - loss(best - a + b) + loss(best - a - b)) / 4e-6 for b in steps]
+            for a in steps
+        ]
+    )
+    values, vectors = np.linalg.eigh(curvature * customers)
+    # Where the data say next to nothing a parameter is known within a factor of e, by what is usual for shops.
+    spread = 1 / np.sqrt(np.maximum(values, 1.0))
+    drawn = np.random.default_rng(seed).normal(size=(draws, len(best)))
+    answer: Floats = np.exp(best + (drawn * spread) @ vectors.T)
+    return answer
+
+
+def _step(buying: Floats) -> int:
+    return max(1, len(buying) // 20_000)
+
+
+def _usual(buying: Floats) -> Floats:
+    """The logarithms of parameters that are usual for a shop of this age."""
+    answer: Floats = np.log([1.0, max(1.0, float(buying[:: _step(buying), 2].mean()) / 2), 0.8, 2.5])
+    return answer
+
+
+def _loss(buying: Floats) -> Callable[[Floats], float]:
+    """The mean negative log-likelihood of a customer, by the logarithms of the parameters."""
+    from scipy.special import gammaln  # noqa: PLC0415 (slow to import)
+
+    repeats, until_last, age = buying[:: _step(buying)].T
+    start = _usual(buying)
+
+    def loss(logs: Floats) -> float:
+        r, alpha, a, b = np.exp(logs)
+        common = gammaln(r + repeats) - gammaln(r) + r * np.log(alpha)
+        common += gammaln(a + b) + gammaln(b + repeats) - gammaln(b) - gammaln(a + b + repeats)
+        alive = -(r + repeats) * np.log(alpha + age)
+        dropped = np.log(a) - np.log(b + np.maximum(repeats, 1) - 1) - (r + repeats) * np.log(alpha + until_last)
+        likelihood = common + np.where(repeats > 0, np.logaddexp(alive, dropped), alive)
+        # A faint pull to the middle keeps the parameters finite where the data do not say.
+        return float(-likelihood.mean() + 1e-4 * np.sum((logs - start) ** 2))
+
+    return loss

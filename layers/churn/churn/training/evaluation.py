@@ -9,27 +9,16 @@ import numpy as np
 
 from churn.domain.features import FEATURE_NAMES, FEATURES, INPUT_NAMES
 from churn.domain.risk import NEW_CUSTOMER_DAYS
+from churn.ml.arrays import Flags, Floats
 from churn.ml.loading import StoredModel
-from churn.ml.metrics import (
-    HIGHER_IS_BETTER,
-    Flags,
-    bootstrap,
-    bootstrap_beside,
-    bootstrap_difference,
-    deciles,
-    measure,
-    reliability,
-)
-from churn.ml.random_forest import ChurnModel, Floats, derived
-from churn.training.forest import Learned, logistic
-from churn.training.snapshots import Progress
+from churn.ml.metrics import bootstrap, bootstrap_beside, deciles, measure, reliability
+from churn.ml.random_forest import ChurnModel
 
 # Comparing with other models needs no more rows than these.
 _MOST_ROWS = 100_000
 _ROUNDS, _MANY = 200, 20_000
 _EXPLAINED = 2000
 _FEWEST_IN_A_SLICE = 50
-_GATED = {"auc": "ROC AUC", "brier": "Brier score"}
 
 _PLACES = {name: number for number, name in enumerate(FEATURE_NAMES)}
 
@@ -60,63 +49,6 @@ def figures(answers: Mapping[str, Floats], window: Window, *, intervals: bool) -
         beside = bootstrap_beside(answers, "forest", window.churned, rounds=_rounds(window))
         report["intervals"], report["differences"] = beside
     return report
-
-
-def baselines(learned: Learned, window: Window, model: ChurnModel, progress: Progress) -> dict[str, Floats]:
-    """The answers of simpler and of other models that learned from the same snapshots, shape (n,) each.
-
-    `recency`: a logistic curve of the days since the last order. `logistic`: logistic regression on the logarithms of
-    the forest's columns. `boosting`: gradient-boosted trees on these columns. `purchases`: BG/NBD's probability of no
-    order, which needs no labels. `twelve`: the forest itself, told the 12 features alone.
-    """
-    # The first half: the other one has each of its rows again, with the 12 features alone.
-    whole = len(learned.churned) // 2
-    rows = np.arange(0, whole, max(1, whole // _MOST_ROWS))
-    columns, churned = learned.columns[rows], learned.churned[rows]
-    asked = model.columns(window.inputs)
-    progress("beside it: recency, logistic regression, gradient boosting, BG/NBD")
-    return {
-        "recency": recency_alone(columns, churned, window),
-        "logistic": _logistic_regression(columns, churned, asked),
-        "boosting": _boosting(columns, churned, asked),
-        "purchases": derived(window.inputs, model.metadata["purchase_process"])[:, 2],
-        "twelve": probabilities(model, window.inputs[:, : len(FEATURE_NAMES)]),
-    }
-
-
-def recency_alone(columns: Floats, churned: Flags, window: Window) -> Floats:
-    """A logistic curve of the logarithm of the days since the last order."""
-    place = _PLACES["days_since_last_order"]
-    slope, intercept = logistic(np.log1p(columns[:, place]), churned)
-    answer: Floats = 1 / (1 + np.exp(-(slope * np.log1p(window.inputs[:, place]) + intercept)))
-    return answer
-
-
-def _logistic_regression(columns: Floats, churned: Flags, asked: Floats) -> Floats:
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 (a second to import)
-
-    def prepared(given: Floats) -> Floats:
-        logs = np.log1p(np.maximum(np.nan_to_num(given, nan=0.0), 0.0))
-        return np.hstack([logs, np.isnan(given).astype(np.float64)])
-
-    known = prepared(columns)
-    centre, width = known.mean(axis=0), known.std(axis=0)
-    width[width < 1e-9] = np.inf
-    fitted = LogisticRegression(max_iter=1000).fit((known - centre) / width, churned)
-    answer: Floats = fitted.predict_proba((prepared(asked) - centre) / width)[:, 1]
-    return answer
-
-
-def _boosting(columns: Floats, churned: Flags, asked: Floats) -> Floats:
-    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 (a second to import)
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
-    known = ~np.isnan(columns).all(axis=0)
-    # Its threads wait for one another at every step, without end where something else keeps the processor busy.
-    with threadpool_limits(1):
-        fitted = HistGradientBoostingClassifier(random_state=1).fit(columns[:, known], churned)
-        answer: Floats = fitted.predict_proba(asked[:, known])[:, 1]
-    return answer
 
 
 def slices(answer: Floats, window: Window) -> dict[str, dict[str, Any]]:
@@ -165,61 +97,6 @@ def effects(model: ChurnModel, window: Window) -> list[dict[str, Any]]:
             }
         )
     return sorted(report, key=lambda effect: -effect["importance"])
-
-
-def gate(
-    new: Floats, model: ChurnModel, current: StoredModel | None, in_use: Floats | None, window: Window
-) -> dict[str, Any]:
-    """Whether the new model may replace the one in use: `passed`, `compared_with`, and `reasons` in sentences.
-
-    It may unless the paired bootstrap says that it is worse on the newest window: a 95 % interval of the difference of
-    ROC AUC or Brier score that lies on the wrong side of 0 as a whole. A model of a simulated shop, or for another
-    horizon, is no measure for one of the shop's own customers.
-    """
-    verdict = {"passed": True, "compared_with": None if current is None else current.version}
-    if current is None or in_use is None:
-        return verdict | {"reasons": ["There is no model in use to compare with."]}
-    if current.metadata.get("source") == "sample" and model.metadata["source"] != "sample":
-        return verdict | {"reasons": ["The model in use learned from a simulated shop, this one from the shop's own."]}
-    before, now = current.metadata.get("horizon_days"), model.metadata["horizon_days"]
-    if before != now:
-        return verdict | {"reasons": [f"The model in use looks {before} days ahead, this one {now}."]}
-    ours, theirs = measure(new, window.churned), measure(in_use, window.churned)
-    difference = bootstrap_difference(new, in_use, window.churned, rounds=_rounds(window))
-    reasons = []
-    for figure, name in _GATED.items():
-        low, high = difference[figure]
-        worse = high < 0 if figure in HIGHER_IS_BETTER else low > 0
-        verdict["passed"] = verdict["passed"] and not worse
-        reasons.append(
-            f"On the newest window its {name} is {ours[figure]:.4f}, and that of the model in use "
-            f"{theirs[figure]:.4f}: {'worse' if worse else 'no worse'}, as the difference is "
-            f"{low:+.4f} to {high:+.4f} (95 %)."
-        )
-    return verdict | {"reasons": reasons}
-
-
-def change(new: Mapping[str, Any], current: Mapping[str, Any], importance: Mapping[str, float]) -> list[str]:
-    """What is other than in the version in use, in sentences: what it was trained for and on, and what matters."""
-    sentences = []
-    for key, told in (
-        ("source", "Learned from {} instead of {}."),
-        ("horizon_days", "Looks {} days ahead instead of {}."),
-        ("lookback_days", "Looks at who ordered in the last {} days instead of {}."),
-        ("snapshots", "Learned from {} snapshots instead of {}."),
-        ("tested_at", "Tested on the window from {} instead of {}."),
-        ("base_rate", "Of these, {:.1%} churned instead of {:.1%}."),
-    ):
-        if current.get(key) is not None and new[key] != current[key]:
-            sentences.append(told.format(new[key], current[key]))
-    before = current.get("importance")
-    if before:
-        total, total_before = sum(importance.values()) or 1, sum(before.values()) or 1
-        shares = [(name, importance[name] / total, before.get(name, 0) / total_before) for name in importance]
-        for name, share, share_before in sorted(shares, key=lambda one: -abs(one[1] - one[2]))[:3]:
-            if abs(share - share_before) >= 0.03:
-                sentences.append(f"{name} makes {share:.0%} of all contributions instead of {share_before:.0%}.")
-    return sentences
 
 
 def plain(value: Any) -> Any:

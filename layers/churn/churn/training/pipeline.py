@@ -20,29 +20,32 @@ import numpy as np
 from churn.domain.features import FEATURE_NAMES, STATE_COLUMNS
 from churn.domain.model import PURCHASE_PROCESS
 from churn.domain.timestamps import DAY, from_millis, iso
+from churn.ml.arrays import Flags, Floats
 from churn.ml.bg_nbd import PurchaseModel
+from churn.ml.derived_features import derived
 from churn.ml.drift import reference
 from churn.ml.loading import StoredModel
-from churn.ml.metrics import Flags, roc_auc
-from churn.ml.random_forest import COLUMNS, ChurnModel, Floats, derived
-from churn.training import evaluation as judging
-from churn.training.bg_nbd import serves_already, train_purchases
-from churn.training.evaluation import Window
-from churn.training.forest import Grower, Learned, Shape, calibration, fit_purchase_process, out_of_fold, search
+from churn.ml.metrics import roc_auc
+from churn.ml.random_forest import COLUMNS, ChurnModel
+from churn.training.baselines import TrainingSet, baselines, recency_alone
+from churn.training.bg_nbd import fit_purchase_process, serves_already, train_purchases
+from churn.training.calibration import calibration
+from churn.training.evaluation import Window, curves, effects, figures, plain, probabilities, slices
+from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
+from churn.training.promotion_gate import change, gate
+from churn.training.random_forest import ForestTrainer, Shape, out_of_fold, search
 from churn.training.report_html import MODELS
 from churn.training.snapshots import (
     FEWEST_CUSTOMERS,
     FEWEST_OF_A_KIND,
     LEAK_AUC,
-    CannotTrain,
+    Extent,
     Histories,
-    Plan,
     Progress,
     Snapshots,
-    TooLittleHistory,
     cut_offs,
-    look,
-    take,
+    scan_histories,
+    take_snapshots,
 )
 
 Report = dict[str, Any]
@@ -65,6 +68,36 @@ class TrainedModel[M: StoredModel]:
 Trained = TrainedModel[ChurnModel] | TrainedModel[PurchaseModel]
 
 
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """What training learns from and tests on, prepared from the histories."""
+
+    extent: Extent
+    fitted: Sequence[Snapshots]
+    held_out: Snapshots
+    process: dict[str, float]
+    """The parameters of the purchase process, with its horizon."""
+    training_set: TrainingSet
+    constant: list[str]
+    """The columns that do not vary, and are not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """How good a model is on the held-out window."""
+
+    window: Window
+    probabilities: Floats
+    metrics: dict[str, Any]
+    gate: dict[str, Any]
+    effects: list[dict[str, Any]]
+
+    @property
+    def importance(self) -> dict[str, float]:
+        """The mean absolute contribution of each feature."""
+        return {effect["feature"]: effect["importance"] for effect in self.effects}
+
+
 def train(
     histories: Histories,
     *,
@@ -85,77 +118,102 @@ def train(
     `intervals` and `differences`, `reliability`, `deciles`, `slices`, `effects`. Of the rest: `definition`, `windows`,
     `data`, `search`, `constant` (columns that do not vary, and are not asked), `gate`, `change`.
 
-    Raises:
-        CannotTrain: too little history, too few customers, all of one kind, or a feature that knows the answer.
+    Raises CannotTrainError if there is too little history, if there are too few customers or all of one kind, or if a
+    feature knows the answer.
     """
     plan = plan or Plan()
+    data = _prepare(histories, now, plan, progress)
+    provenance = {"trained_at": iso(now.replace(microsecond=0)), "source": source}
+    model, searched = _fit(data, plan, provenance, _code(service_version), progress)
+    judgement = _judge(model, data, current, plan, progress)
+    model = model.with_metadata(
+        metrics=plain({key: value for key, value in judgement.metrics.items() if key != "differences"}),
+        gate=judgement.gate,
+        importance=judgement.importance,
+        reference=reference({name: judgement.window.of(name) for name in FEATURE_NAMES}, judgement.probabilities),
+    )
+    return TrainedModel(model, plain(_report(model, data, judgement, current, plan, searched)), judgement.window)
+
+
+def _prepare(histories: Histories, now: datetime, plan: Plan, progress: Progress) -> _Data:
     if iter(histories) is histories:
         raise TypeError("the histories are gone through twice: pass a collection, not a generator")
-    extent = look(histories, now, progress)
-    *fitted, held_out = take(histories, cut_offs(extent, plan), extent, plan, progress)
+    extent = scan_histories(histories, now, progress)
+    *fitted, held_out = take_snapshots(histories, cut_offs(extent, plan), extent, plan, progress)
     _check(fitted, held_out)
-
     progress(f"fitting the purchase process of {len(fitted[-1].buying):,} customers")
     process = {**fit_purchase_process(fitted[-1].buying), "horizon_days": float(plan.horizon_days)}
-    learned, constant = _learned(fitted, process)
-    grower = Grower(learned, 2, plan.seed)
+    training_set, constant = _learned(fitted, process)
+    return _Data(extent, fitted, held_out, process, training_set, constant)
+
+
+def _fit(
+    data: _Data, plan: Plan, provenance: dict[str, str], code: dict[str, str], progress: Progress
+) -> tuple[ChurnModel, dict[str, Any] | None]:
+    """Fit and calibrate a forest; return it with what the search for its shape has found, if there was one."""
+    training_set = data.training_set
+    trainer = ForestTrainer(training_set, 2, plan.seed)
     shape, searched = Shape(), None
     if plan.search:
-        before = [window.cut_off + plan.horizon_days * DAY <= fitted[-1].cut_off for window in fitted]
-        searched = search(grower, learned, before, plan.seed, progress)
+        last = data.fitted[-1].cut_off
+        before = [window.cut_off + plan.horizon_days * DAY <= last for window in data.fitted]
+        searched = search(trainer, training_set, before, plan.seed, progress)
         shape = Shape(**searched["chosen"])
-    apart = out_of_fold(grower, learned, (plan.trees + 1) // 2, shape, progress)
-    snapshots = len(learned.churned) // 2
+    apart = out_of_fold(trainer, training_set, (plan.trees + 1) // 2, shape, progress)
+    snapshots = len(training_set.churned) // 2
     progress(f"growing {plan.trees} trees on {snapshots:,} snapshots")
-    forest = grower(np.ones(len(learned.churned), dtype=np.bool_), plan.trees, shape)
-    model = ChurnModel.from_trees(
-        [estimator.tree_ for estimator in forest.estimators_],
-        {
-            "columns": [*COLUMNS],
-            "calibration": calibration(apart, learned.churned),
-            "purchase_process": process,
-            "trained_at": iso(now.replace(microsecond=0)),
-            "source": source,
-            "horizon_days": plan.horizon_days,
-            "lookback_days": plan.lookback_days,
-            "fitted_at": [iso(from_millis(window.cut_off)) for window in fitted],
-            "tested_at": iso(from_millis(held_out.cut_off)),
-            "snapshots": snapshots,
-            "base_rate": float(learned.churned.mean()),
-            "forest": {"trees": plan.trees, "customers_a_leaf": shape.customers_a_leaf, "leaves": 64},
-            "data": extent.described(),
-            "code": _code(service_version),
-        },
-    )
+    forest = trainer(np.ones(len(training_set.churned), dtype=np.bool_), plan.trees, shape)
+    metadata = {
+        "columns": [*COLUMNS],
+        "calibration": calibration(apart, training_set.churned),
+        "purchase_process": data.process,
+        **provenance,
+        "horizon_days": plan.horizon_days,
+        "lookback_days": plan.lookback_days,
+        "fitted_at": [iso(from_millis(window.cut_off)) for window in data.fitted],
+        "tested_at": iso(from_millis(data.held_out.cut_off)),
+        "snapshots": snapshots,
+        "base_rate": float(training_set.churned.mean()),
+        "forest": {"trees": plan.trees, "customers_a_leaf": shape.customers_a_leaf, "leaves": 64},
+        "data": data.extent.described(),
+        "code": code,
+    }
+    return ChurnModel.from_trees([estimator.tree_ for estimator in forest.estimators_], metadata), searched
 
-    progress(f"testing on {len(held_out.labels):,} customers of the newest window")
-    window = Window(held_out.inputs, held_out.churned)
-    answer = judging.probabilities(model, window.inputs)
-    answers = {"forest": answer, "recency": judging.recency_alone(learned.columns, learned.churned, window)}
+
+def _judge(model: ChurnModel, data: _Data, current: StoredModel | None, plan: Plan, progress: Progress) -> _Judgement:
+    progress(f"testing on {len(data.held_out.labels):,} customers of the newest window")
+    training_set, window = data.training_set, Window(data.held_out.inputs, data.held_out.churned)
+    answer = probabilities(model, window.inputs)
+    answers = {"forest": answer, "recency": recency_alone(training_set.columns, training_set.churned, window)}
     if plan.search:
-        answers |= judging.baselines(learned, window, model, progress)
-    in_use = None if current is None else judging.probabilities(current, window.inputs)
+        answers |= baselines(training_set, window, model, progress)
+    in_use = None if current is None else probabilities(current, window.inputs)
     if in_use is not None:
         answers["current"] = in_use
-    verdict = judging.gate(answer, model, current, in_use, window)
+    verdict = gate(answer, model, current, in_use, window)
     progress("intervals of the figures")
     metrics = {
         "customers": len(window.churned),
         "churned": float(window.churned.mean()),
-        **judging.figures(answers, window, intervals=plan.search),
+        **figures(answers, window, intervals=plan.search),
     }
-    effects = judging.effects(model, window) if plan.search else []
-    importance = {effect["feature"]: effect["importance"] for effect in effects}
-    model = model.with_metadata(
-        metrics=judging.plain({key: metrics[key] for key in metrics if key != "differences"}),
-        gate=verdict,
-        importance=importance,
-        reference=reference({name: window.of(name) for name in FEATURE_NAMES}, answer),
-    )
+    return _Judgement(window, answer, metrics, verdict, effects(model, window) if plan.search else [])
+
+
+def _report(
+    model: ChurnModel,
+    data: _Data,
+    judgement: _Judgement,
+    current: StoredModel | None,
+    plan: Plan,
+    searched: dict[str, Any] | None,
+) -> Report:
+    described = [_described(snapshot, "learned") for snapshot in data.fitted] + [_described(data.held_out, "held out")]
     report: Report = {
         "version": model.version,
         "trained_at": model.metadata["trained_at"],
-        "source": source,
+        "source": model.metadata["source"],
         "definition": {
             "horizon_days": plan.horizon_days,
             "lookback_days": plan.lookback_days,
@@ -163,18 +221,18 @@ def train(
         },
         "data": model.metadata["data"],
         "code": model.metadata["code"],
-        "windows": [_described(snapshot, "learned") for snapshot in fitted] + [_described(held_out, "held out")],
+        "windows": described,
         "forest_shape": model.metadata["forest"],
         "search": searched,
-        "constant": constant,
-        "gate": verdict,
-        "change": [] if current is None else judging.change(model.metadata, current.metadata, importance),
-        **metrics,
+        "constant": data.constant,
+        "gate": judgement.gate,
+        "change": [] if current is None else change(model.metadata, current.metadata, judgement.importance),
+        **judgement.metrics,
     }
     if plan.search:
-        report |= judging.curves(answer, window)
-        report |= {"slices": judging.slices(answer, window), "effects": effects}
-    return TrainedModel(model, judging.plain(report), window)
+        report |= curves(judgement.probabilities, judgement.window)
+        report |= {"slices": slices(judgement.probabilities, judgement.window), "effects": judgement.effects}
+    return report
 
 
 def train_or_begin(
@@ -188,11 +246,11 @@ def train_or_begin(
 ) -> Trained:
     """A forest as by `train`, or the purchase process of a shop too young for one, unless a forest serves already.
 
-    Raises CannotTrain.
+    Raises CannotTrainError.
     """
     try:
         return train(histories, now=now, plan=plan, current=current, service_version=service_version, progress=progress)
-    except TooLittleHistory as too_little:
+    except TooLittleHistoryError as too_little:
         if serves_already(current):
             raise
         progress(f"no forest yet: {too_little}")
@@ -200,15 +258,15 @@ def train_or_begin(
             model, report = train_purchases(
                 histories, now=now, plan=plan, why=str(too_little), code=_code(service_version), progress=progress
             )
-        except TooLittleHistory as error:
-            raise TooLittleHistory(f"{too_little}; {error}") from None
+        except TooLittleHistoryError as error:
+            raise TooLittleHistoryError(f"{too_little}; {error}") from None
     verdict = {
         "passed": True,
         "compared_with": None if current is None else current.version,
         "reasons": ["It knows the shop's own orders, and there is too little history for more."],
     }
     model = model.with_metadata(gate=verdict)
-    return TrainedModel(model, judging.plain({**report, "version": model.version, "gate": verdict}))
+    return TrainedModel(model, plain({**report, "version": model.version, "gate": verdict}))
 
 
 def table(report: Report) -> str:
@@ -237,23 +295,25 @@ def _check(fitted: Sequence[Snapshots], held_out: Snapshots) -> None:
     ):
         customers, churned = len(labels), sum(labels)
         if customers < FEWEST_CUSTOMERS:
-            raise TooLittleHistory(f"there are {customers} customers' snapshots {what}; {FEWEST_CUSTOMERS} are needed")
+            raise TooLittleHistoryError(
+                f"there are {customers} customers' snapshots {what}; {FEWEST_CUSTOMERS} are needed"
+            )
         if churned in {0, customers}:
-            raise TooLittleHistory(
+            raise TooLittleHistoryError(
                 f"all {customers} customers {what} {'left' if churned else 'stayed'}: there is nothing to tell apart; "
                 f"at least {FEWEST_OF_A_KIND} who left and {FEWEST_OF_A_KIND} who stayed are needed"
             )
         if min(churned, customers - churned) < FEWEST_OF_A_KIND:
-            raise TooLittleHistory(
+            raise TooLittleHistoryError(
                 f"{churned} of {customers} customers {what} left; "
                 f"at least {FEWEST_OF_A_KIND} who left and {FEWEST_OF_A_KIND} who stayed are needed"
             )
 
 
-def _learned(fitted: Sequence[Snapshots], process: dict[str, float]) -> tuple[Learned, list[str]]:
+def _learned(fitted: Sequence[Snapshots], process: dict[str, float]) -> tuple[TrainingSet, list[str]]:
     """What is learned from, each snapshot with all inputs and with the 12 alone, and the columns that do not vary.
 
-    Raises CannotTrain where the last order says nothing, or where one column tells who churned.
+    Raises CannotTrainError where the last order says nothing, or where one column tells who churned.
     """
     inputs = np.vstack([window.inputs for window in fitted])
     columns = np.hstack([inputs, derived(inputs, process)])
@@ -261,14 +321,14 @@ def _learned(fitted: Sequence[Snapshots], process: dict[str, float]) -> tuple[Le
     _refuse_leaks(columns, churned)
     constant = [name for name, column in zip(COLUMNS, columns.T, strict=True) if _is_constant(column)]
     if "days_since_last_order" in constant:
-        raise CannotTrain("all customers ordered last at the same time: look at the orders' times")
+        raise CannotTrainError("all customers ordered last at the same time: look at the orders' times")
     for name in constant:
         columns[:, COLUMNS.index(name)] = np.nan
     masked = columns.copy()
     masked[:, [COLUMNS.index(name) for name in STATE_COLUMNS]] = np.nan
     windows = np.repeat(np.arange(len(fitted)), [len(window.labels) for window in fitted])
     folds = np.concatenate([window.folds for window in fitted])
-    learned = Learned(np.vstack([columns, masked]), np.tile(churned, 2), np.tile(folds, 2), np.tile(windows, 2))
+    learned = TrainingSet(np.vstack([columns, masked]), np.tile(churned, 2), np.tile(folds, 2), np.tile(windows, 2))
     return learned, constant
 
 
@@ -284,7 +344,7 @@ def _refuse_leaks(columns: Floats, churned: Flags) -> None:
         for filled in (np.nan_to_num(column, nan=-np.inf), np.nan_to_num(column, nan=np.inf)):
             auc = roc_auc(filled, kinds)
             if max(auc, 1 - auc) > LEAK_AUC:
-                raise CannotTrain(
+                raise CannotTrainError(
                     f"{name} alone tells who left (ROC AUC {max(auc, 1 - auc):.3f}, above {LEAK_AUC}): it looks as if "
                     "it held what happened after the cut-off"
                 )

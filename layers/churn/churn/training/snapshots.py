@@ -18,8 +18,8 @@ from churn.domain.customer import CustomerState, observed_kinds
 from churn.domain.events import Event
 from churn.domain.features import INPUT_NAMES, inputs_at
 from churn.domain.timestamps import DAY, from_millis, iso, to_millis
-from churn.ml.metrics import Flags
-from churn.ml.random_forest import Floats
+from churn.ml.arrays import Flags, Floats
+from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
 
 Histories = Iterable[tuple[str, Sequence[Event]]]
 """Customers with all their events, one after the other; gone through twice, so a generator will not do."""
@@ -34,33 +34,6 @@ MOST_CUSTOMERS = 100_000
 FOLDS = 4
 # No single feature of an honest history tells so well who will leave.
 LEAK_AUC = 0.98
-
-
-class CannotTrain(Exception):
-    """The history does not make a model; the text says what is wrong, and how much is there and needed."""
-
-
-class TooLittleHistory(CannotTrain):
-    """Time will mend it: a young shop can be served by its purchase process meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to train for, and how.
-
-    Without `test_at`, the newest window and up to four cut-offs before it are chosen, `embargo_days` free between the
-    last window that is learned from and the one that is tested. `search` is off where a quick model is wanted: then
-    the forest's settings are not compared, and the report has neither intervals nor other models beside it.
-    """
-
-    horizon_days: int = 90
-    lookback_days: int = 180
-    embargo_days: int = 7
-    test_at: datetime | None = None
-    fit_at: tuple[datetime, ...] = ()
-    trees: int = 200
-    seed: int = 1
-    search: bool = True
 
 
 _END: tuple[int, None] = (0, None)
@@ -122,7 +95,7 @@ class Extent:
         }
 
 
-def look(histories: Histories, now: datetime, progress: Progress) -> Extent:
+def scan_histories(histories: Histories, now: datetime, progress: Progress) -> Extent:
     """Goes through the histories once; orders after `now` are not counted."""
     extent, digest, latest = Extent(), hashlib.sha256(), to_millis(now)
     for customer_id, events in histories:
@@ -144,15 +117,15 @@ def look(histories: Histories, now: datetime, progress: Progress) -> Extent:
 
 
 def cut_offs(extent: Extent, plan: Plan) -> list[int]:
-    """The cut-offs to fit at, then the one to test at, in milliseconds since 1970. Raises CannotTrain."""
+    """The cut-offs to fit at, then the one to test at, in milliseconds since 1970. Raises CannotTrainError."""
     horizon, embargo = plan.horizon_days * DAY, plan.embargo_days * DAY
     if extent.first is None or extent.last is None:
-        raise TooLittleHistory(f"there are no orders in the histories of {extent.customers} customers")
+        raise TooLittleHistoryError(f"there are no orders in the histories of {extent.customers} customers")
     if plan.fit_at and plan.test_at is None:
-        raise CannotTrain("cut-offs to fit at were given, but none to test at")
+        raise CannotTrainError("cut-offs to fit at were given, but none to test at")
     test_at = extent.last - horizon if plan.test_at is None else to_millis(plan.test_at)
     if plan.test_at is not None and test_at + horizon > extent.last + DAY:
-        raise CannotTrain(
+        raise CannotTrainError(
             f"the window tested ends on {from_millis(test_at + horizon):%Y-%m-%d}, "
             f"the last order is of {from_millis(extent.last):%Y-%m-%d}"
         )
@@ -163,20 +136,22 @@ def cut_offs(extent: Extent, plan: Plan) -> list[int]:
         steps = itertools.count(test_at - embargo - horizon, -max(horizon // 2, DAY))
         fit_at = sorted(itertools.takewhile(lambda at: at >= earliest, itertools.islice(steps, MOST_CUT_OFFS)))
         if not fit_at:
-            raise TooLittleHistory(
+            raise TooLittleHistoryError(
                 f"the orders cover {(extent.last - extent.first) / DAY:.0f} days; "
                 f"{LEAD_DAYS + 2 * plan.horizon_days + plan.embargo_days} are needed: {LEAD_DAYS} to begin with, "
                 f"two windows of {plan.horizon_days}, and {plan.embargo_days} between them"
             )
     if fit_at[-1] + horizon > test_at:
-        raise CannotTrain(
+        raise CannotTrainError(
             f"what follows the cut-off {from_millis(fit_at[-1]):%Y-%m-%d} reaches into the window that is tested; "
             f"fit no later than {from_millis(test_at - horizon):%Y-%m-%d}"
         )
     return [*fit_at, test_at]
 
 
-def take(histories: Histories, at: Sequence[int], extent: Extent, plan: Plan, progress: Progress) -> list[Snapshots]:
+def take_snapshots(
+    histories: Histories, at: Sequence[int], extent: Extent, plan: Plan, progress: Progress
+) -> list[Snapshots]:
     """The snapshots at each of the cut-offs, oldest first; of a sample of 100,000 customers when there are more."""
     windows = [Snapshots(cut_off) for cut_off in at]
     share = min(1.0, MOST_CUSTOMERS / max(1, extent.customers))

@@ -13,9 +13,9 @@ from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES
 from churn.ml.metrics import measure
 from churn.ml.random_forest import ChurnModel
-from churn.training import CannotTrain, Plan, TrainedModel, table, train
+from churn.training import CannotTrainError, Plan, TrainedModel, table, train
 from churn.training.evaluation import probabilities
-from churn.training.snapshots import cut_offs, look, take
+from churn.training.snapshots import cut_offs, scan_histories, take_snapshots
 from infra.tools.simulator import SimulatedCustomer, simulate, true_churn_probability
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,7 +38,7 @@ def trained() -> TrainedModel[ChurnModel]:
 
 
 def truth(report_at: datetime) -> dict[str, float]:
-    """The figures of one who knows every customer's rate and drop-out, on customers who ordered in the look-back."""
+    """Return the figures of somebody who knows each rate and drop-out, on customers who ordered in the look-back."""
     expected, churned = [], []
     for customer in shop():
         orders = [event.timestamp for event in customer.events if event.event_type == "order_placed"]
@@ -139,7 +139,7 @@ def test_a_model_no_worse_passes_the_gate_and_a_worse_one_does_not() -> None:
 )
 def test_too_little_history_is_refused_with_what_is_needed(customers: int, days: int, says: str) -> None:
     small = histories_of(list(simulate(customers, seed=1, start=NOW - timedelta(days=days), end=NOW)))
-    with pytest.raises(CannotTrain, match=says):
+    with pytest.raises(CannotTrainError, match=says):
         train(small, now=NOW)
 
 
@@ -156,13 +156,13 @@ def test_customers_who_all_stay_are_refused() -> None:
         )
         for number in range(250)
     ]
-    with pytest.raises(CannotTrain, match=r"all 1000 customers .* stayed: .* at least 30 who left"):
+    with pytest.raises(CannotTrainError, match=r"all 1000 customers .* stayed: .* at least 30 who left"):
         train(loyal, now=NOW)
 
 
 def test_windows_that_overlap_are_refused() -> None:
     plan = Plan(test_at=NOW - timedelta(days=100), fit_at=(NOW - timedelta(days=150),))
-    with pytest.raises(CannotTrain, match="reaches into the window that is tested"):
+    with pytest.raises(CannotTrainError, match="reaches into the window that is tested"):
         train(histories_of(shop()[:300]), now=NOW, plan=plan)
 
 
@@ -184,7 +184,7 @@ def test_a_feature_that_knows_the_answer_is_refused_by_its_name() -> None:
         ]
         kept = [event for event in events if event.event_type == "order_placed"]
         leaking.append((customer_id, kept + told))
-    with pytest.raises(CannotTrain, match=r"login_frequency alone tells who left \(ROC AUC (0\.9[89]\d|1\.000)"):
+    with pytest.raises(CannotTrainError, match=r"login_frequency alone tells who left \(ROC AUC (0\.9[89]\d|1\.000)"):
         train(leaking, now=NOW, plan=Plan(trees=4, search=False))
 
 
@@ -198,7 +198,7 @@ def test_orders_that_all_have_one_time_are_refused() -> None:
 
     alike = [(f"C-{number}", orders(number)) for number in range(800)]
     plan = Plan(lookback_days=500, fit_at=(NOW - timedelta(days=360),), test_at=NOW - timedelta(days=150), search=False)
-    with pytest.raises(CannotTrain, match="ordered last at the same time"):
+    with pytest.raises(CannotTrainError, match="ordered last at the same time"):
         train(alike, now=NOW, plan=plan)
 
 
@@ -228,9 +228,9 @@ def test_windows_learned_from_end_the_embargo_before_the_one_held_out() -> None:
 
 
 def test_all_snapshots_of_a_customer_are_on_one_side_of_a_split() -> None:
-    extent = look(histories_of(shop()[:300]), NOW, lambda _: None)
+    extent = scan_histories(histories_of(shop()[:300]), NOW, lambda _: None)
     plan = Plan()
-    windows = take(histories_of(shop()[:300]), cut_offs(extent, plan), extent, plan, lambda _: None)
+    windows = take_snapshots(histories_of(shop()[:300]), cut_offs(extent, plan), extent, plan, lambda _: None)
     sides: dict[int, set[int]] = {}
     for window in windows:
         for number, fold in zip(window.numbers, window.folds.tolist(), strict=True):

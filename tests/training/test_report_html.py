@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from churn.domain.features import FEATURE_NAMES
+from churn.ml.arrays import Floats
 from churn.ml.metrics import MEASURES
-from churn.ml.random_forest import ChurnModel, Floats
+from churn.ml.random_forest import ChurnModel
 from churn.training import Plan, TrainedModel, Window, report_html, train, train_or_begin
-from churn.training.evaluation import gate
+from churn.training.promotion_gate import gate
 from churn.training.report_html import FIGURES, MODELS
 from infra.tools.model_card import model_card
 from tests.support.forests import small_model
-from tests.unit.training.test_pipeline import NOW, histories_of, shop
+from tests.training.test_pipeline import NOW, histories_of, shop
 
 BESIDE = ("twelve", "recency", "logistic", "boosting", "purchases")
 

@@ -16,7 +16,7 @@ from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.loading import StoredModel, read_model
 from churn.ml.metrics import measure
 from churn.ml.random_forest import ChurnModel
-from churn.training import CannotTrain, Plan, Trained, table, train, train_or_begin
+from churn.training import CannotTrainError, Plan, Trained, table, train, train_or_begin
 from infra.tools.simulator import sample_histories, simulate
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -91,12 +91,12 @@ def test_a_grown_shop_changes_over_to_a_forest_when_that_is_no_worse() -> None:
 
 def test_a_forest_of_the_shops_own_is_not_replaced_by_less() -> None:
     forest = train(shop(), now=GROWN, plan=PLAN).model
-    with pytest.raises(CannotTrain, match="the orders cover"):
+    with pytest.raises(CannotTrainError, match="the orders cover"):
         begin(until(YOUNG), YOUNG, current=forest)
     sample = train(sample_histories(900, now=YOUNG), now=YOUNG, plan=PLAN, source="sample").model
     assert isinstance(begin(until(YOUNG), YOUNG, current=sample).model, PurchaseModel)
 
 
 def test_a_shop_that_has_just_opened_is_told_what_is_missing() -> None:
-    with pytest.raises(CannotTrain, match=r"the orders cover .*; \d+ customers have ordered; 50 are needed"):
+    with pytest.raises(CannotTrainError, match=r"the orders cover .*; \d+ customers have ordered; 50 are needed"):
         begin(until(YOUNG, customers=40), YOUNG)

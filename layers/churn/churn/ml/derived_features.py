@@ -1,0 +1,63 @@
+"""Columns that the forest derives from a row's features and the shop's purchase process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from churn.domain.features import FEATURE_NAMES
+from churn.ml.arrays import Floats
+from churn.ml.bg_nbd import PARAMETERS, no_order_probability
+
+DERIVED_FROM = ("total_orders", "days_since_last_order", "account_age_days")
+
+
+DERIVED_COLUMNS = ("days_between_orders", "silence_in_gaps", "no_order_probability", "silence_share", "orders_a_day")
+
+
+def derived(features: Floats, process: Mapping[str, float]) -> Floats:
+    """The derived columns, shape (n, 5), of inputs that begin with the 12 features; NaN where a part is missing.
+
+    `days_between_orders` is the customer's own mean gap, `silence_in_gaps` the time since the last order in such gaps,
+    and `no_order_probability` what the BG/NBD model (Fader, Hardie and Lee 2005) with parameters `r`, `alpha`, `a`, `b`
+    says of no order in the next `horizon_days`; it goes on beyond the ages that training saw, where a tree stays flat.
+    `silence_share` is the share of the customer's life since the last order, `orders_a_day` the rate of his orders.
+    """
+    orders, recency, age = (features[:, FEATURE_NAMES.index(name)] for name in DERIVED_FROM)
+    with np.errstate(all="ignore"):
+        repeats = np.maximum(orders - 1, 0)
+        gap = np.where(repeats > 0, np.maximum(age - recency, 0) / repeats, np.nan)
+        silence = np.where(gap > 0, recency / gap, np.nan)
+        lived = np.maximum(np.maximum(age - recency, 0) + np.maximum(recency, 0), 1)
+        shares = recency / lived, orders / lived
+    none = no_order_probability(orders, recency, age, [process[name] for name in PARAMETERS], process["horizon_days"])
+    none = np.where(orders >= 1, none, np.nan)
+    return np.column_stack([gap, silence, none, *shares])
+
+
+def _derived_one(values: list[float], process: Mapping[str, float]) -> list[float]:
+    """`derived` for one row: plain arithmetic is an order of magnitude quicker than arrays of one."""
+    orders, recency, age = (values[place] for place in _DERIVED_PLACES)
+    total = orders + recency + age
+    if not math.isfinite(total) or orders < 1:
+        unusual: list[float] = derived(np.array([values]), process)[0].tolist()
+        return unusual
+    repeats = orders - 1
+    until_last = max(age - recency, 0.0)
+    age = until_last + max(recency, 0.0)
+    gap = until_last / repeats if repeats > 0 else math.nan
+    silence = recency / gap if gap > 0 else math.nan
+    shape = process["r"] + repeats
+    scale = process["alpha"] + age
+    odds_dropped = 0.0
+    if repeats > 0:
+        growth = math.exp(min(shape * math.log(scale / (process["alpha"] + until_last)), 700))
+        odds_dropped = process["a"] / (process["b"] + repeats - 1) * growth
+    silent = math.exp(shape * math.log(scale / (scale + process["horizon_days"])))
+    lived = max(age, 1.0)
+    return [gap, silence, 1 - (1 - silent) / (1 + odds_dropped), recency / lived, orders / lived]
+
+
+_DERIVED_PLACES = tuple(FEATURE_NAMES.index(name) for name in DERIVED_FROM)

@@ -1,0 +1,288 @@
+"""Training a new version: what it learns from, the run that is noted in the database, and the release of its result.
+
+scikit-learn is imported by `train_version` alone: functions that only ask for runs never load it, nor numpy.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from churn.adapters.mysql import Database, DatabaseUnavailable, training_runs
+from churn.adapters.mysql.database import Row
+from churn.adapters.mysql.events import histories as stored_histories
+from churn.domain.errors import ConflictError, NotFoundError, UnavailableError
+from churn.domain.events import Event
+from churn.domain.model import BrokenModelError
+from churn.domain.model_versions import (
+    Artifact,
+    ModelRegistry,
+    NotPromotableError,
+    VersionNotFoundError,
+)
+from churn.domain.timestamps import iso, parse_timestamp
+from churn.observability import logger
+
+if TYPE_CHECKING:
+    from churn.ml.loading import StoredModel
+    from churn.settings import Settings
+    from churn.training import Histories, Plan, Trained
+
+
+class StoredHistories:
+    """All customers' events; each iteration reads them again from the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __iter__(self) -> Iterator[tuple[str, list[Event]]]:
+        return stored_histories(self._database)
+
+
+def model_in_use(registry: ModelRegistry[StoredModel]) -> StoredModel | None:
+    """Return the promoted model, or None if there is none that a new version could be compared with."""
+    version = registry.promotion_state().version
+    try:
+        return None if version is None else registry.load(version)
+    except (BrokenModelError, VersionNotFoundError):
+        return None
+
+
+class RunInProgressError(ConflictError):
+    """Another training run has not ended yet, or this one was made already; `run_id` names the newest."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"The training run {run_id} is under way, or was made already.")
+        self.run_id = run_id
+
+
+class RunNotFoundError(NotFoundError):
+    """There is no such training run."""
+
+
+class TrainingUnavailableError(UnavailableError):
+    """The training function could not be called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A version that was trained and published; `objections` say why it was not promoted."""
+
+    trained: Trained
+    objections: list[str]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The version, whether it serves, and why not."""
+        return {
+            "version": self.trained.model.version,
+            "promoted": not self.objections,
+            "objections": self.objections,
+        }
+
+
+def train_version(
+    histories: Histories,
+    current: StoredModel | None,
+    *,
+    plan: Plan,
+    now: datetime,
+    service_version: str,
+    progress: Callable[[str], None],
+    simulated: bool = False,
+) -> Trained:
+    """Train a forest, or fit the purchase process of a shop that is too young for one.
+
+    `current` is the model in use, for comparison. Of a simulated shop only a forest will do. Raises CannotTrainError.
+    """
+    from churn.training import train, train_or_begin  # noqa: PLC0415
+
+    if simulated:
+        return train(
+            histories,
+            now=now,
+            plan=plan,
+            current=current,
+            source="sample",
+            service_version=service_version,
+            progress=progress,
+        )
+    return train_or_begin(
+        histories, now=now, plan=plan, current=current, service_version=service_version, progress=progress
+    )
+
+
+def release_version(trained: Trained, registry: ModelRegistry[StoredModel], *, by: str, now: datetime) -> Release:
+    """Publish a trained version with its report, and promote it if its gate passed; else it is the challenger.
+
+    Raises VersionExistsError, RegistryUnavailableError.
+    """
+    from churn.training import report_html  # noqa: PLC0415
+
+    page = report_html(trained.report)
+    return Release(trained, release(registry, trained.model, by=by, now=now, report=trained.report, html=page))
+
+
+def run_training(
+    event: Mapping[str, Any],
+    database: Database,
+    registry: ModelRegistry[StoredModel],
+    settings: Settings,
+    clock: Callable[[], datetime],
+) -> dict[str, Any]:
+    """Train, publish and promote a version for the training function, and note the run in the database.
+
+    `event` names the run (`run_id`) or its instant (`time`). Returns the version, whether it was promoted and its
+    report, or why no version was trained. Raises DatabaseUnavailable, RegistryUnavailableError.
+    """
+    from churn.training import CannotTrainError, Plan  # noqa: PLC0415
+
+    now = parse_timestamp(event["time"]) if event.get("time") else clock()
+    plan = Plan(
+        horizon_days=settings.horizon_days, lookback_days=settings.inactivity_days, embargo_days=settings.embargo_days
+    )
+    try:
+        with training_run(database, event, clock) as run:
+            current = model_in_use(registry)
+            try:
+                trained = train_version(
+                    StoredHistories(database),
+                    current,
+                    plan=plan,
+                    now=now,
+                    service_version=settings.service_version,
+                    progress=run.progress,
+                )
+            except CannotTrainError as error:
+                logger.warning("the stored history does not make a model", extra={"reason": str(error)})
+                run.refused(str(error))
+                return {"trained": False, "reason": str(error), "serving": current.version if current else None}
+            released = release_version(trained, registry, by="training", now=now)
+            run.succeeded(trained.model.version, released.objections)
+    except RunInProgressError as error:
+        logger.warning("not trained", extra={"reason": str(error)})
+        return {"trained": False, "reason": str(error)}
+    logger.info("trained", extra={**released.summary, "report": trained.report})
+    return {"trained": True, **released.summary, "report": trained.report}
+
+
+class Run:
+    """A training run that is under way, for the function that trains."""
+
+    def __init__(self, database: Database, run_id: str, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._run_id = run_id
+        self._clock = clock
+
+    def progress(self, step: str) -> None:
+        """Notes the step that training has come to; a database that is away does not end the training."""
+        logger.info(step)
+        try:
+            self._database.run(
+                lambda transaction: training_runs.advance(transaction, self._run_id, step, self._clock())
+            )
+        except DatabaseUnavailable as error:
+            logger.warning("the progress could not be noted", extra={"reason": str(error)})
+
+    def succeeded(self, version: str, objections: list[str]) -> None:
+        """The run ends with a version; `objections` say why it was not promoted."""
+        reason = " ".join(objections) or None
+        self._database.run(
+            lambda transaction: training_runs.succeed(transaction, self._run_id, version, reason, self._clock())
+        )
+
+    def refused(self, reason: str) -> None:
+        """The run ends without a version, for there is none in the data."""
+        self._end("refused", reason)
+
+    def failed(self, error: BaseException) -> None:
+        """The run ends by a failure of ours."""
+        reason = f"It failed ({type(error).__name__}); the training function's log says more."
+        try:
+            self._end("failed", reason)
+        except DatabaseUnavailable:
+            logger.exception("the failure could not be noted")
+
+    def _end(self, state: str, reason: str) -> None:
+        self._database.run(
+            lambda transaction: training_runs.end(transaction, self._run_id, state, reason, self._clock())
+        )
+
+
+@contextmanager
+def training_run(database: Database, event: Mapping[str, Any], clock: Callable[[], datetime]) -> Iterator[Run]:
+    """Begin the run that an event asks for: the queued one, `run_id`, or a new one of the schedule by the event's id.
+
+    What is raised inside ends it as failed. Raises RunInProgressError while another has not ended, or if this one
+    has begun already, for an invocation may be delivered twice; a failed one may be repeated.
+    """
+    run_id = str(event.get("run_id") or event.get("id") or uuid.uuid4()).replace("-", "")[:32]
+    if "run_id" not in event:
+        database.run(lambda transaction: training_runs.enqueue(transaction, run_id, "schedule", clock()))
+    if not database.run(lambda transaction: training_runs.begin(transaction, run_id, clock())):
+        raise run_in_progress(database, clock())
+    run = Run(database, run_id, clock)
+    try:
+        yield run
+    except BaseException as error:
+        run.failed(error)
+        raise
+
+
+def run_json(row: Row) -> dict[str, Any]:
+    """A training run for the wire."""
+    instants = ("requested_at", "started_at", "updated_at", "ended_at")
+    return {
+        **{name: row[name] for name in ("run_id", "state", "requested_by", "progress", "version", "reason")},
+        "promoted": None if row["promoted"] is None else bool(row["promoted"]),
+        **{name: None if row[name] is None else iso(row[name]) for name in instants},
+    }
+
+
+def run_in_progress(database: Database, now: datetime) -> RunInProgressError:
+    """Return the error that names the run under way."""
+    newest = database.run(lambda transaction: training_runs.newest(transaction, now))
+    return RunInProgressError(str(newest["run_id"]) if newest else "")
+
+
+def release(
+    registry: ModelRegistry[Any],
+    model: Artifact,
+    *,
+    by: str,
+    now: datetime,
+    report: Mapping[str, Any] | None = None,
+    html: str | None = None,
+) -> list[str]:
+    """Publish a version that was just trained, and promote it if its gate passed; else it is the challenger.
+
+    Returns why it was not promoted, in sentences; empty if it was. Raises VersionExistsError, RegistryUnavailableError.
+    """
+    registry.publish(model, report=report, html=html)
+    try:
+        registry.promote(model.version, by=by, reason="no worse on the newest window", now=now)
+    except NotPromotableError as refusal:
+        gate = model.metadata.get("gate") or {}
+        if gate.get("passed") and _cannot_serve(registry):
+            reason = "the version in use cannot be served"
+            registry.promote(model.version, by=by, reason=reason, now=now, force=True)
+            return []
+        registry.challenge(model.version)
+        return refusal.reasons
+    return []
+
+
+def _cannot_serve(registry: ModelRegistry[Any]) -> bool:
+    current = registry.promotion_state().version
+    if current is None:
+        return False
+    try:
+        registry.load(current)
+    except (BrokenModelError, VersionNotFoundError) as error:
+        logger.error("the version in use cannot be served", extra={"version": current, "reason": str(error)})
+        return True
+    return False
