@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 from churn.adapters import secrets_manager as secrets
-from churn.adapters.api_gateway import ApiGatewayPush
+from churn.adapters.api_gateway_push import ApiGatewayPush
 from churn.adapters.aws_clients import invoke_later
 from churn.adapters.mysql import Database
-from churn.adapters.mysql.alerts import AlertClosed, UnknownAlert, acknowledge, resolve
+from churn.adapters.mysql.alerts import AlertClosedError, AlertNotFoundError, acknowledge, resolve
 from churn.adapters.redis_cache import Cache
 from churn.domain.errors import FieldError
 from churn.domain.timestamps import iso
@@ -60,9 +60,9 @@ def ticket(call: Call) -> dict[str, Any]:
 def _act(action: Callable[[], datetime]) -> datetime:
     try:
         return action()
-    except UnknownAlert:
+    except AlertNotFoundError:
         raise Problem(404, "There is no such alert.") from None
-    except AlertClosed as error:
+    except AlertClosedError as error:
         raise Problem(409, f"The alert is {error.status} already.") from None
 
 

@@ -22,7 +22,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answers with what was done, and tells CloudFormation when that is who asks; or does a step of a rotation.
 
-    Raises MigrationError, BrokersUnknown and kafka-python's KafkaError.
+    Raises MigrationError, KafkaUnavailableError.
     """
     if "Step" in event:
         with closing(_owner()) as owner:

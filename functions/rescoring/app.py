@@ -6,7 +6,7 @@ from typing import Any
 from churn.adapters.mysql import Database
 from churn.domain.timestamps import parse_timestamp
 from churn.observability import logger, metrics, traced
-from churn.services import publishing as announce
+from churn.services import event_publisher as announce
 from churn.services.current_model import CurrentModel
 from churn.services.hourly_stats import refresh
 from churn.services.rescoring import sweep

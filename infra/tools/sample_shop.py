@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.domain.customer import observed_kinds
 from churn.domain.events import Event
 from churn.domain.timestamps import iso, parse_timestamp, to_millis
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             statistics.rebuild(database, settings, datetime.now(UTC))
         finally:
             database.close()
-    except (NotRunningError, BadSettings, NoModel, DatabaseUnavailable) as error:
+    except (NotRunningError, BadSettings, NoModel, DatabaseUnavailableError) as error:
         print(f"sample: {error}", file=sys.stderr)
         return 1
     print(

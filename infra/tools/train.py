@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         _train(options, use_stack(), progress)
-    except (BadSettings, CannotTrainError, DatabaseUnavailable, RegistryUnavailableError) as error:
+    except (BadSettings, CannotTrainError, DatabaseUnavailableError, RegistryUnavailableError) as error:
         print(f"no model was trained: {error}", file=sys.stderr)
         return 1
     return 0

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from kafka import KafkaProducer
 
-from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.adapters.mysql.database import Row
 from tests.contract.conftest import Stack
 from tests.support import eventually
@@ -90,7 +90,7 @@ def _status(stack: Stack) -> dict[str, Any]:
 def _rows(database: Database, query: str) -> list[Row]:
     try:
         return database.run(lambda transaction: transaction.rows(query))
-    except DatabaseUnavailable:
+    except DatabaseUnavailableError:
         return []
 
 

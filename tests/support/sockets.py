@@ -5,13 +5,13 @@ import threading
 from collections import defaultdict
 from typing import Any
 
-from churn.adapters.api_gateway import Gone, NotNow
+from churn.adapters.api_gateway_push import ConnectionGoneError, PushUnavailableError
 from churn.adapters.mysql import Database, Transaction
-from churn.adapters.mysql import connections as sockets
+from churn.adapters.mysql import websocket_connections as sockets
 
 
 class FakePush:
-    """A `Push` that records what each connection got; connections may be gone, or answer NotNow for some posts."""
+    """A `Push` that records what each connection got; connections may be gone or busy."""
 
     def __init__(self) -> None:
         self.gone: set[str] = set()
@@ -27,9 +27,9 @@ class FakePush:
             self.attempts[connection_id] += 1
             pauses = self.not_now.get(connection_id)
             if connection_id in self.gone:
-                raise Gone
+                raise ConnectionGoneError
             if pauses:
-                raise NotNow(pauses.pop(0))
+                raise PushUnavailableError(pauses.pop(0))
         if connection_id in self.blocked:
             self.blocked[connection_id].wait(10)
         with self._lock:

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
-from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.domain.customer import observed_kinds
 from churn.domain.events import Event
 from churn.services import hourly_stats as statistics
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _import(options)
-    except (UnreadableFileError, NotRunningError, BadSettings, NoModel, DatabaseUnavailable) as error:
+    except (UnreadableFileError, NotRunningError, BadSettings, NoModel, DatabaseUnavailableError) as error:
         print(f"import: {error}", file=sys.stderr)
         return 1
 

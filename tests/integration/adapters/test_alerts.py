@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from churn.adapters.mysql import Database, totals
-from churn.adapters.mysql.alerts import AlertClosed, UnknownAlert, acknowledge, resolve
+from churn.adapters.mysql.alerts import AlertClosedError, AlertNotFoundError, acknowledge, resolve
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
@@ -38,7 +38,7 @@ def test_acknowledging_again_changes_nothing(database: Database, alert_id: int) 
 def test_a_resolved_alert_is_closed_for_good(database: Database, alert_id: int) -> None:
     assert resolve(database, alert_id, "ann", "called", NOW) == NOW
     assert resolve(database, alert_id, "bob", "again", NOW + timedelta(hours=1)) == NOW
-    with pytest.raises(AlertClosed, match="resolved"):
+    with pytest.raises(AlertClosedError, match="resolved"):
         acknowledge(database, alert_id, "bob", NOW)
     assert _sums(database) == Counter({"alerts:resolved:high": 1})
     row = database.run(lambda transaction: transaction.row("SELECT * FROM alerts"))
@@ -56,9 +56,9 @@ def test_after_it_is_resolved_the_next_payment_that_fails_raises_another(databas
 
 @pytest.mark.parametrize("number", [0, 10**15])
 def test_an_unknown_alert_is_named_so(database: Database, number: int) -> None:
-    with pytest.raises(UnknownAlert):
+    with pytest.raises(AlertNotFoundError):
         acknowledge(database, number, "ann", NOW)
-    with pytest.raises(UnknownAlert):
+    with pytest.raises(AlertNotFoundError):
         resolve(database, number, "ann", None, NOW)
 
 

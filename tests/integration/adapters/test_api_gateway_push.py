@@ -7,7 +7,12 @@ from urllib.parse import unquote
 
 import pytest
 
-from churn.adapters.api_gateway import ApiGatewayPush, Gone, NotNow, Refused
+from churn.adapters.api_gateway_push import (
+    ApiGatewayPush,
+    ConnectionGoneError,
+    MessageRefusedError,
+    PushUnavailableError,
+)
 
 _ANSWERS = {
     "gone": (410, "GoneException"),
@@ -77,13 +82,13 @@ def test_a_message_arrives_as_it_is(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     ("connection", "error"),
     [
-        ("gone", Gone),
-        ("malformed", Gone),
-        ("throttled", NotNow),
-        ("broken", NotNow),
-        ("slow", NotNow),
-        ("large", Refused),
-        ("forbidden", Refused),
+        ("gone", ConnectionGoneError),
+        ("malformed", ConnectionGoneError),
+        ("throttled", PushUnavailableError),
+        ("broken", PushUnavailableError),
+        ("slow", PushUnavailableError),
+        ("large", MessageRefusedError),
+        ("forbidden", MessageRefusedError),
     ],
 )
 def test_each_answer_is_told_apart_and_no_post_is_repeated(
@@ -95,6 +100,6 @@ def test_each_answer_is_told_apart_and_no_post_is_repeated(
 
 
 def test_a_gateway_that_is_not_there_is_tried_again_soon() -> None:
-    with pytest.raises(NotNow) as failure:
+    with pytest.raises(PushUnavailableError) as failure:
         ApiGatewayPush("http://127.0.0.1:9/live").post("a", b"{}")
     assert failure.value.pause < 1

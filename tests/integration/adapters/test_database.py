@@ -4,7 +4,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from churn.adapters.mysql import Database, DatabaseUnavailable, Transaction
+from churn.adapters.mysql import (
+    Database,
+    DatabaseOperationError,
+    DatabaseUnavailableError,
+    StatementRefusedError,
+    Transaction,
+)
 
 
 def test_an_instant_comes_back_in_utc_with_its_milliseconds_not_rounded(database: Database) -> None:
@@ -43,5 +49,21 @@ def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
 
 def test_a_server_that_is_away_is_said_to_be() -> None:
     away = Database("mysql://root@127.0.0.1:9/churn", connect_timeout=0.2, attempts=2)
-    with pytest.raises(DatabaseUnavailable):
+    with pytest.raises(DatabaseUnavailableError):
         away.run(lambda transaction: transaction.row("SELECT 1"))
+
+
+@pytest.mark.parametrize(
+    ("statement", "error_type", "kind", "code"),
+    [
+        ("INSERT INTO counters VALUES (REPEAT('x', 999), 1)", StatementRefusedError, "DataError", 1406),
+        ("SELECT 1 FROM no_such_table", StatementRefusedError, "ProgrammingError", 1146),
+        ("SELECT no_such_column FROM counters", DatabaseOperationError, "OperationalError", 1054),
+    ],
+)
+def test_a_refused_statement_is_told_by_the_adapter(
+    database: Database, statement: str, error_type: type[StatementRefusedError], kind: str, code: int
+) -> None:
+    with pytest.raises(StatementRefusedError) as refused:
+        database.run(lambda transaction: transaction.execute(statement))
+    assert (type(refused.value), refused.value.kind, refused.value.code) == (error_type, kind, code)

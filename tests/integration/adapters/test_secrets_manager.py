@@ -44,13 +44,13 @@ def test_a_secret_is_read_once_and_again_when_it_is_old(manager: "SecretsManager
 
 
 def test_a_secret_that_nobody_knows_is_named() -> None:
-    with pytest.raises(secrets.SecretUnavailable, match="no-such"):
+    with pytest.raises(secrets.SecretUnavailableError, match="no-such"):
         secrets.resolve("arn:aws:secretsmanager:eu-central-1:123456789012:secret:no-such")
 
 
 def test_a_secret_of_another_form_than_asked_for_is_named(manager: "SecretsManagerClient") -> None:
     arn = manager.create_secret(Name="text", SecretString="not json")["ARN"]
-    with pytest.raises(secrets.SecretUnavailable, match="not JSON"):
+    with pytest.raises(secrets.SecretUnavailableError, match="not JSON"):
         secrets.members(arn)
 
 

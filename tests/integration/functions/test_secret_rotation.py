@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import boto3
-import pymysql
 import pytest
 from moto import mock_aws
 
 from churn.adapters import aws_clients as aws
 from churn.adapters import secrets_manager as secrets
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, DatabaseOperationError
 from churn.entrypoints import secret_rotation as access
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def test_the_user_changes_rows_and_no_tables(mysql_url: str, database: Database,
             "SELECT * FROM mysql.user",
             "CREATE USER other",
         ):
-            with pytest.raises(pymysql.err.OperationalError, match="denied"):
+            with pytest.raises(DatabaseOperationError, match="denied"):
                 user.run(methodcaller("execute", statement))
     finally:
         user.close()

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from churn.adapters.kafka_output import OutputUnavailable
+from churn.adapters.kafka import OutputUnavailableError
 from churn.adapters.mysql import Database
 from churn.services.alert_delivery import subscribe
-from churn.services.publishing import Announcer
+from churn.services.event_publisher import Announcer
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
@@ -57,7 +57,7 @@ class _Recorded:
 
     def send(self, event: str, items: Iterable[Mapping[str, Any]]) -> None:
         if self.away:
-            raise OutputUnavailable("away")
+            raise OutputUnavailableError("away")
         self.sent.extend((event, item) for item in items)
 
 

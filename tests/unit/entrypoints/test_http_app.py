@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from churn.adapters.mysql import DatabaseUnavailable
+from churn.adapters.mysql import DatabaseUnavailableError
 from churn.adapters.redis_cache import Cache, Window
 from churn.domain.features import FEATURES, Features
 from churn.entrypoints.http.api import Api, Call
@@ -54,7 +54,7 @@ class _Service:
 
     def _load(self, customer_ids: set[str]) -> Mapping[str, Features]:
         if self.is_down:
-            raise DatabaseUnavailable("the database does not answer")
+            raise DatabaseUnavailableError("the database does not answer")
         return {name: _STORED[name] for name in customer_ids & _STORED.keys()}
 
     def predict(self, body: object, **more: Any) -> Answer:

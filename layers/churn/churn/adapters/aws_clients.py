@@ -5,6 +5,12 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from churn.domain.errors import UnavailableError
+
+
+class InvocationError(UnavailableError):
+    """A function could not be invoked."""
+
 
 @lru_cache(maxsize=16)
 def client(
@@ -34,10 +40,18 @@ def client(
 
 
 def invoke_later(function: str) -> Callable[[Mapping[str, Any]], None]:
-    """What invokes a function, by name or ARN, with a payload and does not wait; needs `lambda:InvokeFunction`."""
+    """Return a callable that invokes a function, by name or ARN, with a payload and does not wait.
+
+    It needs `lambda:InvokeFunction`, and raises InvocationError.
+    """
 
     def invoke(payload: Mapping[str, Any]) -> None:
-        within = client("lambda", connect_timeout=1, read_timeout=2)
-        within.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(payload).encode())
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 (imported with boto3, late)
+
+        try:
+            lambdas = client("lambda", connect_timeout=1, read_timeout=2)
+            lambdas.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(payload).encode())
+        except (BotoCoreError, ClientError) as error:
+            raise InvocationError(f"{function}: {error}") from error
 
     return invoke

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from churn.adapters import secrets_manager as secrets
+from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.observability import logger
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Cache:
             if self._client is None:
                 self._client = self._connect()
             return question(self._client)
-        except (redis.RedisError, OSError, ValueError) as error:
+        except (redis.RedisError, OSError, ValueError, SecretUnavailableError) as error:
             logger.warning("the cache does not answer", extra={"reason": type(error).__name__})
             self._rest_until = self._clock() + REST_SECONDS
             self.close()

@@ -8,9 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import pymysql
-
-from churn.adapters.mysql import Database, DatabaseUnavailable
+from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError
 from churn.adapters.mysql.records import DeadLetter, mark_redriven, waiting_dead_letters
 from churn.domain.events import Event, InvalidEventError, parse_event
 from churn.observability import logger
@@ -51,13 +49,13 @@ def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) ->
     dead = [record.dead_letter() for record in records if record.event is None]
     try:
         return [scoring.apply(events, now=now, dead=dead)], []
-    except DatabaseUnavailable:
+    except DatabaseUnavailableError:
         logger.exception("the batch could not be applied", records=len(records))
         return [], list(records)
-    except (pymysql.MySQLError, ValueError, ArithmeticError, TypeError) as error:
+    except (StatementRefusedError, ValueError, ArithmeticError, TypeError) as error:
         if len(records) == 1:
             logger.exception("a record could not be applied", **_place(records[0]))
-            reason = f"could not be applied: {type(error).__name__}"
+            reason = f"could not be applied: {_kind(error)}"
             return [scoring.apply([], now=now, dead=[records[0].dead_letter(reason)])], []
         middle = len(records) // 2
         first, failed_first = score_records(records[:middle], scoring, now)
@@ -71,7 +69,7 @@ def redrive(
     """Applies a page of dead letters that have become events: by newer code, or as the database takes them now.
 
     Returns what was done, a transaction each, and the page's letters; fewer than PAGE are the last. An event that was
-    applied since is known again. Raises DatabaseUnavailable.
+    applied since is known again. Raises DatabaseUnavailableError.
     """
     letters = database.run(lambda transaction: waiting_dead_letters(transaction, after, PAGE))
     done: list[Applied] = []
@@ -79,10 +77,10 @@ def redrive(
         try:
             event = parse_event(letter.value or b"", now=now)
             done.append(scoring.apply([event], now=now))
-        except DatabaseUnavailable:
+        except DatabaseUnavailableError:
             raise
-        except (pymysql.MySQLError, ValueError, ArithmeticError, TypeError) as error:
-            logger.info("still no event", topic=letter.topic, offset=letter.offset, reason=type(error).__name__)
+        except (StatementRefusedError, ValueError, ArithmeticError, TypeError) as error:
+            logger.info("still no event", topic=letter.topic, offset=letter.offset, reason=_kind(error))
             continue
         database.run(partial(mark_redriven, letter=letter, now=now))
     return done, letters
@@ -119,3 +117,7 @@ def _bytes(encoded: object) -> bytes | None:
 
 def _place(record: Record) -> dict[str, Any]:
     return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+
+
+def _kind(error: Exception) -> str:
+    return error.kind if isinstance(error, StatementRefusedError) else type(error).__name__

@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from churn.adapters.api_gateway import MAX_MESSAGE_BYTES, Gone, NotNow, Push, Refused
-from churn.adapters.mysql import Database, DatabaseUnavailable
-from churn.adapters.mysql import connections as sockets
+from churn.adapters.api_gateway_push import (
+    MAX_MESSAGE_BYTES,
+    ConnectionGoneError,
+    MessageRefusedError,
+    Push,
+    PushUnavailableError,
+)
+from churn.adapters.aws_clients import InvocationError
+from churn.adapters.mysql import Database, DatabaseUnavailableError
+from churn.adapters.mysql import websocket_connections as sockets
 from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.timestamps import iso
 from churn.observability import logger
@@ -95,7 +100,7 @@ class SocketEdge:
                     self._database.run(lambda transaction: sockets.forget(transaction, [caller.connection_id]))
                 case _:
                     self._message(caller, event)
-        except DatabaseUnavailable:
+        except DatabaseUnavailableError:
             logger.exception("the database does not answer")
             return {"statusCode": 503, "body": "The service is not available at the moment."}
         return {"statusCode": 200}
@@ -115,9 +120,9 @@ class SocketEdge:
                     ticket_id=caller.ticket_id,
                 )
             )
-        except sockets.TicketUsed:
+        except sockets.TicketUsedError:
             return {"statusCode": 401, "body": "The ticket has been used."}
-        except sockets.TooManySockets:
+        except sockets.TooManySocketsError:
             return {
                 "statusCode": 429,
                 "headers": {"Retry-After": "60"},
@@ -139,7 +144,7 @@ class SocketEdge:
             }
             try:
                 self._push.post(connection_id, delivery.message("connected", data))
-            except (Gone, NotNow):
+            except (ConnectionGoneError, PushUnavailableError):
                 if pause is not None:
                     time.sleep(pause)
                     continue
@@ -160,12 +165,12 @@ class SocketEdge:
                     raise _BadMessage(404, f"there is no event {name[:64]!r}", "event")
             except _BadMessage as bad:
                 self._post(caller, "error", bad.data)
-            except (DatabaseUnavailable, delivery.Busy):
+            except (DatabaseUnavailableError, delivery.ConnectionBusyError):
                 logger.exception("a message could not be handled now")
                 self._post(caller, "error", _BadMessage(503, "not available at the moment, try again").data)
-        except Gone:
+        except ConnectionGoneError:
             self._database.run(lambda transaction: sockets.forget(transaction, [caller.connection_id]))
-        except (NotNow, Refused):
+        except (PushUnavailableError, MessageRefusedError):
             logger.warning("an answer could not be posted", connection_id=caller.connection_id, exc_info=True)
 
     def _ping(self, caller: _Caller) -> None:
@@ -175,7 +180,7 @@ class SocketEdge:
             known = self._touch(caller)
             if known:
                 self._deliver()
-        except DatabaseUnavailable:
+        except DatabaseUnavailableError:
             logger.exception("a socket's registration could not be extended")
             return
         if not known:
@@ -221,7 +226,7 @@ class SocketEdge:
     def _try_later(self, payload: Mapping[str, Any]) -> None:
         try:
             self._later(payload)
-        except (BotoCoreError, ClientError):
+        except InvocationError:
             # A socket without a greeting, or alerts that come with the next delivery, are better than no socket.
             logger.exception("the function could not invoke itself")
 

@@ -17,11 +17,19 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from churn.adapters.api_gateway import POST_TIMEOUT_SECONDS, POSTERS, Gone, NotNow, Push, Refused
+from churn.adapters.api_gateway_push import (
+    POST_TIMEOUT_SECONDS,
+    POSTERS,
+    ConnectionGoneError,
+    MessageRefusedError,
+    Push,
+    PushUnavailableError,
+)
 from churn.adapters.mysql import Database, Transaction
-from churn.adapters.mysql import connections as sockets
-from churn.adapters.mysql.connections import Socket
+from churn.adapters.mysql import websocket_connections as sockets
+from churn.adapters.mysql.websocket_connections import Socket
 from churn.domain.alerts import ALERT_PRIORITIES
+from churn.domain.errors import UnavailableError
 from churn.observability import logger
 from churn.services.presentation import alert_json
 
@@ -34,7 +42,7 @@ _SUBSCRIBE_EVERY_SECONDS = 0.05
 _MAX_PREDICTIONS = 20
 
 
-class Busy(RuntimeError):
+class ConnectionBusyError(UnavailableError):
     """A socket is being posted to and could not be changed in time."""
 
 
@@ -89,7 +97,7 @@ def deliver(database: Database, push: Push, *, budget: float = 5) -> Delivery:
     """Posts to every subscribed socket the alerts that it has not had, within about `budget` seconds.
 
     Sockets that are gone are forgotten. One that is slow keeps its cursor and is left alone for some seconds, while the
-    others are posted to. Raises DatabaseUnavailable.
+    others are posted to. Raises DatabaseUnavailableError.
     """
     deadline = time.monotonic() + budget
     posted = gone = paused = 0
@@ -131,8 +139,8 @@ def subscribe(
 ) -> None:
     """Subscribes a socket to alerts of at least a priority, and has `answer` post that before any of them is posted.
 
-    Afterwards `deliver` posts what is behind the cursor. Raises Busy when another held the socket for `patience`
-    seconds, DatabaseUnavailable, and what `answer` raises.
+    Afterwards `deliver` posts what is behind the cursor. Raises DatabaseUnavailableError, ConnectionBusyError if
+    another held the socket for `patience` seconds, and what `answer` raises.
     """
     priority = ALERT_PRIORITIES.index(min_priority)
     deadline = time.monotonic() + patience
@@ -141,7 +149,7 @@ def subscribe(
         if socket is not None:
             break
         if time.monotonic() > deadline:
-            raise Busy(connection_id)
+            raise ConnectionBusyError(connection_id)
         time.sleep(_SUBSCRIBE_EVERY_SECONDS)
     try:
         answer(socket)
@@ -156,7 +164,7 @@ def broadcast(
 ) -> int:
     """Posts messages to all open sockets, in order, as far as that goes in about `budget` seconds; returns how many.
 
-    Nothing is kept for who cannot take them now. Sockets that are gone are forgotten. Raises DatabaseUnavailable.
+    Nothing is kept for who cannot take them now. Sockets that are gone are forgotten. Raises DatabaseUnavailableError.
     """
     messages = [message(event, item) for item in items]
     connections = database.run(sockets.reachable) if messages else []
@@ -176,7 +184,7 @@ def broadcast_predictions(database: Database, push: Push, predictions: Sequence[
     """Posts new predictions as `prediction_update` to all open sockets: of many, those of the highest risk.
 
     Each has `customer_id`, `churn_probability` and `risk_level`, and what else is to be shown. Raises
-    DatabaseUnavailable.
+    DatabaseUnavailableError.
     """
     highest = sorted(predictions, key=lambda prediction: float(prediction["churn_probability"]), reverse=True)
     return broadcast(database, push, "prediction_update", highest[:_MAX_PREDICTIONS])
@@ -211,11 +219,11 @@ def _post(push: Push, work: _Work, post_until: float) -> _Outcome:
             try:
                 push.post(socket.connection_id, alert.message)
                 posted += 1
-            except Gone:
+            except ConnectionGoneError:
                 return _Outcome(socket, cursor, posted, gone=True)
-            except NotNow as reason:
+            except PushUnavailableError as reason:
                 return _Outcome(socket, cursor, posted, pause=reason.pause)
-            except Refused:
+            except MessageRefusedError:
                 # It would be refused for ever, and hold up what follows.
                 logger.exception("an alert was refused by the gateway", alert_id=alert.id)
         cursor = alert.id
@@ -249,10 +257,10 @@ def _post_all(push: Push, connection_id: str, messages: Sequence[bytes], deadlin
         try:
             push.post(connection_id, text)
             posted += 1
-        except Gone:
+        except ConnectionGoneError:
             return _Posted(posted, gone=True)
-        except NotNow as reason:
+        except PushUnavailableError as reason:
             return _Posted(posted, pause=reason.pause)
-        except Refused:
+        except MessageRefusedError:
             logger.exception("a message was refused by the gateway", size=len(text))
     return _Posted(posted)

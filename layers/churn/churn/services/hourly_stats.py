@@ -22,7 +22,7 @@ _LOOK_BACK = timedelta(days=366)
 def refresh(database: Database, settings: Settings, now: datetime) -> int:
     """Writes the figures of the hours since the newest that is stored, this one included; returns how many.
 
-    Where none is stored yet they are worked out for the last 366 days. Raises DatabaseUnavailable.
+    Where none is stored yet they are worked out for the last 366 days. Raises DatabaseUnavailableError.
     """
     newest = database.run(lambda transaction: hourly.newest(transaction, now))
     if newest is None:
@@ -34,9 +34,9 @@ def refresh(database: Database, settings: Settings, now: datetime) -> int:
 
 
 def rebuild(database: Database, settings: Settings, now: datetime) -> int:
-    """Works the figures of the last 366 days out anew from all customers; for after a history was brought in.
+    """Recalculate the figures of the last 366 days from all customers, after an import; return the number of hours.
 
-    How many were at high risk is known for this hour alone. Returns the number of hours. Raises DatabaseUnavailable.
+    How many were at high risk is known for this hour alone. Raises DatabaseUnavailableError.
     """
     first = _hour(now - _LOOK_BACK)
     changes = activity(hourly.states(database), now=now, inactivity_days=settings.inactivity_days, since=first)

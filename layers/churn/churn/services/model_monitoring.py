@@ -85,7 +85,7 @@ def evaluate_weeks(
 
     The running week is due each time, another when its stage changes. Stops between two weeks when no time is left;
     running it again goes on from there. `horizons`: days, by version, of models that may not have served yet.
-    Raises DatabaseUnavailable.
+    Raises DatabaseUnavailableError.
     """
     oldest, in_order, known = database.run(
         lambda transaction: (
@@ -109,7 +109,7 @@ def compare_challengers(
     """Compares challengers with champions on the newest weeks whose outcomes are known; stores and returns it.
 
     Both on each customer's first prediction that has a shadow of the same instant. Does nothing until another week of
-    a challenger was evaluated. Raises DatabaseUnavailable.
+    a challenger was evaluated. Raises DatabaseUnavailableError.
     """
     last, known = database.run(
         lambda transaction: (quality.week_to_compare(transaction, now), quality.horizons(transaction))
@@ -137,7 +137,7 @@ def compare_challengers(
 def watch_drift(database: Database, model: Predictor, settings: Settings, *, now: datetime) -> list[Drift]:
     """Compares the active customers of `now` with those that the model was tested on; stores and returns it.
 
-    Nothing for a model that has no reference, or without active customers. Raises DatabaseUnavailable.
+    Nothing for a model that has no reference, or without active customers. Raises DatabaseUnavailableError.
     """
     reference = model.metadata.get("reference")
     since = now - timedelta(days=settings.inactivity_days)

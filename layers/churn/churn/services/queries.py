@@ -69,7 +69,7 @@ class Catalogue:
         self._settings = settings
 
     def customers(self, query: CustomerQuery, now: datetime) -> dict[str, Any]:
-        """A page of customers. Raises BadCursor, DatabaseUnavailable."""
+        """A page of customers. Raises BadCursor, DatabaseUnavailableError."""
         column = reads.SORT_COLUMNS[query.sort]
         # Who has been silent the longest has the earliest last order.
         descending = (query.order == "desc") != (query.sort == "days_since_last_order")
@@ -103,7 +103,7 @@ class Catalogue:
         return self._database.run(work)
 
     def customer(self, customer_id: str, now: datetime) -> dict[str, Any]:
-        """All that is known of a customer. Raises CustomerNotFoundError, DatabaseUnavailable."""
+        """All that is known of a customer. Raises CustomerNotFoundError, DatabaseUnavailableError."""
 
         def work(transaction: Transaction) -> dict[str, Any]:
             row = self._one(transaction, customer_id)
@@ -126,7 +126,7 @@ class Catalogue:
         return self._database.run(work)
 
     def inputs(self, customer_ids: Collection[str], now: datetime) -> dict[str, Inputs]:
-        """A model's inputs of customers, without those that do not exist. Raises DatabaseUnavailable."""
+        """A model's inputs of customers, without those that do not exist. Raises DatabaseUnavailableError."""
 
         def work(transaction: Transaction) -> dict[str, Inputs]:
             rows = reads.customers_by_id(transaction, customer_ids)
@@ -144,7 +144,7 @@ class Catalogue:
         date_from: datetime | None = None,
         date_to: datetime | None = None,
     ) -> dict[str, Any]:
-        """A customer's history, the newest first. Raises CustomerNotFoundError, DatabaseUnavailable."""
+        """A customer's history, the newest first. Raises CustomerNotFoundError, DatabaseUnavailableError."""
 
         def work(transaction: Transaction) -> dict[str, Any]:
             row = self._one(transaction, customer_id)
@@ -172,7 +172,7 @@ class Catalogue:
         date_from: datetime | None = None,
         date_to: datetime | None = None,
     ) -> dict[str, Any]:
-        """Stored predictions, the newest first. Raises DatabaseUnavailable."""
+        """Stored predictions, the newest first. Raises DatabaseUnavailableError."""
 
         def work(transaction: Transaction) -> dict[str, Any]:
             rows, total = reads.predictions(
@@ -194,7 +194,7 @@ class Catalogue:
         since: int | datetime | None = None,
         cursor: str | None = None,
     ) -> dict[str, Any]:
-        """Alerts, the newest first. Raises BadCursor, DatabaseUnavailable."""
+        """Alerts, the newest first. Raises BadCursor, DatabaseUnavailableError."""
         before = None if cursor is None else _read_alert_cursor(cursor)
 
         def work(transaction: Transaction) -> dict[str, Any]:
@@ -214,13 +214,13 @@ class Catalogue:
         return self._database.run(work)
 
     def stats(self, now: datetime) -> dict[str, Any]:
-        """The dashboard's figures, at most some seconds old. Raises DatabaseUnavailable."""
+        """The dashboard's figures, at most some seconds old. Raises DatabaseUnavailableError."""
         return self._cache.get_or_make(
             "stats", STATS_SECONDS, lambda: self._database.run(lambda transaction: self._stats(transaction, now))
         )
 
     def trends(self, period: str, granularity: str, now: datetime) -> dict[str, Any]:
-        """The dashboard's figures over time. Raises TooFine, DatabaseUnavailable."""
+        """The dashboard's figures over time. Raises TooFine, DatabaseUnavailableError."""
         days = _PERIOD_DAYS[period]
         if granularity == "hour" and days > _HOURLY_UP_TO_DAYS:
             raise TooFine(f"hours are given for at most {_HOURLY_UP_TO_DAYS} days")
@@ -237,7 +237,7 @@ class Catalogue:
         return {"trends": points, "period": period, "granularity": granularity}
 
     def recent_activity(self, limit: int = 10) -> dict[str, Any]:
-        """The newest alerts and predictions. Raises DatabaseUnavailable."""
+        """The newest alerts and predictions. Raises DatabaseUnavailableError."""
         return {
             "alerts": self.alerts(limit=limit)["alerts"],
             "predictions": self.predictions(limit=limit)["predictions"],

@@ -29,7 +29,7 @@ def sweep(
     """Scores all customers whose score is out of date, page by page, each a transaction of its own.
 
     `done` is called after each page, to push what it raised. Stops between two pages when no time is left; whoever
-    was scored then stays so, and the next sweep finds only the others. Raises DatabaseUnavailable.
+    was scored then stays so, and the next sweep finds only the others. Raises DatabaseUnavailableError.
     """
     position: int | None = resume_after
     scored = alerts = 0

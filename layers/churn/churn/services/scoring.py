@@ -81,7 +81,7 @@ class Scoring:
     ) -> Applied:
         """Applies events, each once by its id, in one transaction, and stores what was no event beside them.
 
-        `raise_alerts` is off for a history that is brought in. Raises DatabaseUnavailable, and then nothing is done.
+        `raise_alerts` is off for an imported history. Raises DatabaseUnavailableError, and then nothing is done.
         """
         new_model = self._record_model(now)
         applied = self._database.run(lambda transaction: self._apply(transaction, events, now, raise_alerts, dead))
@@ -95,7 +95,7 @@ class Scoring:
     def rescore(self, after: int, limit: int, *, now: datetime) -> tuple[Applied, int | None]:
         """Scores those of the next `limit` customers, by key, who have not been for `sweep_after`, in one transaction.
 
-        Returns the last key that was looked at, None at the end of the table. Raises DatabaseUnavailable.
+        Returns the last key that was looked at, None at the end of the table. Raises DatabaseUnavailableError.
         """
         new_model = self._record_model(now)
         applied, last = self._database.run(lambda transaction: self._rescore(transaction, after, limit, now))

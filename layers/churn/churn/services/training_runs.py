@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from churn.adapters.mysql import Database, DatabaseUnavailable, training_runs
+from churn.adapters.mysql import Database, DatabaseUnavailableError, training_runs
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.events import histories as stored_histories
 from churn.domain.errors import ConflictError, NotFoundError, UnavailableError
@@ -137,7 +137,7 @@ def run_training(
     """Train, publish and promote a version for the training function, and note the run in the database.
 
     `event` names the run (`run_id`) or its instant (`time`). Returns the version, whether it was promoted and its
-    report, or why no version was trained. Raises DatabaseUnavailable, RegistryUnavailableError.
+    report, or why no version was trained. Raises DatabaseUnavailableError, RegistryUnavailableError.
     """
     from churn.training import CannotTrainError, Plan  # noqa: PLC0415
 
@@ -185,7 +185,7 @@ class Run:
             self._database.run(
                 lambda transaction: training_runs.advance(transaction, self._run_id, step, self._clock())
             )
-        except DatabaseUnavailable as error:
+        except DatabaseUnavailableError as error:
             logger.warning("the progress could not be noted", extra={"reason": str(error)})
 
     def succeeded(self, version: str, objections: list[str]) -> None:
@@ -204,7 +204,7 @@ class Run:
         reason = f"It failed ({type(error).__name__}); the training function's log says more."
         try:
             self._end("failed", reason)
-        except DatabaseUnavailable:
+        except DatabaseUnavailableError:
             logger.exception("the failure could not be noted")
 
     def _end(self, state: str, reason: str) -> None:

@@ -1,5 +1,11 @@
 """MySQL: the only place with SQL. A module a concern; every one works inside a `Transaction` of `Database`."""
 
-from churn.adapters.mysql.database import Database, DatabaseUnavailable, Transaction
+from churn.adapters.mysql.database import (
+    Database,
+    DatabaseOperationError,
+    DatabaseUnavailableError,
+    StatementRefusedError,
+    Transaction,
+)
 
-__all__ = ["Database", "DatabaseUnavailable", "Transaction"]
+__all__ = ["Database", "DatabaseOperationError", "DatabaseUnavailableError", "StatementRefusedError", "Transaction"]

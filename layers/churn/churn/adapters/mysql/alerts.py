@@ -4,13 +4,14 @@ from datetime import datetime
 
 from churn.adapters.mysql import totals
 from churn.adapters.mysql.database import Database, Row, Transaction
+from churn.domain.errors import ConflictError, NotFoundError
 
 
-class UnknownAlert(Exception):
+class AlertNotFoundError(NotFoundError):
     """There is no alert with this id."""
 
 
-class AlertClosed(Exception):
+class AlertClosedError(ConflictError):
     """The alert is resolved or dismissed, and this cannot be done to it any more; `status` says which."""
 
     def __init__(self, status: str) -> None:
@@ -19,12 +20,12 @@ class AlertClosed(Exception):
 
 
 def acknowledge(database: Database, alert_id: int, by: str, now: datetime) -> datetime:
-    """Notes that somebody takes care of an alert; returns since when. Raises UnknownAlert, AlertClosed."""
+    """Mark an alert as acknowledged; return since when. Raises AlertNotFoundError, AlertClosedError."""
 
     def work(transaction: Transaction) -> datetime:
         alert = _locked(transaction, alert_id)
         if alert["status"] in {"resolved", "dismissed"}:
-            raise AlertClosed(alert["status"])
+            raise AlertClosedError(alert["status"])
         if alert["acknowledged_at"] is not None:
             since: datetime = alert["acknowledged_at"]
             return since
@@ -41,12 +42,15 @@ def acknowledge(database: Database, alert_id: int, by: str, now: datetime) -> da
 
 
 def resolve(database: Database, alert_id: int, by: str, notes: str | None, now: datetime) -> datetime:
-    """Notes that an alert has been dealt with; returns since when. Raises UnknownAlert, AlertClosed (dismissed)."""
+    """Mark an alert as resolved; return since when.
+
+    Raises AlertNotFoundError, and AlertClosedError if it was dismissed.
+    """
 
     def work(transaction: Transaction) -> datetime:
         alert = _locked(transaction, alert_id)
         if alert["status"] == "dismissed":
-            raise AlertClosed("dismissed")
+            raise AlertClosedError("dismissed")
         if alert["status"] == "resolved":
             since: datetime = alert["resolved_at"]
             return since
@@ -64,7 +68,7 @@ def resolve(database: Database, alert_id: int, by: str, notes: str | None, now: 
 def _locked(transaction: Transaction, alert_id: int) -> Row:
     alert = transaction.row("SELECT * FROM alerts WHERE id = %s FOR UPDATE", (alert_id,))
     if alert is None:
-        raise UnknownAlert(alert_id)
+        raise AlertNotFoundError(alert_id)
     return alert
 
 

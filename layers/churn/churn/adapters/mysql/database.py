@@ -14,6 +14,8 @@ from pymysql.constants import CR, ER
 from pymysql.cursors import DictCursor
 
 from churn.adapters import secrets_manager as secrets
+from churn.adapters.secrets_manager import SecretUnavailableError
+from churn.domain.errors import ChurnError, UnavailableError
 
 Row = dict[str, Any]
 
@@ -34,8 +36,24 @@ _ATTEMPTS = 5
 _ROWS_PER_STATEMENT = 1000
 
 
-class DatabaseUnavailable(RuntimeError):
+class DatabaseUnavailableError(UnavailableError):
     """The database does not answer, or not in time, after the retries."""
+
+
+class StatementRefusedError(ChurnError):
+    """The server refused a statement, most often for its data; the same statement would be refused again.
+
+    `code` is the server's number of the error, and `kind` the class that the driver puts it in, such as ``DataError``.
+    """
+
+    def __init__(self, kind: str, code: int, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.code = code
+
+
+class DatabaseOperationError(StatementRefusedError, UnavailableError):
+    """The server refused a statement for its own state or rights: a full disk, a wrong password, an old schema."""
 
 
 class Transaction:
@@ -116,7 +134,7 @@ class Database:
         """Runs `work` in one transaction and commits it.
 
         After a deadlock or a lost connection it is run again from its beginning, so `work` changes nothing but the
-        database. Raises DatabaseUnavailable when the server stays away.
+        database. Raises DatabaseUnavailableError if the server stays away, StatementRefusedError if it refuses.
         """
         for attempt in range(1, self._attempts + 1):
             try:
@@ -127,13 +145,13 @@ class Database:
                 if code in _LOST or isinstance(error, pymysql.err.InterfaceError):
                     self.close()
                 elif code not in _DEADLOCKS:
-                    raise
+                    raise _refusal(error) from error
                 if attempt == self._attempts:
-                    raise DatabaseUnavailable(f"the database does not answer: {error}") from error
-            except OSError as error:
+                    raise DatabaseUnavailableError(f"the database does not answer: {error}") from error
+            except (OSError, SecretUnavailableError) as error:
                 self.close()
                 if attempt == self._attempts:
-                    raise DatabaseUnavailable(f"the database does not answer: {error}") from error
+                    raise DatabaseUnavailableError(f"the database does not answer: {error}") from error
             time.sleep(random.uniform(0.5, 1.0) * 0.05 * 2**attempt)
         raise AssertionError("unreachable")
 
@@ -179,6 +197,12 @@ class Database:
             except (pymysql.MySQLError, OSError):
                 self.close()
             raise
+
+
+def _refusal(error: pymysql.MySQLError) -> StatementRefusedError:
+    refused = DatabaseOperationError if isinstance(error, pymysql.err.OperationalError) else StatementRefusedError
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    return refused(type(error).__name__, code, str(error))
 
 
 def _bound(parameters: Sequence[object]) -> list[object]:

@@ -259,12 +259,10 @@ def _no_constant(name: str) -> float:
 def _problem(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
-    # Only a request that fails pays for these imports.
-    import pymysql  # noqa: PLC0415
+    # Only a request that fails pays for this import.
+    from churn.adapters.mysql import DatabaseOperationError, DatabaseUnavailableError  # noqa: PLC0415
 
-    from churn.adapters.mysql import DatabaseUnavailable  # noqa: PLC0415
-
-    if isinstance(error, DatabaseUnavailable | pymysql.err.OperationalError | pymysql.err.InterfaceError):
+    if isinstance(error, DatabaseUnavailableError | DatabaseOperationError):
         logger.error("the database is not available", extra={"reason": str(error)})
         return unavailable("database")
     logger.exception("the request failed")

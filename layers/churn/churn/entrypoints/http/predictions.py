@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from churn.domain import what_if
-from churn.domain.errors import CustomerNotFoundError, FieldError
+from churn.domain.errors import CustomerNotFoundError, FieldError, UnavailableError
 from churn.domain.features import FEATURE_NAMES, Features
 from churn.domain.model import Predictor
 from churn.domain.what_if import NothingKnownError, Question, Scenario
@@ -14,11 +14,11 @@ from churn.entrypoints.http.requests import PredictionRequest, Request
 from churn.settings import Settings
 
 Load = Callable[[set[str]], Mapping[str, Features]]
-"""The stored features of customers by their ids, without the unknown. Raises DatabaseUnavailable."""
+"""The stored features of customers by their ids, without the unknown. Raises DatabaseUnavailableError."""
 
 
 def answer_one(model: Predictor, body: Request, load: Load, settings: Settings) -> dict[str, Any]:
-    """The prediction for one request. Raises Problem, DatabaseUnavailable."""
+    """The prediction for one request. Raises Problem, DatabaseUnavailableError."""
     question = _question(body)
     scenario = _scenario(question, what_if.stored_features([question], load))
     return what_if.predict(model, [scenario], bands=settings.bands, horizon_days=settings.horizon_days)[0]
@@ -58,10 +58,10 @@ def _attempt[T](work: Callable[[], T]) -> T | Problem:
         return work()
     except Problem as problem:
         return problem
-    except RuntimeError as error:
-        from churn.adapters.mysql import DatabaseUnavailable  # noqa: PLC0415 (loaded already where it was raised)
+    except UnavailableError as error:
+        from churn.adapters.mysql import DatabaseUnavailableError  # noqa: PLC0415 (loaded already where it was raised)
 
-        if isinstance(error, DatabaseUnavailable):
+        if isinstance(error, DatabaseUnavailableError):
             return unavailable("database")
         raise
 

@@ -12,8 +12,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
 from churn.adapters import aws_clients as aws
-from churn.adapters.kafka import BrokersUnknown, connection, make_topics
-from churn.adapters.kafka_output import KafkaOutput, OutputUnavailable
+from churn.adapters.kafka import BrokersUnknownError, KafkaOutput, OutputUnavailableError, connection, make_topics
 
 CLUSTER = "arn:aws:kafka:eu-central-1:123456789012:cluster/churn/11111111-2222-3333-4444-555555555555-s1"
 
@@ -79,9 +78,9 @@ def test_a_cluster_names_its_brokers_and_wants_iam_tokens() -> None:
 @pytest.mark.usefixtures("msk")
 def test_a_cluster_that_is_not_known_leaves_the_messages_for_later() -> None:
     unknown = CLUSTER.replace("churn/", "other/")
-    with pytest.raises(BrokersUnknown, match="other"):
+    with pytest.raises(BrokersUnknownError, match="other"):
         connection(unknown)
-    with pytest.raises(OutputUnavailable, match="other"):
+    with pytest.raises(OutputUnavailableError, match="other"):
         KafkaOutput(unknown, "churn-output").send("prediction_update", [{"customer_id": "CUST-001"}])
 
 

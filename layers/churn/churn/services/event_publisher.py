@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
-from churn.adapters.api_gateway import ApiGatewayPush, Push
-from churn.adapters.kafka_output import KafkaOutput, Output, OutputUnavailable
-from churn.adapters.mysql import Database, DatabaseUnavailable
-from churn.adapters.mysql.connections import hand_out
+from churn.adapters.api_gateway_push import ApiGatewayPush, Push
+from churn.adapters.kafka import KafkaOutput, Output, OutputUnavailableError
+from churn.adapters.mysql import Database, DatabaseUnavailableError
+from churn.adapters.mysql.websocket_connections import hand_out
 from churn.domain.timestamps import iso
 from churn.observability import logger, metrics
 from churn.services.alert_delivery import broadcast, broadcast_predictions, deliver
@@ -70,7 +70,7 @@ class Announcer:
             broadcast(self._database, self._push, "system_alert", new_models)
             if self._output is not None:
                 self._publish(self._output, updates)
-        except (DatabaseUnavailable, OutputUnavailable):
+        except (DatabaseUnavailableError, OutputUnavailableError):
             logger.exception("what was scored could not be pushed yet")
 
     def _publish(self, output: Output, updates: Sequence[Mapping[str, Any]]) -> None:

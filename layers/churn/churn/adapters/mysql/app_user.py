@@ -1,9 +1,8 @@
 """The database's user for the functions, who may read and change rows, and nothing else."""
 
-import pymysql
 from pymysql.constants import ER
 
-from churn.adapters.mysql.database import Database, Transaction
+from churn.adapters.mysql.database import Database, StatementRefusedError, Transaction
 
 
 def make_user(database: Database, user: str, password: str) -> None:
@@ -23,8 +22,8 @@ def change_password(database: Database, user: str, password: str) -> None:
     statement = "ALTER USER %s@'%%' IDENTIFIED BY %s"
     try:
         database.run(lambda transaction: transaction.execute(f"{statement} RETAIN CURRENT PASSWORD", (user, password)))
-    except (pymysql.err.ProgrammingError, pymysql.err.OperationalError) as error:
+    except StatementRefusedError as error:
         # MariaDB does not know the words, and an owner may lack the right to use them.
-        if error.args[0] not in {ER.PARSE_ERROR, ER.SPECIFIC_ACCESS_DENIED_ERROR}:
+        if error.code not in {ER.PARSE_ERROR, ER.SPECIFIC_ACCESS_DENIED_ERROR}:
             raise
         database.run(lambda transaction: transaction.execute(statement, (user, password)))

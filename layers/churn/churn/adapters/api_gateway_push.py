@@ -1,10 +1,11 @@
-"""Posting to open WebSockets: the port, and its adapter for API Gateway's ``@connections``."""
+"""The port for posting to open WebSockets, and its adapter for API Gateway's ``@connections``."""
 
 from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from churn.adapters import aws_clients as aws
+from churn.domain.errors import ChurnError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
@@ -17,16 +18,16 @@ _THROTTLED_PAUSE = 0.25
 _SLOW_PAUSE = 20.0
 
 
-class Gone(Exception):
+class ConnectionGoneError(NotFoundError):
     """The connection does not exist, or not yet."""
 
 
-class Refused(Exception):
-    """The gateway takes this message never: it is too large, or we may not post."""
+class MessageRefusedError(ChurnError):
+    """The gateway will never accept this message: it is too large, or posting is not allowed."""
 
 
-class NotNow(Exception):
-    """The gateway throttles, or does not answer in time; worth another try after `pause` seconds."""
+class PushUnavailableError(UnavailableError):
+    """The gateway throttles, or does not answer in time; try again after `pause` seconds."""
 
     def __init__(self, pause: float) -> None:
         super().__init__(f"not before {pause} s")
@@ -37,7 +38,10 @@ class Push(Protocol):
     """A gateway to open sockets; `post` may be called from many threads at once."""
 
     def post(self, connection_id: str, message: bytes) -> None:
-        """Sends one message (UTF-8, at most `MAX_MESSAGE_BYTES`) to a connection. Raises Gone, Refused, NotNow."""
+        """Send one message (UTF-8, at most `MAX_MESSAGE_BYTES`) to a connection.
+
+        Raises ConnectionGoneError, MessageRefusedError, PushUnavailableError.
+        """
 
 
 class ApiGatewayPush:
@@ -57,20 +61,20 @@ class ApiGatewayPush:
         )
 
     def post(self, connection_id: str, message: bytes) -> None:
-        """Sends one message. Raises Gone, Refused, NotNow."""
+        """Send one message. Raises ConnectionGoneError, MessageRefusedError, PushUnavailableError."""
         try:
             self._client.post_to_connection(ConnectionId=connection_id, Data=message)
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-            # 400: what is asked for does not look like a connection.
+            # 400: the id does not look like a connection's.
             if status in {400, 404, 410}:
-                raise Gone from error
+                raise ConnectionGoneError from error
             if status == 429:
-                raise NotNow(_THROTTLED_PAUSE) from error
+                raise PushUnavailableError(_THROTTLED_PAUSE) from error
             if status < 500:
-                raise Refused(str(error)) from error
-            raise NotNow(_THROTTLED_PAUSE) from error
+                raise MessageRefusedError(str(error)) from error
+            raise PushUnavailableError(_THROTTLED_PAUSE) from error
         except ReadTimeoutError as error:
-            raise NotNow(_SLOW_PAUSE) from error
+            raise PushUnavailableError(_SLOW_PAUSE) from error
         except BotoCoreError as error:
-            raise NotNow(_THROTTLED_PAUSE) from error
+            raise PushUnavailableError(_THROTTLED_PAUSE) from error

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from churn.adapters.mysql.database import Row, Transaction
+from churn.domain.errors import ConflictError
 
 LEASE_SECONDS = 10
 CLAIM_LIMIT = 500
@@ -19,11 +20,11 @@ _TICKET_MEMORY_MINUTES = 60
 _FREE = "(leased_until IS NULL OR leased_until < UTC_TIMESTAMP(3))"
 
 
-class TicketUsed(Exception):
+class TicketUsedError(ConflictError):
     """The ticket has opened a socket before."""
 
 
-class TooManySockets(Exception):
+class TooManySocketsError(ConflictError):
     """The client has as many open sockets as it may."""
 
 
@@ -71,7 +72,7 @@ def hand_out(transaction: Transaction, reader: str, limit: int, hand: Callable[[
 def register(
     transaction: Transaction, connection_id: str, subject: str, role: str, *, limit: int, ticket_id: str | None
 ) -> None:
-    """Notes a socket that is being opened, and burns its ticket. Raises TicketUsed, TooManySockets."""
+    """Notes a socket that is being opened, and burns its ticket. Raises TicketUsedError, TooManySocketsError."""
     transaction.execute("DELETE FROM sockets WHERE expires_at < UTC_TIMESTAMP(3) LIMIT 1000")
     transaction.execute("DELETE FROM used_tickets WHERE expires_at < UTC_TIMESTAMP(3) LIMIT 1000")
     # One counter counts every socket ever opened; who holds its row counts the open ones in peace.
@@ -86,10 +87,10 @@ def register(
         f"VALUES (%s, UTC_TIMESTAMP(3) + INTERVAL {_TICKET_MEMORY_MINUTES} MINUTE)",
         (ticket_id,),
     ):
-        raise TicketUsed
+        raise TicketUsedError
     opened = transaction.row("SELECT COUNT(*) AS number FROM sockets WHERE subject = %s", (subject,))
     if opened is not None and opened["number"] >= limit:
-        raise TooManySockets
+        raise TooManySocketsError
     _insert(transaction, connection_id, subject, role)
 
 
