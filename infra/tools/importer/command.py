@@ -16,7 +16,7 @@ from churn.domain.customer import observed_kinds
 from churn.domain.events import Event
 from churn.services import hourly_stats as statistics
 from churn.services.current_model import CurrentModel, NoModel
-from churn.services.scoring import Applied, Scoring
+from churn.services.scoring import BatchResult, Scoring
 from churn.settings import BadSettings
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.columns import KINDS
@@ -32,7 +32,7 @@ EVENTS_A_TRANSACTION = 5000
 class EventSink(Protocol):
     """The part of `churn.services.scoring.Scoring` that an import needs."""
 
-    def apply(self, events: Sequence[Event], *, now: datetime, raise_alerts: bool) -> Applied:
+    def apply(self, events: Sequence[Event], *, now: datetime, raise_alerts: bool) -> BatchResult:
         """Apply events in one transaction, each once by its identifier."""
 
 

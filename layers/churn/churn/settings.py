@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Self
 
 from churn.domain.alerts import AlertRules
-from churn.domain.risk import RISK_LEVELS, RiskBands
+from churn.domain.risk import RISK_LEVELS, RiskBands, RiskRules
 
 
 class BadSettings(ValueError):
@@ -55,6 +55,11 @@ class Settings:
     def bands(self) -> RiskBands:
         """The risk bands."""
         return self.alerts.bands
+
+    @property
+    def risk_rules(self) -> RiskRules:
+        """What decides a customer's risk level, status and expected spend."""
+        return RiskRules(self.bands, self.inactivity_days, self.horizon_days)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

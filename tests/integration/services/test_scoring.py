@@ -13,16 +13,17 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, customers, totals
+from churn.adapters.mysql import Database, totals
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.records import DeadLetter
 from churn.domain.customer import replay
+from churn.domain.customer_record import CustomerRecord
 from churn.domain.events import Event
 from churn.domain.features import Features, features_at
 from churn.entrypoints.kafka import decode, failures, redrive, score_records
 from churn.services.rescoring import Swept, sweep
-from churn.services.scoring import Applied, Scoring
+from churn.services.scoring import BatchResult, Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
@@ -53,7 +54,7 @@ def _counted(database: Database) -> tuple[Counter[str], Counter[str]]:
     kept = database.run(lambda transaction: totals.read(transaction, "customers:", "probability", "revenue", "alerts:"))
     anew: Counter[str] = Counter()
     for row in _rows(database, "SELECT * FROM customers"):
-        anew.update(customers.share_of_totals(row))
+        anew.update(CustomerRecord.from_row(row).share_of_totals())
     anew.update(f"alerts:{row['status']}:{row['priority']}" for row in _rows(database, "SELECT * FROM alerts"))
     return +kept, +anew
 
@@ -316,5 +317,5 @@ def test_a_dead_letter_that_has_become_an_event_is_applied_once(database: Databa
 
 def test_a_dead_letter_is_kept_once(scoring: Scoring) -> None:
     letter = DeadLetter("user-events", 1, 7, b"key", b"value", "why")
-    results: list[Applied] = [scoring.apply([], now=NOW, dead=[letter]) for _ in range(2)]
+    results: list[BatchResult] = [scoring.apply([], now=NOW, dead=[letter]) for _ in range(2)]
     assert [applied.dead_letters for applied in results] == [1, 0]

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from churn.domain.events import Event
 from churn.domain.features import Features
 from churn.domain.model import Prediction
-from churn.domain.risk import RISK_LEVELS, RiskBands
+from churn.domain.risk import RISK_LEVELS, RiskBands, RiskLevel
 
 AlertPriority = Literal["low", "medium", "high", "urgent"]
 ALERT_PRIORITIES: tuple[AlertPriority, ...] = get_args(AlertPriority)
@@ -19,7 +19,12 @@ CHURN_RISK = "churn_risk"
 # An event that comes later than this is history: nobody can act on it any more.
 IMMEDIATE_ALERT_MAX_AGE = timedelta(days=7)
 
-_PRIORITY_OF_LEVEL = {"low": "low", "medium": "medium", "high": "high", "critical": "urgent"}
+_PRIORITY_OF_LEVEL: dict[RiskLevel, AlertPriority] = {
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "critical": "urgent",
+}
 _PRESSING_TICKETS = frozenset({"high", "urgent", "critical"})
 
 
@@ -28,7 +33,7 @@ class NewAlert:
     """An alert to be raised for a customer; the store gives it its id."""
 
     alert_type: str
-    priority: str
+    priority: AlertPriority
     title: str
     message: str
     reason: str
@@ -44,24 +49,24 @@ class AlertRules:
     """
 
     bands: RiskBands = field(default_factory=RiskBands)
-    from_level: str = "high"
+    from_level: RiskLevel = "high"
     hysteresis: float = 0.05
     cooldown: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class RiskMemory:
-    """What is remembered of a customer's risk between two scores: the level it is in, and the newest alert on it."""
+class RiskState:
+    """What is kept of a customer's risk between two scores: the level it is in, and the newest alert on it."""
 
-    level: str | None = None
-    alerted_level: str | None = None
+    level: RiskLevel | None = None
+    alerted_level: RiskLevel | None = None
     alerted_at: datetime | None = None
 
 
-def remember(memory: RiskMemory, probability: float, rules: AlertRules, now: datetime) -> tuple[RiskMemory, bool]:
-    """The memory after one more score, and whether that score raises an alert: it enters a band from below."""
+def update_risk_state(state: RiskState, probability: float, rules: AlertRules, now: datetime) -> tuple[RiskState, bool]:
+    """Return the state after one more score, and whether it raises an alert: it enters a band from below."""
     level = rules.bands.level(probability)
-    before = memory.level
+    before = state.level
     if before is not None and RISK_LEVELS.index(level) < RISK_LEVELS.index(before):
         # The level falls to the highest one whose entry, less the hysteresis, is still reached.
         level = next(
@@ -73,22 +78,22 @@ def remember(memory: RiskMemory, probability: float, rules: AlertRules, now: dat
     raised = (
         entered
         and RISK_LEVELS.index(level) >= RISK_LEVELS.index(rules.from_level)
-        and not _cooling(memory, level, rules, now)
+        and not _cooling(state, level, rules, now)
     )
     if raised:
-        return RiskMemory(level, level, now), True
-    return RiskMemory(level, memory.alerted_level, memory.alerted_at), False
+        return RiskState(level, level, now), True
+    return RiskState(level, state.alerted_level, state.alerted_at), False
 
 
-def _cooling(memory: RiskMemory, level: str, rules: AlertRules, now: datetime) -> bool:
-    if memory.alerted_at is None or memory.alerted_level is None:
+def _cooling(state: RiskState, level: RiskLevel, rules: AlertRules, now: datetime) -> bool:
+    if state.alerted_at is None or state.alerted_level is None:
         return False
-    worse = RISK_LEVELS.index(level) > RISK_LEVELS.index(memory.alerted_level)
-    return not worse and now < memory.alerted_at + rules.cooldown
+    worse = RISK_LEVELS.index(level) > RISK_LEVELS.index(state.alerted_level)
+    return not worse and now < state.alerted_at + rules.cooldown
 
 
-def risk_alert(name: str, level: str, prediction: Prediction, features: Features) -> NewAlert:
-    """The alert for a customer whose risk has entered `level`; `name` is what the shop's people call the customer."""
+def risk_alert(name: str, level: RiskLevel, prediction: Prediction, features: Features) -> NewAlert:
+    """Return the alert for a customer, shown as `name`, whose risk has entered `level`."""
     recency = features["days_since_last_order"]
     since = "" if recency is None else f", last order {recency:.0f} days ago"
     cause = max(prediction.contributions, key=lambda feature: prediction.contributions[feature], default="")
@@ -103,7 +108,7 @@ def risk_alert(name: str, level: str, prediction: Prediction, features: Features
 
 
 def immediate_alert(event: Event, name: str, probability: float | None, now: datetime) -> NewAlert | None:
-    """The alert that an event calls for by itself, None where it calls for none or came too late to act on."""
+    """Return the alert that an event calls for by itself; None if it calls for none or came too late to act on."""
     if event.timestamp < now - IMMEDIATE_ALERT_MAX_AGE:
         return None
     data = event.data

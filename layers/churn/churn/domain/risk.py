@@ -1,6 +1,6 @@
 """What a churn probability means: risk bands, a customer's status, expected spend."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from churn.domain.features import Features
@@ -45,6 +45,15 @@ class RiskBands:
     def entry(self, level: RiskLevel) -> float:
         """Return the churn probability from which a level holds; 0 for the lowest."""
         return {"low": 0.0, "medium": self.medium, "high": self.high, "critical": self.critical}[level]
+
+
+@dataclass(frozen=True, slots=True)
+class RiskRules:
+    """What decides a customer's risk level, status and expected spend."""
+
+    bands: RiskBands = field(default_factory=RiskBands)
+    inactivity_days: int = 180
+    horizon_days: int = 90
 
 
 def customer_status(features: Features, risk_level: str, *, inactivity_days: int) -> CustomerStatus:

@@ -12,7 +12,7 @@ from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRe
 from churn.adapters.mysql.records import DeadLetter, mark_redriven, waiting_dead_letters
 from churn.domain.events import Event, InvalidEventError, parse_event
 from churn.observability import logger
-from churn.services.scoring import Applied, Scoring
+from churn.services.scoring import BatchResult, Scoring
 
 PAGE = 100
 
@@ -39,7 +39,7 @@ def decode(source: Mapping[str, Any], now: datetime) -> list[Record]:
     return [_decode(raw, now) for _, batch in sorted(source.get("records", {}).items()) for raw in batch]
 
 
-def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) -> tuple[list[Applied], list[Record]]:
+def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) -> tuple[list[BatchResult], list[Record]]:
     """Applies a batch; returns what was done, a transaction each, and the records that are to be delivered again.
 
     A batch that the database refuses is halved until the record that it refuses is found, which goes to the dead
@@ -65,14 +65,14 @@ def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) ->
 
 def redrive(
     database: Database, scoring: Scoring, now: datetime, *, after: tuple[str, int, int] | None = None
-) -> tuple[list[Applied], list[DeadLetter]]:
+) -> tuple[list[BatchResult], list[DeadLetter]]:
     """Applies a page of dead letters that have become events: by newer code, or as the database takes them now.
 
     Returns what was done, a transaction each, and the page's letters; fewer than PAGE are the last. An event that was
     applied since is known again. Raises DatabaseUnavailableError.
     """
     letters = database.run(lambda transaction: waiting_dead_letters(transaction, after, PAGE))
-    done: list[Applied] = []
+    done: list[BatchResult] = []
     for letter in letters:
         try:
             event = parse_event(letter.value or b"", now=now)

@@ -12,7 +12,7 @@ from churn.domain.timestamps import iso
 from churn.observability import logger, metrics
 from churn.services.alert_delivery import broadcast, broadcast_predictions, deliver
 from churn.services.presentation import alert_json
-from churn.services.scoring import Applied
+from churn.services.scoring import BatchResult
 from churn.settings import Settings
 
 _PAGE = 200
@@ -39,7 +39,7 @@ class Announcer:
             output = KafkaOutput(servers, settings.output_topic)
         return cls(database, ApiGatewayPush(settings.require("socket_endpoint").socket_endpoint), output)
 
-    def announce(self, done: Sequence[Applied], now: datetime) -> None:
+    def announce(self, done: Sequence[BatchResult], now: datetime) -> None:
         """Pushes all alerts that wait, then the predictions of these transactions and word of a new model."""
         updates = [
             {
@@ -83,7 +83,7 @@ class Announcer:
             continue
 
 
-def count(done: Sequence[Applied]) -> None:
+def count(done: Sequence[BatchResult]) -> None:
     """Adds what was done to the metrics of this invocation."""
     for name, number in (
         ("EventsApplied", sum(applied.events for applied in done)),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from churn.services.scoring import Applied, Scoring
+from churn.services.scoring import BatchResult, Scoring
 
 _PAGE = 500
 
@@ -24,7 +24,7 @@ def sweep(
     now: datetime,
     time_left: Callable[[], bool],
     resume_after: int = 0,
-    done: Callable[[Applied], None] = lambda _: None,
+    done: Callable[[BatchResult], None] = lambda _: None,
 ) -> Swept:
     """Scores all customers whose score is out of date, page by page, each a transaction of its own.
 

@@ -1,72 +1,40 @@
-"""The rows of customers: locked, read and written by the many."""
+"""The table of customers and their states: rows locked, read and written by the many."""
 
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from churn.adapters.mysql.database import Row, Transaction
-from churn.domain.alerts import RiskMemory
 from churn.domain.customer import CustomerState
+from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.model import Prediction
-from churn.domain.risk import ACTIVE_STATUSES
 
-_COLUMNS = (
-    "id",
-    "customer_id",
-    "deleted",
-    "is_active",
-    "name",
-    "email",
-    "phone",
-    "address",
-    "first_seen_at",
-    "last_order_at",
-    "total_orders",
-    "total_spent",
-    "status",
-    "churn_probability",
-    "risk_level",
-    "confidence",
-    "model_version",
-    "expected_spend",
-    "scored_at",
-    "remembered_level",
-    "alerted_level",
-    "alerted_at",
-    "created_at",
-    "updated_at",
-)
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM customers"
+_values = attrgetter(*COLUMNS)
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM customers"
 
 
 @dataclass(slots=True)
 class Customer:
-    """A customer's row, under a lock until the transaction ends, and the folded state that goes with it."""
+    """A customer's record, under a lock until the transaction ends, with the folded state and the counted share.
 
-    row: Row
+    `counted` is what the stored sums hold of the customer.
+    """
+
+    record: CustomerRecord
     state: CustomerState
     counted: Counter[str]
 
     @property
     def pk(self) -> int:
         """The key of the row."""
-        return int(self.row["id"])
-
-    @property
-    def name(self) -> str:
-        """What the shop's people call the customer."""
-        return str(self.row["name"] or self.row["customer_id"])
-
-    @property
-    def memory(self) -> RiskMemory:
-        """What is remembered of the customer's risk."""
-        return RiskMemory(self.row["remembered_level"], self.row["alerted_level"], self.row["alerted_at"])
+        return self.record.id
 
 
 def lock(transaction: Transaction, customer_ids: Collection[str], now: datetime) -> dict[str, Customer]:
-    """Locks the customers, making those that do not exist, in one order for all writers; by customer id."""
+    """Lock the customers in one order for all writers, creating those that do not exist; return them by customer id."""
     wanted = sorted(customer_ids)
     places = ", ".join(["%s"] * len(wanted))
     known = {
@@ -78,13 +46,13 @@ def lock(transaction: Transaction, customer_ids: Collection[str], now: datetime)
         [(customer_id, now, now) for customer_id in wanted if customer_id not in known],
     )
     rows = transaction.rows(f"{_SELECT} WHERE customer_id IN ({places}) ORDER BY customer_id FOR UPDATE", wanted)
-    return {customer.row["customer_id"]: customer for customer in _with_states(transaction, rows)}
+    return {customer.record.customer_id: customer for customer in _with_states(transaction, rows)}
 
 
 def lock_due(
     transaction: Transaction, after: int, limit: int, *, scored_before: datetime, model_version: str
 ) -> tuple[list[Customer], int | None]:
-    """Locks those of the next `limit` customers by key whose score is older than `scored_before` or another model's.
+    """Lock those of the next `limit` customers by key whose score is older than `scored_before` or another model's.
 
     Returns them with the last key that was looked at, None at the end of the table.
     """
@@ -101,12 +69,12 @@ def lock_due(
 
 
 def save(transaction: Transaction, customers: Sequence[Customer], predictions: Mapping[int, Prediction]) -> None:
-    """Writes the rows and states back, with the reasons of each prediction by the customer's key."""
+    """Write the records and states back, with the reasons of each prediction by the customer's key."""
     transaction.insert_many(
-        f"INSERT INTO customers ({', '.join(_COLUMNS)})",
-        [[customer.row[column] for column in _COLUMNS] for customer in customers],
+        f"INSERT INTO customers ({', '.join(COLUMNS)})",
+        [_values(customer.record) for customer in customers],
         "ON DUPLICATE KEY UPDATE "
-        + ", ".join(f"{column} = VALUES({column})" for column in _COLUMNS if column not in {"id", "customer_id"}),
+        + ", ".join(f"{column} = VALUES({column})" for column in COLUMNS if column not in {"id", "customer_id"}),
         size=500,
     )
     transaction.insert_many(
@@ -118,7 +86,7 @@ def save(transaction: Transaction, customers: Sequence[Customer], predictions: M
 
 
 def index_words(transaction: Transaction, words: Mapping[int, Iterable[str]]) -> None:
-    """Makes the customers, by their keys, found by these words and no others."""
+    """Replace the search words of customers, by their keys."""
     if words:
         keys = sorted(words)
         transaction.execute(f"DELETE FROM customer_words WHERE customer_pk IN ({', '.join(['%s'] * len(keys))})", keys)
@@ -129,7 +97,7 @@ def index_words(transaction: Transaction, words: Mapping[int, Iterable[str]]) ->
 
 
 def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
-    """Removes a customer's history, predictions, alerts and words; returns how the totals change by it."""
+    """Remove a customer's history, predictions, alerts and words; return how the totals change by it."""
     change: Counter[str] = Counter()
     for row in transaction.rows(
         "SELECT status, priority, DATE_FORMAT(created_at, '%%Y-%%m-%%d') AS day FROM alerts WHERE customer_pk = %s",
@@ -144,18 +112,6 @@ def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
     return change
 
 
-def share_of_totals(row: Mapping[str, object]) -> Counter[str]:
-    """What a customer's row adds to the sums of `churn.adapters.mysql.totals`."""
-    if row["deleted"]:
-        return Counter()
-    share: Counter[str] = Counter({f"customers:{row['status']}:{row['risk_level'] or 'none'}": 1})
-    probability = row["churn_probability"]
-    if row["status"] in ACTIVE_STATUSES and isinstance(probability, float):
-        share["probability"] = round(probability * 1_000_000)
-        share["revenue_at_risk"] = round(probability * float(str(row["expected_spend"])) * 100)
-    return share
-
-
 def _with_states(transaction: Transaction, rows: Sequence[Row]) -> list[Customer]:
     if not rows:
         return []
@@ -167,13 +123,14 @@ def _with_states(transaction: Transaction, rows: Sequence[Row]) -> list[Customer
             keys,
         )
     }
-    return [
-        Customer(row, CustomerState.from_json(states[row["id"]]), share_of_totals(row))
-        if row["id"] in states
+    return [_customer(CustomerRecord.from_row(row), states.get(row["id"])) for row in rows]
+
+
+def _customer(record: CustomerRecord, state: str | None) -> Customer:
+    if state is None:
         # A row without a state was made in this transaction: no total counts it yet.
-        else Customer(row, CustomerState(), Counter())
-        for row in rows
-    ]
+        return Customer(record, CustomerState(), Counter())
+    return Customer(record, CustomerState.from_json(state), record.share_of_totals())
 
 
 def _reasons(prediction: Prediction | None) -> str | None:

@@ -1,0 +1,133 @@
+"""A customer's row in the table of customers: the fields are its columns, in their order."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, Self
+
+from churn.domain.alerts import RiskState
+from churn.domain.customer import CustomerState
+from churn.domain.features import Features
+from churn.domain.model import Prediction
+from churn.domain.risk import ACTIVE_STATUSES, CustomerStatus, RiskLevel, RiskRules, customer_status, expected_spend
+from churn.domain.timestamps import from_millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerRecord:
+    """What is stored of a customer beside the events and their fold.
+
+    A field that `erased` does not name goes back to its default there, so that no personal column can be forgotten.
+    """
+
+    id: int
+    customer_id: str
+    deleted: bool = False
+    is_active: bool = True
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    address: str | None = None
+    first_seen_at: datetime | None = None
+    last_order_at: datetime | None = None
+    total_orders: int = 0
+    total_spent: float = 0
+    status: CustomerStatus = "insufficient_data"
+    churn_probability: float | None = None
+    risk_level: RiskLevel | None = None
+    confidence: float | None = None
+    model_version: str | None = None
+    expected_spend: float = 0
+    scored_at: datetime | None = None
+    remembered_level: RiskLevel | None = None
+    alerted_level: RiskLevel | None = None
+    alerted_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Return the record that a row of the table holds."""
+        values = {column: row[column] for column in COLUMNS}
+        for flag in ("deleted", "is_active"):
+            values[flag] = bool(values[flag])
+        for amount in ("total_spent", "expected_spend"):
+            values[amount] = float(values[amount])
+        return cls(**values)
+
+    @property
+    def display_name(self) -> str:
+        """What the shop's people call the customer."""
+        return self.name or self.customer_id
+
+    @property
+    def risk_state(self) -> RiskState:
+        """The level that the customer is in, and the newest alert on it."""
+        return RiskState(self.remembered_level, self.alerted_level, self.alerted_at)
+
+    def scored(
+        self,
+        state: CustomerState,
+        features: Features,
+        prediction: Prediction,
+        *,
+        as_of: datetime,
+        now: datetime,
+        rules: RiskRules,
+    ) -> Self:
+        """Return the record after a score as of an instant, brought up to date with the customer's state."""
+        level = rules.bands.level(prediction.churn_probability)
+        profile: dict[str, Any] = {name: value for name, (_, value) in state.profile.items()}
+        return replace(
+            self,
+            **profile,
+            is_active=state.is_active,
+            first_seen_at=None if state.since is None else from_millis(state.since),
+            last_order_at=state.last_order_at(as_of),
+            total_orders=int(features["total_orders"] or 0),
+            total_spent=features["total_spent"] or 0,
+            status=customer_status(features, level, inactivity_days=rules.inactivity_days),
+            churn_probability=prediction.churn_probability,
+            risk_level=level,
+            confidence=prediction.confidence,
+            model_version=prediction.model_version,
+            expected_spend=round(expected_spend(features, rules.horizon_days), 2),
+            scored_at=as_of,
+            updated_at=now,
+        )
+
+    def with_risk_state(self, state: RiskState, *, raise_alerts: bool) -> Self:
+        """Return the record with another risk state; without alerts only the level is taken over."""
+        if not raise_alerts:
+            return replace(self, remembered_level=state.level)
+        return replace(
+            self, remembered_level=state.level, alerted_level=state.alerted_level, alerted_at=state.alerted_at
+        )
+
+    def erased(self, now: datetime) -> Self:
+        """Return the record of a deleted customer: the keys, and by which model and when they were scored last."""
+        return type(self)(
+            id=self.id,
+            customer_id=self.customer_id,
+            deleted=True,
+            is_active=False,
+            model_version=self.model_version,
+            scored_at=self.scored_at,
+            created_at=self.created_at,
+            updated_at=now,
+        )
+
+    def share_of_totals(self) -> Counter[str]:
+        """Return what the customer adds to the stored sums, by their names."""
+        if self.deleted:
+            return Counter()
+        share: Counter[str] = Counter({f"customers:{self.status}:{self.risk_level or 'none'}": 1})
+        if self.status in ACTIVE_STATUSES and self.churn_probability is not None:
+            share["probability"] = round(self.churn_probability * 1_000_000)
+            share["revenue_at_risk"] = round(self.churn_probability * self.expected_spend * 100)
+        return share
+
+
+COLUMNS = tuple(field.name for field in fields(CustomerRecord))
+"""The columns of the table of customers, in their order."""
