@@ -11,7 +11,7 @@ import pytest
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.migrations import migrate, read_migrations
 from infra.local.servers import kafka_broker
-from infra.local.servers.child_process import tied
+from infra.local.servers.child_process import die_with_parent
 from infra.local.servers.databases import free_port, start_mariadb, start_redis
 from tests.support import eventually
 
@@ -61,7 +61,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def kafka() -> Iterator[str]:
     """The address of a broker of the session's."""
     port = free_port()
-    process = subprocess.Popen(tied(kafka_broker.command(port)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        die_with_parent(kafka_broker.command(port)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         eventually(lambda: kafka_broker.answers(port), within=20)
         yield f"127.0.0.1:{port}"

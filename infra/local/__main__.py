@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from infra.local.options import ROOT, Options, state_folder
 from infra.local.servers.supervisor import StackError, module, say
-from infra.local.stack import ROOT, Options, Stack, gateway_status, state_folder
+from infra.local.stack import Stack, gateway_status
 from infra.local.template.intrinsics import TemplateError
 
 _UP_SECONDS = 900.0

@@ -9,102 +9,34 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
-import socket
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import jwt
-import pymysql
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.gateway.gateway import GatewayConfig, aws_client, log
 from infra.local.gateway.runtime import FunctionPool
+from infra.local.options import ROOT, Options
 from infra.local.servers import kafka_broker
-from infra.local.servers.databases import Server, ServerError, free_port, start_mariadb, start_redis
+from infra.local.servers.databases import connect, free_port, is_free, start_mariadb, start_redis
+from infra.local.servers.own_server import OwnServer
 from infra.local.servers.supervisor import Program, StackError, Supervisor, inherited, module, progress, say, wait_until
-from infra.local.template.reader import ACCOUNT, Template, load
+from infra.local.template.reader import load
+from infra.local.template.specs import ACCOUNT, Template
 
-ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
 _TOKEN_DAYS = 30
 # Customers of the simulated shop that the first model is trained on.
 _TRAINED_ON = 5000
-# What a person may set for the functions; the README's table explains each.
-_SETTINGS = (
-    "ALLOWED_ORIGIN",
-    "ALERT_COOLDOWN_HOURS",
-    "ALERT_FROM_RISK",
-    "CRITICAL_RISK",
-    "HIGH_RISK",
-    "HORIZON_DAYS",
-    "EMBARGO_DAYS",
-    "INACTIVITY_DAYS",
-    "MEDIUM_RISK",
-    "POWERTOOLS_LOG_LEVEL",
-    "RATE_LIMIT_ANONYMOUS",
-    "RATE_LIMIT_AUTHENTICATED",
-    "RATE_LIMIT_PREDICTIONS",
-    "RISK_HYSTERESIS",
-    "SERVICE_VERSION",
-    "SOCKET_LIMIT",
-    "SWEEP_AFTER_HOURS",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the environment says about the local stack."""
-
-    state: Path
-    port: int
-    ws_port: int
-    sample_customers: int
-    event_rate: float
-    concurrency: int
-    database_url: str
-    redis_url: str
-    kafka: str
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """The options, with their defaults. Raises StackError naming a variable that makes no sense."""
-
-        def number(name: str, default: str) -> float:
-            text = environment.get(name) or default
-            try:
-                value = float(text)
-            except ValueError:
-                raise StackError(f"{name} must be a number, not {text!r}") from None
-            if value < 0:
-                raise StackError(f"{name} must not be negative")
-            return value
-
-        return cls(
-            state=state_folder(environment),
-            port=int(number("PORT", "3000")),
-            ws_port=int(number("WS_PORT", "3001")),
-            sample_customers=int(number("SAMPLE_CUSTOMERS", "5000")),
-            event_rate=number("EVENT_RATE", "2"),
-            concurrency=max(1, int(number("LOCAL_CONCURRENCY", "2"))),
-            database_url=environment.get("DATABASE_URL", ""),
-            redis_url=environment.get("REDIS_URL", ""),
-            kafka=environment.get("KAFKA_BOOTSTRAP_SERVERS", ""),
-            settings={name: environment[name] for name in _SETTINGS if environment.get(name)},
-        )
-
-
-def state_folder(environment: Mapping[str, str]) -> Path:
-    """Where the stack keeps all that outlives it: CHURN_STATE_DIR, or `.local` in the checkout."""
-    return Path(environment.get("CHURN_STATE_DIR") or ROOT / ".local").resolve()
 
 
 class Stack:
@@ -166,8 +98,9 @@ class Stack:
         self._lock.truncate(0)
         self._lock.write(str(os.getpid()))
         self._lock.flush()
+        shutil.rmtree(self._state / "tmp", ignore_errors=True)
         for variable, port in (("PORT", self._options.port), ("WS_PORT", self._options.ws_port)):
-            if port and not _is_free(port):
+            if port and not is_free(port):
                 raise StackError(
                     f"port {port} is taken by another program: end that one, or set {variable} to a free port"
                 )
@@ -192,20 +125,21 @@ class Stack:
         }
         self._configure()
         if not options.kafka:
-            start(Program("broker", kafka_broker.command(broker_port), inherited(), self._logs / "broker.log"))
+            environment = inherited(TMPDIR=self._temporary("broker"))
+            start(Program("broker", kafka_broker.command(broker_port), environment, self._logs / "broker.log"))
         aws_folder = self._state / "aws"
         aws = Program(
             "aws",
             module("infra.local.servers.aws_apis", str(self._config_file), str(self._aws_port), str(aws_folder)),
-            self._tools_environment(),
+            self._tools_environment("aws"),
             self._logs / "aws.log",
             prepare=lambda: (aws_folder / "ready").unlink(missing_ok=True),
         )
         start(aws)
         if not options.database_url:
-            start(_OwnServer("database", start_mariadb, self._state / "mariadb", database_port))
+            start(OwnServer("database", start_mariadb, self._state / "mariadb", database_port))
         if not options.redis_url:
-            start(_OwnServer("cache", start_redis, self._state / "redis", redis_port))
+            start(OwnServer("cache", start_redis, self._state / "redis", redis_port))
         with progress("starting the local AWS APIs"):
             wait_until((aws_folder / "ready").exists, "the local AWS APIs", lambda: aws.alive, 60, aws.log)
         if not options.kafka:
@@ -259,9 +193,16 @@ class Stack:
             "AWS_REGION": REGION,
         }
 
-    def _tools_environment(self) -> dict[str, str]:
+    def _temporary(self, name: str) -> str:
+        """Create a program's own folder for temporary files and return its path."""
+        folder = (self._state / "tmp" / name).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
+
+    def _tools_environment(self, name: str = "tools") -> dict[str, str]:
         return inherited(
             **self._function_environment(),
+            TMPDIR=self._temporary(name),
             CHURN_STATE_DIR=str(self._state),
             PYTHONPATH=os.pathsep.join((str(ROOT), str(ROOT / "layers" / "churn"))),
         )
@@ -321,7 +262,7 @@ class Stack:
             wait_until(lambda: bool(self._status().get("ready")), "the gateway", lambda: gateway.alive, 120, None)
 
     def _gateway_environment(self) -> dict[str, str]:
-        return inherited(PYTHONPATH=str(ROOT))
+        return inherited(PYTHONPATH=str(ROOT), TMPDIR=self._temporary("gateway"))
 
     def _status(self) -> dict[str, Any]:
         return gateway_status(f"http://127.0.0.1:{self._config.lambda_port}")
@@ -351,7 +292,7 @@ class Stack:
     def _watch(self) -> None:
         while True:
             time.sleep(0.2)
-            if self._supervisor.heal():
+            if self._supervisor.restart_dead():
                 self._publish()
 
     def _publish(self) -> None:
@@ -399,54 +340,6 @@ class _Ended(BaseException):
     """Somebody asked the stack to end; not an Exception, so that nothing on the way takes it for an error."""
 
 
-class _OwnServer:
-    """A server that the stack starts for itself, on the same port and data after each death."""
-
-    def __init__(self, name: str, begin: Callable[[Path, int], Server], folder: Path, port: int) -> None:
-        self.name = name
-        self._begin = begin
-        self._folder = folder
-        self._port = port
-        self._server: Server | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """The id of its process."""
-        return self._server.process.pid if self._server else None
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs."""
-        return self._server is not None and self._server.process.poll() is None
-
-    def start(self) -> None:
-        """Starts it. Raises StackError."""
-        try:
-            with progress(f"starting the {self.name}"):
-                self._server = self._begin(self._folder, self._port)
-        except ServerError as error:
-            raise StackError(str(error)) from error
-
-    def stop(self) -> None:
-        """Ends it."""
-        if self._server:
-            self._server.stop()
-
-
-def connect(url: str) -> Any:
-    """A connection to the database that a `mysql://` URL names."""
-    parts = urllib.parse.urlsplit(url)
-    return pymysql.connect(
-        host=parts.hostname or "127.0.0.1",
-        port=parts.port or 3306,
-        user=urllib.parse.unquote(parts.username or "root"),
-        password=urllib.parse.unquote(parts.password or ""),
-        database=parts.path.lstrip("/"),
-        connect_timeout=5,
-        read_timeout=30,
-    )
-
-
 def gateway_status(lambda_endpoint: str) -> dict[str, Any]:
     """What the gateway says of itself; empty when it does not answer."""
     try:
@@ -455,16 +348,6 @@ def gateway_status(lambda_endpoint: str) -> dict[str, Any]:
     except (urllib.error.URLError, OSError, ValueError):
         return {}
     return found
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _write_private(path: Path, content: Mapping[str, Any]) -> None:

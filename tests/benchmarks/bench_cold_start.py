@@ -19,7 +19,7 @@ import joblib
 from churn.domain.features import FEATURE_NAMES
 from churn.ml.random_forest import ChurnModel
 from infra.local.gateway.runtime import FunctionPool
-from infra.local.template.reader import FunctionSpec
+from infra.local.template.specs import FunctionSpec
 from tests.support.forests import fitted_forest, metadata, trees_of
 
 _ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.servers.child_process import tied
+from infra.local.servers.child_process import die_with_parent
 from tests.contract.conftest import ROOT, Stack
 from tests.support import eventually
 
@@ -73,7 +73,9 @@ def test_the_examples_work_as_printed(checkout: Path) -> None:
 
     log = checkout / "listen.log"
     with log.open("wb") as output:
-        listening = subprocess.Popen(tied([sys.executable, "listen.py"]), cwd=checkout, stdout=output, stderr=output)
+        listening = subprocess.Popen(
+            die_with_parent([sys.executable, "listen.py"]), cwd=checkout, stdout=output, stderr=output
+        )
     try:
         eventually(lambda: '"subscribed"' in log.read_text(), within=20)
         published = subprocess.run(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.template.reader import Template, load
+from infra.local.template.reader import load
+from infra.local.template.specs import Template
 from tests.support.forests import small_model
 
 ROOT = Path(__file__).parents[2]

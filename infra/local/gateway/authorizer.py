@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from infra.local.gateway.runtime import FunctionPool
-from infra.local.template.reader import AuthorizerSpec
+from infra.local.template.specs import AuthorizerSpec
 
 
 class Unauthorized(Exception):

@@ -24,7 +24,8 @@ from infra.local.gateway.lambda_api import LambdaApi
 from infra.local.gateway.rest import RestApi
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.gateway.websocket import Limits, SocketApi
-from infra.local.template.reader import Template, load
+from infra.local.template.reader import load
+from infra.local.template.specs import Template
 
 _HOST = "127.0.0.1"
 

@@ -19,8 +19,9 @@ from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicParti
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from infra.local.gateway.runtime import FunctionPool, Log, Result
-from infra.local.template.reader import KafkaSourceSpec
+from infra.local.gateway.environment import Log, Result
+from infra.local.gateway.runtime import FunctionPool
+from infra.local.template.specs import KafkaSourceSpec
 
 PARTITIONS = 4
 _POLL_MS = 500

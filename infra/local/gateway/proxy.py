@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from infra.local.template.reader import ACCOUNT
+from infra.local.template.specs import ACCOUNT
 
 _LOOPBACK = "127.0.0.1"
 

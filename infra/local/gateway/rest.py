@@ -11,9 +11,10 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from infra.local.gateway.authorizer import AccessDenied, Authorizer, AuthorizerFailed, Unauthorized
+from infra.local.gateway.environment import Log
 from infra.local.gateway.proxy import BadAnswer, http_response, request_event
-from infra.local.gateway.runtime import FunctionPool, Log
-from infra.local.template.reader import ACCOUNT, RestApiSpec, RestRoute
+from infra.local.gateway.runtime import FunctionPool
+from infra.local.template.specs import ACCOUNT, RestApiSpec, RestRoute
 
 MAX_BODY = 10 * 1024 * 1024
 _INTEGRATION_SECONDS = 29.0

@@ -6,250 +6,17 @@ The Runtime API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import asyncio
 import contextlib
-import json
 import os
 import secrets
-import sys
-import time
+import tempfile
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 
-from aiohttp import web
+from infra.local.gateway.environment import Environment, Log, Result
+from infra.local.template.specs import FunctionSpec
 
-from infra.local.servers.child_process import tied
-from infra.local.template.reader import FunctionSpec
-
-Log = Callable[[str, str], None]
-
-# Importing takes longer here than on Lambda when every function starts at once.
-_INIT_SECONDS = 60.0
-_MEMORY_CHECK_SECONDS = 0.25
 _SOURCE_CHECK_SECONDS = 1.0
-_MAX_RESPONSE = 6 * 1024 * 1024
-_LOG_LINE_LIMIT = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What an invocation gave: its JSON, and `error` ("Unhandled") when the function did not answer by itself."""
-
-    payload: bytes
-    request_id: str
-    error: str | None = None
-
-    @classmethod
-    def failure(cls, request_id: str, kind: str, message: str) -> "Result":
-        """The answer that Lambda gives in the place of a function that cannot."""
-        body = {"errorType": kind, "errorMessage": message}
-        return cls(json.dumps(body).encode(), request_id, "Unhandled")
-
-
-@dataclass(slots=True)
-class _Invocation:
-    request_id: str
-    payload: bytes
-    result: asyncio.Future[Result]
-    deadline: float = 0.0
-
-
-class Environment:
-    """One execution environment: a process, and the Runtime API that feeds it."""
-
-    def __init__(self, spec: FunctionSpec, variables: Mapping[str, str], arn: str, generation: int, log: Log) -> None:
-        self.spec = spec
-        self.generation = generation
-        self._variables = variables
-        self._arn = arn
-        self._log = log
-        self._runner: web.AppRunner | None = None
-        self._process: asyncio.subprocess.Process | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._pending: asyncio.Queue[_Invocation] = asyncio.Queue()
-        self._current: _Invocation | None = None
-        self._ready = asyncio.Event()
-        self._ended = asyncio.Event()
-        self._init_error: Result | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """The process's id, None before it is started."""
-        return self._process.pid if self._process else None
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process is there to take an invocation."""
-        return self._process is not None and self._process.returncode is None and not self._ended.is_set()
-
-    async def start(self) -> None:
-        """Starts the process; returns when the Runtime API is up, not when the function has been imported."""
-        app = web.Application(client_max_size=2 * _MAX_RESPONSE)
-        version = "/2018-06-01/runtime"
-        app.router.add_get(f"{version}/invocation/next", self._next)
-        app.router.add_post(f"{version}/invocation/{{request_id}}/response", self._response)
-        app.router.add_post(f"{version}/invocation/{{request_id}}/error", self._error)
-        app.router.add_post(f"{version}/init/error", self._init_failed)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        port = self._runner.addresses[0][1]
-        self._process = await asyncio.create_subprocess_exec(
-            *tied([sys.executable, "-m", "awslambdaric", self.spec.handler]),
-            cwd=self.spec.folder,
-            env={**self._variables, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=_LOG_LINE_LIMIT,
-        )
-        self._reader = asyncio.create_task(self._watch(self._process))
-
-    async def wait_ready(self) -> Result | None:
-        """Waits for the end of the import; the error it ended with, or None."""
-        waits = [asyncio.ensure_future(self._ready.wait()), asyncio.ensure_future(self._ended.wait())]
-        try:
-            await asyncio.wait(waits, timeout=_INIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        if self._ready.is_set():
-            return None
-        if self._init_error:
-            return self._init_error
-        reason = f"exited with code {self._exit_code()}" if self._ended.is_set() else f"took over {_INIT_SECONDS:.0f} s"
-        return Result.failure("", "Runtime.ExitError", f"the function's start {reason}")
-
-    async def invoke(self, payload: bytes, request_id: str) -> Result:
-        """One invocation. Never raises for what the function does: a crash, a time-out are results too."""
-        failed = await self.wait_ready()
-        if failed is not None:
-            await self.stop()
-            self._log(self.spec.label, f"cannot start: {failed.payload.decode(errors='replace')}")
-            return Result(failed.payload, request_id, failed.error)
-        invocation = _Invocation(request_id, payload, asyncio.get_running_loop().create_future())
-        invocation.deadline = time.time() + self.spec.timeout
-        self._current = invocation
-        if self._ended.is_set():
-            self._settle(invocation, self._exited(invocation))
-        self._pending.put_nowait(invocation)
-        guard = asyncio.create_task(self._guard(invocation))
-        try:
-            return await invocation.result
-        finally:
-            guard.cancel()
-            self._current = None
-
-    async def stop(self) -> None:
-        """Ends the process and the Runtime API; safe to call twice."""
-        if self._process and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-        if self._reader:
-            await asyncio.wait([self._reader], timeout=5)
-        if self._runner:
-            runner, self._runner = self._runner, None
-            await runner.cleanup()
-
-    def _exit_code(self) -> int | None:
-        return self._process.returncode if self._process else None
-
-    async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout  # noqa: S101
-        while True:
-            try:
-                line = await process.stdout.readline()
-            except ValueError:
-                continue
-            if not line:
-                break
-            self._log(self.spec.label, line.decode("utf-8", "replace").rstrip())
-        await process.wait()
-        self._ended.set()
-        if self._current:
-            self._settle(self._current, self._exited(self._current))
-
-    def _exited(self, invocation: _Invocation) -> Result:
-        code = self._exit_code() or 0
-        reason = f"signal: {-code}" if code < 0 else f"exit status {code}"
-        text = f"RequestId: {invocation.request_id} Error: Runtime exited with error: {reason}"
-        return Result.failure(invocation.request_id, "Runtime.ExitError", text)
-
-    async def _guard(self, invocation: _Invocation) -> None:
-        """Kills the process when it is over its time or its memory."""
-        while not invocation.result.done():
-            left = invocation.deadline - time.time()
-            if left <= 0:
-                text = f"{_now()} {invocation.request_id} Task timed out after {self.spec.timeout:.2f} seconds"
-                self._end_over_limit(invocation, "Sandbox.Timedout", text)
-                return
-            used = _resident_mb(self.pid)
-            if used > self.spec.memory_mb:
-                text = (
-                    f"RequestId: {invocation.request_id} Error: Runtime exited with error: signal: killed "
-                    f"(used {used} MB of {self.spec.memory_mb} MB)"
-                )
-                self._end_over_limit(invocation, "Runtime.OutOfMemory", text)
-                return
-            await asyncio.sleep(min(left, _MEMORY_CHECK_SECONDS))
-
-    def _end_over_limit(self, invocation: _Invocation, kind: str, text: str) -> None:
-        self._log(self.spec.label, text)
-        self._settle(invocation, Result.failure(invocation.request_id, kind, text))
-        self._ended.set()
-        if self._process:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-
-    @staticmethod
-    def _settle(invocation: _Invocation, result: Result) -> None:
-        if not invocation.result.done():
-            invocation.result.set_result(result)
-
-    # -- Runtime API ---------------------------------------------------------------------------------------------------
-
-    async def _next(self, _request: web.Request) -> web.Response:
-        self._ready.set()
-        invocation = await self._pending.get()
-        return web.Response(
-            body=invocation.payload,
-            content_type="application/json",
-            headers={
-                "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-                "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline * 1000)),
-                "Lambda-Runtime-Invoked-Function-Arn": self._arn,
-                "Lambda-Runtime-Trace-Id": _trace_id(),
-            },
-        )
-
-    async def _response(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        invocation = self._of(request)
-        if invocation is None:
-            return _refused("InvalidRequestID", "not the invocation under way")
-        if len(body) > _MAX_RESPONSE:
-            text = f"Response payload size exceeded maximum allowed payload size ({_MAX_RESPONSE} bytes)."
-            self._settle(invocation, Result.failure(invocation.request_id, "Function.ResponseSizeTooLarge", text))
-            return _refused("RequestEntityTooLarge", text, 413)
-        self._settle(invocation, Result(body, invocation.request_id))
-        return web.json_response({"status": "OK"}, status=202)
-
-    async def _error(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        invocation = self._of(request)
-        if invocation is None:
-            return _refused("InvalidRequestID", "not the invocation under way")
-        self._settle(invocation, Result(body, invocation.request_id, "Unhandled"))
-        return web.json_response({"status": "OK"}, status=202)
-
-    async def _init_failed(self, request: web.Request) -> web.Response:
-        self._init_error = Result(await request.read(), "", "Unhandled")
-        return web.json_response({"status": "OK"}, status=202)
-
-    def _of(self, request: web.Request) -> _Invocation | None:
-        current = self._current
-        return current if current and current.request_id == request.match_info["request_id"] else None
 
 
 class FunctionPool:
@@ -369,6 +136,7 @@ def _variables(spec: FunctionSpec, environment: Mapping[str, str], region: str) 
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "LANG": "en_US.UTF-8",
         "TZ": "UTC",
+        "TMPDIR": tempfile.gettempdir(),
         "PATH": os.defpath,
         # The layers' third-party packages come from this interpreter's site-packages: built from the same lock file.
         "PYTHONPATH": os.pathsep.join(str(folder) for folder in (spec.folder, *spec.layers)),
@@ -389,23 +157,3 @@ def _sources(spec: FunctionSpec) -> dict[str, int]:
                     with contextlib.suppress(OSError):
                         found[path] = os.stat(path).st_mtime_ns  # noqa: PTH116
     return found
-
-
-def _resident_mb(pid: int | None) -> int:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") // (1024 * 1024)
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{int(time.time() * 1000) % 1000:03d}Z"
-
-
-def _trace_id() -> str:
-    return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"
-
-
-def _refused(kind: str, message: str, status: int = 400) -> web.Response:
-    return web.json_response({"errorType": kind, "errorMessage": message}, status=status)

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from infra.local.gateway.runtime import FunctionPool, Log
-from infra.local.template.reader import ACCOUNT, ScheduleSpec
+from infra.local.gateway.environment import Log
+from infra.local.gateway.runtime import FunctionPool
+from infra.local.template.specs import ACCOUNT, ScheduleSpec
 
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _CRON = re.compile(r"cron\((.+)\)")

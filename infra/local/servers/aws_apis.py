@@ -19,7 +19,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import run_simple
 
 from infra.local.gateway.gateway import GatewayConfig, aws_client
-from infra.local.template.reader import ACCOUNT, Template, load
+from infra.local.template.reader import load
+from infra.local.template.specs import ACCOUNT, Template
 
 _WRITES = {"PUT", "POST", "DELETE"}
 _MAX_NAME = 200

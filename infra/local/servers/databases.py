@@ -5,21 +5,24 @@ Both come from Debian packages that hold programs only (``mariadb-server-core``,
 read or written.
 """
 
-import ctypes
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import redis
 
-_PR_SET_PDEATHSIG = 1
+from infra.local.servers.child_process import start_child, stop_child
+
 _STARTUP_SECONDS = 60.0
 
 
@@ -36,88 +39,49 @@ class Server:
     process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
-        """Ends the server and waits for it; killed after 20 seconds."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        """End the server and wait for it; kill it after 20 seconds."""
+        stop_child(self.process)
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
+    """Return a port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def die_with_parent() -> None:
-    """For ``preexec_fn``: the child is killed when its parent's thread ends, however that ends (Linux only)."""
-    if os.uname().sysname == "Linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # A Ctrl-C in the terminal goes to the whole foreground group; the supervisor alone decides about the order.
-    os.setpgrp()
-
-
 def start_mariadb(folder: Path, port: int | None = None) -> Server:
-    """Starts MariaDB with its data under ``folder``, made at first use.
+    """Start MariaDB with its data and its temporary files under `folder`, which is created at the first use.
 
-    Returns a server whose database ``churn`` exists. Raises ServerError when it cannot be installed or started.
+    Return a server whose database ``churn`` exists. Raises ServerError if it cannot be installed or started.
     """
     _program("my_print_defaults", "mariadb-client-core", [])
     program = _program("mariadbd", "mariadb-server-core", ["/usr/sbin/mariadbd"])
     folder.mkdir(parents=True, exist_ok=True)
-    data = folder / "data"
-    port = port or free_port()
-    common = ["--no-defaults", f"--datadir={data.resolve()}"]
-    log = folder / "mariadb.log"
+    data, log, port = folder / "data", folder / "mariadb.log", port or free_port()
+    # A starting server deletes the temporary tables that it finds, also those of another in the same folder.
+    temporary = _temporary(folder)
     if not (data / "mysql").is_dir():
-        installer = _program("mariadb-install-db", "mariadb-server-core", ["/usr/bin/mariadb-install-db"])
-        partial = folder / "data.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        with log.open("ab") as out:
-            made = subprocess.run(
-                [
-                    installer,
-                    "--no-defaults",
-                    f"--datadir={partial.resolve()}",
-                    "--auth-root-authentication-method=normal",
-                    "--skip-test-db",
-                    # A machine need not have a name that can be looked up.
-                    "--force",
-                    *_as_user(),
-                ],
-                stdout=out,
-                stderr=out,
-                check=False,
-            )
-        if made.returncode:
-            raise ServerError(f"MariaDB's data folder could not be made; see {log}")
-        partial.rename(data)
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [
-                program,
-                *common,
-                *_as_user(),
-                f"--port={port}",
-                "--bind-address=127.0.0.1",
-                f"--socket={_socket_path(port)}",
-                f"--pid-file={(folder / 'mariadb.pid').resolve()}",
-                "--character-set-server=utf8mb4",
-                "--innodb-buffer-pool-size=512M",
-                "--innodb-flush-log-at-trx-commit=1",
-                "--skip-name-resolve",
-                "--skip-log-bin",
-                "--max-connections=200",
-            ],
-            stdout=out,
-            stderr=out,
-            preexec_fn=die_with_parent,  # noqa: PLW1509  (one thread starts servers)
-        )
+        _make_data_folder(data, temporary, log)
+    command = [
+        program,
+        "--no-defaults",
+        f"--datadir={data.resolve()}",
+        f"--tmpdir={temporary}",
+        *_as_user(),
+        f"--port={port}",
+        "--bind-address=127.0.0.1",
+        f"--socket={_socket_path(port)}",
+        f"--pid-file={(folder / 'mariadb.pid').resolve()}",
+        "--character-set-server=utf8mb4",
+        "--innodb-buffer-pool-size=512M",
+        "--innodb-flush-log-at-trx-commit=1",
+        "--skip-name-resolve",
+        "--skip-log-bin",
+        "--max-connections=200",
+    ]
+    process = start_child(command, os.environ | {"TMPDIR": str(temporary)}, log)
 
     def answers() -> None:
         with pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=2) as connection:
@@ -127,30 +91,53 @@ def start_mariadb(folder: Path, port: int | None = None) -> Server:
     return Server("mariadb", f"mysql://root@127.0.0.1:{port}/churn", process)
 
 
-def start_redis(folder: Path, port: int | None = None) -> Server:
-    """Starts Redis as a cache: nothing is written to disk. Raises ServerError when it cannot be started."""
-    folder.mkdir(parents=True, exist_ok=True)
-    # Debian's redis-server is a link to this program, which looks at the name that it is called by.
-    program = _program("redis-server", "redis-tools", ["/usr/bin/redis-check-rdb"])
-    port = port or free_port()
-    log = folder / "redis.log"
+def _make_data_folder(data: Path, temporary: Path, log: Path) -> None:
+    """Create the data folder of a MariaDB, whole or not at all. Raises ServerError."""
+    installer = _program("mariadb-install-db", "mariadb-server-core", ["/usr/bin/mariadb-install-db"])
+    partial = data.with_name("data.partial")
+    shutil.rmtree(partial, ignore_errors=True)
     with log.open("ab") as out:
-        process = subprocess.Popen(
+        installed = subprocess.run(
             [
-                "redis-server",
-                f"--port {port}",
-                "--bind 127.0.0.1",
-                "--save",
-                "",
-                f"--dir {folder.resolve()}",
-                "--maxmemory 256mb",
-                "--maxmemory-policy allkeys-lru",
+                installer,
+                "--no-defaults",
+                f"--datadir={partial.resolve()}",
+                f"--tmpdir={temporary}",
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+                # A machine need not have a name that can be looked up.
+                "--force",
+                *_as_user(),
             ],
-            executable=program,
+            env=os.environ | {"TMPDIR": str(temporary)},
             stdout=out,
             stderr=out,
-            preexec_fn=die_with_parent,  # noqa: PLW1509  (one thread starts servers)
+            check=False,
         )
+    if installed.returncode:
+        raise ServerError(f"MariaDB's data folder could not be made; see {log}")
+    partial.rename(data)
+
+
+def start_redis(folder: Path, port: int | None = None) -> Server:
+    """Start Redis as a cache: nothing is written to disk. Raises ServerError if it cannot be started."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # Debian's redis-server is a link to this program, which looks at the name that it is called by.
+    named = folder / "redis-server"
+    named.unlink(missing_ok=True)
+    named.symlink_to(_program("redis-server", "redis-tools", ["/usr/bin/redis-check-rdb"]))
+    port, log = port or free_port(), folder / "redis.log"
+    command = [
+        str(named.absolute()),
+        f"--port {port}",
+        "--bind 127.0.0.1",
+        "--save",
+        "",
+        f"--dir {folder.resolve()}",
+        "--maxmemory 256mb",
+        "--maxmemory-policy allkeys-lru",
+    ]
+    process = start_child(command, os.environ | {"TMPDIR": str(_temporary(folder))}, log)
 
     def answers() -> None:
         with redis.Redis(host="127.0.0.1", port=port, socket_timeout=2, socket_connect_timeout=2) as client:
@@ -158,6 +145,14 @@ def start_redis(folder: Path, port: int | None = None) -> Server:
 
     _wait("Redis", process, answers, log)
     return Server("redis", f"redis://127.0.0.1:{port}/0", process)
+
+
+def _temporary(folder: Path) -> Path:
+    """Return an empty temporary folder of a server's own below `folder`."""
+    temporary = (folder / "tmp").resolve()
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    return temporary
 
 
 def _socket_path(port: int) -> str:
@@ -203,3 +198,28 @@ def _wait(name: str, process: subprocess.Popen[bytes], answers: Callable[[], Non
             time.sleep(0.05)
         else:
             return
+
+
+def connect(url: str) -> Any:
+    """A connection to the database that a `mysql://` URL names."""
+    parts = urllib.parse.urlsplit(url)
+    return pymysql.connect(
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or 3306,
+        user=urllib.parse.unquote(parts.username or "root"),
+        password=urllib.parse.unquote(parts.password or ""),
+        database=parts.path.lstrip("/"),
+        connect_timeout=5,
+        read_timeout=30,
+    )
+
+
+def is_free(port: int) -> bool:
+    """Return whether a port of 127.0.0.1 can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

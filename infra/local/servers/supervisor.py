@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
-from infra.local.servers.child_process import tied
+from infra.local.servers.child_process import start_child, stop_child
 
 _QUIET_SECONDS = 2.0
 _REPORT_SECONDS = 5.0
-_STOP_SECONDS = 20.0
 
 
 class StackError(RuntimeError):
@@ -110,30 +109,14 @@ class Program:
         return self._process.returncode if self._process else None
 
     def start(self) -> None:
-        """Starts it."""
+        """Start it."""
         self.prepare()
-        with contextlib.ExitStack() as stack:
-            out = stack.enter_context(self.log.open("ab")) if self.log else None
-            self._process = subprocess.Popen(
-                tied(self.command),
-                env=dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT if out else None,
-                # A Ctrl-C in the terminal goes to the whole foreground group; the supervisor alone decides about order.
-                process_group=0,
-            )
+        self._process = start_child(self.command, self.environment, self.log)
 
     def stop(self) -> None:
-        """Ends it; killed after 20 seconds."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End it; kill it after 20 seconds."""
+        if self._process is not None:
+            stop_child(self._process)
 
 
 class Supervisor:
@@ -157,13 +140,13 @@ class Supervisor:
         return {service.name: service.pid for service in self._services if service.alive and service.pid}
 
     def start(self, service: Service) -> None:
-        """Starts a service and watches it from now on."""
+        """Start a service and watch it from now on."""
         self._services.append(service)
         service.start()
 
-    def heal(self) -> list[str]:
-        """Starts anew what has died; the names of what was. A service that keeps dying is given longer and longer."""
-        healed = []
+    def restart_dead(self) -> list[str]:
+        """Restart the services that have died and return their names; one that keeps dying waits longer each time."""
+        restarted = []
         for service in self._services:
             now = time.monotonic()
             if service.alive or now < self._not_before.get(service.name, 0.0):
@@ -177,15 +160,15 @@ class Supervisor:
             except (StackError, OSError) as error:
                 say(f"{service.name} could not be started: {error}")
             else:
-                healed.append(service.name)
-        return healed
+                restarted.append(service.name)
+        return restarted
 
 
 def module(name: str, *arguments: str) -> list[str]:
-    """The command that runs one of this project's modules on this interpreter."""
+    """Return the command that runs one of this project's modules on this interpreter."""
     return [sys.executable, "-m", name, *arguments]
 
 
 def inherited(**more: str) -> dict[str, str]:
-    """This process's environment, for programs that are not functions, with what is given above it."""
+    """Return this process's environment, for programs that are not functions, updated with `more`."""
     return {**os.environ, **more, "PYTHONUNBUFFERED": "1"}

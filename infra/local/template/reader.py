@@ -7,157 +7,17 @@ or refused by name: nothing is passed over in silence.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from infra.local.template import schema
+from infra.local.template.event_sources import is_enabled, kafka_source, schedule
 from infra.local.template.intrinsics import Resolver, TemplateError, is_intrinsic, parse_yaml
+from infra.local.template.rest_api import rest_api
+from infra.local.template.specs import ACCOUNT, FunctionSpec, Template
+from infra.local.template.websocket_api import websocket_api
 
-ACCOUNT = "123456789012"
 _API_HOST = re.compile(r"^(?:https|wss)://(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9-]+\.[a-z.]+(?:/[^/]+)?$")
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionSpec:
-    """One Lambda function: where its code is and within which limits it runs."""
-
-    name: str
-    label: str
-    handler: str
-    folder: Path
-    layers: tuple[Path, ...]
-    memory_mb: int
-    timeout: float
-    environment: Mapping[str, str]
-    reserved_concurrency: int | None
-
-    def arn(self, region: str) -> str:
-        """The function's ARN in the local account."""
-        return f"arn:aws:lambda:{region}:{ACCOUNT}:function:{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorizerSpec:
-    """A Lambda authorizer of type REQUEST; an answer is kept `ttl` seconds for the same identity."""
-
-    function: str
-    headers: tuple[str, ...] = ()
-    query_strings: tuple[str, ...] = ()
-    ttl: float = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class RestRoute:
-    """One method of one REST path, with `{name}` parameters; `authorizer` is None where anyone may call."""
-
-    method: str
-    path: str
-    function: str
-    authorizer: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayResponse:
-    """What API Gateway itself answers with; `template` may name `$context` variables."""
-
-    status: int | None
-    headers: Mapping[str, str]
-    template: tuple[str, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Cors:
-    """The headers of a preflight's answer, unquoted."""
-
-    origin: str
-    headers: str | None
-    methods: str | None
-    max_age: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class RestApiSpec:
-    """A REST API with Lambda proxy integrations."""
-
-    api_id: str
-    stage: str
-    routes: tuple[RestRoute, ...]
-    authorizers: Mapping[str, AuthorizerSpec]
-    responses: Mapping[str, GatewayResponse]
-    cors: Cors | None
-    binary_types: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SocketRoute:
-    """The function behind one route key; `answers` when what it returns goes back over the socket."""
-
-    function: str
-    answers: bool
-    timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class SocketApiSpec:
-    """A WebSocket API; `selection` is the member of the message's body that names the route."""
-
-    api_id: str
-    stage: str
-    selection: tuple[str, ...]
-    routes: Mapping[str, SocketRoute]
-    authorizer: AuthorizerSpec | None
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaSourceSpec:
-    """An MSK event source of a function, with AWS's defaults. Negative limits mean without end."""
-
-    function: str
-    arn: str
-    topic: str
-    group: str
-    batch_size: int = 100
-    window: float = 0.0
-    from_start: bool = True
-    partial_answers: bool = False
-    retries: int = -1
-    record_age: float = -1.0
-    bisect: bool = False
-    on_failure: str | None = None
-    pollers: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleSpec:
-    """A `rate(…)` or `cron(…)` rule that invokes a function; `payload` replaces EventBridge's event when given."""
-
-    name: str
-    function: str
-    expression: str
-    payload: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """All that the local stack serves of one template."""
-
-    functions: Mapping[str, FunctionSpec] = field(default_factory=dict)
-    rest: RestApiSpec | None = None
-    socket: SocketApiSpec | None = None
-    kafka: tuple[KafkaSourceSpec, ...] = ()
-    schedules: tuple[ScheduleSpec, ...] = ()
-    buckets: Mapping[str, bool] = field(default_factory=dict)
-    queues: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
-
-    def function(self, name: str) -> FunctionSpec:
-        """The function of that name, label or ARN. Raises KeyError when there is none."""
-        last = name.rsplit(":function:", maxsplit=1)[-1].split(":", maxsplit=1)[0]
-        for spec in self.functions.values():
-            if last in (spec.name, spec.label):
-                return spec
-        raise KeyError(name)
 
 
 def load(
@@ -243,16 +103,19 @@ class _Reader:
             for event_id, event in (self._resources[id_].get("Events") or {}).items()
         ]
         rest = [
-            self._rest_api(id_, [(f, e) for f, _, (kind, e) in events if kind == "Api"])
+            rest_api(*self._api(id_), [(f, e) for f, _, (kind, e) in events if kind == "Api"], self._function_name)
             for id_ in self._of_type("AWS::Serverless::Api")
         ]
-        sockets = [self._socket_api(id_) for id_ in self._of_type("AWS::Serverless::WebSocketApi")]
+        sockets = [
+            websocket_api(*self._api(id_), self._function_name)
+            for id_ in self._of_type("AWS::Serverless::WebSocketApi")
+        ]
         for found in (rest, sockets):
             if len(found) > 1:
                 raise TemplateError("Resources: more than one API of a kind is not supported by the local stack")
-        kafka = [self._kafka(f, id_, e) for f, id_, (kind, e) in events if kind == "MSK" and e.get("Enabled", True)]
+        kafka = [kafka_source(f, id_, e) for f, id_, (kind, e) in events if kind == "MSK" and e.get("Enabled", True)]
         schedules = [
-            self._schedule(f, id_, e) for f, id_, (kind, e) in events if kind.startswith("Schedule") and _enabled(e)
+            schedule(f, id_, e) for f, id_, (kind, e) in events if kind.startswith("Schedule") and is_enabled(e)
         ]
         return Template(
             functions=functions,
@@ -433,119 +296,14 @@ class _Reader:
             raise TemplateError(f"{path}: {reference} is not a layer of this template")
         return self._folder(self._resources[logical_id], "ContentUri", f"Resources.{logical_id}.Properties")
 
+    def _api(self, logical_id: str) -> tuple[str, dict[str, Any], str]:
+        return self._name(logical_id), self._resources[logical_id], f"Resources.{logical_id}.Properties"
+
     def _function_name(self, arn: Any, path: str) -> str:
         name = str(arn).split(":function:")[-1]
         if name not in {self._name(id_) for id_ in self._of_type("AWS::Serverless::Function")}:
             raise TemplateError(f"{path}: {arn} is not a function of this template")
         return name
-
-    def _rest_api(self, logical_id: str, events: list[tuple[str, dict[str, Any]]]) -> RestApiSpec:
-        properties, path = self._resources[logical_id], f"Resources.{logical_id}.Properties"
-        auth = properties.get("Auth") or {}
-        default = auth.get("DefaultAuthorizer")
-        authorizers = {}
-        for name, given in (auth.get("Authorizers") or {}).items():
-            if given.get("FunctionPayloadType") != "REQUEST":
-                raise TemplateError(f"{path}.Auth.Authorizers.{name}: only REQUEST authorizers are supported")
-            identity = given.get("Identity") or {}
-            authorizers[name] = AuthorizerSpec(
-                self._function_name(given.get("FunctionArn"), f"{path}.Auth.Authorizers.{name}.FunctionArn"),
-                tuple(identity.get("Headers") or ()),
-                tuple(identity.get("QueryStrings") or ()),
-                float(identity.get("ReauthorizeEvery", 300)),
-            )
-        routes = []
-        for function, event in events:
-            authorizer = (event.get("Auth") or {}).get("Authorizer", default)
-            authorizer = None if authorizer == "NONE" else authorizer
-            if authorizer is not None and authorizer not in authorizers:
-                raise TemplateError(f"{path}.Auth: there is no authorizer {authorizer}")
-            routes.append(RestRoute(str(event["Method"]).upper(), str(event["Path"]), function, authorizer))
-        cors = properties.get("Cors")
-        return RestApiSpec(
-            api_id=self._name(logical_id),
-            stage=str(properties["StageName"]),
-            routes=tuple(routes),
-            authorizers=authorizers,
-            responses={
-                name: _gateway_response(given, f"{path}.GatewayResponses.{name}")
-                for name, given in (properties.get("GatewayResponses") or {}).items()
-            },
-            cors=None if cors is None else _cors(cors),
-            binary_types=tuple(str(kind).replace("~1", "/") for kind in properties.get("BinaryMediaTypes") or ()),
-        )
-
-    def _socket_api(self, logical_id: str) -> SocketApiSpec:
-        properties, path = self._resources[logical_id], f"Resources.{logical_id}.Properties"
-        selection = str(properties.get("RouteSelectionExpression"))
-        if not selection.startswith("$request.body."):
-            raise TemplateError(f"{path}.RouteSelectionExpression: {selection} is not supported by the local stack")
-        auth = properties.get("Auth") or {}
-        authorizer = None
-        if auth.get("AuthType") == "CUSTOM":
-            source = [str(item) for item in auth.get("IdentitySource") or []]
-            for item in source:
-                if not item.startswith(("route.request.header.", "route.request.querystring.")):
-                    raise TemplateError(f"{path}.Auth.IdentitySource: {item} is not supported by the local stack")
-            authorizer = AuthorizerSpec(
-                self._function_name(auth.get("AuthArn"), f"{path}.Auth.AuthArn"),
-                tuple(item.rsplit(".", 1)[1] for item in source if ".header." in item),
-                tuple(item.rsplit(".", 1)[1] for item in source if ".querystring." in item),
-                ttl=0.0,
-            )
-        elif auth.get("AuthType") not in (None, "NONE"):
-            raise TemplateError(f"{path}.Auth.AuthType: {auth['AuthType']} is not supported by the local stack")
-        return SocketApiSpec(
-            api_id=self._name(logical_id),
-            stage=str(properties.get("StageName", "default")),
-            selection=tuple(selection.removeprefix("$request.body.").split(".")),
-            routes={
-                key: SocketRoute(
-                    self._function_name(route.get("FunctionArn"), f"{path}.Routes.{key}.FunctionArn"),
-                    answers=route.get("RouteResponseSelectionExpression") == "$default",
-                    timeout=float(route.get("IntegrationTimeout", 29_000)) / 1000,
-                )
-                for key, route in (properties.get("Routes") or {}).items()
-            },
-            authorizer=authorizer,
-        )
-
-    def _kafka(self, function: str, event_id: str, event: Mapping[str, Any]) -> KafkaSourceSpec:
-        path = f"{function}.Events.{event_id}"
-        topics = event.get("Topics") or []
-        if len(topics) != 1:
-            raise TemplateError(f"{path}.Topics: exactly one topic is needed")
-        if event.get("StartingPosition") not in ("TRIM_HORIZON", "LATEST"):
-            raise TemplateError(f"{path}.StartingPosition: {event.get('StartingPosition')} is not supported")
-        destination = ((event.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
-        if destination is not None and not str(destination).startswith("arn:aws:s3:"):
-            raise TemplateError(f"{path}.DestinationConfig.OnFailure.Destination: only a bucket (S3) is supported")
-        return KafkaSourceSpec(
-            function=function,
-            arn=str(event["Stream"]),
-            topic=str(topics[0]),
-            group=str(event.get("ConsumerGroupId") or f"lambda-{function}"),
-            batch_size=int(event.get("BatchSize", 100)),
-            window=float(event.get("MaximumBatchingWindowInSeconds", 0.5)),
-            from_start=event["StartingPosition"] == "TRIM_HORIZON",
-            partial_answers="ReportBatchItemFailures" in (event.get("FunctionResponseTypes") or []),
-            retries=int(event.get("MaximumRetryAttempts", -1)),
-            record_age=float(event.get("MaximumRecordAgeInSeconds", -1)),
-            bisect=_truth(event.get("BisectBatchOnFunctionError", False)),
-            on_failure=None if destination is None else str(destination).split(":")[-1],
-            pollers=int((event.get("ProvisionedPollerConfig") or {}).get("MaximumPollers", 1)),
-        )
-
-    def _schedule(self, function: str, event_id: str, event: Mapping[str, Any]) -> ScheduleSpec:
-        zone = event.get("ScheduleExpressionTimezone", "UTC")
-        if zone != "UTC":
-            raise TemplateError(f"{function}.Events.{event_id}.ScheduleExpressionTimezone: only UTC is supported")
-        return ScheduleSpec(
-            name=event_id,
-            function=function,
-            expression=str(event.get("Schedule") or event["ScheduleExpression"]),
-            payload=event.get("Input"),
-        )
 
 
 def _merge(defaults: Any, own: Any) -> Any:
@@ -557,14 +315,6 @@ def _merge(defaults: Any, own: Any) -> Any:
     if isinstance(defaults, list) and isinstance(own, list):
         return defaults + own
     return own
-
-
-def _enabled(event: Mapping[str, Any]) -> bool:
-    return _truth(event.get("Enabled", True)) and event.get("State", "ENABLED") != "DISABLED"
-
-
-def _truth(value: Any) -> bool:
-    return str(value).lower() == "true"
 
 
 def _text(value: Any) -> str:
@@ -580,36 +330,3 @@ def _in_layers(value: str, layers: tuple[Path, ...]) -> str:
         if (layer / inside).exists() or layer.name == inside.split("/", 1)[0]:
             return str(layer / inside)
     return value
-
-
-def _unquoted(value: Any, path: str) -> str:
-    text = str(value)
-    if not (len(text) >= 2 and text[0] == text[-1] == "'"):
-        raise TemplateError(f"{path}: only a 'quoted' constant is supported by the local stack")
-    return text[1:-1]
-
-
-def _gateway_response(given: Mapping[str, Any], path: str) -> GatewayResponse:
-    headers = ((given.get("ResponseParameters") or {}).get("Headers")) or {}
-    templates = given.get("ResponseTemplates") or {}
-    if len(templates) > 1:
-        raise TemplateError(f"{path}.ResponseTemplates: more than one is not supported by the local stack")
-    status = given.get("StatusCode")
-    return GatewayResponse(
-        status=None if status is None else int(status),
-        headers={
-            name: _unquoted(value, f"{path}.ResponseParameters.Headers.{name}") for name, value in headers.items()
-        },
-        template=next(iter(templates.items()), None),
-    )
-
-
-def _cors(given: Mapping[str, Any]) -> Cors:
-    path = "Cors"
-    values = {
-        key: None if given.get(key) is None else _unquoted(given[key], f"{path}.{key}")
-        for key in ("AllowOrigin", "AllowHeaders", "AllowMethods", "MaxAge")
-    }
-    if values["AllowOrigin"] is None:
-        raise TemplateError(f"{path}.AllowOrigin is missing")
-    return Cors(values["AllowOrigin"], values["AllowHeaders"], values["AllowMethods"], values["MaxAge"])

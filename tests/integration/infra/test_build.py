@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.template.reader import FunctionSpec, load
+from infra.local.template.reader import load
+from infra.local.template.specs import FunctionSpec
 
 ROOT = Path(__file__).parents[3]
 _LABELS = sorted(app.parent.name for app in ROOT.glob("functions/*/app.py"))

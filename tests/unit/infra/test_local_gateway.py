@@ -11,9 +11,9 @@ from infra.local.gateway.authorizer import evaluate
 from infra.local.gateway.kafka_event_source import failed_identifiers, msk_event
 from infra.local.gateway.proxy import BadAnswer, encode_body, parse_answer
 from infra.local.gateway.schedules import ScheduleError, next_run, parse, scheduled_event
+from infra.local.options import Options
 from infra.local.servers.supervisor import StackError
-from infra.local.stack import Options
-from infra.local.template.reader import ScheduleSpec
+from infra.local.template.specs import ScheduleSpec
 
 ARN = "arn:aws:execute-api:r:1:api/live/GET/api/customers/7"
 

@@ -1,0 +1,80 @@
+"""What can be set of the local stack, and the folder that holds its state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from infra.local.servers.supervisor import StackError
+
+# What a person may set for the functions; the README's table explains each.
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder of the project."""
+
+_SETTINGS = (
+    "ALLOWED_ORIGIN",
+    "ALERT_COOLDOWN_HOURS",
+    "ALERT_FROM_RISK",
+    "CRITICAL_RISK",
+    "HIGH_RISK",
+    "HORIZON_DAYS",
+    "EMBARGO_DAYS",
+    "INACTIVITY_DAYS",
+    "MEDIUM_RISK",
+    "POWERTOOLS_LOG_LEVEL",
+    "RATE_LIMIT_ANONYMOUS",
+    "RATE_LIMIT_AUTHENTICATED",
+    "RATE_LIMIT_PREDICTIONS",
+    "RISK_HYSTERESIS",
+    "SERVICE_VERSION",
+    "SOCKET_LIMIT",
+    "SWEEP_AFTER_HOURS",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the environment says about the local stack."""
+
+    state: Path
+    port: int
+    ws_port: int
+    sample_customers: int
+    event_rate: float
+    concurrency: int
+    database_url: str
+    redis_url: str
+    kafka: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """The options, with their defaults. Raises StackError naming a variable that makes no sense."""
+
+        def number(name: str, default: str) -> float:
+            text = environment.get(name) or default
+            try:
+                value = float(text)
+            except ValueError:
+                raise StackError(f"{name} must be a number, not {text!r}") from None
+            if value < 0:
+                raise StackError(f"{name} must not be negative")
+            return value
+
+        return cls(
+            state=state_folder(environment),
+            port=int(number("PORT", "3000")),
+            ws_port=int(number("WS_PORT", "3001")),
+            sample_customers=int(number("SAMPLE_CUSTOMERS", "5000")),
+            event_rate=number("EVENT_RATE", "2"),
+            concurrency=max(1, int(number("LOCAL_CONCURRENCY", "2"))),
+            database_url=environment.get("DATABASE_URL", ""),
+            redis_url=environment.get("REDIS_URL", ""),
+            kafka=environment.get("KAFKA_BOOTSTRAP_SERVERS", ""),
+            settings={name: environment[name] for name in _SETTINGS if environment.get(name)},
+        )
+
+
+def state_folder(environment: Mapping[str, str]) -> Path:
+    """Where the stack keeps all that outlives it: CHURN_STATE_DIR, or `.local` in the checkout."""
+    return Path(environment.get("CHURN_STATE_DIR") or ROOT / ".local").resolve()
