@@ -7,10 +7,10 @@ from typing import Self
 
 from infra.local.servers.supervisor import StackError
 
-# What a person may set for the functions; the README's table explains each.
 ROOT = Path(__file__).resolve().parents[2]
 """The folder of the project."""
 
+# What a person may set for the functions; the README's table explains each.
 _SETTINGS = (
     "ALLOWED_ORIGIN",
     "ALERT_COOLDOWN_HOURS",

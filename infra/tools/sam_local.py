@@ -20,9 +20,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import Any
 
+from infra.local.options import state_folder
 from infra.local.template import schema
 from infra.local.template.intrinsics import parse_yaml
-from infra.tools.stack_environment import NotRunningError, endpoints, stack_environment, state_folder
+from infra.tools.stack_environment import NotRunningError, endpoints, stack_environment
 
 _BUILT = Path(".aws-sam/build/template.yaml")
 _SAM = Path(".local/sam/bin/sam")
@@ -184,7 +185,7 @@ async def _run_sam(options: argparse.Namespace) -> int:
         print(shlex.join(command), flush=True)
         if options.command == "api":
             addresses = {**endpoints(), "base_url": f"http://127.0.0.1:{options.port}"}
-            _write_private(state_folder() / "sam-endpoints.json", json.dumps(addresses, indent=2) + "\n")
+            _write_private(state_folder(os.environ) / "sam-endpoints.json", json.dumps(addresses, indent=2) + "\n")
         return await _until_stopped(command, _sam_environment(environment["AWS_REGION"]))
 
 
@@ -234,7 +235,7 @@ def main(arguments: list[str]) -> int:
             return 0
         return asyncio.run(_run_sam(options))
     except (SamError, NotRunningError) as error:
-        print(f"{error} (state: {state_folder()})", file=sys.stderr)
+        print(f"{error} (state: {state_folder(os.environ)})", file=sys.stderr)
         return 2 if options.command == "check" else 1
 
 

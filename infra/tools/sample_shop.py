@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,11 +19,12 @@ from churn.services import hourly_stats as statistics
 from churn.services.current_model import CurrentModel, NoModel
 from churn.services.scoring import Scoring
 from churn.settings import BadSettings
+from infra.local.options import state_folder
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.command import Imported, import_events
 from infra.tools.progress import Progress
 from infra.tools.simulator import SimulatedCustomer, simulate
-from infra.tools.stack_environment import NotRunningError, state_folder, use_stack
+from infra.tools.stack_environment import NotRunningError, use_stack
 
 DAYS_OF_HISTORY = 540
 _CUSTOMERS_WITH_EVERY_KIND = 100
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     try:
         settings = use_stack("DATABASE_URL")
-        plan = _plan(state_folder() / "sample.json")
+        plan = _plan(state_folder(os.environ) / "sample.json")
         start, end = parse_timestamp(plan["start"]), parse_timestamp(plan["end"])
         database = Database(settings.database_url)
         try:

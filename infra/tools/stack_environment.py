@@ -2,10 +2,10 @@
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from churn.settings import Settings
+from infra.local.options import state_folder
 
 # Name in the environment, name in endpoints.json.
 _ENDPOINTS = {
@@ -22,11 +22,6 @@ _LOCAL_AWS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "A
 
 class NotRunningError(RuntimeError):
     """A variable that neither the environment nor a running stack sets; the text says what to do."""
-
-
-def state_folder() -> Path:
-    """Return the local stack's state folder: CHURN_STATE_DIR, or ``.local``."""
-    return Path(os.environ.get("CHURN_STATE_DIR") or ".local")
 
 
 def endpoints() -> dict[str, Any]:
@@ -70,7 +65,7 @@ def stack_environment() -> dict[str, str]:
 
 def _read(name: str) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads((state_folder() / name).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads((state_folder(os.environ) / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     return content
