@@ -104,7 +104,7 @@ lint: $(STAMP) ## Check style, types and the direction of imports
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 
 unit: $(STAMP) ## Run the unit tests: quick, without servers or training runs
 	@$(PYTHON) -m pytest tests/unit
