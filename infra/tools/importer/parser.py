@@ -4,7 +4,7 @@ A row's events are decided by the file alone, their identifiers too, so that rea
 which the store recognises.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -142,5 +142,5 @@ class _Parser:
         return columns
 
 
-def _sentence(errors: list[FieldError]) -> str:
+def _sentence(errors: Sequence[FieldError]) -> str:
     return "; ".join(f"{error.field.removeprefix('data.')}: {error.message}" for error in errors)

@@ -26,20 +26,36 @@ class ChurnError(Exception):
 
 
 class InvalidInputError(ChurnError, ValueError):
-    """The input is wrong, and nothing was done."""
+    """The input is wrong, and nothing was done; `errors` names each field and what is wrong with it."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = errors
 
 
 class NotFoundError(ChurnError):
-    """What was asked for does not exist."""
+    """What was asked for does not exist; `sentence` says so to a client."""
+
+    sentence = "There is no such thing."
 
 
 class ConflictError(ChurnError):
-    """The present state does not allow the action."""
+    """The present state does not allow the action; the text is a sentence for a client.
+
+    `errors` names the fields that stand in the way, and `location` the path of what is in the way, if it has one.
+    """
+
+    errors: tuple[FieldError, ...] = ()
+    location: str | None = None
 
 
 class UnavailableError(ChurnError):
-    """A dependency does not answer; the same request may succeed later."""
+    """A dependency does not answer; the same request may succeed later. `dependency` is its name for a client."""
+
+    dependency = "service"
 
 
 class CustomerNotFoundError(NotFoundError):
     """There is no customer with this id."""
+
+    sentence = "There is no such customer."

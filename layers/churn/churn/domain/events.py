@@ -41,11 +41,7 @@ MAX_FUTURE = timedelta(days=366)
 
 
 class InvalidEventError(InvalidInputError):
-    """A record that is no event; `errors` names each field and what is wrong with it."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
-        self.errors = errors
+    """A record is no event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +83,7 @@ def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime) -> Event
     if record.get("event_id") is not None:
         event_id = _identifier(record, ("event_id",), errors)
     if errors:
-        raise InvalidEventError(errors)
+        raise InvalidEventError(*errors)
     if not event_id:
         content = _canonical([customer_id, event_type, to_millis(timestamp), data])
         event_id = "sha256-" + hashlib.sha256(content).hexdigest()[:48]
@@ -113,9 +109,9 @@ def _object(raw: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             raw = json.loads(raw, parse_constant=_no_constant)
         except (ValueError, RecursionError):
-            raise InvalidEventError([FieldError("", "is not JSON in UTF-8")]) from None
+            raise InvalidEventError(FieldError("", "is not JSON in UTF-8")) from None
     if not isinstance(raw, Mapping):
-        raise InvalidEventError([FieldError("", "must be a JSON object")])
+        raise InvalidEventError(FieldError("", "must be a JSON object"))
     return raw
 
 

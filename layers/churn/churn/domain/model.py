@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
-from churn.domain.errors import ChurnError
+from churn.domain.errors import ConflictError
 from churn.domain.features import Features
 
 ModelKind = Literal["random_forest", "purchase_process"]
@@ -14,7 +14,7 @@ RANDOM_FOREST: ModelKind = "random_forest"
 PURCHASE_PROCESS: ModelKind = "purchase_process"
 
 
-class BrokenModelError(ChurnError):
+class BrokenModelError(ConflictError):
     """The bytes are not a whole, unaltered model that this version of the code can serve."""
 
 

@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Protocol, Self
 
-from churn.domain.errors import ConflictError, NotFoundError, UnavailableError
+from churn.domain.errors import ConflictError, FieldError, NotFoundError, UnavailableError
 
 
 class VersionNotFoundError(NotFoundError):
     """The registry has no such version, or not that part of it."""
+
+    sentence = "There is no such version, or what is asked of it is not there."
 
 
 class VersionExistsError(ConflictError):
@@ -23,6 +25,7 @@ class NotPromotableError(ConflictError):
     def __init__(self, reasons: list[str]) -> None:
         super().__init__(" ".join(reasons))
         self.reasons = reasons
+        self.errors = tuple(FieldError("version", reason) for reason in reasons)
 
 
 class NoPreviousVersionError(ConflictError):
@@ -31,6 +34,8 @@ class NoPreviousVersionError(ConflictError):
 
 class RegistryUnavailableError(UnavailableError):
     """The registry could not be asked."""
+
+    dependency = "registry of models"
 
 
 @dataclass(frozen=True, slots=True)

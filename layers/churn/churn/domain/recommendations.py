@@ -39,7 +39,7 @@ class _Action:
     always: bool = False
 
 
-# An action is only named when the data show its occasion: what is not known calls for nothing.
+# An action is named only when the data show its occasion: an unknown value calls for nothing.
 ACTIONS = (
     _Action(
         "update_payment_method", "Ask the customer to update the payment method",
@@ -98,7 +98,7 @@ def recommend(
         for action in fitting
     ]
     if not answer and probability >= bands.high:
-        why = f"The risk is {bands.level(probability)}, and nothing that is known calls for anything in particular."
+        why = f"The risk is {bands.level(probability)}, and no specific cause stands out."
         answer.append(Recommendation("call_customer", _CALL, why, round(at_stake * _CALL_EFFECT, 2)))
     return answer
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from churn.domain.errors import CustomerNotFoundError, InvalidInputError
+from churn.domain.errors import CustomerNotFoundError, FieldError, InvalidInputError
 from churn.domain.explanations import drivers, interval_json
 from churn.domain.features import FEATURE_NAMES, Features, overridden
 from churn.domain.model import Prediction, Predictor
@@ -14,6 +14,10 @@ from churn.domain.risk import RiskBands
 
 class NothingKnownError(InvalidInputError):
     """Neither a customer nor a single feature is given."""
+
+    def __init__(self) -> None:
+        sentence = f"Give a customer_id or at least one of the features: {', '.join(FEATURE_NAMES)}."
+        super().__init__(FieldError("", sentence))
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def _decode(raw: Mapping[str, Any], now: datetime) -> Record:
     key, value = _bytes(raw.get("key")), _bytes(raw.get("value"))
     try:
         if value is None:
-            raise InvalidEventError([])
+            raise InvalidEventError
         event = parse_event(value, now=now)
     except InvalidEventError as error:
         return Record(*place, key, value, None, str(error) or "has no value")

@@ -58,14 +58,19 @@ class RunInProgressError(ConflictError):
     def __init__(self, run_id: str) -> None:
         super().__init__(f"The training run {run_id} is under way, or was made already.")
         self.run_id = run_id
+        self.location = f"runs/{run_id}"
 
 
 class RunNotFoundError(NotFoundError):
     """There is no such training run."""
 
+    sentence = "There is no such training run."
+
 
 class TrainingUnavailableError(UnavailableError):
     """The training function could not be called."""
+
+    dependency = "training function"
 
 
 @dataclass(frozen=True, slots=True)

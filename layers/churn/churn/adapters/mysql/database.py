@@ -39,6 +39,8 @@ _ROWS_PER_STATEMENT = 1000
 class DatabaseUnavailableError(UnavailableError):
     """The database does not answer, or not in time, after the retries."""
 
+    dependency = "database"
+
 
 class StatementRefusedError(ChurnError):
     """The server refused a statement, most often for its data; the same statement would be refused again.
@@ -54,6 +56,8 @@ class StatementRefusedError(ChurnError):
 
 class DatabaseOperationError(StatementRefusedError, UnavailableError):
     """The server refused a statement for its own state or rights: a full disk, a wrong password, an old schema."""
+
+    dependency = "database"
 
 
 class Transaction:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from churn.adapters.redis_cache import Cache, Window
 from churn.domain.errors import FieldError
-from churn.entrypoints.http.problems import CONTENT_TYPE, Problem, bad_request, unavailable
+from churn.entrypoints.http.problems import CONTENT_TYPE, Problem, bad_request, problem_of
 from churn.entrypoints.http.requests import Model
 from churn.entrypoints.http.routes import BY_OPERATION, Route
 from churn.observability import logger, metrics, traced
@@ -109,7 +109,7 @@ class Api:
             body, status = view(call), call.answer["status"]
             headers |= call.headers
         except Exception as error:  # noqa: BLE001 (every failure becomes an answer)
-            problem = _problem(error)
+            problem = problem_of(error)
             body, status = problem.to_dict(), problem.status
             headers |= {**problem.headers, "Content-Type": CONTENT_TYPE}
         self._observe(route, status, (time.perf_counter() - started) * 1000)
@@ -210,7 +210,7 @@ def check[M: Model](model: type[M], value: Any) -> M:
 
 def _sentence(found: Mapping[str, Any]) -> str:
     if found["type"] == "extra_forbidden":
-        return "is not known here"
+        return "unknown field"
     if found["type"] == "value_error":
         return str(found["msg"]).removeprefix("Value error, ")
     message = str(found["msg"])
@@ -254,16 +254,3 @@ def _body(route: Route, event: Mapping[str, Any]) -> Model | None:
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
-
-
-def _problem(error: Exception) -> Problem:
-    if isinstance(error, Problem):
-        return error
-    # Only a request that fails pays for this import.
-    from churn.adapters.mysql import DatabaseOperationError, DatabaseUnavailableError  # noqa: PLC0415
-
-    if isinstance(error, DatabaseUnavailableError | DatabaseOperationError):
-        logger.error("the database is not available", extra={"reason": str(error)})
-        return unavailable("database")
-    logger.exception("the request failed")
-    return Problem(500, "Something went wrong here; the request id is in X-Request-Id.")

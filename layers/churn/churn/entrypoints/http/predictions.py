@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from churn.domain import what_if
-from churn.domain.errors import CustomerNotFoundError, FieldError, UnavailableError
+from churn.domain.errors import ChurnError, FieldError
 from churn.domain.features import FEATURE_NAMES, Features
 from churn.domain.model import Predictor
-from churn.domain.what_if import NothingKnownError, Question, Scenario
+from churn.domain.what_if import Question, Scenario
 from churn.entrypoints.http.api import check
-from churn.entrypoints.http.problems import Problem, bad_request, unavailable
+from churn.entrypoints.http.problems import Problem, bad_request, problem_of
 from churn.entrypoints.http.requests import PredictionRequest, Request
 from churn.settings import Settings
 
@@ -20,7 +20,7 @@ Load = Callable[[set[str]], Mapping[str, Features]]
 def answer_one(model: Predictor, body: Request, load: Load, settings: Settings) -> dict[str, Any]:
     """The prediction for one request. Raises Problem, DatabaseUnavailableError."""
     question = _question(body)
-    scenario = _scenario(question, what_if.stored_features([question], load))
+    scenario = what_if.resolve(question, what_if.stored_features([question], load))
     return what_if.predict(model, [scenario], bands=settings.bands, horizon_days=settings.horizon_days)[0]
 
 
@@ -36,8 +36,8 @@ def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settin
         if isinstance(stored, Problem):
             if question.needs_customer:
                 raise stored
-            return _scenario(question, {})
-        return _scenario(question, stored)
+            return what_if.resolve(question, {})
+        return what_if.resolve(question, stored)
 
     found: list[Scenario | Problem] = [
         _attempt(lambda result=result: scenario(result)) if isinstance(result, Question) else result  # type: ignore[misc]
@@ -56,14 +56,8 @@ def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settin
 def _attempt[T](work: Callable[[], T]) -> T | Problem:
     try:
         return work()
-    except Problem as problem:
-        return problem
-    except UnavailableError as error:
-        from churn.adapters.mysql import DatabaseUnavailableError  # noqa: PLC0415 (loaded already where it was raised)
-
-        if isinstance(error, DatabaseUnavailableError):
-            return unavailable("database")
-        raise
+    except (Problem, ChurnError) as error:
+        return problem_of(error)
 
 
 def _item(item: Any) -> Request:
@@ -75,17 +69,6 @@ def _item(item: Any) -> Request:
 def _question(body: Request) -> Question:
     given = {name: getattr(body, name) for name in FEATURE_NAMES if name in body.model_fields_set}
     return Question(getattr(body, "customer_id", None), given)
-
-
-def _scenario(question: Question, stored: Mapping[str, Features]) -> Scenario:
-    try:
-        return what_if.resolve(question, stored)
-    except CustomerNotFoundError:
-        raise Problem(404, "There is no such customer.") from None
-    except NothingKnownError:
-        raise bad_request(
-            FieldError("", f"Give a customer_id or at least one of the features: {', '.join(FEATURE_NAMES)}.")
-        ) from None
 
 
 def _error(problem: Problem, item: Any) -> dict[str, Any]:

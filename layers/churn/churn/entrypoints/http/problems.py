@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from churn.domain.errors import FieldError
+from churn.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError, UnavailableError
+from churn.observability import logger
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -46,3 +47,22 @@ def bad_request(*errors: FieldError) -> Problem:
 def unavailable(what: str, seconds: int = 5) -> Problem:
     """503 for a dependency that is down, worth another try after `seconds`."""
     return Problem(503, f"The {what} is not available now.", headers={"Retry-After": str(seconds)})
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return the answer to an exception of the service, by its base; 500 for any other."""
+    match error:
+        case Problem():
+            return error
+        case InvalidInputError():
+            return bad_request(*error.errors)
+        case NotFoundError():
+            return Problem(404, error.sentence)
+        case ConflictError():
+            return Problem(409, str(error), error.errors, {"Location": error.location} if error.location else None)
+        case UnavailableError():
+            logger.error(f"the {error.dependency} is not available", extra={"reason": str(error)})
+            return unavailable(error.dependency)
+        case _:
+            logger.exception("the request failed")
+            return Problem(500, "Something went wrong here; the request id is in X-Request-Id.")
