@@ -18,13 +18,15 @@ from churn.entrypoints.http.problems import Problem, bad_request
 from churn.entrypoints.http.tokens import TICKET_SECONDS, issue_ticket
 from churn.entrypoints.websocket import SocketEdge, is_socket_event
 from churn.observability import logger, traced
-from churn.services.queries import BadCursor, Catalogue
+from churn.services import alerts
+from churn.services.cursors import InvalidCursorError
+from churn.services.dashboard import Dashboard
 from churn.settings import settings
 
 _settings = settings().require("database_url", "jwt_secret")
 _cache = Cache(_settings.redis_url)
 _database = Database.for_requests(_settings.database_url)
-_catalogue = Catalogue(_database, _cache, _settings)
+_dashboard = Dashboard(_database, _cache, _settings)
 _api = Api("alerts", _settings, _cache)
 app = _api.app
 
@@ -32,8 +34,8 @@ app = _api.app
 @_api.answers("list_alerts")
 def list_alerts(call: Call) -> dict[str, Any]:
     try:
-        return _catalogue.alerts(**call.query.model_dump())
-    except BadCursor as error:
+        return alerts.list_alerts(_database, **call.query.model_dump())
+    except InvalidCursorError as error:
         raise bad_request(FieldError("cursor", str(error))) from None
 
 
@@ -76,11 +78,11 @@ def _id(call: Call) -> int:
 @lru_cache(maxsize=1)
 def _sockets(function_arn: str) -> SocketEdge:
     push = ApiGatewayPush(_settings.require("socket_endpoint").socket_endpoint)
-    return SocketEdge(_database, push, _settings, _dashboard, invoke_later(function_arn))
+    return SocketEdge(_database, push, _settings, _dashboard_data, invoke_later(function_arn))
 
 
-def _dashboard() -> dict[str, Any]:
-    return {"stats": _catalogue.stats(datetime.now(UTC)), "recent_activity": _catalogue.recent_activity()}
+def _dashboard_data() -> dict[str, Any]:
+    return {"stats": _dashboard.stats(datetime.now(UTC)), "recent_activity": _dashboard.recent_activity()}
 
 
 @traced

@@ -7,28 +7,28 @@ from churn.adapters.redis_cache import Cache
 from churn.domain.errors import CustomerNotFoundError, FieldError
 from churn.entrypoints.http.api import Api, Call
 from churn.entrypoints.http.problems import Problem, bad_request
-from churn.services.queries import BadCursor, Catalogue, CustomerQuery
+from churn.services.cursors import InvalidCursorError
+from churn.services.customers import CustomerQuery, Customers
 from churn.settings import settings
 
 _settings = settings().require("database_url")
-_cache = Cache(_settings.redis_url)
-_catalogue = Catalogue(Database.for_requests(_settings.database_url), _cache, _settings)
-_api = Api("customers", _settings, _cache)
+_customers = Customers(Database.for_requests(_settings.database_url), _settings)
+_api = Api("customers", _settings, Cache(_settings.redis_url))
 app = _api.app
 
 
 @_api.answers("list_customers")
 def list_customers(call: Call) -> dict[str, Any]:
     try:
-        return _catalogue.customers(CustomerQuery(**call.query.model_dump()), call.now)
-    except BadCursor as error:
+        return _customers.page(CustomerQuery(**call.query.model_dump()), call.now)
+    except InvalidCursorError as error:
         raise bad_request(FieldError("cursor", str(error))) from None
 
 
 @_api.answers("get_customer")
 def get_customer(call: Call) -> dict[str, Any]:
     try:
-        return _catalogue.customer(call.path["customer_id"], call.now)
+        return _customers.one(call.path["customer_id"], call.now)
     except CustomerNotFoundError:
         raise Problem(404, "There is no such customer.") from None
 
@@ -36,6 +36,6 @@ def get_customer(call: Call) -> dict[str, Any]:
 @_api.answers("list_events")
 def list_events(call: Call) -> dict[str, Any]:
     try:
-        return _catalogue.events(call.path["customer_id"], **call.query.model_dump())
+        return _customers.events(call.path["customer_id"], **call.query.model_dump())
     except CustomerNotFoundError:
         raise Problem(404, "There is no such customer.") from None

@@ -13,12 +13,11 @@ from churn.services.current_model import CurrentModel
 from churn.settings import settings
 
 if TYPE_CHECKING:
-    from churn.services.queries import Catalogue
+    from churn.adapters.mysql import Database
 
 _settings = settings()
-_cache = Cache(_settings.redis_url)
 _model = CurrentModel(_settings)
-_api = Api("prediction", _settings, _cache)
+_api = Api("prediction", _settings, Cache(_settings.redis_url))
 app = _api.app
 
 
@@ -36,19 +35,22 @@ def predict_batch(call: Call) -> dict[str, Any]:
 
 @_api.answers("list_predictions")
 def list_predictions(call: Call) -> dict[str, Any]:
-    return _catalogue().predictions(**call.query.model_dump())
+    from churn.services import predictions  # noqa: PLC0415 (as in `_database`)
+
+    return predictions.list_predictions(_database(), **call.query.model_dump())
 
 
 def _stored(customer_ids: set[str], call: Call) -> Mapping[str, Features]:
-    return _catalogue().inputs(customer_ids, call.now)
+    from churn.services.customers import Customers  # noqa: PLC0415 (as in `_database`)
+
+    return Customers(_database(), _settings).inputs(customer_ids, call.now)
 
 
 @lru_cache(maxsize=1)
-def _catalogue() -> "Catalogue":
+def _database() -> "Database":
     # A prediction for features alone needs no database, so it is spared the import.
     from churn.adapters.mysql import Database  # noqa: PLC0415
-    from churn.services.queries import Catalogue  # noqa: PLC0415
 
     if not _settings.database_url:
         raise unavailable("database")
-    return Catalogue(Database.for_requests(_settings.database_url), _cache, _settings)
+    return Database.for_requests(_settings.database_url)

@@ -16,7 +16,7 @@ import pytest
 from churn.adapters.mysql import Database, totals
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.database import Row
-from churn.adapters.mysql.records import DeadLetter
+from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.domain.customer import replay
 from churn.domain.customer_record import CustomerRecord
 from churn.domain.events import Event

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError
-from churn.adapters.mysql.records import DeadLetter, mark_redriven, waiting_dead_letters
+from churn.adapters.mysql.dead_letters import DeadLetter, mark_redriven, waiting
 from churn.domain.events import Event, InvalidEventError, parse_event
 from churn.observability import logger
 from churn.services.scoring import BatchResult, Scoring
@@ -71,7 +71,7 @@ def redrive(
     Returns what was done, a transaction each, and the page's letters; fewer than PAGE are the last. An event that was
     applied since is known again. Raises DatabaseUnavailableError.
     """
-    letters = database.run(lambda transaction: waiting_dead_letters(transaction, after, PAGE))
+    letters = database.run(lambda transaction: waiting(transaction, after, PAGE))
     done: list[BatchResult] = []
     for letter in letters:
         try:

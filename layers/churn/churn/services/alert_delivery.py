@@ -27,6 +27,7 @@ from churn.adapters.api_gateway_push import (
 )
 from churn.adapters.mysql import Database, Transaction
 from churn.adapters.mysql import websocket_connections as sockets
+from churn.adapters.mysql.alerts import after as alerts_after
 from churn.adapters.mysql.websocket_connections import Socket
 from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.errors import UnavailableError
@@ -198,7 +199,7 @@ def _claim(transaction: Transaction) -> list[_Work]:
     work = []
     for socket in sorted(claimed, key=lambda socket: socket.alert_cursor):
         if alerts is None or end <= socket.alert_cursor:
-            alerts = [_alert(row) for row in sockets.alerts_after(transaction, socket.alert_cursor, _PAGE)]
+            alerts = [_alert(row) for row in alerts_after(transaction, socket.alert_cursor, _PAGE)]
             end = max(newest, alerts[-1].id if alerts else 0) if len(alerts) < _PAGE else alerts[-1].id
         work.append(_Work(socket, alerts, end))
     return work

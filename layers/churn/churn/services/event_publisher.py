@@ -7,7 +7,7 @@ from typing import Any, Self
 from churn.adapters.api_gateway_push import ApiGatewayPush, Push
 from churn.adapters.kafka import KafkaOutput, Output, OutputUnavailableError
 from churn.adapters.mysql import Database, DatabaseUnavailableError
-from churn.adapters.mysql.websocket_connections import hand_out
+from churn.adapters.mysql.alerts import advance_reader
 from churn.domain.timestamps import iso
 from churn.observability import logger, metrics
 from churn.services.alert_delivery import broadcast, broadcast_predictions, deliver
@@ -79,7 +79,7 @@ class Announcer:
         def hand(rows: Sequence[Mapping[str, Any]]) -> None:
             output.send("churn_alert", [alert_json(row) for row in rows])
 
-        while self._database.run(lambda transaction: hand_out(transaction, "output", _PAGE, hand)) == _PAGE:
+        while self._database.run(lambda transaction: advance_reader(transaction, "output", _PAGE, hand)) == _PAGE:
             continue
 
 

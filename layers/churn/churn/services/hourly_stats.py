@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from churn.adapters.mysql import Database
 from churn.adapters.mysql import hourly_stats as hourly
+from churn.adapters.mysql.customers import states
 from churn.domain.customer import CustomerState
 from churn.domain.timestamps import DAY, from_millis, to_millis
 from churn.settings import Settings
@@ -39,7 +40,7 @@ def rebuild(database: Database, settings: Settings, now: datetime) -> int:
     How many were at high risk is known for this hour alone. Raises DatabaseUnavailableError.
     """
     first = _hour(now - _LOOK_BACK)
-    changes = activity(hourly.states(database), now=now, inactivity_days=settings.inactivity_days, since=first)
+    changes = activity(states(database), now=now, inactivity_days=settings.inactivity_days, since=first)
     active = 0
     rows = []
     for hour in _hours(first, now):

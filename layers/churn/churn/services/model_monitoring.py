@@ -15,10 +15,12 @@ from typing import Literal
 
 import numpy as np
 
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, customers
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql import model_quality as quality
-from churn.adapters.mysql.model_quality import Comparison, Predicted, Quality, Role
+from churn.adapters.mysql import predictions as stored
+from churn.adapters.mysql.model_quality import Comparison, Quality
+from churn.adapters.mysql.predictions import Predicted, Role
 from churn.domain.customer import CustomerState
 from churn.domain.features import FEATURE_NAMES, inputs_at
 from churn.domain.model import Predictor
@@ -89,7 +91,7 @@ def evaluate_weeks(
     """
     oldest, in_order, known = database.run(
         lambda transaction: (
-            quality.oldest_prediction(transaction),
+            stored.oldest(transaction),
             quality.weeks_in_order(transaction, now),
             quality.horizons(transaction),
         )
@@ -119,9 +121,9 @@ def compare_challengers(
     known |= horizons or {}
     end = _midnight(last) + _WEEK
     start = end - COMPARED_WEEKS * _WEEK
-    share = database.run(lambda transaction: quality.sampled(transaction, start, end, MOST_COMPARED))
+    share = database.run(lambda transaction: stored.sampling_share(transaction, start, end, MOST_COMPARED))
     groups: dict[tuple[str, str], _Group] = {}
-    for pair, predictions in quality.first_pairs(database, start, end, share).items():
+    for pair, predictions in stored.first_pairs(database, start, end, share).items():
         days, other_days = (known.get(version, settings.horizon_days) for version in pair)
         before = to_millis(now - timedelta(days=days) - GRACE)
         judged = {customer: predicted for customer, predicted in predictions.items() if predicted.at < before}
@@ -143,14 +145,14 @@ def watch_drift(database: Database, model: Predictor, settings: Settings, *, now
     since = now - timedelta(days=settings.inactivity_days)
     keys, observed = database.run(
         lambda transaction: (
-            quality.active_customers(transaction, since, MOST_DRIFTING) if reference else [],
+            customers.active_sample(transaction, since, MOST_DRIFTING) if reference else [],
             history.observed(transaction),
         )
     )
     at = to_millis(now)
     rows = [
         inputs_at(state, now, observed)
-        for _, state in quality.states(database, keys)
+        for _, state in customers.states_by_key(database, keys)
         if state.is_eligible(at, settings.inactivity_days)
     ]
     if reference is None or not rows:
@@ -203,10 +205,10 @@ def _evaluate_week(
 ) -> None:
     start = _midnight(week)
     end = start + _WEEK
-    share = database.run(lambda transaction: quality.sampled(transaction, start, end, MOST_CUSTOMERS))
+    share = database.run(lambda transaction: stored.sampling_share(transaction, start, end, MOST_CUSTOMERS))
     groups: dict[tuple[Role, str], _Group] = {}
-    for role in quality.TABLES:
-        for version, predictions in quality.first_predictions(database, role, start, end, share).items():
+    for role in stored.TABLES:
+        for version, predictions in stored.first_predictions(database, role, start, end, share).items():
             days = horizons.get(version, settings.horizon_days)
             groups[role, version] = _Group(days, predictions, _stage(week, days, now)[0] != "estimated")
     if not groups:
@@ -223,8 +225,8 @@ def _evaluate_week(
 
 
 def _fill(database: Database, groups: Sequence[_Group], within_days: int) -> None:
-    customers = set().union(*(group.predictions for group in groups))
-    for customer_pk, state in quality.states(database, customers):
+    keys = set().union(*(group.predictions for group in groups))
+    for customer_pk, state in customers.states_by_key(database, keys):
         for group in groups:
             group.take(customer_pk, state, within_days)
 

@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 
-from churn.adapters.mysql import Database, Transaction, customers, records, totals
+from churn.adapters.mysql import Database, Transaction, customers, dead_letters, models, totals
+from churn.adapters.mysql import alerts as stored_alerts
 from churn.adapters.mysql import events as history
+from churn.adapters.mysql import predictions as stored_predictions
+from churn.adapters.mysql.customer_search import index_words
 from churn.adapters.mysql.customers import Customer
-from churn.adapters.mysql.records import DeadLetter
+from churn.adapters.mysql.dead_letters import DeadLetter
+from churn.adapters.mysql.erasure import erase
 from churn.domain.alerts import NewAlert, immediate_alert, risk_alert, update_risk_state
 from churn.domain.customer import observed_kinds
 from churn.domain.events import EVENT_TYPES, Event
@@ -112,7 +116,7 @@ class Scoring:
         raise_alerts: bool,
         dead: Sequence[DeadLetter],
     ) -> BatchResult:
-        result = BatchResult(dead_letters=records.add_dead_letters(transaction, dead, now))
+        result = BatchResult(dead_letters=dead_letters.add(transaction, dead, now))
         unique = {(event.customer_id, event.event_id): event for event in events}
         touched = customers.lock(transaction, {event.customer_id for event in unique.values()}, now) if unique else {}
         fresh = self._fresh(transaction, list(unique.values()), touched)
@@ -139,7 +143,7 @@ class Scoring:
             transaction,
             [(customer.pk, event) for customer in sorted(kept, key=_key) for event in by_customer[customer.pk]],
         )
-        customers.index_words(transaction, _new_words(kept, by_customer))
+        index_words(transaction, _new_words(kept, by_customer))
         self._write(transaction, changed, predictions, work, result)
         history.observe(transaction, earlier)
         self._finish(transaction, work, result)
@@ -179,7 +183,7 @@ class Scoring:
 
     def _erase(self, transaction: Transaction, deleted: Sequence[Customer], work: _Work) -> None:
         for customer in deleted:
-            work.change.update(customers.erase(transaction, customer.pk))
+            work.change.update(erase(transaction, customer.pk))
             customer.record = customer.record.erased(work.now)
 
     def _score(
@@ -221,7 +225,7 @@ class Scoring:
         result: BatchResult,
     ) -> None:
         customers.save(transaction, changed, predictions)
-        records.add_predictions(transaction, work.stored, work.now)
+        stored_predictions.add(transaction, work.stored, work.now)
         self._shadow(transaction, work)
         for _, level, _ in work.stored:
             work.change[f"predictions:{level}"] += 1
@@ -246,7 +250,7 @@ class Scoring:
             count_alone("ChallengerFailures")
             logger.exception("the challenger failed; what serves is not touched by it")
             return
-        records.add_shadow_predictions(transaction, challenger.version, answers, work.now)
+        stored_predictions.add_shadows(transaction, challenger.version, answers, work.now)
 
     def _finish(self, transaction: Transaction, work: _Work, result: BatchResult) -> None:
         alerts = self._at_most_one_open(transaction, work.alerts)
@@ -254,12 +258,12 @@ class Scoring:
             work.change[f"alerts:new:{alert.priority}"] += 1
             work.change[f"alerts_created:{work.now:%Y-%m-%d}"] += 1
         totals.add(transaction, work.change)
-        result.alert_ids = records.add_alerts(transaction, alerts, work.now)
+        result.alert_ids = stored_alerts.add(transaction, alerts, work.now)
 
     def _at_most_one_open(
         self, transaction: Transaction, alerts: Sequence[tuple[int, NewAlert]]
     ) -> list[tuple[int, NewAlert]]:
-        taken = records.open_alerts(transaction, sorted({pk for pk, _ in alerts}))
+        taken = stored_alerts.open_types(transaction, sorted({pk for pk, _ in alerts}))
         allowed = []
         for pk, alert in alerts:
             if (pk, alert.alert_type) not in taken:
@@ -271,7 +275,7 @@ class Scoring:
         version, metadata = self._model.version, self._model.metadata
         if self._recorded == version:
             return None
-        is_new = self._database.run(lambda transaction: records.record_model(transaction, version, metadata, now))
+        is_new = self._database.run(lambda transaction: models.record_serving(transaction, version, metadata, now))
         self._recorded = version
         return version if is_new else None
 

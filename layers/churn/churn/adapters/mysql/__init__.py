@@ -1,4 +1,4 @@
-"""MySQL: the only place with SQL. A module a concern; every one works inside a `Transaction` of `Database`."""
+"""The only place with SQL, one module per table; each works inside a `Transaction` of `Database`."""
 
 from churn.adapters.mysql.database import (
     Database,

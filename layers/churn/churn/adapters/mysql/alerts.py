@@ -1,9 +1,16 @@
-"""What people do with alerts; each action is safe to repeat, and the sums of alerts change with it."""
+"""Table `alerts`: raising, reading and closing them; every change keeps the totals of alerts right.
 
+The row `alerts` of the table `counters` holds the id of the newest alert, and `alerts:READER` a reader's cursor.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from churn.adapters.mysql import totals
-from churn.adapters.mysql.database import Database, Row, Transaction
+from churn.adapters.mysql.conditions import Conditions
+from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
+from churn.domain.alerts import NewAlert
 from churn.domain.errors import ConflictError, NotFoundError
 
 
@@ -12,11 +19,125 @@ class AlertNotFoundError(NotFoundError):
 
 
 class AlertClosedError(ConflictError):
-    """The alert is resolved or dismissed, and this cannot be done to it any more; `status` says which."""
+    """The alert is closed, which rules the action out; `status` says whether it is resolved or dismissed."""
 
     def __init__(self, status: str) -> None:
         super().__init__(f"the alert is {status}")
         self.status = status
+
+
+def open_types(transaction: Transaction, customer_pks: Sequence[int]) -> set[tuple[int, str]]:
+    """Return the open alerts of some customers, as pairs of the customer's key and the alert's type."""
+    if not customer_pks:
+        return set()
+    rows = transaction.rows(
+        "SELECT customer_pk, alert_type FROM alerts "
+        f"WHERE is_open = 1 AND customer_pk IN ({placeholders(customer_pks)})",
+        customer_pks,
+    )
+    return {(int(row["customer_pk"]), row["alert_type"]) for row in rows}
+
+
+def add(transaction: Transaction, alerts: Sequence[tuple[int, NewAlert]], now: datetime) -> list[int]:
+    """Store alerts, each with its customer's key, and return their ids.
+
+    Call it last in a transaction: the ids come from a row that stays locked until the commit, so that they rise in the
+    order of the commits and a reader that asks for ids above the last one it saw misses none.
+    """
+    if not alerts:
+        return []
+    transaction.execute("UPDATE counters SET value = value + %s WHERE name = 'alerts'", (len(alerts),))
+    counter = transaction.row("SELECT value FROM counters WHERE name = 'alerts'")
+    last = int(counter["value"]) if counter else 0
+    ids = list(range(last - len(alerts) + 1, last + 1))
+    transaction.insert_many(
+        "INSERT INTO alerts (id, customer_pk, alert_type, priority, title, message, reason, risk_score, created_at)",
+        [
+            (
+                number,
+                pk,
+                alert.alert_type,
+                alert.priority,
+                alert.title[:512],
+                alert.message[:1024],
+                alert.reason[:512],
+                alert.risk_score,
+                now,
+            )
+            for number, (pk, alert) in zip(ids, alerts, strict=True)
+        ],
+    )
+    return ids
+
+
+def newest_id(transaction: Transaction) -> int:
+    """Return the id of the alert that was committed last, 0 before the first."""
+    row = transaction.row("SELECT value FROM counters WHERE name = 'alerts'")
+    return 0 if row is None else int(row["value"])
+
+
+def after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
+    """Return the alerts with ids above the cursor, in order, as `churn.services.presentation.alert_json` takes them."""
+    return transaction.rows(
+        "SELECT a.*, c.customer_id, c.name AS customer_name FROM alerts a "
+        "JOIN customers c ON c.id = a.customer_pk WHERE a.id > %s ORDER BY a.id LIMIT %s",
+        (cursor, limit),
+    )
+
+
+def newest(
+    transaction: Transaction,
+    *,
+    limit: int,
+    status: str | None = None,
+    priority: str | None = None,
+    since: int | datetime | None = None,
+    before: int | None = None,
+) -> tuple[list[Row], int | None]:
+    """Return alerts below the id `before`, the newest first, and their number after `since` if that is given."""
+    conditions = Conditions()
+    conditions.add_equal("status", status)
+    conditions.add_equal("priority", priority)
+    if since is not None:
+        conditions.add("created_at > %s" if isinstance(since, datetime) else "id > %s", since)
+    total = None if since is None else conditions.count(transaction, "alerts")
+    if before is not None:
+        conditions.add("id < %s", before)
+    rows = transaction.rows(
+        "SELECT a.*, c.customer_id, c.name AS customer_name FROM "
+        f"(SELECT * FROM alerts {conditions.where()} ORDER BY id DESC LIMIT %s) a "
+        "JOIN customers c ON c.id = a.customer_pk ORDER BY a.id DESC",
+        [*conditions.values, limit],
+    )
+    return rows, total
+
+
+def cursor_at(transaction: Transaction, since: datetime, newest: int) -> int:
+    """Return the id before the first alert that a client misses whose last alert has the time `since`."""
+    first = transaction.row(
+        "SELECT MIN(id) AS id, COUNT(*) AS number FROM alerts WHERE created_at = %s AND id <= %s", (since, newest)
+    )
+    if first is not None and first["number"] == 1:
+        # The time of one alert names that alert, which the client has. Of several it may have only a part.
+        return int(first["id"])
+    missed = transaction.row("SELECT MIN(id) AS id FROM alerts WHERE created_at >= %s AND id <= %s", (since, newest))
+    return newest if missed is None or missed["id"] is None else int(missed["id"]) - 1
+
+
+def advance_reader(transaction: Transaction, reader: str, limit: int, consume: Callable[[Sequence[Row]], None]) -> int:
+    """Pass the next alerts to `consume`, move the reader's stored cursor, and return how many alerts there were.
+
+    A concurrent call for the same reader waits. If `consume` raises, the cursor stays; if the commit is lost
+    afterwards, the same alerts are passed again.
+    """
+    name = f"alerts:{reader}"
+    transaction.execute("INSERT IGNORE INTO counters (name, value) VALUES (%s, 0)", (name,))
+    row = transaction.row("SELECT value FROM counters WHERE name = %s FOR UPDATE", (name,))
+    alerts = after(transaction, int(row["value"]) if row else 0, limit)
+    if alerts:
+        consume(alerts)
+        transaction.execute("UPDATE counters SET value = %s WHERE name = %s", (alerts[-1]["id"], name))
+    return len(alerts)
 
 
 def acknowledge(database: Database, alert_id: int, by: str, now: datetime) -> datetime:
@@ -63,6 +184,19 @@ def resolve(database: Database, alert_id: int, by: str, notes: str | None, now: 
         return now
 
     return database.run(work)
+
+
+def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
+    """Delete a customer's alerts; return the change of the totals."""
+    change: Counter[str] = Counter()
+    for row in transaction.rows(
+        "SELECT status, priority, DATE_FORMAT(created_at, '%%Y-%%m-%%d') AS day FROM alerts WHERE customer_pk = %s",
+        (customer_pk,),
+    ):
+        change[f"alerts:{row['status']}:{row['priority']}"] -= 1
+        change[f"alerts_created:{row['day']}"] -= 1
+    transaction.execute("DELETE FROM alerts WHERE customer_pk = %s", (customer_pk,))
+    return change
 
 
 def _locked(transaction: Transaction, alert_id: int) -> Row:

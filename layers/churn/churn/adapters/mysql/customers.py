@@ -1,18 +1,30 @@
-"""The table of customers and their states: rows locked, read and written by the many."""
+"""Tables `customers` and `customer_states`: rows locked and written in batches, and read."""
 
 import json
+import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from itertools import batched
 from operator import attrgetter
 
-from churn.adapters.mysql.database import Row, Transaction
+from churn.adapters.mysql.conditions import Conditions
+from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.domain.customer import CustomerState
 from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.model import Prediction
 
 _values = attrgetter(*COLUMNS)
+HASHES = 2**32
+"""The number of values of CRC32, by which a share of the customers is chosen: the same ones each time."""
+
+_STATES_PER_PAGE = 1000
+_READ = (
+    "SELECT c.*, s.state, s.contributions, m.kind AS model_kind FROM customers c "
+    "LEFT JOIN customer_states s ON s.customer_pk = c.id LEFT JOIN models m ON m.version = c.model_version"
+)
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM customers"
 
 
@@ -36,7 +48,7 @@ class Customer:
 def lock(transaction: Transaction, customer_ids: Collection[str], now: datetime) -> dict[str, Customer]:
     """Lock the customers in one order for all writers, creating those that do not exist; return them by customer id."""
     wanted = sorted(customer_ids)
-    places = ", ".join(["%s"] * len(wanted))
+    places = placeholders(wanted)
     known = {
         row["customer_id"]
         for row in transaction.rows(f"SELECT customer_id FROM customers WHERE customer_id IN ({places})", wanted)
@@ -85,31 +97,62 @@ def save(transaction: Transaction, customers: Sequence[Customer], predictions: M
     )
 
 
-def index_words(transaction: Transaction, words: Mapping[int, Iterable[str]]) -> None:
-    """Replace the search words of customers, by their keys."""
-    if words:
-        keys = sorted(words)
-        transaction.execute(f"DELETE FROM customer_words WHERE customer_pk IN ({', '.join(['%s'] * len(keys))})", keys)
-        transaction.insert_many(
-            "INSERT INTO customer_words (word, customer_pk)",
-            [(word, key) for key in keys for word in sorted(words[key])],
+def by_id(transaction: Transaction, customer_ids: Collection[str]) -> dict[str, Row]:
+    """Return customers with their states and reasons by their ids, without the deleted."""
+    rows = _read(transaction, "c.deleted = 0 AND c.customer_id", sorted(customer_ids))
+    return {row["customer_id"]: row for row in rows}
+
+
+def by_key(transaction: Transaction, keys: Sequence[int]) -> list[Row]:
+    """Return customers with their states and reasons, in the order of the keys that are given."""
+    rows = {row["id"]: row for row in _read(transaction, "c.id", keys)}
+    return [rows[key] for key in keys]
+
+
+def states(database: Database) -> Iterator[CustomerState]:
+    """Yield every customer's state, by ranges of the key: memory holds one page at a time."""
+    query = (
+        "SELECT customer_pk, state FROM customer_states "
+        "WHERE customer_pk > %(customer_pk)s ORDER BY customer_pk LIMIT %(size)s"
+    )
+    for row in database.pages(query, {"customer_pk": 0}, _STATES_PER_PAGE):
+        yield CustomerState.from_json(row["state"])
+
+
+def states_by_key(database: Database, keys: Iterable[int]) -> Iterator[tuple[int, CustomerState]]:
+    """Yield the states of customers in the order of their keys: memory holds one page at a time."""
+    for page in batched(sorted(keys), _STATES_PER_PAGE, strict=False):
+        query = (
+            "SELECT customer_pk, state FROM customer_states "
+            f"WHERE customer_pk IN ({placeholders(page)}) ORDER BY customer_pk"
         )
+        rows = database.run(partial(Transaction.rows, statement=query, parameters=page))
+        yield from ((row["customer_pk"], CustomerState.from_json(row["state"])) for row in rows)
 
 
-def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
-    """Remove a customer's history, predictions, alerts and words; return how the totals change by it."""
-    change: Counter[str] = Counter()
-    for row in transaction.rows(
-        "SELECT status, priority, DATE_FORMAT(created_at, '%%Y-%%m-%%d') AS day FROM alerts WHERE customer_pk = %s",
-        (customer_pk,),
-    ):
-        change[f"alerts:{row['status']}:{row['priority']}"] -= 1
-        change[f"alerts_created:{row['day']}"] -= 1
-    for row in transaction.rows("SELECT risk_level FROM predictions WHERE customer_pk = %s", (customer_pk,)):
-        change[f"predictions:{row['risk_level']}"] -= 1
-    for table in ("events", "predictions", "shadow_predictions", "alerts", "customer_words"):
-        transaction.execute(f"DELETE FROM {table} WHERE customer_pk = %s", (customer_pk,))
-    return change
+def count(transaction: Transaction, condition: str = "TRUE", *values: object) -> int:
+    """Return how many customers that are not deleted meet a condition."""
+    return Conditions(["deleted = 0", condition], [*values]).count(transaction, "customers")
+
+
+def lapsed_between(transaction: Transaction, after: datetime, until: datetime) -> int:
+    """Return how many customers ordered last after an instant and not after another."""
+    return count(transaction, "last_order_at > %s AND last_order_at <= %s", after, until)
+
+
+def active_sample(transaction: Transaction, ordered_since: datetime, most: int) -> list[int]:
+    """Return the keys of about `most` active customers who have ordered since an instant, chosen by a hash."""
+    active = ("is_active = 1 AND last_order_at >= %s", ordered_since)
+    share = min(1.0, most / max(1, count(transaction, *active)))
+    rows = transaction.rows(
+        f"SELECT id FROM customers WHERE deleted = 0 AND {active[0]} AND CRC32(id) < %s ORDER BY id",
+        (ordered_since, math.ceil(share * HASHES)),
+    )
+    return [row["id"] for row in rows]
+
+
+def _read(transaction: Transaction, column: str, values: Sequence[object]) -> list[Row]:
+    return transaction.rows(f"{_READ} WHERE {column} IN ({placeholders(values)})", values) if values else []
 
 
 def _with_states(transaction: Transaction, rows: Sequence[Row]) -> list[Customer]:
@@ -119,8 +162,7 @@ def _with_states(transaction: Transaction, rows: Sequence[Row]) -> list[Customer
     states = {
         row["customer_pk"]: row["state"]
         for row in transaction.rows(
-            f"SELECT customer_pk, state FROM customer_states WHERE customer_pk IN ({', '.join(['%s'] * len(keys))})",
-            keys,
+            f"SELECT customer_pk, state FROM customer_states WHERE customer_pk IN ({placeholders(keys)})", keys
         )
     }
     return [_customer(CustomerRecord.from_row(row), states.get(row["id"])) for row in rows]

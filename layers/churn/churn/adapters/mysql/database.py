@@ -1,11 +1,12 @@
-"""One MySQL connection an execution environment, short transactions, and the retries that a server's faults need."""
+"""One MySQL connection per execution environment, short transactions, and retries after a server's failures."""
 
 import random
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -18,6 +19,7 @@ from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.domain.errors import ChurnError, UnavailableError
 
 Row = dict[str, Any]
+Parameters = Sequence[object] | Mapping[str, object]
 
 _DEADLOCKS = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, 1020})  # 1020: MariaDB's record-has-changed
 _LOST = frozenset(
@@ -66,30 +68,30 @@ class Transaction:
     def __init__(self, cursor: "DictCursor") -> None:
         self._cursor = cursor
 
-    def execute(self, statement: str, parameters: Sequence[object] = ()) -> int:
-        """Runs a statement; returns how many rows it changed or found."""
+    def execute(self, statement: str, parameters: Parameters = ()) -> int:
+        """Run a statement; return how many rows it changed or found."""
         return int(self._cursor.execute(statement, _bound(parameters)))
 
-    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """All rows of a query, each by column name."""
+    def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
+        """Return all rows of a query, each by column name."""
         self._cursor.execute(statement, _bound(parameters))
         return [_aware(row) for row in self._cursor.fetchall()]
 
-    def row(self, statement: str, parameters: Sequence[object] = ()) -> Row | None:
-        """The first row of a query, None without one."""
+    def row(self, statement: str, parameters: Parameters = ()) -> Row | None:
+        """Return the first row of a query, None without one."""
         self._cursor.execute(statement, _bound(parameters))
-        found = self._cursor.fetchone()
-        return None if found is None else _aware(found)
+        row = self._cursor.fetchone()
+        return None if row is None else _aware(row)
 
     def insert_many(
         self, head: str, rows: Iterable[Sequence[object]], tail: str = "", *, size: int = _ROWS_PER_STATEMENT
     ) -> int:
-        """Multi-row inserts ``head VALUES (…), (…) tail``, `size` rows a statement; returns how many rows changed."""
+        """Run inserts ``head VALUES (…), (…) tail`` of `size` rows each; return how many rows changed."""
         pending = list(rows)
         changed = 0
         for start in range(0, len(pending), size):
             chunk = pending[start : start + size]
-            places = "(" + ", ".join(["%s"] * len(chunk[0])) + ")"
+            places = f"({placeholders(chunk[0])})"
             statement = f"{head} VALUES {', '.join([places] * len(chunk))} {tail}"
             changed += self.execute(statement, [value for row in chunk for value in row])
         return changed
@@ -98,7 +100,7 @@ class Transaction:
 class Database:
     """A MySQL or MariaDB database, named by a URL such as ``mysql://user:password@host:3306/churn?ssl=true``.
 
-    With ``?secret=ARN`` user and password come from Secrets Manager, and are read anew when the server refuses them.
+    With ``?secret=ARN`` user and password come from Secrets Manager, and are read again if the server refuses them.
     """
 
     def __init__(
@@ -131,11 +133,11 @@ class Database:
 
     @classmethod
     def for_requests(cls, url: str) -> Self:
-        """A database for answers that somebody waits for: it gives up well before API Gateway does (29 seconds)."""
+        """Return a database for synchronous answers: it gives up well before API Gateway does (29 seconds)."""
         return cls(url, connect_timeout=2, statement_timeout=5, attempts=2)
 
     def run[T](self, work: Callable[[Transaction], T]) -> T:
-        """Runs `work` in one transaction and commits it.
+        """Run `work` in one transaction and commit it.
 
         After a deadlock or a lost connection it is run again from its beginning, so `work` changes nothing but the
         database. Raises DatabaseUnavailableError if the server stays away, StatementRefusedError if it refuses.
@@ -159,8 +161,22 @@ class Database:
             time.sleep(random.uniform(0.5, 1.0) * 0.05 * 2**attempt)
         raise AssertionError("unreachable")
 
+    def pages(self, query: str, key: Mapping[str, object], size: int, **parameters: object) -> Iterator[Row]:
+        """Yield the rows of a query by keyset paging, each page in a transaction of its own.
+
+        The query refers to the columns of `key` as ``%(column)s``, which begin at the given values and then are those
+        of the last row that was read, and to the page's `size` as ``%(size)s``.
+        """
+        while True:
+            page = partial(Transaction.rows, statement=query, parameters={**parameters, **key, "size": size})
+            rows = self.run(page)
+            if not rows:
+                return
+            yield from rows
+            key = {column: rows[-1][column] for column in key}
+
     def close(self) -> None:
-        """Closes the connection; the next transaction opens a new one."""
+        """Close the connection; the next transaction opens a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
@@ -181,8 +197,8 @@ class Database:
             return pymysql.connect(**self._arguments | self._credentials())
 
     def _credentials(self) -> dict[str, str]:
-        found = secrets.members(self._secret)
-        return {"user": found["username"], "password": found["password"]}
+        credentials = secrets.members(self._secret)
+        return {"user": credentials["username"], "password": credentials["password"]}
 
     @contextmanager
     def _transaction(self) -> Iterator[Transaction]:
@@ -209,13 +225,22 @@ def _refusal(error: pymysql.MySQLError) -> StatementRefusedError:
     return refused(type(error).__name__, code, str(error))
 
 
-def _bound(parameters: Sequence[object]) -> list[object]:
-    return [_naive(value) if isinstance(value, datetime) and value.tzinfo else value for value in parameters]
+def placeholders(values: Sized) -> str:
+    """Return a placeholder for each value, with commas between them."""
+    return ", ".join(["%s"] * len(values))
 
 
-def _naive(instant: datetime) -> datetime:
-    # Of what a column's milliseconds cannot hold MariaDB drops the rest, and MySQL rounds it.
-    return instant.astimezone(UTC).replace(tzinfo=None, microsecond=instant.microsecond // 1000 * 1000)
+def _bound(parameters: Parameters) -> list[object] | dict[str, object]:
+    if isinstance(parameters, Mapping):
+        return {name: _naive(value) for name, value in parameters.items()}
+    return [_naive(value) for value in parameters]
+
+
+def _naive(value: object) -> object:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        return value
+    # MariaDB truncates to the column's milliseconds, and MySQL would round.
+    return value.astimezone(UTC).replace(tzinfo=None, microsecond=value.microsecond // 1000 * 1000)
 
 
 def _aware(row: Row) -> Row:

@@ -1,20 +1,22 @@
-"""The history of events: which are known already, the new ones, and whole histories for training."""
+"""Tables `events`, the history of every customer, and `observed_kinds`, when each kind of event was first sent."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 
-from churn.adapters.mysql.database import Database, Transaction
+from churn.adapters.mysql.conditions import Conditions
+from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.domain.events import Event
 
-_PAGE = 500
+_PAIRS_PER_QUERY = 500
 
 
 def known(transaction: Transaction, pairs: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Those of the pairs (customer's key, event id) that are in the history."""
-    found: set[tuple[int, str]] = set()
-    for start in range(0, len(pairs), _PAGE):
-        chunk = pairs[start : start + _PAGE]
+    """Return those of the pairs (customer's key, event id) that are in the history."""
+    existing: set[tuple[int, str]] = set()
+    for start in range(0, len(pairs), _PAIRS_PER_QUERY):
+        chunk = pairs[start : start + _PAIRS_PER_QUERY]
         # A join with a list of rows: both servers look each pair up by the primary key, which a row constructor
         # behind IN is no guarantee of.
         listed = "SELECT %s AS pk, %s AS id" + " UNION ALL SELECT %s, %s" * (len(chunk) - 1)
@@ -23,12 +25,12 @@ def known(transaction: Transaction, pairs: Sequence[tuple[int, str]]) -> set[tup
             "JOIN events AS e ON e.customer_pk = asked.pk AND e.event_id = asked.id COLLATE utf8mb4_bin",
             [value for pair in chunk for value in pair],
         )
-        found.update((int(row["customer_pk"]), row["event_id"]) for row in rows)
-    return found
+        existing.update((int(row["customer_pk"]), row["event_id"]) for row in rows)
+    return existing
 
 
 def add(transaction: Transaction, events: Sequence[tuple[int, Event]]) -> None:
-    """Adds events, each with its customer's key, to the history."""
+    """Add events, each with its customer's key, to the history."""
     transaction.insert_many(
         "INSERT INTO events (customer_pk, event_id, event_type, occurred_at, data)",
         [
@@ -39,14 +41,14 @@ def add(transaction: Transaction, events: Sequence[tuple[int, Event]]) -> None:
 
 
 def observed(transaction: Transaction) -> dict[str, int]:
-    """Since when the shop sends each kind of event (churn.domain.features.Observed)."""
+    """Return since when the shop sends each kind of event (`churn.domain.features.Observed`)."""
     return {
         row["kind"]: row["since_millis"] for row in transaction.rows("SELECT kind, since_millis FROM observed_kinds")
     }
 
 
 def observe(transaction: Transaction, kinds: Mapping[str, int]) -> None:
-    """Remembers since when kinds of events have been seen; the earliest instant stays."""
+    """Store since when kinds of events have been seen; the earliest instant stays."""
     transaction.insert_many(
         "INSERT INTO observed_kinds (kind, since_millis)",
         sorted(kinds.items()),
@@ -54,26 +56,47 @@ def observe(transaction: Transaction, kinds: Mapping[str, int]) -> None:
     )
 
 
+def of_customer(
+    transaction: Transaction,
+    customer_pk: int,
+    *,
+    limit: int,
+    event_type: str | None,
+    date_from: datetime | None,
+    date_to: datetime | None,
+) -> tuple[list[Row], int]:
+    """Return a customer's events, the newest first, and how many there are."""
+    conditions = Conditions()
+    conditions.add("customer_pk = %s", customer_pk)
+    conditions.add_equal("event_type", event_type)
+    conditions.add_between("occurred_at", date_from, date_to)
+    rows = transaction.rows(
+        f"SELECT event_id, event_type, occurred_at, data FROM events {conditions.where()} "
+        "ORDER BY occurred_at DESC, event_id DESC LIMIT %s",
+        [*conditions.values, limit],
+    )
+    return rows, conditions.count(transaction, "events")
+
+
 def histories(database: Database, *, page: int = 1000) -> Iterator[tuple[str, list[Event]]]:
-    """Every customer's id and events, by ranges of the key: memory stays that of one page."""
-    after = 0
-    while True:
-        rows = database.run(
-            lambda transaction, after=after: transaction.rows(  # type: ignore[misc]
-                "SELECT c.id, c.customer_id, e.event_id, e.event_type, e.occurred_at, e.data "
-                "FROM (SELECT id, customer_id FROM customers WHERE id > %s ORDER BY id LIMIT %s) AS c "
-                "LEFT JOIN events AS e ON e.customer_pk = c.id ORDER BY c.id",
-                (after, page),
-            )
-        )
-        if not rows:
-            return
-        for customer_id, of_one in groupby(rows, key=lambda row: str(row["customer_id"])):
-            events = [
-                Event(row["event_id"], row["event_type"], customer_id, row["occurred_at"], json.loads(row["data"]))
-                for row in of_one
-                if row["event_id"] is not None
-            ]
-            if events:
-                yield customer_id, events
-        after = rows[-1]["id"]
+    """Yield every customer's id and events, by ranges of the key: memory holds one page at a time."""
+    rows = database.pages(
+        "SELECT c.id, c.customer_id, e.event_id, e.event_type, e.occurred_at, e.data "
+        "FROM (SELECT id, customer_id FROM customers WHERE id > %(id)s ORDER BY id LIMIT %(size)s) AS c "
+        "LEFT JOIN events AS e ON e.customer_pk = c.id ORDER BY c.id",
+        {"id": 0},
+        page,
+    )
+    for customer_id, customer_rows in groupby(rows, key=lambda row: str(row["customer_id"])):
+        events = [
+            Event(row["event_id"], row["event_type"], customer_id, row["occurred_at"], json.loads(row["data"]))
+            for row in customer_rows
+            if row["event_id"] is not None
+        ]
+        if events:
+            yield customer_id, events
+
+
+def erase(transaction: Transaction, customer_pk: int) -> None:
+    """Delete a customer's events."""
+    transaction.execute("DELETE FROM events WHERE customer_pk = %s", (customer_pk,))

@@ -1,34 +1,42 @@
-"""The table of the dashboard's hourly figures."""
+"""Table `hourly_stats`: the dashboard's figures hour by hour."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from churn.adapters.mysql.database import Database, Transaction
-from churn.adapters.mysql.totals import read
-from churn.domain.customer import CustomerState
+from churn.adapters.mysql import customers, totals
+from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.risk import ACTIVE_STATUSES
-
-_PAGE = 2000
 
 
 def newest(transaction: Transaction, until: datetime) -> datetime | None:
-    """The newest hour with figures that begins at `until` at the latest, None when there is none."""
+    """Return the newest hour with figures that begins at `until` at the latest, None without any."""
     row = transaction.row("SELECT MAX(hour) AS hour FROM hourly_stats WHERE hour <= %s", (until,))
-    found: datetime | None = None if row is None else row["hour"]
-    return found
+    hour: datetime | None = None if row is None else row["hour"]
+    return hour
+
+
+def between(transaction: Transaction, first: datetime, last: datetime) -> list[Row]:
+    """Return the hours between two instants, the oldest first."""
+    return transaction.rows("SELECT * FROM hourly_stats WHERE hour >= %s AND hour <= %s ORDER BY hour", (first, last))
+
+
+def active_at(transaction: Transaction, instant: datetime) -> int | None:
+    """Return how many customers were active in the newest stored hour that began no later; None without any."""
+    row = transaction.row(
+        "SELECT active_customers FROM hourly_stats WHERE hour <= %s ORDER BY hour DESC LIMIT 1", (instant,)
+    )
+    return None if row is None else int(row["active_customers"])
 
 
 def measure(transaction: Transaction, hour: datetime, inactivity_days: int) -> None:
-    """Writes the figures of one hour from the customers as they are now."""
+    """Store the figures of one hour from the customers as they are now."""
     end, lapse = hour + timedelta(hours=1), timedelta(days=inactivity_days)
-    counts = (
-        _count(transaction, "last_order_at > %s AND last_order_at <= %s", (end - lapse, end)),
-        _count(transaction, "first_seen_at >= %s AND first_seen_at < %s", (hour, end)),
-        _count(transaction, "last_order_at >= %s AND last_order_at < %s", (hour - lapse, end - lapse)),
-    )
+    active = customers.lapsed_between(transaction, end - lapse, end)
+    new = customers.count(transaction, "first_seen_at >= %s AND first_seen_at < %s", hour, end)
+    churned = customers.count(transaction, "last_order_at >= %s AND last_order_at < %s", hour - lapse, end - lapse)
     high = sum(
-        count
-        for name, count in read(transaction, "customers:").items()
+        number
+        for name, number in totals.read(transaction, "customers:").items()
         if name.split(":")[1] in ACTIVE_STATUSES and name.split(":")[2] in {"high", "critical"}
     )
     transaction.execute(
@@ -36,36 +44,15 @@ def measure(transaction: Transaction, hour: datetime, inactivity_days: int) -> N
         "VALUES (%s, %s, %s, %s, %s) ON DUPLICATE KEY UPDATE active_customers = VALUES(active_customers), "
         "new_customers = VALUES(new_customers), churned_customers = VALUES(churned_customers), "
         "high_risk_customers = VALUES(high_risk_customers)",
-        (hour, *counts, high),
+        (hour, active, new, churned, high),
     )
 
 
 def replace(transaction: Transaction, rows: Sequence[tuple[datetime, int, int, int]]) -> None:
-    """Writes hours as (hour, active, new, churned customers); a number at high risk that is stored already stays."""
+    """Store hours as (hour, active, new, churned customers); a number at high risk that is stored already stays."""
     transaction.insert_many(
         "INSERT INTO hourly_stats (hour, active_customers, new_customers, churned_customers)",
         rows,
         "ON DUPLICATE KEY UPDATE active_customers = VALUES(active_customers), "
         "new_customers = VALUES(new_customers), churned_customers = VALUES(churned_customers)",
     )
-
-
-def states(database: Database) -> Iterator[CustomerState]:
-    """Every customer's state, by ranges of the key."""
-    after = 0
-    while True:
-        rows = database.run(
-            lambda transaction, after=after: transaction.rows(  # type: ignore[misc]
-                "SELECT customer_pk, state FROM customer_states WHERE customer_pk > %s ORDER BY customer_pk LIMIT %s",
-                (after, _PAGE),
-            )
-        )
-        if not rows:
-            return
-        yield from (CustomerState.from_json(row["state"]) for row in rows)
-        after = rows[-1]["customer_pk"]
-
-
-def _count(transaction: Transaction, condition: str, parameters: Sequence[object]) -> int:
-    row = transaction.row(f"SELECT COUNT(*) AS number FROM customers WHERE deleted = 0 AND {condition}", parameters)
-    return int(row["number"]) if row else 0

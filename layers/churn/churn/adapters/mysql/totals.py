@@ -26,7 +26,7 @@ SHARDS = 16
 
 
 def add(transaction: Transaction, changes: Mapping[str, int]) -> None:
-    """Adds to sums by name; done late in a transaction, for the rows are locked until its end."""
+    """Add to sums by name; call it late in a transaction, as the rows stay locked until its end."""
     shard = secrets.randbelow(SHARDS)
     # Sorted, so that two writers in one shard wait for each other instead of dead-locking.
     rows = [(name, shard, change) for name, change in sorted(changes.items()) if change]
@@ -36,12 +36,21 @@ def add(transaction: Transaction, changes: Mapping[str, int]) -> None:
 
 
 def read(transaction: Transaction, *prefixes: str) -> Counter[str]:
-    """The sums whose names begin with one of the prefixes; a missing one counts 0."""
-    found: Counter[str] = Counter()
+    """Return the sums whose names begin with one of the prefixes; a missing one counts 0."""
+    sums: Counter[str] = Counter()
     for prefix in prefixes:
         for row in transaction.rows(
             "SELECT name, SUM(value) AS value FROM totals WHERE name >= %s AND name < %s GROUP BY name",
             (prefix, prefix + "\x7f"),
         ):
-            found[row["name"]] = int(row["value"])
-    return found
+            sums[row["name"]] = int(row["value"])
+    return sums
+
+
+def read_pairs(transaction: Transaction, kind: str, first: str | None, second: str | None) -> int:
+    """Return the sum of ``KIND:FIRST:SECOND`` over all names with these two parts; None stands for any."""
+    return sum(
+        number
+        for name, number in read(transaction, f"{kind}:").items()
+        if first in {None, name.split(":")[1]} and second in {None, name.split(":")[2]}
+    )

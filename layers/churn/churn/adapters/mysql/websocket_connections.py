@@ -4,11 +4,12 @@ Leases and expiry go by the server's clock, so that no two environments disagree
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from churn.adapters.mysql.database import Row, Transaction
+from churn.adapters.mysql import alerts
+from churn.adapters.mysql.database import Transaction, placeholders
 from churn.domain.errors import ConflictError
 
 LEASE_SECONDS = 10
@@ -36,37 +37,6 @@ class Socket:
     alert_cursor: int
     min_priority: int
     lease: str
-
-
-def newest_alert(transaction: Transaction) -> int:
-    """The id of the alert that was committed last, 0 before the first."""
-    row = transaction.row("SELECT value FROM counters WHERE name = 'alerts'")
-    return 0 if row is None else int(row["value"])
-
-
-def alerts_after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
-    """The alerts with ids above the cursor, in order, as `churn.services.presentation.alert_json` takes them."""
-    return transaction.rows(
-        "SELECT a.*, c.customer_id, c.name AS customer_name FROM alerts a "
-        "JOIN customers c ON c.id = a.customer_pk WHERE a.id > %s ORDER BY a.id LIMIT %s",
-        (cursor, limit),
-    )
-
-
-def hand_out(transaction: Transaction, reader: str, limit: int, hand: Callable[[list[Row]], None]) -> int:
-    """Hands the next alerts to a reader who keeps no cursor itself, and moves its cursor; returns how many they were.
-
-    Another who comes at the same time waits. What `hand` raises leaves the cursor where it was; a commit that is lost
-    after it has the same alerts handed out again.
-    """
-    name = f"alerts:{reader}"
-    transaction.execute("INSERT IGNORE INTO counters (name, value) VALUES (%s, 0)", (name,))
-    row = transaction.row("SELECT value FROM counters WHERE name = %s FOR UPDATE", (name,))
-    alerts = alerts_after(transaction, int(row["value"]) if row else 0, limit)
-    if alerts:
-        hand(alerts)
-        transaction.execute("UPDATE counters SET value = %s WHERE name = %s", (alerts[-1]["id"], name))
-    return len(alerts)
 
 
 def register(
@@ -109,8 +79,7 @@ def touch(transaction: Transaction, connection_id: str, subject: str, role: str)
 
 def forget(transaction: Transaction, connection_ids: Sequence[str]) -> None:
     """Removes sockets that are gone."""
-    places = ", ".join(["%s"] * len(connection_ids))
-    transaction.execute(f"DELETE FROM sockets WHERE connection_id IN ({places})", connection_ids)
+    transaction.execute(f"DELETE FROM sockets WHERE connection_id IN ({placeholders(connection_ids)})", connection_ids)
 
 
 def reachable(transaction: Transaction) -> list[str]:
@@ -130,7 +99,7 @@ def subscribe(
     With `since` the cursor goes to before the first alert that was missed. Without, a new subscription begins at the
     newest alert, and a standing one stays where it is.
     """
-    newest = newest_alert(transaction)
+    newest = alerts.newest_id(transaction)
     row = transaction.row(
         "SELECT subscribed, alert_cursor FROM sockets WHERE connection_id = %s "
         "AND (lease IS NULL OR leased_until < UTC_TIMESTAMP(3)) FOR UPDATE",
@@ -139,7 +108,7 @@ def subscribe(
     if row is None:
         return None
     if since is not None:
-        cursor = min(since, newest) if isinstance(since, int) else _cursor_at(transaction, since, newest)
+        cursor = min(since, newest) if isinstance(since, int) else alerts.cursor_at(transaction, since, newest)
     else:
         cursor = int(row["alert_cursor"]) if row["subscribed"] else newest
     lease = secrets.token_hex(16)
@@ -156,7 +125,7 @@ def claim(transaction: Transaction) -> tuple[int, list[Socket]]:
 
     Returns the id of the newest alert, and the sockets.
     """
-    newest = newest_alert(transaction)
+    newest = alerts.newest_id(transaction)
     lease = secrets.token_hex(16)
     waiting = f"subscribed = 1 AND alert_cursor < %s AND {_FREE} AND expires_at > UTC_TIMESTAMP(3)"
     found = transaction.rows(f"SELECT connection_id FROM sockets WHERE {waiting} LIMIT {CLAIM_LIMIT}", (newest,))
@@ -164,7 +133,7 @@ def claim(transaction: Transaction) -> tuple[int, list[Socket]]:
         return newest, []
     # Locked by primary key and in its order, as everywhere: two who claim and release wait, and do not dead-lock.
     connections = sorted(row["connection_id"] for row in found)
-    among = f"connection_id IN ({', '.join(['%s'] * len(connections))})"
+    among = f"connection_id IN ({placeholders(connections)})"
     transaction.execute(
         f"UPDATE sockets SET lease = %s, leased_until = UTC_TIMESTAMP(3) + INTERVAL {LEASE_SECONDS} SECOND "
         f"WHERE {among} AND {waiting}",
@@ -180,11 +149,10 @@ def claim(transaction: Transaction) -> tuple[int, list[Socket]]:
 def release(transaction: Transaction, lease: str, cursor: int, connection_ids: Iterable[str], pause: float = 0) -> None:
     """Moves the cursors of leased sockets and gives the leases back; `pause`: seconds in which nobody posts to them."""
     connections = sorted(connection_ids)
-    places = ", ".join(["%s"] * len(connections))
     transaction.execute(
         "UPDATE sockets SET alert_cursor = %s, lease = NULL, "
         "leased_until = IF(%s > 0, UTC_TIMESTAMP(3) + INTERVAL %s MICROSECOND, NULL) "
-        f"WHERE lease = %s AND connection_id IN ({places})",
+        f"WHERE lease = %s AND connection_id IN ({placeholders(connections)})",
         (cursor, pause, round(pause * 1e6), lease, *connections),
     )
 
@@ -202,16 +170,5 @@ def _insert(transaction: Transaction, connection_id: str, subject: str, role: st
     transaction.execute(
         "INSERT INTO sockets (connection_id, subject, role, alert_cursor, connected_at, expires_at) VALUES "
         f"(%s, %s, %s, %s, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL {_LIFETIME_MINUTES} MINUTE)",
-        (connection_id, subject, role, newest_alert(transaction)),
+        (connection_id, subject, role, alerts.newest_id(transaction)),
     )
-
-
-def _cursor_at(transaction: Transaction, since: datetime, newest: int) -> int:
-    first = transaction.row(
-        "SELECT MIN(id) AS id, COUNT(*) AS number FROM alerts WHERE created_at = %s AND id <= %s", (since, newest)
-    )
-    if first is not None and first["number"] == 1:
-        # The time of one alert names that alert, which the client has. Of several it may have got only a part.
-        return int(first["id"])
-    missed = transaction.row("SELECT MIN(id) AS id FROM alerts WHERE created_at >= %s AND id <= %s", (since, newest))
-    return newest if missed is None or missed["id"] is None else int(missed["id"]) - 1

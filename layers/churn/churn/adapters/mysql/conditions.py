@@ -1,0 +1,44 @@
+"""WHERE clauses that are put together from optional conditions."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from churn.adapters.mysql.database import Transaction
+
+
+@dataclass(slots=True)
+class Conditions:
+    """Conditions that must all hold, and the values that are bound to them."""
+
+    texts: list[str] = field(default_factory=list)
+    values: list[object] = field(default_factory=list)
+
+    def add(self, text: str, *values: object) -> None:
+        """Add one condition."""
+        self.texts.append(text)
+        self.values.extend(values)
+
+    def add_equal(self, column: str, value: object | None) -> None:
+        """Add that a column has a value, unless the value is None."""
+        if value is not None:
+            self.add(f"{column} = %s", value)
+
+    def add_between(self, column: str, first: datetime | None, last: datetime | None) -> None:
+        """Add that a column lies between two instants, both included; None leaves that end open."""
+        if first is not None:
+            self.add(f"{column} >= %s", first)
+        if last is not None:
+            self.add(f"{column} <= %s", last)
+
+    def copy(self) -> "Conditions":
+        """Return the same conditions, to be added to independently."""
+        return Conditions([*self.texts], [*self.values])
+
+    def where(self) -> str:
+        """Return the WHERE clause, empty without conditions."""
+        return f"WHERE {' AND '.join(self.texts)}" if self.texts else ""
+
+    def count(self, transaction: Transaction, table: str) -> int:
+        """Return how many rows of a table meet the conditions."""
+        row = transaction.row(f"SELECT COUNT(*) AS number FROM {table} {self.where()}", self.values)
+        return int(row["number"]) if row else 0

@@ -1,0 +1,140 @@
+"""Tables `predictions`, what was served, and `shadow_predictions`, what a challenger would have served."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from churn.adapters.mysql import customers
+from churn.adapters.mysql.conditions import Conditions
+from churn.adapters.mysql.database import Database, Row, Transaction
+from churn.domain.model import Prediction
+from churn.domain.timestamps import to_millis
+
+Role = Literal["served", "shadow"]
+
+TABLES: Mapping[Role, str] = {"served": "predictions", "shadow": "shadow_predictions"}
+"""Where the predictions of each role are stored."""
+
+_COLUMNS = "p.id, p.customer_pk, p.model_version, p.churn_probability, p.created_at"
+_PAGE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """A stored prediction: when (milliseconds since 1970) and what probability; `other` is that of a version beside."""
+
+    at: int
+    probability: float
+    other: float = math.nan
+
+
+def add(transaction: Transaction, predictions: Sequence[tuple[int, str, Prediction]], now: datetime) -> None:
+    """Store predictions, each with its customer's key and risk level."""
+    transaction.insert_many(
+        "INSERT INTO predictions (customer_pk, risk_level, churn_probability, confidence, model_version, created_at)",
+        [
+            (pk, level, prediction.churn_probability, prediction.confidence, prediction.model_version, now)
+            for pk, level, prediction in predictions
+        ],
+    )
+
+
+def add_shadows(transaction: Transaction, version: str, probabilities: Mapping[int, float], now: datetime) -> None:
+    """Store a challenger's churn probabilities, each by its customer's key."""
+    transaction.insert_many(
+        "INSERT INTO shadow_predictions (customer_pk, model_version, churn_probability, created_at)",
+        [(pk, version, probability, now) for pk, probability in probabilities.items()],
+    )
+
+
+def newest(
+    transaction: Transaction,
+    *,
+    limit: int,
+    risk_level: str | None = None,
+    date_from: datetime | None = None,
+    date_to: datetime | None = None,
+) -> tuple[list[Row], int | None]:
+    """Return stored predictions, the newest first, and their number if a time is given; else the totals have it."""
+    conditions = Conditions()
+    conditions.add_equal("risk_level", risk_level)
+    conditions.add_between("created_at", date_from, date_to)
+    rows = transaction.rows(
+        "SELECT p.*, c.customer_id, m.kind AS model_kind FROM (SELECT * FROM predictions "
+        f"{conditions.where()} ORDER BY created_at DESC, id DESC LIMIT %s) p "
+        "JOIN customers c ON c.id = p.customer_pk LEFT JOIN models m ON m.version = p.model_version "
+        "ORDER BY p.created_at DESC, p.id DESC",
+        [*conditions.values, limit],
+    )
+    has_time = date_from is not None or date_to is not None
+    return rows, conditions.count(transaction, "predictions") if has_time else None
+
+
+def oldest(transaction: Transaction) -> datetime | None:
+    """Return when the first stored prediction was made, None without any."""
+    row = transaction.row("SELECT MIN(created_at) AS oldest FROM predictions")
+    created_at: datetime | None = row["oldest"] if row else None
+    return created_at
+
+
+def sampling_share(transaction: Transaction, start: datetime, end: datetime, most: int) -> float:
+    """Return the share of customers with which about `most` have predictions from `start` to before `end`."""
+    stored = Conditions(["created_at >= %s", "created_at < %s"], [start, end]).count(transaction, "predictions")
+    return min(1.0, most / max(1, min(stored, customers.count(transaction))))
+
+
+def first_predictions(
+    database: Database, role: Role, start: datetime, end: datetime, share: float
+) -> dict[str, dict[int, Predicted]]:
+    """Return, by version and customer's key, each customer's first prediction stored from `start` to before `end`.
+
+    Only a share of the customers is looked at, chosen by a hash of their keys: the same ones in every week.
+    """
+    by_version: dict[str, dict[int, Predicted]] = {}
+    for row in _pages(database, f"SELECT {_COLUMNS} FROM {TABLES[role]} p", start, end, share):
+        predicted = Predicted(to_millis(row["created_at"]), row["churn_probability"])
+        by_version.setdefault(row["model_version"], {}).setdefault(row["customer_pk"], predicted)
+    return by_version
+
+
+def first_pairs(
+    database: Database, start: datetime, end: datetime, share: float
+) -> dict[tuple[str, str], dict[int, Predicted]]:
+    """Return, by champion, challenger and customer's key, the first served prediction with a shadow of its instant."""
+    by_versions: dict[tuple[str, str], dict[int, Predicted]] = {}
+    # Rescoring stores thousands at one instant: by the time alone each would be looked up among all of them.
+    query = (
+        f"SELECT {_COLUMNS}, served.model_version AS champion, served.churn_probability AS probability "
+        "FROM shadow_predictions p STRAIGHT_JOIN predictions served FORCE INDEX (predictions_by_customer) "
+        "ON served.customer_pk = p.customer_pk AND served.created_at = p.created_at"
+    )
+    for row in _pages(database, query, start, end, share):
+        predicted = Predicted(to_millis(row["created_at"]), row["probability"], row["churn_probability"])
+        by_versions.setdefault((row["champion"], row["model_version"]), {}).setdefault(row["customer_pk"], predicted)
+    return by_versions
+
+
+def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
+    """Delete a customer's predictions; return the change of the totals."""
+    change: Counter[str] = Counter()
+    for row in transaction.rows("SELECT risk_level FROM predictions WHERE customer_pk = %s", (customer_pk,)):
+        change[f"predictions:{row['risk_level']}"] -= 1
+    for table in TABLES.values():
+        transaction.execute(f"DELETE FROM {table} WHERE customer_pk = %s", (customer_pk,))
+    return change
+
+
+def _pages(database: Database, query: str, start: datetime, end: datetime, share: float) -> Iterator[Row]:
+    """Yield the rows of a query over predictions `p`, by when they were stored; each page is a range of that index."""
+    return database.pages(
+        f"{query} WHERE ((p.created_at = %(created_at)s AND p.id > %(id)s) "
+        "OR (p.created_at > %(created_at)s AND p.created_at < %(end)s)) "
+        "AND CRC32(p.customer_pk) < %(hash)s ORDER BY p.created_at, p.id LIMIT %(size)s",
+        {"created_at": start, "id": 0},
+        _PAGE,
+        end=end,
+        hash=math.ceil(share * customers.HASHES),
+    )

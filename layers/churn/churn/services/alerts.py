@@ -1,0 +1,36 @@
+"""Reading the alerts."""
+
+from datetime import datetime
+from typing import Any
+
+from churn.adapters.mysql import Database, Transaction, alerts, totals
+from churn.services.cursors import read_alert_cursor, write_alert_cursor
+from churn.services.presentation import alert_json
+
+
+def list_alerts(
+    database: Database,
+    *,
+    limit: int,
+    status: str | None = None,
+    priority: str | None = None,
+    since: int | datetime | None = None,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Return alerts, the newest first. Raises InvalidCursorError, DatabaseUnavailableError."""
+    before = None if cursor is None else read_alert_cursor(cursor)
+
+    def work(transaction: Transaction) -> dict[str, Any]:
+        rows, total = alerts.newest(
+            transaction, limit=limit + 1, status=status, priority=priority, since=since, before=before
+        )
+        if total is None:
+            total = totals.read_pairs(transaction, "alerts", status, priority)
+        more, rows = len(rows) > limit, rows[:limit]
+        return {
+            "alerts": [alert_json(row) for row in rows],
+            "total": total,
+            "next_cursor": write_alert_cursor(rows[-1]["id"]) if more else None,
+        }
+
+    return database.run(work)

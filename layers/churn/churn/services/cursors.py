@@ -1,0 +1,95 @@
+"""Cursors of lists: where the next page begins, as text that clients hand back unread."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from churn.adapters.mysql.customer_search import Position
+from churn.domain.errors import InvalidInputError
+from churn.domain.timestamps import iso
+
+
+class InvalidCursorError(InvalidInputError):
+    """The cursor is not one of this list in this order."""
+
+
+def write_customer_cursor(sort: str, order: str, value: object, key: int) -> str:
+    """Return the cursor of the page after the customer with this value of the sort column, and this key."""
+    if isinstance(value, datetime):
+        value = iso(value)
+    elif isinstance(value, Decimal):
+        value = str(value)
+    return _encode([sort, order, value, key])
+
+
+def read_customer_cursor(cursor: str, sort: str, order: str) -> Position:
+    """Return the position that a cursor stands for. Raises InvalidCursorError."""
+    match _decode(cursor):
+        case [str(cursor_sort), str(cursor_order), value, int(key)] if (cursor_sort, cursor_order) == (sort, order):
+            try:
+                return Position(None if value is None else _SORT_VALUES[sort](value), key)
+            except (ValueError, TypeError, InvalidOperation):
+                pass
+    raise InvalidCursorError("is not the next_cursor of a page of this list in this order")
+
+
+def write_alert_cursor(alert_id: int) -> str:
+    """Return the cursor of the page after an alert."""
+    return _encode(["alerts", alert_id])
+
+
+def read_alert_cursor(cursor: str) -> int:
+    """Return the id of the alert that a cursor stands for. Raises InvalidCursorError."""
+    match _decode(cursor):
+        case ["alerts", int(key)]:
+            return key
+    raise InvalidCursorError("is not the next_cursor of a page of alerts")
+
+
+def _finite(value: Any) -> Decimal:
+    number = Decimal(value)
+    if not number.is_finite() or abs(number) > 10**13:
+        raise ValueError("not a value of the list")
+    return number
+
+
+def _instant(value: Any) -> datetime:
+    instant = datetime.fromisoformat(value)
+    if instant.tzinfo is None:
+        raise ValueError("not a time of the list")
+    return instant
+
+
+def _probability(value: Any) -> float:
+    if not isinstance(value, float | int) or not 0 <= value <= 1:
+        raise ValueError("not a probability")
+    return float(value)
+
+
+def _identifier(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 64:
+        raise ValueError("not an id")
+    return value
+
+
+_SORT_VALUES: Mapping[str, Callable[[Any], object]] = {
+    "churn_probability": _probability,
+    "total_spent": _finite,
+    "days_since_last_order": _instant,
+    "customer_id": _identifier,
+}
+
+
+def _encode(value: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> Any:
+    try:
+        return json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None

@@ -1,0 +1,187 @@
+"""Reading the customers: lists, one customer, their history, and their inputs to a model."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from churn.adapters.mysql import Database, Transaction, customer_search, customers, events, totals
+from churn.adapters.mysql.customer_search import CustomerFilter, Page
+from churn.adapters.mysql.database import Row
+from churn.domain.customer import CustomerState
+from churn.domain.errors import CustomerNotFoundError
+from churn.domain.explanations import drivers, interval_json
+from churn.domain.features import Features, Inputs, Observed, features_at, inputs_at, shown
+from churn.domain.recommendations import recommend
+from churn.domain.search_terms import words_of
+from churn.domain.timestamps import iso
+from churn.services.cursors import read_customer_cursor, write_customer_cursor
+from churn.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerQuery:
+    """A choice of customers, their order, and a page of them (by `cursor`, or else by `offset`)."""
+
+    sort: str = "churn_probability"
+    order: str = "desc"
+    limit: int = 100
+    offset: int = 0
+    cursor: str | None = None
+    risk_level: str | None = None
+    status: str | None = None
+    search: str | None = None
+
+
+class Customers:
+    """The customers of one database, in the shapes of the wire contract."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+
+    def page(self, query: CustomerQuery, now: datetime) -> dict[str, Any]:
+        """Return a page of customers. Raises InvalidCursorError, DatabaseUnavailableError."""
+        column = customer_search.SORT_COLUMNS[query.sort]
+        # The customer without an order for the longest time has the earliest last order.
+        descending = (query.order == "desc") != (query.sort == "days_since_last_order")
+        after = None if query.cursor is None else read_customer_cursor(query.cursor, query.sort, query.order)
+        wanted = Page(column, descending, query.limit + 1, 0 if after else query.offset, after)
+
+        def work(transaction: Transaction) -> dict[str, Any]:
+            rows, total = _search(transaction, query, wanted)
+            more, rows = len(rows) > query.limit, rows[: query.limit]
+            observed = events.observed(transaction)
+            return {
+                "customers": [self._listed(row, _features(row, observed, now), _reasons(row)) for row in rows],
+                "total": wanted.offset + len(rows) + more if total is None else total,
+                "total_is_lower_bound": total is None,
+                "limit": query.limit,
+                "offset": wanted.offset,
+                "next_cursor": _cursor_after(rows[-1], query, column) if more else None,
+            }
+
+        return self._database.run(work)
+
+    def one(self, customer_id: str, now: datetime) -> dict[str, Any]:
+        """Return all that is stored of a customer. Raises CustomerNotFoundError, DatabaseUnavailableError."""
+
+        def work(transaction: Transaction) -> dict[str, Any]:
+            row = _existing(transaction, customer_id)
+            observed = events.observed(transaction)
+            features, reasons = _features(row, observed, now), _reasons(row)
+            return {
+                **self._listed(row, features, reasons),
+                "phone": row["phone"],
+                "address": row["address"],
+                "confidence": row["confidence"],
+                "model_version": row["model_version"],
+                "probability_interval": interval_json(reasons.get("interval")),
+                "drivers": [asdict(driver) for driver in drivers(reasons.get("contributions", {}), features)],
+                "last_prediction_at": None if row["scored_at"] is None else iso(row["scored_at"]),
+                "is_active": bool(row["is_active"]),
+                "created_at": iso(row["created_at"]),
+                "updated_at": iso(row["updated_at"]),
+            }
+
+        return self._database.run(work)
+
+    def inputs(self, customer_ids: Collection[str], now: datetime) -> dict[str, Inputs]:
+        """Return a model's inputs of customers, without those that do not exist. Raises DatabaseUnavailableError."""
+
+        def work(transaction: Transaction) -> dict[str, Inputs]:
+            rows = customers.by_id(transaction, customer_ids)
+            observed = events.observed(transaction)
+            return {customer_id: inputs_at(*_state(row, now), observed) for customer_id, row in rows.items()}
+
+        return self._database.run(work)
+
+    def events(
+        self,
+        customer_id: str,
+        *,
+        limit: int,
+        event_type: str | None = None,
+        date_from: datetime | None = None,
+        date_to: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Return a customer's events, the newest first. Raises CustomerNotFoundError, DatabaseUnavailableError."""
+
+        def work(transaction: Transaction) -> dict[str, Any]:
+            row = _existing(transaction, customer_id)
+            rows, total = events.of_customer(
+                transaction, row["id"], limit=limit, event_type=event_type, date_from=date_from, date_to=date_to
+            )
+            history = [
+                {
+                    "id": event["event_id"],
+                    "event_type": event["event_type"],
+                    "event_data": json.loads(event["data"]),
+                    "timestamp": iso(event["occurred_at"]),
+                }
+                for event in rows
+            ]
+            return {"events": history, "total": total}
+
+        return self._database.run(work)
+
+    def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any]) -> dict[str, Any]:
+        probability = row["churn_probability"]
+        actions = recommend(
+            features, probability or 0.0, reasons.get("contributions", {}),
+            bands=self._settings.bands, horizon_days=self._settings.horizon_days,
+        )  # fmt: skip
+        return {
+            "customer_id": row["customer_id"],
+            "name": row["name"],
+            "email": row["email"],
+            **shown(features),
+            "status": row["status"],
+            "churn_probability": probability,
+            "risk_level": row["risk_level"],
+            "model_kind": row["model_kind"],
+            "recommendations": [action.text for action in actions],
+            "recommended_actions": [asdict(action) for action in actions],
+        }
+
+
+def _search(transaction: Transaction, query: CustomerQuery, wanted: Page) -> tuple[list[Row], int | None]:
+    """Return the rows of a page, and how many customers match in all, None if they were too many to count."""
+    words = tuple(words_of(query.search)) if query.search is not None else ()
+    if query.search is not None and not words:
+        return [], 0
+    search = customer_search.search(transaction, CustomerFilter(query.risk_level, query.status, words))
+    rows = customer_search.page(transaction, search.conditions, wanted)
+    if words:
+        return rows, search.total
+    return rows, totals.read_pairs(transaction, "customers", query.status, query.risk_level)
+
+
+def _cursor_after(row: Row, query: CustomerQuery, column: str) -> str:
+    return write_customer_cursor(query.sort, query.order, row[column], row["id"])
+
+
+def _existing(transaction: Transaction, customer_id: str) -> Row:
+    row = customers.by_id(transaction, [customer_id]).get(customer_id)
+    if row is None:
+        raise CustomerNotFoundError(customer_id)
+    return row
+
+
+def _features(row: Row, observed: Observed, now: datetime) -> Features:
+    return features_at(*_state(row, now), observed)
+
+
+def _state(row: Row, now: datetime) -> tuple[CustomerState, datetime]:
+    """Return a customer's state, and the instant to read it at: not before the customer was scored."""
+    state = CustomerState() if row["state"] is None else CustomerState.from_json(row["state"])
+    return state, max(now, row["scored_at"] or now)
+
+
+def _reasons(row: Row) -> dict[str, Any]:
+    """Return what explains a customer's current prediction, nothing without one."""
+    if row["churn_probability"] is None or row["contributions"] is None:
+        return {}
+    reasons: dict[str, Any] = json.loads(row["contributions"])
+    return reasons

@@ -1,0 +1,169 @@
+"""The dashboard: its figures of this moment, and over time."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from churn.adapters.mysql import Database, Transaction, customers, hourly_stats, model_quality, models, totals
+from churn.adapters.mysql.database import Row
+from churn.adapters.redis_cache import Cache
+from churn.domain.errors import InvalidInputError
+from churn.domain.risk import ACTIVE_STATUSES, RISK_LEVELS
+from churn.domain.timestamps import iso
+from churn.services.alerts import list_alerts
+from churn.services.predictions import list_predictions
+from churn.settings import Settings
+
+STATS_SECONDS = 2
+TRENDS_SECONDS = 30
+_RATE_DAYS = 30
+_ACCURACY_WEEKS = 4
+_PERIOD_DAYS = {"7d": 7, "30d": 30, "90d": 90, "1y": 365}
+_HOURLY_UP_TO_DAYS = 30
+
+
+class GranularityTooFineError(InvalidInputError):
+    """The granularity would give too many points over the period."""
+
+
+class Dashboard:
+    """The dashboard's figures of one database; `cache` keeps them for some seconds."""
+
+    def __init__(self, database: Database, cache: Cache, settings: Settings) -> None:
+        self._database = database
+        self._cache = cache
+        self._settings = settings
+
+    def stats(self, now: datetime) -> dict[str, Any]:
+        """Return the dashboard's figures, at most some seconds old. Raises DatabaseUnavailableError."""
+        return self._cache.get_or_make(
+            "stats", STATS_SECONDS, lambda: self._database.run(lambda transaction: self._stats(transaction, now))
+        )
+
+    def trends(self, period: str, granularity: str, now: datetime) -> dict[str, Any]:
+        """Return the dashboard's figures over time. Raises GranularityTooFineError, DatabaseUnavailableError."""
+        days = _PERIOD_DAYS[period]
+        if granularity == "hour" and days > _HOURLY_UP_TO_DAYS:
+            raise GranularityTooFineError(f"hours are given for at most {_HOURLY_UP_TO_DAYS} days")
+
+        def make() -> list[dict[str, Any]]:
+            first = now - timedelta(days=days)
+            # A point's rate is relative to the customers of 30 days before it.
+            earliest = _bucket(first, granularity) - timedelta(days=_RATE_DAYS)
+            return _trends(
+                self._database.run(lambda transaction: hourly_stats.between(transaction, earliest, now)),
+                first,
+                granularity,
+            )
+
+        points = self._cache.get_or_make(f"trends:{period}:{granularity}", TRENDS_SECONDS, make)
+        return {"trends": points, "period": period, "granularity": granularity}
+
+    def recent_activity(self, limit: int = 10) -> dict[str, Any]:
+        """Return the newest alerts and predictions. Raises DatabaseUnavailableError."""
+        return {
+            "alerts": list_alerts(self._database, limit=limit)["alerts"],
+            "predictions": list_predictions(self._database, limit=limit)["predictions"],
+        }
+
+    def _stats(self, transaction: Transaction, now: datetime) -> dict[str, Any]:
+        sums = totals.read(
+            transaction, "customers:", "probability", "revenue_at_risk", "alerts:resolved:",
+            f"alerts_created:{now.astimezone(UTC):%Y-%m-%d}",
+        )  # fmt: skip
+        levels: Counter[str] = Counter()
+        for name, count in sums.items():
+            kind, *parts = name.split(":")
+            if kind == "customers" and parts[0] in ACTIVE_STATUSES:
+                levels[parts[1]] += count
+        scored = sum(levels[level] for level in RISK_LEVELS)
+        return {
+            "total_customers": _prefixed(sums, "customers:"),
+            "churn_rate": self._churn_rate(transaction, now),
+            "high_risk_customers": levels["high"] + levels["critical"],
+            "revenue_at_risk": sums["revenue_at_risk"] / 100,
+            "alerts_today": _prefixed(sums, "alerts_created:"),
+            "resolved_alerts": _prefixed(sums, "alerts:resolved:"),
+            **_model(models.newest(transaction), model_quality.matured_accuracy(transaction, _ACCURACY_WEEKS)),
+            "risk_distribution": {level: levels[level] for level in RISK_LEVELS},
+            "average_churn_probability": sums["probability"] / 1e6 / scored if scored else 0.0,
+            "generated_at": iso(now),
+        }
+
+    def _churn_rate(self, transaction: Transaction, now: datetime) -> float:
+        before = now - timedelta(days=_RATE_DAYS)
+        inactivity = timedelta(days=self._settings.inactivity_days)
+        active = hourly_stats.active_at(transaction, before)
+        return _per_cent(customers.lapsed_between(transaction, before - inactivity, now - inactivity), active)
+
+
+def _model(row: Row | None, realised: float | None) -> dict[str, Any]:
+    accuracy, basis = realised, "matured_outcomes"
+    if accuracy is None and row is not None:
+        accuracy = json.loads(row["metadata"]).get("metrics", {}).get("forest", {}).get("accuracy")
+        basis = "held_out_window"
+    return {
+        "model_accuracy": None if accuracy is None else round(100 * accuracy, 2),
+        "model_accuracy_basis": None if accuracy is None else basis,
+        "last_model_update": None if row is None else iso(row["loaded_at"]),
+    }
+
+
+def _trends(rows: list[Row], first: datetime, granularity: str) -> list[dict[str, Any]]:
+    points: dict[datetime, dict[str, Any]] = {}
+    lapsed_until: list[int] = []
+    active = {row["hour"]: row["active_customers"] for row in rows}
+    position = {row["hour"]: number for number, row in enumerate(rows)}
+    high = lapsed = 0
+    for row in rows:
+        hour = row["hour"]
+        lapsed += row["churned_customers"]
+        lapsed_until.append(lapsed)
+        high = high if row["high_risk_customers"] is None else row["high_risk_customers"]
+        start = _bucket(hour, granularity)
+        if start < _bucket(first, granularity):
+            continue
+        point = points.setdefault(start, {"date": _label(start, granularity), "new": 0, "churned": 0})
+        point["new"] += row["new_customers"]
+        point["churned"] += row["churned_customers"]
+        point["high"] = high
+        before = hour - timedelta(days=_RATE_DAYS)
+        known = before in position
+        point["rate"] = _per_cent(lapsed - lapsed_until[position[before]], active[before]) if known else 0.0
+    return [
+        {
+            "date": point["date"],
+            "churn_rate": point["rate"],
+            "high_risk_customers": point["high"],
+            "new_customers": point["new"],
+            "churned_customers": point["churned"],
+        }
+        for point in points.values()
+    ]
+
+
+def _bucket(instant: datetime, granularity: str) -> datetime:
+    hour = instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    match granularity:
+        case "hour":
+            return hour
+        case "week":
+            return hour.replace(hour=0) - timedelta(days=hour.weekday())
+        case "month":
+            return hour.replace(hour=0, day=1)
+        case _:
+            return hour.replace(hour=0)
+
+
+def _label(start: datetime, granularity: str) -> str:
+    return iso(start) if granularity == "hour" else f"{start:%Y-%m-%d}"
+
+
+def _per_cent(part: int, whole: int | None) -> float:
+    return round(min(100.0, 100 * part / whole), 2) if whole else 0.0
+
+
+def _prefixed(sums: Mapping[str, int], prefix: str) -> int:
+    return sum(count for name, count in sums.items() if name.startswith(prefix))

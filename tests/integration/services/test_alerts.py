@@ -1,0 +1,27 @@
+"""Reading the alerts."""
+
+from datetime import timedelta
+
+from churn.adapters.mysql import Database
+from churn.services.alerts import list_alerts
+from churn.services.scoring import Scoring
+from churn.settings import Settings
+from tests.support.events import NOW, event
+from tests.support.models import RecencyModel
+
+
+def test_alerts_come_newest_first_page_by_page(shop: Database) -> None:
+    scoring = Scoring(shop, RecencyModel(), Settings.from_environment({}))
+    for number in range(5, 12):
+        scoring.apply([event("payment_failed", f"CUST-{number:03d}")], now=NOW + timedelta(seconds=number))
+    everything = list_alerts(shop, limit=100)
+    ids = [alert["id"] for alert in everything["alerts"]]
+    assert everything["total"] == len(ids) == 7
+    assert ids == sorted(ids, reverse=True)
+    first = list_alerts(shop, limit=3)
+    second = list_alerts(shop, limit=100, cursor=first["next_cursor"])
+    assert [alert["id"] for page in (first, second) for alert in page["alerts"]] == ids
+    assert list_alerts(shop, limit=2, since=ids[3])["total"] == 3
+    assert list_alerts(shop, limit=2, since=NOW + timedelta(seconds=9))["total"] == 2
+    assert list_alerts(shop, limit=2, status="resolved")["total"] == 0
+    assert list_alerts(shop, limit=2, status="new", priority="high")["total"] == 7

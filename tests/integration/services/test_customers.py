@@ -1,0 +1,113 @@
+"""Lists of customers, one customer, and their history, over a real database."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from churn.adapters.mysql import Database, customer_search
+from churn.services.customers import CustomerQuery, Customers
+from churn.services.scoring import Scoring
+from churn.settings import Settings
+from tests.integration.services.conftest import SHOP_SIZE
+from tests.support.events import NOW, event
+from tests.support.models import RecencyModel
+
+_SETTINGS = Settings.from_environment({})
+
+
+@pytest.fixture
+def customers(shop: Database) -> Customers:
+    return Customers(shop, _SETTINGS)
+
+
+def _ids(page: dict[str, Any]) -> list[str]:
+    return [customer["customer_id"] for customer in page["customers"]]
+
+
+@pytest.mark.parametrize("sort", list(customer_search.SORT_COLUMNS))
+@pytest.mark.parametrize("order", ["desc", "asc"])
+@pytest.mark.parametrize("limit", [1, 4, 20, 24])
+def test_pages_by_cursor_and_by_offset_are_the_whole_list_in_order(
+    customers: Customers, sort: str, order: str, limit: int
+) -> None:
+    def page(**more: Any) -> dict[str, Any]:
+        return customers.page(CustomerQuery(sort=sort, order=order, **more), NOW)
+
+    whole = page(limit=500)["customers"]
+    assert len(whole) == SHOP_SIZE
+    values = [customer[sort] for customer in whole]
+    known = [value for value in values if value is not None]
+    assert known == sorted(known, reverse=order == "desc")
+    assert values[len(known) :] == [None] * (SHOP_SIZE - len(known))
+
+    by_cursor, cursor = [], None
+    while True:
+        found = page(limit=limit, cursor=cursor)
+        assert found["total"] == SHOP_SIZE
+        by_cursor += _ids(found)
+        cursor = found["next_cursor"]
+        if cursor is None:
+            break
+    by_offset = [name for start in range(0, SHOP_SIZE, limit) for name in _ids(page(limit=limit, offset=start))]
+    assert by_cursor == by_offset == [customer["customer_id"] for customer in whole]
+
+
+@pytest.mark.parametrize("filters", [{"risk_level": "low"}, {"risk_level": "medium"}, {"status": "insufficient_data"}])
+def test_the_total_of_a_filter_is_that_of_its_list(customers: Customers, filters: dict[str, str]) -> None:
+    page = customers.page(CustomerQuery(limit=500, **filters), NOW)  # type: ignore[arg-type]
+    assert page["total"] == len(page["customers"]) > 0
+    assert not page["total_is_lower_bound"]
+    assert all(customer[name] == value for customer in page["customers"] for name, value in filters.items())
+
+
+@pytest.mark.parametrize(
+    ("search", "count"),
+    [("cust-00", 10), ("name7", 1), ("MULLER", SHOP_SIZE), ("muller name1", 11), ("n3@", 1), ("nobody", 0), ("% _", 0)],
+)
+def test_customers_are_found_by_beginnings_of_their_words(customers: Customers, search: str, count: int) -> None:
+    page = customers.page(CustomerQuery(search=search, limit=500), NOW)
+    assert (len(page["customers"]), page["total"], page["total_is_lower_bound"]) == (count, count, False)
+
+
+def test_a_search_that_finds_very_many_walks_the_order(customers: Customers, monkeypatch: pytest.MonkeyPatch) -> None:
+    everybody = _ids(customers.page(CustomerQuery(search="muller", limit=500), NOW))
+    monkeypatch.setattr(customer_search, "MANY_MATCHES", 3)
+    page = customers.page(CustomerQuery(search="muller", limit=10), NOW)
+    assert _ids(page) == everybody[:10]
+    assert (page["total"], page["total_is_lower_bound"]) == (11, True)
+    rest = customers.page(CustomerQuery(search="muller", limit=100, cursor=page["next_cursor"]), NOW)
+    assert _ids(rest) == everybody[10:]
+
+
+def test_features_are_of_now_and_drivers_of_the_stored_prediction(customers: Customers) -> None:
+    later = NOW + timedelta(days=10)
+    customer = customers.one("CUST-020", later)
+    assert customer["days_since_last_order"] == pytest.approx(50)
+    assert customer["churn_probability"] == pytest.approx(0.4)
+    assert customer["last_prediction_at"] == "2026-11-23T12:00:00Z"
+    assert [driver["feature"] for driver in customer["drivers"]] == ["days_since_last_order"]
+    assert (customer["name"], customer["risk_level"], customer["is_active"]) == ("Name20 Müller", "medium", True)
+
+
+def test_a_deleted_customer_is_nowhere(shop: Database, customers: Customers) -> None:
+    Scoring(shop, RecencyModel(), _SETTINGS).apply([event("customer_deleted", "CUST-020")], now=NOW)
+    page = customers.page(CustomerQuery(limit=500), NOW)
+    assert "CUST-020" not in _ids(page)
+    assert page["total"] == SHOP_SIZE - 1
+    assert customers.page(CustomerQuery(search="cust-020"), NOW)["total"] == 0
+    assert customers.inputs({"CUST-020"}, NOW) == {}
+
+
+def test_a_history_is_cut_by_type_and_time(customers: Customers) -> None:
+    everything = customers.events("CUST-020", limit=10)
+    assert [found["event_type"] for found in everything["events"]] == ["order_placed", "customer_registered"]
+    one = customers.events("CUST-020", limit=10, event_type="order_placed")
+    assert (one["total"], one["events"][0]["event_data"]["order_value"]) == (1, 70)
+    assert customers.events("CUST-020", limit=10, date_to=NOW - timedelta(days=100))["total"] == 1
+    assert customers.events("CUST-020", limit=1)["total"] == 2
+
+
+def test_dates_are_utc(customers: Customers) -> None:
+    assert json.dumps(customers.one("CUST-020", datetime.now(UTC)))

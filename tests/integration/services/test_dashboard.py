@@ -1,0 +1,85 @@
+"""The dashboard's figures, over a real database."""
+
+from datetime import timedelta
+
+import pytest
+
+from churn.adapters.mysql import Database, hourly_stats, model_quality, models
+from churn.adapters.mysql.model_quality import Quality
+from churn.adapters.redis_cache import Cache
+from churn.services.customers import CustomerQuery, Customers
+from churn.services.dashboard import Dashboard
+from churn.settings import Settings
+from tests.integration.services.conftest import SHOP_SIZE
+from tests.support.events import NOW
+
+_SETTINGS = Settings.from_environment({})
+
+
+@pytest.fixture
+def empty(database: Database) -> Dashboard:
+    return Dashboard(database, Cache(""), _SETTINGS)
+
+
+@pytest.fixture
+def dashboard(shop: Database) -> Dashboard:
+    return Dashboard(shop, Cache(""), _SETTINGS)
+
+
+def test_the_dashboard_adds_up(shop: Database, dashboard: Dashboard) -> None:
+    metadata = {"metrics": {"forest": {"accuracy": 0.8125}}}
+    shop.run(lambda transaction: models.record_serving(transaction, "v1", metadata, NOW + timedelta(seconds=1)))
+    hour = (NOW - timedelta(days=30)).replace(minute=0, second=0, microsecond=0)
+    shop.run(lambda transaction: hourly_stats.replace(transaction, [(hour, 50, 0, 0)]))
+    customers = Customers(shop, _SETTINGS).page(CustomerQuery(limit=500), NOW)["customers"]
+    stats = dashboard.stats(NOW)
+    scored = [one for one in customers if one["status"] in {"new", "active", "at_risk"}]
+    assert stats["total_customers"] == SHOP_SIZE
+    assert sum(stats["risk_distribution"].values()) == len(scored)
+    assert stats["average_churn_probability"] == pytest.approx(
+        sum(one["churn_probability"] for one in scored) / len(scored), abs=1e-6
+    )
+    assert (stats["model_accuracy"], stats["model_accuracy_basis"]) == (81.25, "held_out_window")
+    assert (stats["generated_at"], stats["last_model_update"]) == ("2026-11-23T12:00:00Z", "2026-11-23T12:00:01Z")
+    # Then those lapse who ordered 40 to 70 days ago: five of the 50 who were active.
+    later = NOW + timedelta(days=_SETTINGS.inactivity_days - 40)
+    assert dashboard.stats(later)["churn_rate"] == 10.0
+
+
+def test_accuracy_is_that_of_outcomes_once_they_are_known(database: Database, empty: Dashboard) -> None:
+    metadata = {"metrics": {"forest": {"accuracy": 0.8125}}}
+    database.run(lambda transaction: models.record_serving(transaction, "v2", metadata, NOW))
+
+    def week(number: int, accuracy: float | None, customers: int) -> None:
+        day = NOW.date() - timedelta(weeks=number)
+        known = None if accuracy is None else {"accuracy": accuracy}
+        row = Quality("v1", "served", day, "matured", 90, customers, 1, {}, known, None)
+        database.run(lambda transaction: model_quality.put_week(transaction, day, [row], None, NOW))
+
+    week(1, None, 5000)
+    assert empty.stats(NOW)["model_accuracy_basis"] == "held_out_window"
+    for number, accuracy, customers in ((14, 0.5, 100), (15, 0.75, 300), (16, 0.7, 300), (17, 0.7, 300), (18, 0, 900)):
+        week(number, accuracy, customers)
+    stats = empty.stats(NOW)
+    assert (stats["model_accuracy"], stats["model_accuracy_basis"]) == (69.5, "matured_outcomes")
+
+
+def test_an_empty_shop_has_a_dashboard(empty: Dashboard) -> None:
+    stats = empty.stats(NOW)
+    assert (stats["total_customers"], stats["churn_rate"]) == (0, 0.0)
+    assert (stats["model_accuracy"], stats["model_accuracy_basis"]) == (None, None)
+    assert empty.trends("7d", "day", NOW)["trends"] == []
+
+
+@pytest.mark.parametrize(("granularity", "points"), [("hour", 169), ("day", 8), ("week", 2), ("month", 1)])
+def test_trends_sum_what_flows_and_keep_what_stands(
+    database: Database, empty: Dashboard, granularity: str, points: int
+) -> None:
+    hours = [NOW.replace(minute=0) - timedelta(hours=number) for number in range(40 * 24)]
+    database.run(lambda transaction: hourly_stats.replace(transaction, [(hour, 1000, 2, 1) for hour in hours]))
+    found = empty.trends("7d", granularity, NOW)["trends"]
+    assert len(found) == points
+    assert [one["date"] for one in found] == sorted(one["date"] for one in found)
+    assert all(one["new_customers"] == 2 * one["churned_customers"] for one in found)
+    # A customer an hour lapsed for 30 days, of a thousand.
+    assert found[-1]["churn_rate"] == 72.0

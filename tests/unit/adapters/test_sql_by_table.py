@@ -1,0 +1,51 @@
+"""The SQL of a table stands in one module, so that a change of the table is a change of one file."""
+
+import re
+from pathlib import Path
+
+from churn.adapters import mysql
+
+_OWNERS = {
+    "alerts": {"alerts"},
+    "counters": {"alerts", "websocket_connections"},
+    "customer_states": {"customers"},
+    "customer_words": {"customer_search"},
+    # A history is read with its customer, and a list of customers beside the words that find them.
+    "customers": {"customers", "customer_search", "events"},
+    "dead_letters": {"dead_letters"},
+    "evaluated_weeks": {"model_quality"},
+    "events": {"events"},
+    "feature_drift": {"model_quality"},
+    "hourly_stats": {"hourly_stats"},
+    "model_comparisons": {"model_quality"},
+    "model_quality": {"model_quality"},
+    "models": {"models"},
+    "observed_kinds": {"events"},
+    "predictions": {"predictions"},
+    "schema_migrations": {"migrations"},
+    "shadow_predictions": {"predictions"},
+    "sockets": {"websocket_connections"},
+    "totals": {"totals"},
+    "training_runs": {"training_runs"},
+    "used_tickets": {"websocket_connections"},
+}
+_STATEMENT = re.compile(r'(?:\bFROM|\bINTO|\bUPDATE(?: IGNORE)?|\bcount\(transaction,)\s"?([a-z_]+)(?![\w.])')
+_PACKAGE = Path(mysql.__file__).parent
+_MIGRATIONS = Path(__file__).parents[3] / "functions/migration/migrations"
+
+
+def test_every_table_has_a_module() -> None:
+    created = {
+        table
+        for migration in _MIGRATIONS.glob("*.sql")
+        for table in re.findall(r"CREATE TABLE (\w+)", migration.read_text(encoding="utf-8"))
+    }
+    assert created | {"schema_migrations"} == set(_OWNERS)
+
+
+def test_a_table_is_read_and_written_by_its_own_module() -> None:
+    found: dict[str, set[str]] = {}
+    for module in _PACKAGE.glob("*.py"):
+        for table in _STATEMENT.findall(module.read_text(encoding="utf-8")):
+            found.setdefault(table, set()).add(module.stem)
+    assert {table: modules for table, modules in found.items() if table in _OWNERS} == _OWNERS
