@@ -1,6 +1,5 @@
 """Alerts over REST and WebSocket."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -9,17 +8,14 @@ from churn.adapters import secrets_manager as secrets
 from churn.adapters.api_gateway_push import ApiGatewayPush
 from churn.adapters.aws_clients import invoke_later
 from churn.adapters.mysql import Database
-from churn.adapters.mysql.alerts import AlertClosedError, AlertNotFoundError, acknowledge, resolve
+from churn.adapters.mysql.alerts import AlertNotFoundError, acknowledge, resolve
 from churn.adapters.redis_cache import Cache
-from churn.domain.errors import FieldError
 from churn.domain.timestamps import iso
 from churn.entrypoints.http.api import Api, Call
-from churn.entrypoints.http.problems import Problem, bad_request
 from churn.entrypoints.http.tokens import TICKET_SECONDS, issue_ticket
 from churn.entrypoints.websocket import SocketEdge, is_socket_event
 from churn.observability import logger, traced
 from churn.services import alerts
-from churn.services.cursors import InvalidCursorError
 from churn.services.dashboard import Dashboard
 from churn.settings import settings
 
@@ -33,21 +29,18 @@ app = _api.app
 
 @_api.answers("list_alerts")
 def list_alerts(call: Call) -> dict[str, Any]:
-    try:
-        return alerts.list_alerts(_database, **call.query.model_dump())
-    except InvalidCursorError as error:
-        raise bad_request(FieldError("cursor", str(error))) from None
+    return alerts.list_alerts(_database, **call.query.model_dump())
 
 
 @_api.answers("acknowledge_alert")
 def acknowledge_alert(call: Call) -> dict[str, Any]:
-    at = _act(lambda: acknowledge(_database, _id(call), call.client, call.now))
+    at = acknowledge(_database, _id(call), call.client, call.now)
     return {"message": "Alert acknowledged", "acknowledged_at": iso(at)}
 
 
 @_api.answers("resolve_alert")
 def resolve_alert(call: Call) -> dict[str, Any]:
-    at = _act(lambda: resolve(_database, _id(call), call.client, call.body.resolution_notes, call.now))
+    at = resolve(_database, _id(call), call.client, call.body.resolution_notes, call.now)
     return {"message": "Alert resolved", "resolved_at": iso(at)}
 
 
@@ -59,19 +52,10 @@ def ticket(call: Call) -> dict[str, Any]:
     }
 
 
-def _act(action: Callable[[], datetime]) -> datetime:
-    try:
-        return action()
-    except AlertNotFoundError:
-        raise Problem(404, "There is no such alert.") from None
-    except AlertClosedError as error:
-        raise Problem(409, f"The alert is {error.status} already.") from None
-
-
 def _id(call: Call) -> int:
     text = call.path["id"]
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise Problem(404, "There is no such alert.")
+        raise AlertNotFoundError(text)
     return int(text)
 
 

@@ -4,10 +4,7 @@ from typing import Any
 
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
-from churn.domain.errors import CustomerNotFoundError, FieldError
 from churn.entrypoints.http.api import Api, Call
-from churn.entrypoints.http.problems import Problem, bad_request
-from churn.services.cursors import InvalidCursorError
 from churn.services.customers import CustomerQuery, Customers
 from churn.settings import settings
 
@@ -19,23 +16,14 @@ app = _api.app
 
 @_api.answers("list_customers")
 def list_customers(call: Call) -> dict[str, Any]:
-    try:
-        return _customers.page(CustomerQuery(**call.query.model_dump()), call.now)
-    except InvalidCursorError as error:
-        raise bad_request(FieldError("cursor", str(error))) from None
+    return _customers.page(CustomerQuery(**call.query.model_dump()), call.now)
 
 
 @_api.answers("get_customer")
 def get_customer(call: Call) -> dict[str, Any]:
-    try:
-        return _customers.one(call.path["customer_id"], call.now)
-    except CustomerNotFoundError:
-        raise Problem(404, "There is no such customer.") from None
+    return _customers.one(call.path["customer_id"], call.now)
 
 
 @_api.answers("list_events")
 def list_events(call: Call) -> dict[str, Any]:
-    try:
-        return _customers.events(call.path["customer_id"], **call.query.model_dump())
-    except CustomerNotFoundError:
-        raise Problem(404, "There is no such customer.") from None
+    return _customers.events(call.path["customer_id"], **call.query.model_dump())

@@ -4,10 +4,8 @@ from typing import Any
 
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
-from churn.domain.errors import FieldError
 from churn.entrypoints.http.api import Api, Call
-from churn.entrypoints.http.problems import bad_request
-from churn.services.dashboard import Dashboard, GranularityTooFineError
+from churn.services.dashboard import Dashboard
 from churn.settings import settings
 
 _settings = settings().require("database_url")
@@ -24,7 +22,4 @@ def dashboard_stats(call: Call) -> dict[str, Any]:
 
 @_api.answers("dashboard_trends")
 def dashboard_trends(call: Call) -> dict[str, Any]:
-    try:
-        return _dashboard.trends(call.query.period, call.query.granularity, call.now)
-    except GranularityTooFineError as error:
-        raise bad_request(FieldError("granularity", str(error))) from None
+    return _dashboard.trends(call.query.period, call.query.granularity, call.now)

@@ -9,12 +9,15 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from churn.adapters.mysql.customer_search import Position
-from churn.domain.errors import InvalidInputError
+from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.timestamps import iso
 
 
 class InvalidCursorError(InvalidInputError):
     """The cursor is not one of this list in this order."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(FieldError("cursor", message))
 
 
 def write_customer_cursor(sort: str, order: str, value: object, key: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from churn.adapters.mysql import Database, Transaction, customers, hourly_stats, model_quality, models, totals
 from churn.adapters.mysql.database import Row
 from churn.adapters.redis_cache import Cache
-from churn.domain.errors import InvalidInputError
+from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.risk import ACTIVE_STATUSES, RISK_LEVELS
 from churn.domain.timestamps import iso
 from churn.services.alerts import list_alerts
@@ -46,7 +46,8 @@ class Dashboard:
         """Return the dashboard's figures over time. Raises GranularityTooFineError, DatabaseUnavailableError."""
         days = _PERIOD_DAYS[period]
         if granularity == "hour" and days > _HOURLY_UP_TO_DAYS:
-            raise GranularityTooFineError(f"hours are given for at most {_HOURLY_UP_TO_DAYS} days")
+            message = f"hours are given for at most {_HOURLY_UP_TO_DAYS} days"
+            raise GranularityTooFineError(FieldError("granularity", message))
 
         def make() -> list[dict[str, Any]]:
             first = now - timedelta(days=days)

@@ -17,13 +17,14 @@ from churn.domain.errors import ConflictError, NotFoundError
 class AlertNotFoundError(NotFoundError):
     """There is no alert with this id."""
 
+    sentence = "There is no such alert."
+
 
 class AlertClosedError(ConflictError):
-    """The alert is closed, which rules the action out; `status` says whether it is resolved or dismissed."""
+    """The alert is closed, which rules the action out; it is resolved or dismissed."""
 
     def __init__(self, status: str) -> None:
-        super().__init__(f"the alert is {status}")
-        self.status = status
+        super().__init__(f"The alert is {status} already.")
 
 
 def open_types(transaction: Transaction, customer_pks: Sequence[int]) -> set[tuple[int, str]]:
