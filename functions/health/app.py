@@ -9,7 +9,7 @@ from churn.domain.model import PURCHASE_PROCESS, kind_of
 from churn.domain.timestamps import iso
 from churn.entrypoints.http.api import Api, Call
 from churn.services.current_model import CurrentModel
-from churn.services.health import Finding, examine, verdict
+from churn.services.health import Finding, overall_status, run_checks
 from churn.settings import settings
 
 _settings = settings()
@@ -20,18 +20,18 @@ app = _api.app
 
 @_api.answers("health")
 def health(call: Call) -> dict[str, Any]:
-    found = examine({"database": _database, "cache": _redis, "model": _model})
-    status = verdict(found)
+    results = run_checks({"database": _database, "cache": _redis, "model": _model})
+    status = overall_status(results)
     call.answer["status"] = 503 if status == "unhealthy" else 200
     return {
         "status": status,
         "timestamp": iso(call.now),
-        "model_loaded": found["model"].finding.status != "down",
+        "model_loaded": results["model"].finding.status != "down",
         "service": _settings.service_name,
         "version": _settings.service_version,
-        "model_version": found["model"].finding.version,
-        "model_kind": found["model"].finding.kind,
-        "checks": {name: measured.to_dict() for name, measured in found.items()},
+        "model_version": results["model"].finding.version,
+        "model_kind": results["model"].finding.kind,
+        "checks": {name: measured.to_dict() for name, measured in results.items()},
     }
 
 

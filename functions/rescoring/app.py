@@ -6,8 +6,8 @@ from typing import Any
 from churn.adapters.mysql import Database
 from churn.domain.timestamps import parse_timestamp
 from churn.observability import logger, metrics, traced
-from churn.services import event_publisher as announce
 from churn.services.current_model import CurrentModel
+from churn.services.event_publisher import EventPublisher
 from churn.services.hourly_stats import refresh
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
@@ -17,7 +17,7 @@ _settings = settings().require("database_url")
 _database = Database(_settings.database_url)
 _model = CurrentModel(_settings, shadow=True)
 _scoring = Scoring(_database, _model, _settings, lambda: _model.challenger)
-_announcer = announce.Announcer.of(_database, _settings)
+_publisher = EventPublisher.of(_database, _settings)
 
 _MILLISECONDS_FOR_THE_REST = 60_000
 
@@ -34,10 +34,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         now=now,
         resume_after=int(event.get("resume_after") or 0),
         time_left=lambda: context.get_remaining_time_in_millis() > _MILLISECONDS_FOR_THE_REST,
-        done=lambda applied: _announcer.announce([applied], now),
+        done=lambda applied: _publisher.publish([applied], now),
     )
     # What a batch committed before it died is pushed here at the latest.
-    _announcer.announce([], now)
+    _publisher.publish([], now)
     hours = refresh(_database, _settings, now)
     logger.info("swept", extra={"scored": swept.scored, "alerts": swept.alerts, "hours": hours})
     return {"scored": swept.scored, "alerts": swept.alerts, "hours": hours, "resume_after": swept.resume_after}

@@ -6,8 +6,8 @@ from typing import Any
 from churn.adapters.mysql import Database
 from churn.entrypoints.kafka import PAGE, decode, failures, redrive, score_records
 from churn.observability import logger, metrics, traced
-from churn.services import event_publisher as announce
 from churn.services.current_model import CurrentModel
+from churn.services.event_publisher import EventPublisher, count_results
 from churn.services.scoring import Scoring
 from churn.settings import settings
 
@@ -15,7 +15,7 @@ _settings = settings().require("database_url")
 _database = Database(_settings.database_url)
 _model = CurrentModel(_settings, shadow=True)
 _scoring = Scoring(_database, _model, _settings, lambda: _model.challenger)
-_announcer = announce.Announcer.of(_database, _settings)
+_publisher = EventPublisher.of(_database, _settings)
 
 
 @logger.inject_lambda_context
@@ -32,16 +32,16 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return _redrive(event["redrive"], now)
     records = decode(event, now)
     done, failed = score_records(records, _scoring, now)
-    announce.count(done)
-    _announcer.announce(done, now)
+    count_results(done)
+    _publisher.publish(done, now)
     logger.info("scored", extra={"records": len(records), "failed": len(failed)})
     return failures(failed)
 
 
 def _redrive(after: list[Any] | None, now: datetime) -> dict[str, Any]:
     done, letters = redrive(_database, _scoring, now, after=tuple(after) if after else None)
-    announce.count(done)
-    _announcer.announce(done, now)
+    count_results(done)
+    _publisher.publish(done, now)
     logger.info("redriven", extra={"letters": len(letters), "applied": len(done)})
     more = len(letters) == PAGE
     last = letters[-1] if more else None

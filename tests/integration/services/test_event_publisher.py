@@ -6,7 +6,7 @@ from typing import Any
 from churn.adapters.kafka import OutputUnavailableError
 from churn.adapters.mysql import Database
 from churn.services.alert_delivery import subscribe
-from churn.services.event_publisher import Announcer
+from churn.services.event_publisher import EventPublisher
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
@@ -23,9 +23,9 @@ def test_a_dashboard_hears_of_the_alert_the_prediction_and_the_new_model(databas
     push = FakePush()
     _dashboard(database)
     scoring = Scoring(database, RecencyModel(), Settings.from_environment({}))
-    announcer = Announcer(database, push)
+    publisher = EventPublisher(database, push)
     applied = scoring.apply([order(days_ago=20), event("payment_failed")], now=NOW)
-    announcer.announce([applied], NOW)
+    publisher.publish([applied], NOW)
     heard = push.messages("dashboard")
     assert [message["event"] for message in heard] == ["churn_alert", "prediction_update", "system_alert"]
     alert, prediction, system = (message["data"] for message in heard)
@@ -39,14 +39,14 @@ def test_what_a_crash_left_unpushed_is_pushed_by_the_next(database: Database) ->
     _dashboard(database)
     scoring = Scoring(database, RecencyModel(), Settings.from_environment({}))
     scoring.apply([event("payment_failed")], now=NOW)
-    Announcer(database, push).announce([], NOW)
+    EventPublisher(database, push).publish([], NOW)
     assert push.alert_ids("dashboard") == [1]
 
 
 def test_a_database_that_is_away_is_survived() -> None:
     away = Database("mysql://root@127.0.0.1:9/churn", connect_timeout=0.2, attempts=1)
     push = FakePush()
-    Announcer(away, push).announce([], NOW)
+    EventPublisher(away, push).publish([], NOW)
     assert push.messages("dashboard") == []
 
 
@@ -64,12 +64,12 @@ class _Recorded:
 def test_a_topic_that_was_away_gets_every_alert_later_and_none_twice(database: Database) -> None:
     output = _Recorded()
     scoring = Scoring(database, RecencyModel(), Settings.from_environment({}))
-    announcer = Announcer(database, FakePush(), output)
+    publisher = EventPublisher(database, FakePush(), output)
     output.away = True
-    announcer.announce([scoring.apply([event("payment_failed", "CUST-001")], now=NOW)], NOW)
+    publisher.publish([scoring.apply([event("payment_failed", "CUST-001")], now=NOW)], NOW)
     output.away = False
     for customer_id in ("CUST-002", "CUST-003"):
-        announcer.announce([scoring.apply([event("payment_failed", customer_id)], now=NOW)], NOW)
+        publisher.publish([scoring.apply([event("payment_failed", customer_id)], now=NOW)], NOW)
     alerts = [item["id"] for name, item in output.sent if name == "churn_alert"]
     assert alerts == [1, 2, 3]
     predicted = [item["customer_id"] for name, item in output.sent if name == "prediction_update"]

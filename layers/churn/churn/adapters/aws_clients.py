@@ -1,4 +1,4 @@
-"""The one place that makes clients of AWS services."""
+"""The one place that creates clients of AWS services."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,12 +22,12 @@ def client(
     attempts: int = 3,
     connections: int = 10,
 ) -> Any:
-    """A boto3 client, made once a process: it answers or fails within seconds, well before a function's time-out.
+    """Return a boto3 client, created once per process; its calls end within seconds, well before a function's time-out.
 
     `endpoint_url` is for services whose address is the application's own, such as `apigatewaymanagementapi`.
-    Time-outs are in seconds; `attempts` counts the first; `connections` is how many threads may use it at once.
+    Time-outs are in seconds; `attempts` includes the first; `connections` is how many threads may use it at once.
     """
-    import boto3  # noqa: PLC0415 (a quarter of a second, which most invocations need not pay)
+    import boto3  # noqa: PLC0415 (takes a quarter of a second, which most invocations need not pay)
     from botocore.config import Config  # noqa: PLC0415
 
     limits = Config(

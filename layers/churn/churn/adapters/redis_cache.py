@@ -1,7 +1,7 @@
-"""Redis: answers that may be a little old, and rate limits. What is here may be lost, and nothing waits for it.
+"""Redis: cached answers and rate limits. Its content may be lost, and nothing waits for it.
 
-After a failure the server is left alone for a few seconds; until then every answer is worked out anew and every
-request is allowed.
+After a failure the server is not asked for a few seconds; until then every answer is computed and every request is
+allowed.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Window:
 
 
 class Cache:
-    """A Redis server by its URL; without a URL there is none, and nothing is kept.
+    """A Redis server, named by its URL; without a URL nothing is cached.
 
     With ``?secret=ARN`` the password is that secret of Secrets Manager.
     """
@@ -47,22 +47,22 @@ class Cache:
         self._client: redis.Redis | None = None
 
     def get_or_make[T](self, key: str, seconds: float, make: Callable[[], T]) -> T:
-        """The JSON value that is kept under the key, else the one that `make` gives, then kept for so long."""
+        """Return the JSON value cached under the key, else that of `make`, which is then cached for so long."""
         kept = self._ask(lambda server: server.get(key))
         if kept is not None:
-            found: T = json.loads(kept)
-            return found
+            cached: T = json.loads(kept)
+            return cached
         value = make()
         self._ask(lambda server: server.set(key, json.dumps(value), px=round(seconds * 1000)))
         return value
 
     def count(self, client: str, limits: Mapping[str, int], at: float, seconds: int) -> list[Window]:
-        """Counts one request of a client against limits of each name in the window of `at`; empty when not known.
+        """Count one request of a client against each limit in the window of `at`; return nothing without a server.
 
-        One round trip, whatever the number of limits.
+        It takes one round trip, whatever the number of limits.
         """
         number = int(at // seconds)
-        # A subject may be anything, also an e-mail address: its digest is enough to count by.
+        # A subject may be an e-mail address: its digest is enough to count by.
         digest = hashlib.sha256(client.encode()).hexdigest()[:32]
 
         def ask(server: "redis.Redis") -> Any:
@@ -82,12 +82,12 @@ class Cache:
         ]
 
     def ping(self) -> bool:
-        """Whether the server answers now, asked even while it is left alone."""
+        """Return whether the server answers now, even shortly after a failure."""
         self._rest_until = 0.0
         return bool(self._ask(lambda server: server.ping()))
 
     def close(self) -> None:
-        """Closes the connection; the next use opens a new one."""
+        """Close the connection; the next use opens a new one."""
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(OSError):
@@ -96,7 +96,7 @@ class Cache:
     def _ask(self, question: "Callable[[redis.Redis], Any]") -> Any:
         if not self._url or self._clock() < self._rest_until:
             return None
-        # A quarter of a second, which a process without a cache need not pay.
+        # Importing it takes a quarter of a second, which a process without a cache need not pay.
         import redis  # noqa: PLC0415
 
         try:

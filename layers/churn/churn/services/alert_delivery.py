@@ -1,10 +1,9 @@
-"""Alerts to open sockets: each socket gets every alert after its cursor, in order, and then its cursor is moved.
+"""Delivery of alerts to open sockets: each socket gets every alert after its cursor, in order; then the cursor moves.
 
-Nothing is kept in memory between calls, so whoever calls `deliver` next makes good what a crash left undone. A socket
-is posted to by the holder of its lease alone, and leases are given back before alerts are looked for again: an alert
-that was committed while somebody held the lease is found either by the holder or by its own committer. An alert can
-reach a client twice only when a post timed out or its process died before the cursor was stored; clients know it by
-its id.
+Nothing is kept in memory between calls, so the next call of `deliver` completes what a crash left undone. Only the
+holder of a socket's lease posts to it, and returns the lease before looking for alerts again: an alert that is
+committed during a lease is found either by the holder or by its own committer. An alert can reach a client twice only
+if a post timed out or its process died before the cursor was stored; clients recognise it by its id.
 """
 
 import json
@@ -39,17 +38,17 @@ _PAGE = 200
 _POSTING_SECONDS = sockets.LEASE_SECONDS - POST_TIMEOUT_SECONDS - 3
 _SOON = 1.0
 _SUBSCRIBE_EVERY_SECONDS = 0.05
-# So many predictions of one batch are shown as they happen: a dashboard is for people.
+# The most predictions of one batch that are pushed: a dashboard is for people.
 _MAX_PREDICTIONS = 20
 
 
 class ConnectionBusyError(UnavailableError):
-    """A socket is being posted to and could not be changed in time."""
+    """Another process posted to the socket for so long that it could not be changed in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a call of `deliver` did: messages posted, sockets forgotten and paused, and whether it came to an end."""
+    """The result of `deliver`: messages posted, sockets removed and paused, and whether all was delivered in time."""
 
     posted: int
     gone: int
@@ -90,15 +89,15 @@ class _Outcome:
 
 
 def message(event: str, data: Mapping[str, Any]) -> bytes:
-    """A message as it goes over a socket."""
+    """Return a message in the form in which a socket carries it."""
     return json.dumps({"event": event, "data": data}, separators=(",", ":")).encode()
 
 
 def deliver(database: Database, push: Push, *, budget: float = 5) -> Delivery:
-    """Posts to every subscribed socket the alerts that it has not had, within about `budget` seconds.
+    """Post to every subscribed socket the alerts that it has not received, within about `budget` seconds.
 
-    Sockets that are gone are forgotten. One that is slow keeps its cursor and is left alone for some seconds, while the
-    others are posted to. Raises DatabaseUnavailableError.
+    Sockets that are gone are removed. A slow one keeps its cursor and pauses for some seconds, while the others are
+    posted to. Raises DatabaseUnavailableError.
     """
     deadline = time.monotonic() + budget
     posted = gone = paused = 0
@@ -124,7 +123,7 @@ def deliver(database: Database, push: Push, *, budget: float = 5) -> Delivery:
             paused += sum(outcome.pause > 0 for outcome in outcomes)
             throttled = throttled or any(0 < outcome.pause < _SOON for outcome in outcomes)
     finally:
-        # What could not be recorded any more is better not posted.
+        # A post whose outcome cannot be stored any more is better not made.
         pool.shutdown(cancel_futures=True)
     return Delivery(posted, gone, paused, time.monotonic() < deadline)
 
@@ -138,7 +137,7 @@ def subscribe(
     *,
     patience: float = sockets.LEASE_SECONDS + 2,
 ) -> None:
-    """Subscribes a socket to alerts of at least a priority, and has `answer` post that before any of them is posted.
+    """Subscribe a socket to alerts of at least a priority; `answer` confirms it before any alert is posted.
 
     Afterwards `deliver` posts what is behind the cursor. Raises DatabaseUnavailableError, ConnectionBusyError if
     another held the socket for `patience` seconds, and what `answer` raises.
@@ -163,9 +162,10 @@ def subscribe(
 def broadcast(
     database: Database, push: Push, event: str, items: Iterable[Mapping[str, Any]], *, budget: float = 2
 ) -> int:
-    """Posts messages to all open sockets, in order, as far as that goes in about `budget` seconds; returns how many.
+    """Post messages to all open sockets, in order, for about `budget` seconds; return how many were posted.
 
-    Nothing is kept for who cannot take them now. Sockets that are gone are forgotten. Raises DatabaseUnavailableError.
+    Nothing is kept for sockets that cannot take them now. Sockets that are gone are removed. Raises
+    DatabaseUnavailableError.
     """
     messages = [message(event, item) for item in items]
     connections = database.run(sockets.reachable) if messages else []
@@ -182,9 +182,9 @@ def broadcast(
 
 
 def broadcast_predictions(database: Database, push: Push, predictions: Sequence[Mapping[str, Any]]) -> int:
-    """Posts new predictions as `prediction_update` to all open sockets: of many, those of the highest risk.
+    """Post new predictions as `prediction_update` to all open sockets: of many, those with the highest risk.
 
-    Each has `customer_id`, `churn_probability` and `risk_level`, and what else is to be shown. Raises
+    Each has at least `customer_id`, `churn_probability` and `risk_level`. Raises
     DatabaseUnavailableError.
     """
     highest = sorted(predictions, key=lambda prediction: float(prediction["churn_probability"]), reverse=True)
@@ -192,7 +192,7 @@ def broadcast_predictions(database: Database, push: Push, predictions: Sequence[
 
 
 def _claim(transaction: Transaction) -> list[_Work]:
-    """Claimed sockets with the alerts that follow their cursors; sockets that stand close together share a read."""
+    """Return claimed sockets with the alerts after their cursors; sockets with close cursors share one query."""
     newest, claimed = sockets.claim(transaction)
     alerts: list[_Alert] | None = None
     end = newest
@@ -225,7 +225,7 @@ def _post(push: Push, work: _Work, post_until: float) -> _Outcome:
             except PushUnavailableError as reason:
                 return _Outcome(socket, cursor, posted, pause=reason.pause)
             except MessageRefusedError:
-                # It would be refused for ever, and hold up what follows.
+                # It would be refused for ever, and block what follows.
                 logger.exception("an alert was refused by the gateway", alert_id=alert.id)
         cursor = alert.id
     return _Outcome(socket, work.end, posted)

@@ -1,4 +1,4 @@
-"""After a commit: what was scored is counted in metrics and pushed to the open sockets."""
+"""Publishing of committed results: to the open sockets, to the output topic, and in metrics."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,11 +18,11 @@ from churn.settings import Settings
 _PAGE = 200
 
 
-class Announcer:
-    """Pushes alerts and predictions, and publishes them where a topic is named.
+class EventPublisher:
+    """Pushes alerts and predictions to sockets, and sends them to the output topic if there is one.
 
-    A failure is logged and never undoes what was committed. Alerts that could not be pushed or published now are by
-    the next call, here or in another environment.
+    A failure is logged and never undoes what was committed. The next call, here or in another environment, publishes
+    the alerts that could not be published now.
     """
 
     def __init__(self, database: Database, push: Push, output: Output | None = None) -> None:
@@ -32,15 +32,15 @@ class Announcer:
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> Self:
-        """The announcer that the settings describe."""
+        """Return the publisher that the settings describe."""
         output = None
         if settings.output_topic:
             servers = settings.require("kafka_bootstrap_servers").kafka_bootstrap_servers
             output = KafkaOutput(servers, settings.output_topic)
         return cls(database, ApiGatewayPush(settings.require("socket_endpoint").socket_endpoint), output)
 
-    def announce(self, done: Sequence[BatchResult], now: datetime) -> None:
-        """Pushes all alerts that wait, then the predictions of these transactions and word of a new model."""
+    def publish(self, results: Sequence[BatchResult], now: datetime) -> None:
+        """Publish all pending alerts, then the predictions of these transactions and the news of a new model."""
         updates = [
             {
                 "customer_id": customer_id,
@@ -51,46 +51,48 @@ class Announcer:
                 "model_kind": prediction.model_kind,
                 "created_at": iso(now),
             }
-            for applied in done
-            for customer_id, level, prediction in applied.predictions
+            for result in results
+            for customer_id, level, prediction in result.predictions
         ]
         new_models = [
             {
                 "code": "model_promoted",
-                "message": f"A new model serves from now on: {applied.new_model}",
-                "model_version": applied.new_model,
+                "message": f"A new model serves from now on: {result.new_model}",
+                "model_version": result.new_model,
                 "timestamp": iso(now),
             }
-            for applied in done
-            if applied.new_model
+            for result in results
+            if result.new_model
         ]
         try:
             deliver(self._database, self._push)
             broadcast_predictions(self._database, self._push, updates)
             broadcast(self._database, self._push, "system_alert", new_models)
             if self._output is not None:
-                self._publish(self._output, updates)
+                self._send(self._output, updates)
         except (DatabaseUnavailableError, OutputUnavailableError):
             logger.exception("what was scored could not be pushed yet")
 
-    def _publish(self, output: Output, updates: Sequence[Mapping[str, Any]]) -> None:
+    def _send(self, output: Output, updates: Sequence[Mapping[str, Any]]) -> None:
         output.send("prediction_update", updates)
 
-        def hand(rows: Sequence[Mapping[str, Any]]) -> None:
+        def send_alerts(rows: Sequence[Mapping[str, Any]]) -> None:
             output.send("churn_alert", [alert_json(row) for row in rows])
 
-        while self._database.run(lambda transaction: advance_reader(transaction, "output", _PAGE, hand)) == _PAGE:
+        while (
+            self._database.run(lambda transaction: advance_reader(transaction, "output", _PAGE, send_alerts)) == _PAGE
+        ):
             continue
 
 
-def count(done: Sequence[BatchResult]) -> None:
-    """Adds what was done to the metrics of this invocation."""
+def count_results(results: Sequence[BatchResult]) -> None:
+    """Add the results of transactions to the metrics of this invocation."""
     for name, number in (
-        ("EventsApplied", sum(applied.events for applied in done)),
-        ("EventsRepeated", sum(applied.repeated for applied in done)),
-        ("UnknownEventTypes", sum(applied.unknown_types for applied in done)),
-        ("DeadLetters", sum(applied.dead_letters for applied in done)),
-        ("Predictions", sum(len(applied.predictions) for applied in done)),
-        ("AlertsRaised", sum(len(applied.alert_ids) for applied in done)),
+        ("EventsApplied", sum(result.events for result in results)),
+        ("EventsRepeated", sum(result.repeated for result in results)),
+        ("UnknownEventTypes", sum(result.unknown_types for result in results)),
+        ("DeadLetters", sum(result.dead_letters for result in results)),
+        ("Predictions", sum(len(result.predictions) for result in results)),
+        ("AlertsRaised", sum(len(result.alert_ids) for result in results)),
     ):
         metrics.add_metric(name, "Count", number)

@@ -1,4 +1,4 @@
-"""How the service is: every dependency is asked at once, and none is waited for longer than a deadline."""
+"""Health checks: all dependencies are checked at once, and none is waited for beyond a deadline."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ Status = Literal["up", "fallback", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one dependency is; `fallback`: something else does its work. `version` and `kind` are for the model."""
+    """The result of one check; `fallback`: something else does its work. `version` and `kind` are for the model."""
 
     status: Status
     detail: str | None = None
@@ -22,13 +22,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A finding, and how long it took."""
+    """A finding, and how long the check took."""
 
     finding: Finding
     milliseconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON of it."""
+        """Return the JSON value of the finding."""
         return {
             "status": self.finding.status,
             "milliseconds": round(self.milliseconds, 1),
@@ -36,9 +36,9 @@ class Measured:
         }
 
 
-def examine(checks: Mapping[str, Callable[[], Finding]], seconds: float = DEADLINE_SECONDS) -> dict[str, Measured]:
-    """Runs all checks at the same time. One that raises, or has not ended in time, finds its dependency down."""
-    found: dict[str, Measured] = {}
+def run_checks(checks: Mapping[str, Callable[[], Finding]], seconds: float = DEADLINE_SECONDS) -> dict[str, Measured]:
+    """Run all checks at the same time; one that raises, or does not end in time, finds its dependency down."""
+    results: dict[str, Measured] = {}
     started = time.perf_counter()
 
     def run(name: str, check: Callable[[], Finding]) -> None:
@@ -46,7 +46,7 @@ def examine(checks: Mapping[str, Callable[[], Finding]], seconds: float = DEADLI
             finding = check()
         except Exception as error:  # noqa: BLE001 (whatever is wrong with it, the dependency is down)
             finding = Finding("down", type(error).__name__)
-        found[name] = Measured(finding, (time.perf_counter() - started) * 1000)
+        results[name] = Measured(finding, (time.perf_counter() - started) * 1000)
 
     threads = [threading.Thread(target=run, args=item, daemon=True) for item in checks.items()]
     for thread in threads:
@@ -54,12 +54,12 @@ def examine(checks: Mapping[str, Callable[[], Finding]], seconds: float = DEADLI
     for thread in threads:
         thread.join(max(0.0, seconds - (time.perf_counter() - started)))
     late = Measured(Finding("down", f"no answer within {seconds} s"), seconds * 1000)
-    ended = dict(found)
+    ended = dict(results)
     return {name: ended.get(name, late) for name in checks}
 
 
-def verdict(found: Mapping[str, Measured]) -> Literal["healthy", "degraded", "unhealthy"]:
-    """Without the database or any model the service is unhealthy; without the rest it does its work, degraded."""
-    if "down" in {found["database"].finding.status, found["model"].finding.status}:
+def overall_status(results: Mapping[str, Measured]) -> Literal["healthy", "degraded", "unhealthy"]:
+    """Return unhealthy without the database or any model, degraded if another check is not up, else healthy."""
+    if "down" in {results["database"].finding.status, results["model"].finding.status}:
         return "unhealthy"
-    return "healthy" if all(measured.finding.status == "up" for measured in found.values()) else "degraded"
+    return "healthy" if all(measured.finding.status == "up" for measured in results.values()) else "degraded"

@@ -1,4 +1,4 @@
-"""The dashboard's figures hour by hour, worked out from when customers were first seen and when they ordered.
+"""The dashboard's hourly figures, derived from when customers were first seen and when they ordered.
 
 A customer is active from an order on until `inactivity_days` have passed without another: a spell. The number of
 active customers at an instant is the number of spells begun less that of spells ended.
@@ -21,9 +21,9 @@ _LOOK_BACK = timedelta(days=366)
 
 
 def refresh(database: Database, settings: Settings, now: datetime) -> int:
-    """Writes the figures of the hours since the newest that is stored, this one included; returns how many.
+    """Store the figures of the hours since the newest stored one, the current hour included; return how many.
 
-    Where none is stored yet they are worked out for the last 366 days. Raises DatabaseUnavailableError.
+    If none is stored yet, those of the last 366 days are calculated. Raises DatabaseUnavailableError.
     """
     newest = database.run(lambda transaction: hourly.newest(transaction, now))
     if newest is None:
@@ -55,15 +55,15 @@ def rebuild(database: Database, settings: Settings, now: datetime) -> int:
 def activity(
     states: Iterable[CustomerState], *, now: datetime, inactivity_days: int, since: datetime
 ) -> Counter[tuple[datetime, str]]:
-    """How many spells began and ended, and how many customers were first seen, in each hour.
+    """Return how many spells began and ended, and how many customers were first seen, in each hour.
 
-    What lies before `since` is counted there, so that running sums are right from then on.
+    What lies before `since` is counted at `since`, so that running sums are right from then on.
     """
-    found: Counter[tuple[datetime, str]] = Counter()
+    counts: Counter[tuple[datetime, str]] = Counter()
     at_now, length = to_millis(now), inactivity_days * DAY
 
     def count(at: int, kind: str) -> None:
-        found[max(_hour(from_millis(at)), since), kind] += 1
+        counts[max(_hour(from_millis(at)), since), kind] += 1
 
     for state in states:
         if state.since is not None and from_millis(state.since) >= since:
@@ -76,13 +76,13 @@ def activity(
         if not placed:
             continue
         count(placed[0], "begun")
-        for one, following in pairwise(placed):
-            if following - one > length:
-                count(one + length, "ended")
+        for previous, following in pairwise(placed):
+            if following - previous > length:
+                count(previous + length, "ended")
                 count(following, "begun")
         if placed[-1] + length <= at_now:
             count(placed[-1] + length, "ended")
-    return found
+    return counts
 
 
 def _hour(instant: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""The database's user for the functions, who may read and change rows, and nothing else."""
+"""The database user of the functions, who may read and change rows, and nothing else."""
 
 from pymysql.constants import ER
 
@@ -6,7 +6,7 @@ from churn.adapters.mysql.database import Database, StatementRefusedError, Trans
 
 
 def make_user(database: Database, user: str, password: str) -> None:
-    """Makes the user, or sets the password of the one that there is; needs the rights of the database's owner."""
+    """Create the user, or set the password of the existing one; it needs the rights of the database's owner."""
 
     def make(transaction: Transaction) -> None:
         transaction.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (user, password))
@@ -18,7 +18,7 @@ def make_user(database: Database, user: str, password: str) -> None:
 
 
 def change_password(database: Database, user: str, password: str) -> None:
-    """Sets a new password; where the server knows how to (MySQL 8), the one before stays good until the next change."""
+    """Set a new password; on MySQL 8, the previous one stays valid until the next change."""
     statement = "ALTER USER %s@'%%' IDENTIFIED BY %s"
     try:
         database.run(lambda transaction: transaction.execute(f"{statement} RETAIN CURRENT PASSWORD", (user, password)))

@@ -1,4 +1,4 @@
-"""Schema changes: plain SQL files, applied in the order of their names, each recorded."""
+"""Schema migrations: plain SQL files, applied in the order of their names, each recorded."""
 
 import hashlib
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Migration:
 
 
 def read_migrations(folder: Path) -> list[Migration]:
-    """The migrations of a folder, in their order. Raises MigrationError when there are none."""
+    """Return the migrations of a folder, in their order. Raises MigrationError if there are none."""
     files = sorted(folder.glob("[0-9]*.sql"))
     if not files:
         raise MigrationError(f"there are no migrations in {folder}")
@@ -33,10 +33,10 @@ def read_migrations(folder: Path) -> list[Migration]:
 
 
 def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
-    """Applies what has not been applied yet and returns the names.
+    """Apply the migrations that have not been applied yet; return their names.
 
-    Two that run at once do not disturb each other: one waits. Safe to run again after a failure half-way, because
-    each statement is recorded as it is done (MySQL cannot roll back a change of schema). Raises MigrationError.
+    Of two concurrent calls one waits. It is safe to run again after a failure half-way, because each statement is
+    recorded once it is done (MySQL cannot roll back a change of schema). Raises MigrationError.
     """
     return database.run(lambda transaction: _migrate(transaction, migrations))
 

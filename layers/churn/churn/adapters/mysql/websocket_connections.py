@@ -1,6 +1,6 @@
-"""Open WebSockets: who they belong to, what they have been posted, and who posts to them now.
+"""Tables `sockets`, with the owner, alert cursor and lease of every open WebSocket, and `used_tickets`.
 
-Leases and expiry go by the server's clock, so that no two environments disagree about them.
+Leases and expiry follow the database server's clock, so that no two environments disagree about them.
 """
 
 import secrets
@@ -26,7 +26,7 @@ class TicketUsedError(ConflictError):
 
 
 class TooManySocketsError(ConflictError):
-    """The client has as many open sockets as it may."""
+    """The client has as many open sockets as it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ class Socket:
 def register(
     transaction: Transaction, connection_id: str, subject: str, role: str, *, limit: int, ticket_id: str | None
 ) -> None:
-    """Notes a socket that is being opened, and burns its ticket. Raises TicketUsedError, TooManySocketsError."""
+    """Register a socket that is being opened, and use up its ticket. Raises TicketUsedError, TooManySocketsError."""
     transaction.execute("DELETE FROM sockets WHERE expires_at < UTC_TIMESTAMP(3) LIMIT 1000")
     transaction.execute("DELETE FROM used_tickets WHERE expires_at < UTC_TIMESTAMP(3) LIMIT 1000")
-    # One counter counts every socket ever opened; who holds its row counts the open ones in peace.
+    # This row, which counts every socket ever opened, is a lock: no other can register until the commit.
     transaction.execute(
         "INSERT INTO counters (name, value) VALUES ('sockets', 1) ON DUPLICATE KEY UPDATE value = value + 1"
     )
     if transaction.row("SELECT 1 AS found FROM sockets WHERE connection_id = %s", (connection_id,)):
-        # A commit whose answer was lost: this socket itself has burned the ticket.
+        # A commit whose answer was lost: this socket itself has used the ticket.
         return
     if ticket_id is not None and not transaction.execute(
         "INSERT IGNORE INTO used_tickets (ticket_id, expires_at) "
@@ -65,25 +65,25 @@ def register(
 
 
 def touch(transaction: Transaction, connection_id: str, subject: str, role: str) -> bool:
-    """Extends a socket's registration and ends a pause in posting to it; False when it had to be registered anew."""
-    known = transaction.execute(
+    """Extend a socket's registration and end a pause in posting to it; return False if it had to register again."""
+    extended = transaction.execute(
         f"UPDATE sockets SET expires_at = UTC_TIMESTAMP(3) + INTERVAL {_LIFETIME_MINUTES} MINUTE, "
         "leased_until = IF(lease IS NULL, NULL, leased_until) WHERE connection_id = %s",
         (connection_id,),
     )
-    if known or transaction.row("SELECT 1 AS found FROM sockets WHERE connection_id = %s", (connection_id,)):
+    if extended or transaction.row("SELECT 1 AS found FROM sockets WHERE connection_id = %s", (connection_id,)):
         return True
     _insert(transaction, connection_id, subject, role)
     return False
 
 
 def forget(transaction: Transaction, connection_ids: Sequence[str]) -> None:
-    """Removes sockets that are gone."""
+    """Remove sockets that are gone."""
     transaction.execute(f"DELETE FROM sockets WHERE connection_id IN ({placeholders(connection_ids)})", connection_ids)
 
 
 def reachable(transaction: Transaction) -> list[str]:
-    """The connections of all open sockets to which posting is not paused."""
+    """Return the connections of all open sockets to which posting is not paused."""
     rows = transaction.rows(
         "SELECT connection_id FROM sockets "
         f"WHERE expires_at > UTC_TIMESTAMP(3) AND (lease IS NOT NULL OR {_FREE}) ORDER BY connection_id"
@@ -94,10 +94,10 @@ def reachable(transaction: Transaction) -> list[str]:
 def subscribe(
     transaction: Transaction, connection_id: str, min_priority: int, since: int | datetime | None
 ) -> Socket | None:
-    """Subscribes a socket to alerts and takes its lease; None while another holds it, or when there is no such socket.
+    """Subscribe a socket to alerts and take its lease; return None if another holds it or there is no such socket.
 
-    With `since` the cursor goes to before the first alert that was missed. Without, a new subscription begins at the
-    newest alert, and a standing one stays where it is.
+    With `since` the cursor moves to before the first alert that was missed. Without it, a new subscription begins at
+    the newest alert, and an existing one keeps its cursor.
     """
     newest = alerts.newest_id(transaction)
     row = transaction.row(
@@ -121,18 +121,18 @@ def subscribe(
 
 
 def claim(transaction: Transaction) -> tuple[int, list[Socket]]:
-    """Takes the leases of subscribed sockets that have alerts to come and that nobody posts to now.
+    """Take the leases of subscribed sockets that have pending alerts and no leaseholder.
 
     Returns the id of the newest alert, and the sockets.
     """
     newest = alerts.newest_id(transaction)
     lease = secrets.token_hex(16)
     waiting = f"subscribed = 1 AND alert_cursor < %s AND {_FREE} AND expires_at > UTC_TIMESTAMP(3)"
-    found = transaction.rows(f"SELECT connection_id FROM sockets WHERE {waiting} LIMIT {CLAIM_LIMIT}", (newest,))
-    if not found:
+    candidates = transaction.rows(f"SELECT connection_id FROM sockets WHERE {waiting} LIMIT {CLAIM_LIMIT}", (newest,))
+    if not candidates:
         return newest, []
-    # Locked by primary key and in its order, as everywhere: two who claim and release wait, and do not dead-lock.
-    connections = sorted(row["connection_id"] for row in found)
+    # Locked by primary key and in its order, as everywhere, so that concurrent callers wait instead of deadlocking.
+    connections = sorted(row["connection_id"] for row in candidates)
     among = f"connection_id IN ({placeholders(connections)})"
     transaction.execute(
         f"UPDATE sockets SET lease = %s, leased_until = UTC_TIMESTAMP(3) + INTERVAL {LEASE_SECONDS} SECOND "
@@ -147,7 +147,7 @@ def claim(transaction: Transaction) -> tuple[int, list[Socket]]:
 
 
 def release(transaction: Transaction, lease: str, cursor: int, connection_ids: Iterable[str], pause: float = 0) -> None:
-    """Moves the cursors of leased sockets and gives the leases back; `pause`: seconds in which nobody posts to them."""
+    """Move the cursors of leased sockets and return the leases; nobody posts to them for `pause` seconds."""
     connections = sorted(connection_ids)
     transaction.execute(
         "UPDATE sockets SET alert_cursor = %s, lease = NULL, "
@@ -158,7 +158,7 @@ def release(transaction: Transaction, lease: str, cursor: int, connection_ids: I
 
 
 def pause(transaction: Transaction, connection_id: str, seconds: float) -> None:
-    """Has nobody post to a socket for a while, unless somebody does so now."""
+    """Suspend posting to a socket for a while, unless it is leased now."""
     transaction.execute(
         "UPDATE sockets SET leased_until = UTC_TIMESTAMP(3) + INTERVAL %s MICROSECOND "
         "WHERE connection_id = %s AND lease IS NULL",
