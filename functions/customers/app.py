@@ -21,7 +21,7 @@ def list_customers(call: Call) -> dict[str, Any]:
 
 @_api.answers("get_customer")
 def get_customer(call: Call) -> dict[str, Any]:
-    return _customers.one(call.path["customer_id"], call.now)
+    return _customers.get(call.path["customer_id"], call.now)
 
 
 @_api.answers("list_events")

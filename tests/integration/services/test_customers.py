@@ -83,7 +83,7 @@ def test_a_search_that_finds_very_many_walks_the_order(customers: Customers, mon
 
 def test_features_are_of_now_and_drivers_of_the_stored_prediction(customers: Customers) -> None:
     later = NOW + timedelta(days=10)
-    customer = customers.one("CUST-020", later)
+    customer = customers.get("CUST-020", later)
     assert customer["days_since_last_order"] == pytest.approx(50)
     assert customer["churn_probability"] == pytest.approx(0.4)
     assert customer["last_prediction_at"] == "2026-11-23T12:00:00Z"
@@ -110,4 +110,4 @@ def test_a_history_is_cut_by_type_and_time(customers: Customers) -> None:
 
 
 def test_dates_are_utc(customers: Customers) -> None:
-    assert json.dumps(customers.one("CUST-020", datetime.now(UTC)))
+    assert json.dumps(customers.get("CUST-020", datetime.now(UTC)))

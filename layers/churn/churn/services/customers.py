@@ -64,7 +64,7 @@ class Customers:
 
         return self._database.run(work)
 
-    def one(self, customer_id: str, now: datetime) -> dict[str, Any]:
+    def get(self, customer_id: str, now: datetime) -> dict[str, Any]:
         """Return all that is stored of a customer. Raises CustomerNotFoundError, DatabaseUnavailableError."""
 
         def work(transaction: Transaction) -> dict[str, Any]:

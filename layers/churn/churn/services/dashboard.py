@@ -131,8 +131,8 @@ def _trends(rows: list[Row], first: datetime, granularity: str) -> list[dict[str
         point["churned"] += row["churned_customers"]
         point["high"] = high
         before = hour - timedelta(days=_RATE_DAYS)
-        known = before in position
-        point["rate"] = _per_cent(lapsed - lapsed_until[position[before]], active[before]) if known else 0.0
+        is_stored = before in position
+        point["rate"] = _per_cent(lapsed - lapsed_until[position[before]], active[before]) if is_stored else 0.0
     return [
         {
             "date": point["date"],

@@ -49,13 +49,13 @@ def lock(transaction: Transaction, customer_ids: Collection[str], now: datetime)
     """Lock the customers in one order for all writers, creating those that do not exist; return them by customer id."""
     wanted = sorted(customer_ids)
     places = placeholders(wanted)
-    known = {
+    existing = {
         row["customer_id"]
         for row in transaction.rows(f"SELECT customer_id FROM customers WHERE customer_id IN ({places})", wanted)
     }
     transaction.insert_many(
         "INSERT IGNORE INTO customers (customer_id, created_at, updated_at)",
-        [(customer_id, now, now) for customer_id in wanted if customer_id not in known],
+        [(customer_id, now, now) for customer_id in wanted if customer_id not in existing],
     )
     rows = transaction.rows(f"{_SELECT} WHERE customer_id IN ({places}) ORDER BY customer_id FOR UPDATE", wanted)
     return {customer.record.customer_id: customer for customer in _with_states(transaction, rows)}
