@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from churn.adapters import secrets_manager as secrets
+from churn.adapters import secrets_manager
 from churn.adapters.api_gateway_push import ApiGatewayPush
 from churn.adapters.aws_clients import invoke_later
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.alerts import AlertNotFoundError, acknowledge, resolve
 from churn.adapters.redis_cache import Cache
 from churn.domain.timestamps import iso
-from churn.entrypoints.http.api import Api, Call
+from churn.entrypoints.http.app import Api, Call
 from churn.entrypoints.http.tokens import TICKET_SECONDS, issue_ticket
-from churn.entrypoints.websocket import SocketEdge, is_socket_event
+from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.observability import logger, traced
 from churn.services import alerts
 from churn.services.dashboard import Dashboard
@@ -47,7 +47,7 @@ def resolve_alert(call: Call) -> dict[str, Any]:
 @_api.answers("issue_ticket")
 def ticket(call: Call) -> dict[str, Any]:
     return {
-        "ticket": issue_ticket(secrets.resolve(_settings.jwt_secret), call.client, call.role or "read"),
+        "ticket": issue_ticket(secrets_manager.resolve(_settings.jwt_secret), call.client, call.role or "read"),
         "expires_in": TICKET_SECONDS,
     }
 
@@ -60,9 +60,9 @@ def _id(call: Call) -> int:
 
 
 @lru_cache(maxsize=1)
-def _sockets(function_arn: str) -> SocketEdge:
+def _websocket_handler(function_arn: str) -> WebSocketHandler:
     push = ApiGatewayPush(_settings.require("socket_endpoint").socket_endpoint)
-    return SocketEdge(_database, push, _settings, _dashboard_data, invoke_later(function_arn))
+    return WebSocketHandler(_database, push, _settings, _dashboard_data, invoke_later(function_arn))
 
 
 def _dashboard_data() -> dict[str, Any]:
@@ -71,11 +71,11 @@ def _dashboard_data() -> dict[str, Any]:
 
 @traced
 @logger.inject_lambda_context
-def _socket_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def _handle_websocket(event: dict[str, Any], context: Any) -> dict[str, Any]:
     # By the ARN that was called: later work goes to the same version.
-    return _sockets(context.invoked_function_arn).handle(event)
+    return _websocket_handler(context.invoked_function_arn).handle(event)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answers a REST request, what happens on a WebSocket, or what the function sent to itself."""
-    return _socket_handler(event, context) if is_socket_event(event) else app(event, context)
+    return _handle_websocket(event, context) if is_socket_event(event) else app(event, context)

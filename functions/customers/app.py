@@ -4,7 +4,7 @@ from typing import Any
 
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
-from churn.entrypoints.http.api import Api, Call
+from churn.entrypoints.http.app import Api, Call
 from churn.services.customers import CustomerQuery, Customers
 from churn.settings import settings
 

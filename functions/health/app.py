@@ -7,7 +7,7 @@ from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
 from churn.domain.model import PURCHASE_PROCESS, kind_of
 from churn.domain.timestamps import iso
-from churn.entrypoints.http.api import Api, Call
+from churn.entrypoints.http.app import Api, Call
 from churn.services.current_model import CurrentModel
 from churn.services.health import Finding, overall_status, run_checks
 from churn.settings import settings

@@ -6,7 +6,7 @@ from churn.adapters.aws_clients import invoke_later
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
 from churn.adapters.s3_model_registry import S3ModelRegistry
-from churn.entrypoints.http.api import Api, Call, Page
+from churn.entrypoints.http.app import Api, Call, Page
 from churn.services.model_versions import ModelVersions
 from churn.settings import settings
 

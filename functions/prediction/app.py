@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.adapters.redis_cache import Cache
 from churn.domain.features import Features
-from churn.entrypoints.http.api import Api, Call
+from churn.entrypoints.http.app import Api, Call
 from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.entrypoints.http.problems import unavailable
 from churn.services.current_model import CurrentModel

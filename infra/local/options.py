@@ -5,31 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from churn.settings import VARIABLES
 from infra.local.servers.supervisor import StackError
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder of the project."""
 
-# What a person may set for the functions; the README's table explains each.
-_SETTINGS = (
-    "ALLOWED_ORIGIN",
-    "ALERT_COOLDOWN_HOURS",
-    "ALERT_FROM_RISK",
-    "CRITICAL_RISK",
-    "HIGH_RISK",
-    "HORIZON_DAYS",
-    "EMBARGO_DAYS",
-    "INACTIVITY_DAYS",
-    "MEDIUM_RISK",
-    "POWERTOOLS_LOG_LEVEL",
-    "RATE_LIMIT_ANONYMOUS",
-    "RATE_LIMIT_AUTHENTICATED",
-    "RATE_LIMIT_PREDICTIONS",
-    "RISK_HYSTERESIS",
-    "SERVICE_VERSION",
-    "SOCKET_LIMIT",
-    "SWEEP_AFTER_HOURS",
-)
+# One machine is one client: the limits of clients on AWS would stop a test.
+_LOCAL_PARAMETERS = {"RateLimitMultiplier": "100"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +28,8 @@ class Options:
     database_url: str
     redis_url: str
     kafka: str
-    settings: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Of the template: the settings of the service that the environment names."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -71,7 +55,12 @@ class Options:
             database_url=environment.get("DATABASE_URL", ""),
             redis_url=environment.get("REDIS_URL", ""),
             kafka=environment.get("KAFKA_BOOTSTRAP_SERVERS", ""),
-            settings={name: environment[name] for name in _SETTINGS if environment.get(name)},
+            parameters=_LOCAL_PARAMETERS
+            | {
+                variable.parameter_name: environment[variable.name]
+                for variable in VARIABLES
+                if environment.get(variable.name)
+            },
         )
 
 

@@ -165,11 +165,9 @@ class Stack:
                 "JwtSecret": self._secret(),
                 "KafkaClusterArn": f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/local/00000000-0",
                 "KafkaBootstrapServers": self._urls["kafka"],
-                "EventsTopic": os.environ.get("EVENTS_TOPIC") or "user-events",
-                "OutputTopic": os.environ.get("OUTPUT_TOPIC", ""),
-                "RateLimitMultiplier": os.environ.get("RATE_LIMIT_MULTIPLIER") or "100",
+                **options.parameters,
             },
-            environment={**options.settings, "POWERTOOLS_TRACE_DISABLED": "true"},
+            environment={"POWERTOOLS_TRACE_DISABLED": "true"},
         )
         self._config.write(self._config_file)
         self._template = load(

@@ -16,7 +16,7 @@ from churn.domain.model_versions import (
     RegistryUnavailableError,
     VersionNotFoundError,
 )
-from churn.settings import BadSettings
+from churn.settings import InvalidSettingsError
 from infra.tools.console_logs import readable_logs
 from infra.tools.stack_environment import NotRunningError, use_stack
 
@@ -41,7 +41,13 @@ def main(arguments: list[str]) -> int:
     except VersionNotFoundError:
         print("there is no such version: 'make models' lists them", file=sys.stderr)
         return 1
-    except (BadSettings, BrokenModelError, NotRunningError, NoPreviousVersionError, RegistryUnavailableError) as error:
+    except (
+        InvalidSettingsError,
+        BrokenModelError,
+        NotRunningError,
+        NoPreviousVersionError,
+        RegistryUnavailableError,
+    ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 
 from churn.domain.events import Event
 from churn.domain.timestamps import iso
-from churn.settings import BadSettings
+from churn.settings import InvalidSettingsError
 from infra.tools.simulator import live_events
 from infra.tools.stack_environment import NotRunningError, endpoints, use_stack
 
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not customers:
             raise NotRunningError("the shop has no customers yet: bring some in with 'make import', or name some")
         producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers.split(","), acks="all", linger_ms=5)
-    except (NotRunningError, BadSettings, KafkaError) as error:
+    except (NotRunningError, InvalidSettingsError, KafkaError) as error:
         print(f"events: {error}", file=sys.stderr)
         return 1
     rng = Random(os.urandom(16))

@@ -18,7 +18,7 @@ from churn.domain.timestamps import iso, parse_timestamp, to_millis
 from churn.services import hourly_stats as statistics
 from churn.services.current_model import CurrentModel, NoModel
 from churn.services.scoring import Scoring
-from churn.settings import BadSettings
+from churn.settings import InvalidSettingsError
 from infra.local.options import state_folder
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.command import Imported, import_events
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             statistics.rebuild(database, settings, datetime.now(UTC))
         finally:
             database.close()
-    except (NotRunningError, BadSettings, NoModel, DatabaseUnavailableError) as error:
+    except (NotRunningError, InvalidSettingsError, NoModel, DatabaseUnavailableError) as error:
         print(f"sample: {error}", file=sys.stderr)
         return 1
     print(

@@ -15,7 +15,7 @@ from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError
 from churn.services.training_runs import StoredHistories, model_in_use, release_version, train_version
-from churn.settings import BadSettings, Settings
+from churn.settings import InvalidSettingsError, Settings
 from infra.tools.console_logs import readable_logs
 from infra.tools.stack_environment import use_stack
 
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         _train(options, use_stack(), progress)
-    except (BadSettings, CannotTrainError, DatabaseUnavailableError, RegistryUnavailableError) as error:
+    except (InvalidSettingsError, CannotTrainError, DatabaseUnavailableError, RegistryUnavailableError) as error:
         print(f"no model was trained: {error}", file=sys.stderr)
         return 1
     return 0

@@ -17,7 +17,7 @@ from churn.domain.events import Event
 from churn.services import hourly_stats as statistics
 from churn.services.current_model import CurrentModel, NoModel
 from churn.services.scoring import BatchResult, Scoring
-from churn.settings import BadSettings
+from churn.settings import InvalidSettingsError
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.columns import KINDS
 from infra.tools.importer.parser import History, Reject, read_history
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _import(options)
-    except (UnreadableFileError, NotRunningError, BadSettings, NoModel, DatabaseUnavailableError) as error:
+    except (UnreadableFileError, NotRunningError, InvalidSettingsError, NoModel, DatabaseUnavailableError) as error:
         print(f"import: {error}", file=sys.stderr)
         return 1
 

@@ -1,18 +1,79 @@
 """The settings, read once from the environment: the only place that looks at it."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import Self
+from typing import Self, cast
 
 from churn.domain.alerts import AlertRules
-from churn.domain.risk import RISK_LEVELS, RiskBands, RiskRules
+from churn.domain.risk import RISK_LEVELS, RiskBands, RiskLevel, RiskRules
 
 
-class BadSettings(ValueError):
+class InvalidSettingsError(ValueError):
     """A variable of the environment is missing or makes no sense; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the environment that a deployment may set; the template has a parameter for it.
+
+    `least` and `most` bound a number, `choices` are all the values that there are.
+    """
+
+    name: str
+    default: str
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+    is_whole: bool = False
+    parameter: str = ""
+    """The name of the template's parameter, if it is not the variable's in CamelCase."""
+
+    @property
+    def parameter_name(self) -> str:
+        """The name of the template's parameter."""
+        return self.parameter or self.name.title().replace("_", "")
+
+
+def _whole(name: str, default: int, least: int) -> Variable:
+    return Variable(name, str(default), least, is_whole=True)
+
+
+def _real(name: str, default: float, least: float, most: float) -> Variable:
+    return Variable(name, f"{default:g}", least, most)
+
+
+_HOURS_OF_A_YEAR = 24 * 365
+VARIABLES = (
+    Variable("EVENTS_TOPIC", "user-events"),
+    Variable("OUTPUT_TOPIC", ""),
+    _real("MEDIUM_RISK", 0.4, 0, 1),
+    _real("HIGH_RISK", 0.6, 0, 1),
+    _real("CRITICAL_RISK", 0.8, 0, 1),
+    Variable("ALERT_FROM_RISK", "high", choices=RISK_LEVELS),
+    _real("RISK_HYSTERESIS", 0.05, 0, 0.5),
+    _real("ALERT_COOLDOWN_HOURS", 24, 0, _HOURS_OF_A_YEAR),
+    _whole("INACTIVITY_DAYS", 180, 1),
+    _whole("HORIZON_DAYS", 90, 1),
+    _whole("EMBARGO_DAYS", 7, 0),
+    _real("SWEEP_AFTER_HOURS", 24, 0, _HOURS_OF_A_YEAR),
+    _whole("RATE_LIMIT_ANONYMOUS", 100, 1),
+    _whole("RATE_LIMIT_AUTHENTICATED", 6000, 1),
+    _whole("RATE_LIMIT_PREDICTIONS", 600, 1),
+    _whole("SOCKET_LIMIT", 5, 1),
+    _whole("RATE_LIMIT_MULTIPLIER", 1, 1),
+    Variable("ALLOWED_ORIGIN", "*"),
+    Variable("SERVICE_VERSION", "0.1.0"),
+    Variable(
+        "POWERTOOLS_LOG_LEVEL",
+        "INFO",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+        parameter="LogLevel",
+    ),
+)
+"""What a shop may set, here and on AWS. Addresses and secrets are set by the deployment itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +88,7 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What can be set. The README's table explains each variable."""
+    """What can be set; `docs/settings.md` explains each variable."""
 
     database_url: str
     database_user_secret: str
@@ -63,21 +124,20 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """The settings that the variables describe. Raises BadSettings with a sentence that names the variable."""
-        number = _Numbers(environment)
+        """Return the settings that the variables describe.
+
+        Raises InvalidSettingsError with a sentence that names the variable.
+        """
         text = environment.get
+        value = _Values(environment)
         try:
-            bands = RiskBands(
-                medium=number.real("MEDIUM_RISK", 0.4, 0, 1),
-                high=number.real("HIGH_RISK", 0.6, 0, 1),
-                critical=number.real("CRITICAL_RISK", 0.8, 0, 1),
-            )
+            bands = RiskBands(value.real("MEDIUM_RISK"), value.real("HIGH_RISK"), value.real("CRITICAL_RISK"))
+        except InvalidSettingsError:
+            raise
         except ValueError as error:
-            raise BadSettings(f"MEDIUM_RISK, HIGH_RISK, CRITICAL_RISK: {error}") from None
-        from_level = text("ALERT_FROM_RISK", "high")
-        if from_level not in RISK_LEVELS:
-            raise BadSettings(f"ALERT_FROM_RISK must be one of {', '.join(RISK_LEVELS)}, not {from_level!r}")
-        multiplier = number.whole("RATE_LIMIT_MULTIPLIER", 1, 1)
+            raise InvalidSettingsError(f"MEDIUM_RISK, HIGH_RISK, CRITICAL_RISK: {error}") from None
+        multiplier = value.whole("RATE_LIMIT_MULTIPLIER")
+        partitions = _whole("TOPIC_PARTITIONS", 0, 0)
         return cls(
             database_url=text("DATABASE_URL", ""),
             database_user_secret=text("DATABASE_USER_SECRET", ""),
@@ -87,64 +147,77 @@ class Settings:
             model_path=text("MODEL_PATH", "/opt/model/model.npz"),
             socket_endpoint=text("SOCKET_ENDPOINT", ""),
             training_function=text("TRAINING_FUNCTION", ""),
-            events_topic=text("EVENTS_TOPIC", "user-events"),
-            output_topic=text("OUTPUT_TOPIC", ""),
+            events_topic=value.text("EVENTS_TOPIC"),
+            output_topic=value.text("OUTPUT_TOPIC"),
             kafka_bootstrap_servers=text("KAFKA_BOOTSTRAP_SERVERS", ""),
-            topic_partitions=number.whole("TOPIC_PARTITIONS", 0, 0),
+            topic_partitions=int(_number(partitions, environment)),
             alerts=AlertRules(
                 bands=bands,
-                from_level=from_level,
-                hysteresis=number.real("RISK_HYSTERESIS", 0.05, 0, 0.5),
-                cooldown=timedelta(hours=number.real("ALERT_COOLDOWN_HOURS", 24, 0, 24 * 365)),
+                from_level=cast("RiskLevel", value.text("ALERT_FROM_RISK")),
+                hysteresis=value.real("RISK_HYSTERESIS"),
+                cooldown=timedelta(hours=value.real("ALERT_COOLDOWN_HOURS")),
             ),
-            inactivity_days=number.whole("INACTIVITY_DAYS", 180, 1),
-            horizon_days=number.whole("HORIZON_DAYS", 90, 1),
-            embargo_days=number.whole("EMBARGO_DAYS", 7, 0),
+            inactivity_days=value.whole("INACTIVITY_DAYS"),
+            horizon_days=value.whole("HORIZON_DAYS"),
+            embargo_days=value.whole("EMBARGO_DAYS"),
             rate_limits=RateLimits(
-                anonymous=multiplier * number.whole("RATE_LIMIT_ANONYMOUS", 100, 1),
-                authenticated=multiplier * number.whole("RATE_LIMIT_AUTHENTICATED", 6000, 1),
-                predictions=multiplier * number.whole("RATE_LIMIT_PREDICTIONS", 600, 1),
-                sockets=multiplier * number.whole("SOCKET_LIMIT", 5, 1),
+                anonymous=multiplier * value.whole("RATE_LIMIT_ANONYMOUS"),
+                authenticated=multiplier * value.whole("RATE_LIMIT_AUTHENTICATED"),
+                predictions=multiplier * value.whole("RATE_LIMIT_PREDICTIONS"),
+                sockets=multiplier * value.whole("SOCKET_LIMIT"),
             ),
-            sweep_after=timedelta(hours=number.real("SWEEP_AFTER_HOURS", 24, 0, 24 * 365)),
+            sweep_after=timedelta(hours=value.real("SWEEP_AFTER_HOURS")),
             service_name=text("POWERTOOLS_SERVICE_NAME", "churn"),
-            service_version=text("SERVICE_VERSION", "0.1.0"),
-            allowed_origin=text("ALLOWED_ORIGIN", "*"),
+            service_version=value.text("SERVICE_VERSION"),
+            allowed_origin=value.text("ALLOWED_ORIGIN"),
         )
 
     def require(self, *names: str) -> Self:
         """The settings themselves, when the named ones are given; for a function to say at start what it needs.
 
-        Raises BadSettings with a sentence that names the variable.
+        Raises InvalidSettingsError with a sentence that names the variable.
         """
         for name in names:
             if not getattr(self, name):
-                raise BadSettings(f"{name.upper()} is not set, and this function needs it")
+                raise InvalidSettingsError(f"{name.upper()} is not set, and this function needs it")
         return self
 
 
-class _Numbers:
+class _Values:
+    """The values of VARIABLES by their names."""
+
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
+        self._variables = {variable.name: variable for variable in VARIABLES}
 
-    def whole(self, name: str, default: int, least: int) -> int:
-        return int(self._number(name, default, int, least, 2**31))
+    def text(self, name: str) -> str:
+        variable = self._variables[name]
+        text = self._environment.get(name, variable.default)
+        if variable.choices and text not in variable.choices:
+            raise InvalidSettingsError(f"{name} must be one of {', '.join(variable.choices)}, not {text!r}")
+        return text
 
-    def real(self, name: str, default: float, least: float, most: float) -> float:
-        return float(self._number(name, default, float, least, most))
+    def whole(self, name: str) -> int:
+        return int(_number(self._variables[name], self._environment))
 
-    def _number(self, name: str, default: float, kind: Callable[[str], float], least: float, most: float) -> float:
-        text = self._environment.get(name) or str(default)
-        try:
-            value = kind(text)
-        except ValueError:
-            raise BadSettings(f"{name} must be a number, not {text!r}") from None
-        if not least <= value <= most:
-            raise BadSettings(f"{name} must be between {least} and {most}, not {text}")
-        return value
+    def real(self, name: str) -> float:
+        return _number(self._variables[name], self._environment)
+
+
+def _number(variable: Variable, environment: Mapping[str, str]) -> float:
+    text = environment.get(variable.name) or variable.default
+    try:
+        value = int(text) if variable.is_whole else float(text)
+    except ValueError:
+        raise InvalidSettingsError(f"{variable.name} must be a number, not {text!r}") from None
+    least = 0 if variable.least is None else variable.least
+    most = 2**31 if variable.most is None else variable.most
+    if not least <= value <= most:
+        raise InvalidSettingsError(f"{variable.name} must be between {least} and {most}, not {text}")
+    return value
 
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process. Raises BadSettings."""
+    """Return the settings of this process. Raises InvalidSettingsError."""
     return Settings.from_environment(os.environ)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from churn.adapters.mysql import Database
-from churn.entrypoints.websocket import SocketEdge, is_socket_event
+from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.settings import Settings
 from tests.support.sockets import FakePush, add_customer, raise_alerts
 
@@ -20,7 +20,7 @@ class Client:
         self.push = FakePush()
         self.invoked: list[Mapping[str, Any]] = []
         settings = Settings.from_environment({"SOCKET_LIMIT": "2"})
-        self.edge = SocketEdge(database, self.push, settings, lambda: {"stats": {}}, self.invoked.append)
+        self.edge = WebSocketHandler(database, self.push, settings, lambda: {"stats": {}}, self.invoked.append)
 
     def event(self, route: str, connection_id: str = "a", body: str | None = None, **authorizer: str) -> dict[str, Any]:
         identity = {"principalId": "dashboard", "sub": "dashboard", "role": "read", **authorizer}

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from churn.adapters.mysql import DatabaseUnavailableError
 from churn.adapters.redis_cache import Cache, Window
 from churn.domain.features import FEATURES, Features
-from churn.entrypoints.http.api import Api, Call
+from churn.entrypoints.http.app import Api, Call
 from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.settings import RateLimits, Settings
 from infra.tools.openapi import FILE, document

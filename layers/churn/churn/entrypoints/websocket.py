@@ -67,7 +67,7 @@ def is_socket_event(event: Mapping[str, Any]) -> bool:
     return "socket" in event or bool((event.get("requestContext") or {}).get("connectionId"))
 
 
-class SocketEdge:
+class WebSocketHandler:
     """Handles the events of a WebSocket API.
 
     `dashboard` gives the data of `dashboard_update`; `later` invokes the function again, asynchronously.

@@ -8,7 +8,7 @@ from churn.domain.errors import ChurnError, FieldError
 from churn.domain.features import FEATURE_NAMES, Features
 from churn.domain.model import Predictor
 from churn.domain.what_if import Question, Scenario
-from churn.entrypoints.http.api import check
+from churn.entrypoints.http.app import check
 from churn.entrypoints.http.problems import Problem, bad_request, problem_of
 from churn.entrypoints.http.requests import PredictionRequest, Request
 from churn.settings import Settings

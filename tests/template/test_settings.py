@@ -1,0 +1,99 @@
+"""One list of settings: what the code reads, what the template lets a shop set, and what the docs say."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn.settings import VARIABLES, Settings, Variable
+from infra.local.template.intrinsics import parse_yaml
+
+ROOT = Path(__file__).parents[2]
+_TEMPLATE: dict[str, Any] = parse_yaml((ROOT / "template.yaml").read_text(encoding="utf-8"))
+_GIVEN_BY_THE_DEPLOYMENT = {
+    "DATABASE_URL",
+    "DATABASE_USER_SECRET",
+    "REDIS_URL",
+    "JWT_SECRET",
+    "MODEL_BUCKET",
+    "MODEL_PATH",
+    "SOCKET_ENDPOINT",
+    "TRAINING_FUNCTION",
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "TOPIC_PARTITIONS",
+    "POWERTOOLS_SERVICE_NAME",
+}
+# What Powertools reads itself.
+_READ_BY_A_LIBRARY = {"POWERTOOLS_LOG_LEVEL"}
+
+
+class _Recording(dict[str, str]):
+    """An empty environment that notes which variables are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return default
+
+
+def _rows_of_the_docs() -> dict[str, str]:
+    """Return the defaults of the table in the docs by the variable's name."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \| ([^|]*) \|", text, re.MULTILINE)
+    defaults: dict[str, str] = {}
+    for names, cell in rows:
+        variables = re.findall(r"`([A-Z_]+)`", names)
+        values = [value.strip("` ") for value in cell.split(";")[0].split(",")]
+        defaults |= dict(zip(variables, values if len(values) == len(variables) else values * 9, strict=False))
+    return defaults
+
+
+def _variables_of(function: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(((function.get("Environment") or {}).get("Variables")) or {})
+
+
+def test_the_code_reads_what_is_listed_and_nothing_else() -> None:
+    environment = _Recording()
+    Settings.from_environment(environment)
+    listed = {variable.name for variable in VARIABLES}
+    assert environment.names == listed - _READ_BY_A_LIBRARY | _GIVEN_BY_THE_DEPLOYMENT
+
+
+@pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
+def test_a_setting_is_a_parameter_of_the_template(variable: Variable) -> None:
+    parameter = _TEMPLATE["Parameters"][variable.parameter_name]
+    assert parameter["Description"]
+    if variable.least is None:
+        assert parameter["Type"] == "String"
+        assert str(parameter["Default"]) == variable.default
+        assert tuple(parameter.get("AllowedValues", ())) == variable.choices
+    else:
+        assert parameter["Type"] == "Number"
+        assert float(parameter["Default"]) == float(variable.default)
+        assert (parameter["MinValue"], parameter.get("MaxValue")) == (variable.least, variable.most)
+
+
+@pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
+def test_the_functions_that_read_a_setting_are_given_it(variable: Variable) -> None:
+    given = _variables_of(_TEMPLATE["Globals"]["Function"])
+    if variable.name == "SWEEP_AFTER_HOURS":
+        given = _variables_of(_TEMPLATE["Resources"]["RescoringFunction"]["Properties"])
+    assert given[variable.name] == {"Ref": variable.parameter_name}
+
+
+@pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
+def test_the_docs_give_a_setting_with_its_default(variable: Variable) -> None:
+    default = _rows_of_the_docs()[variable.name]
+    assert default.replace("none", "") == variable.default
+
+
+def test_the_docs_name_no_variable_that_nothing_reads() -> None:
+    local = set(re.findall(r'(?:number|get)\("([A-Z_]+)"', (ROOT / "infra/local/options.py").read_text("utf-8")))
+    assert set(_rows_of_the_docs()) <= {variable.name for variable in VARIABLES} | _GIVEN_BY_THE_DEPLOYMENT | local | {
+        "CHURN_STATE_DIR"
+    }
