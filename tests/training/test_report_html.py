@@ -85,7 +85,8 @@ def test_a_second_version_tells_what_changed() -> None:
     )
     change = " ".join(again.report["change"])
     assert "Looks 60 days ahead instead of 90." in change
-    assert "snapshots instead of" in change
+    assert change.count("Learned from ") == 1
+    assert " snapshots instead of " in change
     assert "The model in use looks 90 days ahead, this one 60." in again.report["gate"]["reasons"]
     assert again.report["current"].keys() == MEASURES.keys()
 

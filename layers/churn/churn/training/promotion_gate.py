@@ -52,10 +52,10 @@ def change(new: Mapping[str, Any], current: Mapping[str, Any], importance: Mappi
     """What is other than in the version in use, in sentences: what it was trained for and on, and what matters."""
     sentences = []
     for key, told in (
-        ("source", "TrainingSet from {} instead of {}."),
+        ("source", "Learned from {} instead of {}."),
         ("horizon_days", "Looks {} days ahead instead of {}."),
         ("lookback_days", "Looks at who ordered in the last {} days instead of {}."),
-        ("snapshots", "TrainingSet from {} snapshots instead of {}."),
+        ("snapshots", "Learned from {} snapshots instead of {}."),
         ("tested_at", "Tested on the window from {} instead of {}."),
         ("base_rate", "Of these, {:.1%} churned instead of {:.1%}."),
     ):
