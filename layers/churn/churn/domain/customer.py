@@ -42,7 +42,7 @@ class Order:
     cancelled_at: int | None = None
 
     def counts_at(self, at: int) -> bool:
-        """Whether the order stood at that instant."""
+        """Return whether the order stood at that instant."""
         return (
             self.placed_at is not None
             and self.placed_at <= at
@@ -52,7 +52,7 @@ class Order:
 
 @dataclass(slots=True)
 class CustomerState:
-    """All that the features, the profile and the account's standing need of a customer's events."""
+    """What the features, the profile and the account's status need of a customer's events."""
 
     since: int | None = None
     orders: dict[str, Order] = field(default_factory=dict)
@@ -65,9 +65,9 @@ class CustomerState:
     deleted: bool = False
 
     def apply(self, event: Event) -> None:
-        """Folds one event in; the caller sees to it that none is folded twice.
+        """Fold one event in; the caller ensures that none is folded twice.
 
-        A deleted customer stays deleted, whatever comes later or was late.
+        A deleted customer stays deleted, whatever event follows.
         """
         if self.deleted:
             return
@@ -77,41 +77,39 @@ class CustomerState:
         at = event.at
         self.since = at if self.since is None else min(self.since, at)
         if event.event_type in _ACTIVATING:
-            self.activated_at = at if self.activated_at is None else max(self.activated_at, at)
-        kind = _COUNTED.get(event.event_type)
-        if kind is not None:
-            if not (kind == "login_frequency" and event.data.get("success") is False):
-                self._count(kind, at)
-        elif event.event_type == "order_placed":
-            self._place(event, at)
-        elif event.event_type == "order_cancelled":
-            order = self.orders.setdefault(str(event.data["order_id"]).strip(), Order())
-            order.cancelled_at = at if order.cancelled_at is None else min(order.cancelled_at, at)
-        elif event.event_type in {"customer_registered", "profile_updated"}:
-            self._update_profile(event, at)
-        elif event.event_type == "loyalty_points_changed":
-            self._change_points(event, at)
-        elif event.event_type == "subscription_cancelled":
-            self.unsubscribed_at = at if self.unsubscribed_at is None else max(self.unsubscribed_at, at)
+            self.activated_at = _later(self.activated_at, at)
+        if event.event_type in _COUNTED:
+            self._count(event, at)
+        match event.event_type:
+            case "order_placed":
+                self._place(event, at)
+            case "order_cancelled":
+                self._cancel(event, at)
+            case "customer_registered" | "profile_updated":
+                self._update_profile(event, at)
+            case "loyalty_points_changed":
+                self._change_points(event, at)
+            case "subscription_cancelled":
+                self.unsubscribed_at = _later(self.unsubscribed_at, at)
 
     @property
     def is_active(self) -> bool:
-        """Whether the account stands: neither deleted nor its subscription cancelled since it was last taken up."""
+        """Whether the account stands: neither deleted nor its subscription cancelled since it was last activated."""
         if self.deleted:
             return False
         return self.unsubscribed_at is None or (self.activated_at or 0) > self.unsubscribed_at
 
     def last_order_at(self, as_of: datetime) -> datetime | None:
-        """The instant of the newest order that stood at `as_of`."""
+        """Return the instant of the newest order that stood at `as_of`."""
         at = to_millis(as_of)
         newest = max((order.placed_at or 0 for order in self.orders.values() if order.counts_at(at)), default=None)
         return None if newest is None else from_millis(newest)
 
     def is_eligible(self, at: int, within_days: int) -> bool:
-        """Whether models are judged by this customer at that instant (milliseconds since 1970).
+        """Return whether models are judged by this customer at that instant (milliseconds since 1970).
 
-        That is an account that was active, with an order that stood, placed at most so many days before. Of an account
-        that was given up more than once the last time is known.
+        That is an account that was active, with an order that stood, placed at most so many days before. Of several
+        cancellations of the account the last is known.
         """
         recent = any(
             order.placed_at is not None and order.placed_at >= at - within_days * DAY and order.counts_at(at)
@@ -124,7 +122,7 @@ class CustomerState:
         return any(left < instant <= at for instant in back if instant is not None)
 
     def ordered_between(self, start: int, end: int) -> bool:
-        """Whether an order of `start` to before `end` (milliseconds since 1970) stood at `end`.
+        """Return whether an order of `start` to before `end` (milliseconds since 1970) stood at `end`.
 
         Orders without a value do not count: this is the label that models learn, and the outcome of a prediction.
         """
@@ -134,7 +132,7 @@ class CustomerState:
         )
 
     def to_json(self) -> str:
-        """Compact JSON; equal states give equal text."""
+        """Return compact JSON; equal states give equal text."""
         return json.dumps(
             {
                 "since": self.since,
@@ -155,7 +153,7 @@ class CustomerState:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """The state that `to_json` wrote."""
+        """Return the state that `to_json` wrote."""
         raw: dict[str, Any] = json.loads(text)
         return cls(
             since=raw["since"],
@@ -175,11 +173,17 @@ class CustomerState:
             collection.clear()
         self.deleted = True
 
-    def _count(self, kind: str, at: int) -> None:
-        instants = self.instants.setdefault(kind, [])
+    def _count(self, event: Event, at: int) -> None:
+        if event.event_type == "login" and event.data.get("success") is False:
+            return
+        instants = self.instants.setdefault(_COUNTED[event.event_type], [])
         insort(instants, at)
         if len(instants) > MAX_INSTANTS:
             del instants[0]
+
+    def _cancel(self, event: Event, at: int) -> None:
+        order = self.orders.setdefault(str(event.data["order_id"]).strip(), Order())
+        order.cancelled_at = at if order.cancelled_at is None else min(order.cancelled_at, at)
 
     def _place(self, event: Event, at: int) -> None:
         data = event.data
@@ -220,7 +224,7 @@ class CustomerState:
 
 
 def replay(events: Iterable[Event]) -> CustomerState:
-    """The state after a customer's events, each of which counts once by its id, in whatever order they come."""
+    """Return the state after a customer's events, in any order; each counts once by its id."""
     state = CustomerState()
     for event in {event.event_id: event for event in events}.values():
         state.apply(event)
@@ -228,7 +232,7 @@ def replay(events: Iterable[Event]) -> CustomerState:
 
 
 def observed_kinds(events: Iterable[Event]) -> dict[str, int]:
-    """Since when each kind of event that a feature counts has been seen, in milliseconds since 1970."""
+    """Return since when each kind of event that a feature counts has been seen, in milliseconds since 1970."""
     since: dict[str, int] = {}
     for event in events:
         kind = _COUNTED.get(event.event_type)
@@ -241,3 +245,7 @@ def observed_kinds(events: Iterable[Event]) -> dict[str, int]:
 
 def _rank(discounted: bool | None) -> int:
     return -1 if discounted is None else int(discounted)
+
+
+def _later(instant: int | None, at: int) -> int:
+    return at if instant is None else max(instant, at)

@@ -10,13 +10,13 @@ the past.
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
-from churn.domain.customer import LOYALTY, CustomerState
+from churn.domain.customer import LOYALTY, CustomerState, Order
 from churn.domain.timestamps import DAY, to_millis
 
 Features = dict[str, float | None]
@@ -78,7 +78,7 @@ _PURCHASE_FEATURES = frozenset(
 
 
 def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Features:
-    """The 12 features as they stood at an instant.
+    """Return the 12 features as they stood at an instant.
 
     `observed` says since when the shop sends each kind of event: what it does not send is not known, rather than 0.
     """
@@ -86,7 +86,6 @@ def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Fe
     orders = [order for order in state.orders.values() if order.counts_at(at)]
     cents = sum(order.cents for order in orders)
     last = max((order.placed_at or 0 for order in orders), default=None)
-    told = [order.discounted for order in orders if order.discounted is not None]
 
     def count(kind: str, days: int) -> float | None:
         if at < observed.get(kind, at + 1):
@@ -94,8 +93,6 @@ def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Fe
         instants = state.instants.get(kind, ())
         return float(bisect_right(instants, at) - bisect_right(instants, at - days * DAY))
 
-    sent = count("email_sent", WINDOW_DAYS)
-    engaged = max(count("email_opened", WINDOW_DAYS) or 0.0, count("email_clicked", WINDOW_DAYS) or 0.0)
     return {
         "total_orders": float(len(orders)),
         "total_spent": cents / 100,
@@ -103,17 +100,19 @@ def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Fe
         "days_since_last_order": None if last is None else (at - last) / DAY,
         "support_tickets": count("support_tickets", WINDOW_DAYS),
         "product_returns": count("product_returns", WINDOW_DAYS),
-        "email_engagement": min(1.0, engaged / sent) if sent else None,
+        "email_engagement": _engagement(
+            count("email_sent", WINDOW_DAYS), count("email_opened", WINDOW_DAYS), count("email_clicked", WINDOW_DAYS)
+        ),
         "login_frequency": count("login_frequency", LOGIN_WINDOW_DAYS),
         "payment_failures": count("payment_failures", WINDOW_DAYS),
-        "discount_usage": sum(told) / len(told) if told else None,
+        "discount_usage": _share_of_discounts(orders),
         "loyalty_points": _points(state, at, observed),
-        "account_age_days": (at - state.since) / DAY if state.since is not None and state.since <= at else None,
+        "account_age_days": _age_days(state, at),
     }
 
 
 def inputs_at(state: CustomerState, as_of: datetime, observed: Observed) -> Inputs:
-    """All inputs of a model as they stood at an instant: `features_at`, and STATE_COLUMNS."""
+    """Return all inputs of a model as they stood at an instant: `features_at`, and STATE_COLUMNS."""
     at = to_millis(as_of)
     orders = sorted((order.placed_at or 0, order.cents) for order in state.orders.values() if order.counts_at(at))
     spent = {
@@ -133,19 +132,33 @@ def inputs_at(state: CustomerState, as_of: datetime, observed: Observed) -> Inpu
 
 
 def overridden(stored: Mapping[str, float | None], given: Mapping[str, float | None]) -> Inputs:
-    """A stored customer's inputs with some of the 12 features given otherwise.
+    """Return a stored customer's inputs with some of the 12 features replaced.
 
-    Other purchases than the stored ones leave nothing that their gaps and windows could be worked out from: once a
-    feature of purchases is given, STATE_COLUMNS are not known.
+    The gaps and windows of hypothetical purchases cannot be computed: once a feature of purchases is replaced,
+    STATE_COLUMNS are not known.
     """
     names = FEATURE_NAMES if _PURCHASE_FEATURES & given.keys() else INPUT_NAMES
     return {name: given.get(name, stored.get(name)) for name in names}
 
 
 def shown(features: Features) -> dict[str, float | int | None]:
-    """The 12 features as clients see them: counts as whole numbers."""
+    """Return the 12 features as clients see them: counts as whole numbers."""
     known = {name: features[name] for name in FEATURE_NAMES}
     return {name: int(value) if name in _COUNTS and value is not None else value for name, value in known.items()}
+
+
+def _engagement(sent: float | None, opened: float | None, clicked: float | None) -> float | None:
+    """Return the share of the e-mails that were opened or clicked; None if none was sent."""
+    return min(1.0, max(opened or 0.0, clicked or 0.0) / sent) if sent else None
+
+
+def _share_of_discounts(orders: Sequence[Order]) -> float | None:
+    discounted = [order.discounted for order in orders if order.discounted is not None]
+    return sum(discounted) / len(discounted) if discounted else None
+
+
+def _age_days(state: CustomerState, at: int) -> float | None:
+    return (at - state.since) / DAY if state.since is not None and state.since <= at else None
 
 
 def _points(state: CustomerState, at: int, observed: Observed) -> float | None:

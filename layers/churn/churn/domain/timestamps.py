@@ -10,52 +10,60 @@ _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 1e11
 # ISO 8601 without any sign between the digits is at most YYYYMMDD; more digits count seconds or milliseconds.
 _LONGEST_DATE = 8
+_NO_TIMESTAMP = "must be ISO 8601, or a number of seconds or milliseconds since 1970"
+_OUT_OF_RANGE = "is outside the range of times that can be stored"
 
 
 def to_millis(instant: datetime) -> int:
-    """Whole milliseconds between 1970 and the instant, rounded down."""
+    """Return the whole milliseconds between 1970 and the instant, rounded down."""
     return (instant - _EPOCH) // _MILLISECOND
 
 
 def from_millis(millis: int) -> datetime:
-    """The instant that lies so many milliseconds after 1970."""
+    """Return the instant that lies so many milliseconds after 1970."""
     return _EPOCH + timedelta(milliseconds=millis)
 
 
 def iso(instant: datetime) -> str:
-    """ISO 8601 in UTC with ``Z``, milliseconds only where there are some."""
+    """Return ISO 8601 in UTC with ``Z``, with milliseconds only if there are some."""
     precision = "milliseconds" if instant.microsecond >= 1000 else "seconds"
     return instant.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def parse_timestamp(value: object) -> datetime:
-    """An instant from ISO 8601 text (UTC where it names no zone) or a number of seconds or milliseconds since 1970.
+    """Return an instant from ISO 8601 text (UTC where it names no zone) or seconds or milliseconds since 1970.
 
     Raises ValueError with a sentence for the sender.
     """
-    if isinstance(value, str) and value.strip().isdigit() and len(value.strip()) > _LONGEST_DATE:
-        value = float(value)
-    if isinstance(value, str) and value.strip():
-        try:
-            parsed = datetime.fromisoformat(value.strip())
-        except ValueError:
-            try:
-                value = float(value)
-            except ValueError:
-                raise ValueError("must be ISO 8601, or a number of seconds or milliseconds since 1970") from None
-        else:
-            parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
-            try:
-                return _checked(from_millis(to_millis(parsed)))
-            except OverflowError:
-                raise ValueError("is outside the range of times that can be stored") from None
+    if isinstance(value, str):
+        value = _parse_text(value.strip())
+    if isinstance(value, datetime):
+        return _checked(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("must be ISO 8601, or a number of seconds or milliseconds since 1970")
+        raise ValueError(_NO_TIMESTAMP)
     millis = value if abs(value) >= _MILLISECONDS_FROM else value * 1000
     try:
         return _checked(from_millis(round(millis)))
     except OverflowError:
-        raise ValueError("is outside the range of times that can be stored") from None
+        raise ValueError(_OUT_OF_RANGE) from None
+
+
+def _parse_text(text: str) -> datetime | float:
+    """Return the instant that a text writes in ISO 8601, else the number that it writes. Raises ValueError."""
+    if not (text.isdigit() and len(text) > _LONGEST_DATE):
+        try:
+            parsed = datetime.fromisoformat(text)
+        except ValueError:
+            pass
+        else:
+            try:
+                return from_millis(to_millis(parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed))
+            except OverflowError:
+                raise ValueError(_OUT_OF_RANGE) from None
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(_NO_TIMESTAMP) from None
 
 
 def _checked(instant: datetime) -> datetime:

@@ -117,28 +117,13 @@ class Scoring:
         dead: Sequence[DeadLetter],
     ) -> BatchResult:
         result = BatchResult(dead_letters=dead_letters.add(transaction, dead, now))
-        unique = {(event.customer_id, event.event_id): event for event in events}
-        touched = customers.lock(transaction, {event.customer_id for event in unique.values()}, now) if unique else {}
-        fresh = self._fresh(transaction, list(unique.values()), touched)
-        result.events, result.repeated = len(fresh), len(events) - len(fresh)
-        result.unknown_types = sum(event.event_type not in EVENT_TYPES for event in fresh)
-
+        changed, by_customer = self._fold(transaction, events, now, result)
         observed = history.observed(transaction)
-        earlier = {kind: at for kind, at in observed_kinds(fresh).items() if at < observed.get(kind, at + 1)}
+        kinds = observed_kinds(event for own in by_customer.values() for event in own)
+        earlier = {kind: at for kind, at in kinds.items() if at < observed.get(kind, at + 1)}
         work = _Work(now, observed | earlier)
-        by_customer = _fold(fresh, touched)
-        changed = [customer for customer in touched.values() if customer.pk in by_customer]
-        kept = [customer for customer in changed if not customer.state.deleted]
-        self._erase(transaction, [customer for customer in changed if customer.state.deleted], work)
-
-        as_of = {customer.pk: _clock(customer, by_customer[customer.pk], now) for customer in kept}
-        predictions = self._score(kept, as_of, work, raise_alerts=raise_alerts)
-        work.stored.extend(
-            (customer.pk, _level(customer), predictions[customer.pk]) for customer in kept if customer.pk in predictions
-        )
-        if raise_alerts:
-            for customer in kept:
-                work.alerts.extend(_immediate_alerts(customer, by_customer[customer.pk], now))
+        kept = self._without_erased(transaction, changed, work)
+        predictions = self._score_events(kept, by_customer, work, raise_alerts=raise_alerts)
         history.add(
             transaction,
             [(customer.pk, event) for customer in sorted(kept, key=_key) for event in by_customer[customer.pk]],
@@ -148,6 +133,39 @@ class Scoring:
         history.observe(transaction, earlier)
         self._finish(transaction, work, result)
         return result
+
+    def _fold(
+        self, transaction: Transaction, events: Sequence[Event], now: datetime, result: BatchResult
+    ) -> tuple[list[Customer], dict[int, list[Event]]]:
+        """Fold the new events into their customers' states, under their locks.
+
+        Return the customers who changed, and their new events by their keys.
+        """
+        if not events:
+            return [], {}
+        unique = {(event.customer_id, event.event_id): event for event in events}
+        touched = customers.lock(transaction, {event.customer_id for event in unique.values()}, now)
+        fresh = self._fresh(transaction, list(unique.values()), touched)
+        result.events, result.repeated = len(fresh), len(events) - len(fresh)
+        result.unknown_types = sum(event.event_type not in EVENT_TYPES for event in fresh)
+        by_customer: dict[int, list[Event]] = {}
+        for event in fresh:
+            customer = touched[event.customer_id]
+            customer.state.apply(event)
+            by_customer.setdefault(customer.pk, []).append(event)
+        return [customer for customer in touched.values() if customer.pk in by_customer], by_customer
+
+    def _score_events(
+        self, kept: Sequence[Customer], by_customer: Mapping[int, Sequence[Event]], work: _Work, *, raise_alerts: bool
+    ) -> dict[int, Prediction]:
+        """Score the customers of new events, and gather their predictions and alerts."""
+        as_of = {customer.pk: _clock(customer, by_customer[customer.pk], work.now) for customer in kept}
+        predictions = self._score(kept, as_of, work, raise_alerts=raise_alerts)
+        for customer in kept:
+            work.stored.append((customer.pk, _level(customer), predictions[customer.pk]))
+            if raise_alerts:
+                work.alerts.extend(_immediate_alerts(customer, by_customer[customer.pk], work.now))
+        return predictions
 
     def _rescore(
         self, transaction: Transaction, after: int, limit: int, now: datetime
@@ -181,10 +199,13 @@ class Scoring:
         known = history.known(transaction, pairs)
         return [event for event, pair in zip(living, pairs, strict=True) if pair not in known]
 
-    def _erase(self, transaction: Transaction, deleted: Sequence[Customer], work: _Work) -> None:
-        for customer in deleted:
-            work.change.update(erase(transaction, customer.pk))
-            customer.record = customer.record.erased(work.now)
+    def _without_erased(self, transaction: Transaction, changed: Sequence[Customer], work: _Work) -> list[Customer]:
+        """Erase the customers who were deleted, and return the others."""
+        for customer in changed:
+            if customer.state.deleted:
+                work.change.update(erase(transaction, customer.pk))
+                customer.record = customer.record.erased(work.now)
+        return [customer for customer in changed if not customer.state.deleted]
 
     def _score(
         self, scored: Sequence[Customer], as_of: Mapping[int, datetime], work: _Work, *, raise_alerts: bool
@@ -278,16 +299,6 @@ class Scoring:
         is_new = self._database.run(lambda transaction: models.record_serving(transaction, version, metadata, now))
         self._recorded = version
         return version if is_new else None
-
-
-def _fold(events: Sequence[Event], touched: Mapping[str, Customer]) -> dict[int, list[Event]]:
-    """Fold new events into their customers' states; return them by the customer's key, the lowest first."""
-    by_customer: dict[int, list[Event]] = {}
-    for event in events:
-        customer = touched[event.customer_id]
-        customer.state.apply(event)
-        by_customer.setdefault(customer.pk, []).append(event)
-    return by_customer
 
 
 def _clock(customer: Customer, events: Sequence[Event], now: datetime) -> datetime:
