@@ -79,7 +79,7 @@ redrive: $(STAMP) ## Reprocess dead letters, failed batches and failed invocatio
 	@$(PYTHON) -m infra.tools.redrive $(if $(ENV),--stage $(ENV))
 
 ##@ Model
-train: $(STAMP) ## Train a version from the stored histories: make train [ARGS="--horizon 60"]
+train: $(STAMP) ## Train a version from the stored histories: make train [ARGS="--card"]
 	@$(PYTHON) -m infra.tools.train $(ARGS)
 
 models: $(STAMP) ## List the model versions: how good each is, and which one serves

@@ -133,25 +133,35 @@ def _check(file: Path) -> int:
 def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.tools.train", description=__doc__)
     parser.add_argument("--simulate", type=int, metavar="N", help="train on a simulated shop of N customers")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the model to a file, not to the registry")
-    parser.add_argument("--horizon", type=int, metavar="DAYS", help="days without an order that are churn")
-    parser.add_argument("--lookback", type=int, metavar="DAYS", help="only who ordered in the last so many days")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the model to FILE instead of the registry")
+    parser.add_argument("--horizon", type=int, metavar="DAYS", help="days without an order that count as churn")
+    parser.add_argument("--lookback", type=int, metavar="DAYS", help="use customers who ordered in the last DAYS days")
     parser.add_argument("--test-at", type=_day, metavar="DATE", help="start of the window to test on")
     parser.add_argument("--fit-at", type=_day, metavar="DATE", action="append", help="a cut-off to fit at; repeatable")
-    parser.add_argument("--embargo", type=int, metavar="DAYS", help="days free before the window tested on")
-    parser.add_argument("--quick", action="store_true", help="no search, no intervals, no other models beside it")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as an HTML page here, too")
+    parser.add_argument("--embargo", type=int, metavar="DAYS", help="days left out before the window to test on")
+    parser.add_argument(
+        "--quick", action="store_true", help="no search for the forest's shape, no intervals, no baselines"
+    )
+    parser.add_argument("--report", type=Path, metavar="FILE", help="also write the report as an HTML page")
     parser.add_argument(
         "--card",
         type=Path,
         metavar="FILE",
         nargs="?",
         const=Path("docs/model-card.md"),
-        help="write the model card here, too (docs/model-card.md by default); not with --quick",
+        help="write the model card (docs/model-card.md by default); not with --quick",
     )
-    parser.add_argument("--check", type=Path, metavar="FILE", help="train nothing; tell whether FILE holds a model")
+    parser.add_argument(
+        "--check",
+        type=Path,
+        metavar="FILE",
+        help="check that FILE holds a model that this code can serve, and train nothing",
+    )
     parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.card and options.quick:
+        parser.error("--card needs a full training run, without --quick")
+    return options
 
 
 def _day(text: str) -> datetime:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pickle
 import re
 import struct
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 
 from infra.local.template.reader import load
 from infra.local.template.specs import FunctionSpec
+from infra.tools.simulator import sample_histories
+from tests.support.events import NOW
 
 ROOT = Path(__file__).parents[3]
 _LABELS = sorted(app.parent.name for app in ROOT.glob("functions/*/app.py"))
@@ -115,14 +118,18 @@ def test_prediction_answers_by_the_model_in_its_layer(function: FunctionSpec) ->
 
 
 @every_function(["training"])
-def test_training_trains_with_what_its_layers_carry(function: FunctionSpec) -> None:
+def test_training_trains_with_what_its_layers_carry(function: FunctionSpec, tmp_path: Path) -> None:
+    shop = tmp_path / "histories"
+    shop.write_bytes(pickle.dumps(sample_histories(1500, now=NOW)))
     _run(
         function,
-        """
-        from datetime import UTC, datetime
-        from churn.training import Plan, sample_histories, train
-        now = datetime.now(UTC)
-        trained = train(sample_histories(1500, now=now), now=now, plan=Plan(), source="sample")
+        f"""
+        import pickle
+        from datetime import datetime
+        from pathlib import Path
+        from churn.training import Plan, train
+        histories = pickle.loads(Path({os.fspath(shop)!r}).read_bytes())
+        trained = train(histories, now=datetime.fromisoformat({NOW.isoformat()!r}), plan=Plan(), source="sample")
         assert trained.model.version
         """,
     )
@@ -157,18 +164,33 @@ def test_the_layers_are_built_for_arm64_too_and_small(tmp_path: Path) -> None:
     assert sum(path.lstat().st_size for path in tmp_path.rglob("*") if not path.is_dir()) < _LIMIT
 
 
+def test_a_model_that_cannot_be_served_ends_the_build(tmp_path: Path) -> None:
+    broken = tmp_path / "model.npz"
+    broken.write_bytes(b"not a model")
+    done = _try_make(
+        ROOT / "layers" / "model", "build-ModelLayer", f"MODEL={broken}", f"ARTIFACTS_DIR={tmp_path}/layer"
+    )
+    assert done.returncode != 0
+    assert f"{broken} holds no model that this code can serve" in done.stderr
+    assert not (tmp_path / "layer").exists()
+
+
 def _functions(build: Path) -> dict[str, FunctionSpec]:
     template = load(build / "template.yaml", _PARAMETERS, region="eu-central-1")
     return {spec.label: spec for spec in template.functions.values()}
 
 
 def _make(folder: Path, target: str, *variables: str) -> None:
+    done = _try_make(folder, target, *variables)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+def _try_make(folder: Path, target: str, *variables: str) -> subprocess.CompletedProcess[str]:
     # A make of one's own: not a part of the one that may run these tests.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    done = subprocess.run(
+    return subprocess.run(
         ["make", target, *variables], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
 
 
 def _run(function: FunctionSpec, code: str) -> None:
