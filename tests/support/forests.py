@@ -1,4 +1,4 @@
-"""Small forests for tests, made by scikit-learn itself, and scikit-learn's own answer for them."""
+"""Small forests for tests: fitted by scikit-learn, with its own answer for them, or grown at random without it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from churn.domain.features import FEATURE_NAMES
-from churn.ml.arrays import Floats
+from churn.ml.arrays import Flags, Floats, Integers
 from churn.ml.derived_features import DERIVED_COLUMNS, derived
 from churn.ml.random_forest import ChurnModel
 
@@ -18,7 +18,7 @@ _PLACE = {name: number for number, name in enumerate(FEATURE_NAMES)}
 
 
 def random_features(rows: int, seed: int = 1, missing: float = 0.1) -> Floats:
-    """Plausible customers, shape (rows, 12), some values missing."""
+    """Return plausible customers, shape (rows, 12), some values missing."""
     rng = np.random.default_rng(seed)
     features = rng.gamma(1.0, 50.0, (rows, len(FEATURE_NAMES)))
     features[:, _PLACE["total_orders"]] = rng.integers(1, 30, rows)
@@ -31,17 +31,52 @@ def random_features(rows: int, seed: int = 1, missing: float = 0.1) -> Floats:
 
 
 def fitted_forest(*, trees: int, rows: int = 4000, with_derived: bool = True, seed: int = 1) -> Any:
-    """A scikit-learn forest of at most 64 leaves a tree, fitted to customers who leave after a long silence."""
-    from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415
+    """Return a scikit-learn forest of at most 64 leaves a tree, fitted to customers who leave after a long silence."""
+    from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 (seconds to import)
 
+    columns, churned = _customers(rows, seed, with_derived=with_derived)
+    forest = RandomForestClassifier(trees, max_leaf_nodes=64, min_samples_leaf=20, random_state=seed, n_jobs=1)
+    return forest.fit(columns, churned)
+
+
+def _customers(rows: int, seed: int, *, with_derived: bool) -> tuple[Floats, Flags]:
+    """Return the columns of customers who leave after a long silence, and who left."""
     features = random_features(rows, seed)
     rng = np.random.default_rng(seed)
     silence = np.nan_to_num(features[:, _PLACE["days_since_last_order"]], nan=50)
     orders = np.nan_to_num(features[:, _PLACE["total_orders"]], nan=10)
     churned = rng.random(rows) < 1 / (1 + np.exp(-(silence / 40 - orders / 10)))
     columns = np.hstack([features, derived(features, PURCHASE_PROCESS)]) if with_derived else features
-    forest = RandomForestClassifier(trees, max_leaf_nodes=64, min_samples_leaf=20, random_state=seed, n_jobs=1)
-    return forest.fit(columns, churned)
+    return columns, churned
+
+
+class RandomTree:
+    """A tree of at most 32 leaves whose splits are drawn at random, with the arrays of a fitted tree."""
+
+    def __init__(self, columns: Floats, churned: Flags, rng: np.random.Generator) -> None:
+        self._columns, self._churned, self._rng = columns, churned, rng
+        self._nodes: list[list[Any]] = []
+        self._grow(np.arange(len(churned)), depth=5)
+        left, right, feature, threshold, missing_left, value, weight = zip(*self._nodes, strict=True)
+        self.children_left, self.children_right = np.array(left), np.array(right)
+        self.feature, self.threshold = np.array(feature), np.array(threshold)
+        self.missing_go_to_left = np.array(missing_left)
+        self.value, self.weighted_n_node_samples = np.array(value)[:, None], np.array(weight)
+
+    def _grow(self, rows: Integers, depth: int) -> int:
+        churned = float(self._churned[rows].mean())
+        number = len(self._nodes)
+        self._nodes.append([-1, -1, -2, -2.0, 0, [1 - churned, churned], float(len(rows))])
+        column = int(self._rng.integers(self._columns.shape[1]))
+        values = self._columns[rows, column]
+        known = values[np.isfinite(values)]
+        if depth and len(known):
+            threshold, missing_left = float(self._rng.choice(known)), int(self._rng.integers(2))
+            to_left = np.where(np.isnan(values), missing_left, values <= threshold).astype(np.bool_)
+            if min(to_left.sum(), (~to_left).sum()) >= 20:
+                left, right = self._grow(rows[to_left], depth - 1), self._grow(rows[~to_left], depth - 1)
+                self._nodes[number][:5] = left, right, column, threshold, missing_left
+        return number
 
 
 def metadata(*, with_derived: bool = True, slope: float = 1.3, intercept: float = -0.2) -> dict[str, Any]:
@@ -58,7 +93,7 @@ def trees_of(forest: Any) -> list[Any]:
 
 
 def reference(trees: Iterable[Any], columns: Floats) -> Floats:
-    """The mean of scikit-learn's own trees, also for infinite inputs, which `predict_proba` would refuse to look at."""
+    """Return the mean of scikit-learn's own trees, also for infinite inputs, which `predict_proba` refuses."""
     with np.errstate(over="ignore"):
         inputs = columns.astype(np.float32)
     answers = [tree.predict(inputs) for tree in trees]
@@ -68,5 +103,12 @@ def reference(trees: Iterable[Any], columns: Floats) -> Floats:
 
 @lru_cache
 def small_model(seed: int = 1) -> ChurnModel:
-    """A model of 20 trees."""
-    return ChurnModel.from_trees(trees_of(fitted_forest(trees=20, seed=seed)), metadata())
+    """Return a model of 20 random trees."""
+    return ChurnModel.from_trees(random_trees(20, seed), metadata())
+
+
+def random_trees(trees: int, seed: int = 1, *, with_derived: bool = True) -> list[RandomTree]:
+    """Return trees grown at random on the customers of `fitted_forest`."""
+    columns, churned = _customers(4000, seed, with_derived=with_derived)
+    rng = np.random.default_rng(seed)
+    return [RandomTree(columns, churned, rng) for _ in range(trees)]
