@@ -57,17 +57,20 @@ def run(checkout: Path, script: str) -> list[Any]:
 
 
 def test_the_examples_work_as_printed(checkout: Path) -> None:
-    addresses, predictions, alerts = examples("bash")
+    addresses, reads, predictions, alerts = examples("bash")
     listener, publisher = examples("python")
     (checkout / "listen.py").write_text(listener)
     (checkout / "publish.py").write_text(publisher)
 
-    answers = run(checkout, addresses)
-    assert len(answers) == addresses.count("curl ")
-    assert answers[0]["status"] == "healthy"
-    assert answers[2]["customer_id"] == "CUST-001"
+    first = run(checkout, addresses)
+    assert len(first) == addresses.count("curl ")
+    assert first[0]["status"] == "healthy"
+    assert first[1]["customers"]
+    answers = run(checkout, addresses + reads)[len(first) :]
+    assert len(answers) == reads.count("curl ")
+    assert answers[0]["customer_id"] == "CUST-001"
 
-    what_is, what_if, given = run(checkout, addresses + predictions)[len(answers) :]
+    what_is, what_if, given = run(checkout, addresses + predictions)[len(first) :]
     assert what_if["churn_probability"] <= what_is["churn_probability"]
     assert given["risk_level"] in {"low", "medium", "high", "critical"}
 
@@ -87,7 +90,7 @@ def test_the_examples_work_as_printed(checkout: Path) -> None:
         listening.terminate()
         listening.wait(10)
 
-    acknowledged, resolved = run(checkout, addresses + alerts)[len(answers) :]
+    acknowledged, resolved = run(checkout, addresses + alerts)[len(first) :]
     assert acknowledged["acknowledged_at"]
     assert resolved["resolved_at"]
 
@@ -95,3 +98,14 @@ def test_the_examples_work_as_printed(checkout: Path) -> None:
 def test_every_file_that_is_named_exists() -> None:
     named = re.findall(r"`((?:docs|infra|layers|functions|tests)/[\w./-]+|template\.yaml|uv\.lock)`", README)
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_link_between_the_documents_leads_to_a_file() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        f"{document.relative_to(ROOT)}: {link}"
+        for document in documents
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+        if not (document.parent / link).exists()
+    ]
+    assert broken == []
