@@ -1,4 +1,4 @@
-"""What became of predictions, and whether customers still look as they did; every day, at the time in its event."""
+"""The outcomes of predictions, and the drift of customers; runs every day, at the time in its event."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ _MILLISECONDS_FOR_A_WEEK_AND_THE_REST = 300_000
 @traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Evaluate the weeks that are due, the challengers and today's customers; what is left is done the next time."""
+    """Evaluate the weeks that are due, the challengers and today's customers; the next run does the weeks left."""
     _model.refresh()
     now = parse_timestamp(event["time"]) if event.get("time") else datetime.now(UTC)
     held = [model for model in (_model, _model.challenger) if model is not None]
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     answer = {
         "weeks": evaluated.weeks,
         "weeks_left": evaluated.left,
-        "comparisons": {one.challenger: one.verdict for one in compared},
+        "comparisons": {comparison.challenger: comparison.verdict for comparison in compared},
         "drift": {drift.column: drift.verdict for drift in drifts if drift.verdict != "stable"},
         "figures": measured,
     }

@@ -12,44 +12,44 @@ from churn.settings import settings
 
 _settings = settings().require("database_url", "model_bucket", "training_function")
 _database = Database.for_requests(_settings.database_url)
-_life = ModelVersions(S3ModelRegistry(_settings.model_bucket), _database, invoke_later(_settings.training_function))
+_versions = ModelVersions(S3ModelRegistry(_settings.model_bucket), _database, invoke_later(_settings.training_function))
 _api = Api("models", _settings, Cache(_settings.redis_url))
 app = _api.app
 
 
 @_api.answers("list_models")
 def list_models(call: Call) -> dict[str, Any]:
-    return _life.overview(call.query.limit, call.now)
+    return _versions.overview(call.query.limit, call.now)
 
 
 @_api.answers("get_model")
 def get_model(call: Call) -> dict[str, Any]:
-    return _life.version(call.path["version"])
+    return _versions.version(call.path["version"])
 
 
 @_api.answers("get_report")
 def get_report(call: Call) -> dict[str, Any] | Page:
     version = call.path["version"]
-    return Page(_life.report_page(version)) if call.wants_page else _life.report(version)
+    return Page(_versions.report_page(version)) if call.wants_page else _versions.report(version)
 
 
 @_api.answers("promote_model")
 def promote_model(call: Call) -> dict[str, Any]:
-    return _life.promote(call.path["version"], by=call.client, now=call.now, **call.body.model_dump())
+    return _versions.promote(call.path["version"], by=call.client, now=call.now, **call.body.model_dump())
 
 
 @_api.answers("roll_back_model")
 def roll_back_model(call: Call) -> dict[str, Any]:
-    return _life.roll_back(by=call.client, reason=call.body.reason, now=call.now)
+    return _versions.roll_back(by=call.client, reason=call.body.reason, now=call.now)
 
 
 @_api.answers("train_model")
 def train_model(call: Call) -> dict[str, Any]:
-    run = _life.train(by=call.client, now=call.now)
+    run = _versions.train(by=call.client, now=call.now)
     call.headers["Location"] = f"runs/{run['run_id']}"
     return run
 
 
 @_api.answers("get_training_run")
 def get_training_run(call: Call) -> dict[str, Any]:
-    return _life.run(call.path["run_id"], call.now)
+    return _versions.run(call.path["run_id"], call.now)

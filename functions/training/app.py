@@ -1,4 +1,4 @@
-"""A new model version from the stored histories: a forest, or the purchase process while the shop is too young."""
+"""Training of a new model version: a forest, or the purchase process while the shop is too young."""
 
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from churn.settings import settings
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Train, publish, and promote the version if it is no worse; return its name and figures.
 
-    The run is noted in the database: `run_id` of the event names one that was asked for.
+    The database records the run; `run_id` in the event names one that a client requested.
     """
     config = settings().require("database_url", "model_bucket")
     registry = S3ModelRegistry(config.model_bucket)

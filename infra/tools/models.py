@@ -23,18 +23,18 @@ from infra.tools.stack_environment import NotRunningError, use_stack
 
 @readable_logs()
 def main(arguments: list[str]) -> int:
-    """The command line's entry; 1 with a sentence on the screen when it cannot be done."""
-    given = _arguments(arguments)
+    """Run the command; return 0, or 1 with a sentence on the screen if it cannot be done."""
+    options = _arguments(arguments)
     try:
         registry = S3ModelRegistry(use_stack("MODEL_BUCKET").model_bucket)
         by, now = f"{getpass.getuser()} (command line)", datetime.now(UTC)
-        if given.command == "list":
+        if options.command == "list":
             print(table(registry))
-        elif given.command == "promote":
-            reason, force = given.force or given.reason, bool(given.force)
-            _tell(registry.promote(given.version, by=by, reason=reason, now=now, force=force))
+        elif options.command == "promote":
+            reason, force = options.force or options.reason, bool(options.force)
+            _print_current(registry.promote(options.version, by=by, reason=reason, now=now, force=force))
         else:
-            _tell(registry.roll_back(by=by, reason=given.reason, now=now))
+            _print_current(registry.roll_back(by=by, reason=options.reason, now=now))
     except NotPromotableError as error:
         print(f'not promoted: {error} Promote it all the same with FORCE="why".', file=sys.stderr)
         return 1
@@ -54,26 +54,26 @@ def main(arguments: list[str]) -> int:
 
 
 def table(registry: ModelRegistry[Any]) -> str:
-    """The versions, the newest first, each with its figures and what it is; then the newest changes."""
+    """Return the versions, the newest first, each with its figures and its role; then the newest promotions."""
     state = registry.promotion_state()
     roles = {state.challenger: "challenger", state.version: "serves"}
     lines = [f"{'version':32}{'':12}{'source':10}{'ROC AUC':>9}{'Brier':>9}  gate"]
     for version in registry.versions():
         try:
-            described = registry.describe(version)
+            metadata = registry.describe(version)
         except BrokenModelError as error:
             lines.append(f"{version:32}{roles.get(version, ''):12}{error}")
             continue
-        figures = described.get("metrics", {}).get("forest", {})
+        figures = metadata.get("metrics", {}).get("forest", {})
         auc, brier = (_figure(figures.get(name)) for name in ("auc", "brier"))
-        role, source = roles.get(version, ""), described.get("source", "")
-        lines.append(f"{version:32}{role:12}{source:10}{auc:>9}{brier:>9}  {_gate(described.get('gate'))}")
+        role, source = roles.get(version, ""), metadata.get("source", "")
+        lines.append(f"{version:32}{role:12}{source:10}{auc:>9}{brier:>9}  {_gate(metadata.get('gate'))}")
     lines += ["", "which version serves, the newest change first:"] if state.history else []
     lines += [
-        f"{(change.at or 'earlier')[:19]:21}{change.version}  {change.by or ''}"
-        f"{f', back from {change.rolled_back}' if change.rolled_back else ''}{', forced' if change.forced else ''}"
-        f"{f': {change.reason}' if change.reason else ''}"
-        for change in reversed(state.history[-10:])
+        f"{(promotion.at or 'earlier')[:19]:21}{promotion.version}  {promotion.by or ''}"
+        f"{f', back from {promotion.rolled_back}' if promotion.rolled_back else ''}"
+        f"{', forced' if promotion.forced else ''}{f': {promotion.reason}' if promotion.reason else ''}"
+        for promotion in reversed(state.history[-10:])
     ]
     return "\n".join(lines)
 
@@ -89,7 +89,7 @@ def _gate(gate: dict[str, object] | None) -> str:
     return f"{'passed' if gate.get('passed') else 'not passed'}{against}"
 
 
-def _tell(state: PromotionState) -> None:
+def _print_current(state: PromotionState) -> None:
     print(f"{state.version} serves, within a minute everywhere")
 
 

@@ -16,7 +16,7 @@ from churn.domain.customer import observed_kinds
 from churn.domain.events import Event
 from churn.domain.timestamps import iso, parse_timestamp, to_millis
 from churn.services import hourly_stats as statistics
-from churn.services.current_model import CurrentModel, NoModel
+from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.scoring import Scoring
 from churn.settings import InvalidSettingsError
 from infra.local.options import state_folder
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             statistics.rebuild(database, settings, datetime.now(UTC))
         finally:
             database.close()
-    except (NotRunningError, InvalidSettingsError, NoModel, DatabaseUnavailableError) as error:
+    except (NotRunningError, InvalidSettingsError, NoModelError, DatabaseUnavailableError) as error:
         print(f"sample: {error}", file=sys.stderr)
         return 1
     print(

@@ -1,4 +1,4 @@
-"""A shop that does not exist: customers with a known hidden state, and the events that they leave.
+"""A simulated shop: customers with a known hidden state, and their events.
 
 The generative model, customer by customer (times in days, all draws independent):
 
@@ -141,7 +141,7 @@ class SimulatedCustomer:
 def simulate(
     customers: int, *, seed: int, start: datetime, end: datetime, prefix: str = "CUST-"
 ) -> Iterator[SimulatedCustomer]:
-    """The first `customers` customers of the shop, one by one; the same arguments give the same customers and events.
+    """Yield the first `customers` customers of the shop; equal arguments give equal customers and events.
 
     Identifiers are the prefix and a number from 1 on, with at least three digits.
     """
@@ -152,18 +152,18 @@ def simulate(
 
 
 def true_churn_probability(customer: SimulatedCustomer, as_of: datetime, horizon_days: float) -> float:
-    """The probability that the customer orders nothing in the horizon, for one who knows the hidden state."""
+    """Return the probability that the customer orders nothing in the horizon, given the hidden state."""
     left = (customer.drops_out_at - as_of) / timedelta(days=1)
     return math.exp(-customer.rate * min(horizon_days, max(0.0, left)))
 
 
 def hazard_churn_probability(customer: SimulatedCustomer, as_of: datetime, horizon_days: float) -> float:
-    """The probability that the customer orders nothing in the horizon, for one who knows rate, hazard and the orders.
+    """Return the probability that the customer orders nothing in the horizon, given rate, hazard and the orders.
 
     With rate r and hazard m, the customer is still one, t days after the last order, with the odds 1 to
     m / (r + m) * (exp((r + m) * t) - 1), and then orders nothing in the days h with the probability
-    (m + r * exp(-(r + m) * h)) / (r + m) (Schmittlein, Morrison and Colombo 1987). What e-mails and log-ins tell of the
-    drop-out is not in it. 1 for a customer who has not ordered.
+    (m + r * exp(-(r + m) * h)) / (r + m) (Schmittlein, Morrison and Colombo 1987). It does not use what
+    e-mails and log-ins say of the drop-out. 1 for a customer who has not ordered.
     """
     orders = (event.timestamp for event in customer.events if event.event_type == "order_placed")
     last = max((at for at in orders if at < as_of), default=None)
@@ -176,7 +176,7 @@ def hazard_churn_probability(customer: SimulatedCustomer, as_of: datetime, horiz
 
 
 def live_events(rng: Random, customer_ids: Sequence[str], now: Callable[[], datetime]) -> Iterator[Event]:
-    """Endless events of these customers, each at the moment `now()` when it is asked for; the caller sets the pace."""
+    """Yield events of these customers without end, each at `now()`; the caller sets the pace."""
     kinds = {
         "product_viewed": 30,
         "login": 22,
@@ -199,7 +199,7 @@ def live_events(rng: Random, customer_ids: Sequence[str], now: Callable[[], date
 
 
 def _data_of(rng: Random, event_type: str, order_id: str, value: float, discount_share: float = 0.2) -> dict[str, Any]:
-    """Plausible `data` of an event; `order_id` and `value` are those of the order which it is about."""
+    """Return plausible `data` of an event; `order_id` and `value` are those of the order that it is about."""
     data: dict[str, Any] = {}
     match event_type:
         case "order_placed":
@@ -225,7 +225,7 @@ def _data_of(rng: Random, event_type: str, order_id: str, value: float, discount
 
 
 class _Life:
-    """One customer's life: draws the hidden state, then the events that it causes. Instants in milliseconds."""
+    """A customer's life: the hidden state, and the events that it causes. Instants are in milliseconds."""
 
     def __init__(self, rng: Random, customer_id: str, number: int, start: int, end: int) -> None:
         self.rng = rng
@@ -244,9 +244,10 @@ class _Life:
         self.level = rng.lognormvariate(3.8, 0.5)
         self.discounts = rng.betavariate(1.2, 5)
         self.member = rng.random() < 0.6
-        self.found: list[tuple[int, str, dict[str, Any]]] = []
+        self.drafts: list[tuple[int, str, dict[str, Any]]] = []
 
     def live(self, tag: str) -> SimulatedCustomer:
+        """Return the customer with all their events; `tag` begins the events' ids."""
         self._register()
         self._order()
         self._read_mails()
@@ -255,10 +256,10 @@ class _Life:
         self._complain()
         if self.rng.random() < 0.05:
             self._add(self.drop + int(self.rng.uniform(0, 20) * _DAY), "subscription_cancelled", {})
-        self.found.sort(key=lambda found: (found[0], found[1]))
+        self.drafts.sort(key=lambda draft: (draft[0], draft[1]))
         events = [
             Event(f"sim-{tag}-{self.customer_id}-{place}", event_type, self.customer_id, from_millis(at), data)
-            for place, (at, event_type, data) in enumerate(self.found)
+            for place, (at, event_type, data) in enumerate(self.drafts)
         ]
         return SimulatedCustomer(
             self.customer_id,
@@ -271,7 +272,7 @@ class _Life:
 
     def _add(self, at: int, event_type: str, data: dict[str, Any]) -> None:
         if self.registered <= at < self.end:
-            self.found.append((at, event_type, data))
+            self.drafts.append((at, event_type, data))
 
     def _engagement(self, at: int) -> float:
         return min(1.0, max(0.1, (self.drop - at) / self.fade))
@@ -338,7 +339,7 @@ class _Life:
             issue += 1
 
     def _happen(self, event_type: str, rate: float, *, by_engagement: bool) -> None:
-        """A Poisson process of so many events a day at most, thinned by engagement or by trouble."""
+        """Add a Poisson process of at most `rate` events a day, thinned by engagement or by trouble."""
         rng = self.rng
         at = self.registered + int(rng.expovariate(rate) * _DAY)
         while at < self.end:
@@ -355,6 +356,6 @@ SAMPLE_DAYS = 548
 
 
 def sample_histories(customers: int, *, now: datetime, seed: int = 1) -> list[tuple[str, list[Event]]]:
-    """A year and a half of a simulated shop, for a first model before there is history to learn from."""
+    """Return a year and a half of a simulated shop, for a first model before there is history to learn from."""
     shop = simulate(customers, seed=seed, start=now - timedelta(days=SAMPLE_DAYS), end=now)
     return [(customer.customer_id, customer.events) for customer in shop]

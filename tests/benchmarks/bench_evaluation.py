@@ -22,11 +22,12 @@ from churn.adapters.mysql.migrations import migrate, read_migrations
 from churn.domain.customer import replay
 from churn.domain.features import FEATURE_NAMES
 from churn.ml.drift import reference
+from churn.ml.random_forest import ChurnModel
 from churn.services.model_monitoring import compare_challengers, evaluate_weeks, watch_drift
 from churn.settings import Settings
 from infra.local.servers.databases import start_mariadb
 from infra.tools.simulator import simulate
-from tests.support.forests import small_model
+from tests.support.forests import fitted_forest, metadata, trees_of
 
 CUSTOMERS = 100_000
 _SIMULATED = 2000
@@ -49,7 +50,8 @@ def main() -> None:
 
 
 def _measure(database: Database) -> None:
-    settings, model = Settings.from_environment({}), small_model()
+    settings = Settings.from_environment({})
+    model = ChurnModel.from_trees(trees_of(fitted_forest(trees=20)), metadata())
     before_them = np.ones(100)
     model.metadata["reference"] = reference(dict.fromkeys(FEATURE_NAMES, before_them), before_them)
     before = _memory()

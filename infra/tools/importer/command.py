@@ -15,7 +15,7 @@ from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.domain.customer import observed_kinds
 from churn.domain.events import Event
 from churn.services import hourly_stats as statistics
-from churn.services.current_model import CurrentModel, NoModel
+from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.scoring import BatchResult, Scoring
 from churn.settings import InvalidSettingsError
 from infra.tools.console_logs import readable_logs
@@ -91,7 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _import(options)
-    except (UnreadableFileError, NotRunningError, InvalidSettingsError, NoModel, DatabaseUnavailableError) as error:
+    except (
+        UnreadableFileError,
+        NotRunningError,
+        InvalidSettingsError,
+        NoModelError,
+        DatabaseUnavailableError,
+    ) as error:
         print(f"import: {error}", file=sys.stderr)
         return 1
 

@@ -20,7 +20,7 @@ from churn.domain.model_versions import (
     VersionExistsError,
     VersionNotFoundError,
 )
-from churn.services.current_model import CurrentModel, NoModel
+from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.training_runs import release
 from churn.settings import Settings
 from tests.support.events import NOW
@@ -274,7 +274,7 @@ def test_another_version_under_the_promoted_name_is_refused(registry: S3ModelReg
 
 @pytest.mark.usefixtures("s3")
 def test_without_any_model_the_reason_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NoModel, match=r"model\.npz"):
+    with pytest.raises(NoModelError, match=r"model\.npz"):
         CurrentModel(settings(tmp_path))
 
 

@@ -1,7 +1,7 @@
-"""The versions of the model: published once and never altered, one of them promoted to serve.
+"""The registry of model versions in an S3 bucket.
 
-``current.json`` is the one place that names the version that serves, and how it came to that. It is only ever written
-over the very content that was read, so that two who change it at once do not lose each other's change.
+``current.json`` alone names the version that serves, and holds all promotions. It is written only if it still has the
+content that was read (a conditional write), so that two concurrent promotions cannot overwrite each other.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ class S3ModelRegistry:
         self._s3 = s3 or client("s3")
 
     def publish(self, model: Artifact, *, report: Mapping[str, Any] | None = None, html: str | None = None) -> None:
+        """Store a version, with its report as JSON and as a page. Raises VersionExistsError."""
         content = model.to_bytes()
-        described = {
+        metadata = {
             "version": model.version,
             "sha256": hashlib.sha256(content).hexdigest(),
             "size": len(content),
@@ -59,36 +60,47 @@ class S3ModelRegistry:
             self._put_once(model.version, "report.json", json.dumps(report).encode(), "application/json")
         if html is not None:
             self._put_once(model.version, "report.html", html.encode(), "text/html; charset=utf-8")
-        # The description goes last: a version without one was cut off half-way and is not known.
-        self._put_once(model.version, "metadata.json", json.dumps(described, indent=1).encode(), "application/json")
+        # Written last: a version without metadata was published in part, and is not listed.
+        self._put_once(model.version, "metadata.json", json.dumps(metadata, indent=1).encode(), "application/json")
 
     def versions(self) -> list[str]:
-        found: list[str] = []
+        """Return all published versions, the newest first."""
+        versions: list[str] = []
         more: dict[str, str] = {}
         while True:
             page = self._call("list_objects_v2", Prefix="models/", **more)
             keys = [entry["Key"].split("/") for entry in page.get("Contents", [])]
-            found += [key[1] for key in keys if key[2:] == ["metadata.json"]]
+            versions += [key[1] for key in keys if key[2:] == ["metadata.json"]]
             if not page["IsTruncated"]:
-                return sorted(found, reverse=True)
+                return sorted(versions, reverse=True)
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def describe(self, version: str) -> dict[str, Any]:
+        """Return a version's metadata, with `sha256` and `size` of the model.
+
+        Raises VersionNotFoundError, BrokenModelError.
+        """
         try:
-            described: dict[str, Any] = json.loads(self._get(version, "metadata.json"))
+            metadata: dict[str, Any] = json.loads(self._get(version, "metadata.json"))
         except ValueError as error:
             raise BrokenModelError(f"the metadata of version {version} cannot be read: {error}") from error
-        return described
+        return metadata
 
     def report(self, version: str, kind: str) -> bytes:
+        """Return the report of a version; `kind` is json or html. Raises VersionNotFoundError."""
         return self._get(version, f"report.{kind}")
 
     def promotion_state(self) -> PromotionState:
+        """Return the version that serves, its challenger, and all promotions."""
         return self._read_state()[0]
 
     def promote(
         self, version: str, *, by: str, reason: str | None, now: datetime, force: bool = False
     ) -> PromotionState:
+        """Make a published version serve, if its gate passed against the one that serves now, or if forced.
+
+        Raises VersionNotFoundError, BrokenModelError, or, unless forced, NotPromotableError.
+        """
         gate = self.describe(version).get("gate")
         self._content(version)
 
@@ -103,6 +115,8 @@ class S3ModelRegistry:
         return self._change(promoted)
 
     def roll_back(self, *, by: str, reason: str | None, now: datetime) -> PromotionState:
+        """Make the previous version serve again. Raises NoPreviousVersionError, BrokenModelError."""
+
         def rolled_back(state: PromotionState) -> PromotionState:
             before = state.before
             if before is None:
@@ -116,11 +130,13 @@ class S3ModelRegistry:
         return self._change(rolled_back)
 
     def challenge(self, version: str) -> PromotionState:
+        """Make a published version the challenger, unless it serves. Raises VersionNotFoundError."""
         self.describe(version)
         return self._change(lambda state: state if state.version == version else replace(state, challenger=version))
 
     def load(self, version: str) -> StoredModel:
-        # Who only reads what is written of the versions has no numpy.
+        """Return the version's model, its checksums verified. Raises VersionNotFoundError, BrokenModelError."""
+        # Functions that only describe versions have no numpy.
         from churn.ml.loading import read_model  # noqa: PLC0415
 
         model = read_model(self._content(version))
@@ -136,12 +152,12 @@ class S3ModelRegistry:
         return content
 
     def _read_state(self) -> tuple[PromotionState, str | None]:
-        """The state, and the tag of the content that it was read from; None where there is none yet."""
+        """Return the state, and the ETag of ``current.json``; None if it does not exist yet."""
         try:
-            found = self._call("get_object", Key=_CURRENT)
-            return PromotionState.from_json(found["Body"].read()), found["ETag"]
-        except _Refused as refused:
-            if refused.code in {"NoSuchKey", "404"}:
+            response = self._call("get_object", Key=_CURRENT)
+            return PromotionState.from_json(response["Body"].read()), response["ETag"]
+        except _S3Error as refusal:
+            if refusal.code in {"NoSuchKey", "404"}:
                 return PromotionState(), None
             raise
         except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -158,8 +174,8 @@ class S3ModelRegistry:
                 self._call(
                     "put_object", Key=_CURRENT, Body=changed.to_json(), ContentType="application/json", **condition
                 )
-            except _Refused as refused:
-                if refused.code not in _CONFLICTS:
+            except _S3Error as refusal:
+                if refusal.code not in _CONFLICTS:
                     raise
             else:
                 return changed
@@ -170,9 +186,9 @@ class S3ModelRegistry:
     ) -> None:
         try:
             self._call("put_object", Key=_key(version, name), Body=content, ContentType=content_type, IfNoneMatch="*")
-        except _Refused as refused:
-            if refused.code in _CONFLICTS:
-                raise VersionExistsError(f"version {version} is published already") from refused
+        except _S3Error as refusal:
+            if refusal.code in _CONFLICTS:
+                raise VersionExistsError(f"version {version} is published already") from refusal
             raise
 
     def _get(self, version: str, name: str) -> bytes:
@@ -180,9 +196,9 @@ class S3ModelRegistry:
             raise VersionNotFoundError(f"no version is called {version!r}")
         try:
             content: bytes = self._call("get_object", Key=_key(version, name))["Body"].read()
-        except _Refused as refused:
-            if refused.code in {"NoSuchKey", "404"}:
-                raise VersionNotFoundError(f"version {version} has no {name}") from refused
+        except _S3Error as refusal:
+            if refusal.code in {"NoSuchKey", "404"}:
+                raise VersionNotFoundError(f"version {version} has no {name}") from refusal
             raise
         return content
 
@@ -192,13 +208,13 @@ class S3ModelRegistry:
         try:
             return getattr(self._s3, operation)(Bucket=self._bucket, **arguments)
         except ClientError as error:
-            raise _Refused(error.response["Error"]["Code"], f"bucket {self._bucket}: {error}") from error
+            raise _S3Error(error.response["Error"]["Code"], f"bucket {self._bucket}: {error}") from error
         except BotoCoreError as error:
             raise RegistryUnavailableError(f"bucket {self._bucket}: {error}") from error
 
 
-class _Refused(RegistryUnavailableError):
-    """S3 answered with an error; `code` is its name."""
+class _S3Error(RegistryUnavailableError):
+    """S3 answered with an error; `code` is its name there."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -10,13 +10,13 @@ from churn.domain.errors import ConflictError, FieldError, NotFoundError, Unavai
 
 
 class VersionNotFoundError(NotFoundError):
-    """The registry has no such version, or not that part of it."""
+    """The registry does not hold this version, or not the requested part of it."""
 
     sentence = "There is no such version, or what is asked of it is not there."
 
 
 class VersionExistsError(ConflictError):
-    """A published version cannot be published again: what serves must stay what was tested."""
+    """The version is published already; what serves must stay what was tested."""
 
 
 class NotPromotableError(ConflictError):
@@ -33,16 +33,16 @@ class NoPreviousVersionError(ConflictError):
 
 
 class RegistryUnavailableError(UnavailableError):
-    """The registry could not be asked."""
+    """The registry does not answer."""
 
     dependency = "registry of models"
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A version began to serve: at which instant (ISO 8601), by whom, and why.
+    """The moment from which a version serves: when (ISO 8601), by whom, and why.
 
-    `forced`: although its gate had not passed. `rolled_back`: the version that it took the place of again.
+    `forced`: its gate had not passed. `rolled_back`: the version that it replaced in a roll-back.
     """
 
     version: str
@@ -55,7 +55,7 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class PromotionState:
-    """The version that serves, the challenger that is scored beside it, and all changes, the oldest first."""
+    """The version that serves, the challenger that is scored beside it, and all promotions, oldest first."""
 
     version: str | None = None
     challenger: str | None = None
@@ -63,45 +63,53 @@ class PromotionState:
 
     @property
     def before(self) -> str | None:
-        """The version that a roll-back returns to: what served before, passing over what was rolled back."""
+        """The version that a roll-back returns to: the one that served before, without those rolled back."""
         served: list[str] = []
-        for change in self.history:
-            if change.rolled_back is None:
-                served.append(change.version)
+        for promotion in self.history:
+            if promotion.rolled_back is None:
+                served.append(promotion.version)
             else:
                 served.pop()
         return served[-2] if len(served) > 1 else None
 
     def to_json(self) -> bytes:
-        """The content of ``current.json``."""
+        """Return the content of ``current.json``."""
         return json.dumps(asdict(self), indent=1).encode()
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
-        """Read ``current.json``, also one that names a version and nothing else. Raises ValueError and the like."""
-        found = json.loads(content)
-        version = str(found["version"])
-        known = {field.name for field in fields(Promotion)}
+        """Read ``current.json``, also one that names a version and nothing else.
+
+        Raises ValueError, LookupError, TypeError or AttributeError if the content has another form.
+        """
+        state = json.loads(content)
+        version = str(state["version"])
+        names = {field.name for field in fields(Promotion)}
         history = tuple(
-            # What a later version of the code has written besides is passed over.
-            Promotion(**{name: value for name, value in change.items() if name in known})
-            for change in found.get("history", [{"version": version}])
+            # A later version of the code may have written more fields.
+            Promotion(**{name: value for name, value in promotion.items() if name in names})
+            for promotion in state.get("history", [{"version": version}])
         )
-        return cls(version, found.get("challenger"), history)
+        return cls(version, state.get("challenger"), history)
 
 
 class Artifact(Protocol):
     """A model that can be published."""
 
     @property
-    def version(self) -> str: ...
+    def version(self) -> str:
+        """The version's name."""
+
     @property
-    def metadata(self) -> Mapping[str, Any]: ...
-    def to_bytes(self) -> bytes: ...
+    def metadata(self) -> Mapping[str, Any]:
+        """What is known of the version."""
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the model's file."""
 
 
 class ModelRegistry[M](Protocol):
-    """Where the versions of the model are kept; M is the type of a loaded model.
+    """The store of the model's versions; M is the type of a loaded model.
 
     Every method raises RegistryUnavailableError if the registry cannot be reached.
     """
@@ -122,18 +130,18 @@ class ModelRegistry[M](Protocol):
         """Return the report of a version; `kind` is json or html. Raises VersionNotFoundError."""
 
     def promotion_state(self) -> PromotionState:
-        """Return which version serves, which one challenges it, and all promotions."""
+        """Return the version that serves, its challenger, and all promotions."""
 
     def promote(
         self, version: str, *, by: str, reason: str | None, now: datetime, force: bool = False
     ) -> PromotionState:
-        """Make a published version the one that serves, if its gate passed against the one that does, or by force.
+        """Make a published version serve, if its gate passed against the one that serves now, or if forced.
 
-        Raises VersionNotFoundError, NotPromotableError, and BrokenModelError, which no force overcomes.
+        Raises VersionNotFoundError, BrokenModelError, or, unless forced, NotPromotableError.
         """
 
     def roll_back(self, *, by: str, reason: str | None, now: datetime) -> PromotionState:
-        """Make the version before serve again. Raises NoPreviousVersionError, BrokenModelError."""
+        """Make the previous version serve again. Raises NoPreviousVersionError, BrokenModelError."""
 
     def challenge(self, version: str) -> PromotionState:
         """Make a published version the challenger, unless it serves. Raises VersionNotFoundError."""
@@ -157,7 +165,7 @@ def objections_to(version: str, gate: Mapping[str, Any] | None, current: str | N
     return objections
 
 
-def served_by(state: PromotionState, change: Promotion) -> PromotionState:
-    """Return the state after a promotion; a challenger that was promoted challenges no more."""
-    challenger = None if state.challenger == change.version else state.challenger
-    return PromotionState(change.version, challenger, (*state.history, change))
+def served_by(state: PromotionState, promotion: Promotion) -> PromotionState:
+    """Return the state after a promotion; a promoted challenger is no challenger any more."""
+    challenger = None if state.challenger == promotion.version else state.challenger
+    return PromotionState(promotion.version, challenger, (*state.history, promotion))

@@ -1,4 +1,4 @@
-"""The model that a function serves with: the promoted version, noticed without a deployment, or one to fall back on."""
+"""The model that a function serves with: the promoted version, else the file of its layer."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from churn.adapters.s3_model_registry import S3ModelRegistry
+from churn.domain.errors import ChurnError
 from churn.domain.features import Features
 from churn.domain.model import BrokenModelError, Prediction
 from churn.domain.model_versions import ModelRegistry, RegistryUnavailableError, VersionNotFoundError
@@ -14,14 +15,14 @@ from churn.observability import count_alone, logger
 from churn.settings import Settings
 
 
-class NoModel(Exception):
-    """There is neither a promoted version that can be served nor a model of the layer's own."""
+class NoModelError(ChurnError):
+    """Neither a promoted version nor the layer's own file holds a model that can be served."""
 
 
 class CurrentModel:
-    """The model that serves, looked for anew once in a while: a promotion is noticed without a deployment.
+    """The model that serves; asks the registry from time to time, so a promotion takes effect without a deployment.
 
-    As a model it answers like the one that it holds, so that what is made with it need not be made anew.
+    It is itself a `Predictor`, so that objects that hold it need not be replaced when the version changes.
     """
 
     def __init__(
@@ -32,9 +33,9 @@ class CurrentModel:
         clock: Callable[[], float] = time.monotonic,
         shadow: bool = False,
     ) -> None:
-        """Loads the promoted version, or the layer's own file where none can be served. Raises NoModel.
+        """Load the promoted version, or the layer's own file if no version can be served. Raises NoModelError.
 
-        `every`: seconds between two looks at the registry. `shadow`: whether the challenger is held as well.
+        `every`: seconds between two requests to the registry. `shadow`: whether to hold the challenger as well.
         """
         self._registry: ModelRegistry[StoredModel] | None = (
             S3ModelRegistry(settings.model_bucket) if settings.model_bucket else None
@@ -44,9 +45,9 @@ class CurrentModel:
         self._shadow = shadow
         self._held: StoredModel | None = None
         self.promoted: str | None = None
-        """The version that is to serve, as far as is known."""
+        """The promoted version, as of the last answer of the registry."""
         self.refused: str | None = None
-        """Why the promoted version does not serve; None where it does, or where none is promoted."""
+        """Why the promoted version does not serve; None if it does, or if none is promoted."""
         self.challenger: StoredModel | None = None
         """The version that is scored beside the one that serves."""
         self._look()
@@ -63,17 +64,17 @@ class CurrentModel:
         return self._model.metadata
 
     def predict(self, rows: Sequence[Features]) -> list[Prediction]:
-        """A prediction for each row, by the version that serves."""
+        """Return a prediction for each row, by the version that serves."""
         return self._model.predict(rows)
 
     def probabilities(self, rows: Sequence[Features]) -> list[float]:
-        """The churn probability alone of each row, by the version that serves."""
+        """Return the churn probability of each row alone, by the version that serves."""
         return self._model.probabilities(rows)
 
     def refresh(self) -> None:
-        """Between two requests: takes up the promoted version when it is time to look, and another than is held.
+        """Load the promoted version if it has changed; asks the registry at most once in `every` seconds.
 
-        One that is broken is refused, counted and logged as an error, and the one that is held goes on serving.
+        A broken version is refused, counted and logged as an error, and the present one goes on serving.
         """
         if self._clock() >= self._looked_at + self._every:
             self._look()
@@ -122,6 +123,6 @@ def _own_model(path: Path) -> StoredModel:
     try:
         return read_model(path.read_bytes())
     except (OSError, BrokenModelError) as error:
-        raise NoModel(
+        raise NoModelError(
             f"no version of the model is promoted that can be served, and {path} is no model: {error}"
         ) from error

@@ -1,8 +1,8 @@
-"""What became of predictions: figures by week once outcomes are known, what to expect until then, and drift.
+"""Monitoring of the models in use: their figures by week, estimated and then by outcomes, and the customers' drift.
 
-A week's predictions are the first of each customer and version that were stored in it, of customers whom models are
-judged by (`CustomerState.is_eligible`). Their outcomes are known when the horizon of the last of them, and a day for
-what is on its way, have passed. Four weeks later the week is evaluated once more, with what came late, and is settled.
+A week's predictions are the first that it stored of each customer and version, of eligible customers alone
+(`CustomerState.is_eligible`). Their outcomes are known when the horizon of the last prediction has passed, and a day
+more for late events. Four weeks later the week is evaluated a last time, with what came late, and is settled.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from churn.settings import Settings
 GRACE = timedelta(days=1)
 LATE = timedelta(days=28)
 MOST_CUSTOMERS = 100_000
-"""Of a week; of a week that has more a sample is evaluated."""
+"""Customers of a week; of a week with more, a sample is evaluated."""
 MOST_COMPARED = 20_000
 COMPARED_WEEKS = 8
 MOST_DRIFTING = 5000
-"""Customers whose features are compared: with so many, PSI's noise is below a hundredth."""
-# Of fewer customers the calibration error is mostly chance.
+"""Customers whose features are compared: of so many, the noise of PSI is below 0.01."""
+# Of fewer customers, the calibration error is mostly chance.
 _FEWEST_FOR_ECE = 1000
 
 _WEEK = timedelta(days=7)
@@ -47,7 +47,7 @@ _PREDICTED_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """How many weeks were evaluated, and how many are left for the next time."""
+    """The number of weeks that were evaluated, and of those left for the next run."""
 
     weeks: int
     left: int
@@ -55,7 +55,7 @@ class Evaluated:
 
 @dataclass(slots=True)
 class _Group:
-    """The predictions of one version in one role, and, once they are known, who churned."""
+    """The predictions of one version in one role, and, once it is known, who churned."""
 
     horizon_days: int
     predictions: Mapping[int, Predicted]
@@ -65,7 +65,7 @@ class _Group:
     churned: list[bool] = field(default_factory=list)
 
     def take(self, customer_pk: int, state: CustomerState, within_days: int) -> None:
-        """Adds a customer, if models are judged by him at the time of the prediction."""
+        """Add a customer, if they were eligible at the time of the prediction."""
         predicted = self.predictions.get(customer_pk)
         if predicted is None or not state.is_eligible(predicted.at, within_days):
             return
@@ -83,13 +83,13 @@ def evaluate_weeks(
     time_left: Callable[[], bool],
     horizons: Mapping[str, int] | None = None,
 ) -> Evaluated:
-    """Evaluates the weeks that are due, the newest first, each in a transaction of its own.
+    """Evaluate the weeks that are due, the newest first, each in a transaction of its own.
 
-    The running week is due each time, another when its stage changes. Stops between two weeks when no time is left;
-    running it again goes on from there. `horizons`: days, by version, of models that may not have served yet.
+    The present week is due in every run, another when its stage changes. Stops between two weeks when no time is left;
+    the next run continues from there. `horizons`: days, by version, of models that may not have served yet.
     Raises DatabaseUnavailableError.
     """
-    oldest, in_order, known = database.run(
+    oldest, in_order, days_of = database.run(
         lambda transaction: (
             stored.oldest(transaction),
             quality.weeks_in_order(transaction, now),
@@ -97,49 +97,49 @@ def evaluate_weeks(
         )
     )
     due = [] if oldest is None else [week for week in _weeks(oldest, now) if week not in in_order]
-    known |= horizons or {}
+    days_of |= horizons or {}
     for done, week in enumerate(due):
         if not time_left():
             return Evaluated(done, len(due) - done)
-        _evaluate_week(database, settings, week, known, now)
+        _evaluate_week(database, settings, week, days_of, now)
     return Evaluated(len(due), 0)
 
 
 def compare_challengers(
     database: Database, settings: Settings, *, now: datetime, horizons: Mapping[str, int] | None = None
 ) -> list[Comparison]:
-    """Compares challengers with champions on the newest weeks whose outcomes are known; stores and returns it.
+    """Compare challengers with champions on the newest weeks with outcomes; store and return the comparisons.
 
-    Both on each customer's first prediction that has a shadow of the same instant. Does nothing until another week of
-    a challenger was evaluated. Raises DatabaseUnavailableError.
+    Both are compared on each customer's first prediction that has a shadow prediction of the same instant. Does nothing
+    until another week of a challenger has been evaluated. Raises DatabaseUnavailableError.
     """
-    last, known = database.run(
+    last, days_of = database.run(
         lambda transaction: (quality.week_to_compare(transaction, now), quality.horizons(transaction))
     )
     if last is None:
         return []
-    known |= horizons or {}
+    days_of |= horizons or {}
     end = _midnight(last) + _WEEK
     start = end - COMPARED_WEEKS * _WEEK
     share = database.run(lambda transaction: stored.sampling_share(transaction, start, end, MOST_COMPARED))
     groups: dict[tuple[str, str], _Group] = {}
     for pair, predictions in stored.first_pairs(database, start, end, share).items():
-        days, other_days = (known.get(version, settings.horizon_days) for version in pair)
+        days, other_days = (days_of.get(version, settings.horizon_days) for version in pair)
         before = to_millis(now - timedelta(days=days) - GRACE)
-        judged = {customer: predicted for customer, predicted in predictions.items() if predicted.at < before}
-        # What they foretell must be the same.
-        if judged and days == other_days:
-            groups[pair] = _Group(days, judged, is_known=True)
+        with_outcome = {customer: predicted for customer, predicted in predictions.items() if predicted.at < before}
+        # Versions of different horizons predict different things.
+        if with_outcome and days == other_days:
+            groups[pair] = _Group(days, with_outcome, is_known=True)
     _fill(database, list(groups.values()), settings.inactivity_days)
-    found = [_comparison(*pair, group) for pair, group in groups.items() if group.probabilities]
-    database.run(lambda transaction: quality.put_comparisons(transaction, found, now))
-    return found
+    comparisons = [_comparison(*pair, group) for pair, group in groups.items() if group.probabilities]
+    database.run(lambda transaction: quality.put_comparisons(transaction, comparisons, now))
+    return comparisons
 
 
 def watch_drift(database: Database, model: Predictor, settings: Settings, *, now: datetime) -> list[Drift]:
-    """Compares the active customers of `now` with those that the model was tested on; stores and returns it.
+    """Compare the active customers of `now` with those that the model was tested on; store and return the drift.
 
-    Nothing for a model that has no reference, or without active customers. Raises DatabaseUnavailableError.
+    Returns nothing for a model without a reference, or without active customers. Raises DatabaseUnavailableError.
     """
     reference = model.metadata.get("reference")
     since = now - timedelta(days=settings.inactivity_days)
@@ -176,28 +176,28 @@ def watch_drift(database: Database, model: Predictor, settings: Settings, *, now
 
 
 def figures(weeks: Sequence[Quality], drifts: Sequence[Drift]) -> dict[str, float]:
-    """What is measured and alarmed on, by the names of the metrics; `weeks` as `quality.served_weeks` has them.
+    """Return the metrics that alarms watch, by name; `weeks` as `quality.served_weeks` returns them.
 
-    `AUCShortfall`: by how much the realised AUC's interval lies below what the same predictions let expect.
+    `AUCShortfall`: how far the interval of the realised AUC lies below the AUC that the same predictions promised.
     """
-    found: dict[str, float | None] = {}
-    # The running week may have begun just now.
+    metrics: dict[str, float | None] = {}
+    # The present week may have only few customers yet.
     estimated = [week for week in weeks if week.stage == "estimated"][:2]
     if estimated:
-        found["ExpectedAUC"] = max(estimated, key=lambda week: week.customers).expected["auc"]
+        metrics["ExpectedAUC"] = max(estimated, key=lambda week: week.customers).expected["auc"]
     for week in weeks:
         if week.realised is not None and week.intervals is not None:
-            found |= {"RealisedAUC": week.realised["auc"], "RealisedBrier": week.realised["brier"]}
+            metrics |= {"RealisedAUC": week.realised["auc"], "RealisedBrier": week.realised["brier"]}
             if week.customers >= _FEWEST_FOR_ECE:
-                found["RealisedECE"] = week.realised["ece"]
-            hoped, highest = week.expected["auc"], week.intervals["auc"][1]
-            found["AUCShortfall"] = None if hoped is None or highest is None else max(0.0, hoped - highest)
+                metrics["RealisedECE"] = week.realised["ece"]
+            expected, highest = week.expected["auc"], week.intervals["auc"][1]
+            metrics["AUCShortfall"] = None if expected is None or highest is None else max(0.0, expected - highest)
             break
     if drifts:
-        found["ScorePSI"] = next(drift.psi for drift in drifts if drift.column == SCORE)
-        found["DriftedColumns"] = sum(drift.verdict == "drifted" for drift in drifts)
-        found["DriftIncidents"] = sum(drift.verdict in INCIDENTS for drift in drifts)
-    return {name: value for name, value in found.items() if value is not None}
+        metrics["ScorePSI"] = next(drift.psi for drift in drifts if drift.column == SCORE)
+        metrics["DriftedColumns"] = sum(drift.verdict == "drifted" for drift in drifts)
+        metrics["DriftIncidents"] = sum(drift.verdict in INCIDENTS for drift in drifts)
+    return {name: value for name, value in metrics.items() if value is not None}
 
 
 def _evaluate_week(
@@ -212,12 +212,12 @@ def _evaluate_week(
             days = horizons.get(version, settings.horizon_days)
             groups[role, version] = _Group(days, predictions, _stage(week, days, now)[0] != "estimated")
     if not groups:
-        # Not written down as done: a clock ahead may have come to a week that is still to be.
+        # Not recorded as done: a clock that runs ahead may name a week that has not come yet.
         return
     _fill(database, list(groups.values()), settings.inactivity_days)
     rows = [_quality(version, role, week, group, now) for (role, version), group in groups.items()]
     changes = [_stage(week, group.horizon_days, now)[1] for group in groups.values()]
-    # The running week changes as long as it lasts.
+    # The present week changes until it ends.
     next_at = now if now < end else min((at for at in changes if at is not None), default=None)
     database.run(
         lambda transaction: quality.put_week(transaction, week, [row for row in rows if row.customers], next_at, now)
@@ -244,8 +244,8 @@ def _quality(version: str, role: Role, week: date, group: _Group, now: datetime)
         group.horizon_days,
         len(probabilities),
         int(churned.sum()) if is_known else None,
-        _told(measures.expected(probabilities)) if len(probabilities) else {},
-        _told(measures.measure(probabilities, churned)) if is_known else None,
+        _defined(measures.expected(probabilities)) if len(probabilities) else {},
+        _defined(measures.measure(probabilities, churned)) if is_known else None,
         _intervals(measures.bootstrap({"": probabilities}, churned, rounds=_ROUNDS)[""]) if is_known else None,
     )
 
@@ -266,8 +266,8 @@ def _comparison(champion: str, challenger: str, group: _Group) -> Comparison:
         _monday(from_millis(max(instants))),
         len(churned),
         int(churned.sum()),
-        _told(measures.measure(served, churned)),
-        _told(measures.measure(shadow, churned)),
+        _defined(measures.measure(served, churned)),
+        _defined(measures.measure(shadow, churned)),
         differences,
         verdict,
     )
@@ -281,15 +281,15 @@ def _beyond(differences: quality.Intervals, figure: str, end: int, *, above: boo
 def _stage(
     week: date, horizon_days: int, now: datetime
 ) -> tuple[Literal["estimated", "matured", "settled"], datetime | None]:
-    """The stage of a week's predictions, and when the next one begins."""
-    known = _midnight(week) + _WEEK + timedelta(days=horizon_days) + GRACE
-    if now < known:
-        return "estimated", known
-    return ("matured", known + LATE) if now < known + LATE else ("settled", None)
+    """Return the stage of a week's predictions, and when the next one begins."""
+    matures_at = _midnight(week) + _WEEK + timedelta(days=horizon_days) + GRACE
+    if now < matures_at:
+        return "estimated", matures_at
+    return ("matured", matures_at + LATE) if now < matures_at + LATE else ("settled", None)
 
 
 def _weeks(oldest: datetime, now: datetime) -> Iterator[date]:
-    """The Mondays from now back to the oldest prediction."""
+    """Yield the Mondays from now back to the oldest prediction."""
     week = _monday(now)
     while _midnight(week) + _WEEK > oldest:
         yield week
@@ -304,8 +304,8 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _told(values: Mapping[str, float]) -> dict[str, float | None]:
-    """Figures for JSON: what is not defined is None."""
+def _defined(values: Mapping[str, float]) -> dict[str, float | None]:
+    """Return figures for JSON: None for those that are not defined."""
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 

@@ -1,6 +1,6 @@
-"""The model's life as people see and steer it: versions with their evidence, promotions, training runs.
+"""The versions of the model as clients see and control them: their figures, promotions and training runs.
 
-It reads what is written of the versions and needs neither a model nor numpy.
+It reads the versions' metadata and reports, and needs neither a model nor numpy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from churn.domain.model_versions import (
 from churn.observability import logger
 from churn.services.training_runs import RunNotFoundError, TrainingUnavailableError, run_in_progress, run_json
 
-_NEWEST_CHANGES = 20
+_NEWEST_PROMOTIONS = 20
 _NEWEST_WEEKS = 8
 
 
@@ -36,13 +36,13 @@ class ModelVersions:
     def __init__(
         self, registry: ModelRegistry[Any], database: Database, invoke_training: Callable[[Mapping[str, Any]], None]
     ) -> None:
-        """`invoke_training` calls the training function with a payload and does not wait for its end."""
+        """Take `invoke_training`, which calls the training function with a payload and does not wait for its end."""
         self._registry = registry
         self._database = database
         self._invoke_training = invoke_training
 
     def overview(self, limit: int, now: datetime) -> dict[str, Any]:
-        """Return the newest `limit` versions, which of them serve, the newest promotions and the newest run."""
+        """Return the newest `limit` versions, the one that serves, the newest promotions and the newest run."""
         state = self._registry.promotion_state()
         versions = self._registry.versions()
         shown = versions[:limit]
@@ -57,14 +57,14 @@ class ModelVersions:
             "challenger": state.challenger,
             "versions": [self._summary(version, state, weeks[version]) for version in shown],
             "total": len(versions),
-            "history": [asdict(change) for change in reversed(state.history[-_NEWEST_CHANGES:])],
+            "history": [asdict(promotion) for promotion in reversed(state.history[-_NEWEST_PROMOTIONS:])],
             "latest_run": None if run is None else run_json(run),
         }
 
     def version(self, version: str) -> dict[str, Any]:
-        """All that is known of one version. Raises VersionNotFoundError, also when it cannot be read."""
+        """Return all that is known of a version. Raises VersionNotFoundError, also if it cannot be read."""
         with _readable(version):
-            described = self._registry.describe(version)
+            metadata = self._registry.describe(version)
         state = self._registry.promotion_state()
         weeks, comparisons, drift = self._database.run(
             lambda transaction: (
@@ -74,29 +74,29 @@ class ModelVersions:
             )
         )
         return {
-            **_summary(version, described, state, weeks),
+            **_summary(version, metadata, state, weeks),
             "comparisons": [_dated(asdict(comparison)) for comparison in comparisons],
             "drift": [_dated(row) for row in drift],
-            "metadata": described,
-            "history": [asdict(change) for change in reversed(state.history) if _concerns(change, version)],
+            "metadata": metadata,
+            "history": [asdict(promotion) for promotion in reversed(state.history) if _concerns(promotion, version)],
         }
 
     def report(self, version: str) -> Any:
-        """A version's report. Raises VersionNotFoundError, also when it cannot be read."""
+        """Return a version's report. Raises VersionNotFoundError, also if it cannot be read."""
         with _readable(version):
             return json.loads(self._registry.report(version, "json"))
 
     def report_page(self, version: str) -> str:
-        """A version's report as an HTML page. Raises VersionNotFoundError, also when it cannot be read."""
+        """Return a version's report as an HTML page. Raises VersionNotFoundError, also if it cannot be read."""
         with _readable(version):
             return self._registry.report(version, "html").decode()
 
     def promote(self, version: str, *, by: str, reason: str | None, force: bool, now: datetime) -> dict[str, Any]:
-        """Makes a version serve. Raises VersionNotFoundError, BrokenModelError, NotPromotableError."""
+        """Make a version serve. Raises VersionNotFoundError, BrokenModelError, NotPromotableError."""
         return _changed(self._registry.promote(version, by=by, reason=reason, now=now, force=force))
 
     def roll_back(self, *, by: str, reason: str | None, now: datetime) -> dict[str, Any]:
-        """Makes the version before serve again. Raises NoPreviousVersionError, BrokenModelError."""
+        """Make the previous version serve again. Raises NoPreviousVersionError, BrokenModelError."""
         return _changed(self._registry.roll_back(by=by, reason=reason, now=now))
 
     def train(self, *, by: str, now: datetime) -> dict[str, Any]:
@@ -114,19 +114,19 @@ class ModelVersions:
         return self.run(run_id, now)
 
     def run(self, run_id: str, now: datetime) -> dict[str, Any]:
-        """A training run as it is now. Raises RunNotFoundError."""
-        found = self._database.run(lambda transaction: training_runs.find(transaction, run_id[:64], now))
-        if found is None:
+        """Return the present state of a training run. Raises RunNotFoundError."""
+        row = self._database.run(lambda transaction: training_runs.find(transaction, run_id[:64], now))
+        if row is None:
             raise RunNotFoundError(run_id)
-        return run_json(found)
+        return run_json(row)
 
     def _summary(self, version: str, state: PromotionState, weeks: Sequence[Quality]) -> dict[str, Any]:
         try:
-            described = self._registry.describe(version)
+            metadata = self._registry.describe(version)
         except BrokenModelError as error:
             logger.error("a version cannot be described", extra={"version": version, "reason": str(error)})
-            described = {}
-        return _summary(version, described, state, weeks)
+            metadata = {}
+        return _summary(version, metadata, state, weeks)
 
 
 @contextmanager
@@ -143,16 +143,16 @@ def _changed(state: PromotionState) -> dict[str, Any]:
 
 
 def _summary(
-    version: str, described: Mapping[str, Any], state: PromotionState, weeks: Sequence[Quality]
+    version: str, metadata: Mapping[str, Any], state: PromotionState, weeks: Sequence[Quality]
 ) -> dict[str, Any]:
     roles = {state.challenger: "challenger", state.version: "current"}
-    told = ("trained_at", "source", "horizon_days", "sha256", "size", "gate", "data", "code")
+    copied = ("trained_at", "source", "horizon_days", "sha256", "size", "gate", "data", "code")
     return {
         "version": version,
         "role": roles.get(version),
-        "kind": kind_of(described),
-        **{name: described.get(name) for name in told},
-        "metrics": described.get("metrics", {}),
+        "kind": kind_of(metadata),
+        **{name: metadata.get(name) for name in copied},
+        "metrics": metadata.get("metrics", {}),
         "quality": [_dated(asdict(week)) for week in weeks],
     }
 
@@ -161,5 +161,5 @@ def _dated(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
 
 
-def _concerns(change: Promotion, version: str) -> bool:
-    return version in {change.version, change.rolled_back}
+def _concerns(promotion: Promotion, version: str) -> bool:
+    return version in {promotion.version, promotion.rolled_back}

@@ -1,6 +1,6 @@
-"""Training a new version: what it learns from, the run that is noted in the database, and the release of its result.
+"""Training of a new version: the stored histories, the run that the database records, and the release of its result.
 
-scikit-learn is imported by `train_version` alone: functions that only ask for runs never load it, nor numpy.
+Functions import `churn.training` late: those that only ask for runs load neither scikit-learn nor numpy.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def model_in_use(registry: ModelRegistry[StoredModel]) -> StoredModel | None:
 
 
 class RunInProgressError(ConflictError):
-    """Another training run has not ended yet, or this one was made already; `run_id` names the newest."""
+    """Another training run has not ended yet, or this one has begun already; `run_id` names the newest."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"The training run {run_id} is under way, or was made already.")
@@ -68,14 +68,14 @@ class RunNotFoundError(NotFoundError):
 
 
 class TrainingUnavailableError(UnavailableError):
-    """The training function could not be called."""
+    """The training function cannot be called."""
 
     dependency = "training function"
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A version that was trained and published; `objections` say why it was not promoted."""
+    """A trained and published version; `objections` say why it was not promoted."""
 
     trained: Trained
     objections: list[str]
@@ -102,7 +102,7 @@ def train_version(
 ) -> Trained:
     """Train a forest, or fit the purchase process of a shop that is too young for one.
 
-    `current` is the model in use, for comparison. Of a simulated shop only a forest will do. Raises CannotTrainError.
+    `current` is the model in use, for comparison. A simulated shop is old enough for a forest. Raises CannotTrainError.
     """
     from churn.training import train, train_or_begin  # noqa: PLC0415
 
@@ -139,9 +139,9 @@ def run_training(
     settings: Settings,
     clock: Callable[[], datetime],
 ) -> dict[str, Any]:
-    """Train, publish and promote a version for the training function, and note the run in the database.
+    """Train, publish and promote a version for the training function, and record the run in the database.
 
-    `event` names the run (`run_id`) or its instant (`time`). Returns the version, whether it was promoted and its
+    `event` may name the run (`run_id`) and its instant (`time`). Returns the version, whether it was promoted and its
     report, or why no version was trained. Raises DatabaseUnavailableError, RegistryUnavailableError.
     """
     from churn.training import CannotTrainError, Plan  # noqa: PLC0415
@@ -176,7 +176,7 @@ def run_training(
 
 
 class Run:
-    """A training run that is under way, for the function that trains."""
+    """A training run in progress, as the training function records it."""
 
     def __init__(self, database: Database, run_id: str, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -184,7 +184,7 @@ class Run:
         self._clock = clock
 
     def progress(self, step: str) -> None:
-        """Notes the step that training has come to; a database that is away does not end the training."""
+        """Record the present step; the training goes on if the database does not answer."""
         logger.info(step)
         try:
             self._database.run(
@@ -194,18 +194,18 @@ class Run:
             logger.warning("the progress could not be noted", extra={"reason": str(error)})
 
     def succeeded(self, version: str, objections: list[str]) -> None:
-        """The run ends with a version; `objections` say why it was not promoted."""
+        """End the run with a version; `objections` say why it was not promoted."""
         reason = " ".join(objections) or None
         self._database.run(
             lambda transaction: training_runs.succeed(transaction, self._run_id, version, reason, self._clock())
         )
 
     def refused(self, reason: str) -> None:
-        """The run ends without a version, for there is none in the data."""
+        """End the run without a version, because the data do not make one."""
         self._end("refused", reason)
 
     def failed(self, error: BaseException) -> None:
-        """The run ends by a failure of ours."""
+        """End the run because of an error of the service."""
         reason = f"It failed ({type(error).__name__}); the training function's log says more."
         try:
             self._end("failed", reason)
@@ -220,10 +220,10 @@ class Run:
 
 @contextmanager
 def training_run(database: Database, event: Mapping[str, Any], clock: Callable[[], datetime]) -> Iterator[Run]:
-    """Begin the run that an event asks for: the queued one, `run_id`, or a new one of the schedule by the event's id.
+    """Begin the run of an event: the queued one that `run_id` names, or a new one of the schedule by the event's id.
 
-    What is raised inside ends it as failed. Raises RunInProgressError while another has not ended, or if this one
-    has begun already, for an invocation may be delivered twice; a failed one may be repeated.
+    An exception inside ends the run as failed; a failed run may be repeated. Raises RunInProgressError if another has
+    not ended, or if this one has begun already: an invocation may be delivered twice.
     """
     run_id = str(event.get("run_id") or event.get("id") or uuid.uuid4()).replace("-", "")[:32]
     if "run_id" not in event:
@@ -239,7 +239,7 @@ def training_run(database: Database, event: Mapping[str, Any], clock: Callable[[
 
 
 def run_json(row: Row) -> dict[str, Any]:
-    """A training run for the wire."""
+    """Return a training run as the API answers it."""
     instants = ("requested_at", "started_at", "updated_at", "ended_at")
     return {
         **{name: row[name] for name in ("run_id", "state", "requested_by", "progress", "version", "reason")},
@@ -249,7 +249,7 @@ def run_json(row: Row) -> dict[str, Any]:
 
 
 def run_in_progress(database: Database, now: datetime) -> RunInProgressError:
-    """Return the error that names the run under way."""
+    """Return the error that names the run in progress."""
     newest = database.run(lambda transaction: training_runs.newest(transaction, now))
     return RunInProgressError(str(newest["run_id"]) if newest else "")
 
