@@ -1,8 +1,10 @@
 """Alerts over REST and WebSocket."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn.adapters import secrets_manager
 from churn.adapters.api_gateway_push import ApiGatewayPush
@@ -19,6 +21,9 @@ from churn.services import alerts
 from churn.services.dashboard import Dashboard
 from churn.settings import settings
 
+if TYPE_CHECKING:
+    from churn.domain.answers import Acknowledged, AlertPage, DashboardData, Resolved, Ticket
+
 _settings = settings().require("database_url", "jwt_secret")
 _cache = Cache(_settings.redis_url)
 _database = Database.for_requests(_settings.database_url)
@@ -28,24 +33,24 @@ app = _api.app
 
 
 @_api.answers("list_alerts")
-def list_alerts(call: Call) -> dict[str, Any]:
+def list_alerts(call: Call) -> AlertPage:
     return alerts.list_alerts(_database, **call.query.model_dump())
 
 
 @_api.answers("acknowledge_alert")
-def acknowledge_alert(call: Call) -> dict[str, Any]:
+def acknowledge_alert(call: Call) -> Acknowledged:
     at = acknowledge(_database, _id(call), call.client, call.now)
     return {"message": "Alert acknowledged", "acknowledged_at": iso(at)}
 
 
 @_api.answers("resolve_alert")
-def resolve_alert(call: Call) -> dict[str, Any]:
+def resolve_alert(call: Call) -> Resolved:
     at = resolve(_database, _id(call), call.client, call.body.resolution_notes, call.now)
     return {"message": "Alert resolved", "resolved_at": iso(at)}
 
 
 @_api.answers("issue_ticket")
-def ticket(call: Call) -> dict[str, Any]:
+def ticket(call: Call) -> Ticket:
     return {
         "ticket": issue_ticket(secrets_manager.resolve(_settings.jwt_secret), call.client, call.role or "read"),
         "expires_in": TICKET_SECONDS,
@@ -65,7 +70,7 @@ def _websocket_handler(function_arn: str) -> WebSocketHandler:
     return WebSocketHandler(_database, push, _settings, _dashboard_data, invoke_later(function_arn))
 
 
-def _dashboard_data() -> dict[str, Any]:
+def _dashboard_data() -> DashboardData:
     return {"stats": _dashboard.stats(datetime.now(UTC)), "recent_activity": _dashboard.recent_activity()}
 
 

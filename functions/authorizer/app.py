@@ -4,7 +4,7 @@ from typing import Any
 
 from churn.adapters.secrets_manager import resolve
 from churn.entrypoints.http.authorizer import authorize
-from churn.entrypoints.http.tokens import InvalidToken
+from churn.entrypoints.http.tokens import InvalidTokenError
 from churn.observability import logger, metrics, traced
 from churn.settings import settings
 
@@ -18,6 +18,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """The policy of the caller. Raises Exception("Unauthorized"), the word that API Gateway answers with 401 to."""
     try:
         return authorize(event, resolve(_settings.jwt_secret))
-    except InvalidToken as error:
+    except InvalidTokenError as error:
         logger.info("refused", extra={"reason": str(error)})
         raise Exception("Unauthorized") from None

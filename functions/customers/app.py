@@ -1,12 +1,17 @@
 """Customers: lists, one, and the history of one."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
 from churn.entrypoints.http.app import Api, Call
 from churn.services.customers import CustomerQuery, Customers
 from churn.settings import settings
+
+if TYPE_CHECKING:
+    from churn.domain.answers import CustomerDetail, CustomerPage, EventPage
 
 _settings = settings().require("database_url")
 _customers = Customers(Database.for_requests(_settings.database_url), _settings)
@@ -15,15 +20,15 @@ app = _api.app
 
 
 @_api.answers("list_customers")
-def list_customers(call: Call) -> dict[str, Any]:
+def list_customers(call: Call) -> CustomerPage:
     return _customers.page(CustomerQuery(**call.query.model_dump()), call.now)
 
 
 @_api.answers("get_customer")
-def get_customer(call: Call) -> dict[str, Any]:
+def get_customer(call: Call) -> CustomerDetail:
     return _customers.get(call.path["customer_id"], call.now)
 
 
 @_api.answers("list_events")
-def list_events(call: Call) -> dict[str, Any]:
+def list_events(call: Call) -> EventPage:
     return _customers.events(call.path["customer_id"], **call.query.model_dump())

@@ -1,7 +1,9 @@
 """Whether the service is well; for load balancers and people, without a token."""
 
+from __future__ import annotations
+
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
@@ -12,6 +14,9 @@ from churn.services.current_model import CurrentModel
 from churn.services.health import Finding, overall_status, run_checks
 from churn.settings import settings
 
+if TYPE_CHECKING:
+    from churn.domain.answers import Health
+
 _settings = settings()
 _cache = Cache(_settings.redis_url)
 _api = Api("health", _settings, _cache)
@@ -19,7 +24,7 @@ app = _api.app
 
 
 @_api.answers("health")
-def health(call: Call) -> dict[str, Any]:
+def health(call: Call) -> Health:
     results = run_checks({"database": _database, "cache": _redis, "model": _model})
     status = overall_status(results)
     call.answer["status"] = 503 if status == "unhealthy" else 200
@@ -31,7 +36,11 @@ def health(call: Call) -> dict[str, Any]:
         "version": _settings.service_version,
         "model_version": results["model"].finding.version,
         "model_kind": results["model"].finding.kind,
-        "checks": {name: measured.to_dict() for name, measured in results.items()},
+        "checks": {
+            "database": results["database"].to_dict(),
+            "cache": results["cache"].to_dict(),
+            "model": results["model"].to_dict(),
+        },
     }
 
 

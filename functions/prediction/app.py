@@ -1,8 +1,10 @@
 """Churn predictions: worked out for what is sent, or those that were stored."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.adapters.redis_cache import Cache
 from churn.domain.features import Features
@@ -14,6 +16,7 @@ from churn.settings import settings
 
 if TYPE_CHECKING:
     from churn.adapters.mysql import Database
+    from churn.domain.answers import BatchAnswer, PredictionAnswer, PredictionPage
 
 _settings = settings()
 _model = CurrentModel(_settings)
@@ -22,19 +25,19 @@ app = _api.app
 
 
 @_api.answers("predict")
-def predict(call: Call) -> dict[str, Any]:
+def predict(call: Call) -> PredictionAnswer:
     _model.refresh()
     return answer_one(_model, call.body, lambda ids: _stored(ids, call), _settings)
 
 
 @_api.answers("predict_batch")
-def predict_batch(call: Call) -> dict[str, Any]:
+def predict_batch(call: Call) -> BatchAnswer:
     _model.refresh()
     return answer_many(_model, call.body.customers, lambda ids: _stored(ids, call), _settings)
 
 
 @_api.answers("list_predictions")
-def list_predictions(call: Call) -> dict[str, Any]:
+def list_predictions(call: Call) -> PredictionPage:
     from churn.services import predictions  # noqa: PLC0415 (as in `_database`)
 
     return predictions.list_predictions(_database(), **call.query.model_dump())
@@ -47,7 +50,7 @@ def _stored(customer_ids: set[str], call: Call) -> Mapping[str, Features]:
 
 
 @lru_cache(maxsize=1)
-def _database() -> "Database":
+def _database() -> Database:
     # A prediction for features alone needs no database, so it is spared the import.
     from churn.adapters.mysql import Database  # noqa: PLC0415
 

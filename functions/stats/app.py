@@ -1,12 +1,17 @@
 """The dashboard's figures: of this moment, and over time."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
 from churn.entrypoints.http.app import Api, Call
 from churn.services.dashboard import Dashboard
 from churn.settings import settings
+
+if TYPE_CHECKING:
+    from churn.domain.answers import Stats, Trends
 
 _settings = settings().require("database_url")
 _cache = Cache(_settings.redis_url)
@@ -16,10 +21,10 @@ app = _api.app
 
 
 @_api.answers("dashboard_stats")
-def dashboard_stats(call: Call) -> dict[str, Any]:
+def dashboard_stats(call: Call) -> Stats:
     return _dashboard.stats(call.now)
 
 
 @_api.answers("dashboard_trends")
-def dashboard_trends(call: Call) -> dict[str, Any]:
+def dashboard_trends(call: Call) -> Trends:
     return _dashboard.trends(call.query.period, call.query.granularity, call.now)

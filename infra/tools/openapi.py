@@ -1,29 +1,35 @@
-"""`python -m infra.tools.openapi [--check]`: writes docs/openapi.json from the table of routes and its models."""
+"""`python -m infra.tools.openapi [--check]`: writes docs/openapi.json from the table of routes and its types."""
 
 import argparse
 import ast
 import inspect
 import json
 import sys
+from functools import cache, reduce
 from itertools import pairwise
+from operator import or_
 from pathlib import Path
-from typing import Any
+from types import UnionType, get_original_bases
+from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 from pydantic.json_schema import models_json_schema
 
+from churn.domain import answers, model_answers
+from churn.domain.features import FEATURES
 from churn.entrypoints.http import requests
-from churn.entrypoints.http import responses as answers
 from churn.entrypoints.http.requests import Model, NoQuery
-from churn.entrypoints.http.responses import ProblemDocument
 from churn.entrypoints.http.routes import ROUTES, Route
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
+_MODULES = (answers, model_answers, requests)
 _CLASSES = {
     node.name: node
-    for module in (requests, answers)
+    for module in reversed(_MODULES)
     for node in ast.parse(inspect.getsource(module)).body
     if isinstance(node, ast.ClassDef)
 }
+_FEATURE_TEXTS = {feature.name: f"{feature.description} ({feature.unit}); null = not known" for feature in FEATURES}
 _REF = "#/components/schemas/"
 _PROBLEMS = {
     "400": "Something in the request is wrong; `errors` names each field",
@@ -50,6 +56,10 @@ _EXAMPLES: dict[str, Any] = {
     "roll_back_model": {"reason": "Twice as many alerts as the day before."},
     "train_model": {},
 }
+
+
+class _OpenModel(Model):
+    model_config = ConfigDict(extra="allow")
 
 
 def document() -> dict[str, Any]:
@@ -90,29 +100,63 @@ def document() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    asked = {model for route in ROUTES for model in (route.query, route.body) if model is not None}
-    described = {getattr(answers, route.answer) for route in ROUTES} | {ProblemDocument}
-    modes: list[tuple[type[Model], Any]] = [(model, "validation") for model in asked]
-    modes += [(model, "serialization") for model in described]
+    received = {model for route in ROUTES for model in (route.query, route.body) if model is not None}
+    sent = {_model(name) for name in {route.answer for route in ROUTES} | {"ProblemDocument"}}
+    modes: list[tuple[type[Model], Any]] = [(model, "validation") for model in received]
+    modes += [(model, "serialization") for model in sent]
     modes.sort(key=lambda pair: pair[0].__name__)
     _, definitions = models_json_schema(modes, ref_template=_REF + "{model}")
     schemas: dict[str, Any] = definitions["$defs"]
     for name, schema in schemas.items():
-        for field, text in _field_docstrings(getattr(answers, name, None) or getattr(requests, name)).items():
+        for field, text in _field_docstrings(_described(name)).items():
             schema["properties"][field]["description"] = text
     return schemas
 
 
-def _field_docstrings(model: type[Model]) -> dict[str, str]:
-    """What stands in quotes below the fields of a model, and of those it is made from."""
-    found: dict[str, str] = {}
-    for kind in reversed(model.__mro__):
-        written = _CLASSES.get(kind.__name__)
-        for field, text in pairwise(written.body if written else ()):
-            match field, text:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                    found[name] = inspect.cleandoc(words)
-    return found
+def _described(name: str) -> type[Any]:
+    described: type[Any] = next(getattr(module, name) for module in _MODULES if hasattr(module, name))
+    return described
+
+
+@cache
+def _model(name: str) -> type[Model]:
+    """Return the model of an answer's type; one without fields of its own may have any."""
+    answer = _described(name)
+    fields: dict[str, Any] = {}
+    for field, hint in get_type_hints(answer, include_extras=True).items():
+        default = None if get_origin(hint) is NotRequired else ...
+        fields[field] = (_annotation(hint), Field(default, description=_FEATURE_TEXTS.get(field)))
+    base = Model if fields else _OpenModel
+    model: type[Model] = create_model(name, __base__=base, __doc__=answer.__doc__, **fields)
+    return model
+
+
+def _annotation(hint: Any) -> Any:
+    """Return an annotation with the models of answers in the place of their types."""
+    if is_typeddict(hint):
+        return _model(hint.__name__)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is NotRequired:
+        return _annotation(arguments[0])
+    if origin is Annotated:
+        return Annotated[arguments[0], WithJsonSchema(arguments[1])]
+    if origin in (Union, UnionType):
+        return reduce(or_, map(_annotation, arguments))
+    return list[_annotation(arguments[0])] if origin is list else hint  # type: ignore[misc]
+
+
+def _field_docstrings(described: type[Any]) -> dict[str, str]:
+    """Return what stands in quotes below the fields of a class, and of its bases."""
+    texts: dict[str, str] = {}
+    for base in get_original_bases(described):
+        if isinstance(base, type):
+            texts |= _field_docstrings(base)
+    written = _CLASSES.get(described.__name__)
+    for field, text in pairwise(written.body if written else ()):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                texts[name] = inspect.cleandoc(words)
+    return texts
 
 
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from churn.adapters.mysql import Database, customer_search
+from churn.domain.answers import CustomerPage
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.scoring import Scoring
 from churn.settings import Settings
@@ -22,7 +23,7 @@ def customers(shop: Database) -> Customers:
     return Customers(shop, _SETTINGS)
 
 
-def _ids(page: dict[str, Any]) -> list[str]:
+def _ids(page: CustomerPage) -> list[str]:
     return [customer["customer_id"] for customer in page["customers"]]
 
 
@@ -32,12 +33,13 @@ def _ids(page: dict[str, Any]) -> list[str]:
 def test_pages_by_cursor_and_by_offset_are_the_whole_list_in_order(
     customers: Customers, sort: str, order: str, limit: int
 ) -> None:
-    def page(**more: Any) -> dict[str, Any]:
+    def page(**more: Any) -> CustomerPage:
         return customers.page(CustomerQuery(sort=sort, order=order, **more), NOW)
 
     whole = page(limit=500)["customers"]
     assert len(whole) == SHOP_SIZE
-    values = [customer[sort] for customer in whole]
+    rows: list[dict[str, Any]] = [dict(customer) for customer in whole]
+    values = [row[sort] for row in rows]
     known = [value for value in values if value is not None]
     assert known == sorted(known, reverse=order == "desc")
     assert values[len(known) :] == [None] * (SHOP_SIZE - len(known))
@@ -59,7 +61,7 @@ def test_the_total_of_a_filter_is_that_of_its_list(customers: Customers, filters
     page = customers.page(CustomerQuery(limit=500, **filters), NOW)  # type: ignore[arg-type]
     assert page["total"] == len(page["customers"]) > 0
     assert not page["total_is_lower_bound"]
-    assert all(customer[name] == value for customer in page["customers"] for name, value in filters.items())
+    assert all(filters.items() <= customer.items() for customer in page["customers"])
 
 
 @pytest.mark.parametrize(

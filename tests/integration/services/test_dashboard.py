@@ -7,6 +7,8 @@ import pytest
 from churn.adapters.mysql import Database, hourly_stats, model_quality, models
 from churn.adapters.mysql.model_quality import Quality
 from churn.adapters.redis_cache import Cache
+from churn.domain.dashboard import Granularity
+from churn.domain.risk import RISK_LEVELS
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.dashboard import Dashboard
 from churn.settings import Settings
@@ -33,11 +35,11 @@ def test_the_dashboard_adds_up(shop: Database, dashboard: Dashboard) -> None:
     shop.run(lambda transaction: hourly_stats.replace(transaction, [(hour, 50, 0, 0)]))
     customers = Customers(shop, _SETTINGS).page(CustomerQuery(limit=500), NOW)["customers"]
     stats = dashboard.stats(NOW)
-    scored = [one for one in customers if one["status"] in {"new", "active", "at_risk"}]
+    scored = [customer for customer in customers if customer["status"] in {"new", "active", "at_risk"}]
     assert stats["total_customers"] == SHOP_SIZE
-    assert sum(stats["risk_distribution"].values()) == len(scored)
+    assert sum(stats["risk_distribution"][level] for level in RISK_LEVELS) == len(scored)
     assert stats["average_churn_probability"] == pytest.approx(
-        sum(one["churn_probability"] for one in scored) / len(scored), abs=1e-6
+        sum(customer["churn_probability"] or 0.0 for customer in scored) / len(scored), abs=1e-6
     )
     assert (stats["model_accuracy"], stats["model_accuracy_basis"]) == (81.25, "held_out_window")
     assert (stats["generated_at"], stats["last_model_update"]) == ("2026-11-23T12:00:00Z", "2026-11-23T12:00:01Z")
@@ -73,7 +75,7 @@ def test_an_empty_shop_has_a_dashboard(empty: Dashboard) -> None:
 
 @pytest.mark.parametrize(("granularity", "points"), [("hour", 169), ("day", 8), ("week", 2), ("month", 1)])
 def test_trends_sum_what_flows_and_keep_what_stands(
-    database: Database, empty: Dashboard, granularity: str, points: int
+    database: Database, empty: Dashboard, granularity: Granularity, points: int
 ) -> None:
     hours = [NOW.replace(minute=0) - timedelta(hours=number) for number in range(40 * 24)]
     database.run(lambda transaction: hourly_stats.replace(transaction, [(hour, 1000, 2, 1) for hour in hours]))

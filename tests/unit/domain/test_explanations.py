@@ -29,10 +29,10 @@ def contributions(**points: float) -> dict[str, float]:
 
 def test_the_strongest_come_first_whichever_way_they_point() -> None:
     found = drivers(contributions(total_orders=-0.2, login_frequency=0.3, support_tickets=0.05), FEATURES)
-    assert [driver.feature for driver in found] == ["login_frequency", "total_orders", "support_tickets"]
-    assert [driver.value for driver in found] == [0.0, 7.0, 1.0]
-    assert found[0].sentence == "No log-ins in the last 30 days: this raises the risk by 30 points."
-    assert found[1].sentence == "7 orders so far: this lowers the risk by 20 points."
+    assert [driver["feature"] for driver in found] == ["login_frequency", "total_orders", "support_tickets"]
+    assert [driver["value"] for driver in found] == [0.0, 7.0, 1.0]
+    assert found[0]["sentence"] == "No log-ins in the last 30 days: this raises the risk by 30 points."
+    assert found[1]["sentence"] == "7 orders so far: this lowers the risk by 20 points."
 
 
 def test_what_moves_nothing_is_not_told_and_no_more_than_asked_for() -> None:
@@ -46,7 +46,7 @@ def test_what_moves_nothing_is_not_told_and_no_more_than_asked_for() -> None:
 @pytest.mark.parametrize("name", FEATURE_NAMES)
 def test_every_feature_has_a_whole_sentence_for_every_value(name: str, value: float | None) -> None:
     (driver,) = drivers(contributions(**{name: 0.012}), {**FEATURES, name: value})
-    assert driver.sentence.endswith(": this raises the risk by 1 point.")
-    assert "{" not in driver.sentence
-    assert driver.sentence[0].isupper() or driver.sentence[0].isdigit()
-    assert ("not known" in driver.sentence) == (value is None)
+    assert driver["sentence"].endswith(": this raises the risk by 1 point.")
+    assert "{" not in driver["sentence"]
+    assert driver["sentence"][0].isupper() or driver["sentence"][0].isdigit()
+    assert ("not known" in driver["sentence"]) == (value is None)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churn.domain.answers import FeatureValues
 from churn.domain.customer import CustomerState, observed_kinds, replay
 from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, features_at, inputs_at, overridden, shown
@@ -266,3 +267,7 @@ def test_other_purchases_than_the_stored_ones_leave_gaps_and_windows_unknown() -
     assert overridden(stored, {"total_orders": 9.0}) == {name: stored[name] for name in FEATURE_NAMES} | {
         "total_orders": 9.0
     }
+
+
+def test_answers_have_a_field_for_every_feature() -> None:
+    assert tuple(FeatureValues.__annotations__) == FEATURE_NAMES

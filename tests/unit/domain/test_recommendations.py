@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churn.domain.answers import RecommendedAction
 from churn.domain.explanations import reason
 from churn.domain.features import FEATURE_NAMES, FEATURES, Features
-from churn.domain.recommendations import ACTIONS, Recommendation, recommend
+from churn.domain.recommendations import ACTIONS, recommend
 from churn.domain.risk import RiskBands, expected_spend
 
 UNKNOWN: Features = dict.fromkeys(FEATURE_NAMES)
@@ -15,7 +16,7 @@ BOUGHT: Features = UNKNOWN | {"total_orders": 10.0, "total_spent": 1000.0, "acco
 
 def recommended(
     features: Features, probability: float = 0.9, contributions: dict[str, float] | None = None
-) -> list[Recommendation]:
+) -> list[RecommendedAction]:
     return recommend(features, probability, contributions or {}, bands=RiskBands(), horizon_days=90)
 
 
@@ -39,7 +40,7 @@ def test_every_action_has_its_occasion_in_the_data(
     features: Features, probability: float, contributions: dict[str, float]
 ) -> None:
     found = recommended(features, probability, contributions)
-    codes = [one.code for one in found]
+    codes = [one["code"] for one in found]
     assert ("update_payment_method" in codes) == bool(features["payment_failures"])
     assert ("assign_success_manager" in codes) == ((features["support_tickets"] or 0) >= 3)
     assert ("send_reengagement_email" in codes) == ((features["days_since_last_order"] or 0) >= 30)
@@ -49,7 +50,7 @@ def test_every_action_has_its_occasion_in_the_data(
     strengths = [contributions.get(name, 0.0) for name in answered]
     assert strengths == sorted(strengths, reverse=True)
     at_stake = probability * expected_spend(features, 90)
-    assert all(0 <= one.expected_value <= at_stake + 0.01 for one in found)
+    assert all(0 <= one["expected_value"] <= at_stake + 0.01 for one in found)
     assert len(set(codes)) == len(codes)
 
 
@@ -58,16 +59,16 @@ def test_the_reason_is_the_drivers_and_the_value_what_the_action_should_save() -
     email, payment = recommended(
         features, 0.5, {"days_since_last_order": 0.2, "payment_failures": 0.1, "total_orders": -0.1}
     )
-    assert (email.code, email.text) == ("send_reengagement_email", "Send re-engagement email campaign")
-    assert email.reason == "The last order was 40 days ago: this raises the risk by 20 points."
+    assert (email["code"], email["text"]) == ("send_reengagement_email", "Send re-engagement email campaign")
+    assert email["reason"] == "The last order was 40 days ago: this raises the risk by 20 points."
     # 1,000 in 100 days are 900 in the horizon, half of it at stake.
-    assert email.expected_value == pytest.approx(450 * 0.05)
-    assert payment.expected_value == pytest.approx(450 * 0.3)
-    assert payment.reason == reason("payment_failures", 2.0, 0.1)
+    assert email["expected_value"] == pytest.approx(450 * 0.05)
+    assert payment["expected_value"] == pytest.approx(450 * 0.3)
+    assert payment["reason"] == reason("payment_failures", 2.0, 0.1)
 
 
 def test_a_high_risk_without_any_occasion_calls_for_a_call() -> None:
     (call,) = recommended(BOUGHT, 0.7)
-    assert call.code == "call_customer"
-    assert "risk is high" in call.reason
+    assert call["code"] == "call_customer"
+    assert "risk is high" in call["reason"]
     assert recommended(BOUGHT, 0.5) == []

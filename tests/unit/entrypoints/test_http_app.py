@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from churn.adapters.mysql import DatabaseUnavailableError
 from churn.adapters.redis_cache import Cache, Window
+from churn.domain.answers import BatchAnswer, PredictionAnswer
 from churn.domain.features import FEATURES, Features
 from churn.entrypoints.http.app import Api, Call
 from churn.entrypoints.http.predictions import answer_many, answer_one
@@ -45,11 +46,11 @@ class _Service:
         self.api = Api("prediction", settings, _Counts())
 
         @self.api.answers("predict")
-        def predict(call: Call) -> dict[str, Any]:
+        def predict(call: Call) -> PredictionAnswer:
             return answer_one(self.model, call.body, self._load, settings)
 
         @self.api.answers("predict_batch")
-        def predict_batch(call: Call) -> dict[str, Any]:
+        def predict_batch(call: Call) -> BatchAnswer:
             return answer_many(self.model, call.body.customers, self._load, settings)
 
     def _load(self, customer_ids: set[str]) -> Mapping[str, Features]:

@@ -11,7 +11,7 @@ import pytest
 
 from churn.entrypoints.http.authorizer import authorize
 from churn.entrypoints.http.routes import ROUTES
-from churn.entrypoints.http.tokens import ROLES, InvalidToken, includes, issue, issue_ticket, verify, verify_ticket
+from churn.entrypoints.http.tokens import ROLES, InvalidTokenError, includes, issue, issue_ticket, verify, verify_ticket
 
 _SECRET = "a secret of more than thirty-two characters"
 _ARN = "arn:aws:execute-api:eu-central-1:123456789012:abc/live"
@@ -76,16 +76,16 @@ def _signed(secret: str = _SECRET, **claims: Any) -> str:
     ],
 )
 def test_what_is_no_valid_token_is_refused(token: str) -> None:
-    with pytest.raises(InvalidToken):
+    with pytest.raises(InvalidTokenError):
         authorize(_event(token), _SECRET)
-    with pytest.raises(InvalidToken):
+    with pytest.raises(InvalidTokenError):
         authorize(_connect(token=token), _SECRET)
 
 
 def test_without_a_token_or_a_secret_nobody_passes() -> None:
-    with pytest.raises(InvalidToken):
+    with pytest.raises(InvalidTokenError):
         authorize(_event(None), _SECRET)
-    with pytest.raises(InvalidToken):
+    with pytest.raises(InvalidTokenError):
         verify("", _signed())
 
 
@@ -106,9 +106,9 @@ def test_a_ticket_opens_a_socket_and_nothing_else() -> None:
     policy = authorize(_connect(ticket=ticket), _SECRET)
     assert _allowed(policy) == ["$connect"]
     assert policy["context"]["ticket_id"] == verify_ticket(_SECRET, ticket).ticket_id
-    with pytest.raises(InvalidToken):
+    with pytest.raises(InvalidTokenError):
         authorize(_event(ticket), _SECRET)
-    with pytest.raises(InvalidToken):
+    with pytest.raises(InvalidTokenError):
         authorize(_connect(ticket=issue(_SECRET, "ann", "read", 60)), _SECRET)
 
 

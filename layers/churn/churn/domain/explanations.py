@@ -1,44 +1,44 @@
 """Why a prediction is what it is: the features that moved it most, each with a sentence for the shop's people."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from churn.domain.features import Features
+
+if TYPE_CHECKING:
+    from churn.domain.answers import Driver, ProbabilityInterval
 
 # Below this many probability points a feature is not worth a person's time.
 _LEAST = 0.005
 
 
-@dataclass(frozen=True, slots=True)
-class Driver:
-    """One reason of a prediction: `contribution` in probability points, above 0 where it makes leaving likelier."""
-
-    feature: str
-    value: float | None
-    contribution: float
-    sentence: str
-
-
 def drivers(contributions: Mapping[str, float], features: Features, most: int = 5) -> list[Driver]:
-    """The features that moved the probability most away from the average customer's, the strongest first.
+    """Return the features that moved the probability most away from the average customer's, the strongest first.
 
     `contributions` are a prediction's signed probability points, a feature each.
     """
     strongest = sorted(contributions.items(), key=lambda item: (-abs(item[1]), item[0]))
     return [
-        Driver(name, features.get(name), points, reason(name, features.get(name), points))
+        {
+            "feature": name,
+            "value": features.get(name),
+            "contribution": points,
+            "sentence": reason(name, features.get(name), points),
+        }
         for name, points in strongest[:most]
         if abs(points) >= _LEAST
     ]
 
 
-def interval_json(interval: Sequence[float] | None) -> dict[str, float] | None:
-    """A probability's interval as clients see it."""
+def interval_json(interval: Sequence[float] | None) -> ProbabilityInterval | None:
+    """Return a probability's interval as clients see it."""
     return None if interval is None else {"low": interval[0], "high": interval[1]}
 
 
 def reason(name: str, value: float | None, points: float) -> str:
-    """A feature's value, and what it does to the risk, as a sentence."""
+    """Return a feature's value, and what it does to the risk, as a sentence."""
     if abs(points) < _LEAST:
         return f"{_fact(name, value)}."
     effect = f"{'raises' if points > 0 else 'lowers'} the risk by {abs(points) * 100:.0f} points"

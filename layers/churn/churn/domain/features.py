@@ -8,6 +8,8 @@ an order ledger rather than numbers that depend on the clock, so `features_at` a
 the past.
 """
 
+from __future__ import annotations
+
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -15,9 +17,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
+from typing import TYPE_CHECKING, cast
 
 from churn.domain.customer import LOYALTY, CustomerState, Order
 from churn.domain.timestamps import DAY, to_millis
+
+if TYPE_CHECKING:
+    from churn.domain.answers import FeatureValues
 
 Features = dict[str, float | None]
 """The 12 features by name, in the model's order; None where one is not known."""
@@ -141,10 +147,11 @@ def overridden(stored: Mapping[str, float | None], given: Mapping[str, float | N
     return {name: given.get(name, stored.get(name)) for name in names}
 
 
-def shown(features: Features) -> dict[str, float | int | None]:
+def shown(features: Features) -> FeatureValues:
     """Return the 12 features as clients see them: counts as whole numbers."""
     known = {name: features[name] for name in FEATURE_NAMES}
-    return {name: int(value) if name in _COUNTS and value is not None else value for name, value in known.items()}
+    values = {name: int(value) if name in _COUNTS and value is not None else value for name, value in known.items()}
+    return cast("FeatureValues", values)
 
 
 def _engagement(sent: float | None, opened: float | None, clicked: float | None) -> float | None:

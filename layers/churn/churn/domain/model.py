@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, cast, get_args
 
 from churn.domain.errors import ConflictError
 from churn.domain.features import Features
@@ -18,9 +18,9 @@ class BrokenModelError(ConflictError):
     """The bytes are not a whole, unaltered model that this version of the code can serve."""
 
 
-def kind_of(metadata: Mapping[str, object]) -> str:
+def kind_of(metadata: Mapping[str, object]) -> ModelKind:
     """Return which of MODEL_KINDS a model's metadata describe."""
-    return str(metadata.get("kind", RANDOM_FOREST))
+    return cast("ModelKind", str(metadata.get("kind", RANDOM_FOREST)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Prediction:
     model_version: str
     contributions: Mapping[str, float]
     base: float
-    model_kind: str = RANDOM_FOREST
+    model_kind: ModelKind = RANDOM_FOREST
     interval: tuple[float, float] | None = None
 
 

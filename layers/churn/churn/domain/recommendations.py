@@ -1,25 +1,17 @@
 """What the shop can do about a customer's risk: actions that follow the reasons of the prediction, and their worth."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from churn.domain.explanations import reason
 from churn.domain.features import Features
 from churn.domain.risk import RiskBands, expected_spend
 
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """Something to do: a `code` for programs, `text` and `reason` for the shop's people.
-
-    `expected_value` is in the shop's currency: churn probability, times what the customer would spend in the horizon,
-    times the share of it that the action is assumed to save.
-    """
-
-    code: str
-    text: str
-    reason: str
-    expected_value: float
+if TYPE_CHECKING:
+    from churn.domain.answers import RecommendedAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +71,8 @@ def recommend(
     *,
     bands: RiskBands,
     horizon_days: int,
-) -> list[Recommendation]:
-    """What to do for a customer, what answers the strongest reasons first.
+) -> list[RecommendedAction]:
+    """Return what to do for a customer, what answers the strongest reasons first.
 
     `contributions` are the prediction's signed probability points, a feature each. A call is recommended where the risk
     is high and nothing else has an occasion.
@@ -88,19 +80,20 @@ def recommend(
     at_stake = probability * expected_spend(features, horizon_days)
     fitting = [action for action in ACTIONS if _has_occasion(action, features, at_risk=probability >= bands.medium)]
     fitting.sort(key=lambda action: -contributions.get(action.feature, 0.0))
-    answer = [
-        Recommendation(
-            action.code,
-            action.text,
-            reason(action.feature, features[action.feature], contributions.get(action.feature, 0.0)),
-            round(at_stake * action.effect, 2),
-        )
+    actions: list[RecommendedAction] = [
+        {
+            "code": action.code,
+            "text": action.text,
+            "reason": reason(action.feature, features[action.feature], contributions.get(action.feature, 0.0)),
+            "expected_value": round(at_stake * action.effect, 2),
+        }
         for action in fitting
     ]
-    if not answer and probability >= bands.high:
+    if not actions and probability >= bands.high:
         why = f"The risk is {bands.level(probability)}, and no specific cause stands out."
-        answer.append(Recommendation("call_customer", _CALL, why, round(at_stake * _CALL_EFFECT, 2)))
-    return answer
+        worth = round(at_stake * _CALL_EFFECT, 2)
+        actions.append({"code": "call_customer", "text": _CALL, "reason": why, "expected_value": worth})
+    return actions
 
 
 def _has_occasion(action: _Action, features: Features, *, at_risk: bool) -> bool:

@@ -1,8 +1,10 @@
 """Predictions on request, also for customers that are other than they are: nothing of it is stored."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from churn.domain.errors import CustomerNotFoundError, FieldError, InvalidInputError
 from churn.domain.explanations import drivers, interval_json
@@ -10,6 +12,9 @@ from churn.domain.features import FEATURE_NAMES, Features, overridden
 from churn.domain.model import Prediction, Predictor
 from churn.domain.recommendations import recommend
 from churn.domain.risk import RiskBands
+
+if TYPE_CHECKING:
+    from churn.domain.answers import PredictionAnswer, WhatIf
 
 
 class NothingKnownError(InvalidInputError):
@@ -71,20 +76,23 @@ def stored_features(
 
 def predict(
     model: Predictor, scenarios: Sequence[Scenario], *, bands: RiskBands, horizon_days: int
-) -> list[dict[str, Any]]:
-    """An answer for each scenario, by one call of the model, and another where features were changed."""
+) -> list[PredictionAnswer]:
+    """Return an answer for each scenario, by one call of the model, and another where features were changed."""
     if not scenarios:
         return []
     predictions = model.predict([scenario.features for scenario in scenarios])
-    comparisons = compare(model, scenarios)
-    return [
-        _answer(scenario, prediction, bands, horizon_days) | comparison
-        for scenario, prediction, comparison in zip(scenarios, predictions, comparisons, strict=True)
+    answers = [
+        _answer(scenario, prediction, bands, horizon_days)
+        for scenario, prediction in zip(scenarios, predictions, strict=True)
     ]
+    for answer, comparison in zip(answers, compare(model, scenarios), strict=True):
+        if comparison is not None:
+            answer["what_if"] = comparison
+    return answers
 
 
-def compare(model: Predictor, scenarios: Sequence[Scenario]) -> list[dict[str, Any]]:
-    """For each scenario the probability without its changes, and what each of these did: ``what_if``, or nothing.
+def compare(model: Predictor, scenarios: Sequence[Scenario]) -> list[WhatIf | None]:
+    """Return for each scenario the probability without its changes, and what each did; None where nothing is stored.
 
     The effects add up to the whole change. Each is what the change does when it is made after some of the others, on
     average over their orders: all of them for up to three changes, which makes it the Shapley value; for more the
@@ -101,7 +109,7 @@ def compare(model: Predictor, scenarios: Sequence[Scenario]) -> list[dict[str, A
     found = model.probabilities([_partly(scenarios[number], changed) for number, changed in asked]) if asked else []
     reached = dict(zip(asked, found, strict=True))
     return [
-        {} if of_scenario is None else {"what_if": _comparison(scenario, of_scenario, _of(reached, number))}
+        None if of_scenario is None else _comparison(scenario, of_scenario, _of(reached, number))
         for number, (scenario, of_scenario) in enumerate(zip(scenarios, orders, strict=True))
     ]
 
@@ -121,7 +129,7 @@ def _of(reached: Mapping[tuple[int, frozenset[str]], float], number: int) -> Cal
 
 def _comparison(
     scenario: Scenario, orders: Sequence[tuple[str, ...]], probability: Callable[[Sequence[str]], float]
-) -> dict[str, Any]:
+) -> WhatIf:
     def effect(name: str) -> float:
         places = [(order, order.index(name)) for order in orders]
         steps = [probability(order[: place + 1]) - probability(order[:place]) for order, place in places]
@@ -139,21 +147,24 @@ def _comparison(
     }
 
 
-def _answer(scenario: Scenario, prediction: Prediction, bands: RiskBands, horizon_days: int) -> dict[str, Any]:
+def _answer(scenario: Scenario, prediction: Prediction, bands: RiskBands, horizon_days: int) -> PredictionAnswer:
     probability = prediction.churn_probability
     actions = recommend(
         scenario.features, probability, prediction.contributions, bands=bands, horizon_days=horizon_days
     )
-    return {
-        **({} if scenario.customer_id is None else {"customer_id": scenario.customer_id}),
+    answer: PredictionAnswer = {
+        "customer_id": scenario.customer_id,
         "churn_probability": probability,
         "risk_level": bands.level(probability),
-        "recommendations": [action.text for action in actions],
-        "recommended_actions": [asdict(action) for action in actions],
+        "recommendations": [action["text"] for action in actions],
+        "recommended_actions": actions,
         "base_probability": prediction.base,
         "confidence": prediction.confidence,
         "model_version": prediction.model_version,
         "model_kind": prediction.model_kind,
         "probability_interval": interval_json(prediction.interval),
-        "drivers": [asdict(driver) for driver in drivers(prediction.contributions, scenario.features)],
+        "drivers": drivers(prediction.contributions, scenario.features),
     }
+    if scenario.customer_id is None:
+        del answer["customer_id"]
+    return answer

@@ -1,11 +1,16 @@
 """Reading the alerts."""
 
+from __future__ import annotations
+
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import Database, Transaction, alerts, totals
 from churn.services.cursors import read_alert_cursor, write_alert_cursor
 from churn.services.presentation import alert_json
+
+if TYPE_CHECKING:
+    from churn.domain.answers import AlertPage
 
 
 def list_alerts(
@@ -16,11 +21,11 @@ def list_alerts(
     priority: str | None = None,
     since: int | datetime | None = None,
     cursor: str | None = None,
-) -> dict[str, Any]:
+) -> AlertPage:
     """Return alerts, the newest first. Raises InvalidCursorError, DatabaseUnavailableError."""
     before = None if cursor is None else read_alert_cursor(cursor)
 
-    def work(transaction: Transaction) -> dict[str, Any]:
+    def work(transaction: Transaction) -> AlertPage:
         rows, total = alerts.newest(
             transaction, limit=limit + 1, status=status, priority=priority, since=since, before=before
         )

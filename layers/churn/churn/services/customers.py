@@ -1,10 +1,12 @@
 """Reading the customers: lists, one customer, their history, and their inputs to a model."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn.adapters.mysql import Database, Transaction, customer_search, customers, events, totals
 from churn.adapters.mysql.customer_search import CustomerFilter, Page
@@ -18,6 +20,9 @@ from churn.domain.search_terms import words_of
 from churn.domain.timestamps import iso
 from churn.services.cursors import read_customer_cursor, write_customer_cursor
 from churn.settings import Settings
+
+if TYPE_CHECKING:
+    from churn.domain.answers import Customer, CustomerDetail, CustomerPage, Event, EventPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Customers:
         self._database = database
         self._settings = settings
 
-    def page(self, query: CustomerQuery, now: datetime) -> dict[str, Any]:
+    def page(self, query: CustomerQuery, now: datetime) -> CustomerPage:
         """Return a page of customers. Raises InvalidCursorError, DatabaseUnavailableError."""
         column = customer_search.SORT_COLUMNS[query.sort]
         # The customer without an order for the longest time has the earliest last order.
@@ -49,7 +54,7 @@ class Customers:
         after = None if query.cursor is None else read_customer_cursor(query.cursor, query.sort, query.order)
         wanted = Page(column, descending, query.limit + 1, 0 if after else query.offset, after)
 
-        def work(transaction: Transaction) -> dict[str, Any]:
+        def work(transaction: Transaction) -> CustomerPage:
             rows, total = _search(transaction, query, wanted)
             more, rows = len(rows) > query.limit, rows[: query.limit]
             observed = events.observed(transaction)
@@ -64,10 +69,10 @@ class Customers:
 
         return self._database.run(work)
 
-    def get(self, customer_id: str, now: datetime) -> dict[str, Any]:
+    def get(self, customer_id: str, now: datetime) -> CustomerDetail:
         """Return all that is stored of a customer. Raises CustomerNotFoundError, DatabaseUnavailableError."""
 
-        def work(transaction: Transaction) -> dict[str, Any]:
+        def work(transaction: Transaction) -> CustomerDetail:
             row = _existing(transaction, customer_id)
             observed = events.observed(transaction)
             features, reasons = _features(row, observed, now), _reasons(row)
@@ -78,7 +83,7 @@ class Customers:
                 "confidence": row["confidence"],
                 "model_version": row["model_version"],
                 "probability_interval": interval_json(reasons.get("interval")),
-                "drivers": [asdict(driver) for driver in drivers(reasons.get("contributions", {}), features)],
+                "drivers": drivers(reasons.get("contributions", {}), features),
                 "last_prediction_at": None if row["scored_at"] is None else iso(row["scored_at"]),
                 "is_active": bool(row["is_active"]),
                 "created_at": iso(row["created_at"]),
@@ -105,15 +110,15 @@ class Customers:
         event_type: str | None = None,
         date_from: datetime | None = None,
         date_to: datetime | None = None,
-    ) -> dict[str, Any]:
+    ) -> EventPage:
         """Return a customer's events, the newest first. Raises CustomerNotFoundError, DatabaseUnavailableError."""
 
-        def work(transaction: Transaction) -> dict[str, Any]:
+        def work(transaction: Transaction) -> EventPage:
             row = _existing(transaction, customer_id)
             rows, total = events.of_customer(
                 transaction, row["id"], limit=limit, event_type=event_type, date_from=date_from, date_to=date_to
             )
-            history = [
+            history: list[Event] = [
                 {
                     "id": event["event_id"],
                     "event_type": event["event_type"],
@@ -126,7 +131,7 @@ class Customers:
 
         return self._database.run(work)
 
-    def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any]) -> dict[str, Any]:
+    def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any]) -> Customer:
         probability = row["churn_probability"]
         actions = recommend(
             features, probability or 0.0, reasons.get("contributions", {}),
@@ -141,8 +146,8 @@ class Customers:
             "churn_probability": probability,
             "risk_level": row["risk_level"],
             "model_kind": row["model_kind"],
-            "recommendations": [action.text for action in actions],
-            "recommended_actions": [asdict(action) for action in actions],
+            "recommendations": [action["text"] for action in actions],
+            "recommended_actions": actions,
         }
 
 

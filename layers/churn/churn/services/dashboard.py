@@ -1,14 +1,17 @@
 """The dashboard: its figures of this moment, and over time."""
 
+from __future__ import annotations
+
 import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn.adapters.mysql import Database, Transaction, customers, hourly_stats, model_quality, models, totals
 from churn.adapters.mysql.database import Row
 from churn.adapters.redis_cache import Cache
+from churn.domain.dashboard import PERIOD_DAYS, Granularity, Period
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.risk import ACTIVE_STATUSES, RISK_LEVELS
 from churn.domain.timestamps import iso
@@ -16,11 +19,13 @@ from churn.services.alerts import list_alerts
 from churn.services.predictions import list_predictions
 from churn.settings import Settings
 
+if TYPE_CHECKING:
+    from churn.domain.answers import AccuracyBasis, RecentActivity, Stats, Trend, Trends
+
 STATS_SECONDS = 2
 TRENDS_SECONDS = 30
 _RATE_DAYS = 30
 _ACCURACY_WEEKS = 4
-_PERIOD_DAYS = {"7d": 7, "30d": 30, "90d": 90, "1y": 365}
 _HOURLY_UP_TO_DAYS = 30
 
 
@@ -36,20 +41,20 @@ class Dashboard:
         self._cache = cache
         self._settings = settings
 
-    def stats(self, now: datetime) -> dict[str, Any]:
+    def stats(self, now: datetime) -> Stats:
         """Return the dashboard's figures, at most some seconds old. Raises DatabaseUnavailableError."""
         return self._cache.get_or_make(
             "stats", STATS_SECONDS, lambda: self._database.run(lambda transaction: self._stats(transaction, now))
         )
 
-    def trends(self, period: str, granularity: str, now: datetime) -> dict[str, Any]:
+    def trends(self, period: Period, granularity: Granularity, now: datetime) -> Trends:
         """Return the dashboard's figures over time. Raises GranularityTooFineError, DatabaseUnavailableError."""
-        days = _PERIOD_DAYS[period]
+        days = PERIOD_DAYS[period]
         if granularity == "hour" and days > _HOURLY_UP_TO_DAYS:
             message = f"hours are given for at most {_HOURLY_UP_TO_DAYS} days"
             raise GranularityTooFineError(FieldError("granularity", message))
 
-        def make() -> list[dict[str, Any]]:
+        def make() -> list[Trend]:
             first = now - timedelta(days=days)
             # A point's rate is relative to the customers of 30 days before it.
             earliest = _bucket(first, granularity) - timedelta(days=_RATE_DAYS)
@@ -62,14 +67,14 @@ class Dashboard:
         points = self._cache.get_or_make(f"trends:{period}:{granularity}", TRENDS_SECONDS, make)
         return {"trends": points, "period": period, "granularity": granularity}
 
-    def recent_activity(self, limit: int = 10) -> dict[str, Any]:
+    def recent_activity(self, limit: int = 10) -> RecentActivity:
         """Return the newest alerts and predictions. Raises DatabaseUnavailableError."""
         return {
             "alerts": list_alerts(self._database, limit=limit)["alerts"],
             "predictions": list_predictions(self._database, limit=limit)["predictions"],
         }
 
-    def _stats(self, transaction: Transaction, now: datetime) -> dict[str, Any]:
+    def _stats(self, transaction: Transaction, now: datetime) -> Stats:
         sums = totals.read(
             transaction, "customers:", "probability", "revenue_at_risk", "alerts:resolved:",
             f"alerts_created:{now.astimezone(UTC):%Y-%m-%d}",
@@ -79,6 +84,8 @@ class Dashboard:
             kind, *parts = name.split(":")
             if kind == "customers" and parts[0] in ACTIVE_STATUSES:
                 levels[parts[1]] += count
+        model = models.newest(transaction)
+        accuracy, basis = _accuracy(model, model_quality.matured_accuracy(transaction, _ACCURACY_WEEKS))
         scored = sum(levels[level] for level in RISK_LEVELS)
         return {
             "total_customers": _prefixed(sums, "customers:"),
@@ -87,8 +94,15 @@ class Dashboard:
             "revenue_at_risk": sums["revenue_at_risk"] / 100,
             "alerts_today": _prefixed(sums, "alerts_created:"),
             "resolved_alerts": _prefixed(sums, "alerts:resolved:"),
-            **_model(models.newest(transaction), model_quality.matured_accuracy(transaction, _ACCURACY_WEEKS)),
-            "risk_distribution": {level: levels[level] for level in RISK_LEVELS},
+            "model_accuracy": accuracy,
+            "model_accuracy_basis": basis,
+            "last_model_update": None if model is None else iso(model["loaded_at"]),
+            "risk_distribution": {
+                "low": levels["low"],
+                "medium": levels["medium"],
+                "high": levels["high"],
+                "critical": levels["critical"],
+            },
             "average_churn_probability": sums["probability"] / 1e6 / scored if scored else 0.0,
             "generated_at": iso(now),
         }
@@ -100,19 +114,16 @@ class Dashboard:
         return _per_cent(customers.lapsed_between(transaction, before - inactivity, now - inactivity), active)
 
 
-def _model(row: Row | None, realised: float | None) -> dict[str, Any]:
-    accuracy, basis = realised, "matured_outcomes"
-    if accuracy is None and row is not None:
-        accuracy = json.loads(row["metadata"]).get("metrics", {}).get("forest", {}).get("accuracy")
-        basis = "held_out_window"
-    return {
-        "model_accuracy": None if accuracy is None else round(100 * accuracy, 2),
-        "model_accuracy_basis": None if accuracy is None else basis,
-        "last_model_update": None if row is None else iso(row["loaded_at"]),
-    }
+def _accuracy(model: Row | None, realised: float | None) -> tuple[float | None, AccuracyBasis | None]:
+    """Return the share of customers that a model was right about, and what that share was measured on."""
+    if realised is not None:
+        return round(100 * realised, 2), "matured_outcomes"
+    metrics = {} if model is None else json.loads(model["metadata"]).get("metrics", {})
+    accuracy = metrics.get("forest", {}).get("accuracy")
+    return (None, None) if accuracy is None else (round(100 * accuracy, 2), "held_out_window")
 
 
-def _trends(rows: list[Row], first: datetime, granularity: str) -> list[dict[str, Any]]:
+def _trends(rows: list[Row], first: datetime, granularity: Granularity) -> list[Trend]:
     points: dict[datetime, dict[str, Any]] = {}
     lapsed_until: list[int] = []
     active = {row["hour"]: row["active_customers"] for row in rows}
@@ -145,7 +156,7 @@ def _trends(rows: list[Row], first: datetime, granularity: str) -> list[dict[str
     ]
 
 
-def _bucket(instant: datetime, granularity: str) -> datetime:
+def _bucket(instant: datetime, granularity: Granularity) -> datetime:
     hour = instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     match granularity:
         case "hour":
@@ -158,7 +169,7 @@ def _bucket(instant: datetime, granularity: str) -> datetime:
             return hour.replace(hour=0)
 
 
-def _label(start: datetime, granularity: str) -> str:
+def _label(start: datetime, granularity: Granularity) -> str:
     return iso(start) if granularity == "hour" else f"{start:%Y-%m-%d}"
 
 

@@ -1,23 +1,28 @@
 """Health checks: all dependencies are checked at once, and none is waited for beyond a deadline."""
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from churn.domain.answers import Check, CheckStatus, HealthStatus
+    from churn.domain.model import ModelKind
 
 DEADLINE_SECONDS = 2.5
-Status = Literal["up", "fallback", "down"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The result of one check; `fallback`: something else does its work. `version` and `kind` are for the model."""
 
-    status: Status
+    status: CheckStatus
     detail: str | None = None
     version: str | None = None
-    kind: str | None = None
+    kind: ModelKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Measured:
     finding: Finding
     milliseconds: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Check:
         """Return the JSON value of the finding."""
         return {
             "status": self.finding.status,
@@ -58,7 +63,7 @@ def run_checks(checks: Mapping[str, Callable[[], Finding]], seconds: float = DEA
     return {name: ended.get(name, late) for name in checks}
 
 
-def overall_status(results: Mapping[str, Measured]) -> Literal["healthy", "degraded", "unhealthy"]:
+def overall_status(results: Mapping[str, Measured]) -> HealthStatus:
     """Return unhealthy without the database or any model, degraded if another check is not up, else healthy."""
     if "down" in {results["database"].finding.status, results["model"].finding.status}:
         return "unhealthy"

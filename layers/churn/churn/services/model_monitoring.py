@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from churn.adapters.mysql import events as history
 from churn.adapters.mysql import model_quality as quality
 from churn.adapters.mysql import predictions as stored
 from churn.adapters.mysql.model_quality import Comparison, Quality
-from churn.adapters.mysql.predictions import Predicted, Role
+from churn.adapters.mysql.predictions import Predicted
 from churn.domain.customer import CustomerState
 from churn.domain.features import FEATURE_NAMES, inputs_at
 from churn.domain.model import Predictor
@@ -28,6 +28,9 @@ from churn.domain.timestamps import DAY, from_millis, to_millis
 from churn.ml import metrics as measures
 from churn.ml.drift import INCIDENTS, SCORE, Drift, compare
 from churn.settings import Settings
+
+if TYPE_CHECKING:
+    from churn.domain.model_answers import ComparisonVerdict, Intervals, QualityStage, ScoringRole
 
 GRACE = timedelta(days=1)
 LATE = timedelta(days=28)
@@ -206,7 +209,7 @@ def _evaluate_week(
     start = _midnight(week)
     end = start + _WEEK
     share = database.run(lambda transaction: stored.sampling_share(transaction, start, end, MOST_CUSTOMERS))
-    groups: dict[tuple[Role, str], _Group] = {}
+    groups: dict[tuple[ScoringRole, str], _Group] = {}
     for role in stored.TABLES:
         for version, predictions in stored.first_predictions(database, role, start, end, share).items():
             days = horizons.get(version, settings.horizon_days)
@@ -231,7 +234,7 @@ def _fill(database: Database, groups: Sequence[_Group], within_days: int) -> Non
             group.take(customer_pk, state, within_days)
 
 
-def _quality(version: str, role: Role, week: date, group: _Group, now: datetime) -> Quality:
+def _quality(version: str, role: ScoringRole, week: date, group: _Group, now: datetime) -> Quality:
     stage, _ = _stage(week, group.horizon_days, now)
     probabilities = np.array(group.probabilities)
     churned = np.array(group.churned, dtype=np.bool_)
@@ -256,7 +259,7 @@ def _comparison(champion: str, challenger: str, group: _Group) -> Comparison:
     differences = _intervals(measures.bootstrap_difference(shadow, served, churned, rounds=_ROUNDS))
     better = _beyond(differences, "auc", 0, above=True) or _beyond(differences, "brier", 1, above=False)
     worse = _beyond(differences, "auc", 1, above=False) or _beyond(differences, "brier", 0, above=True)
-    verdict: Literal["challenger_better", "champion_better", "undecided"] = "undecided"
+    verdict: ComparisonVerdict = "undecided"
     if better != worse:
         verdict = "challenger_better" if better else "champion_better"
     return Comparison(
@@ -273,14 +276,12 @@ def _comparison(champion: str, challenger: str, group: _Group) -> Comparison:
     )
 
 
-def _beyond(differences: quality.Intervals, figure: str, end: int, *, above: bool) -> bool:
+def _beyond(differences: Intervals, figure: str, end: int, *, above: bool) -> bool:
     value = differences[figure][end]
     return value is not None and (value > 0 if above else value < 0)
 
 
-def _stage(
-    week: date, horizon_days: int, now: datetime
-) -> tuple[Literal["estimated", "matured", "settled"], datetime | None]:
+def _stage(week: date, horizon_days: int, now: datetime) -> tuple[QualityStage, datetime | None]:
     """Return the stage of a week's predictions, and when the next one begins."""
     matures_at = _midnight(week) + _WEEK + timedelta(days=horizon_days) + GRACE
     if now < matures_at:

@@ -9,13 +9,12 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from churn.adapters.mysql import Database, training_runs
-from churn.adapters.mysql import model_quality as quality
-from churn.adapters.mysql.model_quality import Quality
+from churn.adapters.mysql import Database, model_quality, training_runs
+from churn.adapters.mysql.database import Row
+from churn.adapters.mysql.model_quality import Comparison, Quality
 from churn.domain.model import BrokenModelError, kind_of
 from churn.domain.model_versions import (
     ModelRegistry,
@@ -25,6 +24,9 @@ from churn.domain.model_versions import (
 )
 from churn.observability import logger
 from churn.services.training_runs import RunNotFoundError, TrainingUnavailableError, run_in_progress, run_json
+
+if TYPE_CHECKING:
+    from churn.domain import model_answers as answers
 
 _NEWEST_PROMOTIONS = 20
 _NEWEST_WEEKS = 8
@@ -41,7 +43,7 @@ class ModelVersions:
         self._database = database
         self._invoke_training = invoke_training
 
-    def overview(self, limit: int, now: datetime) -> dict[str, Any]:
+    def overview(self, limit: int, now: datetime) -> answers.ModelVersions:
         """Return the newest `limit` versions, the one that serves, the newest promotions and the newest run."""
         state = self._registry.promotion_state()
         versions = self._registry.versions()
@@ -49,7 +51,7 @@ class ModelVersions:
         run, weeks = self._database.run(
             lambda transaction: (
                 training_runs.newest(transaction, now),
-                {version: quality.weeks(transaction, version, _NEWEST_WEEKS) for version in shown},
+                {version: model_quality.weeks(transaction, version, _NEWEST_WEEKS) for version in shown},
             )
         )
         return {
@@ -57,49 +59,52 @@ class ModelVersions:
             "challenger": state.challenger,
             "versions": [self._summary(version, state, weeks[version]) for version in shown],
             "total": len(versions),
-            "history": [asdict(promotion) for promotion in reversed(state.history[-_NEWEST_PROMOTIONS:])],
+            "history": [_promotion(promotion) for promotion in reversed(state.history[-_NEWEST_PROMOTIONS:])],
             "latest_run": None if run is None else run_json(run),
         }
 
-    def version(self, version: str) -> dict[str, Any]:
+    def version(self, version: str) -> answers.ModelVersionDetail:
         """Return all that is known of a version. Raises VersionNotFoundError, also if it cannot be read."""
         with _readable(version):
             metadata = self._registry.describe(version)
         state = self._registry.promotion_state()
         weeks, comparisons, drift = self._database.run(
             lambda transaction: (
-                quality.weeks(transaction, version),
-                quality.comparisons(transaction, version),
-                quality.newest_drift(transaction, version),
+                model_quality.weeks(transaction, version),
+                model_quality.comparisons(transaction, version),
+                model_quality.newest_drift(transaction, version),
             )
         )
         return {
             **_summary(version, metadata, state, weeks),
-            "comparisons": [_dated(asdict(comparison)) for comparison in comparisons],
-            "drift": [_dated(row) for row in drift],
+            "comparisons": [_comparison(comparison) for comparison in comparisons],
+            "drift": [_drift(row) for row in drift],
             "metadata": metadata,
-            "history": [asdict(promotion) for promotion in reversed(state.history) if _concerns(promotion, version)],
+            "history": [
+                _promotion(promotion) for promotion in reversed(state.history) if _concerns(promotion, version)
+            ],
         }
 
-    def report(self, version: str) -> Any:
+    def report(self, version: str) -> answers.Report:
         """Return a version's report. Raises VersionNotFoundError, also if it cannot be read."""
         with _readable(version):
-            return json.loads(self._registry.report(version, "json"))
+            report: answers.Report = json.loads(self._registry.report(version, "json"))
+            return report
 
     def report_page(self, version: str) -> str:
         """Return a version's report as an HTML page. Raises VersionNotFoundError, also if it cannot be read."""
         with _readable(version):
             return self._registry.report(version, "html").decode()
 
-    def promote(self, version: str, *, by: str, reason: str | None, force: bool, now: datetime) -> dict[str, Any]:
+    def promote(self, version: str, *, by: str, reason: str | None, force: bool, now: datetime) -> answers.Promoted:
         """Make a version serve. Raises VersionNotFoundError, BrokenModelError, NotPromotableError."""
         return _changed(self._registry.promote(version, by=by, reason=reason, now=now, force=force))
 
-    def roll_back(self, *, by: str, reason: str | None, now: datetime) -> dict[str, Any]:
+    def roll_back(self, *, by: str, reason: str | None, now: datetime) -> answers.Promoted:
         """Make the previous version serve again. Raises NoPreviousVersionError, BrokenModelError."""
         return _changed(self._registry.roll_back(by=by, reason=reason, now=now))
 
-    def train(self, *, by: str, now: datetime) -> dict[str, Any]:
+    def train(self, *, by: str, now: datetime) -> answers.TrainingRun:
         """Start a training run, and return it at once. Raises RunInProgressError, TrainingUnavailableError."""
         run_id = uuid.uuid4().hex
         if not self._database.run(lambda transaction: training_runs.enqueue(transaction, run_id, by, now)):
@@ -113,18 +118,18 @@ class ModelVersions:
             raise TrainingUnavailableError(reason) from error
         return self.run(run_id, now)
 
-    def run(self, run_id: str, now: datetime) -> dict[str, Any]:
+    def run(self, run_id: str, now: datetime) -> answers.TrainingRun:
         """Return the present state of a training run. Raises RunNotFoundError."""
         row = self._database.run(lambda transaction: training_runs.find(transaction, run_id[:64], now))
         if row is None:
             raise RunNotFoundError(run_id)
         return run_json(row)
 
-    def _summary(self, version: str, state: PromotionState, weeks: Sequence[Quality]) -> dict[str, Any]:
+    def _summary(self, version: str, state: PromotionState, weeks: Sequence[Quality]) -> answers.ModelVersion:
         try:
             metadata = self._registry.describe(version)
         except BrokenModelError as error:
-            logger.error("a version cannot be described", extra={"version": version, "reason": str(error)})
+            logger.error("a version cannot be metadata", extra={"version": version, "reason": str(error)})
             metadata = {}
         return _summary(version, metadata, state, weeks)
 
@@ -138,27 +143,85 @@ def _readable(version: str) -> Iterator[None]:
         raise VersionNotFoundError(version) from error
 
 
-def _changed(state: PromotionState) -> dict[str, Any]:
-    return {"current": state.version, "challenger": state.challenger, "change": asdict(state.history[-1])}
+def _changed(state: PromotionState) -> answers.Promoted:
+    promotion = state.history[-1]
+    return {"current": promotion.version, "challenger": state.challenger, "change": _promotion(promotion)}
 
 
 def _summary(
     version: str, metadata: Mapping[str, Any], state: PromotionState, weeks: Sequence[Quality]
-) -> dict[str, Any]:
-    roles = {state.challenger: "challenger", state.version: "current"}
-    copied = ("trained_at", "source", "horizon_days", "sha256", "size", "gate", "data", "code")
+) -> answers.ModelVersion:
+    roles: dict[str | None, answers.VersionRole] = {state.challenger: "challenger", state.version: "current"}
     return {
         "version": version,
         "role": roles.get(version),
         "kind": kind_of(metadata),
-        **{name: metadata.get(name) for name in copied},
+        "trained_at": metadata.get("trained_at"),
+        "source": metadata.get("source"),
+        "horizon_days": metadata.get("horizon_days"),
+        "sha256": metadata.get("sha256"),
+        "size": metadata.get("size"),
+        "gate": metadata.get("gate"),
+        "data": metadata.get("data"),
+        "code": metadata.get("code"),
         "metrics": metadata.get("metrics", {}),
-        "quality": [_dated(asdict(week)) for week in weeks],
+        "quality": [_week(week) for week in weeks],
     }
 
 
-def _dated(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
+def _promotion(promotion: Promotion) -> answers.ModelChange:
+    return {
+        "version": promotion.version,
+        "at": promotion.at,
+        "by": promotion.by,
+        "reason": promotion.reason,
+        "forced": promotion.forced,
+        "rolled_back": promotion.rolled_back,
+    }
+
+
+def _week(week: Quality) -> answers.WeekQuality:
+    return {
+        "model_version": week.model_version,
+        "role": week.role,
+        "week": week.week.isoformat(),
+        "stage": week.stage,
+        "horizon_days": week.horizon_days,
+        "customers": week.customers,
+        "churned": week.churned,
+        "expected": week.expected,
+        "realised": week.realised,
+        "intervals": week.intervals,
+    }
+
+
+def _comparison(comparison: Comparison) -> answers.ModelComparison:
+    return {
+        "champion": comparison.champion,
+        "challenger": comparison.challenger,
+        "first_week": comparison.first_week.isoformat(),
+        "last_week": comparison.last_week.isoformat(),
+        "customers": comparison.customers,
+        "churned": comparison.churned,
+        "champion_figures": comparison.champion_figures,
+        "challenger_figures": comparison.challenger_figures,
+        "differences": comparison.differences,
+        "verdict": comparison.verdict,
+    }
+
+
+def _drift(row: Row) -> answers.ColumnDrift:
+    return {
+        "day": row["day"].isoformat(),
+        "customers": row["customers"],
+        "column": row["column"],
+        "psi": row["psi"],
+        "noise": row["noise"],
+        "missing": row["missing"],
+        "missing_before": row["missing_before"],
+        "importance": row["importance"],
+        "verdict": row["verdict"],
+    }
 
 
 def _concerns(promotion: Promotion, version: str) -> bool:

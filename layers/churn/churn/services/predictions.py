@@ -1,11 +1,16 @@
 """Reading the stored predictions."""
 
+from __future__ import annotations
+
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import Database, Transaction, predictions, totals
 from churn.adapters.mysql.database import Row
 from churn.domain.timestamps import iso
+
+if TYPE_CHECKING:
+    from churn.domain.answers import PredictionPage, StoredPrediction
 
 
 def list_predictions(
@@ -15,10 +20,10 @@ def list_predictions(
     risk_level: str | None = None,
     date_from: datetime | None = None,
     date_to: datetime | None = None,
-) -> dict[str, Any]:
+) -> PredictionPage:
     """Return stored predictions, the newest first. Raises DatabaseUnavailableError."""
 
-    def work(transaction: Transaction) -> dict[str, Any]:
+    def work(transaction: Transaction) -> PredictionPage:
         rows, total = predictions.newest(
             transaction, limit=limit, risk_level=risk_level, date_from=date_from, date_to=date_to
         )
@@ -30,7 +35,7 @@ def list_predictions(
     return database.run(work)
 
 
-def _prediction_json(row: Row) -> dict[str, Any]:
+def _prediction_json(row: Row) -> StoredPrediction:
     return {
         "id": row["id"],
         "customer_id": row["customer_id"],

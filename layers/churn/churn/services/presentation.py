@@ -1,17 +1,22 @@
 """An alert as clients see it, over REST and on a socket, and the point in the alerts that they resume from."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn.domain.timestamps import iso, parse_timestamp
+
+if TYPE_CHECKING:
+    from churn.domain.answers import Alert
 
 # Below lie ids, from here on seconds since 1970 (the year 2001).
 _TIMES_FROM = 10**9
 
 
-def alert_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The alert of a row of `alerts` with `customer_id` and `customer_name` of its customer; instants are aware."""
+def alert_json(row: Mapping[str, Any]) -> Alert:
+    """Return the alert of a row of `alerts` that has also `customer_id` and `customer_name`; instants are aware."""
     created_at = iso(row["created_at"])
     return {
         "id": row["id"],
@@ -32,7 +37,7 @@ def alert_json(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_since(value: object) -> int | datetime:
-    """The alert id (a whole number below 10^9, also as text) or else the instant that a client resumes from.
+    """Return the alert id (a whole number below 10^9, also as text) or else the instant that a client resumes from.
 
     Raises ValueError with a sentence for the client.
     """

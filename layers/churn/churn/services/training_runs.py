@@ -28,6 +28,7 @@ from churn.domain.timestamps import iso, parse_timestamp
 from churn.observability import logger
 
 if TYPE_CHECKING:
+    from churn.domain import model_answers as answers
     from churn.ml.loading import StoredModel
     from churn.settings import Settings
     from churn.training import Histories, Plan, Trained
@@ -238,13 +239,20 @@ def training_run(database: Database, event: Mapping[str, Any], clock: Callable[[
         raise
 
 
-def run_json(row: Row) -> dict[str, Any]:
+def run_json(row: Row) -> answers.TrainingRun:
     """Return a training run as the API answers it."""
-    instants = ("requested_at", "started_at", "updated_at", "ended_at")
     return {
-        **{name: row[name] for name in ("run_id", "state", "requested_by", "progress", "version", "reason")},
+        "run_id": row["run_id"],
+        "state": row["state"],
+        "requested_by": row["requested_by"],
+        "progress": row["progress"],
+        "version": row["version"],
+        "reason": row["reason"],
         "promoted": None if row["promoted"] is None else bool(row["promoted"]),
-        **{name: None if row[name] is None else iso(row[name]) for name in instants},
+        "requested_at": iso(row["requested_at"]),
+        "started_at": None if row["started_at"] is None else iso(row["started_at"]),
+        "updated_at": iso(row["updated_at"]),
+        "ended_at": None if row["ended_at"] is None else iso(row["ended_at"]),
     }
 
 

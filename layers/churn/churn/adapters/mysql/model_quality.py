@@ -6,18 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from churn.adapters.mysql import models
 from churn.adapters.mysql.database import Row, Transaction
-from churn.adapters.mysql.predictions import Role
 
 if TYPE_CHECKING:
+    from churn.domain.model_answers import ComparisonVerdict, Figures, Intervals, QualityStage, ScoringRole
+
     # It needs numpy, which functions that only read the figures do not have.
     from churn.ml.drift import Drift
-
-Figures = Mapping[str, float | None]
-Intervals = Mapping[str, list[float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +27,9 @@ class Quality:
     """
 
     model_version: str
-    role: Role
+    role: ScoringRole
     week: date
-    stage: Literal["estimated", "matured", "settled"]
+    stage: QualityStage
     horizon_days: int
     customers: int
     churned: int | None
@@ -56,7 +54,7 @@ class Comparison:
     champion_figures: Figures
     challenger_figures: Figures
     differences: Intervals
-    verdict: Literal["challenger_better", "champion_better", "undecided"]
+    verdict: ComparisonVerdict
 
 
 def weeks_in_order(transaction: Transaction, now: datetime) -> set[date]:

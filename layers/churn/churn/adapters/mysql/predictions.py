@@ -1,11 +1,13 @@
 """Tables `predictions`, what was served, and `shadow_predictions`, what a challenger would have served."""
 
+from __future__ import annotations
+
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import customers
 from churn.adapters.mysql.conditions import Conditions
@@ -13,9 +15,11 @@ from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.domain.model import Prediction
 from churn.domain.timestamps import to_millis
 
-Role = Literal["served", "shadow"]
+if TYPE_CHECKING:
+    from churn.domain.model_answers import ScoringRole
 
-TABLES: Mapping[Role, str] = {"served": "predictions", "shadow": "shadow_predictions"}
+
+TABLES: Mapping[ScoringRole, str] = {"served": "predictions", "shadow": "shadow_predictions"}
 """Where the predictions of each role are stored."""
 
 _COLUMNS = "p.id, p.customer_pk, p.model_version, p.churn_probability, p.created_at"
@@ -87,7 +91,7 @@ def sampling_share(transaction: Transaction, start: datetime, end: datetime, mos
 
 
 def first_predictions(
-    database: Database, role: Role, start: datetime, end: datetime, share: float
+    database: Database, role: ScoringRole, start: datetime, end: datetime, share: float
 ) -> dict[str, dict[int, Predicted]]:
     """Return, by version and customer's key, each customer's first prediction stored from `start` to before `end`.
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from churn.adapters.redis_cache import Cache, Window
 from churn.domain.errors import FieldError
-from churn.entrypoints.http.problems import CONTENT_TYPE, Problem, bad_request, problem_of
+from churn.entrypoints.http.problems import CONTENT_TYPE, ProblemError, bad_request, problem_of
 from churn.entrypoints.http.requests import Model
 from churn.entrypoints.http.routes import BY_OPERATION, Route
 from churn.observability import logger, metrics, traced
@@ -122,7 +122,7 @@ class Api:
         granted = context.get("authorizer") or {}
         subject, role = granted.get("sub"), granted.get("role")
         if route.role is not None and not (subject and role):
-            raise Problem(401, "A valid token is needed.")
+            raise ProblemError(401, "A valid token is needed.")
         client = f"sub:{subject}" if subject else f"ip:{context['identity']['sourceIp']}"
         self._limit(route, client, headers)
         query = _query(route, event.get("multiValueQueryStringParameters"))
@@ -153,7 +153,7 @@ class Api:
         }
         if tightest.remaining < 0:
             wait = max(1, tightest.resets_at - int(time.time()))
-            raise Problem(
+            raise ProblemError(
                 429,
                 f"More than {tightest.limit} {tightest.name} in a minute; try again in {wait} seconds.",
                 headers={"Retry-After": str(wait)},
@@ -196,7 +196,7 @@ class _Application(Chalice):
 
 
 def check[M: Model](model: type[M], value: Any) -> M:
-    """A value from outside as a model. Raises Problem 400, which names each field."""
+    """A value from outside as a model. Raises ProblemError 400, which names each field."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -239,7 +239,7 @@ def _body(route: Route, event: Mapping[str, Any]) -> Model | None:
         return None
     text = event.get("body") or ""
     if len(text) > MAX_BODY_BYTES * (4 / 3 if event.get("isBase64Encoded") else 1):
-        raise Problem(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
+        raise ProblemError(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
     try:
         raw = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
         if not raw.strip() and route.body_is_optional:

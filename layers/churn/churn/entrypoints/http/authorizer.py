@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from churn.entrypoints.http.routes import ROUTES
-from churn.entrypoints.http.tokens import Claims, InvalidToken, includes, verify, verify_ticket
+from churn.entrypoints.http.tokens import Claims, InvalidTokenError, includes, verify, verify_ticket
 
 _PARAMETER = re.compile(r"\{\w+\}")
 
 
 def authorize(event: Mapping[str, Any], secret: str) -> dict[str, Any]:
-    """The policy and context for a REQUEST authorizer's event, of the REST or the WebSocket API. Raises InvalidToken.
+    """Return the policy and context for a REQUEST authorizer's event, of either API. Raises InvalidTokenError.
 
     The policy names all routes of the role, for API Gateway keeps it for the token's later requests to any route. It
     has no Deny: what is not allowed is refused, and a Deny beside an Allow is not honoured everywhere.
@@ -59,5 +59,5 @@ def _bearer(event: Mapping[str, Any]) -> str:
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     scheme, _, token = (headers.get("authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise InvalidToken("there is no bearer token")
+        raise InvalidTokenError("there is no bearer token")
     return str(token.strip())

@@ -1,7 +1,9 @@
 """Requests for predictions, one and many, and what is wrong with each."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn.domain import what_if
 from churn.domain.errors import ChurnError, FieldError
@@ -9,23 +11,26 @@ from churn.domain.features import FEATURE_NAMES, Features
 from churn.domain.model import Predictor
 from churn.domain.what_if import Question, Scenario
 from churn.entrypoints.http.app import check
-from churn.entrypoints.http.problems import Problem, bad_request, problem_of
+from churn.entrypoints.http.problems import ProblemError, bad_request, problem_of
 from churn.entrypoints.http.requests import PredictionRequest, Request
 from churn.settings import Settings
+
+if TYPE_CHECKING:
+    from churn.domain.answers import BatchAnswer, BatchError, PredictionAnswer
 
 Load = Callable[[set[str]], Mapping[str, Features]]
 """The stored features of customers by their ids, without the unknown. Raises DatabaseUnavailableError."""
 
 
-def answer_one(model: Predictor, body: Request, load: Load, settings: Settings) -> dict[str, Any]:
-    """The prediction for one request. Raises Problem, DatabaseUnavailableError."""
+def answer_one(model: Predictor, body: Request, load: Load, settings: Settings) -> PredictionAnswer:
+    """Return the prediction for one request. Raises ProblemError, DatabaseUnavailableError."""
     question = _question(body)
     scenario = what_if.resolve(question, what_if.stored_features([question], load))
     return what_if.predict(model, [scenario], bands=settings.bands, horizon_days=settings.horizon_days)[0]
 
 
-def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settings) -> dict[str, Any]:
-    """The predictions for many requests, in order, with a problem in the place of each that has none.
+def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settings) -> BatchAnswer:
+    """Return the predictions for many requests, in order, with a problem in the place of each that has none.
 
     Only the items that need a stored customer fail with the database.
     """
@@ -33,30 +38,30 @@ def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settin
     stored = _attempt(lambda: what_if.stored_features([r for r in results if isinstance(r, Question)], load))
 
     def scenario(question: Question) -> Scenario:
-        if isinstance(stored, Problem):
+        if isinstance(stored, ProblemError):
             if question.needs_customer:
                 raise stored
             return what_if.resolve(question, {})
         return what_if.resolve(question, stored)
 
-    found: list[Scenario | Problem] = [
+    attempts: list[Scenario | ProblemError] = [
         _attempt(lambda result=result: scenario(result)) if isinstance(result, Question) else result  # type: ignore[misc]
         for result in results
     ]
-    scenarios = [one for one in found if isinstance(one, Scenario)]
-    good = iter(what_if.predict(model, scenarios, bands=settings.bands, horizon_days=settings.horizon_days))
+    scenarios = [attempt for attempt in attempts if isinstance(attempt, Scenario)]
+    answers = iter(what_if.predict(model, scenarios, bands=settings.bands, horizon_days=settings.horizon_days))
     return {
         "predictions": [
-            _error(one, item) if isinstance(one, Problem) else next(good)
-            for one, item in zip(found, items, strict=True)
+            _error(attempt, item) if isinstance(attempt, ProblemError) else next(answers)
+            for attempt, item in zip(attempts, items, strict=True)
         ]
     }
 
 
-def _attempt[T](work: Callable[[], T]) -> T | Problem:
+def _attempt[T](work: Callable[[], T]) -> T | ProblemError:
     try:
         return work()
-    except (Problem, ChurnError) as error:
+    except (ProblemError, ChurnError) as error:
         return problem_of(error)
 
 
@@ -67,12 +72,14 @@ def _item(item: Any) -> Request:
 
 
 def _question(body: Request) -> Question:
-    given = {name: getattr(body, name) for name in FEATURE_NAMES if name in body.model_fields_set}
-    return Question(getattr(body, "customer_id", None), given)
+    values = {name: getattr(body, name) for name in FEATURE_NAMES if name in body.model_fields_set}
+    return Question(getattr(body, "customer_id", None), values)
 
 
-def _error(problem: Problem, item: Any) -> dict[str, Any]:
+def _error(problem: ProblemError, item: Any) -> BatchError:
     document = problem.to_dict()
-    answer = {name: document[name] for name in ("error", "code", "errors")}
+    error: BatchError = {"error": document["error"], "code": document["code"], "errors": document["errors"]}
     customer_id = item.get("customer_id") if isinstance(item, dict) else None
-    return answer | ({"customer_id": customer_id} if isinstance(customer_id, str) else {})
+    if isinstance(customer_id, str):
+        error["customer_id"] = customer_id
+    return error

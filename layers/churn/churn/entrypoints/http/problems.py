@@ -1,16 +1,21 @@
 """Answers that are errors: RFC 9457 problem documents, with the two fields that older clients read."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING
 
 from churn.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError, UnavailableError
 from churn.observability import logger
 
+if TYPE_CHECKING:
+    from churn.domain.answers import ProblemDocument
+
 CONTENT_TYPE = "application/problem+json"
 
 
-class Problem(Exception):
+class ProblemError(Exception):
     """A request that cannot be answered as asked; `detail` is a sentence for the client."""
 
     def __init__(
@@ -26,8 +31,8 @@ class Problem(Exception):
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
 
-    def to_dict(self) -> dict[str, Any]:
-        """The problem document."""
+    def to_dict(self) -> ProblemDocument:
+        """Return the problem document."""
         return {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -39,30 +44,32 @@ class Problem(Exception):
         }
 
 
-def bad_request(*errors: FieldError) -> Problem:
-    """400, naming each field and what is wrong with it."""
-    return Problem(400, "; ".join(f"{error.field}: {error.message}".removeprefix(": ") for error in errors), errors)
+def bad_request(*errors: FieldError) -> ProblemError:
+    """Return a 400 that names each field and what is wrong with it."""
+    return ProblemError(
+        400, "; ".join(f"{error.field}: {error.message}".removeprefix(": ") for error in errors), errors
+    )
 
 
-def unavailable(what: str, seconds: int = 5) -> Problem:
-    """503 for a dependency that is down, worth another try after `seconds`."""
-    return Problem(503, f"The {what} is not available now.", headers={"Retry-After": str(seconds)})
+def unavailable(what: str, seconds: int = 5) -> ProblemError:
+    """Return a 503 for a dependency that is down, worth another try after `seconds`."""
+    return ProblemError(503, f"The {what} is not available now.", headers={"Retry-After": str(seconds)})
 
 
-def problem_of(error: Exception) -> Problem:
+def problem_of(error: Exception) -> ProblemError:
     """Return the answer to an exception of the service, by its base; 500 for any other."""
     match error:
-        case Problem():
+        case ProblemError():
             return error
         case InvalidInputError():
             return bad_request(*error.errors)
         case NotFoundError():
-            return Problem(404, error.sentence)
+            return ProblemError(404, error.sentence)
         case ConflictError():
-            return Problem(409, str(error), error.errors, {"Location": error.location} if error.location else None)
+            return ProblemError(409, str(error), error.errors, {"Location": error.location} if error.location else None)
         case UnavailableError():
             logger.error(f"the {error.dependency} is not available", extra={"reason": str(error)})
             return unavailable(error.dependency)
         case _:
             logger.exception("the request failed")
-            return Problem(500, "Something went wrong here; the request id is in X-Request-Id.")
+            return ProblemError(500, "Something went wrong here; the request id is in X-Request-Id.")

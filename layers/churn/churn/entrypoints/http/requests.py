@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from churn.domain.alerts import AlertPriority, AlertStatus
+from churn.domain.dashboard import Granularity, Period
 from churn.domain.events import MAX_ID_LENGTH
 from churn.domain.features import FEATURES
 from churn.domain.risk import CustomerStatus, RiskLevel
@@ -26,8 +27,6 @@ MAX_BATCH = 1000
 MAX_NOTES = 4000
 
 Sort = Literal["churn_probability", "total_spent", "days_since_last_order", "customer_id"]
-Period = Literal["7d", "30d", "90d", "1y"]
-Granularity = Literal["hour", "day", "week", "month"]
 
 
 class Model(BaseModel):
@@ -60,8 +59,6 @@ def _end_of_day(value: object) -> datetime:
     return instant + timedelta(days=1, milliseconds=-1) if is_day else instant
 
 
-_DATE_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
-Instant = Annotated[str, WithJsonSchema(_DATE_TIME)]
 From = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "examples": ["2026-01-31"]})]
 Until = Annotated[
     datetime, BeforeValidator(_end_of_day), WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})

@@ -10,7 +10,7 @@ from churn.entrypoints.http.requests import Model
 class Route:
     """One route: the function that answers it, the weakest role that may call it (None: anybody), its models.
 
-    `answer` is the name of a model of `churn.entrypoints.http.responses`, which only the API's description needs.
+    `answer` is the name of a type of `churn.domain.answers` or `model_answers`, of which the API's description is made.
     `is_prediction` says that the rate limit of predictions holds for it too, `is_page` that it also answers with HTML.
     """
 

@@ -18,7 +18,7 @@ _SOCKET = "socket"
 _LONGEST_SUBJECT = 255
 
 
-class InvalidToken(Exception):
+class InvalidTokenError(Exception):
     """The token is none of ours, altered, expired or incomplete."""
 
 
@@ -50,16 +50,16 @@ def issue_ticket(secret: str, subject: str, role: str) -> str:
 
 
 def verify(secret: str, token: str) -> Claims:
-    """What a token says. Raises InvalidToken."""
+    """What a token says. Raises InvalidTokenError."""
     claims = _decode(secret, token, None, ["exp", "sub", "role"])
     return Claims(claims["sub"], claims["role"], int(claims["exp"]))
 
 
 def verify_ticket(secret: str, ticket: str) -> Claims:
-    """What a ticket says; that it is used once is for the store to see to. Raises InvalidToken."""
+    """What a ticket says; that it is used once is for the store to see to. Raises InvalidTokenError."""
     claims = _decode(secret, ticket, _SOCKET, ["exp", "sub", "role", "aud", "jti"])
     if len(str(claims["jti"])) != 32:
-        raise InvalidToken("the ticket's id is not one of ours")
+        raise InvalidTokenError("the ticket's id is not one of ours")
     return Claims(claims["sub"], claims["role"], int(claims["exp"]), claims["jti"])
 
 
@@ -75,13 +75,13 @@ def _sign(secret: str, subject: str, role: str, seconds: int, more: dict[str, st
 
 def _decode(secret: str, token: str, audience: str | None, required: list[str]) -> dict[str, Any]:
     if len(secret) < SHORTEST_SECRET:
-        raise InvalidToken("there is no secret to verify tokens with")
+        raise InvalidTokenError("there is no secret to verify tokens with")
     try:
         claims: dict[str, Any] = jwt.decode(
             token, secret, algorithms=[_ALGORITHM], audience=audience, options={"require": required}
         )
     except (jwt.InvalidTokenError, UnicodeError) as error:
-        raise InvalidToken(type(error).__name__) from error
+        raise InvalidTokenError(type(error).__name__) from error
     if claims["role"] not in ROLES or not 0 < len(claims["sub"]) <= _LONGEST_SUBJECT:
-        raise InvalidToken("the token's role or subject is not one of ours")
+        raise InvalidTokenError("the token's role or subject is not one of ours")
     return claims

@@ -1,0 +1,370 @@
+"""The types of the answers, built by those who answer; the API's description is made from the same types.
+
+The type checker holds what the services return against these types, so nothing imports them at run time: they would
+add to a function's start. A string below a field is its description. Those about models are in `model_answers`.
+"""
+
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from churn.domain.alerts import AlertPriority, AlertStatus
+from churn.domain.dashboard import Granularity, Period
+from churn.domain.model import ModelKind
+from churn.domain.risk import CustomerStatus, RiskLevel
+
+# The mapping is the JSON schema of such a value.
+Instant = Annotated[str, {"type": "string", "format": "date-time"}]
+Probability = Annotated[float, {"type": "number", "minimum": 0, "maximum": 1}]
+
+AccuracyBasis = Literal["matured_outcomes", "held_out_window"]
+CheckStatus = Literal["up", "down", "fallback"]
+HealthStatus = Literal["healthy", "degraded", "unhealthy"]
+
+# --- customers
+
+
+class FeatureValues(TypedDict):
+    """The 12 features."""
+
+    total_orders: float | None
+    total_spent: float | None
+    avg_order_value: float | None
+    days_since_last_order: float | None
+    support_tickets: float | None
+    product_returns: float | None
+    email_engagement: float | None
+    login_frequency: float | None
+    payment_failures: float | None
+    discount_usage: float | None
+    loyalty_points: float | None
+    account_age_days: float | None
+
+
+class Driver(TypedDict):
+    """A reason of a prediction."""
+
+    feature: str
+    value: float | None
+    contribution: float
+    """Signed probability points: above 0 where it makes leaving likelier."""
+    sentence: str
+
+
+class RecommendedAction(TypedDict):
+    """Something to do for a customer."""
+
+    code: str
+    text: str
+    reason: str
+    expected_value: float
+    """Churn probability, times expected spend over the horizon, times the share of it that the action should save."""
+
+
+class ProbabilityInterval(TypedDict):
+    """What the model's own uncertainty leaves open: nine in ten of what it may be."""
+
+    low: float
+    high: float
+
+
+class Customer(FeatureValues):
+    """A customer of a list."""
+
+    customer_id: str
+    name: str | None
+    email: str | None
+    status: CustomerStatus
+    churn_probability: Probability | None
+    risk_level: RiskLevel | None
+    model_kind: ModelKind | None
+    recommendations: list[str]
+    recommended_actions: list[RecommendedAction]
+    """The recommendations with their reasons and worth, what answers the strongest reasons first."""
+
+
+class CustomerPage(TypedDict):
+    """Customers of a list."""
+
+    customers: list[Customer]
+    total: int
+    total_is_lower_bound: bool
+    limit: int
+    offset: int
+    next_cursor: str | None
+
+
+class CustomerDetail(Customer):
+    """All that is known of one customer."""
+
+    phone: str | None
+    address: str | None
+    confidence: float | None
+    model_version: str | None
+    probability_interval: ProbabilityInterval | None
+    drivers: list[Driver]
+    last_prediction_at: Instant | None
+    is_active: bool
+    created_at: Instant
+    updated_at: Instant
+
+
+class Event(TypedDict):
+    """An event of a customer's history."""
+
+    id: str
+    event_type: str
+    event_data: dict[str, Any]
+    timestamp: Instant
+
+
+class EventPage(TypedDict):
+    """A customer's events, the newest first."""
+
+    events: list[Event]
+    total: int
+
+
+# --- predictions
+
+
+class Change(TypedDict):
+    """A feature that is other than stored, and what that does to the probability."""
+
+    feature: str
+    stored: float | None
+    given: float | None
+    effect: float
+    """Signed probability points; those of all changes add up to `change`."""
+
+
+class WhatIf(TypedDict):
+    """How the prediction differs from that for the customer as stored."""
+
+    churn_probability: Probability
+    """Without the changes."""
+    change: float
+    """With the changes, less without them."""
+    changes: list[Change]
+
+
+class PredictionAnswer(TypedDict):
+    """A prediction for what was sent; it is not stored."""
+
+    customer_id: NotRequired[str | None]
+    churn_probability: Probability
+    risk_level: RiskLevel
+    recommendations: list[str]
+    recommended_actions: list[RecommendedAction]
+    """The recommendations with their reasons and worth, what answers the strongest reasons first."""
+    base_probability: Probability
+    """Of the average customer: with the contributions of all features it adds up to `churn_probability`."""
+    confidence: Probability
+    model_version: str
+    model_kind: ModelKind
+    probability_interval: ProbabilityInterval | None
+    """Where the model knows how certain it is."""
+    drivers: list[Driver]
+    what_if: NotRequired[WhatIf | None]
+    """Where features of a stored customer were given."""
+
+
+class FieldProblem(TypedDict):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class BatchError(TypedDict):
+    """In the place of a prediction that could not be made."""
+
+    error: str
+    code: int
+    errors: list[FieldProblem]
+    customer_id: NotRequired[str | None]
+
+
+class BatchAnswer(TypedDict):
+    """A prediction, or an error, for each item, in their order."""
+
+    predictions: list[PredictionAnswer | BatchError]
+
+
+class StoredPrediction(TypedDict):
+    """A prediction that was made when an event or the sweep scored the customer."""
+
+    id: int
+    customer_id: str
+    churn_probability: float
+    risk_level: RiskLevel
+    confidence: float
+    model_version: str
+    model_kind: ModelKind | None
+    created_at: Instant
+
+
+class PredictionPage(TypedDict):
+    """Stored predictions, the newest first."""
+
+    predictions: list[StoredPrediction]
+    total: int
+
+
+# --- alerts
+
+
+class Alert(TypedDict):
+    """Something about a customer that somebody should look at."""
+
+    id: int
+    customer_id: str
+    customer_name: str
+    alert_type: str
+    priority: AlertPriority
+    title: str
+    message: str
+    reason: str
+    risk_score: float | None
+    status: AlertStatus
+    timestamp: Instant
+    created_at: Instant
+    acknowledged_at: Instant | None
+    resolved_at: Instant | None
+
+
+class AlertPage(TypedDict):
+    """Alerts, the newest first."""
+
+    alerts: list[Alert]
+    total: int
+    next_cursor: str | None
+
+
+class Acknowledged(TypedDict):
+    """The alert is acknowledged."""
+
+    message: str
+    acknowledged_at: Instant
+
+
+class Resolved(TypedDict):
+    """The alert is resolved."""
+
+    message: str
+    resolved_at: Instant
+
+
+class Ticket(TypedDict):
+    """Opens one WebSocket: `?ticket=`."""
+
+    ticket: str
+    expires_in: int
+    """Seconds."""
+
+
+# --- dashboard
+
+
+class RiskDistribution(TypedDict):
+    """Active customers by risk level."""
+
+    low: int
+    medium: int
+    high: int
+    critical: int
+
+
+class Stats(TypedDict):
+    """The dashboard's figures."""
+
+    total_customers: int
+    churn_rate: float
+    """Per cent of the customers active 30 days ago who have lapsed since."""
+    high_risk_customers: int
+    """Active customers whose risk is high or critical."""
+    revenue_at_risk: float
+    alerts_today: int
+    resolved_alerts: int
+    model_accuracy: float | None
+    """Per cent of the customers who were on the right side of 0.5."""
+    model_accuracy_basis: AccuracyBasis | None
+    """The predictions of the newest four weeks whose outcomes are known, or the test of the model while none is."""
+    last_model_update: Instant | None
+    risk_distribution: RiskDistribution
+    average_churn_probability: float
+    generated_at: Instant
+
+
+class RecentActivity(TypedDict):
+    """The newest alerts and predictions, for the dashboard on a WebSocket."""
+
+    alerts: list[Alert]
+    predictions: list[StoredPrediction]
+
+
+class DashboardData(TypedDict):
+    """What the dashboard asks for on a WebSocket."""
+
+    stats: Stats
+    recent_activity: RecentActivity
+
+
+class Trend(TypedDict):
+    """The figures of one hour, day, week or month."""
+
+    date: str
+    churn_rate: float
+    high_risk_customers: int
+    new_customers: int
+    churned_customers: int
+
+
+class Trends(TypedDict):
+    """The figures over time, the oldest first."""
+
+    trends: list[Trend]
+    period: Period
+    granularity: Granularity
+
+
+# --- health
+
+
+class Check(TypedDict):
+    """How one dependency is."""
+
+    status: CheckStatus
+    milliseconds: float
+    detail: NotRequired[str | None]
+
+
+class Checks(TypedDict):
+    """The dependencies."""
+
+    database: Check
+    cache: Check
+    model: Check
+
+
+class Health(TypedDict):
+    """How the service is; unhealthy comes with status 503."""
+
+    status: HealthStatus
+    timestamp: Instant
+    model_loaded: bool
+    service: str
+    version: str
+    model_version: str | None
+    model_kind: ModelKind | None
+    checks: Checks
+
+
+class ProblemDocument(TypedDict):
+    """An error (RFC 9457); `error` and `code` repeat it for older clients."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem]
+    error: str
+    code: int
