@@ -33,7 +33,7 @@ hypothesis.settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def mysql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a migrated database: TEST_DATABASE_URL's server where that is set, else a MariaDB of the session's."""
+    """Return the URL of a migrated database: TEST_DATABASE_URL's if that is set, else a MariaDB of the session's."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         _migrate(given)
@@ -49,7 +49,7 @@ def mysql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a Redis of the session's."""
+    """Return the URL of a Redis of the session's."""
     server = start_redis(tmp_path_factory.mktemp("redis"))
     try:
         yield server.url
@@ -59,7 +59,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
-    """The address of a broker of the session's."""
+    """Return the address of a broker of the session's."""
     port = free_port()
     process = subprocess.Popen(
         die_with_parent(kafka_broker.command(port)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -74,7 +74,7 @@ def kafka() -> Iterator[str]:
 
 @pytest.fixture
 def database(mysql_url: str) -> Iterator[Database]:
-    """A database whose tables are empty."""
+    """Return A database whose tables are empty."""
     database = Database(mysql_url)
     tables = database.run(
         lambda transaction: transaction.rows(

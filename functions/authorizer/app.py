@@ -15,7 +15,10 @@ _settings = settings().require("jwt_secret")
 @traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """The policy of the caller. Raises Exception("Unauthorized"), the word that API Gateway answers with 401 to."""
+    """Return the policy of the caller.
+
+    Raises Exception("Unauthorized") for an invalid token: API Gateway answers that word with 401.
+    """
     try:
         return authorize(event, resolve(_settings.jwt_secret))
     except InvalidTokenError as error:

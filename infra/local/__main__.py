@@ -20,13 +20,13 @@ _DOWN_SECONDS = 60.0
 
 
 def run() -> int:
-    """Runs the stack in the foreground until Ctrl-C."""
+    """Run the stack in the foreground until Ctrl-C."""
     Stack(Options.from_environment(os.environ)).run()
     return 0
 
 
 def up() -> int:
-    """Starts the stack in the background; returns when it is ready."""
+    """Start the stack in the background; return when it is ready."""
     state = state_folder(os.environ)
     state.mkdir(parents=True, exist_ok=True)
     if _supervisor(state):
@@ -64,7 +64,7 @@ def up() -> int:
 
 
 def down() -> int:
-    """Ends the stack that runs from this state folder; returns when it has ended."""
+    """End the stack that runs from this state folder; return when it has ended."""
     state = state_folder(os.environ)
     pid = _supervisor(state)
     if pid is None:
@@ -106,7 +106,7 @@ def status() -> int:
 
 
 def _supervisor(state: Path) -> int | None:
-    """The process that holds the state folder's lock, or None."""
+    """Return the process that holds the state folder's lock, or None."""
     try:
         pid = int((state / "lock").read_text(encoding="ascii"))
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -116,7 +116,7 @@ def _supervisor(state: Path) -> int | None:
 
 
 def main() -> int:
-    """The command line's entry."""
+    """Run the command line."""
     commands = {"run": run, "up": up, "down": down, "status": status}
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     parser.add_argument("command", choices=commands)

@@ -33,7 +33,7 @@ class Options:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """The options, with their defaults. Raises StackError naming a variable that makes no sense."""
+        """Return the options, with their defaults. Raises StackError naming a variable that makes no sense."""
 
         def number(name: str, default: str) -> float:
             text = environment.get(name) or default

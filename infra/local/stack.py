@@ -57,7 +57,7 @@ class Stack:
         self._urls: dict[str, str] = {}
 
     def run(self) -> None:
-        """Starts everything, watches it, and ends it. Raises StackError when it cannot start."""
+        """Start everything, watches it, and ends it. Raises StackError when it cannot start."""
         begun = time.monotonic()
         self._claim()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -85,7 +85,7 @@ class Stack:
     # -- what stands before
 
     def _claim(self) -> None:
-        """Makes sure that nobody else has the folder or the ports. Raises StackError."""
+        """Make sure that nobody else has the folder or the ports. Raises StackError."""
         self._logs.mkdir(parents=True, exist_ok=True)
         self._lock = (self._state / "lock").open("a+", encoding="ascii")
         try:
@@ -179,7 +179,7 @@ class Stack:
         )
 
     def _function_environment(self) -> dict[str, str]:
-        """What the commands need to reach the same database, model and topic as the functions."""
+        """Return what the commands need to reach the same database, model and topic as the functions."""
         return {
             **self._config.environment,
             **self._template.function("scoring").environment,
@@ -239,7 +239,7 @@ class Stack:
         return True
 
     def _tool(self, what: str, name: str, *arguments: str) -> None:
-        """Runs one of the project's commands to its end. Raises StackError when it fails."""
+        """Run one of the project's commands to its end. Raises StackError when it fails."""
         tool = Program(what, module(name, *arguments), self._tools_environment())
         try:
             tool.start()
@@ -294,7 +294,7 @@ class Stack:
                 self._publish()
 
     def _publish(self) -> None:
-        """Writes `endpoints.json` and `environment.json`, for people, commands and tests."""
+        """Write `endpoints.json` and `environment.json`, for people, commands and tests."""
         environment = self._function_environment()
         told = {
             "base_url": f"http://127.0.0.1:{self._config.port}",
@@ -339,7 +339,7 @@ class _Ended(BaseException):
 
 
 def gateway_status(lambda_endpoint: str) -> dict[str, Any]:
-    """What the gateway says of itself; empty when it does not answer."""
+    """Return what the gateway says of itself; empty when it does not answer."""
     try:
         with urllib.request.urlopen(f"{lambda_endpoint}/status", timeout=2) as answer:  # noqa: S310  (our own)
             found: dict[str, Any] = json.load(answer)

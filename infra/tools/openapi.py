@@ -63,7 +63,7 @@ class _OpenModel(Model):
 
 
 def document() -> dict[str, Any]:
-    """The OpenAPI 3.1 document."""
+    """Return the OpenAPI 3.1 document."""
     schemas = _schemas()
     paths: dict[str, Any] = {}
     for route in ROUTES:
@@ -240,7 +240,7 @@ def _statuses(route: Route) -> list[str]:
 
 
 def main() -> int:
-    """The command line's entry."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m infra.tools.openapi", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when the file is not up to date")
     text = json.dumps(document(), indent=2, ensure_ascii=False) + "\n"

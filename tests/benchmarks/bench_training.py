@@ -79,7 +79,7 @@ def _write(path: Path, customers: int, now: datetime) -> int:
 
 
 def _peak() -> float:
-    """The most memory that this process has had, in GB."""
+    """Return the most memory that this process has had, in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 

@@ -45,7 +45,7 @@ class Answer:
     body: bytes
 
     def json(self) -> Any:
-        """The parsed body."""
+        """Return the parsed body."""
         return json.loads(self.body)
 
     @property
@@ -107,12 +107,12 @@ class Stack:
         return str(self._told("database_url"))
 
     def pids(self) -> dict[str, int]:
-        """The processes of the stack by name, as of now."""
+        """Return the processes of the stack by name, as of now."""
         pids: dict[str, int] = self._told("pids")
         return pids
 
     def publish(self, event_type: str, customer_id: str, at: datetime, **data: Any) -> None:
-        """Publishes an event, and returns when Kafka has it."""
+        """Publish an event, and returns when Kafka has it."""
         event = {
             "event_id": uuid.uuid4().hex,
             "event_type": event_type,
@@ -127,7 +127,7 @@ class Stack:
             producer.close()
 
     def token(self, role: str, seconds: int = 3600, subject: str = "contract") -> str:
-        """A token of the service."""
+        """Return A token of the service."""
         if self.secret:
             return issue(self.secret, subject, role, seconds)
         if role != "admin" or seconds <= 0 or subject != "contract":
@@ -144,7 +144,7 @@ class Stack:
         return self.ask("GET", path, role=role)
 
     def post(self, path: str, body: object = None, role: str | None = "admin") -> Answer:
-        """Posts a body: bytes as they are, anything else as JSON."""
+        """Post a body: bytes as they are, anything else as JSON."""
         return self.ask("POST", path, body, role=role)
 
     def ask(
@@ -176,7 +176,7 @@ def _token(stack: Stack, role: str) -> str:
 
 @contextmanager
 def running_stack(state: Path, buckets: Path, **environment: str) -> Iterator[Stack]:
-    """A stack of one's own, with its state in a folder; ended, and waited for, at the end of the block.
+    """Return A stack of one's own, with its state in a folder; ended, and waited for, at the end of the block.
 
     What the first stack's buckets held, its first model, is kept in `buckets`, so that others need not train one.
     """
@@ -218,14 +218,14 @@ def buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_stack(tmp_path: Path, buckets: Path) -> Iterator[Stack]:
-    """An empty shop that nobody else uses, whose processes may be killed."""
+    """Return an empty shop that nobody else uses, whose processes may be killed."""
     with running_stack(tmp_path, buckets, SAMPLE_CUSTOMERS="0", EVENT_RATE="0") as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, buckets: Path) -> Iterator[Stack]:
-    """The service that the tests of this session share."""
+    """Return the service that the tests of this session share."""
     if os.environ.get("CHURN_ENDPOINTS"):
         yield _stack(Path(os.environ["CHURN_ENDPOINTS"]))
     elif os.environ.get("BASE_URL"):

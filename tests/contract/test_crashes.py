@@ -136,7 +136,7 @@ def _count(database: Database) -> int:
 
 
 def _counted(database: Database, at_least: int) -> None:
-    """Waits until the work is in full swing, so that the kill comes in the middle of it."""
+    """Wait until the work is in full swing, so that the kill comes in the middle of it."""
     eventually(lambda: _count(database) >= at_least, within=120, every=0.05)
 
 

@@ -18,20 +18,20 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def examples(language: str) -> list[str]:
-    """The fenced blocks of a language, in their order."""
+    """Return the fenced blocks of a language, in their order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
 def checkout(stack: Stack, tmp_path: Path) -> Path:
-    """A folder in which the README's paths lead to the running stack."""
+    """Return A folder in which the README's paths lead to the running stack."""
     assert stack.endpoints is not None
     (tmp_path / ".local").symlink_to(stack.endpoints.parent)
     return tmp_path
 
 
 def printed(text: str) -> Iterator[Any]:
-    """The JSON documents of an output, one after the other."""
+    """Return the JSON documents of an output, one after the other."""
     decoder = json.JSONDecoder()
     place = 0
     while text[place:].strip():
@@ -41,7 +41,7 @@ def printed(text: str) -> Iterator[Any]:
 
 
 def run(checkout: Path, script: str) -> list[Any]:
-    """What a shell script prints, as JSON; the script must end well."""
+    """Return what a shell script prints, as JSON; the script must end well."""
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=checkout,

@@ -27,7 +27,7 @@ for _path, _methods in _DOCUMENT["paths"].items():
 
 
 def assert_described(operation: str, answer: Answer) -> Any:
-    """Holds an answer against the description of its operation; returns its JSON."""
+    """Hold an answer against the description of its operation; return its JSON."""
     method, path = _OPERATIONS[operation]
     described = _DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status)]["content"]
     kind = answer.headers["Content-Type"].split(";")[0]
@@ -38,7 +38,7 @@ def assert_described(operation: str, answer: Answer) -> Any:
 
 
 def _assert_refused(operation: str, answer: Answer, status: int, *, by_sam: set[int]) -> None:
-    """Holds a refusal against the description; one that `sam local` makes up has one of the statuses `by_sam`."""
+    """Hold a refusal against the description; one that `sam local` makes up has one of the statuses `by_sam`."""
     if answer.by_sam:
         assert answer.status in by_sam, answer.body
     else:
@@ -47,7 +47,7 @@ def _assert_refused(operation: str, answer: Answer, status: int, *, by_sam: set[
 
 
 def answered(stack: Stack, operation: str, path: str, body: object = None) -> Any:
-    """The JSON of an answer that is as described, and not a problem."""
+    """Return the JSON of an answer that is as described, and not a problem."""
     answer = stack.ask(_OPERATIONS[operation][0], path, body)
     assert answer.status == 200, answer.body
     assert answer.headers["Access-Control-Allow-Origin"]
@@ -58,7 +58,7 @@ def answered(stack: Stack, operation: str, path: str, body: object = None) -> An
 
 @pytest.fixture(scope="module")
 def somebody(stack: Stack) -> dict[str, Any]:
-    """A customer of the sample shop who has ordered."""
+    """Return A customer of the sample shop who has ordered."""
     page = answered(stack, "list_customers", "/api/customers?limit=1&sort=total_spent")
     stack.needs_customers(page["total"], 1)
     customer: dict[str, Any] = page["customers"][0]

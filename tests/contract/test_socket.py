@@ -32,7 +32,7 @@ async def _ask(socket: Socket, event: str, data: object = None) -> None:
 
 
 async def _hear(socket: Socket, event: str, within: float = 10) -> dict[str, Any]:
-    """The data of the next message of an event; others are passed over."""
+    """Return the data of the next message of an event; others are passed over."""
     async with asyncio.timeout(within):
         while True:
             message = await socket.receive_json()

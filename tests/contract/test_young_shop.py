@@ -55,7 +55,7 @@ def _train(stack: Stack) -> dict[str, Any]:
 
 
 def served_by(stack: Stack, run: dict[str, Any]) -> dict[str, Any]:
-    """What is answered of a customer once the version that a run made serves."""
+    """Return what is answered of a customer once the version that a run made serves."""
     question = {"total_orders": 3, "days_since_last_order": 30, "account_age_days": 80}
 
     def answer() -> dict[str, Any]:

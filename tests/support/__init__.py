@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def eventually[T](look: Callable[[], T], *, within: float, every: float = 0.02) -> T:
-    """The first truthy answer of `look`; fails with its last answer after `within` seconds."""
+    """Return the first truthy answer of `look`; fail with its last answer after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
         answer = look()

@@ -12,12 +12,12 @@ _numbers = count(1)
 
 
 def event(event_type: str, customer_id: str = "CUST-001", *, days_ago: float = 0, **data: Any) -> Event:
-    """An event of a customer so many days before NOW, with an id of its own."""
+    """Return an event of a customer so many days before NOW, with an id of its own."""
     return Event(f"e-{next(_numbers)}", event_type, customer_id, NOW - timedelta(days=days_ago), data)
 
 
 def order(customer_id: str = "CUST-001", *, days_ago: float = 0, value: float = 50, **data: Any) -> Event:
-    """An order so many days before NOW."""
+    """Return an order so many days before NOW."""
     number = next(_numbers)
     data = {"order_id": f"o-{number}", "order_value": value} | data
     return Event(f"e-{number}", "order_placed", customer_id, NOW - timedelta(days=days_ago), data)

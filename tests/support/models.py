@@ -22,7 +22,7 @@ class RecencyModel:
         return [self._predict(row) for row in rows]
 
     def probabilities(self, rows: Sequence[Features]) -> list[float]:
-        """The churn probability of each row."""
+        """Return the churn probability of each row."""
         return [self._predict(row).churn_probability for row in rows]
 
     def _predict(self, row: Features) -> Prediction:

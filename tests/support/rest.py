@@ -37,7 +37,7 @@ class Answer:
 
 
 def load(function: str) -> ModuleType:
-    """A fresh import of ``functions/NAME/app.py``, as in a new execution environment."""
+    """Return A fresh import of ``functions/NAME/app.py``, as in a new execution environment."""
     spec = importlib.util.spec_from_file_location(f"function_{function}", FUNCTIONS / function / "app.py")
     assert spec is not None
     assert spec.loader is not None
@@ -57,7 +57,7 @@ def ask(
     source: str = "192.0.2.1",
     accept: str = "*/*",
 ) -> Answer:
-    """Sends a request past the authorizer; `body` is sent as it is where it is text, else as JSON."""
+    """Send a request past the authorizer; `body` is sent as it is where it is text, else as JSON."""
     parts = urlsplit(target)
     path, resource = _resource(method, parts.path)
     query = parse_qs(parts.query, keep_blank_values=True)

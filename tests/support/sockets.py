@@ -22,7 +22,7 @@ class FakePush:
         self._lock = threading.Lock()
 
     def post(self, connection_id: str, message: bytes) -> None:
-        """Records a message, or fails as it was told to."""
+        """Record a message, or fail as configured."""
         with self._lock:
             self.attempts[connection_id] += 1
             pauses = self.not_now.get(connection_id)
@@ -36,17 +36,17 @@ class FakePush:
             self._messages[connection_id].append(json.loads(message))
 
     def messages(self, connection_id: str) -> list[dict[str, Any]]:
-        """What the connection got, in order."""
+        """Return what the connection got, in order."""
         with self._lock:
             return list(self._messages[connection_id])
 
     def alert_ids(self, connection_id: str) -> list[int]:
-        """The ids of the alerts that the connection got, in order."""
+        """Return the ids of the alerts that the connection got, in order."""
         return [message["data"]["id"] for message in self.messages(connection_id) if message["event"] == "churn_alert"]
 
 
 def add_customer(database: Database, customer_id: str = "CUST-001", name: str | None = "Ada Byron") -> int:
-    """A customer; returns the row's key."""
+    """Return A customer; return the row's key."""
 
     def work(transaction: Transaction) -> int:
         transaction.execute(
@@ -64,7 +64,7 @@ def add_customer(database: Database, customer_id: str = "CUST-001", name: str | 
 def raise_alerts(
     database: Database, customer: int, *priorities: str, created_at: str = "2026-01-02 03:04:05.678"
 ) -> list[int]:
-    """Commits alerts of these priorities in one transaction, ids in the order of commits; returns the ids."""
+    """Commit alerts of these priorities in one transaction; return the ids."""
 
     def work(transaction: Transaction) -> list[int]:
         row = transaction.row("SELECT value FROM counters WHERE name = 'alerts' FOR UPDATE")
@@ -84,7 +84,7 @@ def raise_alerts(
 
 
 def open_socket(database: Database, connection_id: str, *, subject: str = "dashboard", limit: int = 100) -> None:
-    """An open socket that has not subscribed."""
+    """Return an open socket that has not subscribed."""
     database.run(
         lambda transaction: sockets.register(transaction, connection_id, subject, "read", limit=limit, ticket_id=None)
     )

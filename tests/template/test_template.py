@@ -33,7 +33,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def translated() -> dict[str, Any]:
-    """The template as CloudFormation gets it, with code and layers that were packaged somewhere."""
+    """Return the template as CloudFormation gets it, with code and layers that were packaged somewhere."""
     template = read("template.yaml")
     for resource in template["Resources"].values():
         for key in ("CodeUri", "ContentUri"):
@@ -70,7 +70,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def statements(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What roles and policies allow: the name of the resource with each statement."""
+    """Return what roles and policies allow: the name of the resource with each statement."""
     for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
         for name, properties in of_type(template, kind).items():
             documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
@@ -81,7 +81,7 @@ def statements(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any
 
 
 def actions_of_roles(template: Mapping[str, Any]) -> dict[str, set[str]]:
-    """What each role may do, by itself and by the policies that it shares with some; those of all are left out."""
+    """Return what each role may do, by itself and by policies shared with some, not with all."""
     by_name: dict[str, set[str]] = {}
     for name, statement in statements(template):
         by_name.setdefault(name, set()).update(as_list(statement["Action"]))

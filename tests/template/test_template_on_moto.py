@@ -30,7 +30,7 @@ NAME = re.compile(r"\$\{(\w+)(?:\.([\w.]+))?\}")
 
 
 def for_moto(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The template without resources that moto does not know; their names stand for them."""
+    """Return the template without resources that moto does not know; their names stand for them."""
     known = get_model_map().keys() - UNUSABLE
     resources = template["Resources"]
     absent = {name for name, resource in resources.items() if resource["Type"] not in known}

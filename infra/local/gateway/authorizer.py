@@ -12,11 +12,11 @@ from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.specs import AuthorizerSpec
 
 
-class Unauthorized(Exception):
+class UnauthorizedError(Exception):
     """The caller showed nothing to judge by, or the authorizer said "Unauthorized": 401."""
 
 
-class AccessDenied(Exception):
+class AccessDeniedError(Exception):
     """The policy does not allow this request: 403. `explicit` when a statement denies it."""
 
     def __init__(self, *, explicit: bool) -> None:
@@ -27,7 +27,7 @@ class AccessDenied(Exception):
         )
 
 
-class AuthorizerFailed(Exception):
+class AuthorizerFailedError(Exception):
     """The authorizer crashed, or what it returned is not a policy: 500."""
 
 
@@ -49,9 +49,9 @@ class Authorizer:
         self._kept: dict[tuple[str, ...], tuple[float, Grant]] = {}
 
     async def authorize(self, event: dict[str, Any], method_arn: str) -> dict[str, Any]:
-        """The authorizer's context for the request of `event`, with `principalId`.
+        """Return the authorizer's context for the request of `event`, with `principalId`.
 
-        Raises Unauthorized, AccessDenied or AuthorizerFailed.
+        Raises UnauthorizedError, AccessDeniedError or AuthorizerFailedError.
         """
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         query = event.get("queryStringParameters") or {}
@@ -60,14 +60,14 @@ class Authorizer:
             + [query.get(name) or "" for name in self._spec.query_strings]
         )
         if not all(identity):
-            raise Unauthorized
+            raise UnauthorizedError
         grant = self._remembered(identity)
         if grant is None:
             grant = await self._ask({**event, "type": "REQUEST", "methodArn": method_arn})
             self._remember(identity, grant)
         decision = evaluate(grant.policy, method_arn)
         if decision != "Allow":
-            raise AccessDenied(explicit=decision == "Deny")
+            raise AccessDeniedError(explicit=decision == "Deny")
         return {**grant.context, "principalId": grant.principal}
 
     def _remembered(self, identity: tuple[str, ...]) -> Grant | None:
@@ -87,33 +87,33 @@ class Authorizer:
         try:
             answer = json.loads(result.payload)
         except ValueError:
-            raise AuthorizerFailed("the authorizer's answer is not JSON") from None
+            raise AuthorizerFailedError("the authorizer's answer is not JSON") from None
         if result.error:
             if isinstance(answer, dict) and answer.get("errorMessage") == "Unauthorized":
-                raise Unauthorized
-            raise AuthorizerFailed(f"the authorizer failed: {answer}")
+                raise UnauthorizedError
+            raise AuthorizerFailedError(f"the authorizer failed: {answer}")
         return _grant(answer)
 
 
 def _grant(answer: Any) -> Grant:
-    """Raises AuthorizerFailed for what API Gateway would not take."""
+    """Raise AuthorizerFailedError for what API Gateway would not take."""
     if (
         not isinstance(answer, dict)
         or not answer.get("principalId")
         or not isinstance(answer.get("policyDocument"), dict)
     ):
-        raise AuthorizerFailed("the authorizer's answer has no principalId or no policyDocument")
+        raise AuthorizerFailedError("the authorizer's answer has no principalId or no policyDocument")
     context = answer.get("context") or {}
     for name, value in context.items():
         if not isinstance(value, str | int | float | bool):
-            raise AuthorizerFailed(f"the authorizer's context {name} is neither text, number nor boolean")
+            raise AuthorizerFailedError(f"the authorizer's context {name} is neither text, number nor boolean")
     # API Gateway hands numbers and booleans on as text.
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in context.items()}
     return Grant(str(answer["principalId"]), answer["policyDocument"], texts)
 
 
 def evaluate(policy: Mapping[str, Any], resource: str, action: str = "execute-api:Invoke") -> str:
-    """ "Allow" or "Deny" as a statement says, a Deny before any Allow; "None" when no statement matches."""
+    """Return "Allow" or "Deny" as a statement says, a Deny before any Allow; "None" if no statement matches."""
     decision = "None"
     for statement in _listed(policy.get("Statement")):
         if not any(_matches(pattern, action, ignore_case=True) for pattern in _listed(statement.get("Action"))):

@@ -42,7 +42,7 @@ class Result:
 
     @classmethod
     def failure(cls, request_id: str, kind: str, message: str) -> "Result":
-        """The answer that Lambda gives in the place of a function that cannot."""
+        """Return the answer that Lambda gives in the place of a function that cannot."""
         body = {"errorType": kind, "errorMessage": message}
         return cls(json.dumps(body).encode(), request_id, "Unhandled")
 
@@ -86,7 +86,7 @@ class Environment:
         return self._process is not None and self._process.returncode is None and not self._ended.is_set()
 
     async def start(self) -> None:
-        """Starts the process; returns when the Runtime API is up, not when the function has been imported."""
+        """Start the process; return when the Runtime API is up, not when the function has been imported."""
         app = web.Application(client_max_size=2 * _MAX_RESPONSE)
         version = "/2018-06-01/runtime"
         app.router.add_get(f"{version}/invocation/next", self._next)
@@ -109,7 +109,7 @@ class Environment:
         self._reader = asyncio.create_task(self._watch(self._process))
 
     async def wait_ready(self) -> Result | None:
-        """Waits for the end of the import; the error it ended with, or None."""
+        """Wait for the end of the import; return the error it ended with, or None."""
         waits = [asyncio.ensure_future(self._ready.wait()), asyncio.ensure_future(self._ended.wait())]
         try:
             await asyncio.wait(waits, timeout=_INIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -144,7 +144,7 @@ class Environment:
             self._current = None
 
     async def stop(self) -> None:
-        """Ends the process and the Runtime API; safe to call twice."""
+        """End the process and the Runtime API; safe to call twice."""
         if self._process and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()

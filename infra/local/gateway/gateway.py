@@ -48,16 +48,16 @@ class GatewayConfig:
 
     @classmethod
     def read(cls, path: Path) -> "GatewayConfig":
-        """The configuration that `write` wrote."""
+        """Return the configuration that `write` wrote."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
     def write(self, path: Path) -> None:
-        """Writes it for the process to read; for the owner's eyes only, it holds secrets."""
+        """Write it for the process to read; for the owner's eyes only, it holds secrets."""
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
-class PortTaken(RuntimeError):
+class PortTakenError(RuntimeError):
     """A port is used by another program; the text names the port and the variable to change."""
 
 
@@ -162,7 +162,7 @@ class Gateway:
         try:
             listener.bind((_HOST, port))
         except OSError as error:
-            raise PortTaken(
+            raise PortTakenError(
                 f"port {port} is taken by another program: end that one, or set {variable} to a free port"
             ) from error
         return listener
@@ -174,7 +174,7 @@ class Gateway:
         await web.SockSite(runner, listener).start()
 
     def status(self) -> dict[str, Any]:
-        """What runs, for `GET /status`."""
+        """Return what runs, for `GET /status`."""
         return {
             "ready": self.ready and all(source.ready for source in self.sources),
             "base_url": self.base_url,
@@ -188,7 +188,7 @@ class Gateway:
 
 
 def aws_client(service: Any, endpoint: str, region: str) -> Any:
-    """A boto3 client of the local AWS APIs."""
+    """Return A boto3 client of the local AWS APIs."""
     return boto3.client(
         service,
         endpoint_url=endpoint,
@@ -200,7 +200,7 @@ def aws_client(service: Any, endpoint: str, region: str) -> Any:
 
 
 async def serve(config: GatewayConfig) -> None:
-    """Serves until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -211,10 +211,10 @@ async def serve(config: GatewayConfig) -> None:
 
 
 def main() -> int:
-    """The process's entry."""
+    """Run the process."""
     try:
         asyncio.run(serve(GatewayConfig.read(Path(sys.argv[1]))))
-    except (PortTaken, ValueError) as error:
+    except (PortTakenError, ValueError) as error:
         log("gateway", str(error))
         return 2
     return 0

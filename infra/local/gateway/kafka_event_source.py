@@ -84,7 +84,7 @@ class KafkaSource:
         return all(event.is_set() for event in self._ready)
 
     def start(self) -> None:
-        """Starts the pollers; call within the running event loop."""
+        """Start the pollers; call within the running event loop."""
         self._loop = asyncio.get_running_loop()
         for index in range(len(self._ready)):
             thread = threading.Thread(target=self._run, args=(index,), name=f"kafka-{index}", daemon=True)
@@ -255,7 +255,7 @@ class KafkaSource:
 
 
 def ensure_topic(bootstrap: str, topic: str) -> int:
-    """The number of partitions of `topic`, which is created when it is not there. Raises KafkaError."""
+    """Return the number of partitions of `topic`, which is created when it is not there. Raises KafkaError."""
     admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), request_timeout_ms=10_000)
     try:
         if topic not in admin.list_topics():
@@ -268,7 +268,7 @@ def ensure_topic(bootstrap: str, topic: str) -> int:
 
 
 def msk_event(batch: Batch, arn: str, bootstrap: str) -> dict[str, Any]:
-    """The event that Lambda makes of records of an MSK topic."""
+    """Return the event that Lambda makes of records of an MSK topic."""
     records: dict[str, list[dict[str, Any]]] = {}
     for record in batch:
         entry: dict[str, Any] = {
@@ -288,7 +288,7 @@ def msk_event(batch: Batch, arn: str, bootstrap: str) -> dict[str, Any]:
 
 
 def failed_identifiers(payload: bytes) -> set[tuple[str, int]]:
-    """The (topic-partition, offset) pairs of a partial batch answer. Raises ValueError for what is none."""
+    """Return the (topic-partition, offset) pairs of a partial batch answer. Raises ValueError for what is none."""
     answer = json.loads(payload)
     if answer is None:
         return set()

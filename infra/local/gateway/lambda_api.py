@@ -36,7 +36,7 @@ class LambdaApi:
         self._under_way: set[asyncio.Task[None]] = set()
 
     def application(self) -> web.Application:
-        """The web application to serve."""
+        """Return the web application to serve."""
         app = web.Application(client_max_size=MAX_PAYLOAD)
         app.router.add_post("/2015-03-31/functions/{name}/invocations", self._invoke)
         app.router.add_get("/status", self._report)
@@ -72,7 +72,7 @@ class LambdaApi:
         return web.Response(body=result.payload, content_type="application/json", headers=headers)
 
     async def _in_background(self, pool: FunctionPool, payload: bytes, request_id: str) -> None:
-        """An asynchronous invocation, tried again twice as Lambda does, at shorter intervals."""
+        """Invoke asynchronously, with two retries as Lambda makes them, at shorter intervals."""
         for attempt in range(1 + _ASYNC_RETRIES):
             result = await pool.invoke(payload, request_id)
             if not result.error:

@@ -15,7 +15,7 @@ from infra.local.template.specs import ACCOUNT
 _LOOPBACK = "127.0.0.1"
 
 
-class BadAnswer(Exception):
+class BadAnswerError(Exception):
     """The function answered with something that is not a proxy response: 502."""
 
 
@@ -28,7 +28,7 @@ def lists(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def last(values: Mapping[str, list[str]]) -> dict[str, str] | None:
-    """The last value of each name; None for no names, as API Gateway writes it."""
+    """Return the last value of each name; None for no names, as API Gateway writes it."""
     return {name: items[-1] for name, items in values.items()} or None
 
 
@@ -42,7 +42,7 @@ def request_event(
     path_parameters: Mapping[str, str],
     binary_types: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """The event of a REST API's proxy integration (payload format 1.0)."""
+    """Return the event of a REST API's proxy integration (payload format 1.0)."""
     headers = lists(request.headers.items())
     query = lists(request.query.items())
     now = time.time()
@@ -89,7 +89,7 @@ def request_event(
 
 
 def encode_body(body: bytes, content_type: str, binary_types: tuple[str, ...]) -> tuple[str | None, bool]:
-    """The body as the event carries it, and whether it is base64."""
+    """Return the body as the event carries it, and whether it is base64."""
     if not body:
         return None, False
     kind = content_type.split(";", maxsplit=1)[0].strip().lower()
@@ -99,19 +99,19 @@ def encode_body(body: bytes, content_type: str, binary_types: tuple[str, ...]) -
 
 
 def http_response(payload: bytes) -> web.Response:
-    """The HTTP answer that a function's proxy response stands for. Raises BadAnswer."""
+    """Return the HTTP answer that a function's proxy response stands for. Raises BadAnswerError."""
     answer = parse_answer(payload)
     status = answer["statusCode"]
     body: Any = answer.get("body")
     if body is None:
         body = ""
     if not isinstance(body, str):
-        raise BadAnswer("the body is not text")
+        raise BadAnswerError("the body is not text")
     if answer.get("isBase64Encoded"):
         try:
             raw = base64.b64decode(body, validate=True)
         except binascii.Error:
-            raise BadAnswer("the body is not base64, as it says") from None
+            raise BadAnswerError("the body is not base64, as it says") from None
     else:
         raw = body.encode()
     response = web.Response(status=status, body=raw)
@@ -130,27 +130,27 @@ def http_response(payload: bytes) -> web.Response:
 
 
 def parse_answer(payload: bytes) -> dict[str, Any]:
-    """A function's proxy response with its `statusCode` as a number. Raises BadAnswer."""
+    """Return A function's proxy response with its `statusCode` as a number. Raises BadAnswerError."""
     try:
         answer = json.loads(payload)
     except ValueError:
-        raise BadAnswer("the answer is not JSON") from None
+        raise BadAnswerError("the answer is not JSON") from None
     if not isinstance(answer, dict):
-        raise BadAnswer("the answer is not an object")
+        raise BadAnswerError("the answer is not an object")
     try:
         status = int(answer["statusCode"])
     except (KeyError, TypeError, ValueError):
-        raise BadAnswer("the answer has no statusCode") from None
+        raise BadAnswerError("the answer has no statusCode") from None
     if not 100 <= status <= 599:
-        raise BadAnswer(f"{status} is not an HTTP status")
+        raise BadAnswerError(f"{status} is not an HTTP status")
     for name in ("headers", "multiValueHeaders"):
         if not isinstance(answer.get(name) or {}, dict):
-            raise BadAnswer(f"{name} is not an object")
+            raise BadAnswerError(f"{name} is not an object")
     return {**answer, "statusCode": status}
 
 
 def _header(value: Any) -> str:
     text = json.dumps(value) if isinstance(value, bool) else str(value)
     if "\r" in text or "\n" in text:
-        raise BadAnswer("a header's value has a line break")
+        raise BadAnswerError("a header's value has a line break")
     return text

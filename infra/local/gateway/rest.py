@@ -10,9 +10,9 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from infra.local.gateway.authorizer import AccessDenied, Authorizer, AuthorizerFailed, Unauthorized
+from infra.local.gateway.authorizer import AccessDeniedError, Authorizer, AuthorizerFailedError, UnauthorizedError
 from infra.local.gateway.environment import Log
-from infra.local.gateway.proxy import BadAnswer, http_response, request_event
+from infra.local.gateway.proxy import BadAnswerError, http_response, request_event
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.specs import ACCOUNT, RestApiSpec, RestRoute
 
@@ -60,7 +60,7 @@ class RestApi:
         self._routes = {(route.method, route.path): route for route in spec.routes}
 
     def application(self) -> web.Application:
-        """The web application to serve."""
+        """Return the web application to serve."""
         # The limit is checked here, so that the answer is API Gateway's.
         app = web.Application(client_max_size=MAX_BODY + 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self.handle)
@@ -111,11 +111,11 @@ class RestApi:
             asked = {key: value for key, value in event.items() if key not in ("body", "isBase64Encoded")}
             try:
                 context["authorizer"] = await self._authorizers[route.authorizer].authorize(asked, arn)
-            except Unauthorized:
+            except UnauthorizedError:
                 return self._answer("UNAUTHORIZED", request_id)
-            except AccessDenied as refusal:
+            except AccessDeniedError as refusal:
                 return self._answer("ACCESS_DENIED", request_id, str(refusal))
-            except AuthorizerFailed as failure:
+            except AuthorizerFailedError as failure:
                 self._log("gateway", f"{event['httpMethod']} {event['path']}: {failure}")
                 return self._answer("AUTHORIZER_FAILURE", request_id)
         return await self._integrate(route, event, request_id)
@@ -131,9 +131,9 @@ class RestApi:
         result = invocation.result()
         try:
             if result.error:
-                raise BadAnswer(f"{route.function} failed: {result.payload.decode('utf-8', 'replace')[:2000]}")
+                raise BadAnswerError(f"{route.function} failed: {result.payload.decode('utf-8', 'replace')[:2000]}")
             response = http_response(result.payload)
-        except BadAnswer as problem:
+        except BadAnswerError as problem:
             self._log("gateway", f"{where}: {problem}")
             return self._answer("INTEGRATION_FAILURE", request_id)
         response.headers.setdefault("x-amzn-RequestId", request_id)
@@ -158,7 +158,7 @@ class RestApi:
         return web.Response(status=200, headers=headers)
 
     def _answer(self, kind: str, request_id: str, message: str | None = None) -> web.Response:
-        """API Gateway's own answer of that kind, in the words of the template's GatewayResponses."""
+        """Return API Gateway's own answer of that kind, as the template's GatewayResponses write it."""
         status, text = _ANSWERS[kind]
         message = message or text
         default = "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX"

@@ -1,5 +1,7 @@
-"""Runs Lambda functions as Lambda does: each execution environment is a process of its own, on AWS's own runtime
-interface client, that takes one invocation at a time from a Runtime API served here.
+"""The Lambda functions: a pool of execution environments each.
+
+An environment is a process of its own, on AWS's runtime interface client, that takes one invocation at a time from a
+Runtime API served here.
 
 The Runtime API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -42,13 +44,13 @@ class FunctionPool:
         return [environment.pid for environment in self._all if environment.alive and environment.pid]
 
     async def start(self, prewarm: int = 0) -> None:
-        """Starts `prewarm` environments ahead of need, and the watch over the source files."""
+        """Start `prewarm` environments ahead of need, and the watch over the source files."""
         self._watcher = asyncio.create_task(self._watch_sources())
         for _ in range(min(prewarm, self._limit)):
             self._idle.append(await self._new())
 
     async def warm(self) -> bool:
-        """Waits until the environments that stand ready have imported their code; whether all could."""
+        """Wait until the environments that stand ready have imported their code; return whether all could."""
         failures = [await environment.wait_ready() for environment in list(self._idle)]
         for failure in failures:
             if failure is not None:
@@ -74,7 +76,7 @@ class FunctionPool:
         return result
 
     async def stop(self) -> None:
-        """Ends every environment."""
+        """End every environment."""
         if self._watcher:
             self._watcher.cancel()
         await asyncio.gather(*(environment.stop() for environment in list(self._all)))

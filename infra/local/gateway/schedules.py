@@ -37,7 +37,7 @@ class Cron:
     years: frozenset[int] | None
 
     def after(self, moment: datetime) -> datetime | None:
-        """The first instant later than `moment`, or None when there is none within eight years."""
+        """Return the first instant later than `moment`, or None when there is none within eight years."""
         day = (moment + timedelta(minutes=1)).replace(second=0, microsecond=0)
         for offset in range(366 * _YEARS_AHEAD):
             start = day if offset == 0 else (day + timedelta(days=offset)).replace(hour=0, minute=0)
@@ -61,7 +61,7 @@ class Cron:
 
 
 def parse(expression: str) -> timedelta | Cron:
-    """The interval of a rate, or the instants of a cron expression. Raises ScheduleError."""
+    """Return the interval of a rate, or the instants of a cron expression. Raises ScheduleError."""
     rate = _RATE.fullmatch(expression.strip())
     if rate:
         count = int(rate[1])
@@ -92,7 +92,7 @@ def next_run(schedule: timedelta | Cron, moment: datetime) -> datetime | None:
 
 
 def scheduled_event(spec: ScheduleSpec, moment: datetime, region: str) -> bytes:
-    """What EventBridge sends at that instant: the template's own input, or its scheduled event."""
+    """Return what EventBridge sends at that instant: the template's own input, or its scheduled event."""
     if spec.payload is not None:
         return spec.payload.encode()
     event: Mapping[str, object] = {
@@ -110,7 +110,7 @@ def scheduled_event(spec: ScheduleSpec, moment: datetime, region: str) -> bytes:
 
 
 async def run(spec: ScheduleSpec, pool: FunctionPool, region: str, log: Log) -> None:
-    """Invokes the function whenever it is due, until cancelled."""
+    """Invoke the function whenever it is due, until cancelled."""
     schedule = parse(spec.expression)
     due = next_run(schedule, datetime.now(UTC))
     while due is not None:

@@ -16,10 +16,10 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
-from infra.local.gateway.authorizer import AccessDenied, Authorizer, AuthorizerFailed, Unauthorized
+from infra.local.gateway.authorizer import AccessDeniedError, Authorizer, AuthorizerFailedError, UnauthorizedError
 from infra.local.gateway.environment import Log
 from infra.local.gateway.frame_limit import limit_frames
-from infra.local.gateway.proxy import BadAnswer, last, lists, parse_answer
+from infra.local.gateway.proxy import BadAnswerError, last, lists, parse_answer
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.specs import ACCOUNT, SocketApiSpec, SocketRoute
 
@@ -59,7 +59,7 @@ class Connection:
     closing: asyncio.Future[None] | None = None
 
     def touch(self) -> None:
-        """Notes that a message went over the socket."""
+        """Note that a message went over the socket."""
         self.active_at = time.time()
         self.active_clock = time.monotonic()
 
@@ -89,7 +89,7 @@ class SocketApi:
         return self._connections
 
     def application(self) -> web.Application:
-        """The web application to serve."""
+        """Return the web application to serve."""
         app = web.Application(client_max_size=4 * 1024 * 1024)
         for prefix in ("", "/{stage}"):
             path = f"{prefix}/@connections/{{connection_id}}"
@@ -133,7 +133,7 @@ class SocketApi:
     async def _admit(  # noqa: PLR0911  (one answer a reason)
         self, request: web.Request, connection: Connection
     ) -> web.Response | None:
-        """Authorizer and `$connect`; the answer that refuses the handshake, or None."""
+        """Run the authorizer and `$connect`; return the answer that refuses the handshake, or None."""
         headers, query = lists(request.headers.items()), lists(request.query.items())
         event: dict[str, Any] = {
             "headers": last(headers),
@@ -148,11 +148,11 @@ class SocketApi:
             arn = f"arn:aws:execute-api:{self._region}:{ACCOUNT}:{self._spec.api_id}/{self._spec.stage}/$connect"
             try:
                 connection.authorizer = await self._authorizer.authorize(event, arn)
-            except Unauthorized:
+            except UnauthorizedError:
                 return self._refuse(connection, event, 401, "Unauthorized")
-            except AccessDenied as refusal:
+            except AccessDeniedError as refusal:
                 return self._refuse(connection, event, 403, str(refusal))
-            except AuthorizerFailed as failure:
+            except AuthorizerFailedError as failure:
                 self._log("gateway", f"$connect: {failure}")
                 return self._refuse(connection, event, 500, "Internal server error")
         route = self._spec.routes.get("$connect")
@@ -161,7 +161,7 @@ class SocketApi:
         event["requestContext"] = self._context(connection, "$connect", "CONNECT")
         try:
             answer = await self._invoke(route, event)
-        except BadAnswer as problem:
+        except BadAnswerError as problem:
             self._log("gateway", f"$connect: {problem}")
             return self._refuse(connection, event, 502, "Internal server error")
         status = answer["statusCode"]
@@ -210,7 +210,7 @@ class SocketApi:
             answer = await self._invoke(
                 route, {"requestContext": context, "body": body, "isBase64Encoded": binary}, strict=route.answers
             )
-        except BadAnswer as problem:
+        except BadAnswerError as problem:
             self._log("gateway", f"{key}: {problem}")
             await self._send(connection, json.dumps(self._problem(connection, context, "Internal server error")))
             return
@@ -224,18 +224,18 @@ class SocketApi:
         context = self._context(connection, "$disconnect", "DISCONNECT")
         context["disconnectStatusCode"] = connection.socket.close_code or 1006
         context["disconnectReason"] = "" if connection.socket.close_code else "Client-side close frame status not set"
-        with contextlib.suppress(BadAnswer):
+        with contextlib.suppress(BadAnswerError):
             await self._invoke(route, {"requestContext": context, "isBase64Encoded": False}, strict=False)
 
     async def _invoke(self, route: SocketRoute, event: dict[str, Any], *, strict: bool = True) -> dict[str, Any]:
-        """The function's answer. Raises BadAnswer when it failed, was too slow or answered nonsense."""
+        """Return the function's answer. Raises BadAnswerError when it failed, was too slow or answered nonsense."""
         invocation = asyncio.ensure_future(self._pools[route.function].invoke(json.dumps(event).encode()))
         done, _ = await asyncio.wait([invocation], timeout=route.timeout)
         if not done:
-            raise BadAnswer(f"no answer from {route.function} within {route.timeout:g} s")
+            raise BadAnswerError(f"no answer from {route.function} within {route.timeout:g} s")
         result = invocation.result()
         if result.error:
-            raise BadAnswer(f"{route.function} failed: {result.payload.decode('utf-8', 'replace')[:2000]}")
+            raise BadAnswerError(f"{route.function} failed: {result.payload.decode('utf-8', 'replace')[:2000]}")
         return parse_answer(result.payload) if strict else {}
 
     def _route_key(self, body: str) -> str:

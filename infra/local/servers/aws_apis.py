@@ -35,7 +35,7 @@ class S3Mirror:
         self._restored = False
 
     def restore(self, client: Any, buckets: Iterable[str]) -> int:
-        """Puts the kept objects back into their buckets, and keeps from now on; how many there were."""
+        """Put the kept objects back into their buckets, and keeps from now on; return how many there were."""
         count = 0
         for bucket in buckets:
             for described in sorted((self._folder / bucket).glob("*.json")):
@@ -55,7 +55,7 @@ class S3Mirror:
         return count
 
     def keep(self, bucket: str, key: str | None) -> None:
-        """Makes the folder agree with moto about one object, or about the whole bucket when `key` is None."""
+        """Make the folder agree with moto about one object, or about the whole bucket when `key` is None."""
         # Until then moto is empty, and the folder holds what it is to have.
         if not self._restored:
             return
@@ -106,7 +106,7 @@ class Mirrored:
 
 
 def make_resources(template: Template, endpoint: str, region: str, mirror: S3Mirror) -> None:
-    """Makes the template's buckets, queues and secrets, those that are not there yet, and restores the objects."""
+    """Make the template's buckets, queues and secrets, those that are not there yet, and restores the objects."""
     s3, sqs, secrets = (aws_client(service, endpoint, region) for service in ("s3", "sqs", "secretsmanager"))
     for bucket, versioned in template.buckets.items():
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
@@ -121,7 +121,7 @@ def make_resources(template: Template, endpoint: str, region: str, mirror: S3Mir
 
 
 def main(arguments: list[str]) -> int:
-    """The process's entry."""
+    """Run the process."""
     config_file, port, folder = Path(arguments[0]), int(arguments[1]), Path(arguments[2])
     config = GatewayConfig.read(config_file)
     template = load(Path(config.template), config.parameters, region=config.region, aws_endpoint=config.aws_endpoint)

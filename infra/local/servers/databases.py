@@ -201,7 +201,7 @@ def _wait(name: str, process: subprocess.Popen[bytes], answers: Callable[[], Non
 
 
 def connect(url: str) -> Any:
-    """A connection to the database that a `mysql://` URL names."""
+    """Return A connection to the database that a `mysql://` URL names."""
     parts = urllib.parse.urlsplit(url)
     return pymysql.connect(
         host=parts.hostname or "127.0.0.1",

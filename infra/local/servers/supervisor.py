@@ -22,7 +22,7 @@ class StackError(RuntimeError):
 
 
 def say(text: str) -> None:
-    """A line of the supervisor's own for the person who watches."""
+    """Return A line of the supervisor's own for the person who watches."""
     print(text, flush=True)
 
 
@@ -51,7 +51,7 @@ def progress(what: str) -> Iterator[None]:
 def wait_until(
     ready: Callable[[], bool], what: str, alive: Callable[[], bool], seconds: float, log: Path | None
 ) -> None:
-    """Waits for `ready`. Raises StackError when the program died or is not ready in time."""
+    """Wait for `ready`. Raises StackError when the program died or is not ready in time."""
     deadline = time.monotonic() + seconds
     hint = f"; see {log}" if log else ""
     while not ready():
@@ -76,10 +76,10 @@ class Service(Protocol):
         """Whether it runs."""
 
     def start(self) -> None:
-        """Starts it, at its first start and after a death. Raises StackError."""
+        """Start it, at its first start and after a death. Raises StackError."""
 
     def stop(self) -> None:
-        """Ends it and waits for its end; nothing when it does not run."""
+        """End it and waits for its end; nothing when it does not run."""
 
 
 @dataclass

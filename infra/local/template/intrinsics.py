@@ -40,7 +40,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def parse_yaml(text: str) -> dict[str, Any]:
-    """The template's content with every short tag in its long form. Raises TemplateError when it is not a mapping."""
+    """Return the template's content, every short tag in its long form. Raises TemplateError if it is no mapping."""
     try:
         content = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader with CloudFormation's tags)
     except yaml.YAMLError as error:

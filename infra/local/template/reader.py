@@ -28,7 +28,7 @@ def load(
     aws_endpoint: str = "",
     socket_endpoint: str = "",
 ) -> Template:
-    """Reads the template at `path`.
+    """Read the template at `path`.
 
     `parameters` override the template's defaults; those that the template does not declare are passed over.
     `aws_endpoint` is where queues have their URLs, `socket_endpoint` what stands for the WebSocket API's own address.
@@ -203,7 +203,7 @@ class _Reader:
                 raise KeyError(attribute)
 
     def _localised(self, value: str) -> str:
-        """An address of the WebSocket API's stage becomes that of the local one."""
+        """Replace an address of the WebSocket API's stage by that of the local one."""
         found = _API_HOST.match(value)
         apis = {self._name(id_) for id_ in self._of_type("AWS::Serverless::WebSocketApi")}
         return self._socket_endpoint if found and found["api"] in apis and self._socket_endpoint else value
@@ -230,7 +230,7 @@ class _Reader:
         return merged
 
     def _walk(self, value: Any, spec: schema.Spec, path: str) -> Any:
-        """What is honoured of `value`, resolved. Raises TemplateError for a member that `spec` does not name."""
+        """Return what is honoured of `value`, resolved. Raises TemplateError for a member that `spec` does not name."""
         if spec is schema.USED:
             return self._resolver.resolve(value, path)
         if is_intrinsic(value):
@@ -322,7 +322,7 @@ def _text(value: Any) -> str:
 
 
 def _in_layers(value: str, layers: tuple[Path, ...]) -> str:
-    """A path under /opt, where Lambda unpacks layers, becomes that of the layer's own folder."""
+    """Replace a path under /opt, where Lambda unpacks layers, by that of the layer's own folder."""
     if not value.startswith("/opt/"):
         return value
     inside = value.removeprefix("/opt/")

@@ -25,7 +25,7 @@ class FunctionSpec:
     reserved_concurrency: int | None
 
     def arn(self, region: str) -> str:
-        """The function's ARN in the local account."""
+        """Return the function's ARN in the local account."""
         return f"arn:aws:lambda:{region}:{ACCOUNT}:function:{self.name}"
 
 
@@ -144,7 +144,7 @@ class Template:
     secrets: Mapping[str, str] = field(default_factory=dict)
 
     def function(self, name: str) -> FunctionSpec:
-        """The function of that name, label or ARN. Raises KeyError when there is none."""
+        """Return the function of that name, label or ARN. Raises KeyError when there is none."""
         last = name.rsplit(":function:", maxsplit=1)[-1].split(":", maxsplit=1)[0]
         for spec in self.functions.values():
             if last in (spec.name, spec.label):

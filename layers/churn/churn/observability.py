@@ -14,7 +14,7 @@ metrics = Metrics(namespace="Churn")
 
 
 def count_alone(name: str) -> None:
-    """Counts one of `name`, whatever else the invocation measures and by which dimensions; also while it starts."""
+    """Count one of `name`, whatever else the invocation measures and by which dimensions; also while it starts."""
     with single_metric(
         name, MetricUnit.Count, 1, namespace="Churn", default_dimensions={"service": str(logger.service)}
     ):
@@ -22,7 +22,7 @@ def count_alone(name: str) -> None:
 
 
 def traced(handler: Handler) -> Handler:
-    """A Lambda handler whose invocations are traced by X-Ray, unless POWERTOOLS_TRACE_DISABLED says not to.
+    """Return A Lambda handler whose invocations are traced by X-Ray, unless POWERTOOLS_TRACE_DISABLED says not to.
 
     The X-Ray SDK takes as long to import as most functions' whole start, so it is imported only where it is used.
     """

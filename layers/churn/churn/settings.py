@@ -173,7 +173,7 @@ class Settings:
         )
 
     def require(self, *names: str) -> Self:
-        """The settings themselves, when the named ones are given; for a function to say at start what it needs.
+        """Return the settings themselves, when the named ones are given; for a function to say at start what it needs.
 
         Raises InvalidSettingsError with a sentence that names the variable.
         """

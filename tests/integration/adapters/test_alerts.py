@@ -16,7 +16,7 @@ from tests.support.models import RecencyModel
 
 @pytest.fixture
 def alert_id(database: Database) -> int:
-    """An alert on a failed payment."""
+    """Return an alert on a failed payment."""
     scoring = Scoring(database, RecencyModel(), Settings.from_environment({}))
     (number,) = scoring.apply([order(days_ago=2), event("payment_failed")], now=NOW).alert_ids
     return number

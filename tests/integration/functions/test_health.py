@@ -22,7 +22,7 @@ Start = Callable[..., ModuleType]
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Imports a function under settings of the test's own."""
+    """Import a function under settings of the test's own."""
 
     def start(function: str, **variables: str) -> ModuleType:
         for name in ("DATABASE_URL", "REDIS_URL", "MODEL_BUCKET"):
@@ -38,7 +38,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 @pytest.fixture
 def model_path(tmp_path: Path) -> str:
-    """A model's file."""
+    """Return A model's file."""
     path = tmp_path / "model.npz"
     path.write_bytes(small_model().to_bytes())
     return str(path)
@@ -46,7 +46,7 @@ def model_path(tmp_path: Path) -> str:
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """Return A port that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 

@@ -42,7 +42,7 @@ def as_user(mysql_url: str, secret: str) -> Database:
 
 
 def rotate(secret: str, owner: Database, token: str) -> None:
-    """What Secrets Manager does, each step twice: it repeats one whose answer it has not got."""
+    """Return what Secrets Manager does, each step twice: it repeats one whose answer it has not got."""
     for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
         for _ in range(2):
             access.rotate({"Step": step, "SecretId": secret, "ClientRequestToken": token}, owner)

@@ -59,12 +59,12 @@ class Served:
             return error.code, dict(error.headers), error.read()
 
     def facts(self, path: str = "/open", token: str | None = None, **request: Any) -> dict[str, Any]:
-        """What the echo function saw."""
+        """Return what the echo function saw."""
         found: dict[str, Any] = json.loads(self.get(path, token, **request)[2])
         return found
 
     def lines(self, name: str) -> list[dict[str, Any]]:
-        """What a function wrote down."""
+        """Return what a function wrote down."""
         path = self.scratch / name
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -344,7 +344,7 @@ def test_frames_and_messages_have_their_limits(served: Served, frames: list[int]
 
 
 def _frame(opcode: int, payload: bytes, *, last: bool) -> bytes:
-    """A masked client frame (RFC 6455, 5.2) with a mask of zeros."""
+    """Return A masked client frame (RFC 6455, 5.2) with a mask of zeros."""
     assert 125 < len(payload) < 65_536
     return bytes([(0x80 if last else 0) | opcode, 0x80 | 126]) + len(payload).to_bytes(2, "big") + bytes(4) + payload
 

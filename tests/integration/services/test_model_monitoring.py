@@ -89,7 +89,7 @@ def _predict(database: Database, model: RecencyModel, *events: Event, now: datet
 
 
 def _outcomes(database: Database, shop: Iterable[SimulatedCustomer]) -> tuple[Floats, Flags]:
-    """The first week's probabilities and outcomes, by the events themselves."""
+    """Return the first week's probabilities and outcomes, by the events themselves."""
     first = {
         row["customer_id"]: row
         for row in _rows(
@@ -380,7 +380,7 @@ def test_drift_looks_at_active_customers_alone_and_once_a_day(database: Database
 
 
 def _reference(database: Database, model: RecencyModel) -> Mapping[str, Any]:
-    """What training keeps: the features and scores of the active customers as of NOW."""
+    """Return what training keeps: the features and scores of the active customers as of NOW."""
     keys = database.run(lambda transaction: customers.active_sample(transaction, NOW - timedelta(days=180), 10_000))
     observed = {row["kind"]: row["since_millis"] for row in _rows(database, "SELECT * FROM observed_kinds")}
     rows = [features_at(state, NOW, observed) for _, state in customers.states_by_key(database, keys)]

@@ -50,7 +50,7 @@ def _sweep(scoring: Scoring, days: float) -> Swept:
 
 
 def _counted(database: Database) -> tuple[Counter[str], Counter[str]]:
-    """The kept sums, and the same sums worked out anew from the tables."""
+    """Return the kept sums, and the same sums worked out anew from the tables."""
     kept = database.run(lambda transaction: totals.read(transaction, "customers:", "probability", "revenue", "alerts:"))
     anew: Counter[str] = Counter()
     for row in _rows(database, "SELECT * FROM customers"):

@@ -9,7 +9,7 @@ import pytest
 
 from infra.local.gateway.authorizer import evaluate
 from infra.local.gateway.kafka_event_source import failed_identifiers, msk_event
-from infra.local.gateway.proxy import BadAnswer, encode_body, parse_answer
+from infra.local.gateway.proxy import BadAnswerError, encode_body, parse_answer
 from infra.local.gateway.schedules import ScheduleError, next_run, parse, scheduled_event
 from infra.local.options import Options
 from infra.local.servers.supervisor import StackError
@@ -100,7 +100,7 @@ def test_partial_batch_answers() -> None:
 
 @pytest.mark.parametrize("payload", [b"x", b"[]", b"{}", b'{"statusCode": "x"}', b'{"statusCode": 99}'])
 def test_an_answer_that_is_no_proxy_response_is_told_apart(payload: bytes) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(BadAnswerError):
         parse_answer(payload)
 
 

@@ -61,7 +61,7 @@ class Event:
 
 
 def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime) -> Event:
-    """The event that a record holds, in today's shape or the older one with ``user_id`` and ``metadata``.
+    """Return the event that a record holds, in today's shape or the older one with ``user_id`` and ``metadata``.
 
     An event without an id gets one from its content, so that its repetition is known again. Raises InvalidEventError.
     """
@@ -91,7 +91,10 @@ def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime) -> Event
 
 
 def amount(value: object) -> float:
-    """A number that is finite and not negative, also from text. Raises ValueError with a sentence for the sender."""
+    """Return a finite number that is not negative, also from text.
+
+    Raises ValueError with a sentence for the sender.
+    """
     if isinstance(value, str):
         try:
             value = float(value)

@@ -177,7 +177,7 @@ def _points(state: CustomerState, at: int, observed: Observed) -> float | None:
 
 
 def _deviation(values: list[float]) -> float | None:
-    """The standard deviation of two values and more; statistics.pstdev is exact, and fifty times as slow."""
+    """Return the standard deviation of two values and more; statistics.pstdev is exact, and fifty times as slow."""
     if len(values) < 2:
         return None
     mean = math.fsum(values) / len(values)

@@ -10,7 +10,7 @@ _NOT_A_WORD = re.compile(r"[\W_]+")
 
 
 def words_of(text: str) -> list[str]:
-    """What stands between spaces in a text, each lower-case, without accents and punctuation around it."""
+    """Return what stands between spaces in a text, each lower-case, without accents and punctuation around it."""
     decomposed = unicodedata.normalize("NFKD", text)
     plain = "".join(character for character in decomposed if unicodedata.category(character) != "Mn").casefold()
     words = (re.sub(r"^[\W_]+|[\W_]+$", "", part) for part in plain.split())

@@ -54,7 +54,7 @@ class Scenario:
 
 
 def resolve(question: Question, stored: Mapping[str, Features]) -> Scenario:
-    """What a question is about. Raises CustomerNotFoundError, NothingKnownError."""
+    """Return what a question is about. Raises CustomerNotFoundError, NothingKnownError."""
     known: Features | None = None
     if question.needs_customer and question.customer_id is not None:
         if question.customer_id not in stored:
@@ -69,7 +69,7 @@ def resolve(question: Question, stored: Mapping[str, Features]) -> Scenario:
 def stored_features(
     questions: Collection[Question], load: Callable[[set[str]], Mapping[str, Features]]
 ) -> Mapping[str, Features]:
-    """The stored features that the questions need, by customer id; `load` is not called when they need none."""
+    """Return the stored features that the questions need, by customer id; `load` is not called when they need none."""
     wanted = {question.customer_id for question in questions if question.needs_customer and question.customer_id}
     return load(wanted) if wanted else {}
 

@@ -9,7 +9,7 @@ import boto3
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """An answer as the route integration of a WebSocket API gives it."""
+    """Return an answer as the route integration of a WebSocket API gives it."""
     context = event["requestContext"]
     with Path(os.environ["SCRATCH"], "socket-events").open("a", encoding="utf-8") as events:
         events.write(json.dumps(event) + "\n")
