@@ -541,7 +541,7 @@ def test_a_taken_port_is_named_with_the_variable_to_change(tmp_path: Path) -> No
             [sys.executable, "-m", "infra.local", "run"],
             {
                 **os.environ,
-                "PYTHONPATH": str(ROOT),
+                "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "layers" / "churn"))),
                 "CHURN_STATE_DIR": str(tmp_path),
                 "PORT": str(port),
                 "WS_PORT": "0",
