@@ -296,7 +296,7 @@ class Stack:
     def _publish(self) -> None:
         """Write `endpoints.json` and `environment.json`, for people, commands and tests."""
         environment = self._function_environment()
-        told = {
+        endpoints = {
             "base_url": f"http://127.0.0.1:{self._config.port}",
             "ws_url": f"ws://127.0.0.1:{self._config.ws_port}",
             **self._urls,
@@ -309,7 +309,7 @@ class Stack:
             "pids": {"supervisor": os.getpid(), **self._supervisor.pids},
         }
         _write_private(self._state / "environment.json", environment)
-        _write_private(self._state / "endpoints.json", told)
+        _write_private(self._state / "endpoints.json", endpoints)
 
     @property
     def token(self) -> str:
@@ -342,10 +342,10 @@ def gateway_status(lambda_endpoint: str) -> dict[str, Any]:
     """Return what the gateway says of itself; empty when it does not answer."""
     try:
         with urllib.request.urlopen(f"{lambda_endpoint}/status", timeout=2) as answer:  # noqa: S310  (our own)
-            found: dict[str, Any] = json.load(answer)
+            status: dict[str, Any] = json.load(answer)
     except (urllib.error.URLError, OSError, ValueError):
         return {}
-    return found
+    return status
 
 
 def _write_private(path: Path, content: Mapping[str, Any]) -> None:

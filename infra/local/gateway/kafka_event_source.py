@@ -150,8 +150,8 @@ class KafkaSource:
             if batch and left <= 0:
                 break
             room = self._spec.batch_size - len(batch)
-            found = consumer.poll(timeout_ms=int(left * 1000), max_records=room)
-            for records in found.values():
+            polled = consumer.poll(timeout_ms=int(left * 1000), max_records=room)
+            for records in polled.values():
                 batch.extend(records)
                 size += sum(len(record.value or b"") * 2 for record in records)
             if batch and not deadline:
@@ -209,8 +209,8 @@ class KafkaSource:
             identifiers = failed_identifiers(result.payload)
         except ValueError as error:
             return batch, str(error)
-        known = {(f"{record.topic}-{record.partition}", record.offset) for record in batch}
-        if not identifiers <= known:
+        delivered = {(f"{record.topic}-{record.partition}", record.offset) for record in batch}
+        if not identifiers <= delivered:
             return batch, "the answer names a record that was not in the batch"
         failed = [r for r in batch if (f"{r.topic}-{r.partition}", r.offset) in identifiers]
         return failed, "reported by the function"

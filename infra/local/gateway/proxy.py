@@ -21,10 +21,10 @@ class BadAnswerError(Exception):
 
 def lists(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """All values of each name, in order."""
-    found: dict[str, list[str]] = {}
+    grouped: dict[str, list[str]] = {}
     for name, value in pairs:
-        found.setdefault(name, []).append(value)
-    return found
+        grouped.setdefault(name, []).append(value)
+    return grouped
 
 
 def last(values: Mapping[str, list[str]]) -> dict[str, str] | None:

@@ -68,8 +68,8 @@ class RestApi:
 
     async def handle(self, request: web.Request) -> web.Response:
         """One request, from route to answer."""
-        found = self._match(request.raw_path.split("?", 1)[0])
-        resource, parameters = found or (None, {})
+        matched = self._match(request.raw_path.split("?", 1)[0])
+        resource, parameters = matched or (None, {})
         route = (
             self._routes.get((request.method, resource)) or self._routes.get(("ANY", resource)) if resource else None
         )
@@ -141,9 +141,9 @@ class RestApi:
 
     def _match(self, path: str) -> tuple[str, dict[str, str]] | None:
         for pattern, resource in self._resources:
-            found = pattern.fullmatch(path)
-            if found:
-                return resource, {name: unquote(value) for name, value in found.groupdict().items()}
+            matched = pattern.fullmatch(path)
+            if matched:
+                return resource, {name: unquote(value) for name, value in matched.groupdict().items()}
         return None
 
     def _preflight(self, resource: str) -> web.Response:

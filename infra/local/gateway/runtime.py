@@ -104,10 +104,10 @@ class FunctionPool:
     async def _watch_sources(self) -> None:
         while True:
             await asyncio.sleep(_SOURCE_CHECK_SECONDS)
-            found = await asyncio.to_thread(_sources, self.spec)
-            if found == self._sources:
+            current = await asyncio.to_thread(_sources, self.spec)
+            if current == self._sources:
                 continue
-            self._sources = found
+            self._sources = current
             self._generation += 1
             self._log(self.spec.label, "source changed: the next invocation runs the new code")
             stale = list(self._idle)
@@ -149,7 +149,7 @@ def _variables(spec: FunctionSpec, environment: Mapping[str, str], region: str) 
 
 def _sources(spec: FunctionSpec) -> dict[str, int]:
     """When each source file of the function and its layers was last changed, in nanoseconds."""
-    found = {}
+    modified = {}
     for folder in (spec.folder, *spec.layers):
         for directory, children, files in os.walk(folder):
             children[:] = [child for child in children if child != "__pycache__" and not child.startswith(".")]
@@ -157,5 +157,5 @@ def _sources(spec: FunctionSpec) -> dict[str, int]:
                 if name.endswith((".py", ".json", ".sql", ".npz")):
                     path = os.path.join(directory, name)  # noqa: PTH118  (walked each second: Path objects cost too much)
                     with contextlib.suppress(OSError):
-                        found[path] = os.stat(path).st_mtime_ns  # noqa: PTH116
-    return found
+                        modified[path] = os.stat(path).st_mtime_ns  # noqa: PTH116
+    return modified

@@ -165,21 +165,21 @@ def _as_user() -> list[str]:
 
 
 def _program(name: str, package: str, places: list[str]) -> str:
-    found = shutil.which(name) or next((place for place in places if Path(place).exists()), None)
-    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
+    program = shutil.which(name) or next((place for place in places if Path(place).exists()), None)
+    if program is None and shutil.which("apt-get") and os.geteuid() == 0:
         print(f"installing {package} (programs only, no service)", flush=True)
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", package]):
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode and command[1] == "install":
                 raise ServerError(f"{package} could not be installed: {done.stderr.strip()[-500:]}")
-        found = shutil.which(name) or next((place for place in places if Path(place).exists()), None)
-    if found is None:
+        program = shutil.which(name) or next((place for place in places if Path(place).exists()), None)
+    if program is None:
         raise ServerError(
             f"{name} is not installed: install the package {package} (Debian) or {name} by your package manager, "
             "or name a server of yours in DATABASE_URL and REDIS_URL"
         )
-    return found
+    return program
 
 
 def _wait(name: str, process: subprocess.Popen[bytes], answers: Callable[[], None], log: Path) -> None:

@@ -190,9 +190,9 @@ def _check_data(event_type: str, data: Mapping[str, Any], errors: list[FieldErro
 
 
 def _identifier_of_data(data: Mapping[str, Any], name: str, errors: list[FieldError]) -> None:
-    found: list[FieldError] = []
-    _identifier(data, (name,), found)
-    errors.extend(FieldError(f"data.{error.field}", error.message) for error in found)
+    inner: list[FieldError] = []
+    _identifier(data, (name,), inner)
+    errors.extend(FieldError(f"data.{error.field}", error.message) for error in inner)
 
 
 def _canonical(value: object) -> bytes:

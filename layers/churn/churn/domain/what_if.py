@@ -55,15 +55,15 @@ class Scenario:
 
 def resolve(question: Question, stored: Mapping[str, Features]) -> Scenario:
     """Return what a question is about. Raises CustomerNotFoundError, NothingKnownError."""
-    known: Features | None = None
+    own: Features | None = None
     if question.needs_customer and question.customer_id is not None:
         if question.customer_id not in stored:
             raise CustomerNotFoundError(question.customer_id)
-        known = stored[question.customer_id]
-    features = overridden(known or {}, question.given)
+        own = stored[question.customer_id]
+    features = overridden(own or {}, question.given)
     if all(value is None for value in features.values()):
         raise NothingKnownError
-    return Scenario(question.customer_id, features, known if question.given else None)
+    return Scenario(question.customer_id, features, own if question.given else None)
 
 
 def stored_features(
@@ -105,9 +105,11 @@ def compare(model: Predictor, scenarios: Sequence[Scenario]) -> list[WhatIf | No
         for order in of_scenario or ()
         for made in range(len(order) + 1)
     }
-    asked = list(steps)
-    found = model.probabilities([_partly(scenarios[number], changed) for number, changed in asked]) if asked else []
-    reached = dict(zip(asked, found, strict=True))
+    subsets = list(steps)
+    probabilities = (
+        model.probabilities([_partly(scenarios[number], changed) for number, changed in subsets]) if subsets else []
+    )
+    reached = dict(zip(subsets, probabilities, strict=True))
     return [
         None if of_scenario is None else _comparison(scenario, of_scenario, _of(reached, number))
         for number, (scenario, of_scenario) in enumerate(zip(scenarios, orders, strict=True))
