@@ -82,5 +82,5 @@ def _handle_websocket(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers a REST request, what happens on a WebSocket, or what the function sent to itself."""
+    """Answer a REST request, a WebSocket event, or an event that the function sent to itself."""
     return _handle_websocket(event, context) if is_socket_event(event) else app(event, context)

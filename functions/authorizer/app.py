@@ -1,4 +1,4 @@
-"""Lets a request through to the functions by its token or ticket, for the REST and the WebSocket API."""
+"""The authorizer of the REST and the WebSocket API: admits requests by their token or ticket."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Customers: lists, one, and the history of one."""
+"""Lists of customers, one customer, and their history."""
 
 from __future__ import annotations
 

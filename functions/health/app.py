@@ -1,4 +1,4 @@
-"""Whether the service is well; for load balancers and people, without a token."""
+"""The health of the service, for load balancers and people; needs no token."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""At deploy, before traffic moves: the schema is brought up to date, the functions' database user and topics are made.
+"""The migration at each deployment, before traffic moves: schema, topics, and the functions' database user.
 
-What fails here fails the deployment. Secrets Manager has the user's password rotated here as well.
+A failure fails the deployment. Secrets Manager also calls this function to rotate the user's password.
 """
 
 from contextlib import closing
@@ -10,7 +10,7 @@ from typing import Any
 from churn.adapters.kafka import make_topics
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.migrations import migrate, read_migrations
-from churn.entrypoints import secret_rotation as access
+from churn.entrypoints import secret_rotation
 from churn.entrypoints.cloudformation import answer
 from churn.observability import logger
 from churn.settings import settings
@@ -20,13 +20,13 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers with what was done, and tells CloudFormation when that is who asks; or does a step of a rotation.
+    """Migrate and return what was done, also to CloudFormation if it called; or do one step of a rotation.
 
     Raises MigrationError, KafkaUnavailableError.
     """
     if "Step" in event:
         with closing(_owner()) as owner:
-            access.rotate(event, owner)
+            secret_rotation.rotate(event, owner)
         return {"rotation": event["Step"]}
     if "ResponseURL" not in event:
         return _migrate()
@@ -43,7 +43,7 @@ def _migrate() -> dict[str, Any]:
     with closing(_owner()) as owner:
         applied = migrate(owner, read_migrations(_MIGRATIONS))
         if user:
-            access.make(owner, user)
+            secret_rotation.make(owner, user)
     logger.info("migrated", extra={"applied": applied})
     return {"applied": applied, "topics": _topics()}
 
@@ -53,8 +53,8 @@ def _topics() -> list[str]:
     if not config.topic_partitions:
         return []
     topics = [topic for topic in (config.events_topic, config.output_topic) if topic]
-    made = make_topics(
+    created = make_topics(
         config.require("kafka_bootstrap_servers").kafka_bootstrap_servers, topics, config.topic_partitions
     )
-    logger.info("topics", extra={"made": made})
-    return made
+    logger.info("topics", extra={"made": created})
+    return created

@@ -1,4 +1,4 @@
-"""Churn predictions: worked out for what is sent, or those that were stored."""
+"""Churn predictions: calculated on request, or stored."""
 
 from __future__ import annotations
 

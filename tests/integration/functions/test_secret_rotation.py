@@ -14,7 +14,7 @@ from moto import mock_aws
 from churn.adapters import aws_clients as aws
 from churn.adapters import secrets_manager as secrets
 from churn.adapters.mysql import Database, DatabaseOperationError
-from churn.entrypoints import secret_rotation as access
+from churn.entrypoints import secret_rotation
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -45,13 +45,13 @@ def rotate(secret: str, owner: Database, token: str) -> None:
     """Return what Secrets Manager does, each step twice: it repeats one whose answer it has not got."""
     for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
         for _ in range(2):
-            access.rotate({"Step": step, "SecretId": secret, "ClientRequestToken": token}, owner)
+            secret_rotation.rotate({"Step": step, "SecretId": secret, "ClientRequestToken": token}, owner)
 
 
 @pytest.mark.usefixtures("manager")
 def test_the_user_changes_rows_and_no_tables(mysql_url: str, database: Database, secret: str) -> None:
     for _ in range(2):
-        access.make(database, secret)
+        secret_rotation.make(database, secret)
     user = as_user(mysql_url, secret)
     try:
         row = ("2026-11-24 10:00:00", 1, 2, 3)
@@ -77,7 +77,7 @@ def test_the_user_changes_rows_and_no_tables(mysql_url: str, database: Database,
 def test_a_rotated_password_is_taken_up(
     mysql_url: str, database: Database, secret: str, manager: "SecretsManagerClient"
 ) -> None:
-    access.make(database, secret)
+    secret_rotation.make(database, secret)
     user = as_user(mysql_url, secret)
     try:
         assert user.run(lambda t: t.row("SELECT 1 AS one")) == {"one": 1}
@@ -100,4 +100,4 @@ def test_a_rotated_password_is_taken_up(
 
 def test_a_step_that_there_is_not_is_refused(database: Database, secret: str) -> None:
     with pytest.raises(ValueError, match="eatSecret"):
-        access.rotate({"Step": "eatSecret", "SecretId": secret, "ClientRequestToken": "x" * 32}, database)
+        secret_rotation.rotate({"Step": "eatSecret", "SecretId": secret, "ClientRequestToken": "x" * 32}, database)

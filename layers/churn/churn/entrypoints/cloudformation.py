@@ -11,7 +11,7 @@ _LONGEST_REASON = 1000
 
 
 def answer(event: Mapping[str, Any], log_stream: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Does the work, tells CloudFormation how it ended, and returns what came of it.
+    """Do the work, tell CloudFormation how it ended, and return the result.
 
     A failure of the work is an answer too: it ends the deployment. Raises OSError when CloudFormation's address cannot
     be reached, and whatever the work raised.

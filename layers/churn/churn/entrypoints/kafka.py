@@ -1,4 +1,4 @@
-"""The Kafka edge: a batch of MSK records in, what could not be done out, as the event source wants to be told."""
+"""The Kafka entry point: apply a batch of MSK records; return a partial-batch response."""
 
 import base64
 import binascii
@@ -30,17 +30,17 @@ class Record:
     reason: str = ""
 
     def dead_letter(self, reason: str = "") -> DeadLetter:
-        """The record as it is kept when it could not be applied."""
+        """Return the record as it is stored when it cannot be applied."""
         return DeadLetter(self.topic, self.partition, self.offset, self.key, self.value, reason or self.reason)
 
 
 def decode(source: Mapping[str, Any], now: datetime) -> list[Record]:
-    """The records of an MSK event, in the order of their partitions and offsets."""
+    """Return the records of an MSK event, in the order of their partitions and offsets."""
     return [_decode(raw, now) for _, batch in sorted(source.get("records", {}).items()) for raw in batch]
 
 
 def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) -> tuple[list[BatchResult], list[Record]]:
-    """Applies a batch; returns what was done, a transaction each, and the records that are to be delivered again.
+    """Apply a batch; return a result for each transaction, and the records to deliver again.
 
     A batch that the database refuses is halved until the record that it refuses is found, which goes to the dead
     letters: it would be refused again, and would hold up its partition.
@@ -66,10 +66,10 @@ def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) ->
 def redrive(
     database: Database, scoring: Scoring, now: datetime, *, after: tuple[str, int, int] | None = None
 ) -> tuple[list[BatchResult], list[DeadLetter]]:
-    """Applies a page of dead letters that have become events: by newer code, or as the database takes them now.
+    """Apply a page of dead letters that newer code can parse, or that the database accepts now.
 
-    Returns what was done, a transaction each, and the page's letters; fewer than PAGE are the last. An event that was
-    applied since is known again. Raises DatabaseUnavailableError.
+    Return a result for each transaction, and the letters of the page; the last page has fewer than PAGE. An event that
+    was applied since is recognised as a duplicate. Raises DatabaseUnavailableError.
     """
     letters = database.run(lambda transaction: waiting(transaction, after, PAGE))
     done: list[BatchResult] = []
@@ -87,7 +87,7 @@ def redrive(
 
 
 def failures(records: Sequence[Record]) -> dict[str, Any]:
-    """The answer to the event source: these records, and none but these, are to be delivered again."""
+    """Return the partial-batch response: only these records are delivered again."""
     return {
         "batchItemFailures": [
             {"itemIdentifier": {"partition": f"{record.topic}-{record.partition}", "offset": record.offset}}

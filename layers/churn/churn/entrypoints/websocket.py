@@ -1,4 +1,4 @@
-"""The WebSocket edge: what API Gateway tells of a connection and its messages, checked and answered.
+"""The WebSocket entry point: checks and answers connections and their messages.
 
 `connected` cannot be posted from `$connect`, where the connection does not exist yet: the function invokes itself
 asynchronously for it.
@@ -21,12 +21,11 @@ from churn.adapters.api_gateway_push import (
     PushUnavailableError,
 )
 from churn.adapters.aws_clients import InvocationError
-from churn.adapters.mysql import Database, DatabaseUnavailableError
-from churn.adapters.mysql import websocket_connections as sockets
+from churn.adapters.mysql import Database, DatabaseUnavailableError, websocket_connections
 from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.timestamps import iso
 from churn.observability import logger
-from churn.services import alert_delivery as delivery
+from churn.services import alert_delivery
 from churn.services.presentation import parse_since
 from churn.settings import Settings
 
@@ -39,7 +38,7 @@ _GREETING_WAITS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.6)
 Answer = dict[str, Any]
 
 
-class _BadMessage(Exception):
+class _BadMessageError(Exception):
     def __init__(self, code: int, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.data: Answer = {"code": code, "message": message, "errors": []}
@@ -63,12 +62,12 @@ class _Caller:
 
 
 def is_socket_event(event: Mapping[str, Any]) -> bool:
-    """Whether an invocation is for this module: from the WebSocket API, or one that the function sent to itself."""
+    """Return whether the WebSocket API, or the function itself for a socket, made this invocation."""
     return "socket" in event or bool((event.get("requestContext") or {}).get("connectionId"))
 
 
 class WebSocketHandler:
-    """Handles the events of a WebSocket API.
+    """The handler of a WebSocket API's events.
 
     `dashboard` gives the data of `dashboard_update`; `later` invokes the function again, asynchronously.
     """
@@ -88,7 +87,7 @@ class WebSocketHandler:
         self._later = later
 
     def handle(self, event: Mapping[str, Any]) -> Answer:
-        """The answer to an event for which `is_socket_event` holds; bad input gets an answer too."""
+        """Return the answer to an event for which `is_socket_event` holds; bad input gets an answer too."""
         if "socket" in event:
             return self._own(event)
         caller = _Caller.of(event)
@@ -97,7 +96,9 @@ class WebSocketHandler:
                 case "$connect":
                     return self._connect(caller)
                 case "$disconnect":
-                    self._database.run(lambda transaction: sockets.forget(transaction, [caller.connection_id]))
+                    self._database.run(
+                        lambda transaction: websocket_connections.forget(transaction, [caller.connection_id])
+                    )
                 case _:
                     self._message(caller, event)
         except DatabaseUnavailableError:
@@ -111,7 +112,7 @@ class WebSocketHandler:
         limit = self._settings.rate_limits.sockets
         try:
             self._database.run(
-                lambda transaction: sockets.register(
+                lambda transaction: websocket_connections.register(
                     transaction,
                     caller.connection_id,
                     caller.subject,
@@ -120,13 +121,13 @@ class WebSocketHandler:
                     ticket_id=caller.ticket_id,
                 )
             )
-        except sockets.TicketUsedError:
+        except websocket_connections.TicketUsedError:
             return {"statusCode": 401, "body": "The ticket has been used."}
-        except sockets.TooManySocketsError:
+        except websocket_connections.TooManySocketsError:
             return {
                 "statusCode": 429,
                 "headers": {"Retry-After": "60"},
-                "body": f"A client may have {limit} open sockets.",
+                "body": f"A client may have {limit} open websocket_connections.",
             }
         self._try_later({"socket": _GREETING, "connection_id": caller.connection_id})
         return {"statusCode": 200}
@@ -143,12 +144,12 @@ class WebSocketHandler:
                 "ping_every_seconds": PING_EVERY_SECONDS,
             }
             try:
-                self._push.post(connection_id, delivery.message("connected", data))
+                self._push.post(connection_id, alert_delivery.message("connected", data))
             except (ConnectionGoneError, PushUnavailableError):
                 if pause is not None:
                     time.sleep(pause)
                     continue
-                self._database.run(lambda transaction: sockets.forget(transaction, [connection_id]))
+                self._database.run(lambda transaction: websocket_connections.forget(transaction, [connection_id]))
             break
         return {"statusCode": 200}
 
@@ -162,14 +163,14 @@ class WebSocketHandler:
                 elif name in handlers:
                     handlers[name](caller, data)
                 else:
-                    raise _BadMessage(404, f"there is no event {name[:64]!r}", "event")
-            except _BadMessage as bad:
+                    raise _BadMessageError(404, f"there is no event {name[:64]!r}", "event")
+            except _BadMessageError as bad:
                 self._post(caller, "error", bad.data)
-            except (DatabaseUnavailableError, delivery.ConnectionBusyError):
+            except (DatabaseUnavailableError, alert_delivery.ConnectionBusyError):
                 logger.exception("a message could not be handled now")
-                self._post(caller, "error", _BadMessage(503, "not available at the moment, try again").data)
+                self._post(caller, "error", _BadMessageError(503, "not available at the moment, try again").data)
         except ConnectionGoneError:
-            self._database.run(lambda transaction: sockets.forget(transaction, [caller.connection_id]))
+            self._database.run(lambda transaction: websocket_connections.forget(transaction, [caller.connection_id]))
         except (PushUnavailableError, MessageRefusedError):
             logger.warning("an answer could not be posted", connection_id=caller.connection_id, exc_info=True)
 
@@ -177,51 +178,53 @@ class WebSocketHandler:
         # The answer comes first: it does not depend on the database.
         self._post(caller, "pong", {"server_time": iso(datetime.now(UTC))})
         try:
-            known = self._touch(caller)
-            if known:
+            is_registered = self._touch(caller)
+            if is_registered:
                 self._deliver()
         except DatabaseUnavailableError:
             logger.exception("a socket's registration could not be extended")
             return
-        if not known:
-            raise _BadMessage(409, "the subscription was lost: subscribe again, with since")
+        if not is_registered:
+            raise _BadMessageError(409, "the subscription was lost: subscribe again, with since")
 
     def _subscribe(self, caller: _Caller, data: Mapping[str, Any]) -> None:
         priority = data.get("min_priority")
         if priority is None:
             priority = ALERT_PRIORITIES[0]
         if priority not in ALERT_PRIORITIES:
-            raise _BadMessage(400, f"must be one of {', '.join(ALERT_PRIORITIES)}", "data.min_priority")
+            raise _BadMessageError(400, f"must be one of {', '.join(ALERT_PRIORITIES)}", "data.min_priority")
         since = None
         if data.get("since") is not None:
             try:
                 since = parse_since(data["since"])
             except ValueError as error:
-                raise _BadMessage(400, str(error), "data.since") from None
+                raise _BadMessageError(400, str(error), "data.since") from None
         self._touch(caller)
 
-        def answer(socket: sockets.Socket) -> None:
+        def answer(socket: websocket_connections.Socket) -> None:
             subscribed = {"min_priority": priority, "since": data.get("since"), "cursor": socket.alert_cursor}
             self._post(caller, "subscribed", subscribed)
 
-        delivery.subscribe(self._database, caller.connection_id, priority, since, answer)
+        alert_delivery.subscribe(self._database, caller.connection_id, priority, since, answer)
         self._deliver()
 
     def _send_dashboard(self, caller: _Caller, _data: Mapping[str, Any]) -> None:
         self._post(caller, "dashboard_update", self._dashboard())
 
     def _deliver(self) -> None:
-        done = delivery.deliver(self._database, self._push)
+        done = alert_delivery.deliver(self._database, self._push)
         if not done.finished and done.posted:
             self._try_later({"socket": _CATCH_UP})
 
     def _touch(self, caller: _Caller) -> bool:
         return self._database.run(
-            lambda transaction: sockets.touch(transaction, caller.connection_id, caller.subject, caller.role)
+            lambda transaction: websocket_connections.touch(
+                transaction, caller.connection_id, caller.subject, caller.role
+            )
         )
 
     def _post(self, caller: _Caller, event: str, data: Mapping[str, Any]) -> None:
-        self._push.post(caller.connection_id, delivery.message(event, data))
+        self._push.post(caller.connection_id, alert_delivery.message(event, data))
 
     def _try_later(self, payload: Mapping[str, Any]) -> None:
         try:
@@ -236,17 +239,17 @@ def _parse(event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     try:
         raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else str(body).encode()
         if len(raw) > MAX_MESSAGE_BYTES:
-            raise _BadMessage(413, f"a message may have {MAX_MESSAGE_BYTES} bytes")
+            raise _BadMessageError(413, f"a message may have {MAX_MESSAGE_BYTES} bytes")
         message = json.loads(raw)
     except (ValueError, RecursionError, binascii.Error):
-        raise _BadMessage(400, "is not JSON in UTF-8") from None
+        raise _BadMessageError(400, "is not JSON in UTF-8") from None
     if not isinstance(message, dict):
-        raise _BadMessage(400, "must be an object with event and data")
+        raise _BadMessageError(400, "must be an object with event and data")
     name, data = message.get("event"), message.get("data")
     if not isinstance(name, str) or not name:
-        raise _BadMessage(400, "must be text that is not empty", "event")
+        raise _BadMessageError(400, "must be text that is not empty", "event")
     if data is None:
         data = {}
     if not isinstance(data, dict):
-        raise _BadMessage(400, "must be an object", "data")
+        raise _BadMessageError(400, "must be an object", "data")
     return name, data

@@ -1,4 +1,4 @@
-"""A function's routes behind the web framework: what every request goes through before and after its own code.
+"""A function's routes behind the web framework: what happens to every request before and after its view.
 
 The framework is named here and nowhere else; a view takes a `Call` and returns a JSON-ready object.
 """
@@ -54,7 +54,7 @@ class Call:
 
     @property
     def client(self) -> str:
-        """Who asks, for what is noted about an action."""
+        """The name of the client in the records of an action."""
         return self.subject or "anonymous"
 
 
@@ -78,7 +78,7 @@ class Api:
         self.app = _Application(app_name=function, configure_logs=False)
 
     def answers(self, operation: str) -> Callable[[View], View]:
-        """Decorator: this view answers the operation of the table of routes. Raises ValueError for another's."""
+        """Decorate the view of an operation in the table of routes. Raises ValueError if it is another function's."""
         route = BY_OPERATION[operation]
         if route.function != self._function:
             raise ValueError(f"{operation} belongs to the function {route.function}, not {self._function}")
@@ -196,30 +196,30 @@ class _Application(Chalice):
 
 
 def check[M: Model](model: type[M], value: Any) -> M:
-    """A value from outside as a model. Raises ProblemError 400, which names each field."""
+    """Return a value from outside as a model. Raises ProblemError (400), which names each field."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
         raise bad_request(
             *(
-                FieldError(".".join(str(part) for part in found["loc"]), _sentence(found))
-                for found in error.errors(include_url=False, include_input=False)[:20]
+                FieldError(".".join(str(part) for part in details["loc"]), _sentence(details))
+                for details in error.errors(include_url=False, include_input=False)[:20]
             )
         ) from None
 
 
-def _sentence(found: Mapping[str, Any]) -> str:
-    if found["type"] == "extra_forbidden":
+def _sentence(details: Mapping[str, Any]) -> str:
+    if details["type"] == "extra_forbidden":
         return "unknown field"
-    if found["type"] == "value_error":
-        return str(found["msg"]).removeprefix("Value error, ")
-    message = str(found["msg"])
+    if details["type"] == "value_error":
+        return str(details["msg"]).removeprefix("Value error, ")
+    message = str(details["msg"])
     return message[0].lower() + message[1:]
 
 
-def _query(route: Route, given: Mapping[str, list[str]] | None) -> Model:
+def _query(route: Route, parameters: Mapping[str, list[str]] | None) -> Model:
     values = {}
-    for name, repeated in (given or {}).items():
+    for name, repeated in (parameters or {}).items():
         if len(repeated) > 1:
             raise bad_request(FieldError(name[:64], "is given more than once"))
         values[name] = repeated[0]

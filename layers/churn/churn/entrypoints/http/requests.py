@@ -110,7 +110,7 @@ class EventsQuery(Request):
 # --- predictions
 
 
-def _given(feature: Any) -> Any:
+def _input_field(feature: Any) -> Any:
     number = Annotated[float, Field(strict=True, ge=0, le=feature.maximum)]
     return (number | None, Field(default=None, description=f"{feature.description} ({feature.unit}); null = not known"))
 
@@ -120,7 +120,7 @@ PredictionRequest: type[Request] = create_model(
     __base__=Request,
     __doc__="The 12 features, a customer, or a customer with features that take the place of the stored ones.",
     customer_id=(CustomerId | None, None),
-    **{feature.name: _given(feature) for feature in FEATURES},
+    **{feature.name: _input_field(feature) for feature in FEATURES},
 )
 
 

@@ -33,30 +33,30 @@ class Claims:
 
 
 def includes(role: str, needed: str) -> bool:
-    """Whether `role` may what `needed` may."""
+    """Return whether `role` may do all that `needed` may."""
     return ROLES.index(role) >= ROLES.index(needed)
 
 
 def issue(secret: str, subject: str, role: str, seconds: int) -> str:
-    """A token for `subject` that holds for so many seconds. Raises ValueError."""
+    """Return a token for `subject` that holds for so many seconds. Raises ValueError."""
     if role not in ROLES:
         raise ValueError(f"a role is one of {', '.join(ROLES)}, not {role!r}")
     return _sign(secret, subject, role, seconds, {})
 
 
 def issue_ticket(secret: str, subject: str, role: str) -> str:
-    """A ticket that opens one socket within 30 seconds. Raises ValueError."""
+    """Return a ticket that opens one socket within 30 seconds. Raises ValueError."""
     return _sign(secret, subject, role, TICKET_SECONDS, {"aud": _SOCKET, "jti": uuid.uuid4().hex})
 
 
 def verify(secret: str, token: str) -> Claims:
-    """What a token says. Raises InvalidTokenError."""
+    """Return what a token says. Raises InvalidTokenError."""
     claims = _decode(secret, token, None, ["exp", "sub", "role"])
     return Claims(claims["sub"], claims["role"], int(claims["exp"]))
 
 
 def verify_ticket(secret: str, ticket: str) -> Claims:
-    """What a ticket says; that it is used once is for the store to see to. Raises InvalidTokenError."""
+    """Return what a ticket says; the store makes sure that it is used only once. Raises InvalidTokenError."""
     claims = _decode(secret, ticket, _SOCKET, ["exp", "sub", "role", "aud", "jti"])
     if len(str(claims["jti"])) != 32:
         raise InvalidTokenError("the ticket's id is not one of ours")
