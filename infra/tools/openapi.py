@@ -15,14 +15,14 @@ from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get
 from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 from pydantic.json_schema import models_json_schema
 
-from churn.domain import answers, model_answers
+from churn.domain import answers, features, model_answers
 from churn.domain.features import FEATURES
 from churn.entrypoints.http import requests
 from churn.entrypoints.http.requests import Model, NoQuery
 from churn.entrypoints.http.routes import ROUTES, Route
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
-_MODULES = (answers, model_answers, requests)
+_MODULES = (answers, model_answers, features, requests)
 _CLASSES = {
     node.name: node
     for module in reversed(_MODULES)

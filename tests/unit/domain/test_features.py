@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.domain.answers import FeatureValues
 from churn.domain.customer import CustomerState, observed_kinds, replay
 from churn.domain.events import Event
-from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, features_at, inputs_at, overridden, shown
+from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, FeatureValues, features_at, inputs_at, overridden, shown
 from churn.domain.timestamps import to_millis
 from tests.support.events import NOW, event, order
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.dashboard import Granularity, Period
+from churn.domain.features import FeatureValues
 from churn.domain.model import ModelKind
 from churn.domain.risk import CustomerStatus, RiskLevel
 
@@ -20,23 +21,6 @@ CheckStatus = Literal["up", "down", "fallback"]
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 
 # --- customers
-
-
-class FeatureValues(TypedDict):
-    """The 12 features."""
-
-    total_orders: float | None
-    total_spent: float | None
-    avg_order_value: float | None
-    days_since_last_order: float | None
-    support_tickets: float | None
-    product_returns: float | None
-    email_engagement: float | None
-    login_frequency: float | None
-    payment_failures: float | None
-    discount_usage: float | None
-    loyalty_points: float | None
-    account_age_days: float | None
 
 
 class Driver(TypedDict):

@@ -17,13 +17,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING, cast
+from typing import TypedDict, cast
 
 from churn.domain.customer import LOYALTY, CustomerState, Order
 from churn.domain.timestamps import DAY, to_millis
-
-if TYPE_CHECKING:
-    from churn.domain.answers import FeatureValues
 
 Features = dict[str, float | None]
 """The 12 features by name, in the model's order; None where one is not known."""
@@ -66,6 +63,24 @@ FEATURES = (
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 _COUNTS = frozenset(feature.name for feature in FEATURES if feature.is_count)
+
+
+class FeatureValues(TypedDict):
+    """The 12 features."""
+
+    total_orders: float | None
+    total_spent: float | None
+    avg_order_value: float | None
+    days_since_last_order: float | None
+    support_tickets: float | None
+    product_returns: float | None
+    email_engagement: float | None
+    login_frequency: float | None
+    payment_failures: float | None
+    discount_usage: float | None
+    loyalty_points: float | None
+    account_age_days: float | None
+
 
 STATE_COLUMNS = (
     "spent_30_days",
