@@ -1,4 +1,4 @@
-"""A new model from customers' histories; needs scikit-learn. What the others use of it stands in `__all__`."""
+"""Training of a model on customers' histories, with scikit-learn. `__all__` names the public interface."""
 
 from churn.training.evaluation import Window
 from churn.training.pipeline import Trained, TrainedModel, table, train, train_or_begin

@@ -1,4 +1,4 @@
-"""A model for a shop that is too young for labels: the purchase process of its customers, with what it leaves open."""
+"""A model for a shop that is too young for labels: its customers' purchase process, with its uncertainty."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -23,28 +23,26 @@ FEWEST_BUYERS = 50
 def train_purchases(
     histories: Histories, *, now: datetime, plan: Plan, why: str, code: dict[str, str], progress: Progress
 ) -> tuple[PurchaseModel, dict[str, Any]]:
-    """Fit the purchase process to everybody's orders up to `now`; the model, and its report.
+    """Fit the purchase process to all customers' orders up to `now`; return the model and its report.
 
-    `why` says in the report why there is no forest, `code` of what versions the code is.
-
-    Raises:
-        TooLittleHistoryError: fewer than 50 customers have ordered.
+    For the report, `why` says why there is no forest, and `code` names the versions of the code. Raises
+    TooLittleHistoryError if fewer than 50 customers have ordered.
     """
     extent = scan_histories(histories, now, progress)
-    known, active = [], []
+    buyers, active = [], []
     for _, events in histories:
         state = replay(event for event in events if event.timestamp <= now)
         features = features_at(state, now, extent.observed)
         if features["days_since_last_order"] is not None:
-            known.append([features[name] for name in INPUTS])
+            buyers.append([features[name] for name in INPUTS])
             if state.is_eligible(to_millis(now), plan.lookback_days):
                 active.append(features)
-    if len(known) < FEWEST_BUYERS:
+    if len(buyers) < FEWEST_BUYERS:
         raise TooLittleHistoryError(
-            f"{len(known)} customers have ordered; {FEWEST_BUYERS} are needed for a first model"
+            f"{len(buyers)} customers have ordered; {FEWEST_BUYERS} are needed for a first model"
         )
-    orders, recency, age = np.array(known, dtype=np.float64).T
-    progress(f"fitting the purchase process of {len(known):,} customers")
+    orders, recency, age = np.array(buyers, dtype=np.float64).T
+    progress(f"fitting the purchase process of {len(buyers):,} customers")
     buying = np.column_stack([orders - 1, np.maximum(age - recency, 0), age])
     process = fit_purchase_process(buying)
     model = PurchaseModel.from_draws(
@@ -56,7 +54,7 @@ def train_purchases(
             "source": "history",
             "horizon_days": plan.horizon_days,
             "lookback_days": plan.lookback_days,
-            "customers": len(known),
+            "customers": len(buyers),
             "data": extent.described(),
             "code": code,
         },
@@ -76,7 +74,7 @@ def train_purchases(
 
 
 def serves_already(current: StoredModel | None) -> bool:
-    """Whether a forest that learned from the shop's own history serves, which a purchase process is no match for."""
+    """Return whether a forest of the shop's own history is in use: it is better than any purchase process."""
     return (
         current is not None
         and kind_of(current.metadata) == RANDOM_FOREST
@@ -85,19 +83,19 @@ def serves_already(current: StoredModel | None) -> bool:
 
 
 def fit_purchase_process(buying: Floats) -> dict[str, float]:
-    """BG/NBD by maximum likelihood (Fader, Hardie and Lee 2005) of at most 20,000 customers.
+    """Return BG/NBD's parameters by maximum likelihood (Fader, Hardie and Lee 2005), of at most 20,000 customers.
 
     `buying` has the shape (customers, 3): repeat orders, days to the last order, age in days.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 (slow to import)
 
     start = _usual(buying)
-    found = minimize(_loss(buying), start, method="L-BFGS-B", bounds=[(low - 8, low + 8) for low in start])
-    return dict(zip(PARAMETERS, np.exp(found.x).tolist(), strict=True))
+    fitted = minimize(_loss(buying), start, method="L-BFGS-B", bounds=[(low - 8, low + 8) for low in start])
+    return dict(zip(PARAMETERS, np.exp(fitted.x).tolist(), strict=True))
 
 
 def purchase_draws(buying: Floats, process: Mapping[str, float], *, seed: int, draws: int = 64) -> Floats:
-    """What the parameters may be as well, shape (draws, 4): normal on their logarithms (Laplace's approximation)."""
+    """Return draws from the parameters' posterior, shape (draws, 4): normal on their logarithms (Laplace)."""
     loss, best = _loss(buying), np.log([process[name] for name in PARAMETERS])
     customers = len(buying[:: _step(buying)])
     steps = 1e-3 * np.eye(len(best))
@@ -108,7 +106,7 @@ def purchase_draws(buying: Floats, process: Mapping[str, float], *, seed: int, d
         ]
     )
     values, vectors = np.linalg.eigh(curvature * customers)
-    # Where the data say next to nothing a parameter is known within a factor of e, by what is usual for shops.
+    # If the data say almost nothing of a parameter, its spread is a factor of e around what is usual for shops.
     spread = 1 / np.sqrt(np.maximum(values, 1.0))
     drawn = np.random.default_rng(seed).normal(size=(draws, len(best)))
     answer: Floats = np.exp(best + (drawn * spread) @ vectors.T)
@@ -120,13 +118,13 @@ def _step(buying: Floats) -> int:
 
 
 def _usual(buying: Floats) -> Floats:
-    """The logarithms of parameters that are usual for a shop of this age."""
+    """Return the logarithms of parameters that are usual for a shop of this age."""
     answer: Floats = np.log([1.0, max(1.0, float(buying[:: _step(buying), 2].mean()) / 2), 0.8, 2.5])
     return answer
 
 
 def _loss(buying: Floats) -> Callable[[Floats], float]:
-    """The mean negative log-likelihood of a customer, by the logarithms of the parameters."""
+    """Return a function of the parameters' logarithms: the mean negative log-likelihood of a customer."""
     from scipy.special import gammaln  # noqa: PLC0415 (slow to import)
 
     repeats, until_last, age = buying[:: _step(buying)].T
@@ -139,7 +137,7 @@ def _loss(buying: Floats) -> Callable[[Floats], float]:
         alive = -(r + repeats) * np.log(alpha + age)
         dropped = np.log(a) - np.log(b + np.maximum(repeats, 1) - 1) - (r + repeats) * np.log(alpha + until_last)
         likelihood = common + np.where(repeats > 0, np.logaddexp(alive, dropped), alive)
-        # A faint pull to the middle keeps the parameters finite where the data do not say.
+        # A weak prior keeps the parameters finite if the data say nothing of them.
         return float(-likelihood.mean() + 1e-4 * np.sum((logs - start) ** 2))
 
     return loss

@@ -9,7 +9,7 @@ _FLATTEST = 1e-3
 
 
 def calibration(raw: Floats, churned: Flags) -> dict[str, float]:
-    """The parameters of `ChurnModel.calibrate` for a forest's own probabilities, by maximum likelihood."""
+    """Return the parameters of `ChurnModel.calibrate` for a forest's raw probabilities, by maximum likelihood."""
     drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * raw
     below, above = np.log(drawn), -np.log(1 - drawn)
     slope, slope_above, intercept = _logistic(np.column_stack([below, above]), churned)
@@ -20,17 +20,17 @@ def calibration(raw: Floats, churned: Flags) -> dict[str, float]:
 
 
 def logistic(inputs: Floats, churned: Flags) -> tuple[float, float]:
-    """Slope (above 0) and intercept of the sigmoid through one input, by maximum likelihood."""
+    """Return slope (above 0) and intercept of a logistic regression on one input, by maximum likelihood."""
     slope, intercept = _logistic(inputs[:, None], churned)
     if slope >= _FLATTEST:
         return slope, intercept
-    # Without any signal the slope is about 0 or below; the order of customers is kept all the same.
+    # Without any signal the slope is about 0 or below; a positive one still keeps the order of customers.
     base = float(np.log(churned.mean() / (1 - churned.mean())))
     return _FLATTEST, base - _FLATTEST * float(inputs.mean())
 
 
 def _logistic(inputs: Floats, churned: Flags) -> list[float]:
-    """A slope for each column of `inputs`, and the intercept, by Newton's method on the log-likelihood."""
+    """Return a slope for each column of `inputs`, then the intercept, by Newton's method on the log-likelihood."""
     centre, width = inputs.mean(axis=0), inputs.std(axis=0)
     width = np.where(width > 0, width, 1.0)
     design = np.column_stack([(inputs - centre) / width, np.ones(len(inputs))])

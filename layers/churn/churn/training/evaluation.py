@@ -1,4 +1,4 @@
-"""How good a model is on the newest window, beside simpler ones and the one in use, and whether it may replace that."""
+"""How good a model is on the held-out window: its figures with intervals, by slice of customers, and by feature."""
 
 import math
 from collections.abc import Mapping
@@ -14,8 +14,6 @@ from churn.ml.loading import StoredModel
 from churn.ml.metrics import bootstrap, bootstrap_beside, deciles, measure, reliability
 from churn.ml.random_forest import ChurnModel
 
-# Comparing with other models needs no more rows than these.
-_MOST_ROWS = 100_000
 _ROUNDS, _MANY = 200, 20_000
 _EXPLAINED = 2000
 _FEWEST_IN_A_SLICE = 50
@@ -25,34 +23,35 @@ _PLACES = {name: number for number, name in enumerate(FEATURE_NAMES)}
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The customers of the held-out window: inputs of shape (n, INPUT_NAMES), and who of them churned."""
+    """The customers of the held-out window: inputs of shape (n, INPUT_NAMES), and which of them churned."""
 
     inputs: Floats
     churned: Flags
 
     def of(self, name: str) -> Floats:
-        """One of the 12 features."""
+        """Return the values of one of the 12 features."""
         column: Floats = self.inputs[:, _PLACES[name]]
         return column
 
 
 def probabilities(model: StoredModel, inputs: Floats) -> Floats:
-    """The model's probabilities, shape (n,), for inputs of shape (n, 12) or (n, INPUT_NAMES)."""
+    """Return the model's probabilities, shape (n,), for inputs of shape (n, 12) or (n, INPUT_NAMES)."""
     names = INPUT_NAMES[: inputs.shape[1]]
     return np.array(model.probabilities([dict(zip(names, row, strict=True)) for row in inputs.tolist()]))
 
 
 def figures(answers: Mapping[str, Floats], window: Window, *, intervals: bool) -> dict[str, Any]:
-    """The figures of each model, and the 95 % intervals of a bootstrap by customer."""
-    report: dict[str, Any] = {name: measure(given, window.churned) for name, given in answers.items()}
+    """Return the figures of each model, with `intervals` also 95 % intervals by a bootstrap of customers."""
+    report: dict[str, Any] = {name: measure(answer, window.churned) for name, answer in answers.items()}
     if intervals:
-        beside = bootstrap_beside(answers, "forest", window.churned, rounds=_rounds(window))
-        report["intervals"], report["differences"] = beside
+        report["intervals"], report["differences"] = bootstrap_beside(
+            answers, "forest", window.churned, rounds=bootstrap_rounds(window)
+        )
     return report
 
 
 def slices(answer: Floats, window: Window) -> dict[str, dict[str, Any]]:
-    """The forest's figures on those who bought once, who are new, and the tenth who spent most."""
+    """Return the forest's figures on slices: customers of one order, of several, new ones, the tenth who spent most."""
     spent = window.of("total_spent")
     masks = {
         "one_time": window.of("total_orders") == 1,
@@ -66,21 +65,23 @@ def slices(answer: Floats, window: Window) -> dict[str, dict[str, Any]]:
         of_slice: dict[str, Any] = {"customers": int(mask.sum())}
         if mask.sum() >= _FEWEST_IN_A_SLICE and 0 < part.churned.sum() < mask.sum():
             of_slice |= {"churned": float(part.churned.mean()), "figures": measure(answer[mask], part.churned)}
-            of_slice["intervals"] = bootstrap({"forest": answer[mask]}, part.churned, rounds=_rounds(part))["forest"]
+            of_slice["intervals"] = bootstrap({"forest": answer[mask]}, part.churned, rounds=bootstrap_rounds(part))[
+                "forest"
+            ]
         report[name] = of_slice
     return report
 
 
 def curves(answer: Floats, window: Window) -> dict[str, Any]:
-    """The reliability curve, and lift and capture by tenths of the riskiest."""
+    """Return the reliability curve, and lift and capture by tenths of the customers, the riskiest first."""
     return {"reliability": reliability(answer, window.churned), "deciles": deciles(answer, window.churned)}
 
 
 def effects(model: ChurnModel, window: Window) -> list[dict[str, Any]]:
-    """What each of the 12 features does to the probability, the strongest first, on at most 2,000 customers.
+    """Return the effect of each of the 12 features, the strongest first, on at most 2,000 customers.
 
     `importance` is the mean absolute contribution (TreeSHAP) in probability; `curve` the mean contribution of groups
-    of customers by the feature's value, from the lowest to the highest, and of those whose value is not known.
+    of customers by the feature's value, from the lowest to the highest, and of those whose value is unknown.
     """
     chosen = window.inputs[:: max(1, len(window.inputs) // _EXPLAINED)][:_EXPLAINED]
     rows = [dict(zip(INPUT_NAMES, row, strict=True)) for row in chosen.tolist()]
@@ -100,15 +101,16 @@ def effects(model: ChurnModel, window: Window) -> list[dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """The same as JSON knows it: NaN becomes None."""
+    """Return the value for JSON: what is not finite becomes None."""
     if isinstance(value, Mapping):
-        return {key: plain(one) for key, one in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _rounds(window: Window) -> int:
+def bootstrap_rounds(window: Window) -> int:
+    """Return how often to resample the customers: less often if they are many."""
     return _ROUNDS if len(window.churned) <= _MANY else _ROUNDS // 2
 
 

@@ -1,12 +1,12 @@
-"""A new model from customers' histories: snapshots, a forest, its calibration, and how good it is on the newest window.
+"""The steps of training: snapshots of histories, a forest, its calibration, and its test on the newest window.
 
 Every snapshot is taken with `churn.domain.features` from the events strictly before its cut-off; its label is whether
-the customer ordered nothing in the horizon that follows. Who has not ordered in the look-back has lapsed already and is
-left out. The newest window is held out by time: the label windows of the fitted snapshots end before its cut-off.
-Where customers are split at random, all snapshots of one are on the same side.
+the customer ordered nothing in the horizon that follows. Customers without an order in the look-back have lapsed
+already and are left out. The newest window is held out by time: the label windows of the fitted snapshots end before
+its cut-off. Where customers are split at random, all snapshots of one customer are on the same side.
 
-Each snapshot is learned twice: with all that the shop knows, and with the 12 features alone, so that the forest knows
-what to do for whom nothing else is told.
+The forest is fitted to each snapshot twice: with all inputs, and with the 12 features alone, so that it can also answer
+for customers of whom only these are known.
 """
 
 import platform
@@ -27,12 +27,12 @@ from churn.ml.drift import reference
 from churn.ml.loading import StoredModel
 from churn.ml.metrics import roc_auc
 from churn.ml.random_forest import COLUMNS, ChurnModel
-from churn.training.baselines import TrainingSet, baselines, recency_alone
+from churn.training.baselines import baselines, recency_alone
 from churn.training.bg_nbd import fit_purchase_process, serves_already, train_purchases
 from churn.training.calibration import calibration
 from churn.training.evaluation import Window, curves, effects, figures, plain, probabilities, slices
 from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
-from churn.training.promotion_gate import change, gate
+from churn.training.promotion_gate import changes, gate
 from churn.training.random_forest import ForestTrainer, Shape, out_of_fold, search
 from churn.training.report_html import MODELS
 from churn.training.snapshots import (
@@ -43,6 +43,7 @@ from churn.training.snapshots import (
     Histories,
     Progress,
     Snapshots,
+    TrainingSet,
     cut_offs,
     scan_histories,
     take_snapshots,
@@ -55,7 +56,7 @@ _LEAK_ROWS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel[M: StoredModel]:
-    """A trained model, its `report` (see `train`) and the customers that it was tested on, if there were any.
+    """A trained model, its `report` (see `train`), and the customers that it was tested on, if there were any.
 
     The `gate` in the model's metadata says whether it may be promoted.
     """
@@ -70,7 +71,7 @@ Trained = TrainedModel[ChurnModel] | TrainedModel[PurchaseModel]
 
 @dataclass(frozen=True, slots=True)
 class _Data:
-    """What training learns from and tests on, prepared from the histories."""
+    """The data to fit and to test, prepared from the histories."""
 
     extent: Extent
     fitted: Sequence[Snapshots]
@@ -79,7 +80,7 @@ class _Data:
     """The parameters of the purchase process, with its horizon."""
     training_set: TrainingSet
     constant: list[str]
-    """The columns that do not vary, and are not asked."""
+    """The columns that do not vary; the forest does not use them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +112,15 @@ def train(
     """Train a model on the histories; orders after `now` are ignored.
 
     `current` is the model in use, for comparison on the held-out window. `source` says in the model's metadata where
-    the histories come from. `progress` is told each step in a few words.
+    the histories come from. `progress` is called with each step in a few words.
 
     The report is ready for JSON. Of the held-out window it has `customers`, `churned` (their share), and the figures
-    (`churn.ml.metrics`) of `forest`, of the models beside it, and of the `current` one; with `plan.search` also their
+    (`churn.ml.metrics`) of `forest`, of the baselines, and of the `current` one; with `plan.search` also their
     `intervals` and `differences`, `reliability`, `deciles`, `slices`, `effects`. Of the rest: `definition`, `windows`,
-    `data`, `search`, `constant` (columns that do not vary, and are not asked), `gate`, `change`.
+    `data`, `search`, `constant` (columns that do not vary, and are not used), `gate`, `change`.
 
     Raises CannotTrainError if there is too little history, if there are too few customers or all of one kind, or if a
-    feature knows the answer.
+    feature contains the label.
     """
     plan = plan or Plan()
     data = _prepare(histories, now, plan, progress)
@@ -143,14 +144,14 @@ def _prepare(histories: Histories, now: datetime, plan: Plan, progress: Progress
     _check(fitted, held_out)
     progress(f"fitting the purchase process of {len(fitted[-1].buying):,} customers")
     process = {**fit_purchase_process(fitted[-1].buying), "horizon_days": float(plan.horizon_days)}
-    training_set, constant = _learned(fitted, process)
+    training_set, constant = _training_set(fitted, process)
     return _Data(extent, fitted, held_out, process, training_set, constant)
 
 
 def _fit(
     data: _Data, plan: Plan, provenance: dict[str, str], code: dict[str, str], progress: Progress
 ) -> tuple[ChurnModel, dict[str, Any] | None]:
-    """Fit and calibrate a forest; return it with what the search for its shape has found, if there was one."""
+    """Fit and calibrate a forest; return it with the result of the search for its shape, if the plan has one."""
     training_set = data.training_set
     trainer = ForestTrainer(training_set, 2, plan.seed)
     shape, searched = Shape(), None
@@ -159,13 +160,13 @@ def _fit(
         before = [window.cut_off + plan.horizon_days * DAY <= last for window in data.fitted]
         searched = search(trainer, training_set, before, plan.seed, progress)
         shape = Shape(**searched["chosen"])
-    apart = out_of_fold(trainer, training_set, (plan.trees + 1) // 2, shape, progress)
+    unseen = out_of_fold(trainer, training_set, (plan.trees + 1) // 2, shape, progress)
     snapshots = len(training_set.churned) // 2
     progress(f"growing {plan.trees} trees on {snapshots:,} snapshots")
-    forest = trainer(np.ones(len(training_set.churned), dtype=np.bool_), plan.trees, shape)
+    forest = trainer.fit(np.ones(len(training_set.churned), dtype=np.bool_), plan.trees, shape)
     metadata = {
         "columns": [*COLUMNS],
-        "calibration": calibration(apart, training_set.churned),
+        "calibration": calibration(unseen, training_set.churned),
         "purchase_process": data.process,
         **provenance,
         "horizon_days": plan.horizon_days,
@@ -226,7 +227,7 @@ def _report(
         "search": searched,
         "constant": data.constant,
         "gate": judgement.gate,
-        "change": [] if current is None else change(model.metadata, current.metadata, judgement.importance),
+        "change": [] if current is None else changes(model.metadata, current.metadata, judgement.importance),
         **judgement.metrics,
     }
     if plan.search:
@@ -244,9 +245,10 @@ def train_or_begin(
     service_version: str = "",
     progress: Progress = lambda _: None,
 ) -> Trained:
-    """A forest as by `train`, or the purchase process of a shop too young for one, unless a forest serves already.
+    """Train a forest as `train` does, or fit the purchase process of a shop that is too young for one.
 
-    Raises CannotTrainError.
+    Raises CannotTrainError as `train` does; for a young shop only if a forest serves already, or if too few customers
+    have ordered.
     """
     try:
         return train(histories, now=now, plan=plan, current=current, service_version=service_version, progress=progress)
@@ -270,7 +272,7 @@ def train_or_begin(
 
 
 def table(report: Report) -> str:
-    """The figures of a report for the screen: the forest beside simpler models and, where known, the one in use."""
+    """Return the figures of a report for the screen: of the forest, the baselines and, if known, the model in use."""
     if report.get("kind") == PURCHASE_PROCESS:
         return f"the purchase process of {report['customers']:,} customers, for there is no forest yet: {report['why']}"
     width = 2 + max(map(len, MODELS.values()))
@@ -310,10 +312,10 @@ def _check(fitted: Sequence[Snapshots], held_out: Snapshots) -> None:
             )
 
 
-def _learned(fitted: Sequence[Snapshots], process: dict[str, float]) -> tuple[TrainingSet, list[str]]:
-    """What is learned from, each snapshot with all inputs and with the 12 alone, and the columns that do not vary.
+def _training_set(fitted: Sequence[Snapshots], process: dict[str, float]) -> tuple[TrainingSet, list[str]]:
+    """Return each snapshot with all inputs and with the 12 features alone, and the columns that do not vary.
 
-    Raises CannotTrainError where the last order says nothing, or where one column tells who churned.
+    Raises CannotTrainError if the last order says nothing, or if one column alone separates those who churned.
     """
     inputs = np.vstack([window.inputs for window in fitted])
     columns = np.hstack([inputs, derived(inputs, process)])
@@ -328,8 +330,8 @@ def _learned(fitted: Sequence[Snapshots], process: dict[str, float]) -> tuple[Tr
     masked[:, [COLUMNS.index(name) for name in STATE_COLUMNS]] = np.nan
     windows = np.repeat(np.arange(len(fitted)), [len(window.labels) for window in fitted])
     folds = np.concatenate([window.folds for window in fitted])
-    learned = TrainingSet(np.vstack([columns, masked]), np.tile(churned, 2), np.tile(folds, 2), np.tile(windows, 2))
-    return learned, constant
+    rows = TrainingSet(np.vstack([columns, masked]), np.tile(churned, 2), np.tile(folds, 2), np.tile(windows, 2))
+    return rows, constant
 
 
 def _is_constant(column: Floats) -> bool:
@@ -338,11 +340,11 @@ def _is_constant(column: Floats) -> bool:
 
 def _refuse_leaks(columns: Floats, churned: Flags) -> None:
     step = max(1, len(churned) // _LEAK_ROWS)
-    kinds = churned[::step]
+    labels = churned[::step]
     for name, column in zip(COLUMNS, columns[::step].T, strict=True):
-        # What is missing is told from all values, on either side of them.
+        # Whether a value is missing may give the label away too: missing values sort below, then above all others.
         for filled in (np.nan_to_num(column, nan=-np.inf), np.nan_to_num(column, nan=np.inf)):
-            auc = roc_auc(filled, kinds)
+            auc = roc_auc(filled, labels)
             if max(auc, 1 - auc) > LEAK_AUC:
                 raise CannotTrainError(
                     f"{name} alone tells who left (ROC AUC {max(auc, 1 - auc):.3f}, above {LEAK_AUC}): it looks as if "
@@ -351,7 +353,7 @@ def _refuse_leaks(columns: Floats, churned: Flags) -> None:
 
 
 def _code(service_version: str) -> dict[str, str]:
-    from sklearn import __version__ as scikit_learn  # noqa: PLC0415 (a second to import)
+    from sklearn import __version__ as scikit_learn  # noqa: PLC0415 (seconds to import)
 
     return {
         "service_version": service_version,

@@ -1,24 +1,24 @@
-"""What to train for, and why a history may not make a model."""
+"""The plan of a training run, and the errors of a history that does not make a model."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 
 class CannotTrainError(Exception):
-    """The history does not make a model; the text says what is wrong, and how much is there and needed."""
+    """The history does not make a model; the text says what is wrong, and how much is there and is needed."""
 
 
 class TooLittleHistoryError(CannotTrainError):
-    """Time will mend it: a young shop can be served by its purchase process meanwhile."""
+    """The history is too short so far; meanwhile, the purchase process can serve a young shop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to train for, and how.
 
-    Without `test_at`, the newest window and up to four cut-offs before it are chosen, `embargo_days` free between the
-    last window that is learned from and the one that is tested. `search` is off where a quick model is wanted: then
-    the forest's settings are not compared, and the report has neither intervals nor other models beside it.
+    Without `test_at`, training tests on the newest window and fits at up to four cut-offs before it, with
+    `embargo_days` between the last window to fit and the one to test. Without `search`, for a quick model, shapes of
+    the forest are not compared, and the report has neither intervals nor baselines.
     """
 
     horizon_days: int = 90

@@ -5,13 +5,9 @@ from typing import Any
 
 from churn.ml.arrays import Floats
 from churn.ml.loading import StoredModel
-from churn.ml.metrics import (
-    HIGHER_IS_BETTER,
-    bootstrap_difference,
-    measure,
-)
+from churn.ml.metrics import HIGHER_IS_BETTER, bootstrap_difference, measure
 from churn.ml.random_forest import ChurnModel
-from churn.training.evaluation import Window, _rounds
+from churn.training.evaluation import Window, bootstrap_rounds
 
 _GATED = {"auc": "ROC AUC", "brier": "Brier score"}
 
@@ -19,11 +15,11 @@ _GATED = {"auc": "ROC AUC", "brier": "Brier score"}
 def gate(
     new: Floats, model: ChurnModel, current: StoredModel | None, in_use: Floats | None, window: Window
 ) -> dict[str, Any]:
-    """Whether the new model may replace the one in use: `passed`, `compared_with`, and `reasons` in sentences.
+    """Return whether the new model may replace the one in use: `passed`, `compared_with`, and `reasons` in sentences.
 
-    It may unless the paired bootstrap says that it is worse on the newest window: a 95 % interval of the difference of
-    ROC AUC or Brier score that lies on the wrong side of 0 as a whole. A model of a simulated shop, or for another
-    horizon, is no measure for one of the shop's own customers.
+    It may not if the paired bootstrap says that it is worse on the newest window: if the whole 95 % interval of the
+    difference of ROC AUC or Brier score lies on the wrong side of 0. It is not compared with a model of a simulated
+    shop, or of another horizon.
     """
     verdict = {"passed": True, "compared_with": None if current is None else current.version}
     if current is None or in_use is None:
@@ -34,7 +30,7 @@ def gate(
     if before != now:
         return verdict | {"reasons": [f"The model in use looks {before} days ahead, this one {now}."]}
     ours, theirs = measure(new, window.churned), measure(in_use, window.churned)
-    difference = bootstrap_difference(new, in_use, window.churned, rounds=_rounds(window))
+    difference = bootstrap_difference(new, in_use, window.churned, rounds=bootstrap_rounds(window))
     reasons = []
     for figure, name in _GATED.items():
         low, high = difference[figure]
@@ -48,10 +44,10 @@ def gate(
     return verdict | {"reasons": reasons}
 
 
-def change(new: Mapping[str, Any], current: Mapping[str, Any], importance: Mapping[str, float]) -> list[str]:
-    """What is other than in the version in use, in sentences: what it was trained for and on, and what matters."""
+def changes(new: Mapping[str, Any], current: Mapping[str, Any], importance: Mapping[str, float]) -> list[str]:
+    """Return how the new model differs from the one in use, in sentences: purpose, data, and important features."""
     sentences = []
-    for key, told in (
+    for key, sentence in (
         ("source", "Learned from {} instead of {}."),
         ("horizon_days", "Looks {} days ahead instead of {}."),
         ("lookback_days", "Looks at who ordered in the last {} days instead of {}."),
@@ -60,12 +56,12 @@ def change(new: Mapping[str, Any], current: Mapping[str, Any], importance: Mappi
         ("base_rate", "Of these, {:.1%} churned instead of {:.1%}."),
     ):
         if current.get(key) is not None and new[key] != current[key]:
-            sentences.append(told.format(new[key], current[key]))
+            sentences.append(sentence.format(new[key], current[key]))
     before = current.get("importance")
     if before:
         total, total_before = sum(importance.values()) or 1, sum(before.values()) or 1
         shares = [(name, importance[name] / total, before.get(name, 0) / total_before) for name in importance]
-        for name, share, share_before in sorted(shares, key=lambda one: -abs(one[1] - one[2]))[:3]:
+        for name, share, share_before in sorted(shares, key=lambda row: -abs(row[1] - row[2]))[:3]:
             if abs(share - share_before) >= 0.03:
                 sentences.append(f"{name} makes {share:.0%} of all contributions instead of {share_before:.0%}.")
     return sentences

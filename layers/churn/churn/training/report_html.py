@@ -1,4 +1,4 @@
-"""A report as one HTML page: tables and plots (SVG), without scripts and without anything from elsewhere."""
+"""A report as one HTML page: tables and plots (SVG), without scripts or external resources."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -15,7 +15,7 @@ FIGURES = {
     "profit": ("expected maximum profit", "of a campaign, a customer, in units of currency (EMPC)"),
     "accuracy": ("accuracy", "on the right side of 0.5"),
 }
-"""What each figure of `churn.ml.metrics` is called, and what it says."""
+"""The name and the explanation of each figure of `churn.ml.metrics`."""
 
 MODELS = {
     "forest": "this forest",
@@ -26,7 +26,7 @@ MODELS = {
     "purchases": "BG/NBD, without labels",
     "current": "the model in use",
 }
-"""What the models of a report are called."""
+"""The names of the models of a report."""
 
 SLICES = {
     "one_time": "customers of one order",
@@ -49,7 +49,7 @@ _INK, _FAINT, _OTHER = "#2458a6", "#c4ccd6", "#c2622d"
 
 
 def report_html(report: Mapping[str, Any]) -> str:
-    """The page of a report as `train` or `train_or_begin` makes it; what a report does not have is left out."""
+    """Return the page of a report of `train` or `train_or_begin`, without the parts that the report does not have."""
     if "forest" in report:
         parts = [
             _head(report),
@@ -69,7 +69,7 @@ def report_html(report: Mapping[str, Any]) -> str:
 
 
 def _purchases(report: Mapping[str, Any]) -> str:
-    """The page of a shop that is too young for a forest."""
+    """Return the page of a shop that is too young for a forest."""
     fitted = [[escape(name), f"{value:.4g}"] for name, value in report["purchase_process"].items()]
     return (
         f"<p>The purchase process (BG/NBD) of {report['customers']:,} customers, fitted at "
@@ -110,7 +110,7 @@ def _comparison(report: Mapping[str, Any]) -> str:
 
 
 def _intervals(report: Mapping[str, Any], shown: Sequence[str]) -> str:
-    """ROC AUC and Brier score of all models with their intervals, one below the other."""
+    """Return plots of the ROC AUC and Brier score of all models, with their intervals."""
     if "intervals" not in report:
         return ""
     figures = []
@@ -177,11 +177,11 @@ def _effects(effects: Sequence[Mapping[str, Any]]) -> str:
             continue
         width = 160 * effect["importance"] / most
         bar = f'<svg width="160" height="12"><rect width="{width:.1f}" height="12" fill="{_INK}"/></svg>'
-        told = [
+        levels = [
             f"{'not known' if point['value'] is None else f'{point["value"]:,.1f}'}: {100 * point['points']:+.1f}"
             for point in effect["curve"]
         ]
-        rows.append([escape(effect["feature"]), bar, f"{100 * effect['importance']:.1f}", "; ".join(told)])
+        rows.append([escape(effect["feature"]), bar, f"{100 * effect['importance']:.1f}", "; ".join(levels)])
     return (
         "<h2>What the features do</h2><p>Mean absolute contribution (TreeSHAP), in points of probability; then the "
         "mean contribution at each level of the feature.</p>" + _table(["feature", "", "points", "level: points"], rows)
@@ -198,13 +198,13 @@ def _training(report: Mapping[str, Any]) -> str:
         search = report["search"]
         tried = [
             [
-                f"{one['customers_a_leaf']}",
-                f"{one['share_of_columns']:.0%}",
-                f"{one['auc']:.4f}",
-                f"{one['log_loss']:.4f}",
-                "chosen" if all(one[key] == value for key, value in search["chosen"].items()) else "",
+                f"{shape['customers_a_leaf']}",
+                f"{shape['share_of_columns']:.0%}",
+                f"{shape['auc']:.4f}",
+                f"{shape['log_loss']:.4f}",
+                "chosen" if all(shape[key] == value for key, value in search["chosen"].items()) else "",
             ]
-            for one in search["tried"]
+            for shape in search["tried"]
         ]
         searched = f"<h2>The search</h2><p>Judged {escape(search['by'])}.</p>" + _table(
             ["customers a leaf, at least", "columns a split looks at", "ROC AUC", "log loss", ""], tried
@@ -244,7 +244,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _chart(title: str, across: str, up: str, content: str, labels: Sequence[str] = ("0", "1", "1")) -> str:
-    """A square plot of 0 to 1 in both directions; `labels` are those of the origin and of both ends."""
+    """Return a square plot of 0 to 1 in both directions; `labels` stand at the origin and at both ends."""
     axes = (
         f'<path d="M{_EDGE} {_EDGE / 2} V{_SIDE - _EDGE} H{_SIDE - _EDGE / 2}" fill="none" stroke="#5b6675"/>'
         f'<text x="{_EDGE - 12}" y="{_SIDE - _EDGE + 14}">{labels[0]}</text>'
@@ -276,7 +276,7 @@ def _path(points: Sequence[tuple[float, float]], colour: str, *, dots: bool = Fa
 
 
 def _bars(bars: Iterable[tuple[float, float, float]]) -> str:
-    """Each from where, how wide, how high."""
+    """Return bars, each given by its left edge, width and height."""
     drawn = []
     for left, wide, high in bars:
         (x, y), (right, bottom) = _at(left, high), _at(left + wide, 0)

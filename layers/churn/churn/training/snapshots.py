@@ -1,4 +1,4 @@
-"""Customers at several days of the past, as they looked then, and what each of them did next."""
+"""Snapshots of customers at several cut-offs of the past: their inputs at that time, and whether they churned after."""
 
 import hashlib
 import itertools
@@ -22,7 +22,7 @@ from churn.ml.arrays import Flags, Floats
 from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
 
 Histories = Iterable[tuple[str, Sequence[Event]]]
-"""Customers with all their events, one after the other; gone through twice, so a generator will not do."""
+"""All customers, each with all their events; training iterates over them twice, so a generator will not do."""
 
 Progress = Callable[[str], None]
 
@@ -32,9 +32,8 @@ LEAD_DAYS = 30
 MOST_CUT_OFFS = 4
 MOST_CUSTOMERS = 100_000
 FOLDS = 4
-# No single feature of an honest history tells so well who will leave.
 LEAK_AUC = 0.98
-
+"""No single feature predicts churn so well unless it contains what happened after the cut-off."""
 
 _END: tuple[int, None] = (0, None)
 _first = itemgetter(0)
@@ -42,7 +41,7 @@ _first = itemgetter(0)
 
 @dataclass(slots=True)
 class Snapshots:
-    """The customers at one cut-off who are eligible, and every customer's buying so far."""
+    """The eligible customers at one cut-off, and every customer's orders until then."""
 
     cut_off: int
     """In milliseconds since 1970."""
@@ -53,28 +52,38 @@ class Snapshots:
 
     @property
     def inputs(self) -> Floats:
-        """Shape (n, INPUT_NAMES), NaN where one is not known."""
+        """Shape (n, INPUT_NAMES); NaN if unknown."""
         return np.array(self.values).reshape(-1, len(INPUT_NAMES))
 
     @property
     def churned(self) -> Flags:
-        """Shape (n,): who ordered nothing in the horizon after the cut-off."""
+        """Shape (n,): whether the customer ordered nothing in the horizon after the cut-off."""
         return np.array(self.labels, dtype=np.bool_)
 
     @property
     def folds(self) -> npt.NDArray[np.int64]:
-        """Shape (n,): which of the FOLDS a customer belongs to, the same at every cut-off."""
+        """Shape (n,): the customer's fold of FOLDS, the same at every cut-off."""
         return np.array(self.numbers, dtype=np.int64) % FOLDS
 
     @property
     def buying(self) -> Floats:
-        """Shape (customers, 3), also of those who have lapsed: repeat orders, days to the last order, age in days."""
+        """Shape (customers, 3), lapsed ones included: repeat orders, days to the last order, age in days."""
         return np.array(self.bought).reshape(-1, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """The rows to fit: the forest's columns, the labels, and the fold and window of each row's customer."""
+
+    columns: Floats
+    churned: Flags
+    folds: npt.NDArray[np.int64]
+    windows: npt.NDArray[np.int64]
 
 
 @dataclass(slots=True)
 class Extent:
-    """What a first look at the histories tells; instants in milliseconds since 1970, of orders."""
+    """The extent of the histories; instants are those of orders, in milliseconds since 1970."""
 
     customers: int = 0
     events: int = 0
@@ -82,10 +91,10 @@ class Extent:
     last: int | None = None
     observed: dict[str, int] = field(default_factory=dict)
     fingerprint: str = ""
-    """SHA-256 over every customer's id and the events' ids, kinds and instants."""
+    """SHA-256 of every customer's id and of the events' ids, types and instants."""
 
     def described(self) -> dict[str, Any]:
-        """What a model's metadata say of the data."""
+        """Return what a model's metadata say of the data."""
         return {
             "fingerprint": self.fingerprint,
             "customers": self.customers,
@@ -96,7 +105,7 @@ class Extent:
 
 
 def scan_histories(histories: Histories, now: datetime, progress: Progress) -> Extent:
-    """Goes through the histories once; orders after `now` are not counted."""
+    """Return the extent of the histories; orders after `now` are not counted."""
     extent, digest, latest = Extent(), hashlib.sha256(), to_millis(now)
     for customer_id, events in histories:
         extent.customers += 1
@@ -110,14 +119,17 @@ def scan_histories(histories: Histories, now: datetime, progress: Progress) -> E
         if orders:
             extent.first = min(orders) if extent.first is None else min(extent.first, *orders)
             extent.last = max(orders) if extent.last is None else max(extent.last, *orders)
-        told = sorted(f"{event_id} {kind} {at}" for event_id, kind, at in timed)
-        digest.update("\n".join([customer_id, *told, ""]).encode())
+        lines = sorted(f"{event_id} {kind} {at}" for event_id, kind, at in timed)
+        digest.update("\n".join([customer_id, *lines, ""]).encode())
     extent.fingerprint = digest.hexdigest()
     return extent
 
 
 def cut_offs(extent: Extent, plan: Plan) -> list[int]:
-    """The cut-offs to fit at, then the one to test at, in milliseconds since 1970. Raises CannotTrainError."""
+    """Return the cut-offs to fit at, then the one to test at, in milliseconds since 1970.
+
+    Raises CannotTrainError if the orders do not cover them, or if windows overlap.
+    """
     horizon, embargo = plan.horizon_days * DAY, plan.embargo_days * DAY
     if extent.first is None or extent.last is None:
         raise TooLittleHistoryError(f"there are no orders in the histories of {extent.customers} customers")
@@ -152,28 +164,28 @@ def cut_offs(extent: Extent, plan: Plan) -> list[int]:
 def take_snapshots(
     histories: Histories, at: Sequence[int], extent: Extent, plan: Plan, progress: Progress
 ) -> list[Snapshots]:
-    """The snapshots at each of the cut-offs, oldest first; of a sample of 100,000 customers when there are more."""
+    """Return the snapshots at the cut-offs, oldest first; a sample if there are more than 100,000 customers."""
     windows = [Snapshots(cut_off) for cut_off in at]
     share = min(1.0, MOST_CUSTOMERS / max(1, extent.customers))
     for number, (customer_id, events) in enumerate(histories, 1):
         if number % 10_000 == 0:
             progress(f"taking snapshots: {number:,} of {extent.customers:,} customers")
-        place = zlib.crc32(customer_id.encode())
+        checksum = zlib.crc32(customer_id.encode())
         # The checksum's high bits choose customers, its low bits the fold: neither depends on the other.
-        if (place >> 8) < share * (1 << 24):
-            _take(windows, sorted(((event.at, event) for event in events), key=_first), place, extent, plan)
+        if (checksum >> 8) < share * (1 << 24):
+            _take(windows, sorted(((event.at, event) for event in events), key=_first), checksum, extent, plan)
     return windows
 
 
 def _take(windows: list[Snapshots], events: list[tuple[int, Event]], number: int, extent: Extent, plan: Plan) -> None:
     state = CustomerState()
-    known: set[str] = set()
+    applied: set[str] = set()
     rest = iter(events)
     at, event = next(rest, _END)
     eligible: list[Snapshots] = []
     for window in windows:
         while event is not None and at < window.cut_off:
-            _apply(state, event, known)
+            _apply(state, event, applied)
             at, event = next(rest, _END)
         inputs = inputs_at(state, from_millis(window.cut_off), extent.observed)
         orders, recency, age = (inputs[name] for name in ("total_orders", "days_since_last_order", "account_age_days"))
@@ -185,14 +197,14 @@ def _take(windows: list[Snapshots], events: list[tuple[int, Event]], number: int
             window.numbers.append(number)
             eligible.append(window)
     while event is not None:
-        _apply(state, event, known)
+        _apply(state, event, applied)
         at, event = next(rest, _END)
-    # All events are known only now: a label takes in what was cancelled or corrected later.
+    # Only now, after all events: a label counts what was cancelled or corrected later.
     for window in eligible:
         window.labels.append(not state.ordered_between(window.cut_off, window.cut_off + plan.horizon_days * DAY))
 
 
-def _apply(state: CustomerState, event: Event, known: set[str]) -> None:
-    if event.event_id not in known:
-        known.add(event.event_id)
+def _apply(state: CustomerState, event: Event, applied: set[str]) -> None:
+    if event.event_id not in applied:
+        applied.add(event.event_id)
         state.apply(event)
