@@ -12,8 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,32 +28,11 @@ from kafka import KafkaProducer
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.entrypoints.http.tokens import issue
 from tests.support import eventually
+from tests.support.http import Answer, send
 
 ROOT = Path(__file__).parents[2]
 _READY_SECONDS = 280
 _DOWN_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """Return the parsed body."""
-        return json.loads(self.body)
-
-    @property
-    def by_sam(self) -> bool:
-        """Whether `sam local` made up the answer by itself.
-
-        It takes no notice of the template's gateway responses, and has an answer of its own where API Gateway has
-        another: 502 for an authorizer that raises and for a body that is not text, 403 for a route that is not there.
-        """
-        return self.headers.get("Server", "").startswith("Werkzeug") and self.json().keys() == {"message"}
 
 
 @dataclass(frozen=True)
@@ -155,13 +132,7 @@ class Stack:
         if token or role:
             headers["Authorization"] = f"Bearer {token or _token(self, role or '')}"
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(self.base_url + path, data, headers, method=method)  # noqa: S310
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-                return Answer(response.status, dict(response.headers), response.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, dict(error.headers), error.read())
+        return send(self.base_url + path, method, data, headers)
 
     def _told(self, name: str) -> Any:
         assert self.endpoints is not None, f"{name} is known of a local stack alone"

@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import threading
-import urllib.request
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +19,7 @@ from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.adapters.mysql.database import Row
 from tests.contract.conftest import Stack
 from tests.support import eventually
+from tests.support.http import send
 
 _EVENTS = 20_000
 _CUSTOMERS = 1_000
@@ -82,9 +82,8 @@ class _Listener(threading.Thread):
 
 
 def _status(stack: Stack) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{stack.lambda_url}/status", timeout=5) as answer:  # noqa: S310
-        status: dict[str, Any] = json.load(answer)
-        return status
+    status: dict[str, Any] = send(f"{stack.lambda_url}/status", timeout=5).json
+    return status
 
 
 def _rows(database: Database, query: str) -> list[Row]:

@@ -24,7 +24,7 @@ def _evaluate(stack: Stack, now: datetime) -> dict[str, Any]:
 
 
 def _basis(stack: Stack) -> str:
-    return str(stack.get("/api/dashboard/stats").json()["model_accuracy_basis"])
+    return str(stack.get("/api/dashboard/stats").json["model_accuracy_basis"])
 
 
 def test_accuracy_is_that_of_outcomes_when_the_horizon_has_passed(stack: Stack) -> None:
@@ -32,7 +32,7 @@ def test_accuracy_is_that_of_outcomes_when_the_horizon_has_passed(stack: Stack) 
     stack.publish("order_placed", customer_id, now, order_id="o1", order_value=20)
     eventually(lambda: stack.get(f"/api/customers/{customer_id}").status == 200, within=10)
     stack.publish("order_placed", customer_id, now + timedelta(days=30), order_id="o2", order_value=20)
-    eventually(lambda: len(stack.get(f"/api/customers/{customer_id}/events").json()["events"]) == 2, within=10)
+    eventually(lambda: len(stack.get(f"/api/customers/{customer_id}/events").json["events"]) == 2, within=10)
 
     before = _basis(stack)
     try:
@@ -42,9 +42,9 @@ def test_accuracy_is_that_of_outcomes_when_the_horizon_has_passed(stack: Stack) 
         # One stayed, and others were silent.
         assert {"RealisedAUC", "RealisedBrier", "AUCShortfall"} <= evaluated["figures"].keys()
         eventually(lambda: _basis(stack) == "matured_outcomes", within=10)
-        assert 0 <= stack.get("/api/dashboard/stats").json()["model_accuracy"] <= 100
-        current = stack.get("/api/models").json()["current"]
-        version = stack.get(f"/api/models/{current}").json()
+        assert 0 <= stack.get("/api/dashboard/stats").json["model_accuracy"] <= 100
+        current = stack.get("/api/models").json["current"]
+        version = stack.get(f"/api/models/{current}").json
         assert {week["stage"] for week in version["quality"]} & {"matured", "settled"}
         # After a hundred days of silence hardly anybody has ordered lately.
         moved = {drift["column"] for drift in version["drift"] if drift["verdict"] == "drifted"}
@@ -53,6 +53,6 @@ def test_accuracy_is_that_of_outcomes_when_the_horizon_has_passed(stack: Stack) 
         present = _evaluate(stack, datetime.now(UTC))
     assert "ExpectedAUC" in present["figures"]
     assert present["figures"]["DriftIncidents"] == 0
-    weeks = stack.get(f"/api/models/{current}").json()["quality"]
+    weeks = stack.get(f"/api/models/{current}").json["quality"]
     assert {week["stage"] for week in weeks if week["role"] == "served"} == {"estimated"}
     eventually(lambda: _basis(stack) == before, within=10)

@@ -38,7 +38,7 @@ def _order(customer_id: str, number: int, **change: Any) -> bytes:
 
 def _orders(stack: Stack, customer_id: str) -> int | None:
     answer = stack.get(f"/api/customers/{customer_id}")
-    return int(answer.json()["total_orders"]) if answer.status == 200 else None
+    return int(answer.json["total_orders"]) if answer.status == 200 else None
 
 
 def _letters(stack: Stack, key: str) -> list[Row]:
@@ -58,7 +58,7 @@ def test_repeated_events_count_once(stack: Stack) -> None:
     orders = [_order(customer_id, number) for number in range(5)]
     _send(stack, customer_id, [*orders, *reversed(orders), _order(customer_id, 99)])
     eventually(lambda: _orders(stack, customer_id) == 6, within=10)
-    history = stack.get(f"/api/customers/{customer_id}/events").json()
+    history = stack.get(f"/api/customers/{customer_id}/events").json
     assert history["total"] == 6
 
 
@@ -94,7 +94,7 @@ def test_an_unknown_type_is_kept_in_the_history(stack: Stack) -> None:
 
     def kept() -> list[dict[str, Any]]:
         answer = stack.get(f"/api/customers/{customer_id}/events?event_type=a_type_of_tomorrow")
-        return list(answer.json()["events"]) if answer.status == 200 else []
+        return list(answer.json["events"]) if answer.status == 200 else []
 
     (event,) = eventually(kept, within=10)
     assert event["event_data"] == {"colour": "green"}

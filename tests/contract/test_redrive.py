@@ -67,7 +67,7 @@ def test_a_batch_that_was_given_up_is_scored_and_leaves_its_place(stack: Stack, 
     place = {"Bucket": "churn-failedbatches", "Key": f"aws/lambda/stream/user-events-0/{customer_id}"}
     s3.put_object(**place, Body=json.dumps(kept))
     assert "batches: 1 scored, 0 still fail" in _redrive(stack)
-    assert stack.get(f"/api/customers/{customer_id}").json()["total_orders"] == 1
+    assert stack.get(f"/api/customers/{customer_id}").json["total_orders"] == 1
     assert s3.list_objects_v2(Bucket=place["Bucket"])["KeyCount"] == 0
 
 
@@ -108,5 +108,5 @@ def test_a_dead_letter_is_read_again(stack: Stack, customer_id: str) -> None:
     finally:
         database.close()
     assert "dead letters: 1 applied" in _redrive(stack)
-    assert stack.get(f"/api/customers/{customer_id}").json()["total_orders"] == 1
+    assert stack.get(f"/api/customers/{customer_id}").json["total_orders"] == 1
     assert "dead letters: 0 applied" in _redrive(stack)

@@ -13,8 +13,9 @@ from jsonschema import Draft202012Validator
 
 from churn.domain.features import FEATURE_NAMES
 from churn.entrypoints.http.tokens import ROLES, includes
-from tests.contract.conftest import Answer, Stack
+from tests.contract.conftest import Stack
 from tests.support import eventually
+from tests.support.http import Answer
 
 _DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text(encoding="utf-8"))
 _ROLES: dict[str, str] = {}
@@ -32,9 +33,9 @@ def assert_described(operation: str, answer: Answer) -> Any:
     described = _DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status)]["content"]
     kind = answer.headers["Content-Type"].split(";")[0]
     schema = {**described[kind]["schema"], "components": _DOCUMENT["components"]}
-    errors = list(Draft202012Validator(schema).iter_errors(answer.json()))
+    errors = list(Draft202012Validator(schema).iter_errors(answer.json))
     assert not errors, errors[:3]
-    return answer.json()
+    return answer.json
 
 
 def _assert_refused(operation: str, answer: Answer, status: int, *, by_sam: set[int]) -> None:
@@ -361,7 +362,7 @@ def test_a_route_that_does_not_exist_is_a_problem_too(stack: Stack) -> None:
         return
     assert answer.status == 404
     assert answer.headers["Content-Type"].startswith("application/problem+json")
-    assert answer.json()["code"] == 404
+    assert answer.json["code"] == 404
 
 
 def _filled(path: str) -> str:

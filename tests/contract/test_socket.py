@@ -61,7 +61,7 @@ def _refusal(stack: Stack, query: dict[str, str] | None = None, token: str | Non
 
 
 def _ticket(stack: Stack) -> str:
-    answer = stack.post("/api/alerts/ticket", role="read").json()
+    answer = stack.post("/api/alerts/ticket", role="read").json
     assert answer["expires_in"] == 30
     return str(answer["ticket"])
 
@@ -72,7 +72,7 @@ def _raise_alert(stack: Stack) -> dict[str, Any]:
     stack.publish("payment_failed", customer_id, datetime.now(UTC))
 
     def found() -> dict[str, Any] | None:
-        alerts = stack.get("/api/alerts?limit=50").json()["alerts"]
+        alerts = stack.get("/api/alerts?limit=50").json["alerts"]
         return next((alert for alert in alerts if alert["customer_id"] == customer_id), None)
 
     alert = eventually(found, within=10)

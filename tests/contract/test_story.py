@@ -48,7 +48,7 @@ def test_an_order_then_silence_then_a_failed_payment(stack: Stack) -> None:
 
     def shows(**expected: object) -> dict[str, Any]:
         response = stack.get(f"/api/customers/{customer_id}")
-        customer: dict[str, Any] = response.json() if response.status == 200 else {}
+        customer: dict[str, Any] = response.json if response.status == 200 else {}
         return customer if customer and all(customer[name] == value for name, value in expected.items()) else {}
 
     async def story() -> None:
@@ -73,5 +73,5 @@ def test_an_order_then_silence_then_a_failed_payment(stack: Stack) -> None:
             await asyncio.to_thread(eventually, lambda: shows(payment_failures=1), within=2)
 
     asyncio.run(story())
-    alerts = stack.get("/api/alerts?limit=100").json()["alerts"]
+    alerts = stack.get("/api/alerts?limit=100").json["alerts"]
     assert [alert["alert_type"] for alert in alerts if alert["customer_id"] == customer_id][:1] == ["payment_failure"]

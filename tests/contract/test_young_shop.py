@@ -43,7 +43,7 @@ def _bring_in(stack: Stack, orders: list[tuple[str, datetime, float]]) -> None:
 def _train(stack: Stack) -> dict[str, Any]:
     started = stack.post("/api/models/train")
     assert started.status == 202
-    path = f"/api/models/runs/{started.json()['run_id']}"
+    path = f"/api/models/runs/{started.json['run_id']}"
 
     def ended() -> dict[str, Any]:
         run: dict[str, Any] = answered(stack, "get_training_run", path)
@@ -77,7 +77,7 @@ def test_a_young_shop_grows_up(own_stack: Stack) -> None:
     assert answer["model_kind"] == "purchase_process"
     interval = answer["probability_interval"]
     assert 0 <= interval["low"] < answer["churn_probability"] < interval["high"] <= 1
-    health = stack.get("/health", role=None).json()
+    health = stack.get("/health", role=None).json
     assert (health["status"], health["model_kind"]) == ("healthy", "purchase_process")
     assert "too little history" in health["checks"]["model"]["detail"]
 

@@ -4,7 +4,7 @@ import importlib.util
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from churn.entrypoints.http.routes import ROUTES
+from tests.support.http import Answer
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -25,15 +26,6 @@ class Context:
     memory_limit_in_mb: int = 256
     invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:function"
     aws_request_id: str = "11111111-2222-3333-4444-555555555555"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer; `json` is its parsed body, or the text of a page."""
-
-    status: int
-    headers: Mapping[str, str]
-    json: Any
 
 
 def load(function: str) -> ModuleType:
@@ -82,8 +74,7 @@ def ask(
         "isBase64Encoded": False,
     }
     answer = handler(event, Context())
-    is_page = answer["headers"]["Content-Type"].startswith("text/html")
-    return Answer(answer["statusCode"], answer["headers"], answer["body"] if is_page else json.loads(answer["body"]))
+    return Answer(answer["statusCode"], answer["headers"], answer["body"].encode())
 
 
 def _resource(method: str, path: str) -> tuple[dict[str, str], str]:

@@ -23,6 +23,7 @@ from churn.domain.model_versions import (
 from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.training_runs import release
 from churn.settings import Settings
+from tests.support.clock import FakeClock
 from tests.support.events import NOW
 from tests.support.forests import small_model
 from tests.support.registry import BUCKET, model, promote, publish, tamper
@@ -286,26 +287,18 @@ def test_a_bucket_out_of_reach_leaves_the_own_file(s3: Any, tmp_path: Path) -> N
     assert current.refused
 
 
-class _Clock:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
 def test_a_promotion_is_noticed_within_a_minute_without_a_restart(registry: S3ModelRegistry, tmp_path: Path) -> None:
     first = model(1)
     second = model(2, compared_with=first)
     publish(registry, first, second)
     promote(registry, first)
-    clock = _Clock()
+    clock = FakeClock(0.0)
     current = CurrentModel(settings(tmp_path), clock=clock)
     promote(registry, second)
-    clock.seconds = 29
+    clock.now = 29
     current.refresh()
     assert current.version == first.version
-    clock.seconds = 31
+    clock.now = 31
     current.refresh()
     assert current.version == second.version
 
@@ -317,17 +310,17 @@ def test_a_promoted_version_that_is_broken_leaves_the_old_one_serving_until_it_i
     second = model(2, compared_with=first)
     publish(registry, first, second)
     promote(registry, first)
-    clock = _Clock()
+    clock = FakeClock(0.0)
     current = CurrentModel(settings(tmp_path), clock=clock)
     promote(registry, second)
     tamper(s3, second)
-    for clock.seconds in (31, 62):
+    for clock.now in (31, 62):
         current.refresh()
         assert (current.version, current.promoted) == (first.version, second.version)
         assert "checksum" in str(current.refused)
         assert '"ModelRefused":[1.0]' in capsys.readouterr().out
     registry.roll_back(by="bob", reason="tampered", now=NOW)
-    clock.seconds = 93
+    clock.now = 93
     current.refresh()
     assert (current.version, current.refused) == (first.version, None)
 
@@ -337,11 +330,11 @@ def test_the_challenger_is_held_beside_the_version_that_serves(
 ) -> None:
     first = model(1)
     release(registry, first, by="training", now=NOW)
-    clock = _Clock()
+    clock = FakeClock(0.0)
     current = CurrentModel(settings(tmp_path), clock=clock, shadow=True)
     worse, broken = model(2, compared_with=first, passed=False), model(3, compared_with=first, passed=False)
     release(registry, worse, by="training", now=NOW)
-    clock.seconds = 31
+    clock.now = 31
     current.refresh()
     assert current.challenger is not None
     assert (current.version, current.challenger.version) == (first.version, worse.version)
@@ -351,7 +344,7 @@ def test_the_challenger_is_held_beside_the_version_that_serves(
 
     release(registry, broken, by="training", now=NOW)
     tamper(s3, broken)
-    clock.seconds = 62
+    clock.now = 62
     current.refresh()
     assert (current.version, current.refused) == (first.version, None)
     assert not current.challenger

@@ -16,8 +16,9 @@ from churn.entrypoints.http.app import Api, Call
 from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.settings import RateLimits, Settings
 from infra.tools.openapi import FILE, document
+from tests.support.http import Answer
 from tests.support.models import RecencyModel
-from tests.support.rest import Answer, ask
+from tests.support.rest import ask
 
 _SETTINGS = Settings.from_environment({})
 _STORED: dict[str, Features] = {

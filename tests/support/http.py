@@ -1,0 +1,53 @@
+"""The HTTP client of the tests."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The parsed body."""
+        return json.loads(self.body)
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode()
+
+    @property
+    def by_sam(self) -> bool:
+        """Whether `sam local` made up the answer by itself.
+
+        It takes no notice of the template's gateway responses, and has an answer of its own where API Gateway has
+        another: 502 for an authorizer that raises and for a body that is not text, 403 for a route that is not there.
+        """
+        return self.headers.get("Server", "").startswith("Werkzeug") and self.json.keys() == {"message"}
+
+
+def send(
+    url: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 30,
+) -> Answer:
+    """Send a request, and return the answer, also one that is an error."""
+    request = urllib.request.Request(url, body, dict(headers or {}), method=method)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
+            return Answer(response.status, dict(response.headers), response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, dict(error.headers), error.read())
