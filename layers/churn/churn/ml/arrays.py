@@ -1,4 +1,4 @@
-"""The types of the arrays that models work with."""
+"""Types of the arrays that models use."""
 
 import numpy as np
 import numpy.typing as npt

@@ -21,7 +21,7 @@ FORMAT = 2
 
 
 def pack(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) -> bytes:
-    """The archive of a model; equal models, equal bytes."""
+    """Return the archive of a model; equal models give equal bytes."""
     members = _members(arrays, metadata)
     members["checksum"] = _npy(np.array(_checksum(members).encode()))
     buffer = io.BytesIO()
@@ -32,10 +32,9 @@ def pack(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) ->
 
 
 def unpack(content: bytes) -> tuple[Arrays, dict[str, Any]]:
-    """What `pack` was given; nothing is interpreted before the checksum is found right.
+    """Return the arrays and the metadata of an archive, and interpret nothing before the checksum is verified.
 
-    Raises:
-        BrokenModelError: the bytes are cut, altered, or of another format.
+    Raises BrokenModelError if the bytes are cut, altered, or of another format.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -48,9 +47,9 @@ def unpack(content: bytes) -> tuple[Arrays, dict[str, Any]]:
         if checksum != _checksum(members):
             raise BrokenModelError("the model's content does not have the checksum written in it")
         arrays = {name: np.lib.format.read_array(io.BytesIO(member)) for name, member in members.items()}
-        form = int(arrays.pop("format").item())
-        if form != FORMAT:
-            raise BrokenModelError(f"the model is of format {form}, this code reads format {FORMAT}")
+        file_format = int(arrays.pop("format").item())
+        if file_format != FORMAT:
+            raise BrokenModelError(f"the model is of format {file_format}, this code reads format {FORMAT}")
         metadata: dict[str, Any] = json.loads(arrays.pop("metadata").tobytes())
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, LookupError, struct.error) as error:
         raise BrokenModelError(f"the bytes are no model: {error}") from error
@@ -58,7 +57,7 @@ def unpack(content: bytes) -> tuple[Arrays, dict[str, Any]]:
 
 
 def restore[M](content: bytes, make: Callable[[Arrays, dict[str, Any]], M]) -> M:
-    """The model that `make` makes of an archive's arrays and metadata. Raises BrokenModelError."""
+    """Return the model that `make` builds from an archive's arrays and metadata. Raises BrokenModelError."""
     arrays, metadata = unpack(content)
     try:
         return make(arrays, metadata)
@@ -67,17 +66,17 @@ def restore[M](content: bytes, make: Callable[[Arrays, dict[str, Any]], M]) -> M
 
 
 def checksum_of(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) -> str:
-    """The SHA-256 of a model's content, in hexadecimal."""
+    """Return the SHA-256 of a model's content, in hexadecimal."""
     return _checksum(_members(arrays, metadata))
 
 
 def version_of(metadata: Mapping[str, Any], checksum: str) -> str:
-    """The name of a version: when it was trained, and the beginning of its checksum."""
+    """Return the name of a version: when it was trained, and the beginning of its checksum."""
     return f"{str(metadata['trained_at']).replace(':', '-')}-{checksum[:8]}"
 
 
 def _members(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) -> dict[str, bytes]:
-    """The content of the archive's members, but for the checksum."""
+    """Return the content of each of the archive's members except the checksum."""
     described = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
     rest: Arrays = {"metadata": np.frombuffer(described, dtype=np.uint8), "format": np.array([FORMAT], dtype=np.uint16)}
     return {name: _npy(array) for name, array in (*arrays.items(), *rest.items())}

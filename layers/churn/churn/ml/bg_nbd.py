@@ -1,8 +1,8 @@
-"""The purchase process: how likely a customer is not to order, from orders alone and without labels.
+"""The purchase process: the probability of no order, from orders alone and without labels.
 
-The BG/NBD model (Fader, Hardie and Lee 2005): while active, a customer orders at a rate of his own, which is gamma
-distributed over the customers with shape `r` and rate `alpha` (orders a day); after each order he drops out with a
-probability of his own, which is beta distributed with `a` and `b`.
+The BG/NBD model (Fader, Hardie and Lee 2005): while active, customers order at a rate of their own, which is gamma
+distributed with shape `r` and rate `alpha` (orders a day); after each order they drop out with a probability of their
+own, which is beta distributed with `a` and `b`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from churn.ml.artifact import Arrays, checksum_of, pack, restore, version_of
 
 PARAMETERS = ("r", "alpha", "a", "b")
 INPUTS = ("total_orders", "days_since_last_order", "account_age_days")
-"""The features that the purchase process knows."""
+"""The features that the purchase process uses."""
 
 _INTERVAL = (0.05, 0.95)
 _CHUNK_ROWS = 256
@@ -29,10 +29,10 @@ _CHUNK_ROWS = 256
 def no_order_probability(
     orders: npt.ArrayLike, recency: npt.ArrayLike, age: npt.ArrayLike, parameters: Sequence[Any], horizon_days: float
 ) -> Floats:
-    """The probability of no order in the next `horizon_days`: having dropped out, or being active and silent.
+    """Return the probability of no order in the next `horizon_days`: having dropped out, or being active and silent.
 
     Orders so far (at least 1), days since the newest, days since the first known, and the four parameters of
-    `PARAMETERS` broadcast against each other. NaN where one of them is.
+    `PARAMETERS` broadcast against each other. The answer is NaN where one of them is NaN.
     """
     r, alpha, a, b = parameters
     with np.errstate(all="ignore"):
@@ -51,12 +51,12 @@ def no_order_probability(
 class PurchaseModel:
     """The purchase process as a model that serves, for a shop that has no labels to learn from yet.
 
-    Its parameters are known as well as the shop's orders tell: it holds draws from what they may be, and answers with
-    their mean probability and the interval that nine in ten of them lie in.
+    The shop's orders leave its parameters uncertain: it holds draws from their posterior, and answers with the mean
+    probability of the draws and the interval that holds nine in ten of them.
     """
 
     def __init__(self, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
-        """Take `draws`, shape (n, 4), of `PARAMETERS`, and `typical`, shape (3,), the `INPUTS` of a usual customer.
+        """Take `draws`, shape (n, 4), of `PARAMETERS`, and `typical`, shape (3,), the `INPUTS` of a typical customer.
 
         `metadata` holds `horizon_days` and `trained_at`.
         """
@@ -74,15 +74,15 @@ class PurchaseModel:
 
     @classmethod
     def from_draws(cls, draws: Floats, typical: Floats, metadata: Mapping[str, Any]) -> PurchaseModel:
-        """A model from what its parameters may be, shape (n, 4), and the `INPUTS` of a usual customer, shape (3,)."""
+        """Build a model from draws of `PARAMETERS`, shape (n, 4), and a typical customer's `INPUTS`, shape (3,)."""
         return cls({"draws": np.asarray(draws, dtype=np.float64), "typical": np.asarray(typical)}, metadata)
 
     def with_metadata(self, **changes: Any) -> PurchaseModel:
-        """The same process with some of its metadata set anew (and so another checksum and version)."""
+        """Return the same process with some of its metadata changed, hence another checksum and version."""
         return PurchaseModel(self._arrays, {**self.metadata, **changes})
 
     def to_bytes(self) -> bytes:
-        """The model as an `.npz` archive without pickle, its SHA-256 checksum inside."""
+        """Return the model as an `.npz` archive without pickle, with its SHA-256 checksum."""
         return pack(self._arrays, self.metadata)
 
     @classmethod
@@ -91,18 +91,18 @@ class PurchaseModel:
         return restore(content, cls)
 
     def predict(self, rows: Sequence[Mapping[str, float | None]]) -> list[Prediction]:
-        """One prediction for each of `rows`; what is not known is as of the usual customer.
+        """Return one prediction for each of `rows`; a missing input is that of the typical customer.
 
-        `interval` is what the parameters leave open, `confidence` 1 minus its width. `contributions` are the Shapley
-        values of the three features that the process knows, against the usual customer; with `base` they add up to the
-        probability.
+        `interval` is the uncertainty of the parameters, `confidence` 1 minus its width. `contributions` are the Shapley
+        values of the three features that the process uses, against the typical customer; with `base` they add up to
+        the probability.
         """
         predictions: list[Prediction] = []
         for start in range(0, len(rows), _CHUNK_ROWS):
-            given = self._given(rows[start : start + _CHUNK_ROWS])
-            possible = self._possible(given)
+            inputs = self._inputs(rows[start : start + _CHUNK_ROWS])
+            possible = self._possible(inputs)
             low, high = np.quantile(possible, _INTERVAL, axis=1).tolist()
-            contributions = self._contributions(given)
+            contributions = self._contributions(inputs)
             predictions += [
                 Prediction(
                     churn_probability=probability,
@@ -120,37 +120,37 @@ class PurchaseModel:
         return predictions
 
     def probabilities(self, rows: Sequence[Mapping[str, float | None]]) -> list[float]:
-        """The churn probability of each of `rows`, as `predict` has it."""
-        return self._possible(self._given(rows)).mean(axis=1).tolist() if rows else []
+        """Return the churn probability of each of `rows`, equal to that of `predict`."""
+        return self._possible(self._inputs(rows)).mean(axis=1).tolist() if rows else []
 
-    def _given(self, rows: Sequence[Mapping[str, float | None]]) -> Floats:
-        given = np.array([[row.get(name) for name in INPUTS] for row in rows], dtype=np.float64)
-        # Who has not ordered yet is somebody who is about to for the first time.
-        given[:, 0] = np.where(given[:, 0] < 1, 1, given[:, 0])
-        return np.where(np.isnan(given), self._typical, given)
+    def _inputs(self, rows: Sequence[Mapping[str, float | None]]) -> Floats:
+        inputs = np.array([[row.get(name) for name in INPUTS] for row in rows], dtype=np.float64)
+        # The process begins with the first order: a customer without one counts as if they just made it.
+        inputs[:, 0] = np.where(inputs[:, 0] < 1, 1, inputs[:, 0])
+        return np.where(np.isnan(inputs), self._typical, inputs)
 
-    def _possible(self, given: Floats) -> Floats:
-        """The probability of each customer under each draw, shape (n, draws), for `INPUTS` of shape (n, 3)."""
-        orders, recency, age = (given[:, [place]] for place in range(len(INPUTS)))
+    def _possible(self, inputs: Floats) -> Floats:
+        """Return the probability of each customer under each draw, shape (n, draws), for `INPUTS` of shape (n, 3)."""
+        orders, recency, age = (inputs[:, [place]] for place in range(len(INPUTS)))
         return no_order_probability(orders, recency, age, self._parameters, self._horizon)
 
-    def _contributions(self, given: Floats) -> Floats:
-        """Shapley values, shape (n, 3): the mean over the orders in which the usual customer becomes this one."""
-        known = {
-            subset: self._possible(np.where([place in subset for place in range(3)], given, self._typical)).mean(axis=1)
+    def _contributions(self, inputs: Floats) -> Floats:
+        """Return Shapley values, shape (n, 3): the mean over the orders in which inputs replace the typical ones."""
+        mean = {
+            subset: self._possible(np.where([i in subset for i in range(3)], inputs, self._typical)).mean(axis=1)
             for subset in ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2))
         }
-        values = np.empty(given.shape)
+        values = np.empty(inputs.shape)
         for place in range(3):
-            one, other = (rest for rest in range(3) if rest != place)
+            second, third = (other for other in range(3) if other != place)
             values[:, place] = (
-                (known[place,] - known[()]) / 3
-                + (known[_set(place, one)] - known[one,]) / 6
-                + (known[_set(place, other)] - known[other,]) / 6
-                + (known[0, 1, 2] - known[_set(one, other)]) / 3
+                (mean[place,] - mean[()]) / 3
+                + (mean[_pair(place, second)] - mean[second,]) / 6
+                + (mean[_pair(place, third)] - mean[third,]) / 6
+                + (mean[0, 1, 2] - mean[_pair(second, third)]) / 3
             )
         return values
 
 
-def _set(one: int, other: int) -> tuple[int, int]:
-    return (one, other) if one < other else (other, one)
+def _pair(first: int, second: int) -> tuple[int, int]:
+    return (first, second) if first < second else (second, first)

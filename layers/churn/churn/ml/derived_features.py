@@ -9,23 +9,21 @@ import numpy as np
 
 from churn.domain.features import FEATURE_NAMES
 from churn.ml.arrays import Floats
-from churn.ml.bg_nbd import PARAMETERS, no_order_probability
-
-DERIVED_FROM = ("total_orders", "days_since_last_order", "account_age_days")
-
+from churn.ml.bg_nbd import INPUTS, PARAMETERS, no_order_probability
 
 DERIVED_COLUMNS = ("days_between_orders", "silence_in_gaps", "no_order_probability", "silence_share", "orders_a_day")
+_PLACES = tuple(FEATURE_NAMES.index(name) for name in INPUTS)
 
 
 def derived(features: Floats, process: Mapping[str, float]) -> Floats:
-    """The derived columns, shape (n, 5), of inputs that begin with the 12 features; NaN where a part is missing.
+    """Return the derived columns, shape (n, 5), of inputs that begin with the 12 features; NaN where a part is missing.
 
     `days_between_orders` is the customer's own mean gap, `silence_in_gaps` the time since the last order in such gaps,
     and `no_order_probability` what the BG/NBD model (Fader, Hardie and Lee 2005) with parameters `r`, `alpha`, `a`, `b`
-    says of no order in the next `horizon_days`; it goes on beyond the ages that training saw, where a tree stays flat.
-    `silence_share` is the share of the customer's life since the last order, `orders_a_day` the rate of his orders.
+    says of no order in the next `horizon_days`; it extrapolates beyond the ages of the training data, where a tree is
+    flat. `silence_share` is the share of the customer's life since the last order, `orders_a_day` their order rate.
     """
-    orders, recency, age = (features[:, FEATURE_NAMES.index(name)] for name in DERIVED_FROM)
+    orders, recency, age = (features[:, place] for place in _PLACES)
     with np.errstate(all="ignore"):
         repeats = np.maximum(orders - 1, 0)
         gap = np.where(repeats > 0, np.maximum(age - recency, 0) / repeats, np.nan)
@@ -37,9 +35,9 @@ def derived(features: Floats, process: Mapping[str, float]) -> Floats:
     return np.column_stack([gap, silence, none, *shares])
 
 
-def _derived_one(values: list[float], process: Mapping[str, float]) -> list[float]:
-    """`derived` for one row: plain arithmetic is an order of magnitude quicker than arrays of one."""
-    orders, recency, age = (values[place] for place in _DERIVED_PLACES)
+def derived_row(values: list[float], process: Mapping[str, float]) -> list[float]:
+    """Return `derived` of one row: plain arithmetic is an order of magnitude quicker than arrays of one."""
+    orders, recency, age = (values[place] for place in _PLACES)
     total = orders + recency + age
     if not math.isfinite(total) or orders < 1:
         unusual: list[float] = derived(np.array([values]), process)[0].tolist()
@@ -58,6 +56,3 @@ def _derived_one(values: list[float], process: Mapping[str, float]) -> list[floa
     silent = math.exp(shape * math.log(scale / (scale + process["horizon_days"])))
     lived = max(age, 1.0)
     return [gap, silence, 1 - (1 - silent) / (1 + odds_dropped), recency / lived, orders / lived]
-
-
-_DERIVED_PLACES = tuple(FEATURE_NAMES.index(name) for name in DERIVED_FROM)

@@ -1,9 +1,9 @@
-"""Whether customers look like those that a model was tested on: the population stability index (PSI) a column.
+"""Drift of the customers from those that a model was tested on: the population stability index (PSI) of each column.
 
-PSI = sum over bins of (now - then) * ln(now / then), of the shares of customers in bins that held a tenth each then;
+PSI = sum over bins of (now - then) * ln(now / then), with the shares of customers in bins that held a tenth each then;
 below 0.1 little has changed, from 0.25 on much (Siddiqi, Credit Risk Scorecards, 2006). Without any change it is about
 (1/n + 1/m) times a chi-squared variable with one degree of freedom less than there are bins (Yurdakul, Statistical
-Properties of the Population Stability Index, 2018): what lies below that noise says nothing.
+Properties of the Population Stability Index, 2018): a PSI below that noise is no evidence of a change.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Reference = dict[str, Any]
 Verdict = Literal["stable", "shifted", "drifted", "turned_missing", "turned_constant"]
 
 SCORE = "score"
-"""The name that the model's probability has among the columns of a comparison."""
+"""The name of the model's probability among the columns of a comparison."""
 
 INCIDENTS: frozenset[Verdict] = frozenset({"turned_missing", "turned_constant"})
-"""Verdicts of a column that is broken, rather than of customers who behave differently."""
+"""Verdicts that mean a broken column, not customers who behave differently."""
 
 SHIFTED, DRIFTED = 0.1, 0.25
-# A feature matters that makes so large a part of all that moves the predictions.
+# A feature matters if its share of all contributions is at least this.
 _MATTERS = 0.05
 _MISSING_JUMP = 0.2
 # The chance of calling noise a change, over all columns together.
@@ -41,13 +41,13 @@ _TENTHS = np.arange(1, 10) / 10
 class Drift:
     """How one column differs from the reference.
 
-    `noise` is what PSI stays below, but for one comparison in a thousand, when nothing has changed. `missing` and
-    `missing_before` are shares of the customers, `importance` the column's share of all contributions (None for the
-    score, or where they are not known).
+    Without a change PSI exceeds `noise` in one comparison of a thousand. `missing` and `missing_before` are shares of
+    the customers, `importance` is the column's share of all contributions (None for the score, or where they are not
+    known).
 
-    `verdict`: `shifted` where PSI is real and at least 0.1; `drifted` where it is at least 0.25 and it matters, because
-    the column makes 5 % of the contributions or the score itself shifted. `turned_missing` and `turned_constant` are
-    incidents, whatever matters.
+    `verdict`: `shifted` if PSI is above the noise and at least 0.1; `drifted` if it is at least 0.25 and matters,
+    because the column makes 5 % of the contributions or the score itself shifted. `turned_missing` and
+    `turned_constant` are incidents, whether the column matters or not.
     """
 
     column: str
@@ -60,10 +60,11 @@ class Drift:
 
 
 def reference(columns: Columns, score: Floats) -> Reference:
-    """The histograms that `compare` compares with, ready for JSON.
+    """Return the histograms that `compare` compares with, ready for JSON.
 
-    The columns and the score, the model's probability, have the shape (n,), a customer each; what is not finite is
-    missing. A value that a tenth of the customers share has a bin of its own. Raises ValueError without customers.
+    The columns and the score, the model's probability, have the shape (n,), a customer each; a value that is not finite
+    is missing. A value that a tenth of the customers share has a bin of its own. Raises ValueError if there are no
+    customers.
     """
     if not len(score):
         raise ValueError("there are no customers to refer to")
@@ -77,11 +78,11 @@ def reference(columns: Columns, score: Floats) -> Reference:
 def compare(
     reference: Reference, columns: Columns, score: Floats, *, importance: Mapping[str, float] | None = None
 ) -> list[Drift]:
-    """The score and each column of the reference beside customers of now, shape (m,) each; the score first.
+    """Compare today's customers, shape (m,) each, with the reference: the score first, then each column.
 
     `importance` is how much each feature moves the predictions, such as its mean absolute contribution, in any unit.
-    Columns that the reference has not are passed over. Raises ValueError without customers, or without a column that
-    the reference has.
+    Columns that the reference does not have are ignored. Raises ValueError if there are no customers, or if a column of
+    the reference is missing.
     """
     before: Mapping[str, Mapping[str, Any]] = reference["columns"]
     if not len(score):
@@ -96,7 +97,7 @@ def compare(
         psi, noise = _psi(then, reference["customers"], values, level)
         missing = float(np.mean(~np.isfinite(values)))
         share = importance.get(name, 0.0) / total if importance and total and name != SCORE else None
-        # Of the score alone None: it is the effect.
+        # The score matters by itself (None).
         matters = score_moved is None or score_moved or (share is not None and share >= _MATTERS)
         verdict = _incident(then, reference["customers"], values, level) or _verdict(psi, noise, matters=matters)
         return Drift(name, psi, noise, missing, then["missing"], share, verdict)
@@ -121,12 +122,12 @@ def _histogram(values: Floats) -> dict[str, Any]:
 
 
 def _counts(edges: Floats, known: Floats) -> npt.NDArray[np.int64]:
-    """How many lie above each edge up to the next, that one included."""
+    """Count the values above each edge up to the next, that one included."""
     return np.bincount(np.searchsorted(edges, known, side="left"), minlength=len(edges) + 1)
 
 
 def _psi(then: Mapping[str, Any], customers: int, values: Floats, level: float) -> tuple[float, float]:
-    """PSI, and what it stays below in all but the share `level` of comparisons when nothing has changed."""
+    """Return PSI, and the noise that it exceeds in a share `level` of comparisons without a change."""
     known = values[np.isfinite(values)]
     before = np.append(then["shares"], then["missing"]) * customers
     now = np.append(_counts(np.array(then["edges"]), known), len(values) - len(known))
@@ -140,7 +141,7 @@ def _psi(then: Mapping[str, Any], customers: int, values: Floats, level: float) 
 
 
 def _chi_squared(degrees: int, level: float) -> float:
-    """What a chi-squared variable exceeds with the probability `level` (Wilson and Hilferty 1931)."""
+    """Return what a chi-squared variable exceeds with the probability `level` (Wilson and Hilferty 1931)."""
     if degrees < 1:
         return 0.0
     if degrees == 1:
@@ -160,7 +161,7 @@ def _incident(then: Mapping[str, Any], customers: int, values: Floats, level: fl
         return "turned_missing"
     if then["varied"] and len(known) and known.min() == known.max():
         commonest = (np.max(then["shares"]) + 0.5 / customers) / (1 - before)
-        # So many customers would not all have drawn a value that was no commoner than that.
+        # By chance so many customers would not all have a value that was no more common than that.
         if commonest < 1 and len(known) * np.log(commonest) < np.log(level):
             return "turned_constant"
     return None

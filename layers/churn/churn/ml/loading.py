@@ -1,4 +1,4 @@
-"""A model of any kind, read from its bytes."""
+"""Reading a model of any kind from its bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ StoredModel = ChurnModel | PurchaseModel
 
 
 def read_model(content: bytes) -> StoredModel:
-    """The model that an artefact holds, its checksum verified. Raises BrokenModelError."""
+    """Return the model of an artifact after verifying its checksum. Raises BrokenModelError."""
     return restore(content, _make)
 
 

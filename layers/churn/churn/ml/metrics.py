@@ -1,7 +1,7 @@
-"""How good probabilities were, once it is known who churned; with numpy alone, for training and for what is served.
+"""Metrics of churn probabilities, for training and for monitoring; with numpy alone.
 
-`probabilities` and `churned` have the shape (n,), a customer each; so have `weights`: how often each customer counts,
-once where none are given. Where all are of one kind, what compares the two kinds is NaN.
+`probabilities` and `churned` have the shape (n,), a customer each, as have `weights`: how often each customer counts,
+once by default. If all churned or all stayed, metrics that compare the two are NaN.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BINS = 15
 _NEAREST = 1e-12
 
 # The campaign of Verbraken, Verbeke and Baesens (2013): a customer is worth 200 to the shop, the offer that may keep
-# him costs 10 and reaching him 1; who was about to leave takes it with a probability drawn from Beta(6, 14).
+# them costs 10 and reaching them 1; churners accept it with a probability drawn from Beta(6, 14).
 CUSTOMER_VALUE, OFFER, CONTACT = 200.0, 10.0, 1.0
 _ACCEPTED = (np.arange(100) + 0.5) / 100
 _LIKELY = _ACCEPTED**5 * (1 - _ACCEPTED) ** 13
@@ -29,13 +29,14 @@ _SHARES = np.arange(101) / 100
 
 
 class Measure(Protocol):
-    """A figure of probabilities."""
+    """A metric of probabilities."""
 
-    def __call__(self, probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float: ...
+    def __call__(self, probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float:
+        """Return the metric's value."""
 
 
 def roc_auc(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float:
-    """The share of pairs, one who churned and one who stayed, that are in the right order; ties count half."""
+    """Return the share of pairs, of a churner and a stayer, that are in the right order; ties count half."""
     hits, misses = _by_falling_probability(probabilities, churned, weights)
     if not hits.sum() or not misses.sum():
         return float("nan")
@@ -44,36 +45,36 @@ def roc_auc(probabilities: Floats, churned: Flags, weights: Floats | None = None
 
 
 def average_precision(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float:
-    """The mean precision over the steps in which recall rises as the threshold falls (PR AUC without interpolation)."""
+    """Return the mean precision over the steps in which recall rises (PR AUC without interpolation)."""
     hits, misses = _by_falling_probability(probabilities, churned, weights)
     if not hits.sum():
         return float("nan")
-    found = np.cumsum(hits)
-    # A group that nobody was drawn of adds nothing.
-    return float((hits * found / np.maximum(found + np.cumsum(misses), _NEAREST)).sum() / hits.sum())
+    caught = np.cumsum(hits)
+    # A group of ties without weight adds nothing.
+    return float((hits * caught / np.maximum(caught + np.cumsum(misses), _NEAREST)).sum() / hits.sum())
 
 
 def brier(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float:
-    """The mean squared distance of the probabilities from what happened (Brier 1950)."""
+    """Return the mean squared distance of the probabilities from the outcomes (Brier 1950)."""
     return float(np.average((probabilities - churned) ** 2, weights=weights))
 
 
 def brier_skill(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float:
-    """By what share the Brier score is better than that of the base rate, for everybody."""
+    """Return the share by which the Brier score is better than that of the base rate for everybody."""
     rate = float(np.average(churned, weights=weights))
     return 1 - brier(probabilities, churned, weights) / (rate * (1 - rate)) if 0 < rate < 1 else float("nan")
 
 
 def log_loss(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float:
-    """The mean negative logarithm of the probability given to what happened."""
-    given = np.clip(np.where(churned, probabilities, 1 - probabilities), _NEAREST, 1)
-    return float(-np.average(np.log(given), weights=weights))
+    """Return the mean negative logarithm of the outcomes' probabilities."""
+    of_outcome = np.clip(np.where(churned, probabilities, 1 - probabilities), _NEAREST, 1)
+    return float(-np.average(np.log(of_outcome), weights=weights))
 
 
 def calibration_error(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float:
-    """Expected calibration error (ECE): how far the bins' shares lie from their mean probabilities, by their size.
+    """Return the expected calibration error (ECE), in 15 bins of equal width (Guo et al. 2017).
 
-    In 15 bins of equal width (Guo et al. 2017).
+    It is the distance of each bin's share of churners from its mean probability, weighted by its size.
     """
     counts = np.ones(len(churned)) if weights is None else weights
     number = np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)
@@ -82,7 +83,7 @@ def calibration_error(probabilities: Floats, churned: Flags, weights: Floats | N
 
 
 def top_decile_lift(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float:
-    """How many times the base rate churned among the riskiest tenth."""
+    """Return the share of churners among the riskiest tenth, as a multiple of the base rate."""
     order = _falling(probabilities)
     counts = np.ones(len(churned)) if weights is None else weights[order]
     tenth = max(1.0, counts.sum() // 10)
@@ -92,41 +93,41 @@ def top_decile_lift(probabilities: Floats, churned: Flags, weights: Floats | Non
 
 
 def accuracy(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float:
-    """The share of customers on the right side of 0.5."""
+    """Return the share of customers on the right side of 0.5."""
     return float(np.average((probabilities >= 0.5) == churned, weights=weights))
 
 
 def expected_maximum_profit(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float:
-    """What a campaign to the riskiest earns a customer of all, in units of currency (EMPC).
+    """Return the profit of a campaign to the riskiest, per customer of the shop, in units of currency (EMPC).
 
-    The share of customers that is reached, in steps of 1 %, is the best one for each probability that the offer is
-    taken; the mean over that probability (Verbraken, Verbeke and Baesens, A novel profit maximizing metric for
+    For each probability that the offer is accepted, the campaign reaches the best share of customers, in steps of 1 %;
+    the profit is the mean over that probability (Verbraken, Verbeke and Baesens, A novel profit maximizing metric for
     measuring classification performance of customer churn prediction models, IEEE TKDE 25, 2013).
     """
     hits, misses = _by_falling_probability(probabilities, churned, weights)
-    found, reached = np.cumsum(hits), np.cumsum(hits + misses)
+    churners, reached = np.cumsum(hits), np.cumsum(hits + misses)
     total = reached[-1]
-    # Of a group of ties a campaign may reach a part.
-    caught = np.interp(_SHARES * total, np.append(0, reached), np.append(0, found)) / total
+    # A campaign may reach a part of a group of ties.
+    caught = np.interp(_SHARES * total, np.append(0, reached), np.append(0, churners)) / total
     profit = np.outer(_ACCEPTED * (CUSTOMER_VALUE - OFFER) - CONTACT, caught)
     profit -= (OFFER + CONTACT) * (_SHARES - caught)
     return float(_LIKELY @ profit.max(axis=1))
 
 
 def _falling(probabilities: Floats) -> npt.NDArray[np.int64] | slice:
-    """The order of customers from the riskiest on: all as they are when they are in it already."""
+    """Return the order of customers from the riskiest on; a slice of all if they are sorted already."""
     if (probabilities[1:] <= probabilities[:-1]).all():
         return slice(None)
     return np.argsort(-probabilities, kind="stable")
 
 
 def _by_falling_probability(probabilities: Floats, churned: Flags, weights: Floats | None) -> tuple[Floats, Floats]:
-    """How many churned, and how many stayed, of each group of ties, the riskiest first."""
+    """Count who churned and who stayed in each group of ties, the riskiest first."""
     order = _falling(probabilities)
     counts = np.ones(len(churned)) if weights is None else weights[order]
     hits = counts * churned[order]
-    given = probabilities[order]
-    starts = np.append(True, given[1:] != given[:-1])
+    falling = probabilities[order]
+    starts = np.append(True, falling[1:] != falling[:-1])
     if starts.all():
         return hits, counts - hits
     first = np.flatnonzero(starts)
@@ -144,42 +145,42 @@ MEASURES: Mapping[str, Measure] = {
     "top_decile_lift": top_decile_lift,
     "profit": expected_maximum_profit,
 }
-"""Every figure by its name in reports, tables and metrics."""
+"""Every metric by its name in reports, tables and CloudWatch."""
 
 HIGHER_IS_BETTER = frozenset({"accuracy", "auc", "pr_auc", "brier_skill", "top_decile_lift", "profit"})
 
 
 def measure(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> dict[str, float]:
-    """All of `MEASURES`."""
+    """Return all of `MEASURES`."""
     return {name: figure(probabilities, churned, weights) for name, figure in MEASURES.items()}
 
 
 def expected(probabilities: Floats) -> dict[str, float]:
-    """What `accuracy`, `auc`, `brier`, `log_loss` and `top_decile_lift` are to be, before it is known who churned.
+    """Estimate `accuracy`, `auc`, `brier`, `log_loss` and `top_decile_lift` before outcomes are known.
 
-    Confidence-based performance estimation (CBPE, as in NannyML): a customer counts as churned with the probability
-    given, so the figures are right as far as the probabilities are calibrated. Shape (n,), n of 1 and more.
+    Confidence-based performance estimation (CBPE, as in NannyML): a customer counts as churned with the predicted
+    probability, so the estimates are as good as the calibration. Shape (n,), with n at least 1.
     """
     stays = 1 - probabilities
     _, place = np.unique(probabilities, return_inverse=True)
     churners, stayers = np.bincount(place, probabilities), np.bincount(place, stays)
-    # A churner is in the right order with all stayers below, and with half of those in the same place.
+    # A churner is in the right order with all stayers below, and with half of the ties.
     right = float(np.sum(churners * (np.cumsum(stayers) - stayers / 2)))
     pairs = float(churners.sum() * stayers.sum())
     riskiest = np.sort(probabilities)[-max(1, len(probabilities) // 10) :]
     rate = float(probabilities.mean())
-    known = np.clip(probabilities, _NEAREST, 1 - _NEAREST)
+    clipped = np.clip(probabilities, _NEAREST, 1 - _NEAREST)
     return {
         "accuracy": float(np.maximum(probabilities, stays).mean()),
         "auc": right / pairs if pairs else float("nan"),
         "brier": float(np.mean(probabilities * stays)),
-        "log_loss": float(-np.mean(probabilities * np.log(known) + stays * np.log(1 - known))),
+        "log_loss": float(-np.mean(probabilities * np.log(clipped) + stays * np.log(1 - clipped))),
         "top_decile_lift": float(riskiest.mean()) / rate if rate else float("nan"),
     }
 
 
 def reliability(probabilities: Floats, churned: Flags, bins: int = 10) -> list[dict[str, float]]:
-    """The reliability curve: `count`, mean `predicted` and `observed` share of at most `bins` groups of equal size."""
+    """Return the reliability curve: `count`, mean `predicted` and `observed` share of up to `bins` equal groups."""
     parts = np.array_split(np.argsort(probabilities, kind="stable"), min(bins, len(churned)))
     return [
         {
@@ -192,7 +193,7 @@ def reliability(probabilities: Floats, churned: Flags, bins: int = 10) -> list[d
 
 
 def deciles(probabilities: Floats, churned: Flags) -> list[dict[str, float]]:
-    """For the riskiest tenth, two tenths … of the customers: `lift`, and `capture`, the share of churners they hold."""
+    """Return `lift` and `capture`, the share of all churners, of the riskiest tenth, two tenths … of the customers."""
     order = np.argsort(-probabilities, kind="stable")
     rate, total = float(churned.mean()), int(churned.sum())
     answer = []
@@ -211,7 +212,7 @@ def deciles(probabilities: Floats, churned: Flags) -> list[dict[str, float]]:
 def bootstrap(
     models: Mapping[str, Floats], churned: Flags, *, rounds: int = 200, seed: int = 1, level: float = 0.95
 ) -> dict[str, Intervals]:
-    """Percentile intervals of every figure of every model, all on the same resamples of customers (Efron 1979)."""
+    """Return percentile intervals of every metric and model, all on the same resamples of customers (Efron 1979)."""
     drawn = _resampled(models, churned, rounds, seed)
     return {
         name: {figure: _interval(values, level) for figure, values in figures.items()}
@@ -222,7 +223,7 @@ def bootstrap(
 def bootstrap_beside(
     models: Mapping[str, Floats], first: str, churned: Flags, *, rounds: int = 200, seed: int = 1, level: float = 0.95
 ) -> tuple[dict[str, Intervals], dict[str, Intervals]]:
-    """`bootstrap`, and the intervals of how far the `first` model's figures lie above those of each other one."""
+    """Return `bootstrap`, and the intervals of the `first` model's metrics minus those of each other model."""
     drawn = _resampled(models, churned, rounds, seed)
     best = drawn[first]
     intervals = {
@@ -237,17 +238,17 @@ def bootstrap_beside(
 
 
 def bootstrap_difference(
-    one: Floats, other: Floats, churned: Flags, *, rounds: int = 200, seed: int = 1, level: float = 0.95
+    first: Floats, second: Floats, churned: Flags, *, rounds: int = 200, seed: int = 1, level: float = 0.95
 ) -> Intervals:
-    """Percentile intervals of figure(one) - figure(other), on the same customers in each round."""
-    drawn = _resampled({"one": one, "other": other}, churned, rounds, seed)
-    return {figure: _interval(drawn["one"][figure] - drawn["other"][figure], level) for figure in MEASURES}
+    """Return percentile intervals of the metrics of `first` minus those of `second`, on the same resamples."""
+    drawn = _resampled({"first": first, "second": second}, churned, rounds, seed)
+    return {figure: _interval(drawn["first"][figure] - drawn["second"][figure], level) for figure in MEASURES}
 
 
 def _resampled(models: Mapping[str, Floats], churned: Flags, rounds: int, seed: int) -> dict[str, dict[str, Floats]]:
     random = np.random.default_rng(seed)
     drawn: dict[str, dict[str, Floats]] = {name: {figure: np.empty(rounds) for figure in MEASURES} for name in models}
-    # Sorted once: what is in order is quickly sorted again.
+    # Sorted once, because `_falling` is quick for sorted probabilities.
     orders = {name: np.argsort(-probabilities, kind="stable") for name, probabilities in models.items()}
     sorted_models = {
         name: (probabilities[orders[name]], churned[orders[name]]) for name, probabilities in models.items()

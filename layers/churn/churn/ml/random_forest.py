@@ -1,10 +1,10 @@
-"""The model that serves: a trained random forest as plain arrays, evaluated with numpy alone.
+"""A trained random forest as plain arrays, evaluated with numpy alone.
 
-The evaluation is QuickScorer's (Lucchese et al., SIGIR 2015) with the walk through the thresholds turned into a table.
-The leaves of a tree are the bits of one 64-bit word, left to right. A node whose test ``x <= threshold`` fails clears
-the leaves of its left subtree; the lowest bit that is left is the exit leaf. For each column the table holds, after
-each of its sorted thresholds, the AND of all masks so far, one row of `n_trees` words. One binary search and one row a
-column are then a prediction.
+The evaluation is that of QuickScorer (Lucchese et al., SIGIR 2015), with the walk through the thresholds turned into a
+table. The leaves of a tree are the bits of one 64-bit word, left to right. A node whose test ``x <= threshold`` fails
+clears the leaves of its left subtree; the lowest bit that is left is the exit leaf. For each column the table holds,
+after each of its sorted thresholds, the AND of all masks so far, one row of `n_trees` words. One binary search and one
+row a column are then a prediction.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
 from churn.domain.model import BrokenModelError, Prediction
 from churn.ml.arrays import Floats, Integers
 from churn.ml.artifact import Arrays, checksum_of, pack, restore, version_of
-from churn.ml.derived_features import DERIVED_COLUMNS, DERIVED_FROM, _derived_one, derived
+from churn.ml.bg_nbd import INPUTS
+from churn.ml.derived_features import DERIVED_COLUMNS, derived, derived_row
 from churn.ml.tree_shap import ShapleyValues, Splits
 
 MOST_LEAVES = 64
-# Rows evaluated at a time: their words and leaf indices together stay in a core's second-level cache.
+# Rows evaluated together: their words and leaf indices stay in a core's second-level cache.
 CHUNK_ROWS = 128
 # How far a probability is drawn away from 0 and 1 before its logit is taken: keeps the calibration strictly monotone.
 SHRINKAGE = 1e-3
 
 COLUMNS = INPUT_NAMES + DERIVED_COLUMNS
-"""All that a forest may ask for."""
-# The features that another column is made of, or goes with; its contribution is shared among them equally.
+"""All columns that a forest may use."""
+# The features that another column depends on; its contribution is shared equally among them.
 MADE_OF: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("days_between_orders", "silence_in_gaps", "no_order_probability"), DERIVED_FROM),
+    **dict.fromkeys(("days_between_orders", "silence_in_gaps", "no_order_probability"), INPUTS),
     "silence_share": ("days_since_last_order", "account_age_days"),
     "orders_a_day": ("total_orders", "account_age_days"),
     **dict.fromkeys(STATE_COLUMNS, ("total_spent", "days_since_last_order")),
     **dict.fromkeys(("last_gap_days", "typical_gap_days", "gap_deviation_days"), ("total_orders", "account_age_days")),
-    "silence_in_typical_gaps": DERIVED_FROM,
+    "silence_in_typical_gaps": INPUTS,
 }
 
 
@@ -59,15 +60,15 @@ class FittedTree(Protocol):
 class ChurnModel:
     """A calibrated random forest: a customer's inputs in, the probability of no order in the horizon out.
 
-    The inputs are the 12 features, or `churn.domain.features.INPUT_NAMES`: columns that are not given are missing.
+    The inputs are the 12 features, or `churn.domain.features.INPUT_NAMES`; absent columns count as missing.
     """
 
     def __init__(self, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
         """Take `arrays` as `from_trees` makes them and build the tables.
 
-        `metadata` names the forest's `columns` and holds `calibration` (`slope` > 0, `intercept`, and, if it is
-        another, `slope_above`: see `calibrate`), `trained_at`, and,
-        when there are derived columns, `purchase_process` (see `derived`).
+        `metadata` names the forest's `columns` and holds `calibration` (`slope` > 0, `intercept`, and `slope_above` if
+        it differs from `slope`: see `calibrate`), `trained_at`, and, if there are derived columns, `purchase_process`
+        (see `derived`).
         """
         self.metadata: dict[str, Any] = dict(metadata)
         self._arrays = arrays
@@ -120,8 +121,7 @@ class ChurnModel:
     def from_trees(cls, trees: Iterable[FittedTree], metadata: Mapping[str, Any]) -> ChurnModel:
         """Turn fitted classification trees of two classes into a model.
 
-        Raises:
-            ValueError: a tree has more than 64 leaves, or there is no tree.
+        Raises ValueError if a tree has more than 64 leaves, or if there is no tree.
         """
         nodes: dict[str, list[Any]] = {
             name: [] for name in ("column", "threshold", "tree", "mask", "end", "missing_left")
@@ -148,95 +148,95 @@ class ChurnModel:
         return cls(arrays, metadata)
 
     def with_metadata(self, **changes: Any) -> ChurnModel:
-        """The same forest with some of its metadata set anew (and so another checksum and version)."""
+        """Return the same forest with some of its metadata changed, hence another checksum and version."""
         return ChurnModel(self._arrays, {**self.metadata, **changes})
 
     def to_bytes(self) -> bytes:
-        """The model as an `.npz` archive without pickle, its SHA-256 checksum inside; equal models, equal bytes."""
+        """Return the model as an `.npz` archive without pickle, with its checksum; equal models give equal bytes."""
         return pack(self._arrays, self.metadata)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> ChurnModel:
-        """Read what `to_bytes` wrote; nothing is interpreted before the checksum is found right.
+        """Read what `to_bytes` wrote, and interpret nothing before the checksum is verified.
 
-        Raises:
-            BrokenModelError: the bytes are cut, altered, of another format, or for other features.
+        Raises BrokenModelError if the bytes are cut, altered, of another format, or for other features.
         """
         return restore(content, cls)
 
     def columns(self, features: npt.ArrayLike) -> Floats:
-        """What the forest asks for, shape (n, columns), for inputs of shape (n, 12) or (n, INPUT_NAMES)."""
-        given = np.asarray(features, dtype=np.float64)
-        missing = np.full((len(given), len(INPUT_NAMES) - given.shape[1]), np.nan)
-        known = [given, missing] if self._process is None else [given, missing, derived(given, self._process)]
-        return np.hstack(known)[:, self._chosen]
+        """Return the forest's columns, shape (n, columns), of inputs of shape (n, 12) or (n, INPUT_NAMES)."""
+        inputs = np.asarray(features, dtype=np.float64)
+        parts = [inputs, np.full((len(inputs), len(INPUT_NAMES) - inputs.shape[1]), np.nan)]
+        if self._process is not None:
+            parts.append(derived(inputs, self._process))
+        return np.hstack(parts)[:, self._chosen]
 
     def raw(self, features: npt.ArrayLike) -> Floats:
-        """The mean of the trees' probabilities, shape (n,), before calibration.
+        """Return the mean of the trees' probabilities, shape (n,), before calibration.
 
         `features` has the shape (n, 12) or (n, INPUT_NAMES), NaN = missing. Equal to scikit-learn's `predict_proba` of
         the same forest to the last few units of rounding.
         """
-        given = np.asarray(features, dtype=np.float64)
-        if len(given) == 1:
-            leaves = self._exit_leaves(self._places_of_one(given[0].tolist()))
+        inputs = np.asarray(features, dtype=np.float64)
+        if len(inputs) == 1:
+            leaves = self._exit_leaves(self._places_of_row(inputs[0].tolist()))
             return np.array([self._leaf_values.take(leaves).sum() / self._trees])
-        answer = np.empty(len(given))
-        for start, leaves in self._exit_leaf_chunks(self._places(given)):
+        answer = np.empty(len(inputs))
+        for start, leaves in self._exit_leaf_chunks(self._places(inputs)):
             answer[start : start + len(leaves)] = self._leaf_values.take(leaves).mean(axis=1)
         return answer
 
     def shapley(self, features: npt.ArrayLike) -> Floats:
-        """The exact path-dependent Shapley values of `raw`, shape (n, columns), for inputs as `raw` takes them.
+        """Return the exact path-dependent Shapley values of `raw`, shape (n, columns), for the inputs of `raw`.
 
         Each row adds up to its `raw` minus the forest's mean over its training samples.
         """
         return self._shapley(self._places(np.asarray(features, dtype=np.float64)))
 
     def calibrate(self, raw: Floats) -> Floats:
-        """Calibrated probabilities for the forest's own: strictly monotone, so the order of customers stays."""
+        """Calibrate the forest's probabilities: strictly monotone, so customers keep their order."""
         return calibrate(raw, self._slope, self._slope_above, self._intercept)
 
     def predict(self, rows: Sequence[Mapping[str, float | None]]) -> list[Prediction]:
-        """One prediction for each of `rows`; an input that is absent, None or NaN is missing.
+        """Return one prediction for each of `rows`; an input that is absent, None or NaN is missing.
 
         `confidence` is 1 minus twice the standard deviation of the trees' probabilities: 1 when all trees agree, 0 when
         half of them say 0 and the others 1. `contributions` are signed probability points that, with `base`, add up to
-        the probability: the Shapley values of the forest's raw probability (see `shapley`), a derived column's shared
-        equally among the features it is made of, all of them multiplied by one factor: how far the calibrated
-        probability lies from `base`, the calibrated mean of the forest, for each point the raw one lies from the mean.
+        the probability: the Shapley values of the raw probability (see `shapley`), with those of a derived column
+        shared equally among the features it depends on, and all scaled by the same factor, the distance of the
+        calibrated probability from `base` divided by the distance of the raw one from the forest's mean.
         """
         if not rows:
             return []
-        places = self._places(_given(rows))
+        places = self._places(_inputs(rows))
         predictions: list[Prediction] = []
         for start, leaves in self._exit_leaf_chunks(places):
             votes = self._leaf_values.take(leaves)
             raw = votes.mean(axis=1)
             calibrated = self.calibrate(raw)
-            confidence = np.clip(1 - 2 * votes.std(axis=1), 0, 1)
-            points = self._of_features(self._shapley(places[:, start : start + len(leaves)]))
+            confidences = np.clip(1 - 2 * votes.std(axis=1), 0, 1)
+            points = self._by_feature(self._shapley(places[:, start : start + len(leaves)]))
             points *= self._scale(raw, calibrated)[:, None]
             predictions += [
                 Prediction(
                     churn_probability=probability,
-                    confidence=sure,
+                    confidence=confidence,
                     model_version=self.version,
                     contributions=dict(zip(FEATURE_NAMES, parts, strict=True)),
                     base=self.base,
                 )
-                for probability, sure, parts in zip(
-                    calibrated.tolist(), confidence.tolist(), points.tolist(), strict=True
+                for probability, confidence, parts in zip(
+                    calibrated.tolist(), confidences.tolist(), points.tolist(), strict=True
                 )
             ]
         return predictions
 
     def probabilities(self, rows: Sequence[Mapping[str, float | None]]) -> list[float]:
-        """What `predict` says of the rows' probabilities, without reasons: some fifty times as fast."""
-        return self.calibrate(self.raw(_given(rows))).tolist() if rows else []
+        """Return the churn probabilities of `predict` without contributions: some fifty times as fast."""
+        return self.calibrate(self.raw(_inputs(rows))).tolist() if rows else []
 
     def _scale(self, raw: Floats, calibrated: Floats) -> Floats:
-        """Slope of the calibration between the root and `raw`; its derivative where the two are too near to divide."""
+        """Return the slope of the calibration from the root to `raw`; its derivative if they are too near to divide."""
         distance = raw - self._root
         near = np.abs(distance) < 1e-9
         drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * self._root
@@ -245,22 +245,22 @@ class ChurnModel:
         answer: Floats = np.where(near, derivative, (calibrated - self.base) / np.where(near, 1.0, distance))
         return answer
 
-    def _places(self, given: Floats) -> Integers:
-        """The tables' rows that a customer selects, shape (columns asked, n), for inputs as `raw` takes them."""
-        if len(given) == 1:
-            return np.array(self._places_of_one(given[0].tolist()), dtype=np.int64).reshape(-1, 1)
+    def _places(self, inputs: Floats) -> Integers:
+        """Return the tables' rows that each customer selects, shape (columns used, n), for the inputs of `raw`."""
+        if len(inputs) == 1:
+            return np.array(self._places_of_row(inputs[0].tolist()), dtype=np.int64).reshape(-1, 1)
         with np.errstate(over="ignore"):
-            inputs = self.columns(given).astype(np.float32)
-        places = np.empty((len(self._searches), len(given)), dtype=np.int64)
+            narrowed = self.columns(inputs).astype(np.float32)
+        places = np.empty((len(self._searches), len(inputs)), dtype=np.int64)
         for number, (column, thresholds, _, first, missing) in enumerate(self._searches):
-            values = inputs[:, column]
+            values = narrowed[:, column]
             places[number] = np.where(np.isnan(values), missing, first + np.searchsorted(thresholds, values))
         return places
 
-    def _places_of_one(self, values: list[float]) -> list[int]:
+    def _places_of_row(self, values: list[float]) -> list[int]:
         values = values + [math.nan] * (len(INPUT_NAMES) - len(values))
         if self._process is not None:
-            values += _derived_one(values, self._process)
+            values += derived_row(values, self._process)
         values = [values[place] for place in self._chosen]
         with np.errstate(over="ignore"):
             narrowed = np.array(values, dtype=np.float32).tolist()
@@ -271,13 +271,13 @@ class ChurnModel:
         ]
 
     def _exit_leaves(self, places: Sequence[int] | Integers) -> Integers:
-        """Index of each tree's exit leaf, shape (trees,), for one row."""
+        """Return the index of each tree's exit leaf, shape (trees,), for one row."""
         words = np.bitwise_and.reduce(self._table.take(places, axis=0), axis=0)
         leaves: Integers = self._first_leaf + np.bitwise_count((words & -words) - np.uint64(1))
         return leaves
 
     def _exit_leaf_chunks(self, places: Integers) -> Iterable[tuple[int, Integers]]:
-        """The exit leaves, shape (rows, trees), chunk by chunk, each with the number of its first row."""
+        """Yield the exit leaves, shape (rows, trees), chunk by chunk, each after the number of its first row."""
         count = places.shape[1]
         if count == 1:
             yield 0, self._exit_leaves(places[:, 0])[None]
@@ -302,7 +302,7 @@ class ChurnModel:
 
     @cached_property
     def _shapley_values(self) -> ShapleyValues:
-        """Made when reasons are first asked for: not every use of a model asks for them."""
+        """Built on first use: not every use of a model needs contributions."""
         column, first_leaf = self._arrays["column"], self._first_leaf[self._arrays["tree"]]
         number, place = np.empty(len(column), dtype=np.int64), np.empty(len(column), dtype=np.int64)
         for search, (of, thresholds, _, first, _) in enumerate(self._searches):
@@ -322,8 +322,8 @@ class ChurnModel:
         missing_places = np.array([missing for *_, missing in self._searches], dtype=np.int64)
         return ShapleyValues(splits, missing_places, self._leaf_values / self._trees, self._arrays["leaf_weight"])
 
-    def _of_features(self, values: Floats) -> Floats:
-        """The columns' contributions, shape (n, columns), as those of the 12 features, shape (n, 12)."""
+    def _by_feature(self, values: Floats) -> Floats:
+        """Share the columns' contributions, shape (n, columns), among the 12 features, shape (n, 12)."""
         points = np.zeros((len(values), len(FEATURE_NAMES)))
         # Not a product of matrices: its last digits depend on the row's place among the others.
         for number, column in enumerate(self.metadata["columns"]):
@@ -331,15 +331,15 @@ class ChurnModel:
         return points
 
 
-def _given(rows: Sequence[Mapping[str, float | None]]) -> Floats:
+def _inputs(rows: Sequence[Mapping[str, float | None]]) -> Floats:
     return np.array([[row.get(name) for name in INPUT_NAMES] for row in rows], dtype=np.float64)
 
 
 def calibrate(raw: Floats, slope: float, slope_above: float, intercept: float) -> Floats:
-    """Beta calibration (Kull, Silva Filho and Flach, AISTATS 2017) of a forest's own probabilities.
+    """Apply beta calibration (Kull, Silva Filho and Flach, AISTATS 2017) to a forest's probabilities.
 
-    The logit is `slope` * ln(p) - `slope_above` * ln(1 - p) + `intercept`, both slopes above 0: what is near 1 may be
-    stretched otherwise than what is near 0.
+    The logit is `slope` * ln(p) - `slope_above` * ln(1 - p) + `intercept`, both slopes above 0: probabilities near 1
+    may be stretched differently from those near 0.
     """
     drawn = SHRINKAGE + (1 - 2 * SHRINKAGE) * raw
     answer: Floats = 1 / (1 + np.exp(slope_above * np.log(1 - drawn) - slope * np.log(drawn) - intercept))
@@ -348,7 +348,7 @@ def calibrate(raw: Floats, slope: float, slope_above: float, intercept: float) -
 
 @cache
 def _shares(column: str) -> Floats:
-    """How a column's contribution is shared among the 12 features."""
+    """Return how a column's contribution is shared among the 12 features."""
     if column in FEATURE_NAMES:
         return np.array([float(name == column) for name in FEATURE_NAMES])
     return np.array([(name in MADE_OF[column]) / len(MADE_OF[column]) for name in FEATURE_NAMES])
@@ -386,7 +386,7 @@ def _flatten(
 
 
 def _round_down(thresholds: Floats) -> npt.NDArray[np.float32]:
-    """The greatest float32 at or below each threshold: for a float32 input, `x <= t` is then the same test."""
+    """Return the greatest float32 at or below each threshold: `x <= t` is then the same test for a float32 `x`."""
     with np.errstate(over="ignore"):
         nearest = thresholds.astype(np.float32)
     return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest).astype(np.float32)

@@ -1,17 +1,17 @@
 """Exact path-dependent Shapley values of a forest (the game of TreeSHAP, Lundberg et al. 2020), with numpy alone.
 
-A leaf gives its value, times `z` for every feature of its path that is not known: `z` is the share of the training
-samples that take the path's turns at that feature. Knowing the feature puts 1 in the place of `z` where the row takes
-these turns, 0 where it does not. A leaf is therefore a product, and the Shapley value of one of its features an
-integral of the product of the others, linear in t each (Owen's multilinear extension): a polynomial, for which
-Gauss-Legendre quadrature is exact.
+A leaf contributes its value, times `z` for every unknown feature of its path: `z` is the share of the training samples
+that take the path's turns at that feature. Knowing the feature replaces `z` by 1 if the row takes these turns, by 0 if
+it does not. A leaf is therefore a product, and the Shapley value of one of its features is an integral of the product
+of the others, each linear in t (Owen's multilinear extension): a polynomial, for which Gauss-Legendre quadrature is
+exact.
 
-Only the set of the features whose turns the row takes decides a leaf's shares. A table keeps one number for each leaf
-and set: what every feature outside the set takes away. What a feature inside the set adds is (1 - z) / z times the
-number of the set without it. So a row costs one look-up for each leaf and feature of its path.
+A leaf's shares depend only on the set of features whose turns the row takes. A table holds one number for each leaf and
+set: the loss by each feature outside the set. The gain by a feature inside the set is (1 - z) / z times the number of
+the set without it. So a row costs one look-up for each leaf and feature of its path.
 
-The tables take as long to build as some twenty rows do without them, so the first rows, of a process that has just
-started, have the quadrature done for themselves.
+The tables take as long to build as some twenty rows do without them, so the first rows of a process use the quadrature
+directly.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Splits:
 
 @dataclass(frozen=True, slots=True)
 class _Conditions:
-    """What each leaf demands of each column its path asks for, ordered by leaf, then column.
+    """The condition that each leaf puts on each column of its path, ordered by leaf, then column.
 
-    A known value's place lies from `start` to before `start + width`; a missing value is welcome if `missing`.
+    A known value's place lies from `start` to before `start + width`; a missing value meets the condition if `missing`.
     """
 
     leaf: Integers
@@ -65,10 +65,10 @@ class ShapleyValues:
     """The Shapley values of one forest, by quadrature for the first rows and by tables for all others."""
 
     def __init__(self, splits: Splits, missing_places: Integers, leaf_value: Floats, leaf_weight: Floats) -> None:
-        """Take a forest that has splits, and at most 16 columns on a path; each column is asked for.
+        """Take a forest that has splits, at most 16 columns on a path, and no column without a split.
 
-        A missing value's place is in `missing_places`, for each column. `leaf_value` is what a leaf adds to the answer,
-        `leaf_weight` the training samples that it holds.
+        `missing_places` holds the place of a missing value, for each column. `leaf_value` is a leaf's part of the
+        probability, `leaf_weight` its training samples.
         """
         self._missing_places = missing_places
         self._leaf_value = leaf_value
@@ -77,7 +77,7 @@ class ShapleyValues:
         self._tables: _Tables | None = None
 
     def values(self, places: Integers) -> Floats:
-        """The Shapley values, shape (rows, columns), for places of shape (columns, rows)."""
+        """Return the Shapley values, shape (rows, columns), for places of shape (columns, rows)."""
         if self._tables is None and places.shape[1] <= self._rows_before_tables:
             self._rows_before_tables -= places.shape[1]
             return np.array([self._by_quadrature(row) for row in places.T]).reshape(places.shape[::-1])
@@ -86,22 +86,22 @@ class ShapleyValues:
         return self._tables.values(places)
 
     def _by_quadrature(self, row: Integers) -> Floats:
-        """The integral over t of v * (met - z) * prod(t * met + (1 - t) * z of the others), for each column's sum."""
-        asked = self._conditions
-        place = row[asked.column]
-        known = place != self._missing_places[asked.column]
-        offset = place - asked.start
-        met = np.where(known, (offset >= 0) & (offset < asked.width), asked.missing)
-        shares = np.empty(len(asked.leaf))
-        lengths = np.bincount(asked.leaf, minlength=len(self._leaf_value))
+        """Sum the integrals over t of v * (met - z) * prod(t * met + (1 - t) * z of the others) for each column."""
+        conditions = self._conditions
+        place = row[conditions.column]
+        known = place != self._missing_places[conditions.column]
+        offset = place - conditions.start
+        met = np.where(known, (offset >= 0) & (offset < conditions.width), conditions.missing)
+        shares = np.empty(len(conditions.leaf))
+        lengths = np.bincount(conditions.leaf, minlength=len(self._leaf_value))
         for length, leaves, places in _by_length(lengths):
-            unknown, taken = asked.share[places], met[places]
+            unknown, taken = conditions.share[places], met[places]
             product = np.zeros(places.shape)
             for t, weight in _quadrature(length):
                 factor = (1 - t) * unknown + t * taken
                 product += weight * factor.prod(axis=0) / factor
             shares[places] = self._leaf_value[leaves] * (taken - unknown) * product
-        return np.bincount(asked.column, shares, len(self._missing_places))
+        return np.bincount(conditions.column, shares, len(self._missing_places))
 
 
 class _Tables:
@@ -118,7 +118,7 @@ class _Tables:
         first = np.cumsum(lengths) - lengths
         slot = np.arange(self._size) - first[conditions.leaf]
         sizes = 1 << lengths[leaves]
-        # A multiple of the leaf's own size, because the sizes before it are: a bit can be cleared in the address.
+        # A multiple of the leaf's size, because the sizes before it are: a bit of the address can be cleared.
         self._base: Integers = np.cumsum(sizes) - sizes
         self._table = _table(groups, conditions.share, leaf_value)
 
@@ -140,7 +140,7 @@ class _Tables:
         self._slots = np.bincount(slot).tolist()
 
     def values(self, places: Integers) -> Floats:
-        """The Shapley values, shape (rows, columns), for places of shape (columns, rows)."""
+        """Return the Shapley values, shape (rows, columns), for places of shape (columns, rows)."""
         answer = np.empty((places.shape[1], len(places)))
         starts = [start for start, _ in self._bounds]
         hit = np.empty(self._size, dtype=np.bool_)
@@ -174,7 +174,7 @@ class _Tables:
             if place == missing:
                 hit[start:end] = self._missing[start:end]
             else:
-                # A place before the start wraps round to a great number.
+                # A place before the start wraps round to a large number.
                 offset = np.uint32(place) - self._start[start:end]
                 np.less(offset, self._width[start:end], out=hit[start:end])
 
@@ -207,17 +207,17 @@ def _conditions(splits: Splits, missing_places: Integers, leaf_weight: Floats) -
 
     leaf, column = np.divmod(key[firsts], len(missing_places))
     start = merged(np.maximum, start)
-    # Where only missing values get, a later split leaves no room for known ones.
+    # Below a split that only missing values pass, no interval is left for known ones.
     width = np.maximum(merged(np.minimum, end) - start, 0)
     return _Conditions(leaf, column, start, width, merged(np.logical_and, missing), merged(np.multiply, share))
 
 
 @cache
 def _quadrature(length: int) -> list[tuple[float, float]]:
-    """Nodes from 0 to 1 and weights that integrate polynomials of a degree below `length` exactly.
+    """Return nodes from 0 to 1 and weights that integrate polynomials of a degree below `length` exactly.
 
-    Gauss-Legendre's, from the eigenvectors of the polynomials' recurrence (Golub and Welsch 1969): numpy has them too,
-    in a package that takes longer to import than a prediction does to be made.
+    Gauss-Legendre quadrature, from the eigenvectors of the polynomials' recurrence (Golub and Welsch 1969): the package
+    of numpy that has it takes longer to import than a prediction takes.
     """
     number = np.arange(1, (length + 1) // 2)
     beside = number / np.sqrt(4 * number**2 - 1)
@@ -226,10 +226,10 @@ def _quadrature(length: int) -> list[tuple[float, float]]:
 
 
 def _by_length(lengths: Integers) -> Iterator[tuple[int, Integers, Integers]]:
-    """The leaves that have conditions, `lengths` of them each, by their number; with the conditions' indices.
+    """Yield the leaves by the length of their paths, the longest first, with the indices of their conditions.
 
-    These have the shape (length, leaves). The longest paths first: then the leaves that have a k-th condition are the
-    first ones, for every k.
+    The indices have the shape (length, leaves). With the longest paths first, the leaves that have a k-th condition
+    come first for every k.
     """
     first = np.cumsum(lengths) - lengths
     for length in range(int(lengths.max()), 0, -1):
@@ -239,10 +239,10 @@ def _by_length(lengths: Integers) -> Iterator[tuple[int, Integers, Integers]]:
 
 
 def _table(groups: Iterable[tuple[int, Integers, Integers]], share: Floats, leaf_value: Floats) -> Floats:
-    """For each leaf, and each set of its conditions as the bits of a number, what a condition not met takes away.
+    """Return the loss by an unmet condition, for each leaf and each set of met conditions as the bits of a number.
 
     It is v * prod(z outside) * integral over t from 0 to 1 of (1 - t)^(outside - 1) * prod(t + (1 - t) * z inside).
-    The sets of all conditions have no meaning.
+    The entries of the full sets have no meaning.
     """
     parts = []
     for length, leaves, places in groups:
