@@ -74,7 +74,7 @@ def kafka() -> Iterator[str]:
 
 @pytest.fixture
 def database(mysql_url: str) -> Iterator[Database]:
-    """Return A database whose tables are empty."""
+    """Return a database whose tables are empty."""
     database = Database(mysql_url)
     tables = database.run(
         lambda transaction: transaction.rows(

@@ -26,7 +26,10 @@ _MILLISECONDS_FOR_THE_REST = 60_000
 @traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Scores all whose score is out of date; `resume_after` in the answer, and in the event, says from which key on."""
+    """Score all customers whose score is out of date.
+
+    `resume_after`, in the answer and in the event, is the key after which to go on.
+    """
     _model.refresh()
     now = parse_timestamp(event["time"]) if event.get("time") else datetime.now(UTC)
     swept = sweep(

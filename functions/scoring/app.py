@@ -22,7 +22,7 @@ _publisher = EventPublisher.of(_database, _settings)
 @traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Answers with the records that are to be delivered again; the others are done, or kept as dead letters.
+    """Return the records to be delivered again; the others are done, or kept as dead letters.
 
     With `redrive` in the event, the dead letters after the place that it names are tried again, a page a call.
     """

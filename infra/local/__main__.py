@@ -82,7 +82,7 @@ def down() -> int:
 
 
 def status() -> int:
-    """Tells what runs; 1 when nothing does."""
+    """Print what runs; return 1 if nothing does."""
     state = state_folder(os.environ)
     pid = _supervisor(state)
     if pid is None:

@@ -65,5 +65,5 @@ class Options:
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
-    """Where the stack keeps all that outlives it: CHURN_STATE_DIR, or `.local` in the checkout."""
+    """Return the folder of all that outlives the stack: CHURN_STATE_DIR, or `.local` in the checkout."""
     return Path(environment.get("CHURN_STATE_DIR") or ROOT / ".local").resolve()

@@ -1,7 +1,7 @@
 """The supervisor behind `make run`: starts all that the service needs on one machine, keeps it running, ends it.
 
 What it starts, in order: database, cache, broker and AWS APIs; schema and model; the gateway; the sample shop and the
-stream of simulated events. A program that dies is started anew on its old port.
+stream of simulated events. A program that dies is restarted on its old port.
 """
 
 import asyncio
@@ -148,7 +148,7 @@ class Stack:
             )
 
     def _configure(self) -> None:
-        """Settles the ports, and writes what the gateway and the AWS APIs read."""
+        """Choose the ports, and write what the gateway and the AWS APIs read."""
         options = self._options
         self._config = GatewayConfig(
             template=str(ROOT / "template.yaml"),

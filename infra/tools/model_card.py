@@ -44,7 +44,7 @@ def _definition(definition: Mapping[str, Any]) -> str:
   stood at the end of them; a cancelled order is none.
 - **Eligible**: the account is active, and the last order is at most {definition["lookback_days"]} days old
   (`INACTIVITY_DAYS`). Who has been silent for longer has lapsed already.
-- **Features** are worked out from what happened strictly before the cut-off, with the code that serves.
+- **Features** are computed from events strictly before the cut-off, with the code that serves.
 - **Held out**: the newest window; between it and what was learned from lie at least {definition["embargo_days"]} days
   (`EMBARGO_DAYS`), unless the cut-offs were given by hand."""
 

@@ -104,7 +104,7 @@ class Stack:
             producer.close()
 
     def token(self, role: str, seconds: int = 3600, subject: str = "contract") -> str:
-        """Return A token of the service."""
+        """Return a token of the service."""
         if self.secret:
             return issue(self.secret, subject, role, seconds)
         if role != "admin" or seconds <= 0 or subject != "contract":
@@ -147,7 +147,7 @@ def _token(stack: Stack, role: str) -> str:
 
 @contextmanager
 def running_stack(state: Path, buckets: Path, **environment: str) -> Iterator[Stack]:
-    """Return A stack of one's own, with its state in a folder; ended, and waited for, at the end of the block.
+    """Return a stack of one's own, with its state in a folder; ended, and waited for, at the end of the block.
 
     What the first stack's buckets held, its first model, is kept in `buckets`, so that others need not train one.
     """

@@ -19,7 +19,7 @@ _NOTICED_SECONDS = 40
 
 
 def _published(stack: Stack, *, compared_with: str, passed: bool = True) -> StoredModel:
-    """Return A version of its own name, which answers as the one in use does, with what a gate said of it."""
+    """Return a version of its own name, which answers as the one in use does, with what a gate said of it."""
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     gate = {"passed": passed, "compared_with": compared_with, "reasons": [] if passed else ["Its AUC is lower."]}
     model = stack.registry.load(compared_with).with_metadata(trained_at=now, gate=gate)

@@ -24,7 +24,7 @@ def examples(language: str) -> list[str]:
 
 @pytest.fixture
 def checkout(stack: Stack, tmp_path: Path) -> Path:
-    """Return A folder in which the README's paths lead to the running stack."""
+    """Return a folder in which the README's paths lead to the running stack."""
     assert stack.endpoints is not None
     (tmp_path / ".local").symlink_to(stack.endpoints.parent)
     return tmp_path

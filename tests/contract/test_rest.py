@@ -59,7 +59,7 @@ def answered(stack: Stack, operation: str, path: str, body: object = None) -> An
 
 @pytest.fixture(scope="module")
 def somebody(stack: Stack) -> dict[str, Any]:
-    """Return A customer of the sample shop who has ordered."""
+    """Return a customer of the sample shop who has ordered."""
     page = answered(stack, "list_customers", "/api/customers?limit=1&sort=total_spent")
     stack.needs_customers(page["total"], 1)
     customer: dict[str, Any] = page["customers"][0]

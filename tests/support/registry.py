@@ -20,7 +20,7 @@ BUCKET = "models-of-the-shop"
 
 @contextmanager
 def bucket() -> Iterator[Any]:
-    """Return A client of S3 with an empty bucket; AWS_ENDPOINT_URL must not be set."""
+    """Return a client of S3 with an empty bucket; AWS_ENDPOINT_URL must not be set."""
     with mock_aws():
         client.cache_clear()
         s3 = boto3.client("s3", region_name="eu-west-1")
@@ -30,7 +30,7 @@ def bucket() -> Iterator[Any]:
 
 
 def model(day: int, *, compared_with: ChurnModel | None = None, passed: bool = True) -> ChurnModel:
-    """Return A version of that day of May, with what its gate said."""
+    """Return a version of that day of May, with what its gate said."""
     reasons = [] if passed else ["On the newest window its AUC is lower."]
     gate = {"passed": passed, "compared_with": compared_with and compared_with.version, "reasons": reasons}
     return small_model().with_metadata(trained_at=f"2026-05-{day:02}T00:00:00Z", gate=gate)

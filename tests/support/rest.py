@@ -29,7 +29,7 @@ class Context:
 
 
 def load(function: str) -> ModuleType:
-    """Return A fresh import of ``functions/NAME/app.py``, as in a new execution environment."""
+    """Return a fresh import of ``functions/NAME/app.py``, as in a new execution environment."""
     spec = importlib.util.spec_from_file_location(f"function_{function}", FUNCTIONS / function / "app.py")
     assert spec is not None
     assert spec.loader is not None

@@ -46,7 +46,7 @@ class FakePush:
 
 
 def add_customer(database: Database, customer_id: str = "CUST-001", name: str | None = "Ada Byron") -> int:
-    """Return A customer; return the row's key."""
+    """Return a customer; return the row's key."""
 
     def work(transaction: Transaction) -> int:
         transaction.execute(

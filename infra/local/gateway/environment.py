@@ -124,7 +124,7 @@ class Environment:
         return Result.failure("", "Runtime.ExitError", f"the function's start {reason}")
 
     async def invoke(self, payload: bytes, request_id: str) -> Result:
-        """One invocation. Never raises for what the function does: a crash, a time-out are results too."""
+        """Invoke the function once. A crash or a time-out of the function is a result too, never an exception."""
         failed = await self.wait_ready()
         if failed is not None:
             await self.stop()
@@ -179,7 +179,7 @@ class Environment:
         return Result.failure(invocation.request_id, "Runtime.ExitError", text)
 
     async def _guard(self, invocation: Invocation) -> None:
-        """Kills the process when it is over its time or its memory."""
+        """Kill the process when it exceeds its time or its memory."""
         while not invocation.result.done():
             left = invocation.deadline - time.time()
             if left <= 0:

@@ -62,7 +62,7 @@ class PortTakenError(RuntimeError):
 
 
 def log(source: str, line: str) -> None:
-    """One line of a function's or the gateway's own log."""
+    """Write one line of a function's log or of the gateway's own."""
     # AWS's runtime client writes a traceback as one line, with carriage returns between its rows.
     for row in line.split("\r"):
         print(f"{source:<13}| {row}", flush=True)
@@ -134,7 +134,7 @@ class Gateway:
         self.ready = True
 
     def _prewarmed(self, name: str) -> int:
-        """One environment for every function that someone waits for."""
+        """Start one environment of every function that clients wait for."""
         routes = [route.function for route in (self.template.rest.routes if self.template.rest else ())]
         routes += [route.function for route in (self.template.socket.routes.values() if self.template.socket else ())]
         routes += [source.function for source in self.template.kafka]
@@ -188,7 +188,7 @@ class Gateway:
 
 
 def aws_client(service: Any, endpoint: str, region: str) -> Any:
-    """Return A boto3 client of the local AWS APIs."""
+    """Return a boto3 client of the local AWS APIs."""
     return boto3.client(
         service,
         endpoint_url=endpoint,

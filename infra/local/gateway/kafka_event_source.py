@@ -92,7 +92,7 @@ class KafkaSource:
             self._threads.append(thread)
 
     async def stop(self) -> None:
-        """Asks the pollers to end, and waits until the batches under way are answered or given back."""
+        """Ask the pollers to end, and wait until the batches in progress are answered or returned."""
         self._stopping.set()
         await asyncio.gather(*(asyncio.to_thread(thread.join, 10.0) for thread in self._threads))
 
@@ -159,7 +159,7 @@ class KafkaSource:
         return batch
 
     def _process(self, batch: Batch, attempt: int) -> bool:
-        """Sees a batch through to an answer or the on-failure destination; False when stopped before that."""
+        """Bring a batch to an answer or to the on-failure destination; return False if stopped before that."""
         while True:
             batch = self._fresh(batch)
             if not batch:

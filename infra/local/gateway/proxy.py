@@ -20,7 +20,7 @@ class BadAnswerError(Exception):
 
 
 def lists(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """All values of each name, in order."""
+    """Return all values of each name, in order."""
     grouped: dict[str, list[str]] = {}
     for name, value in pairs:
         grouped.setdefault(name, []).append(value)
@@ -130,7 +130,7 @@ def http_response(payload: bytes) -> web.Response:
 
 
 def parse_answer(payload: bytes) -> dict[str, Any]:
-    """Return A function's proxy response with its `statusCode` as a number. Raises BadAnswerError."""
+    """Return a function's proxy response with its `statusCode` as a number. Raises BadAnswerError."""
     try:
         answer = json.loads(payload)
     except ValueError:

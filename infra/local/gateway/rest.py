@@ -67,7 +67,7 @@ class RestApi:
         return app
 
     async def handle(self, request: web.Request) -> web.Response:
-        """One request, from route to answer."""
+        """Answer one request, from its route on."""
         matched = self._match(request.raw_path.split("?", 1)[0])
         resource, parameters = matched or (None, {})
         route = (

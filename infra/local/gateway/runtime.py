@@ -59,7 +59,7 @@ class FunctionPool:
         return not any(failures)
 
     async def invoke(self, payload: bytes, request_id: str | None = None) -> Result:
-        """One invocation in an environment of its own for as long as it takes; waits in line at the limit."""
+        """Invoke the function in an environment that is free for it; wait in line at the limit."""
         request_id = request_id or str(uuid.uuid4())
         async with self._slots:
             environment = await self._take()
@@ -119,7 +119,7 @@ class FunctionPool:
 
 
 def _variables(spec: FunctionSpec, environment: Mapping[str, str], region: str) -> dict[str, str]:
-    """All that the process sees of the outside, and nothing of the environment of the one who started the stack."""
+    """Return the whole environment of the process; nothing of the environment of the stack's starter is in it."""
     reserved = {
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
@@ -148,7 +148,7 @@ def _variables(spec: FunctionSpec, environment: Mapping[str, str], region: str) 
 
 
 def _sources(spec: FunctionSpec) -> dict[str, int]:
-    """When each source file of the function and its layers was last changed, in nanoseconds."""
+    """Return when each source file of the function and its layers was last changed, in nanoseconds."""
     modified = {}
     for folder in (spec.folder, *spec.layers):
         for directory, children, files in os.walk(folder):

@@ -87,7 +87,7 @@ def parse(expression: str) -> timedelta | Cron:
 
 
 def next_run(schedule: timedelta | Cron, moment: datetime) -> datetime | None:
-    """When the schedule is due next after `moment`."""
+    """Return when the schedule is due next after `moment`."""
     return moment + schedule if isinstance(schedule, timedelta) else schedule.after(moment)
 
 

@@ -93,11 +93,11 @@ class Mirrored:
         self._mirror = mirror
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answers one request."""
+        """Answer one request."""
         answered = list(self._application(environ, start_response))
         if environ["REQUEST_METHOD"] in _WRITES and "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", ""):
             bucket, _, key = unquote(environ["PATH_INFO"]).lstrip("/").partition("/")
-            # What else is done to a whole bucket, such as making it anew at a start, leaves what is kept alone.
+            # What else is done to a whole bucket, such as creating it again at a start, leaves what is kept alone.
             whole = environ["REQUEST_METHOD"] == "DELETE" if not key else False
             if key or whole or "delete" in _query(environ):
                 with contextlib.suppress(OSError):

@@ -201,7 +201,7 @@ def _wait(name: str, process: subprocess.Popen[bytes], answers: Callable[[], Non
 
 
 def connect(url: str) -> Any:
-    """Return A connection to the database that a `mysql://` URL names."""
+    """Return a connection to the database that a `mysql://` URL names."""
     parts = urllib.parse.urlsplit(url)
     return pymysql.connect(
         host=parts.hostname or "127.0.0.1",

@@ -29,7 +29,7 @@ def command(port: int) -> list[str]:
 
 
 def answers(port: int) -> bool:
-    """Whether something listens on the broker's port."""
+    """Return whether something listens on the broker's port."""
     try:
         socket.create_connection(("127.0.0.1", port), 1.0).close()
     except OSError:

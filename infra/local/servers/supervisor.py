@@ -1,4 +1,4 @@
-"""The programs of the local stack: started, watched, started anew when they die, and ended in order."""
+"""The programs of the local stack: started, watched, restarted when they die, and ended in order."""
 
 import contextlib
 import os
@@ -22,13 +22,13 @@ class StackError(RuntimeError):
 
 
 def say(text: str) -> None:
-    """Return A line of the supervisor's own for the person who watches."""
+    """Return a line of the supervisor's own for the person who watches."""
     print(text, flush=True)
 
 
 @contextlib.contextmanager
 def progress(what: str) -> Iterator[None]:
-    """Says what is being done when it takes longer than two seconds, and that it goes on every five."""
+    """Print what is being done if it takes longer than two seconds, and again every five."""
     begun, over = time.monotonic(), threading.Event()
 
     def tell() -> None:
@@ -154,7 +154,7 @@ class Supervisor:
             deaths = [*(t for t in self._deaths.get(service.name, []) if now - t < 60), now]
             self._deaths[service.name] = deaths
             self._not_before[service.name] = now + min(2.0 ** (len(deaths) - 2), 30.0)
-            say(f"{service.name} has ended; starting it anew")
+            say(f"{service.name} has ended; restarting it")
             try:
                 service.start()
             except (StackError, OSError) as error:

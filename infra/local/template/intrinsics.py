@@ -51,7 +51,7 @@ def parse_yaml(text: str) -> dict[str, Any]:
 
 
 def is_intrinsic(value: object) -> bool:
-    """Whether `value` is a call of an intrinsic function such as `{"Ref": "X"}`."""
+    """Return whether `value` is a call of an intrinsic function such as `{"Ref": "X"}`."""
     return isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::", "Condition"))
 
 
@@ -82,7 +82,7 @@ class Resolver:
         return None if resolved is _NO_VALUE else resolved
 
     def condition(self, name: str, path: str) -> bool:
-        """Whether the condition called `name` holds."""
+        """Return whether the condition called `name` holds."""
         if name not in self._conditions:
             raise TemplateError(f"{path}: there is no condition {name}")
         return self._truth(self._conditions[name], f"Conditions.{name}")

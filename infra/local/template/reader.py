@@ -307,7 +307,7 @@ class _Reader:
 
 
 def _merge(defaults: Any, own: Any) -> Any:
-    """SAM's rule for Globals: objects are merged, lists are appended, anything else is replaced."""
+    """Merge by SAM's rule for Globals: objects are merged, lists are appended, anything else is replaced."""
     if isinstance(defaults, dict) and isinstance(own, dict):
         return defaults | {
             key: _merge(defaults[key], value) if key in defaults else value for key, value in own.items()

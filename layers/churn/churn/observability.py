@@ -22,7 +22,7 @@ def count_alone(name: str) -> None:
 
 
 def traced(handler: Handler) -> Handler:
-    """Return A Lambda handler whose invocations are traced by X-Ray, unless POWERTOOLS_TRACE_DISABLED says not to.
+    """Return a Lambda handler whose invocations are traced by X-Ray, unless POWERTOOLS_TRACE_DISABLED says not to.
 
     The X-Ray SDK takes as long to import as most functions' whole start, so it is imported only where it is used.
     """

@@ -27,7 +27,7 @@ def cache(redis_url: str) -> Iterator[Cache]:
 
 @pytest.fixture
 def silent_url() -> Iterator[str]:
-    """Return A server that takes connections and never says a word."""
+    """Return a server that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
 

@@ -38,7 +38,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 @pytest.fixture
 def model_path(tmp_path: Path) -> str:
-    """Return A model's file."""
+    """Return a model's file."""
     path = tmp_path / "model.npz"
     path.write_bytes(small_model().to_bytes())
     return str(path)
@@ -46,7 +46,7 @@ def model_path(tmp_path: Path) -> str:
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """Return A port that takes connections and never says a word."""
+    """Return a port that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 

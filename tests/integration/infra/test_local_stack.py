@@ -339,7 +339,7 @@ def test_frames_and_messages_have_their_limits(served: Served, frames: list[int]
 
 
 def _frame(opcode: int, payload: bytes, *, last: bool) -> bytes:
-    """Return A masked client frame (RFC 6455, 5.2) with a mask of zeros."""
+    """Return a masked client frame (RFC 6455, 5.2) with a mask of zeros."""
     assert 125 < len(payload) < 65_536
     return bytes([(0x80 if last else 0) | opcode, 0x80 | 126]) + len(payload).to_bytes(2, "big") + bytes(4) + payload
 

@@ -20,7 +20,7 @@ _VALUES = st.lists(
 
 
 def _compared(before: Floats, now: Floats, **more: Any) -> Drift:
-    """Return A column beside itself of earlier, while the score stays as it was."""
+    """Return a column beside itself of earlier, while the score stays as it was."""
     then = reference({"column": before}, np.full(len(before), 0.5))
     (_, found) = compare(then, {"column": now}, np.full(len(now), 0.5), **more)
     return found

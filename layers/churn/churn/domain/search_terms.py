@@ -18,7 +18,7 @@ def words_of(text: str) -> list[str]:
 
 
 def search_words(customer_id: str, name: str | None, email: str | None) -> set[str]:
-    """Every word by whose beginning a customer is found: what stands between spaces, and each part of it.
+    """Return every word by whose beginning a customer is found: what stands between spaces, and its parts.
 
     So ``CUST-001`` is found by ``cust-0`` and by ``001``, ``anna.smith@example.com`` by ``smith`` too.
     """

@@ -1,4 +1,4 @@
-"""The sweep of silent customers: who sends no event is scored anew as the clock goes on."""
+"""The rescoring sweep: customers who send no events are scored again as time passes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Return A policy for the whole API, without /secret."""
+    """Return a policy for the whole API, without /secret."""
     with Path(os.environ["SCRATCH"], "authorizer-calls").open("a", encoding="ascii") as calls:
         calls.write("x")
     headers = {name.lower(): value for name, value in event["headers"].items()}

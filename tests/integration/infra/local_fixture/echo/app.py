@@ -9,7 +9,7 @@ _BEGUN = time.time()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Return A proxy response with the event and what the process knows of itself."""
+    """Return a proxy response with the event and what the process knows of itself."""
     want = (event.get("queryStringParameters") or {}).get("do")
     if want == "crash":
         os._exit(3)

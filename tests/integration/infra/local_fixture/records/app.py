@@ -8,7 +8,7 @@ from typing import Any
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Return A partial batch answer."""
+    """Return a partial batch answer."""
     scratch = Path(os.environ["SCRATCH"])
     failures = []
     for name, records in event["records"].items():
