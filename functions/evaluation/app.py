@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from churn.adapters.mysql import Database
-from churn.adapters.mysql import model_quality as quality
+from churn.adapters.mysql import Database, model_quality
 from churn.domain.timestamps import parse_timestamp
 from churn.observability import logger, metrics, traced
 from churn.services.current_model import CurrentModel
@@ -36,7 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         horizons=horizons,
     )
     compared = compare_challengers(_database, _settings, now=now, horizons=horizons)
-    measured = figures(_database.run(quality.served_weeks), drifts)
+    measured = figures(_database.run(model_quality.served_weeks), drifts)
     for name, value in measured.items():
         metrics.add_metric(name, "Count" if name.startswith("Drift") else "NoUnit", value)
     answer = {

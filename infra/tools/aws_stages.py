@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from churn.adapters import aws_clients as aws
+from churn.adapters import aws_clients
 
 _CONFIG = Path(__file__).parents[2] / "samconfig.toml"
 _SAM = Path(".local/sam/bin/sam")
@@ -44,7 +44,7 @@ def outputs(stage: str) -> dict[str, str]:
     """
     name = str(deployment(stage)["stack_name"])
     try:
-        (stack,) = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        (stack,) = aws_clients.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except (BotoCoreError, ClientError) as error:
         raise StageError(f"the stack {name} cannot be asked: {error}") from error
     return {"Stack": name, **{item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}}
@@ -57,7 +57,7 @@ def check_stage(stage: str) -> str:
     """
     deployment(stage)
     try:
-        return str(aws.client("sts").get_caller_identity()["Account"])
+        return str(aws_clients.client("sts").get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
         raise StageError(
             f"AWS does not accept your credentials: {error}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID, "

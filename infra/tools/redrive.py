@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from churn.adapters import aws_clients as aws
+from churn.adapters import aws_clients
 from infra.tools.aws_stages import StageError, outputs
 from infra.tools.stack_environment import NotRunningError, use_stack
 
@@ -53,13 +53,15 @@ class Locations:
         """
         use_stack("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LAMBDA")
         return cls(
-            "churn-failedbatches", aws.client("sqs").get_queue_url(QueueName="FailedCalls")["QueueUrl"], "scoring"
+            "churn-failedbatches",
+            aws_clients.client("sqs").get_queue_url(QueueName="FailedCalls")["QueueUrl"],
+            "scoring",
         )
 
 
 def redrive_batches(locations: Locations) -> tuple[int, int]:
     """Score the failed batches; return how many succeeded, and how many failed again."""
-    s3 = aws.client("s3")
+    s3 = aws_clients.client("s3")
     succeeded = failed = 0
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=locations.batches, Prefix=_PREFIX)
     for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
@@ -83,7 +85,7 @@ def redrive_calls(locations: Locations) -> int:
 
     An invocation that fails again returns to the queue.
     """
-    sqs, functions = aws.client("sqs"), _functions()
+    sqs, functions = aws_clients.client("sqs"), _functions()
     invoked = 0
     for message in _messages(sqs, locations.calls):
         body = json.loads(message["Body"])
@@ -137,7 +139,7 @@ def _invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _functions() -> Any:
-    return aws.client("lambda", read_timeout=_INVOKE_SECONDS, attempts=1)
+    return aws_clients.client("lambda", read_timeout=_INVOKE_SECONDS, attempts=1)
 
 
 def main(arguments: list[str]) -> int:

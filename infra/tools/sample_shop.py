@@ -15,7 +15,7 @@ from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.domain.customer import observed_kinds
 from churn.domain.events import Event
 from churn.domain.timestamps import iso, parse_timestamp, to_millis
-from churn.services import hourly_stats as statistics
+from churn.services import hourly_stats
 from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.scoring import Scoring
 from churn.settings import InvalidSettingsError
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shop = simulate(options.customers, seed=_SEED, start=start, end=end)
             with Progress("filling the sample shop, events") as progress:
                 filled = fill(scoring, shop, start, progress)
-            statistics.rebuild(database, settings, datetime.now(UTC))
+            hourly_stats.rebuild(database, settings, datetime.now(UTC))
         finally:
             database.close()
     except (NotRunningError, InvalidSettingsError, NoModelError, DatabaseUnavailableError) as error:

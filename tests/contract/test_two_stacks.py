@@ -31,7 +31,7 @@ def test_two_stacks_start_at_once_and_both_answer(tmp_path: Path, buckets: Path,
         assert [query.result() for query in queries] == [120_000] * len(folders)
         for started in stacks:
             page = started.ask("GET", "/api/customers?sort=total_spent")
-            assert (page.status, page.json()["total"]) == (200, 20)
+            assert (page.status, page.json["total"]) == (200, 20)
         assert len({started.base_url for started in stacks}) == len(folders)
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.domain.customer import observed_kinds
 from churn.domain.events import Event
-from churn.services import hourly_stats as statistics
+from churn.services import hourly_stats
 from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.scoring import BatchResult, Scoring
 from churn.settings import InvalidSettingsError
@@ -122,7 +122,7 @@ def _import(options: argparse.Namespace) -> int:
         with Progress("importing, events", len(history.events)) as progress:
             imported = import_events(scoring, history.events, progress)
         if imported.events:
-            statistics.rebuild(database, settings, datetime.now(UTC))
+            hourly_stats.rebuild(database, settings, datetime.now(UTC))
     finally:
         database.close()
     _report(path, history, imported, time.monotonic() - began)

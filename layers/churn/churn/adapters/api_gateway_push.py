@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from churn.adapters import aws_clients as aws
+from churn.adapters import aws_clients
 from churn.domain.errors import ChurnError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ApiGatewayPush:
     """
 
     def __init__(self, endpoint: str) -> None:
-        self._client: ApiGatewayManagementApiClient = aws.client(
+        self._client: ApiGatewayManagementApiClient = aws_clients.client(
             "apigatewaymanagementapi",
             endpoint_url=endpoint,
             connect_timeout=1,

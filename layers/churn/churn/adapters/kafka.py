@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from churn.adapters import aws_clients as aws
+from churn.adapters import aws_clients
 from churn.domain.errors import UnavailableError
 
 _CLUSTER = re.compile(r"arn:aws[a-z-]*:kafka:")
@@ -38,7 +38,7 @@ def connection(servers: str) -> dict[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 (imported with boto3, late)
 
     try:
-        response = aws.client("kafka").get_bootstrap_brokers(ClusterArn=servers)
+        response = aws_clients.client("kafka").get_bootstrap_brokers(ClusterArn=servers)
         brokers = str(response["BootstrapBrokerStringSaslIam"]).split(",")
     except (BotoCoreError, ClientError, KeyError) as error:
         raise BrokersUnknownError(f"the brokers of {servers} are not known: {error!r}") from error

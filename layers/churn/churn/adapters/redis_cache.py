@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from churn.adapters import secrets_manager as secrets
+from churn.adapters import secrets_manager
 from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.observability import logger
 
@@ -128,4 +128,4 @@ class Cache:
         if not secret:
             return self._url
         host = parts.netloc.rpartition("@")[2]
-        return parts._replace(netloc=f":{quote(secrets.resolve(secret), safe='')}@{host}", query="").geturl()
+        return parts._replace(netloc=f":{quote(secrets_manager.resolve(secret), safe='')}@{host}", query="").geturl()

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from churn.adapters import aws_clients as aws
+from churn.adapters import aws_clients
 from churn.domain.errors import UnavailableError
 
 KEPT_SECONDS = 900.0
@@ -112,12 +112,12 @@ class Rotation:
 
     @staticmethod
     def _client() -> Any:
-        return aws.client("secretsmanager")
+        return aws_clients.client("secretsmanager")
 
 
 def _read(arn: str) -> str:
     with _errors_of(arn):
-        client = aws.client("secretsmanager", connect_timeout=1, read_timeout=3, attempts=2)
+        client = aws_clients.client("secretsmanager", connect_timeout=1, read_timeout=3, attempts=2)
         return str(client.get_secret_value(SecretId=arn, VersionStage=CURRENT)["SecretString"])
 
 

@@ -24,8 +24,7 @@ from churn.adapters.api_gateway_push import (
     Push,
     PushUnavailableError,
 )
-from churn.adapters.mysql import Database, Transaction
-from churn.adapters.mysql import websocket_connections as sockets
+from churn.adapters.mysql import Database, Transaction, websocket_connections
 from churn.adapters.mysql.alerts import after as alerts_after
 from churn.adapters.mysql.websocket_connections import Socket
 from churn.domain.alerts import ALERT_PRIORITIES
@@ -35,7 +34,7 @@ from churn.services.presentation import alert_json
 
 _PAGE = 200
 # The last post of a lease must have ended, by its time-outs too, before another may take the lease.
-_POSTING_SECONDS = sockets.LEASE_SECONDS - POST_TIMEOUT_SECONDS - 3
+_POSTING_SECONDS = websocket_connections.LEASE_SECONDS - POST_TIMEOUT_SECONDS - 3
 _SOON = 1.0
 _SUBSCRIBE_EVERY_SECONDS = 0.05
 # The most predictions of one batch that are pushed: a dashboard is for people.
@@ -135,7 +134,7 @@ def subscribe(
     since: int | datetime | None,
     answer: Callable[[Socket], None],
     *,
-    patience: float = sockets.LEASE_SECONDS + 2,
+    patience: float = websocket_connections.LEASE_SECONDS + 2,
 ) -> None:
     """Subscribe a socket to alerts of at least a priority; `answer` confirms it before any alert is posted.
 
@@ -145,7 +144,9 @@ def subscribe(
     priority = ALERT_PRIORITIES.index(min_priority)
     deadline = time.monotonic() + patience
     while True:
-        socket = database.run(lambda transaction: sockets.subscribe(transaction, connection_id, priority, since))
+        socket = database.run(
+            lambda transaction: websocket_connections.subscribe(transaction, connection_id, priority, since)
+        )
         if socket is not None:
             break
         if time.monotonic() > deadline:
@@ -155,7 +156,9 @@ def subscribe(
         answer(socket)
     finally:
         database.run(
-            lambda transaction: sockets.release(transaction, socket.lease, socket.alert_cursor, [connection_id])
+            lambda transaction: websocket_connections.release(
+                transaction, socket.lease, socket.alert_cursor, [connection_id]
+            )
         )
 
 
@@ -168,7 +171,7 @@ def broadcast(
     DatabaseUnavailableError.
     """
     messages = [message(event, item) for item in items]
-    connections = database.run(sockets.reachable) if messages else []
+    connections = database.run(websocket_connections.reachable) if messages else []
     if not connections:
         return 0
     deadline = time.monotonic() + budget
@@ -193,7 +196,7 @@ def broadcast_predictions(database: Database, push: Push, predictions: Sequence[
 
 def _claim(transaction: Transaction) -> list[_Work]:
     """Return claimed sockets with the alerts after their cursors; sockets with close cursors share one query."""
-    newest, claimed = sockets.claim(transaction)
+    newest, claimed = websocket_connections.claim(transaction)
     alerts: list[_Alert] | None = None
     end = newest
     work = []
@@ -234,20 +237,20 @@ def _post(push: Push, work: _Work, post_until: float) -> _Outcome:
 def _settle(transaction: Transaction, outcomes: Sequence[_Outcome]) -> None:
     gone = [outcome.socket.connection_id for outcome in outcomes if outcome.gone]
     if gone:
-        sockets.forget(transaction, gone)
+        websocket_connections.forget(transaction, gone)
     together: defaultdict[tuple[str, int, float], list[str]] = defaultdict(list)
     for outcome in outcomes:
         if not outcome.gone:
             together[outcome.socket.lease, outcome.cursor, outcome.pause].append(outcome.socket.connection_id)
     for (lease, cursor, pause), connections in together.items():
-        sockets.release(transaction, lease, cursor, connections, pause)
+        websocket_connections.release(transaction, lease, cursor, connections, pause)
 
 
 def _note(transaction: Transaction, gone: Sequence[str], slow: Mapping[str, float]) -> None:
     if gone:
-        sockets.forget(transaction, gone)
+        websocket_connections.forget(transaction, gone)
     for connection_id, pause in slow.items():
-        sockets.pause(transaction, connection_id, pause)
+        websocket_connections.pause(transaction, connection_id, pause)
 
 
 def _post_all(push: Push, connection_id: str, messages: Sequence[bytes], deadline: float) -> _Posted:

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from churn.adapters.mysql import Database
-from churn.adapters.mysql import hourly_stats as hourly
+from churn.adapters.mysql import Database, hourly_stats
 from churn.adapters.mysql.customers import states
 from churn.domain.customer import CustomerState
 from churn.domain.timestamps import DAY, from_millis, to_millis
@@ -25,12 +24,12 @@ def refresh(database: Database, settings: Settings, now: datetime) -> int:
 
     If none is stored yet, those of the last 366 days are calculated. Raises DatabaseUnavailableError.
     """
-    newest = database.run(lambda transaction: hourly.newest(transaction, now))
+    newest = database.run(lambda transaction: hourly_stats.newest(transaction, now))
     if newest is None:
         return rebuild(database, settings, now)
     hours = list(_hours(newest, now))
     for hour in hours:
-        database.run(lambda transaction, hour=hour: hourly.measure(transaction, hour, settings.inactivity_days))  # type: ignore[misc]
+        database.run(lambda transaction, hour=hour: hourly_stats.measure(transaction, hour, settings.inactivity_days))  # type: ignore[misc]
     return len(hours)
 
 
@@ -47,8 +46,8 @@ def rebuild(database: Database, settings: Settings, now: datetime) -> int:
         begun, ended, seen = (changes[hour, kind] for kind in ("begun", "ended", "seen"))
         active += begun - ended
         rows.append((hour, active, seen, ended))
-    database.run(lambda transaction: hourly.replace(transaction, rows))
-    database.run(lambda transaction: hourly.measure(transaction, _hour(now), settings.inactivity_days))
+    database.run(lambda transaction: hourly_stats.replace(transaction, rows))
+    database.run(lambda transaction: hourly_stats.measure(transaction, _hour(now), settings.inactivity_days))
     return len(rows)
 
 

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churn.adapters.mysql import Database, customers
+from churn.adapters.mysql import Database, customers, model_quality
 from churn.adapters.mysql import events as history
-from churn.adapters.mysql import model_quality as quality
 from churn.adapters.mysql import predictions as stored
 from churn.adapters.mysql.model_quality import Comparison, Quality
 from churn.adapters.mysql.predictions import Predicted
@@ -25,7 +24,7 @@ from churn.domain.customer import CustomerState
 from churn.domain.features import FEATURE_NAMES, inputs_at
 from churn.domain.model import Predictor
 from churn.domain.timestamps import DAY, from_millis, to_millis
-from churn.ml import metrics as measures
+from churn.ml import metrics
 from churn.ml.drift import INCIDENTS, SCORE, Drift, compare
 from churn.settings import Settings
 
@@ -95,8 +94,8 @@ def evaluate_weeks(
     oldest, in_order, days_of = database.run(
         lambda transaction: (
             stored.oldest(transaction),
-            quality.weeks_in_order(transaction, now),
-            quality.horizons(transaction),
+            model_quality.weeks_in_order(transaction, now),
+            model_quality.horizons(transaction),
         )
     )
     due = [] if oldest is None else [week for week in _weeks(oldest, now) if week not in in_order]
@@ -117,7 +116,7 @@ def compare_challengers(
     until another week of a challenger has been evaluated. Raises DatabaseUnavailableError.
     """
     last, days_of = database.run(
-        lambda transaction: (quality.week_to_compare(transaction, now), quality.horizons(transaction))
+        lambda transaction: (model_quality.week_to_compare(transaction, now), model_quality.horizons(transaction))
     )
     if last is None:
         return []
@@ -135,7 +134,7 @@ def compare_challengers(
             groups[pair] = _Group(days, with_outcome, is_known=True)
     _fill(database, list(groups.values()), settings.inactivity_days)
     comparisons = [_comparison(*pair, group) for pair, group in groups.items() if group.probabilities]
-    database.run(lambda transaction: quality.put_comparisons(transaction, comparisons, now))
+    database.run(lambda transaction: model_quality.put_comparisons(transaction, comparisons, now))
     return comparisons
 
 
@@ -174,7 +173,7 @@ def watch_drift(database: Database, model: Predictor, settings: Settings, *, now
     }
     score = np.array([prediction.churn_probability for prediction in predictions])
     drifts = compare(reference, columns, score, importance=importance)
-    database.run(lambda transaction: quality.put_drift(transaction, now.date(), model.version, len(rows), drifts))
+    database.run(lambda transaction: model_quality.put_drift(transaction, now.date(), model.version, len(rows), drifts))
     return drifts
 
 
@@ -223,7 +222,9 @@ def _evaluate_week(
     # The present week changes until it ends.
     next_at = now if now < end else min((at for at in changes if at is not None), default=None)
     database.run(
-        lambda transaction: quality.put_week(transaction, week, [row for row in rows if row.customers], next_at, now)
+        lambda transaction: model_quality.put_week(
+            transaction, week, [row for row in rows if row.customers], next_at, now
+        )
     )
 
 
@@ -247,16 +248,16 @@ def _quality(version: str, role: ScoringRole, week: date, group: _Group, now: da
         group.horizon_days,
         len(probabilities),
         int(churned.sum()) if is_known else None,
-        _defined(measures.expected(probabilities)) if len(probabilities) else {},
-        _defined(measures.measure(probabilities, churned)) if is_known else None,
-        _intervals(measures.bootstrap({"": probabilities}, churned, rounds=_ROUNDS)[""]) if is_known else None,
+        _defined(metrics.expected(probabilities)) if len(probabilities) else {},
+        _defined(metrics.measure(probabilities, churned)) if is_known else None,
+        _intervals(metrics.bootstrap({"": probabilities}, churned, rounds=_ROUNDS)[""]) if is_known else None,
     )
 
 
 def _comparison(champion: str, challenger: str, group: _Group) -> Comparison:
     instants = [predicted.at for predicted in group.predictions.values()]
     served, shadow, churned = np.array(group.probabilities), np.array(group.others), np.array(group.churned)
-    differences = _intervals(measures.bootstrap_difference(shadow, served, churned, rounds=_ROUNDS))
+    differences = _intervals(metrics.bootstrap_difference(shadow, served, churned, rounds=_ROUNDS))
     better = _beyond(differences, "auc", 0, above=True) or _beyond(differences, "brier", 1, above=False)
     worse = _beyond(differences, "auc", 1, above=False) or _beyond(differences, "brier", 0, above=True)
     verdict: ComparisonVerdict = "undecided"
@@ -269,8 +270,8 @@ def _comparison(champion: str, challenger: str, group: _Group) -> Comparison:
         _monday(from_millis(max(instants))),
         len(churned),
         int(churned.sum()),
-        _defined(measures.measure(served, churned)),
-        _defined(measures.measure(shadow, churned)),
+        _defined(metrics.measure(served, churned)),
+        _defined(metrics.measure(shadow, churned)),
         differences,
         verdict,
     )

@@ -14,7 +14,7 @@ import pymysql
 from pymysql.constants import CR, ER
 from pymysql.cursors import DictCursor
 
-from churn.adapters import secrets_manager as secrets
+from churn.adapters import secrets_manager
 from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.domain.errors import ChurnError, UnavailableError
 
@@ -193,11 +193,11 @@ class Database:
         except pymysql.err.OperationalError as error:
             if error.args[0] != ER.ACCESS_DENIED_ERROR:
                 raise
-            secrets.forget(self._secret)
+            secrets_manager.forget(self._secret)
             return pymysql.connect(**self._arguments | self._credentials())
 
     def _credentials(self) -> dict[str, str]:
-        credentials = secrets.members(self._secret)
+        credentials = secrets_manager.members(self._secret)
         return {"user": credentials["username"], "password": credentials["password"]}
 
     @contextmanager
