@@ -1,5 +1,6 @@
 """What can be set of the local stack, and the folder that holds its state."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,9 @@ from infra.local.servers.supervisor import StackError
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder of the project."""
+
+PYTHON_PATH = os.pathsep.join((str(ROOT), str(ROOT / "layers" / "churn")))
+"""PYTHONPATH of the project's own programs."""
 
 # One machine is one client: the limits of clients on AWS would stop a test.
 _LOCAL_PARAMETERS = {"RateLimitMultiplier": "100"}
@@ -67,3 +71,11 @@ class Options:
 def state_folder(environment: Mapping[str, str]) -> Path:
     """Return the folder of all that outlives the stack: CHURN_STATE_DIR, or `.local` in the checkout."""
     return Path(environment.get("CHURN_STATE_DIR") or ROOT / ".local").resolve()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file, which only its owner may read, in one step: nobody reads half of it."""
+    part = path.with_name(path.name + ".part")
+    part.touch(mode=0o600)
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

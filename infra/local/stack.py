@@ -5,6 +5,7 @@ stream of simulated events. A program that dies is restarted on its old port.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -13,28 +14,27 @@ import shutil
 import signal
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-import jwt
 from botocore.exceptions import BotoCoreError, ClientError
 
+from churn.adapters.mysql import Database
+from churn.entrypoints.http.tokens import issue
 from infra.local.gateway.gateway import GatewayConfig, aws_client, log
 from infra.local.gateway.runtime import FunctionPool
-from infra.local.options import ROOT, Options
+from infra.local.options import PYTHON_PATH, ROOT, Options, write_private
 from infra.local.servers import kafka_broker
-from infra.local.servers.databases import connect, free_port, is_free, start_mariadb, start_redis
+from infra.local.servers.databases import free_port, is_free, start_mariadb, start_redis
 from infra.local.servers.own_server import OwnServer
 from infra.local.servers.supervisor import Program, StackError, Supervisor, inherited, module, progress, say, wait_until
 from infra.local.template.reader import load
 from infra.local.template.specs import ACCOUNT, Template
 
 REGION = "eu-central-1"
-_TOKEN_DAYS = 30
+_TOKEN_SECONDS = 30 * 86_400
+_ENVIRONMENT = {"POWERTOOLS_TRACE_DISABLED": "true"}
 # Customers of the simulated shop that the first model is trained on.
 _TRAINED_ON = 5000
 
@@ -109,8 +109,7 @@ class Stack:
     def _secret(self) -> str:
         path = self._state / "jwt-secret"
         if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(48), encoding="ascii")
+            write_private(path, secrets.token_urlsafe(48))
         return path.read_text(encoding="ascii")
 
     # -- servers
@@ -167,7 +166,7 @@ class Stack:
                 "KafkaBootstrapServers": self._urls["kafka"],
                 **options.parameters,
             },
-            environment={"POWERTOOLS_TRACE_DISABLED": "true"},
+            environment={**_ENVIRONMENT, "TMPDIR": self._temporary("functions")},
         )
         self._config.write(self._config_file)
         self._template = load(
@@ -181,7 +180,7 @@ class Stack:
     def _function_environment(self) -> dict[str, str]:
         """Return what the commands need to reach the same database, model and topic as the functions."""
         return {
-            **self._config.environment,
+            **_ENVIRONMENT,
             **self._template.function("scoring").environment,
             "AWS_ENDPOINT_URL": self._aws_endpoint,
             "AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{self._config.lambda_port}",
@@ -202,7 +201,7 @@ class Stack:
             **self._function_environment(),
             TMPDIR=self._temporary(name),
             CHURN_STATE_DIR=str(self._state),
-            PYTHONPATH=os.pathsep.join((str(ROOT), str(ROOT / "layers" / "churn"))),
+            PYTHONPATH=PYTHON_PATH,
         )
 
     # -- schema, model, gateway
@@ -260,7 +259,7 @@ class Stack:
             wait_until(lambda: bool(self._status().get("ready")), "the gateway", lambda: gateway.alive, 120, None)
 
     def _gateway_environment(self) -> dict[str, str]:
-        return inherited(PYTHONPATH=str(ROOT), TMPDIR=self._temporary("gateway"))
+        return inherited(PYTHONPATH=PYTHON_PATH, TMPDIR=self._temporary("gateway"))
 
     def _status(self) -> dict[str, Any]:
         return gateway_status(f"http://127.0.0.1:{self._config.lambda_port}")
@@ -281,9 +280,8 @@ class Stack:
             self._supervisor.start(Program("stream", command, self._tools_environment(), self._logs / "stream.log"))
 
     def _has_customers(self) -> bool:
-        with connect(self._urls["database_url"]) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM customers LIMIT 1")
-            return cursor.fetchone() is not None
+        with contextlib.closing(Database(self._urls["database_url"])) as database:
+            return database.run(lambda transaction: transaction.row("SELECT 1 FROM customers LIMIT 1")) is not None
 
     # -- watching
 
@@ -308,15 +306,13 @@ class Stack:
             "model_path": environment["MODEL_PATH"],
             "pids": {"supervisor": os.getpid(), **self._supervisor.pids},
         }
-        _write_private(self._state / "environment.json", environment)
-        _write_private(self._state / "endpoints.json", endpoints)
+        write_private(self._state / "environment.json", json.dumps(environment, indent=2) + "\n")
+        write_private(self._state / "endpoints.json", json.dumps(endpoints, indent=2) + "\n")
 
     @property
     def token(self) -> str:
         """An administrator's token for this stack."""
-        now = datetime.now(UTC)
-        claims = {"sub": "local", "role": "admin", "iat": now, "exp": now + timedelta(days=_TOKEN_DAYS)}
-        return jwt.encode(claims, self._secret(), algorithm="HS256")
+        return issue(self._secret(), "local", "admin", _TOKEN_SECONDS)
 
     def _announce(self, seconds: float) -> None:
         base, token = f"http://127.0.0.1:{self._config.port}", self.token
@@ -346,10 +342,3 @@ def gateway_status(lambda_endpoint: str) -> dict[str, Any]:
     except (urllib.error.URLError, OSError, ValueError):
         return {}
     return status
-
-
-def _write_private(path: Path, content: Mapping[str, Any]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.touch(mode=0o600)
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import Any
 
-from infra.local.options import state_folder
+from infra.local.options import state_folder, write_private
 from infra.local.template import schema
 from infra.local.template.intrinsics import parse_yaml
 from infra.tools.stack_environment import NotRunningError, endpoints, stack_environment
@@ -176,7 +176,7 @@ async def _run_sam(options: argparse.Namespace) -> int:
     variables, ports = for_containers(environment)
     # In the same folder the relative paths to the artefacts stay true.
     template = _BUILT.with_name("local.json")
-    _write_private(template, json.dumps(local_template(_BUILT, variables)))
+    write_private(template, json.dumps(local_template(_BUILT, variables)))
     async with relays(ports) as address:
         command = [str(_SAM), "local", *_sam_arguments(options), "--template", str(template)]
         command += ["--add-host", f"{_HOST}:{address}", "--parameter-overrides", f"Architecture={options.architecture}"]
@@ -185,7 +185,7 @@ async def _run_sam(options: argparse.Namespace) -> int:
         print(shlex.join(command), flush=True)
         if options.command == "api":
             addresses = {**endpoints(), "base_url": f"http://127.0.0.1:{options.port}"}
-            _write_private(state_folder(os.environ) / "sam-endpoints.json", json.dumps(addresses, indent=2) + "\n")
+            write_private(state_folder(os.environ) / "sam-endpoints.json", json.dumps(addresses, indent=2) + "\n")
         return await _until_stopped(command, _sam_environment(environment["AWS_REGION"]))
 
 
@@ -216,11 +216,6 @@ def _sam_environment(region: str) -> dict[str, str]:
     # SAM hands these to the functions; its own telemetry is off.
     credentials = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     return {**inherited, **credentials, "AWS_DEFAULT_REGION": region, "AWS_REGION": region, "SAM_CLI_TELEMETRY": "0"}
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
 
 
 def main(arguments: list[str]) -> int:

@@ -27,6 +27,7 @@ from kafka import KafkaProducer
 
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.entrypoints.http.tokens import issue
+from infra.local.options import PYTHON_PATH
 from tests.support import eventually
 from tests.support.http import Answer, send
 
@@ -156,7 +157,7 @@ def running_stack(state: Path, buckets: Path, **environment: str) -> Iterator[St
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "CHURN_STATE_DIR": str(state),
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "layers" / "churn"), str(ROOT)]),
+        "PYTHONPATH": PYTHON_PATH,
         "PORT": "0",
         "WS_PORT": "0",
         **environment,

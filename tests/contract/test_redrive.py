@@ -13,6 +13,7 @@ import pytest
 
 from churn.adapters.mysql import Database
 from infra.local.gateway.kafka_event_source import msk_event
+from infra.local.options import PYTHON_PATH
 from tests.contract.conftest import ROOT, Stack
 from tests.support import eventually
 
@@ -24,11 +25,10 @@ def _client(stack: Stack, service: Any) -> Any:
 def _redrive(stack: Stack) -> str:
     assert stack.endpoints
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    path = os.pathsep.join([str(ROOT / "layers" / "churn"), str(ROOT)])
     done = subprocess.run(
         [sys.executable, "-m", "infra.tools.redrive"],
         cwd=ROOT,
-        env={**variables, "CHURN_STATE_DIR": str(stack.endpoints.parent), "PYTHONPATH": path},
+        env={**variables, "CHURN_STATE_DIR": str(stack.endpoints.parent), "PYTHONPATH": PYTHON_PATH},
         capture_output=True,
         text=True,
         check=False,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from infra.local.options import PYTHON_PATH
 from infra.tools.simulator import simulate
 from tests.contract.conftest import ROOT, Stack
 from tests.contract.test_rest import answered
@@ -35,7 +36,7 @@ def _bring_in(stack: Stack, orders: list[tuple[str, datetime, float]]) -> None:
         writer = csv.writer(file)
         writer.writerow(["customer_id", "timestamp", "order_value"])
         writer.writerows((customer_id, at.isoformat(), value) for customer_id, at, value in orders)
-    environment = {**os.environ, "CHURN_STATE_DIR": str(state), "PYTHONPATH": f"{ROOT}/layers/churn:{ROOT}"}
+    environment = {**os.environ, "CHURN_STATE_DIR": str(state), "PYTHONPATH": PYTHON_PATH}
     command = [sys.executable, "-m", "infra.tools.importer.command", str(state / "orders.csv")]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
 

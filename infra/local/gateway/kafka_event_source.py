@@ -15,15 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.admin import NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
+from churn.adapters.kafka import KafkaUnavailableError, make_topics
 from infra.local.gateway.environment import Log, Result
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.specs import KafkaSourceSpec
 
-PARTITIONS = 4
+_PARTITIONS = 4
 _POLL_MS = 500
 # The bundled broker looks for new records once half of a fetch's wait has passed, not when they come.
 _FETCH_WAIT_MS = 50
@@ -103,7 +103,7 @@ class KafkaSource:
         while not self._stopping.is_set():
             try:
                 self._poll_forever(index)
-            except (KafkaError, OSError, ValueError, AssertionError) as error:
+            except (KafkaError, KafkaUnavailableError, OSError, ValueError, AssertionError) as error:
                 # The broker is away or new: everything is asked for again, from the committed offsets.
                 self._log("kafka", f"{self._spec.topic}: {type(error).__name__}: {error}; trying again")
                 self._stopping.wait(delay)
@@ -112,12 +112,8 @@ class KafkaSource:
                 delay = self._backoff
 
     def _poll_forever(self, index: int) -> None:
-        partitions = ensure_topic(self._bootstrap, self._spec.topic)
-        mine = [TopicPartition(self._spec.topic, number) for number in range(index, partitions, len(self._ready))]
-        if not mine:
-            self._ready[index].set()
-            self._stopping.wait()
-            return
+        topic = self._spec.topic
+        make_topics(self._bootstrap, [topic], _PARTITIONS)
         consumer = KafkaConsumer(
             bootstrap_servers=self._bootstrap.split(","),
             group_id=self._spec.group,
@@ -127,19 +123,23 @@ class KafkaSource:
             max_poll_records=self._spec.batch_size,
             reconnect_backoff_max_ms=1000,
         )
-        try:
-            consumer.assign(mine)
-            for partition in mine:
+        with contextlib.closing(consumer):
+            numbers = sorted(consumer.partitions_for_topic(topic))
+            if not numbers:
+                raise UnknownTopicOrPartitionError(topic)
+            partitions = [TopicPartition(topic, number) for number in numbers[index :: len(self._ready)]]
+            consumer.assign(partitions)
+            for partition in partitions:
                 consumer.position(partition)
             self._ready[index].set()
+            if not partitions:
+                self._stopping.wait()
             while not self._stopping.is_set():
                 batch = self._collect(consumer)
                 if batch and self._process(batch, 0):
                     consumer.commit(_next_offsets(batch))
                 elif batch:
                     return
-        finally:
-            consumer.close()
 
     def _collect(self, consumer: Any) -> list[Any]:
         """Up to a batch of records: what is there at the first, and then what comes within the window."""
@@ -252,19 +252,6 @@ class KafkaSource:
         place = f"{batch[0].topic}-{batch[0].partition}/{time.strftime('%Y/%m/%d/%Y-%m-%dT%H.%M.%S', now)}"
         key = f"aws/lambda/{self._pool.spec.name}/{place}-{uuid.uuid4()}"
         self._on_failure(self._spec.on_failure, key, json.dumps(body))
-
-
-def ensure_topic(bootstrap: str, topic: str) -> int:
-    """Return the number of partitions of `topic`, which is created when it is not there. Raises KafkaError."""
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), request_timeout_ms=10_000)
-    try:
-        if topic not in admin.list_topics():
-            with contextlib.suppress(TopicAlreadyExistsError):
-                admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
-        (description,) = admin.describe_topics([topic])
-        return len(description["partitions"])
-    finally:
-        admin.close()
 
 
 def msk_event(batch: Batch, arn: str, bootstrap: str) -> dict[str, Any]:

@@ -138,13 +138,12 @@ def _variables(spec: FunctionSpec, environment: Mapping[str, str], region: str) 
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "LANG": "en_US.UTF-8",
         "TZ": "UTC",
-        "TMPDIR": tempfile.gettempdir(),
         "PATH": os.defpath,
         # The layers' third-party packages come from this interpreter's site-packages: built from the same lock file.
         "PYTHONPATH": os.pathsep.join(str(folder) for folder in (spec.folder, *spec.layers)),
         "PYTHONUNBUFFERED": "1",
     }
-    return {**environment, **spec.environment, **reserved}
+    return {"TMPDIR": tempfile.gettempdir(), **environment, **spec.environment, **reserved}
 
 
 def _sources(spec: FunctionSpec) -> dict[str, int]:

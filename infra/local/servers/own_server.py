@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.local.servers.databases import Server, ServerError
-from infra.local.servers.supervisor import StackError, progress
+from infra.local.servers.databases import Server
+from infra.local.servers.supervisor import progress
 
 
 class OwnServer:
@@ -29,11 +29,8 @@ class OwnServer:
 
     def start(self) -> None:
         """Start it. Raises StackError."""
-        try:
-            with progress(f"starting the {self.name}"):
-                self._server = self._begin(self._folder, self._port)
-        except ServerError as error:
-            raise StackError(str(error)) from error
+        with progress(f"starting the {self.name}"):
+            self._server = self._begin(self._folder, self._port)
 
     def stop(self) -> None:
         """End it."""

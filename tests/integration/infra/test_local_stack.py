@@ -22,6 +22,7 @@ from kafka import KafkaProducer
 
 from infra.local.gateway.gateway import Gateway, GatewayConfig
 from infra.local.gateway.websocket import Limits
+from infra.local.options import PYTHON_PATH
 from infra.local.servers import kafka_broker
 from infra.local.servers.databases import free_port
 from infra.local.servers.supervisor import Program, module
@@ -29,7 +30,6 @@ from infra.local.stack import gateway_status
 from tests.support import eventually
 from tests.support.http import send
 
-ROOT = Path(__file__).parents[3]
 FIXTURE = Path(__file__).parent / "local_fixture"
 TOPIC = "fixture-events"
 
@@ -88,7 +88,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         parameters={"Scratch": str(scratch)},
     )
     config.write(folder / "gateway.json")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOST_SECRET": "hidden"}
+    environment = {**os.environ, "PYTHONPATH": PYTHON_PATH, "HOST_SECRET": "hidden"}
     aws = Program(
         "aws",
         module("infra.local.servers.aws_apis", str(folder / "gateway.json"), str(ports["aws"]), str(folder / "aws")),
@@ -534,7 +534,7 @@ def test_a_taken_port_is_named_with_the_variable_to_change(tmp_path: Path) -> No
             [sys.executable, "-m", "infra.local", "run"],
             {
                 **os.environ,
-                "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "layers" / "churn"))),
+                "PYTHONPATH": PYTHON_PATH,
                 "CHURN_STATE_DIR": str(tmp_path),
                 "PORT": str(port),
                 "WS_PORT": "0",
