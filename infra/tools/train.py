@@ -8,19 +8,19 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError
+from churn.ml.loading import read_model
 from churn.services.training_runs import StoredHistories, model_in_use, release_version, train_version
 from churn.settings import InvalidSettingsError, Settings
+from churn.training import CannotTrainError, Plan, Trained, report_html, table
 from infra.tools.console_logs import readable_logs
+from infra.tools.simulator import sample_histories
 from infra.tools.stack_environment import use_stack
-
-if TYPE_CHECKING:
-    from churn.training import Plan, Trained
 
 
 @readable_logs()
@@ -34,9 +34,6 @@ def main(arguments: list[str]) -> int:
     def progress(step: str) -> None:
         print(f"{time.monotonic() - begun:6.1f} s  {step}", flush=True)
 
-    progress("loading scikit-learn")
-    from churn.training import CannotTrainError  # noqa: PLC0415 (takes seconds to import)
-
     try:
         _train(options, use_stack(), progress)
     except (InvalidSettingsError, CannotTrainError, DatabaseUnavailableError, RegistryUnavailableError) as error:
@@ -46,9 +43,6 @@ def main(arguments: list[str]) -> int:
 
 
 def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[str], None]) -> None:
-    from churn.training import table  # noqa: PLC0415
-    from infra.tools.simulator import sample_histories  # noqa: PLC0415
-
     registry = None if options.out else S3ModelRegistry(settings.require("model_bucket").model_bucket)
     now = datetime.now(UTC)
     histories: Any
@@ -81,8 +75,6 @@ def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[
 
 
 def _plan(options: argparse.Namespace, settings: Settings) -> Plan:
-    from churn.training import Plan  # noqa: PLC0415
-
     return Plan(
         horizon_days=options.horizon or settings.horizon_days,
         lookback_days=options.lookback or settings.inactivity_days,
@@ -107,8 +99,6 @@ def _write_model(trained: Trained, file: Path) -> None:
 def _write_texts(options: argparse.Namespace, trained: Trained) -> None:
     """Write the report as a page and the model card, each if the command line asks for it."""
     if options.report:
-        from churn.training import report_html  # noqa: PLC0415
-
         options.report.write_text(report_html(trained.report), encoding="utf-8")
     if options.card and trained.held_out is not None:
         from infra.tools.model_card import model_card  # noqa: PLC0415 (pandas takes seconds to import)
@@ -118,8 +108,6 @@ def _write_texts(options: argparse.Namespace, trained: Trained) -> None:
 
 
 def _check(file: Path) -> int:
-    from churn.ml.loading import read_model  # noqa: PLC0415
-
     try:
         print(f"{file} holds {read_model(file.read_bytes()).version}")
     except (BrokenModelError, OSError) as error:

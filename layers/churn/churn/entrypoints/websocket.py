@@ -127,7 +127,7 @@ class WebSocketHandler:
             return {
                 "statusCode": 429,
                 "headers": {"Retry-After": "60"},
-                "body": f"A client may have {limit} open websocket_connections.",
+                "body": f"A client may have {limit} open sockets.",
             }
         self._try_later({"socket": _GREETING, "connection_id": caller.connection_id})
         return {"statusCode": 200}

@@ -129,7 +129,7 @@ class ModelVersions:
         try:
             metadata = self._registry.describe(version)
         except BrokenModelError as error:
-            logger.error("a version cannot be metadata", extra={"version": version, "reason": str(error)})
+            logger.error("a version cannot be described", extra={"version": version, "reason": str(error)})
             metadata = {}
         return _summary(version, metadata, state, weeks)
 
