@@ -1,0 +1,114 @@
+"""A template of small functions, served by the gateway in processes of its own."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from infra.local.gateway.gateway import GatewayConfig
+from infra.local.options import PYTHON_PATH
+from infra.local.servers import kafka_broker
+from infra.local.servers.databases import free_port
+from infra.local.servers.supervisor import Program, module
+from infra.local.stack import gateway_status
+from tests.support import eventually
+from tests.support.http import send
+
+FIXTURE = Path(__file__).parent / "local_fixture"
+TOPIC = "fixture-events"
+
+
+@dataclass
+class Served:
+    """The fixture's template, served."""
+
+    folder: Path
+    scratch: Path
+    base_url: str
+    ws_url: str
+    lambda_url: str
+    aws_url: str
+    kafka: str
+    gateway: Program
+    aws: Program
+
+    def get(self, path: str, token: str | None = None, **request: Any) -> tuple[int, Mapping[str, str], bytes]:
+        headers = request.pop("headers", {}) | ({"Authorization": token} if token else {})
+        answer = send(self.base_url + path, headers=headers, **request)
+        return answer.status, answer.headers, answer.body
+
+    def facts(self, path: str = "/open", token: str | None = None, **request: Any) -> dict[str, Any]:
+        """Return what the echo function saw."""
+        facts: dict[str, Any] = json.loads(self.get(path, token, **request)[2])
+        return facts
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """Return what a function wrote down."""
+        path = self.scratch / name
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def client(self, service: Any, url: str) -> Any:
+        return boto3.client(service, endpoint_url=url, region_name="eu-central-1")
+
+    def status(self) -> dict[str, Any]:
+        return gateway_status(self.lambda_url)
+
+
+@pytest.fixture(scope="package")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("local")
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    shutil.copytree(FIXTURE, folder / "code", ignore=shutil.ignore_patterns("__pycache__"))
+    ports = {name: free_port() for name in ("rest", "ws", "lambda", "aws", "kafka")}
+    aws_url, kafka = f"http://127.0.0.1:{ports['aws']}", f"127.0.0.1:{ports['kafka']}"
+    config = GatewayConfig(
+        template=str(folder / "code" / "template.yaml"),
+        port=ports["rest"],
+        ws_port=ports["ws"],
+        lambda_port=ports["lambda"],
+        aws_endpoint=aws_url,
+        kafka=kafka,
+        parameters={"Scratch": str(scratch)},
+    )
+    config.write(folder / "gateway.json")
+    environment = {**os.environ, "PYTHONPATH": PYTHON_PATH, "HOST_SECRET": "hidden"}
+    aws = Program(
+        "aws",
+        module("infra.local.servers.aws_apis", str(folder / "gateway.json"), str(ports["aws"]), str(folder / "aws")),
+        environment,
+        folder / "aws.log",
+        prepare=lambda: (folder / "aws" / "ready").unlink(missing_ok=True),
+    )
+    gateway = Program(
+        "gateway",
+        module("infra.local.gateway.gateway", str(folder / "gateway.json")),
+        environment,
+        folder / "gateway.log",
+    )
+    queue = Program("broker", kafka_broker.command(ports["kafka"]), environment, folder / "kafka_broker.log")
+    with ExitStack() as stack:
+        for program in (queue, aws, gateway):
+            program.start()
+            stack.callback(program.stop)
+        everything = Served(
+            folder,
+            scratch,
+            f"http://127.0.0.1:{ports['rest']}",
+            f"ws://127.0.0.1:{ports['ws']}",
+            f"http://127.0.0.1:{ports['lambda']}",
+            aws_url,
+            kafka,
+            gateway,
+            aws,
+        )
+        eventually((folder / "aws" / "ready").exists, within=60)
+        eventually(lambda: everything.status().get("ready"), within=60)
+        yield everything

@@ -1,0 +1,89 @@
+"""The event source: records reach the function in order, and none is lost."""
+
+import base64
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaProducer
+
+from tests.integration.infra.conftest import TOPIC, Served
+from tests.support import eventually
+
+
+def publish(served: Served, *values: str, key: bytes = b"k", partition: int | None = None) -> None:
+    producer = KafkaProducer(bootstrap_servers=served.kafka)
+    try:
+        for value in values:
+            producer.send(TOPIC, key=key, value=value.encode(), partition=partition)
+        producer.flush(10)
+    finally:
+        producer.close()
+
+
+def kept(served: Served, *values: str) -> list[str]:
+    """Return those of the values that the function kept, in its order."""
+    texts = [base64.b64decode(record["value"]).decode() for record in served.lines("records")]
+    return [value for value in texts if value in values]
+
+
+def test_records_arrive_in_order_with_msks_event_shape(served: Served) -> None:
+    values = [f"order-{number}" for number in range(50)]
+    publish(served, *values)
+    eventually(lambda: len(kept(served, *values)) == 50, within=20)
+    assert kept(served, *values) == values
+    record = next(record for record in served.lines("records") if record.get("topic") == TOPIC)
+    assert record["name"] == f"{TOPIC}-{record['partition']}"
+    assert record["timestampType"] in ("CREATE_TIME", "LOG_APPEND_TIME")
+
+
+def test_only_what_failed_is_asked_for_again(served: Served) -> None:
+    publish(served, "one", "late", "two")
+    eventually(lambda: len(kept(served, "one", "late", "two")) == 3, within=20)
+    assert kept(served, "one", "two") == ["one", "two"]
+
+
+def test_a_crash_gives_the_batch_again(served: Served) -> None:
+    publish(served, "before", "exit-once", "after")
+    eventually(lambda: {"before", "exit-once", "after"} <= set(kept(served, "before", "exit-once", "after")), within=20)
+
+
+def test_what_cannot_be_handled_is_kept_whole_and_holds_nobody_up(served: Served) -> None:
+    s3 = served.client("s3", served.aws_url)
+    publish(served, "bad", "exit", "fine-after-bad", partition=3)
+    eventually(lambda: kept(served, "fine-after-bad"), within=30)
+    bodies: list[dict[str, Any]] = []
+
+    def both() -> bool:
+        keys = [item["Key"] for item in s3.list_objects_v2(Bucket="dead").get("Contents", [])]
+        bodies[:] = [json.loads(s3.get_object(Bucket="dead", Key=key)["Body"].read()) for key in keys]
+        batches = [json.loads(body["payload"])["records"] for body in bodies]
+        return {"YmFk", "ZXhpdA=="} <= {r["value"] for batch in batches for rs in batch.values() for r in rs}
+
+    eventually(both, within=20)
+    assert {body["requestContext"]["condition"] for body in bodies} == {"RetryAttemptsExhausted"}
+
+
+def test_a_killed_gateway_goes_on_where_it_was(served: Served) -> None:
+    values = [f"kill-{number}" for number in range(300)]
+    pid = served.gateway.pid
+    assert pid
+    children = [p for function in served.status()["functions"].values() for p in function["pids"]]
+    publish(served, *values)
+    eventually(lambda: kept(served, *values), within=10)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not served.gateway.alive, within=5)
+    # Its functions die with it, and the same ports serve again.
+    eventually(lambda: not any(_runs(child) for child in children), within=5)
+    served.gateway.start()
+    eventually(lambda: set(kept(served, *values)) == set(values), within=30)
+    eventually(lambda: served.get("/open")[0] == 200, within=10)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
