@@ -10,7 +10,7 @@ from churn.adapters import secrets_manager
 from churn.adapters.api_gateway_push import ApiGatewayPush
 from churn.adapters.aws_clients import invoke_later
 from churn.adapters.mysql import Database
-from churn.adapters.mysql.alerts import AlertNotFoundError, acknowledge, resolve
+from churn.adapters.mysql.alerts import acknowledge, resolve
 from churn.adapters.redis_cache import Cache
 from churn.domain.timestamps import iso
 from churn.entrypoints.http.app import Api, Call
@@ -39,13 +39,13 @@ def list_alerts(call: Call) -> AlertPage:
 
 @_api.answers("acknowledge_alert")
 def acknowledge_alert(call: Call) -> Acknowledged:
-    at = acknowledge(_database, _id(call), call.client, call.now)
+    at = acknowledge(_database, alerts.alert_id(call.path["id"]), call.client, call.now)
     return {"message": "Alert acknowledged", "acknowledged_at": iso(at)}
 
 
 @_api.answers("resolve_alert")
 def resolve_alert(call: Call) -> Resolved:
-    at = resolve(_database, _id(call), call.client, call.body.resolution_notes, call.now)
+    at = resolve(_database, alerts.alert_id(call.path["id"]), call.client, call.body.resolution_notes, call.now)
     return {"message": "Alert resolved", "resolved_at": iso(at)}
 
 
@@ -55,13 +55,6 @@ def ticket(call: Call) -> Ticket:
         "ticket": issue_ticket(secrets_manager.resolve(_settings.jwt_secret), call.client, call.role or "read"),
         "expires_in": TICKET_SECONDS,
     }
-
-
-def _id(call: Call) -> int:
-    text = call.path["id"]
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise AlertNotFoundError(text)
-    return int(text)
 
 
 @lru_cache(maxsize=1)

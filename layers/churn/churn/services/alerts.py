@@ -39,3 +39,10 @@ def list_alerts(
         }
 
     return database.run(work)
+
+
+def alert_id(text: str) -> int:
+    """Return the id that a path writes. Raises AlertNotFoundError if it is the id of no alert."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise alerts.AlertNotFoundError(text)
+    return int(text)

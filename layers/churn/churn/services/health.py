@@ -6,11 +6,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from churn.adapters.mysql import Database
+from churn.adapters.redis_cache import Cache
+from churn.domain.model import PURCHASE_PROCESS, ModelKind, kind_of
+from churn.domain.timestamps import iso
+from churn.services.current_model import CurrentModel
+from churn.settings import Settings
+
 if TYPE_CHECKING:
-    from churn.domain.answers import Check, CheckStatus, HealthStatus
-    from churn.domain.model import ModelKind
+    from churn.domain.answers import Check, CheckStatus, Health, HealthStatus
 
 DEADLINE_SECONDS = 2.5
 
@@ -68,3 +75,60 @@ def overall_status(results: Mapping[str, Measured]) -> HealthStatus:
     if "down" in {results["database"].finding.status, results["model"].finding.status}:
         return "unhealthy"
     return "healthy" if all(measured.finding.status == "up" for measured in results.values()) else "degraded"
+
+
+class HealthChecks:
+    """The checks of what serving needs: database, cache and model."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._current_model: CurrentModel | None = None
+
+    def health(self, now: datetime) -> Health:
+        """Check everything, and return how the service is."""
+        results = run_checks({"database": self._database, "cache": self._cache, "model": self._model})
+        model = results["model"].finding
+        return {
+            "status": overall_status(results),
+            "timestamp": iso(now),
+            "model_loaded": model.status != "down",
+            "service": self._settings.service_name,
+            "version": self._settings.service_version,
+            "model_version": model.version,
+            "model_kind": model.kind,
+            "checks": {
+                "database": results["database"].to_dict(),
+                "cache": results["cache"].to_dict(),
+                "model": results["model"].to_dict(),
+            },
+        }
+
+    def _database(self) -> Finding:
+        database = Database(self._settings.database_url, connect_timeout=1, statement_timeout=1, attempts=1)
+        try:
+            database.run(lambda transaction: transaction.row("SELECT 1 FROM customers LIMIT 1"))
+        finally:
+            database.close()
+        return Finding("up")
+
+    def _cache(self) -> Finding:
+        # A connection of the check's own: one that hangs is then nobody else's.
+        cache = Cache(self._settings.redis_url)
+        try:
+            return Finding("up") if cache.ping() else Finding("down", "no answer")
+        finally:
+            cache.close()
+
+    def _model(self) -> Finding:
+        # Loaded by the check and not at the start: without any model, health still answers.
+        if self._current_model is None:
+            self._current_model = CurrentModel(self._settings, every=0)
+        model = self._current_model
+        model.refresh()
+        kind = kind_of(model.metadata)
+        if model.refused:
+            return Finding("fallback", f"the promoted version is not served: {model.refused}", model.version, kind)
+        if self._settings.model_bucket and model.promoted is None:
+            return Finding("fallback", "no version is promoted", model.version, kind)
+        young = "too little history for a forest yet: the purchase process alone" if kind == PURCHASE_PROCESS else None
+        return Finding("up", young, model.version, kind)
