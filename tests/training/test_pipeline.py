@@ -52,13 +52,13 @@ def truth(report_at: datetime) -> dict[str, float]:
 def test_the_forest_beats_recency_alone_and_comes_near_the_truth() -> None:
     report = trained().report
     forest, recency = report["forest"], report["recency"]
-    known = truth(datetime.fromisoformat(trained().model.metadata["tested_at"]))
-    print(table(report), f"\nhidden state    {known}")
+    best = truth(datetime.fromisoformat(trained().model.metadata["tested_at"]))
+    print(table(report), f"\nhidden state    {best}")
     assert forest["auc"] > recency["auc"] + 0.03
     assert forest["brier"] < recency["brier"] - 0.01
     assert forest["top_decile_lift"] > recency["top_decile_lift"]
     # Nobody who sees events only knows the moment of the drop-out: most of the way from chance is as far as it goes.
-    assert 0.7 < (forest["auc"] - 0.5) / (known["auc"] - 0.5) < 1
+    assert 0.7 < (forest["auc"] - 0.5) / (best["auc"] - 0.5) < 1
 
 
 def test_probabilities_are_calibrated_on_the_held_out_window() -> None:
@@ -177,13 +177,13 @@ def test_a_feature_that_knows_the_answer_is_refused_by_its_name() -> None:
     for customer_id, events in histories_of(shop()[:600]):
         orders = [event.timestamp for event in events if event.event_type == "order_placed"]
         # At each cut-off that could be chosen, whoever orders in the window after it has just logged in.
-        told = [
+        log_ins = [
             Event(f"leak-{day}", "login", customer_id, START + timedelta(days=day), {})
             for day in range(30, 548)
             if any(START + timedelta(days=day) <= at < START + timedelta(days=day + end) for at in orders)
         ]
         kept = [event for event in events if event.event_type == "order_placed"]
-        leaking.append((customer_id, kept + told))
+        leaking.append((customer_id, kept + log_ins))
     with pytest.raises(CannotTrainError, match=r"login_frequency alone tells who left \(ROC AUC (0\.9[89]\d|1\.000)"):
         train(leaking, now=NOW, plan=Plan(trees=4, search=False))
 

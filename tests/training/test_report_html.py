@@ -115,10 +115,10 @@ def test_a_shop_too_young_for_a_forest_has_a_page_that_says_why() -> None:
         (name, [event for event in events if event.timestamp > NOW - timedelta(days=400)])
         for name, events in (histories_of(shop()[:60]))
     ]
-    found = train_or_begin(young, now=NOW, plan=Plan(search=False), current=None)
-    page = report_html(found.report)
+    first = train_or_begin(young, now=NOW, plan=Plan(search=False), current=None)
+    page = report_html(first.report)
     assert "There is no forest yet: there are" in page
-    assert found.held_out is None
+    assert first.held_out is None
 
 
 def test_the_model_card_states_the_facts() -> None:

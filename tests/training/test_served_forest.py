@@ -35,10 +35,10 @@ def pair(with_derived: bool) -> tuple[Any, ChurnModel]:
 @lru_cache
 def thresholds(with_derived: bool) -> dict[int, Floats]:
     forest, _ = pair(with_derived)
-    found = [(tree.feature, tree.threshold) for tree in trees_of(forest)]
+    splits = [(tree.feature, tree.threshold) for tree in trees_of(forest)]
     # A threshold that parts the missing from all others is infinite.
     return {
-        column: np.unique(np.concatenate([at[(of == column) & np.isfinite(at)] for of, at in found]))
+        column: np.unique(np.concatenate([at[(of == column) & np.isfinite(at)] for of, at in splits]))
         for column in range(len(FEATURE_NAMES))
     }
 
@@ -105,9 +105,9 @@ def test_a_forest_of_fewer_columns_answers_the_same_whatever_else_is_told() -> N
     forest.fit(columns, forest.predict(np.hstack([features, derived(features, PURCHASE_PROCESS)])))
     model = ChurnModel.from_trees(trees_of(forest), {**metadata(), "columns": [*FEATURE_NAMES, *older]})
     assert model.raw(features) == pytest.approx(forest.predict_proba(columns)[:, 1], abs=1e-12)
-    told = np.hstack([features, np.full((300, len(STATE_COLUMNS)), 7.0)])
-    assert (model.raw(told) == model.raw(features)).all()
-    assert model.raw(told[:1]) == pytest.approx(model.raw(features)[:1], abs=1e-12)
+    with_state = np.hstack([features, np.full((300, len(STATE_COLUMNS)), 7.0)])
+    assert (model.raw(with_state) == model.raw(features)).all()
+    assert model.raw(with_state[:1]) == pytest.approx(model.raw(features)[:1], abs=1e-12)
 
 
 def test_state_columns_are_asked_for_and_missing_where_the_twelve_alone_are_told() -> None:

@@ -35,9 +35,9 @@ def on_thresholds(forest: Any, features: Floats) -> Floats:
     """Return the features with every third value put on a threshold of its column."""
     rng = np.random.default_rng(4)
     for column in range(len(FEATURE_NAMES)):
-        found = np.concatenate([tree.threshold[tree.feature == column] for tree in trees_of(forest)])
+        thresholds = np.concatenate([tree.threshold[tree.feature == column] for tree in trees_of(forest)])
         here = rng.random(len(features)) < 1 / 3
-        features[here, column] = rng.choice(found[np.isfinite(found)], here.sum())
+        features[here, column] = rng.choice(thresholds[np.isfinite(thresholds)], here.sum())
     return features
 
 
@@ -49,10 +49,10 @@ def test_values_are_those_of_the_shap_package(with_derived: bool, missing: float
     if missing < 1:
         features = on_thresholds(forest, features)
         features[np.random.default_rng(5).random(features.shape) < missing] = np.nan
-    found = model.shapley(features)
-    assert np.abs(found - by_shap(forest, model.columns(features))).max() < 1e-9
+    values = model.shapley(features)
+    assert np.abs(values - by_shap(forest, model.columns(features))).max() < 1e-9
     one_by_one = np.vstack([model.shapley(row[None]) for row in features[:20]])
-    assert np.abs(one_by_one - found[:20]).max() < 1e-12
+    assert np.abs(one_by_one - values[:20]).max() < 1e-12
 
 
 def test_values_outside_all_that_training_saw() -> None:

@@ -1,4 +1,4 @@
-"""The purchase process: its formula, its answers with their uncertainty and reasons, and its artefact."""
+"""The purchase process: its formula, its predictions with their uncertainty and contributions, and its artifact."""
 
 from __future__ import annotations
 
@@ -68,31 +68,33 @@ _ROW = st.fixed_dictionaries(
 def test_every_customer_has_a_probability_an_interval_and_reasons_that_add_up(
     rows: list[dict[str, float | None]],
 ) -> None:
-    found = model().predict(rows)
-    assert model().probabilities(rows) == [one.churn_probability for one in found]
-    for one in found:
-        low, high = one.interval or (math.nan, math.nan)
-        assert 0 <= low <= one.churn_probability + 0.05
+    predictions = model().predict(rows)
+    assert model().probabilities(rows) == [prediction.churn_probability for prediction in predictions]
+    for prediction in predictions:
+        low, high = prediction.interval or (math.nan, math.nan)
+        assert 0 <= low <= prediction.churn_probability + 0.05
         assert low <= high <= 1
-        assert one.confidence == pytest.approx(1 - (high - low))
-        assert one.base + sum(one.contributions.values()) == pytest.approx(one.churn_probability, abs=1e-9)
-        assert one.contributions.keys() == set(FEATURE_NAMES)
-        assert (one.model_kind, one.model_version) == ("purchase_process", model().version)
+        assert prediction.confidence == pytest.approx(1 - (high - low))
+        assert prediction.base + sum(prediction.contributions.values()) == pytest.approx(
+            prediction.churn_probability, abs=1e-9
+        )
+        assert prediction.contributions.keys() == set(FEATURE_NAMES)
+        assert (prediction.model_kind, prediction.model_version) == ("purchase_process", model().version)
 
 
-def one(row: Mapping[str, float | None], of: PurchaseModel | None = None) -> Prediction:
-    (found,) = (of or model()).predict([row])
-    return found
+def predict(row: Mapping[str, float | None], of: PurchaseModel | None = None) -> Prediction:
+    (prediction,) = (of or model()).predict([row])
+    return prediction
 
 
 def test_silence_raises_the_risk_and_less_knowledge_the_uncertainty() -> None:
     loyal = {"total_orders": 10.0, "days_since_last_order": 10.0, "account_age_days": 300.0}
     silent = loyal | {"days_since_last_order": 150.0}
-    assert one(loyal).churn_probability < 0.3
-    assert one(silent).churn_probability > 0.6
-    assert one(silent).contributions["days_since_last_order"] > 0.2
-    assert one(silent, model(0.4)).confidence < one(silent).confidence
-    nobody = one({})
+    assert predict(loyal).churn_probability < 0.3
+    assert predict(silent).churn_probability > 0.6
+    assert predict(silent).contributions["days_since_last_order"] > 0.2
+    assert predict(silent, model(0.4)).confidence < predict(silent).confidence
+    nobody = predict({})
     assert nobody.churn_probability == pytest.approx(nobody.base)
     assert model().predict([]) == []
     assert model().probabilities([]) == []
@@ -104,7 +106,7 @@ def test_a_written_model_is_read_as_what_it_was() -> None:
     assert (again.version, again.metadata) == (model().version, model().metadata)
     assert kind_of(again.metadata) == "purchase_process"
     row = {"total_orders": 2.0, "days_since_last_order": 60.0, "account_age_days": 100.0}
-    assert one(row, again) == one(row)
+    assert predict(row, again) == predict(row)
     forest = read_model(small_model().to_bytes())
     assert isinstance(forest, ChurnModel)
     assert kind_of(forest.metadata) == "random_forest"

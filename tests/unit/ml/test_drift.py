@@ -22,26 +22,26 @@ _VALUES = st.lists(
 def _compared(before: Floats, now: Floats, **more: Any) -> Drift:
     """Return a column beside itself of earlier, while the score stays as it was."""
     then = reference({"column": before}, np.full(len(before), 0.5))
-    (_, found) = compare(then, {"column": now}, np.full(len(now), 0.5), **more)
-    return found
+    (_, result) = compare(then, {"column": now}, np.full(len(now), 0.5), **more)
+    return result
 
 
 @given(_VALUES)
 def test_what_has_not_changed_is_stable(values: Floats) -> None:
-    found = _compared(values, values)
-    assert found.psi == pytest.approx(0, abs=1e-12)
-    assert found.verdict == "stable"
-    assert found.missing == pytest.approx(found.missing_before)
+    result = _compared(values, values)
+    assert result.psi == pytest.approx(0, abs=1e-12)
+    assert result.verdict == "stable"
+    assert result.missing == pytest.approx(result.missing_before)
 
 
 @given(_VALUES, _VALUES, st.randoms(use_true_random=False))
 def test_psi_is_never_negative_and_knows_no_order_and_no_unit(before: Floats, now: Floats, chance: Any) -> None:
-    found = _compared(before, now)
-    assert found.psi >= 0
+    result = _compared(before, now)
+    assert result.psi >= 0
     shuffled = now.copy()
     chance.shuffle(shuffled)
-    assert _compared(before, shuffled) == found
-    assert _compared(before * 4, now * 4).psi == pytest.approx(found.psi)
+    assert _compared(before, shuffled) == result
+    assert _compared(before * 4, now * 4).psi == pytest.approx(result.psi)
 
 
 @given(_VALUES, _VALUES)
@@ -64,22 +64,22 @@ def test_the_missing_are_a_bin_of_their_own() -> None:
     random = np.random.default_rng(1)
     before, now = random.random((2, 20_000))
     now[random.random(20_000) < 0.15] = np.nan
-    found = _compared(before, now, importance={"column": 1.0})
-    assert found.psi > 0.5
-    assert found.verdict == "drifted"
-    assert (found.missing_before, round(found.missing, 2)) == (0, 0.15)
+    result = _compared(before, now, importance={"column": 1.0})
+    assert result.psi > 0.5
+    assert result.verdict == "drifted"
+    assert (result.missing_before, round(result.missing, 2)) == (0, 0.15)
 
 
 def test_without_a_change_psi_is_chi_squared_and_noise_is_not_called_a_change() -> None:
     random = np.random.default_rng(2)
     n, m = 4000, 1000
-    found = [_compared(*np.split(random.gamma(1.5, 30, n + m), [n])) for _ in range(400)]
-    assert np.mean([one.psi for one in found]) == pytest.approx((1 / n + 1 / m) * 9, rel=0.1)
-    assert sum(one.psi > one.noise for one in found) <= 2
+    results = [_compared(*np.split(random.gamma(1.5, 30, n + m), [n])) for _ in range(400)]
+    assert np.mean([result.psi for result in results]) == pytest.approx((1 / n + 1 / m) * 9, rel=0.1)
+    assert sum(result.psi > result.noise for result in results) <= 2
     # So few customers give a high PSI by chance alone.
     few = [_compared(random.random(2000), random.random(30)) for _ in range(200)]
-    assert max(one.psi for one in few) > drift.DRIFTED
-    assert {one.verdict for one in few} == {"stable"}
+    assert max(result.psi for result in few) > drift.DRIFTED
+    assert {result.verdict for result in few} == {"stable"}
 
 
 def test_a_change_needs_an_effect_to_be_drift() -> None:
@@ -88,9 +88,9 @@ def test_a_change_needs_an_effect_to_be_drift() -> None:
     now += 0.8
     assert _compared(before, now).verdict == "shifted"
     assert _compared(before, now, importance={"column": 0.02, "another": 0.98}).verdict == "shifted"
-    found = _compared(before, now, importance={"column": 0.2, "another": 0.3})
-    assert found.verdict == "drifted"
-    assert found.importance == pytest.approx(0.4)
+    result = _compared(before, now, importance={"column": 0.2, "another": 0.3})
+    assert result.verdict == "drifted"
+    assert result.importance == pytest.approx(0.4)
     assert _compared(before, before + 0.4, importance={"column": 1.0}).verdict == "shifted"
 
     then = reference({"column": before}, random.beta(2, 5, 5000))

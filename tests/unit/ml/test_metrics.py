@@ -24,10 +24,10 @@ def _arrays(rows: Rows) -> tuple[Floats, Flags]:
 @given(_ROWS)
 def test_where_all_are_of_one_kind_what_compares_two_is_not_a_number(rows: Rows) -> None:
     p, _ = _arrays(rows)
-    found = ml_metrics.measure(p, np.ones(len(p), dtype=bool))
-    assert math.isnan(found["auc"])
-    assert math.isnan(found["brier_skill"])
-    assert found["top_decile_lift"] == 1
+    figures = ml_metrics.measure(p, np.ones(len(p), dtype=bool))
+    assert math.isnan(figures["auc"])
+    assert math.isnan(figures["brier_skill"])
+    assert figures["top_decile_lift"] == 1
     assert ml_metrics.measure(p, np.zeros(len(p), dtype=bool)).keys() == ml_metrics.MEASURES.keys()
 
 
@@ -35,14 +35,14 @@ def test_where_all_are_of_one_kind_what_compares_two_is_not_a_number(rows: Rows)
 def test_what_is_expected_is_the_mean_over_all_that_may_happen(values: list[float]) -> None:
     p = np.array(values)
     chances: list[float] = []
-    found: list[dict[str, float]] = []
+    possible: list[dict[str, float]] = []
     for happened in itertools.product([False, True], repeat=len(p)):
         churned = np.array(happened)
         chances.append(float(np.prod(np.where(churned, p, 1 - p))))
-        found.append({name: ml_metrics.MEASURES[name](p, churned) for name in ("accuracy", "brier", "log_loss")})
+        possible.append({name: ml_metrics.MEASURES[name](p, churned) for name in ("accuracy", "brier", "log_loss")})
     expected = ml_metrics.expected(p)
     for name in ("accuracy", "brier", "log_loss"):
-        assert expected[name] == pytest.approx(sum(c * f[name] for c, f in zip(chances, found, strict=True)))
+        assert expected[name] == pytest.approx(sum(c * f[name] for c, f in zip(chances, possible, strict=True)))
     # The chance that of a churner and a stayer, drawn as likely as they are, the churner has the higher probability.
     pairs = [(a * (1 - b), 1.0 if a > b else 0.5 * (a == b)) for a, b in itertools.product(values, values)]
     assert expected["auc"] == pytest.approx(sum(w * right for w, right in pairs) / sum(w for w, _ in pairs))

@@ -66,9 +66,9 @@ def test_calibration_keeps_the_order_of_customers(
 
 def test_a_version_with_one_slope_is_calibrated_by_it_on_both_sides() -> None:
     raw = np.linspace(0, 1, 50)
-    one = small_model().with_metadata(calibration={"slope": 1.4, "intercept": -0.3})
+    single = small_model().with_metadata(calibration={"slope": 1.4, "intercept": -0.3})
     both = small_model().with_metadata(calibration={"slope": 1.4, "slope_above": 1.4, "intercept": -0.3})
-    assert (one.calibrate(raw) == both.calibrate(raw)).all()
+    assert (single.calibrate(raw) == both.calibrate(raw)).all()
 
 
 def test_contributions_add_up_to_the_probability() -> None:

@@ -115,13 +115,13 @@ def bootstrap_rounds(window: Window) -> int:
 
 
 def _effect_curve(values: Floats, points: Floats) -> list[dict[str, float | None]]:
-    known = np.flatnonzero(np.isfinite(values))
+    finite = np.flatnonzero(np.isfinite(values))
     curve: list[dict[str, float | None]] = []
-    if len(known):
-        edges = np.unique(np.quantile(values[known], np.linspace(0, 1, 9)[1:-1], method="inverted_cdf"))
-        group = np.searchsorted(edges, values[known])
+    if len(finite):
+        edges = np.unique(np.quantile(values[finite], np.linspace(0, 1, 9)[1:-1], method="inverted_cdf"))
+        group = np.searchsorted(edges, values[finite])
         for number in np.unique(group):
-            here = known[group == number]
+            here = finite[group == number]
             curve.append({"value": float(values[here].mean()), "points": float(points[here].mean())})
     missing = np.isnan(values)
     if missing.any():

@@ -134,12 +134,12 @@ def _some(rows: Rows, seed: int) -> Rows:
 
 
 def _quantiles(column: Floats) -> Floats:
-    known = column[np.isfinite(column)]
-    if not len(known):
-        return known
+    finite = column[np.isfinite(column)]
+    if not len(finite):
+        return finite
     steps = np.linspace(0, 1, MOST_THRESHOLDS + 1)
     # float32, because scikit-learn compares in it.
-    return np.unique(np.quantile(known, steps, method="higher").astype(np.float32)).astype(np.float64)
+    return np.unique(np.quantile(finite, steps, method="higher").astype(np.float32)).astype(np.float64)
 
 
 def _to_bins(column: Floats, edges: Floats) -> Floats:
