@@ -69,9 +69,9 @@ class RandomTree:
         self._nodes.append([-1, -1, -2, -2.0, 0, [1 - churned, churned], float(len(rows))])
         column = int(self._rng.integers(self._columns.shape[1]))
         values = self._columns[rows, column]
-        known = values[np.isfinite(values)]
-        if depth and len(known):
-            threshold, missing_left = float(self._rng.choice(known)), int(self._rng.integers(2))
+        finite = values[np.isfinite(values)]
+        if depth and len(finite):
+            threshold, missing_left = float(self._rng.choice(finite)), int(self._rng.integers(2))
             to_left = np.where(np.isnan(values), missing_left, values <= threshold).astype(np.bool_)
             if min(to_left.sum(), (~to_left).sum()) >= 20:
                 left, right = self._grow(rows[to_left], depth - 1), self._grow(rows[~to_left], depth - 1)

@@ -36,17 +36,17 @@ def model(day: int, *, compared_with: ChurnModel | None = None, passed: bool = T
     return small_model().with_metadata(trained_at=f"2026-05-{day:02}T00:00:00Z", gate=gate)
 
 
-def publish(registry: S3ModelRegistry, *models: ChurnModel) -> None:
-    for one in models:
-        registry.publish(one)
+def publish(registry: S3ModelRegistry, *artifacts: ChurnModel) -> None:
+    for artifact in artifacts:
+        registry.publish(artifact)
 
 
-def promote(registry: S3ModelRegistry, one: ChurnModel, *, force: bool = False) -> None:
-    registry.promote(one.version, by="ann", reason=None, now=NOW, force=force)
+def promote(registry: S3ModelRegistry, artifact: ChurnModel, *, force: bool = False) -> None:
+    registry.promote(artifact.version, by="ann", reason=None, now=NOW, force=force)
 
 
-def tamper(s3: Any, one: ChurnModel) -> None:
-    """Flips a bit of a published version's model."""
-    altered = bytearray(one.to_bytes())
+def tamper(s3: Any, artifact: ChurnModel) -> None:
+    """Flip a bit of a published version's model."""
+    altered = bytearray(artifact.to_bytes())
     altered[len(altered) // 2] ^= 1
-    s3.put_object(Bucket=BUCKET, Key=f"models/{one.version}/model.npz", Body=bytes(altered))
+    s3.put_object(Bucket=BUCKET, Key=f"models/{artifact.version}/model.npz", Body=bytes(altered))

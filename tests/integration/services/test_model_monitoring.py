@@ -64,10 +64,10 @@ def shop() -> list[SimulatedCustomer]:
 
 def _events(shop: Iterable[SimulatedCustomer], after: datetime, until: datetime) -> list[Event]:
     return [
-        one
+        event
         for customer in shop
-        for one in customer.events
-        if one.event_type in _KINDS and after < one.timestamp <= until
+        for event in customer.events
+        if event.event_type in _KINDS and after < event.timestamp <= until
     ]
 
 
@@ -76,8 +76,8 @@ def _rows(database: Database, query: str, values: Sequence[object] = ()) -> list
 
 
 def _weeks(database: Database, version: str, week: date | None = None) -> list[Quality]:
-    found = database.run(lambda transaction: quality.weeks(transaction, version))
-    return [one for one in found if week in (None, one.week)]
+    weeks = database.run(lambda transaction: quality.weeks(transaction, version))
+    return [row for row in weeks if week in (None, row.week)]
 
 
 def _evaluate(database: Database, now: datetime, time_left: Callable[[], bool] = lambda: True) -> Evaluated:
@@ -102,12 +102,14 @@ def _outcomes(database: Database, shop: Iterable[SimulatedCustomer]) -> tuple[Fl
     probabilities, churned = [], []
     for customer in shop:
         cancelled = {
-            one.data["order_id"]: one.timestamp for one in customer.events if one.event_type == "order_cancelled"
+            event.data["order_id"]: event.timestamp
+            for event in customer.events
+            if event.event_type == "order_cancelled"
         }
         orders = [
-            (one.timestamp, cancelled.get(one.data["order_id"], datetime.max.replace(tzinfo=UTC)))
-            for one in customer.events
-            if one.event_type == "order_placed"
+            (event.timestamp, cancelled.get(event.data["order_id"], datetime.max.replace(tzinfo=UTC)))
+            for event in customer.events
+            if event.event_type == "order_placed"
         ]
         if customer.customer_id not in first:
             continue
@@ -253,10 +255,10 @@ def test_each_version_is_judged_by_its_own_predictions_and_its_own_horizon(datab
 
     _evaluate(database, end + timedelta(days=31))
     stages = {version: _weeks(database, version, _WEEK)[0] for version in ("short-1", "long-1")}
-    assert {one: week.stage for one, week in stages.items()} == {"short-1": "matured", "long-1": "estimated"}
+    assert {version: week.stage for version, week in stages.items()} == {"short-1": "matured", "long-1": "estimated"}
     _evaluate(database, end + timedelta(days=61))
     stages = {version: _weeks(database, version, _WEEK)[0] for version in ("short-1", "long-1")}
-    assert {one: (week.customers, week.churned) for one, week in stages.items()} == {
+    assert {version: (week.customers, week.churned) for version, week in stages.items()} == {
         "short-1": (1, 1),
         "long-1": (1, 0),
     }
@@ -284,15 +286,19 @@ def test_a_better_challenger_is_seen_on_the_same_customers(database: Database, s
 
     assert compare_challengers(database, _SETTINGS, now=_OPENING) == []
     _evaluate(database, _KNOWN)
-    (found,) = compare_challengers(database, _SETTINGS, now=_KNOWN)
-    assert (found.champion, found.challenger, found.verdict) == ("recency-1", "oracle-1", "challenger_better")
-    assert found.differences["brier"][1] < 0  # type: ignore[operator]
+    (comparison,) = compare_challengers(database, _SETTINGS, now=_KNOWN)
+    assert (comparison.champion, comparison.challenger, comparison.verdict) == (
+        "recency-1",
+        "oracle-1",
+        "challenger_better",
+    )
+    assert comparison.differences["brier"][1] < 0  # type: ignore[operator]
     shadow = next(week for week in _weeks(database, "oracle-1", _WEEK) if week.role == "shadow")
     served = next(week for week in _weeks(database, "recency-1", _WEEK) if week.role == "served")
-    assert found.challenger_figures == shadow.realised
-    assert found.champion_figures == served.realised
+    assert comparison.challenger_figures == shadow.realised
+    assert comparison.champion_figures == served.realised
     for version in ("recency-1", "oracle-1"):
-        assert database.run(lambda transaction, of=version: quality.comparisons(transaction, of)) == [found]  # type: ignore[misc]
+        assert database.run(lambda transaction, of=version: quality.comparisons(transaction, of)) == [comparison]  # type: ignore[misc]
     assert compare_challengers(database, _SETTINGS, now=_KNOWN + timedelta(days=1)) == [], "nothing new to compare"
 
 
@@ -310,9 +316,9 @@ def test_only_pairs_whose_outcomes_are_known_are_compared(database: Database) ->
     def compared(days: int) -> list[tuple[str, str]]:
         now = end + timedelta(days=days)
         evaluate_weeks(database, _SETTINGS, now=now, time_left=lambda: True, horizons=horizons)
-        found = compare_challengers(database, _SETTINGS, now=now, horizons=horizons)
-        assert all((one.first_week, one.last_week, one.customers) == (_WEEK, _WEEK, 1) for one in found)
-        return sorted((one.champion, one.challenger) for one in found)
+        pairs = compare_challengers(database, _SETTINGS, now=now, horizons=horizons)
+        assert all((pair.first_week, pair.last_week, pair.customers) == (_WEEK, _WEEK, 1) for pair in pairs)
+        return sorted((pair.champion, pair.challenger) for pair in pairs)
 
     assert compared(30) == []
     assert compared(31) == [("short-1", "short-2")]

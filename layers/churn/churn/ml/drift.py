@@ -108,29 +108,29 @@ def compare(
 
 
 def _histogram(values: Floats) -> dict[str, Any]:
-    known = values[np.isfinite(values)]
+    finite = values[np.isfinite(values)]
     edges: Floats = np.empty(0)
-    if len(known):
-        tenths, times = np.unique(np.quantile(known, _TENTHS, method="inverted_cdf"), return_counts=True)
+    if len(finite):
+        tenths, times = np.unique(np.quantile(finite, _TENTHS, method="inverted_cdf"), return_counts=True)
         edges = np.union1d(tenths, np.nextafter(tenths[times > 1], -np.inf))
     return {
         "edges": edges.tolist(),
-        "shares": (_counts(edges, known) / len(values)).tolist(),
-        "missing": 1 - len(known) / len(values),
-        "varied": bool(len(known) and known.min() < known.max()),
+        "shares": (_counts(edges, finite) / len(values)).tolist(),
+        "missing": 1 - len(finite) / len(values),
+        "varied": bool(len(finite) and finite.min() < finite.max()),
     }
 
 
-def _counts(edges: Floats, known: Floats) -> npt.NDArray[np.int64]:
+def _counts(edges: Floats, values: Floats) -> npt.NDArray[np.int64]:
     """Count the values above each edge up to the next, that one included."""
-    return np.bincount(np.searchsorted(edges, known, side="left"), minlength=len(edges) + 1)
+    return np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
 
 
 def _psi(then: Mapping[str, Any], customers: int, values: Floats, level: float) -> tuple[float, float]:
     """Return PSI, and the noise that it exceeds in a share `level` of comparisons without a change."""
-    known = values[np.isfinite(values)]
+    finite = values[np.isfinite(values)]
     before = np.append(then["shares"], then["missing"]) * customers
-    now = np.append(_counts(np.array(then["edges"]), known), len(values) - len(known))
+    now = np.append(_counts(np.array(then["edges"]), finite), len(values) - len(finite))
     filled = (before > 0.5) | (now > 0)
     bins = int(filled.sum())
     # Half a customer more in each: the logarithm of an empty bin is finite, and the smaller the fewer customers.
@@ -152,17 +152,17 @@ def _chi_squared(degrees: int, level: float) -> float:
 
 
 def _incident(then: Mapping[str, Any], customers: int, values: Floats, level: float) -> Verdict | None:
-    known = values[np.isfinite(values)]
-    before, now = float(then["missing"]), 1 - len(known) / len(values)
+    finite = values[np.isfinite(values)]
+    before, now = float(then["missing"]), 1 - len(finite) / len(values)
     # Drawn to the middle (Agresti and Caffo 2000): the error of a share of few customers is not 0.
-    drawn = (len(values) - len(known) + 1) / (len(values) + 2)
+    drawn = (len(values) - len(finite) + 1) / (len(values) + 2)
     error = (drawn * (1 - drawn) / len(values) + before * (1 - before) / customers) ** 0.5
     if now - before >= max(_MISSING_JUMP, NormalDist().inv_cdf(1 - level) * error):
         return "turned_missing"
-    if then["varied"] and len(known) and known.min() == known.max():
+    if then["varied"] and len(finite) and finite.min() == finite.max():
         commonest = (np.max(then["shares"]) + 0.5 / customers) / (1 - before)
         # By chance so many customers would not all have a value that was no more common than that.
-        if commonest < 1 and len(known) * np.log(commonest) < np.log(level):
+        if commonest < 1 and len(finite) * np.log(commonest) < np.log(level):
             return "turned_constant"
     return None
 

@@ -227,11 +227,12 @@ def bootstrap_beside(
     drawn = _resampled(models, churned, rounds, seed)
     best = drawn[first]
     intervals = {
-        name: {figure: _interval(values, level) for figure, values in of.items()} for name, of in drawn.items()
+        name: {figure: _interval(values, level) for figure, values in figures.items()}
+        for name, figures in drawn.items()
     }
     differences = {
-        name: {figure: _interval(best[figure] - values, level) for figure, values in of.items()}
-        for name, of in drawn.items()
+        name: {figure: _interval(best[figure] - values, level) for figure, values in figures.items()}
+        for name, figures in drawn.items()
         if name != first
     }
     return intervals, differences
@@ -262,8 +263,8 @@ def _resampled(models: Mapping[str, Floats], churned: Flags, rounds: int, seed: 
 
 
 def _interval(values: npt.NDArray[Any], level: float) -> tuple[float, float]:
-    known = values[np.isfinite(values)]
-    if not len(known):
+    finite = values[np.isfinite(values)]
+    if not len(finite):
         return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2]).tolist()
     return low, high

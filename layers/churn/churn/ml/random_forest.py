@@ -305,8 +305,8 @@ class ChurnModel:
         """Built on first use: not every use of a model needs contributions."""
         column, first_leaf = self._arrays["column"], self._first_leaf[self._arrays["tree"]]
         number, place = np.empty(len(column), dtype=np.int64), np.empty(len(column), dtype=np.int64)
-        for search, (of, thresholds, _, first, _) in enumerate(self._searches):
-            here = column == of
+        for search, (searched, thresholds, _, first, _) in enumerate(self._searches):
+            here = column == searched
             number[here] = search
             place[here] = first + np.searchsorted(thresholds, self._arrays["threshold"][here])
         left = ~self._arrays["mask"]

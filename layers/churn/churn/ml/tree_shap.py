@@ -89,9 +89,9 @@ class ShapleyValues:
         """Sum the integrals over t of v * (met - z) * prod(t * met + (1 - t) * z of the others) for each column."""
         conditions = self._conditions
         place = row[conditions.column]
-        known = place != self._missing_places[conditions.column]
+        present = place != self._missing_places[conditions.column]
         offset = place - conditions.start
-        met = np.where(known, (offset >= 0) & (offset < conditions.width), conditions.missing)
+        met = np.where(present, (offset >= 0) & (offset < conditions.width), conditions.missing)
         shares = np.empty(len(conditions.leaf))
         lengths = np.bincount(conditions.leaf, minlength=len(self._leaf_value))
         for length, leaves, places in _by_length(lengths):
