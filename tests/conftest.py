@@ -34,10 +34,10 @@ hypothesis.settings.load_profile("untimed")
 @pytest.fixture(scope="session")
 def mysql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the URL of a migrated database: TEST_DATABASE_URL's if that is set, else a MariaDB of the session's."""
-    given = os.environ.get("TEST_DATABASE_URL")
-    if given:
-        _migrate(given)
-        yield given
+    external_url = os.environ.get("TEST_DATABASE_URL")
+    if external_url:
+        _migrate(external_url)
+        yield external_url
         return
     server = start_mariadb(tmp_path_factory.mktemp("mariadb"))
     try:

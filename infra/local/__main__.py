@@ -92,17 +92,17 @@ def status() -> int:
     if not endpoints.exists():
         say(f"starting (process {pid})")
         return 0
-    told: dict[str, Any] = json.loads(endpoints.read_text(encoding="utf-8"))
-    found = gateway_status(told["lambda_endpoint"])
-    say(f"REST       {told['base_url']}\nWebSocket  {told['ws_url']}\nKafka      {told['kafka']}")
-    for name, process in told["pids"].items():
+    addresses: dict[str, Any] = json.loads(endpoints.read_text(encoding="utf-8"))
+    gateway = gateway_status(addresses["lambda_endpoint"])
+    say(f"REST       {addresses['base_url']}\nWebSocket  {addresses['ws_url']}\nKafka      {addresses['kafka']}")
+    for name, process in addresses["pids"].items():
         say(f"{name:<10} process {process}")
-    for name, function in found.get("functions", {}).items():
+    for name, function in gateway.get("functions", {}).items():
         failed = f"  last error: {function['last_error'][:200]}" if function["last_error"] else ""
         say(f"{name:<12} {len(function['pids'])} running{failed}")
-    if not found:
+    if not gateway:
         say("the gateway does not answer")
-    return 0 if found else 1
+    return 0 if gateway else 1
 
 
 def _supervisor(state: Path) -> int | None:

@@ -74,7 +74,7 @@ def state_folder(environment: Mapping[str, str]) -> Path:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file, which only its owner may read, in one step: nobody reads half of it."""
+    """Replace a file, which only its owner may read, in one step, so that nobody reads half of it."""
     part = path.with_name(path.name + ".part")
     part.touch(mode=0o600)
     part.write_text(text, encoding="utf-8")

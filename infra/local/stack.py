@@ -57,7 +57,7 @@ class Stack:
         self._urls: dict[str, str] = {}
 
     def run(self) -> None:
-        """Start everything, watches it, and ends it. Raises StackError when it cannot start."""
+        """Start everything, watch it, and end it. Raises StackError if it cannot start."""
         begun = time.monotonic()
         self._claim()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

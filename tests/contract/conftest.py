@@ -2,7 +2,7 @@
 
 CHURN_ENDPOINTS names the ``endpoints.json`` of a stack that runs already. BASE_URL (and WS_URL, for sockets) names any
 other deployment, with its JWT_SECRET or a TOKEN of the role admin, and KAFKA_BOOTSTRAP_SERVERS for what begins with an
-event; what such a deployment cannot be asked is skipped. Without either a stack is started on free ports, in a folder
+event; tests that need more of a deployment are skipped. Without either a stack is started on free ports, in a folder
 that is thrown away.
 """
 
@@ -38,31 +38,31 @@ _DOWN_SECONDS = 60
 
 @dataclass(frozen=True)
 class Stack:
-    """A running service: where its doors are, and the secret that signs its tokens, or a `given` token of an admin."""
+    """A running service: where its doors are, and the secret that signs its tokens, or else an admin's token."""
 
     base_url: str
     ws_url: str
     secret: str
     endpoints: Path | None = None
-    given: str = ""
+    admin_token: str = ""
 
     @property
     def kafka(self) -> str:
         """Kafka's bootstrap servers."""
-        given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-        if not given and self.endpoints is None:
+        servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+        if not servers and self.endpoints is None:
             pytest.skip("begins with an event: KAFKA_BOOTSTRAP_SERVERS is not set")
-        return given or str(self._told("kafka"))
+        return servers or str(self._endpoint("kafka"))
 
     @property
     def lambda_url(self) -> str:
         """The endpoint for boto3's client of Lambda."""
-        return str(self._told("lambda_endpoint"))
+        return str(self._endpoint("lambda_endpoint"))
 
     @property
     def aws_url(self) -> str:
         """The endpoint for boto3's clients of S3 and SQS."""
-        return str(self._told("aws_endpoint"))
+        return str(self._endpoint("aws_endpoint"))
 
     @property
     def registry(self) -> S3ModelRegistry:
@@ -72,7 +72,7 @@ class Stack:
     @property
     def bucket(self) -> str:
         """The bucket of the registry."""
-        return str(self._told("model_bucket"))
+        return str(self._endpoint("model_bucket"))
 
     @property
     def s3(self) -> Any:
@@ -82,15 +82,15 @@ class Stack:
     @property
     def database_url(self) -> str:
         """The database behind the service."""
-        return str(self._told("database_url"))
+        return str(self._endpoint("database_url"))
 
     def pids(self) -> dict[str, int]:
         """Return the processes of the stack by name, as of now."""
-        pids: dict[str, int] = self._told("pids")
+        pids: dict[str, int] = self._endpoint("pids")
         return pids
 
     def publish(self, event_type: str, customer_id: str, at: datetime, **data: Any) -> None:
-        """Publish an event, and returns when Kafka has it."""
+        """Publish an event; return when Kafka has it."""
         event = {
             "event_id": uuid.uuid4().hex,
             "event_type": event_type,
@@ -110,15 +110,15 @@ class Stack:
             return issue(self.secret, subject, role, seconds)
         if role != "admin" or seconds <= 0 or subject != "contract":
             pytest.skip("needs tokens of its own: JWT_SECRET is not set")
-        return self.given
+        return self.admin_token
 
-    def needs_customers(self, found: int, least: int) -> None:
-        """Skips a test of a deployment with too few customers; the local stack always has enough."""
-        if found < least and self.endpoints is None:
-            pytest.skip(f"the shop has {found} customers, and {least} are needed")
+    def needs_customers(self, count: int, least: int) -> None:
+        """Skip a test of a deployment with too few customers; the local stack always has enough."""
+        if count < least and self.endpoints is None:
+            pytest.skip(f"the shop has {count} customers, and {least} are needed")
 
     def get(self, path: str, role: str | None = "read") -> Answer:
-        """Asks for a path; `role` None sends no token."""
+        """Send a GET request; `role` None sends no token."""
         return self.ask("GET", path, role=role)
 
     def post(self, path: str, body: object = None, role: str | None = "admin") -> Answer:
@@ -128,14 +128,14 @@ class Stack:
     def ask(
         self, method: str, path: str, body: object = None, *, role: str | None = "admin", token: str | None = None
     ) -> Answer:
-        """One request; a token takes the place of one of `role`."""
+        """Send a request; `token` takes the place of a token of `role`."""
         headers = {"Content-Type": "application/json"}
         if token or role:
             headers["Authorization"] = f"Bearer {token or _token(self, role or '')}"
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         return send(self.base_url + path, method, data, headers)
 
-    def _told(self, name: str) -> Any:
+    def _endpoint(self, name: str) -> Any:
         assert self.endpoints is not None, f"{name} is known of a local stack alone"
         return json.loads(self.endpoints.read_text(encoding="utf-8"))[name]
 
@@ -184,7 +184,7 @@ def running_stack(state: Path, buckets: Path, **environment: str) -> Iterator[St
 
 @pytest.fixture(scope="session")
 def buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where stacks keep what was in the buckets of the first of them."""
+    """Return the folder that keeps what was in the first stack's buckets."""
     return tmp_path_factory.mktemp("first") / "buckets"
 
 
@@ -213,10 +213,10 @@ def _deployment(named: Mapping[str, str]) -> Stack:
     secret, token = named.get("JWT_SECRET", ""), named.get("TOKEN", "")
     if not secret and not token:
         pytest.exit("JWT_SECRET, or TOKEN of an admin, is needed to ask that deployment", 2)
-    return Stack(named["BASE_URL"].rstrip("/"), named.get("WS_URL", ""), secret, given=token)
+    return Stack(named["BASE_URL"].rstrip("/"), named.get("WS_URL", ""), secret, admin_token=token)
 
 
 def _stack(endpoints: Path) -> Stack:
-    told = json.loads(endpoints.read_text(encoding="utf-8"))
+    addresses = json.loads(endpoints.read_text(encoding="utf-8"))
     environment = json.loads((endpoints.parent / "environment.json").read_text(encoding="utf-8"))
-    return Stack(told["base_url"], told["ws_url"], environment["JWT_SECRET"], endpoints)
+    return Stack(addresses["base_url"], addresses["ws_url"], environment["JWT_SECRET"], endpoints)

@@ -23,7 +23,7 @@ from infra.local.gateway.kafka_event_source import KafkaSource
 from infra.local.gateway.lambda_api import LambdaApi
 from infra.local.gateway.rest import RestApi
 from infra.local.gateway.runtime import FunctionPool
-from infra.local.gateway.websocket import Limits, SocketApi
+from infra.local.gateway.websocket import Limits, WebSocketApi
 from infra.local.template.reader import load
 from infra.local.template.specs import Template
 
@@ -78,7 +78,7 @@ class Gateway:
         self.template = Template()
         self.pools: dict[str, FunctionPool] = {}
         self.sources: list[KafkaSource] = []
-        self.socket: SocketApi | None = None
+        self.websocket: WebSocketApi | None = None
         self.ready = False
         self.base_url = self.ws_url = self.lambda_url = ""
 
@@ -122,9 +122,9 @@ class Gateway:
         for pool in self.pools.values():
             self._stack.push_async_callback(pool.stop)
         await self._serve(LambdaApi(self.template, self.pools, log, self.status).application(), lambda_socket)
-        if self.template.socket:
-            self.socket = SocketApi(self.template.socket, self.pools, config.region, log, self._limits)
-            await self._serve(self.socket.application(), ws_socket)
+        if self.template.websocket:
+            self.websocket = WebSocketApi(self.template.websocket, self.pools, config.region, log, self._limits)
+            await self._serve(self.websocket.application(), ws_socket)
         if self.template.rest:
             rest = RestApi(self.template.rest, self.pools, config.region, log)
             await self._serve(rest.application(), rest_socket)
@@ -134,9 +134,11 @@ class Gateway:
         self.ready = True
 
     def _prewarmed(self, name: str) -> int:
-        """Start one environment of every function that clients wait for."""
+        """Return how many environments to start ahead: one of every function that clients wait for."""
         routes = [route.function for route in (self.template.rest.routes if self.template.rest else ())]
-        routes += [route.function for route in (self.template.socket.routes.values() if self.template.socket else ())]
+        routes += [
+            route.function for route in (self.template.websocket.routes.values() if self.template.websocket else ())
+        ]
         routes += [source.function for source in self.template.kafka]
         routes += [a.function for a in (self.template.rest.authorizers.values() if self.template.rest else ())]
         return int(self.config.prewarm and name in routes)
@@ -183,7 +185,7 @@ class Gateway:
                 pool.spec.label: {"pids": pool.pids, "last_error": pool.last_error} for pool in self.pools.values()
             },
             "kafka": [asdict(source.progress) for source in self.sources],
-            "sockets": len(self.socket.connections) if self.socket else 0,
+            "sockets": len(self.websocket.connections) if self.websocket else 0,
         }
 
 

@@ -142,7 +142,7 @@ class KafkaSource:
                     return
 
     def _collect(self, consumer: Any) -> list[Any]:
-        """Up to a batch of records: what is there at the first, and then what comes within the window."""
+        """Return up to a batch of records: those at hand, and those that come within the window after the first."""
         batch: list[Any] = []
         size, deadline = 0, 0.0
         while len(batch) < self._spec.batch_size and size < _MAX_BATCH_BYTES and not self._stopping.is_set():

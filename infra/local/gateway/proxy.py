@@ -101,30 +101,16 @@ def encode_body(body: bytes, content_type: str, binary_types: tuple[str, ...]) -
 def http_response(payload: bytes) -> web.Response:
     """Return the HTTP answer that a function's proxy response stands for. Raises BadAnswerError."""
     answer = parse_answer(payload)
-    status = answer["statusCode"]
-    body: Any = answer.get("body")
-    if body is None:
-        body = ""
-    if not isinstance(body, str):
-        raise BadAnswerError("the body is not text")
-    if answer.get("isBase64Encoded"):
-        try:
-            raw = base64.b64decode(body, validate=True)
-        except binascii.Error:
-            raise BadAnswerError("the body is not base64, as it says") from None
-    else:
-        raw = body.encode()
-    response = web.Response(status=status, body=raw)
-    for name, value in (answer.get("headers") or {}).items():
+    headers, multi_value_headers = answer.get("headers") or {}, answer.get("multiValueHeaders") or {}
+    response = web.Response(status=answer["statusCode"], body=_body(answer))
+    for name, value in headers.items():
         response.headers[name] = _header(value)
-    for name, values in (answer.get("multiValueHeaders") or {}).items():
+    for name, values in multi_value_headers.items():
         response.headers.popall(name, None)
         for value in values:
             response.headers.add(name, _header(value))
     response.headers.popall("Content-Length", None)
-    if "Content-Type" not in (answer.get("headers") or {}) and "Content-Type" not in (
-        answer.get("multiValueHeaders") or {}
-    ):
+    if "Content-Type" not in headers and "Content-Type" not in multi_value_headers:
         response.headers["Content-Type"] = "application/json"
     return response
 
@@ -147,6 +133,20 @@ def parse_answer(payload: bytes) -> dict[str, Any]:
         if not isinstance(answer.get(name) or {}, dict):
             raise BadAnswerError(f"{name} is not an object")
     return {**answer, "statusCode": status}
+
+
+def _body(answer: Mapping[str, Any]) -> bytes:
+    body = answer.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        raise BadAnswerError("the body is not text")
+    if not answer.get("isBase64Encoded"):
+        return body.encode()
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error:
+        raise BadAnswerError("the body is not base64, as it says") from None
 
 
 def _header(value: Any) -> str:

@@ -108,9 +108,9 @@ class RestApi:
                 f"arn:aws:execute-api:{self._region}:{ACCOUNT}:{self._spec.api_id}/{self._spec.stage}"
                 f"/{event['httpMethod']}{event['path']}"
             )
-            asked = {key: value for key, value in event.items() if key not in ("body", "isBase64Encoded")}
+            authorizer_event = {key: value for key, value in event.items() if key not in ("body", "isBase64Encoded")}
             try:
-                context["authorizer"] = await self._authorizers[route.authorizer].authorize(asked, arn)
+                context["authorizer"] = await self._authorizers[route.authorizer].authorize(authorizer_event, arn)
             except UnauthorizedError:
                 return self._answer("UNAUTHORIZED", request_id)
             except AccessDeniedError as refusal:
@@ -176,7 +176,7 @@ class RestApi:
                     "error.messageString": json.dumps(message),
                     "error.responseType": kind,
                 }
-                body = _CONTEXT.sub(lambda found: values.get(found[1], ""), template)
+                body = _CONTEXT.sub(lambda variable: values.get(variable[1], ""), template)
         headers.setdefault("Content-Type", content_type)
         return web.Response(status=status, body=body.encode(), headers=headers)
 

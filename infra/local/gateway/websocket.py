@@ -21,7 +21,7 @@ from infra.local.gateway.environment import Log
 from infra.local.gateway.frame_limit import limit_frames
 from infra.local.gateway.proxy import BadAnswerError, last, lists, parse_answer
 from infra.local.gateway.runtime import FunctionPool
-from infra.local.template.specs import ACCOUNT, SocketApiSpec, SocketRoute
+from infra.local.template.specs import ACCOUNT, WebSocketApiSpec, WebSocketRoute
 
 # How long a post waits to learn that its socket is gone.
 _SEND_SECONDS = 0.2
@@ -64,12 +64,12 @@ class Connection:
         self.active_clock = time.monotonic()
 
 
-class SocketApi:
+class WebSocketApi:
     """The WebSocket API: sockets in, `@connections` out."""
 
     def __init__(
         self,
-        spec: SocketApiSpec,
+        spec: WebSocketApiSpec,
         pools: Mapping[str, FunctionPool],
         region: str,
         log: Log,
@@ -227,7 +227,7 @@ class SocketApi:
         with contextlib.suppress(BadAnswerError):
             await self._invoke(route, {"requestContext": context, "isBase64Encoded": False}, strict=False)
 
-    async def _invoke(self, route: SocketRoute, event: dict[str, Any], *, strict: bool = True) -> dict[str, Any]:
+    async def _invoke(self, route: WebSocketRoute, event: dict[str, Any], *, strict: bool = True) -> dict[str, Any]:
         """Return the function's answer. Raises BadAnswerError when it failed, was too slow or answered nonsense."""
         invocation = asyncio.ensure_future(self._pools[route.function].invoke(json.dumps(event).encode()))
         done, _ = await asyncio.wait([invocation], timeout=route.timeout)

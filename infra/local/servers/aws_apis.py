@@ -35,7 +35,7 @@ class S3Mirror:
         self._restored = False
 
     def restore(self, client: Any, buckets: Iterable[str]) -> int:
-        """Put the kept objects back into their buckets, and keeps from now on; return how many there were."""
+        """Put the stored objects back into their buckets; return their number. Store changes from then on."""
         count = 0
         for bucket in buckets:
             for described in sorted((self._folder / bucket).glob("*.json")):
@@ -65,8 +65,8 @@ class S3Mirror:
             if held is None:
                 shutil.rmtree(folder, ignore_errors=True)
                 return
-            known = {json.loads(path.read_text(encoding="utf-8"))["key"] for path in folder.glob("*.json")}
-            for name in {key} if key is not None else known | set(held.keys.keys()):
+            mirrored = {json.loads(path.read_text(encoding="utf-8"))["key"] for path in folder.glob("*.json")}
+            for name in {key} if key is not None else mirrored | set(held.keys.keys()):
                 self._keep_one(folder, name, held.keys.get(name))
 
     def _keep_one(self, folder: Path, key: str, held: Any) -> None:
@@ -106,7 +106,7 @@ class Mirrored:
 
 
 def make_resources(template: Template, endpoint: str, region: str, mirror: S3Mirror) -> None:
-    """Make the template's buckets, queues and secrets, those that are not there yet, and restores the objects."""
+    """Create the template's buckets, queues and secrets, and restore the buckets' objects."""
     s3, sqs, secrets = (aws_client(service, endpoint, region) for service in ("s3", "sqs", "secretsmanager"))
     for bucket, versioned in template.buckets.items():
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}

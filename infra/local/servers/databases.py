@@ -158,21 +158,29 @@ def _as_user() -> list[str]:
 
 
 def _program(name: str, package: str, places: list[str]) -> str:
-    program = shutil.which(name) or next((place for place in places if Path(place).exists()), None)
+    program = _find_program(name, places)
     if program is None and shutil.which("apt-get") and os.geteuid() == 0:
-        print(f"installing {package} (programs only, no service)", flush=True)
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", package]):
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode and command[1] == "install":
-                raise StackError(f"{package} could not be installed: {done.stderr.strip()[-500:]}")
-        program = shutil.which(name) or next((place for place in places if Path(place).exists()), None)
+        _install(package)
+        program = _find_program(name, places)
     if program is None:
         raise StackError(
             f"{name} is not installed: install the package {package} (Debian) or {name} by your package manager, "
             "or name a server of yours in DATABASE_URL and REDIS_URL"
         )
     return program
+
+
+def _find_program(name: str, places: list[str]) -> str | None:
+    return shutil.which(name) or next((place for place in places if Path(place).exists()), None)
+
+
+def _install(package: str) -> None:
+    print(f"installing {package} (programs only, no service)", flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", package]):
+        process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if process.returncode and command[1] == "install":
+            raise StackError(f"{package} could not be installed: {process.stderr.strip()[-500:]}")
 
 
 def _wait(name: str, process: subprocess.Popen[bytes], answers: Callable[[], None], log: Path) -> None:

@@ -22,7 +22,7 @@ class StackError(RuntimeError):
 
 
 def say(text: str) -> None:
-    """Return a line of the supervisor's own for the person who watches."""
+    """Print a line of the supervisor's own for the person who watches."""
     print(text, flush=True)
 
 
@@ -79,7 +79,7 @@ class Service(Protocol):
         """Start it, at its first start and after a death. Raises StackError."""
 
     def stop(self) -> None:
-        """End it and waits for its end; nothing when it does not run."""
+        """End it and wait for its end; do nothing if it does not run."""
 
 
 @dataclass

@@ -77,7 +77,7 @@ class Resolver:
         self._attribute = attribute
 
     def resolve(self, value: Any, path: str) -> Any:
-        """`value` with every intrinsic function in it replaced by its result. Raises TemplateError naming `path`."""
+        """Return `value` with the results of its intrinsic functions. Raises TemplateError naming `path`."""
         resolved = self._resolve(value, path)
         return None if resolved is _NO_VALUE else resolved
 

@@ -1,12 +1,12 @@
 """Reads a SAM template into what the local stack serves.
 
-Every property of the template is either honoured, or listed in `infra.local.template.schema` as without meaning on one
-machine,
-or refused by name: nothing is passed over in silence.
+Every property of the template is honoured, or listed in `infra.local.template.schema` as without meaning on one
+machine, or refused by name: nothing is ignored in silence.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from infra.local.template import schema
 from infra.local.template.event_sources import is_enabled, kafka_source, schedule
 from infra.local.template.intrinsics import Resolver, TemplateError, is_intrinsic, parse_yaml
 from infra.local.template.rest_api import rest_api
-from infra.local.template.specs import ACCOUNT, FunctionSpec, Template
+from infra.local.template.specs import ACCOUNT, FunctionSpec, RestApiSpec, Template, WebSocketApiSpec
 from infra.local.template.websocket_api import websocket_api
 
 _API_HOST = re.compile(r"^(?:https|wss)://(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9-]+\.[a-z.]+(?:/[^/]+)?$")
@@ -30,7 +30,7 @@ def load(
 ) -> Template:
     """Read the template at `path`.
 
-    `parameters` override the template's defaults; those that the template does not declare are passed over.
+    `parameters` override the template's defaults; those that the template does not declare are ignored.
     `aws_endpoint` is where queues have their URLs, `socket_endpoint` what stands for the WebSocket API's own address.
     Raises TemplateError, naming the place, for what cannot be served here.
     """
@@ -41,7 +41,19 @@ def load(
         raise TemplateError(f"{path.name}: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """An event of a function, its properties resolved."""
+
+    function: str
+    name: str
+    kind: str
+    properties: dict[str, Any]
+
+
 class _Reader:
+    """One template on its way to what is served of it."""
+
     def __init__(
         self,
         content: dict[str, Any],
@@ -69,7 +81,7 @@ class _Reader:
         )
         self._resources: dict[str, dict[str, Any]] = {}
 
-    def _parameters(self, declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    def _parameters(self, declared: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
         values: dict[str, Any] = {
             "AWS::Region": self._region,
             "AWS::AccountId": ACCOUNT,
@@ -79,8 +91,8 @@ class _Reader:
             "AWS::StackId": f"arn:aws:cloudformation:{self._region}:{ACCOUNT}:stack/{self._stack}/local",
         }
         for name, declaration in declared.items():
-            if name in given:
-                values[name] = given[name]
+            if name in overrides:
+                values[name] = overrides[name]
             elif "Default" in declaration:
                 values[name] = declaration["Default"]
             else:
@@ -97,49 +109,61 @@ class _Reader:
             if properties is not None:
                 self._resources[logical_id] = properties
         functions = {self._name(id_): self._function(id_) for id_ in self._of_type("AWS::Serverless::Function")}
-        events = [
-            (self._name(id_), event_id, self._event(f"Resources.{id_}.Properties.Events.{event_id}", event))
-            for id_ in self._of_type("AWS::Serverless::Function")
-            for event_id, event in (self._resources[id_].get("Events") or {}).items()
-        ]
-        rest = [
-            rest_api(*self._api(id_), [(f, e) for f, _, (kind, e) in events if kind == "Api"], self._function_name)
-            for id_ in self._of_type("AWS::Serverless::Api")
-        ]
-        sockets = [
-            websocket_api(*self._api(id_), self._function_name)
-            for id_ in self._of_type("AWS::Serverless::WebSocketApi")
-        ]
-        for found in (rest, sockets):
-            if len(found) > 1:
-                raise TemplateError("Resources: more than one API of a kind is not supported by the local stack")
-        kafka = [kafka_source(f, id_, e) for f, id_, (kind, e) in events if kind == "MSK" and e.get("Enabled", True)]
-        schedules = [
-            schedule(f, id_, e) for f, id_, (kind, e) in events if kind.startswith("Schedule") and is_enabled(e)
-        ]
+        events = self._events()
         return Template(
             functions=functions,
-            rest=rest[0] if rest else None,
-            socket=sockets[0] if sockets else None,
-            kafka=tuple(kafka),
-            schedules=tuple(schedules),
-            buckets={
-                self._name(id_): (self._resources[id_].get("VersioningConfiguration") or {}).get("Status") == "Enabled"
-                for id_ in self._of_type("AWS::S3::Bucket")
-            },
-            queues={
-                self._name(id_): {
-                    key: str(self._resources[id_][key])
-                    for key in ("VisibilityTimeout", "MessageRetentionPeriod")
-                    if key in self._resources[id_]
-                }
-                for id_ in self._of_type("AWS::SQS::Queue")
-            },
+            rest=self._rest_api(events),
+            websocket=self._websocket_api(),
+            kafka=tuple(
+                kafka_source(event.function, event.name, event.properties)
+                for event in events
+                if event.kind == "MSK" and event.properties.get("Enabled", True)
+            ),
+            schedules=tuple(
+                schedule(event.function, event.name, event.properties)
+                for event in events
+                if event.kind.startswith("Schedule") and is_enabled(event.properties)
+            ),
+            buckets=self._buckets(),
+            queues=self._queues(),
             secrets={
                 self._name(id_): str(self._resources[id_].get("SecretString", ""))
                 for id_ in self._of_type("AWS::SecretsManager::Secret")
             },
         )
+
+    def _events(self) -> list[_Event]:
+        return [
+            self._event(id_, name, event)
+            for id_ in self._of_type("AWS::Serverless::Function")
+            for name, event in (self._resources[id_].get("Events") or {}).items()
+        ]
+
+    def _rest_api(self, events: Sequence[_Event]) -> RestApiSpec | None:
+        api_events = [(event.function, event.properties) for event in events if event.kind == "Api"]
+        ids = self._of_type("AWS::Serverless::Api")
+        return _single([rest_api(*self._api(id_), api_events, self._function_name) for id_ in ids])
+
+    def _websocket_api(self) -> WebSocketApiSpec | None:
+        ids = self._of_type("AWS::Serverless::WebSocketApi")
+        return _single([websocket_api(*self._api(id_), self._function_name) for id_ in ids])
+
+    def _buckets(self) -> dict[str, bool]:
+        """Return whether each bucket keeps versions."""
+        return {
+            self._name(id_): (self._resources[id_].get("VersioningConfiguration") or {}).get("Status") == "Enabled"
+            for id_ in self._of_type("AWS::S3::Bucket")
+        }
+
+    def _queues(self) -> dict[str, dict[str, str]]:
+        return {
+            self._name(id_): {
+                key: str(self._resources[id_][key])
+                for key in ("VisibilityTimeout", "MessageRetentionPeriod")
+                if key in self._resources[id_]
+            }
+            for id_ in self._of_type("AWS::SQS::Queue")
+        }
 
     # -- names ---------------------------------------------------------------------------------------------------------
 
@@ -204,9 +228,9 @@ class _Reader:
 
     def _localised(self, value: str) -> str:
         """Replace an address of the WebSocket API's stage by that of the local one."""
-        found = _API_HOST.match(value)
+        host = _API_HOST.match(value)
         apis = {self._name(id_) for id_ in self._of_type("AWS::Serverless::WebSocketApi")}
-        return self._socket_endpoint if found and found["api"] in apis and self._socket_endpoint else value
+        return self._socket_endpoint if host and host["api"] in apis and self._socket_endpoint else value
 
     # -- properties ----------------------------------------------------------------------------------------------------
 
@@ -251,11 +275,13 @@ class _Reader:
                 honoured[key] = self._walk(item, inner, f"{path}.{key}")
         return honoured
 
-    def _event(self, path: str, event: Any) -> tuple[str, dict[str, Any]]:
+    def _event(self, logical_id: str, name: str, event: Any) -> _Event:
+        path = f"Resources.{logical_id}.Properties.Events.{name}"
         kind = event.get("Type") if isinstance(event, dict) else None
         if kind not in schema.EVENT_SPECS:
             raise TemplateError(f"{path}: an event of type {kind} is not supported by the local stack")
-        return kind, self._walk(event.get("Properties") or {}, schema.EVENT_SPECS[kind], f"{path}.Properties")
+        properties = self._walk(event.get("Properties") or {}, schema.EVENT_SPECS[kind], f"{path}.Properties")
+        return _Event(self._name(logical_id), name, kind, properties)
 
     # -- resources -----------------------------------------------------------------------------------------------------
 
@@ -304,6 +330,12 @@ class _Reader:
         if name not in {self._name(id_) for id_ in self._of_type("AWS::Serverless::Function")}:
             raise TemplateError(f"{path}: {arn} is not a function of this template")
         return name
+
+
+def _single[T](apis: Sequence[T]) -> T | None:
+    if len(apis) > 1:
+        raise TemplateError("Resources: more than one API of a kind is not supported by the local stack")
+    return apis[0] if apis else None
 
 
 def _merge(defaults: Any, own: Any) -> Any:

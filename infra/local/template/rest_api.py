@@ -1,6 +1,6 @@
 """The REST API of a template: routes, authorizers, CORS and the gateway's own answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from infra.local.template.intrinsics import TemplateError
@@ -16,38 +16,48 @@ def rest_api(
 ) -> RestApiSpec:
     """Read a REST API; `events` are the functions' events of type Api. Raises TemplateError."""
     auth = properties.get("Auth") or {}
-    default = auth.get("DefaultAuthorizer")
-    authorizers = {}
-    for name, given in (auth.get("Authorizers") or {}).items():
-        if given.get("FunctionPayloadType") != "REQUEST":
-            raise TemplateError(f"{path}.Auth.Authorizers.{name}: only REQUEST authorizers are supported")
-        identity = given.get("Identity") or {}
-        authorizers[name] = AuthorizerSpec(
-            function_name(given.get("FunctionArn"), f"{path}.Auth.Authorizers.{name}.FunctionArn"),
-            tuple(identity.get("Headers") or ()),
-            tuple(identity.get("QueryStrings") or ()),
-            float(identity.get("ReauthorizeEvery", 300)),
-        )
-    routes = []
-    for function, event in events:
-        authorizer = (event.get("Auth") or {}).get("Authorizer", default)
-        authorizer = None if authorizer == "NONE" else authorizer
-        if authorizer is not None and authorizer not in authorizers:
-            raise TemplateError(f"{path}.Auth: there is no authorizer {authorizer}")
-        routes.append(RestRoute(str(event["Method"]).upper(), str(event["Path"]), function, authorizer))
+    authorizers = {
+        name: _authorizer(settings, f"{path}.Auth.Authorizers.{name}", function_name)
+        for name, settings in (auth.get("Authorizers") or {}).items()
+    }
+    responses = {
+        name: _gateway_response(settings, f"{path}.GatewayResponses.{name}")
+        for name, settings in (properties.get("GatewayResponses") or {}).items()
+    }
     cors = properties.get("Cors")
     return RestApiSpec(
         api_id=api_id,
         stage=str(properties["StageName"]),
-        routes=tuple(routes),
+        routes=tuple(
+            _route(function, event, auth.get("DefaultAuthorizer"), authorizers, path) for function, event in events
+        ),
         authorizers=authorizers,
-        responses={
-            name: _gateway_response(given, f"{path}.GatewayResponses.{name}")
-            for name, given in (properties.get("GatewayResponses") or {}).items()
-        },
+        responses=responses,
         cors=None if cors is None else _cors(cors),
         binary_types=tuple(str(kind).replace("~1", "/") for kind in properties.get("BinaryMediaTypes") or ()),
     )
+
+
+def _authorizer(settings: Mapping[str, Any], path: str, function_name: FunctionName) -> AuthorizerSpec:
+    if settings.get("FunctionPayloadType") != "REQUEST":
+        raise TemplateError(f"{path}: only REQUEST authorizers are supported")
+    identity = settings.get("Identity") or {}
+    return AuthorizerSpec(
+        function_name(settings.get("FunctionArn"), f"{path}.FunctionArn"),
+        tuple(identity.get("Headers") or ()),
+        tuple(identity.get("QueryStrings") or ()),
+        float(identity.get("ReauthorizeEvery", 300)),
+    )
+
+
+def _route(
+    function: str, event: Mapping[str, Any], default: str | None, authorizers: Container[str], path: str
+) -> RestRoute:
+    authorizer = (event.get("Auth") or {}).get("Authorizer", default)
+    authorizer = None if authorizer == "NONE" else authorizer
+    if authorizer is not None and authorizer not in authorizers:
+        raise TemplateError(f"{path}.Auth: there is no authorizer {authorizer}")
+    return RestRoute(str(event["Method"]).upper(), str(event["Path"]), function, authorizer)
 
 
 def _unquoted(value: Any, path: str) -> str:
@@ -57,12 +67,12 @@ def _unquoted(value: Any, path: str) -> str:
     return text[1:-1]
 
 
-def _gateway_response(given: Mapping[str, Any], path: str) -> GatewayResponse:
-    headers = ((given.get("ResponseParameters") or {}).get("Headers")) or {}
-    templates = given.get("ResponseTemplates") or {}
+def _gateway_response(settings: Mapping[str, Any], path: str) -> GatewayResponse:
+    headers = ((settings.get("ResponseParameters") or {}).get("Headers")) or {}
+    templates = settings.get("ResponseTemplates") or {}
     if len(templates) > 1:
         raise TemplateError(f"{path}.ResponseTemplates: more than one is not supported by the local stack")
-    status = given.get("StatusCode")
+    status = settings.get("StatusCode")
     return GatewayResponse(
         status=None if status is None else int(status),
         headers={
@@ -72,10 +82,10 @@ def _gateway_response(given: Mapping[str, Any], path: str) -> GatewayResponse:
     )
 
 
-def _cors(given: Mapping[str, Any]) -> Cors:
+def _cors(settings: Mapping[str, Any]) -> Cors:
     path = "Cors"
     values = {
-        key: None if given.get(key) is None else _unquoted(given[key], f"{path}.{key}")
+        key: None if settings.get(key) is None else _unquoted(settings[key], f"{path}.{key}")
         for key in ("AllowOrigin", "AllowHeaders", "AllowMethods", "MaxAge")
     }
     if values["AllowOrigin"] is None:

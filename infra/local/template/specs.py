@@ -82,7 +82,7 @@ class RestApiSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class SocketRoute:
+class WebSocketRoute:
     """The function behind one route key; `answers` when what it returns goes back over the socket."""
 
     function: str
@@ -91,13 +91,13 @@ class SocketRoute:
 
 
 @dataclass(frozen=True, slots=True)
-class SocketApiSpec:
+class WebSocketApiSpec:
     """A WebSocket API; `selection` is the member of the message's body that names the route."""
 
     api_id: str
     stage: str
     selection: tuple[str, ...]
-    routes: Mapping[str, SocketRoute]
+    routes: Mapping[str, WebSocketRoute]
     authorizer: AuthorizerSpec | None
 
 
@@ -136,7 +136,7 @@ class Template:
 
     functions: Mapping[str, FunctionSpec] = field(default_factory=dict)
     rest: RestApiSpec | None = None
-    socket: SocketApiSpec | None = None
+    websocket: WebSocketApiSpec | None = None
     kafka: tuple[KafkaSourceSpec, ...] = ()
     schedules: tuple[ScheduleSpec, ...] = ()
     buckets: Mapping[str, bool] = field(default_factory=dict)

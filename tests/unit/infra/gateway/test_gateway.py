@@ -23,7 +23,7 @@ def policy(*statements: tuple[str, str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("given", "decision"),
+    ("policy", "decision"),
     [
         (policy(("Allow", ARN)), "Allow"),
         (policy(("Allow", "arn:aws:execute-api:r:1:api/live/GET/api/*")), "Allow"),
@@ -35,8 +35,8 @@ def policy(*statements: tuple[str, str]) -> dict[str, Any]:
         ({}, "None"),
     ],
 )
-def test_a_policy_is_evaluated_as_iam_does(given: dict[str, Any], decision: str) -> None:
-    assert evaluate(given, ARN) == decision
+def test_a_policy_is_evaluated_as_iam_does(policy: dict[str, Any], decision: str) -> None:
+    assert evaluate(policy, ARN) == decision
 
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)  # a Sunday

@@ -89,8 +89,8 @@ def test_a_parameter_without_a_value_is_named(tmp_path: Path) -> None:
 
 
 def test_globals_are_merged_under_a_functions_own(tmp_path: Path) -> None:
-    found = environment(tmp_path, FUNCTION + "      Environment: {Variables: {SHARED: 'no', OWN: true}}\n", Size="7")
-    assert found == {"SHARED": "no", "SIZE": "7", "OWN": "true"}
+    values = environment(tmp_path, FUNCTION + "      Environment: {Variables: {SHARED: 'no', OWN: true}}\n", Size="7")
+    assert values == {"SHARED": "no", "SIZE": "7", "OWN": "true"}
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_intrinsic_functions(tmp_path: Path, expression: str, value: str) -> Non
       RouteSelectionExpression: $request.body.event
       Routes: {$default: {FunctionArn: !GetAtt OneFunction.Arn}}
 """
-    found = environment(tmp_path, FUNCTION + f"      Environment: {{Variables: {{X: {expression}}}}}\n" + rest)
-    assert found["X"] == value
+    values = environment(tmp_path, FUNCTION + f"      Environment: {{Variables: {{X: {expression}}}}}\n" + rest)
+    assert values["X"] == value
 
 
 def test_a_resource_whose_condition_does_not_hold_is_not_there(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_resource_whose_condition_does_not_hold_is_not_there(tmp_path: Path) -
 def test_a_path_in_a_layer_is_found_in_the_layers_folder(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     layer = "  L: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: model}}\n"
-    found = environment(
+    values = environment(
         tmp_path, FUNCTION + "      Layers: [!Ref L]\n      Environment: {Variables: {M: /opt/model/m.npz}}\n" + layer
     )
-    assert found["M"] == str(tmp_path / "model" / "model" / "m.npz")
+    assert values["M"] == str(tmp_path / "model" / "model" / "m.npz")
