@@ -1,7 +1,6 @@
 """Fixtures that need real servers: each is started once a session, on free ports, in a folder that is thrown away."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.migrations import migrate, read_migrations
 from infra.local.servers import kafka_broker
-from infra.local.servers.child_process import die_with_parent
+from infra.local.servers.child_process import start_child, stop_child
 from infra.local.servers.databases import free_port, start_mariadb, start_redis
 from tests.support import eventually
 
@@ -33,7 +32,7 @@ hypothesis.settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def mysql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the URL of a migrated database: TEST_DATABASE_URL's if that is set, else a MariaDB of the session's."""
+    """Yield the URL of a migrated database: TEST_DATABASE_URL's if that is set, else a MariaDB of the session's."""
     external_url = os.environ.get("TEST_DATABASE_URL")
     if external_url:
         _migrate(external_url)
@@ -49,7 +48,7 @@ def mysql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the URL of a Redis of the session's."""
+    """Yield the URL of a Redis of the session's."""
     server = start_redis(tmp_path_factory.mktemp("redis"))
     try:
         yield server.url
@@ -58,23 +57,20 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[str]:
-    """Return the address of a broker of the session's."""
-    port = free_port()
-    process = subprocess.Popen(
-        die_with_parent(kafka_broker.command(port)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the address of a broker of the session's."""
+    port, folder = free_port(), tmp_path_factory.mktemp("broker")
+    broker = start_child(kafka_broker.command(port), os.environ | {"TMPDIR": str(folder)}, folder / "broker.log")
     try:
         eventually(lambda: kafka_broker.answers(port), within=20)
         yield f"127.0.0.1:{port}"
     finally:
-        process.kill()
-        process.wait()
+        stop_child(broker)
 
 
 @pytest.fixture
 def database(mysql_url: str) -> Iterator[Database]:
-    """Return a database whose tables are empty."""
+    """Yield a database whose tables are empty."""
     database = Database(mysql_url)
     tables = database.run(
         lambda transaction: transaction.rows(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from churn.adapters.mysql import Database
+from infra.local.stack import gateway_status
 from tests.contract.conftest import Stack, running_stack
 
 # Large enough for a temporary table on disk.
@@ -33,8 +34,21 @@ def test_two_stacks_start_at_once_and_both_answer(tmp_path: Path, buckets: Path,
             page = started.ask("GET", "/api/customers?sort=total_spent")
             assert (page.status, page.json["total"]) == (200, 20)
         assert len({started.base_url for started in stacks}) == len(folders)
+        for started, folder in zip(stacks, folders, strict=True):
+            assert all(place.is_relative_to(folder) for place in _temporary_folders(started)), folder
 
 
 def _count(database: Database) -> int:
     row = database.run(lambda transaction: transaction.row(_SORTED))
     return 0 if row is None else int(row["number"])
+
+
+def _temporary_folders(stack: Stack) -> list[Path]:
+    """Return where the stack's programs and functions have their temporary files."""
+    functions = gateway_status(stack.lambda_url)["functions"].values()
+    # Redis writes its title over its variables, and has no temporary files.
+    pids = [pid for name, pid in stack.pids().items() if name not in ("supervisor", "cache")]
+    pids += [pid for function in functions for pid in function["pids"]]
+    assert len(pids) > len(stack.pids())
+    variables = [Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0") for pid in pids]
+    return [Path(dict(line.partition("=")[::2] for line in lines)["TMPDIR"]) for lines in variables]
