@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from churn.domain.events import InvalidEventError, parse_event
-from churn.domain.timestamps import iso, parse_timestamp
 from tests.support.events import NOW
 
 _ORDER = {
@@ -44,24 +43,6 @@ def test_an_event_without_an_id_is_known_again_by_its_content() -> None:
     other = without | {"data": {"order_value": 12.6}}
     assert parse_event(without, now=NOW).event_id == parse_event(dict(reversed(without.items())), now=NOW).event_id
     assert parse_event(without, now=NOW).event_id != parse_event(other, now=NOW).event_id
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        1732356000,
-        1732356000.0,
-        1732356000000,
-        "1732356000",
-        "1732356000000",
-        "2024-11-23T10:00:00Z",
-        "2024-11-23T11:00:00+01:00",
-        "2024-11-23T10:00:00",
-        "2024-11-23 10:00:00",
-    ],
-)
-def test_every_way_to_write_an_instant(value: object) -> None:
-    assert iso(parse_timestamp(value)) == "2024-11-23T10:00:00Z"
 
 
 @pytest.mark.parametrize(

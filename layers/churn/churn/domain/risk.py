@@ -10,7 +10,6 @@ RISK_LEVELS: tuple[RiskLevel, ...] = get_args(RiskLevel)
 """From the weakest to the strongest."""
 
 CustomerStatus = Literal["insufficient_data", "new", "active", "at_risk", "lapsed"]
-CUSTOMER_STATUSES: tuple[CustomerStatus, ...] = get_args(CustomerStatus)
 ACTIVE_STATUSES: tuple[CustomerStatus, ...] = ("new", "active", "at_risk")
 """The statuses of current customers, whom the dashboard's sums count."""
 

@@ -3,6 +3,9 @@
 import math
 from datetime import UTC, datetime, timedelta
 
+DAY = 86_400_000
+"""Milliseconds of a day."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
@@ -70,7 +73,3 @@ def _checked(instant: datetime) -> datetime:
     if instant < _EARLIEST:
         raise ValueError("is before 1971")
     return instant
-
-
-DAY = 86_400_000
-"""Milliseconds of a day."""

@@ -26,10 +26,10 @@ def sweep(
     resume_after: int = 0,
     done: Callable[[BatchResult], None] = lambda _: None,
 ) -> Swept:
-    """Scores all customers whose score is out of date, page by page, each a transaction of its own.
+    """Score all customers whose score is out of date, page by page, each a transaction of its own.
 
-    `done` is called after each page, to push what it raised. Stops between two pages when no time is left; whoever
-    was scored then stays so, and the next sweep finds only the others. Raises DatabaseUnavailableError.
+    `done` is called after each page, to push what it raised. Stops between two pages if no time is left: customers who
+    were scored stay scored, and the next sweep finds only the others. Raises DatabaseUnavailableError.
     """
     position: int | None = resume_after
     scored = alerts = 0
