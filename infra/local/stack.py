@@ -1,4 +1,4 @@
-"""The supervisor behind `make run`: starts all that the service needs on one machine, keeps it running, ends it.
+"""The supervisor behind `make run`: starts all that the service needs on one machine, keeps it running and ends it.
 
 What it starts, in order: database, cache, broker and AWS APIs; schema and model; the gateway; the sample shop and the
 stream of simulated events. A program that dies is restarted on its old port.
@@ -22,11 +22,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from churn.adapters.mysql import Database
 from churn.entrypoints.http.tokens import issue
-from infra.local.gateway.gateway import GatewayConfig, aws_client, log
+from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, log
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.options import PYTHON_PATH, ROOT, Options, write_private
 from infra.local.servers import kafka_broker
-from infra.local.servers.databases import free_port, is_free, start_mariadb, start_redis
+from infra.local.servers.databases import free_port, is_free, mariadb_url, redis_url, start_mariadb, start_redis
 from infra.local.servers.own_server import OwnServer
 from infra.local.servers.supervisor import Program, StackError, Supervisor, inherited, module, progress, say, wait_until
 from infra.local.template.reader import load
@@ -101,9 +101,7 @@ class Stack:
         shutil.rmtree(self._state / "tmp", ignore_errors=True)
         for variable, port in (("PORT", self._options.port), ("WS_PORT", self._options.ws_port)):
             if port and not is_free(port):
-                raise StackError(
-                    f"port {port} is taken by another program: end that one, or set {variable} to a free port"
-                )
+                raise PortTakenError(port, variable)
         (self._state / "endpoints.json").unlink(missing_ok=True)
 
     def _secret(self) -> str:
@@ -119,8 +117,8 @@ class Stack:
         broker_port, database_port, redis_port = free_port(), free_port(), free_port()
         self._urls = {
             "kafka": options.kafka or f"127.0.0.1:{broker_port}",
-            "database_url": options.database_url or f"mysql://root@127.0.0.1:{database_port}/churn",
-            "redis_url": options.redis_url or f"redis://127.0.0.1:{redis_port}/0",
+            "database_url": options.database_url or mariadb_url(database_port),
+            "redis_url": options.redis_url or redis_url(redis_port),
         }
         self._configure()
         if not options.kafka:
@@ -269,7 +267,7 @@ class Stack:
     def _fill(self) -> None:
         options = self._options
         done = self._state / "sample-done"
-        # Whoever brought a shop of their own keeps it as it is; a sample that was cut short is gone on with.
+        # An imported shop stays as it is; a sample shop that was interrupted is completed.
         unfinished = (self._state / "sample.json").exists() and not done.exists()
         if options.sample_customers and (unfinished or not self._has_customers()):
             say(f"filling a sample shop of {options.sample_customers:,} customers")

@@ -96,7 +96,7 @@ class Authorizer:
 
 
 def _grant(answer: Any) -> Grant:
-    """Raise AuthorizerFailedError for what API Gateway would not take."""
+    """Return the answer as a grant. Raises AuthorizerFailedError if API Gateway would not take it."""
     if (
         not isinstance(answer, dict)
         or not answer.get("principalId")

@@ -18,17 +18,10 @@ from infra.local.template.specs import FunctionSpec
 
 Log = Callable[[str, str], None]
 
-
 # Importing takes longer here than on Lambda when every function starts at once.
 _INIT_SECONDS = 60.0
-
-
 _MEMORY_CHECK_SECONDS = 0.25
-
-
 _MAX_RESPONSE = 6 * 1024 * 1024
-
-
 _LOG_LINE_LIMIT = 4 * 1024 * 1024
 
 

@@ -7,7 +7,7 @@ from aiohttp.http_websocket import WebSocketError
 
 
 class _FrameLimit:
-    """Passes bytes on to aiohttp's parser, and ends the connection at a frame longer than API Gateway takes.
+    """A filter before aiohttp's parser that ends the connection at a frame longer than API Gateway takes.
 
     aiohttp joins the frames of a message before anyone sees them, so their lengths are read off the wire here.
     """

@@ -24,6 +24,7 @@ from infra.local.gateway.lambda_api import LambdaApi
 from infra.local.gateway.rest import RestApi
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.gateway.websocket import Limits, WebSocketApi
+from infra.local.servers.supervisor import StackError
 from infra.local.template.reader import load
 from infra.local.template.specs import Template
 
@@ -52,13 +53,16 @@ class GatewayConfig:
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
     def write(self, path: Path) -> None:
-        """Write it for the process to read; for the owner's eyes only, it holds secrets."""
+        """Write it for the process; only the owner may read it, for it holds secrets."""
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
-class PortTakenError(RuntimeError):
+class PortTakenError(StackError):
     """A port is used by another program; the text names the port and the variable to change."""
+
+    def __init__(self, port: int, variable: str) -> None:
+        super().__init__(f"port {port} is taken by another program: end that one, or set {variable} to a free port")
 
 
 def log(source: str, line: str) -> None:
@@ -164,9 +168,7 @@ class Gateway:
         try:
             listener.bind((_HOST, port))
         except OSError as error:
-            raise PortTakenError(
-                f"port {port} is taken by another program: end that one, or set {variable} to a free port"
-            ) from error
+            raise PortTakenError(port, variable) from error
         return listener
 
     async def _serve(self, app: web.Application, listener: socket.socket) -> None:

@@ -1,6 +1,6 @@
 """The MSK event source: polls a topic, invokes the function with batches, commits what it has answered for.
 
-Partitions are shared out among pollers, each a thread with a consumer and at most one batch under way, so the order
+Partitions are shared out among pollers, each a thread with a consumer and at most one batch in progress, so the order
 within a partition is kept. Offsets are committed after the answer: delivery is at least once.
 """
 
@@ -28,7 +28,7 @@ _POLL_MS = 500
 # The bundled broker looks for new records once half of a fetch's wait has passed, not when they come.
 _FETCH_WAIT_MS = 50
 _MAX_BACKOFF_SECONDS = 5.0
-# How long a batch under way may still be answered once the stack is being stopped.
+# How long a batch in progress may still be answered once the stack is being stopped.
 _STOP_SECONDS = 5.0
 # Lambda's limit of an event is 6 MB, base64 and JSON included.
 _MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -47,7 +47,7 @@ class Progress:
 
 
 class KafkaSource:
-    """Feeds one function from one topic.
+    """The event source of one function: one topic.
 
     `on_failure(bucket, key, body)` takes what could not be handled in spite of all retries.
     """
@@ -75,7 +75,7 @@ class KafkaSource:
 
     @property
     def progress(self) -> Progress:
-        """Records that the function has answered for, records given up, batches sent."""
+        """Records delivered, records that failed in spite of all retries, batches sent."""
         return Progress(**self._counts)
 
     @property

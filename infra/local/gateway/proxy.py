@@ -99,7 +99,7 @@ def encode_body(body: bytes, content_type: str, binary_types: tuple[str, ...]) -
 
 
 def http_response(payload: bytes) -> web.Response:
-    """Return the HTTP answer that a function's proxy response stands for. Raises BadAnswerError."""
+    """Return the HTTP answer of a function's proxy response. Raises BadAnswerError."""
     answer = parse_answer(payload)
     headers, multi_value_headers = answer.get("headers") or {}, answer.get("multiValueHeaders") or {}
     response = web.Response(status=answer["statusCode"], body=_body(answer))

@@ -1,4 +1,4 @@
-"""Serves the template's REST API: routes, authorizers, gateway responses and limits as API Gateway has them."""
+"""The template's REST API: routes, authorizers, gateway responses and limits as API Gateway has them."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Serves the template's WebSocket API and its `@connections` management API, with API Gateway's limits.
+"""The template's WebSocket API and its `@connections` management API, with API Gateway's limits.
 
 `$connect` is settled before the upgrade is answered, so a refusal is the status of the handshake.
 """
@@ -186,7 +186,7 @@ class WebSocketApi:
             except TimeoutError:
                 continue
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                # Whoever closes from this side still has to send the frame that says so.
+                # A close from this side is finished only when its frame has been sent.
                 if connection.closing:
                     await connection.closing
                 return

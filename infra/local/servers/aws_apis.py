@@ -1,6 +1,6 @@
 """The local AWS APIs: moto's server with the template's buckets, queues and secrets.
 
-What is put into a bucket is written to a folder as well, and put back at the next start: a trained model outlives moto,
+Objects of buckets are also written to a folder and put back at the next start: a trained model outlives moto,
 which keeps everything in memory. Run as `python -m infra.local.servers.aws_apis CONFIG.json PORT FOLDER`.
 """
 
@@ -27,7 +27,7 @@ _MAX_NAME = 200
 
 
 class S3Mirror:
-    """Keeps the objects of moto's buckets in a folder: one file an object, one JSON file of what describes it."""
+    """The objects of moto's buckets in a folder: for each, a file and a JSON file of its metadata."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

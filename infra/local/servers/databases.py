@@ -1,8 +1,8 @@
 """Private MariaDB and Redis servers in a folder of their own, on free ports of the loopback address.
 
 Both come from Debian packages that hold programs only (``mariadb-server-core``, ``mariadb-client-core``,
-``redis-tools``), so that installing them starts no service on the machine. Nothing outside the folder that is given is
-read or written.
+``redis-tools``), so that installing them starts no service on the machine. A server reads and writes its own folder
+alone.
 """
 
 import os
@@ -44,6 +44,16 @@ def free_port() -> int:
         return port
 
 
+def mariadb_url(port: int) -> str:
+    """Return the URL of the database ``churn`` of a private MariaDB."""
+    return f"mysql://root@127.0.0.1:{port}/churn"
+
+
+def redis_url(port: int) -> str:
+    """Return the URL of a private Redis."""
+    return f"redis://127.0.0.1:{port}/0"
+
+
 def start_mariadb(folder: Path, port: int | None = None) -> Server:
     """Start MariaDB with its data and its temporary files under `folder`, which is created at the first use.
 
@@ -81,7 +91,7 @@ def start_mariadb(folder: Path, port: int | None = None) -> Server:
             connection.cursor().execute("CREATE DATABASE IF NOT EXISTS churn CHARACTER SET utf8mb4")
 
     _wait("MariaDB", process, answers, log)
-    return Server("mariadb", f"mysql://root@127.0.0.1:{port}/churn", process)
+    return Server("mariadb", mariadb_url(port), process)
 
 
 def _make_data_folder(data: Path, temporary: Path, log: Path) -> None:
@@ -137,7 +147,7 @@ def start_redis(folder: Path, port: int | None = None) -> Server:
             client.ping()
 
     _wait("Redis", process, answers, log)
-    return Server("redis", f"redis://127.0.0.1:{port}/0", process)
+    return Server("redis", redis_url(port), process)
 
 
 def _temporary(folder: Path) -> Path:

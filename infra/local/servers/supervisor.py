@@ -120,7 +120,7 @@ class Program:
 
 
 class Supervisor:
-    """Keeps services running; use as a context manager, so that whatever was started is ended."""
+    """A context manager that keeps services running, and ends them at its exit."""
 
     def __init__(self) -> None:
         self._services: list[Service] = []

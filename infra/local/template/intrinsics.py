@@ -56,7 +56,7 @@ def is_intrinsic(value: object) -> bool:
 
 
 class Resolver:
-    """Works out intrinsic functions.
+    """The results of intrinsic functions.
 
     `reference(logical_id)` and `attribute(logical_id, name)` give what a resource is called here; both raise KeyError
     for what they do not know.

@@ -1,4 +1,4 @@
-"""Reads a SAM template into what the local stack serves.
+"""The reader of a SAM template: what the local stack serves of it.
 
 Every property of the template is honoured, or listed in `infra.local.template.schema` as without meaning on one
 machine, or refused by name: nothing is ignored in silence.
@@ -31,7 +31,7 @@ def load(
     """Read the template at `path`.
 
     `parameters` override the template's defaults; those that the template does not declare are ignored.
-    `aws_endpoint` is where queues have their URLs, `socket_endpoint` what stands for the WebSocket API's own address.
+    Queues have their URLs at `aws_endpoint`; `socket_endpoint` replaces the address of the WebSocket API.
     Raises TemplateError, naming the place, for what cannot be served here.
     """
     try:

@@ -1,6 +1,6 @@
-"""What of a template the local stack honours, and what has no meaning on one machine.
+"""The properties of a template that the local stack honours, and those without meaning on one machine.
 
-Anything else is refused by name: a property that is silently passed over would let a template work here and fail, or
+Anything else is refused by name: a template with a property that is silently ignored would work here and fail, or
 behave otherwise, on AWS.
 """
 
