@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from churn.adapters.mysql import Database
+from churn.adapters.mysql.dead_letters import Position
 from churn.entrypoints.kafka import PAGE, decode, failures, redrive, score_records
 from churn.observability import logger, metrics, traced
 from churn.services.current_model import CurrentModel
@@ -39,7 +40,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _redrive(after: list[Any] | None, now: datetime) -> dict[str, Any]:
-    done, letters = redrive(_database, _scoring, now, after=tuple(after) if after else None)
+    done, letters = redrive(_database, _scoring, now, after=_position(after))
     count_results(done)
     _publisher.publish(done, now)
     logger.info("redriven", extra={"letters": len(letters), "applied": len(done)})
@@ -48,5 +49,12 @@ def _redrive(after: list[Any] | None, now: datetime) -> dict[str, Any]:
     return {
         "applied": len(done),
         "left": len(letters) - len(done),
-        "after": [last.topic, last.partition, last.offset] if last else None,
+        "after": [*last.position[:3], last.position[3].hex()] if last else None,
     }
+
+
+def _position(after: list[Any] | None) -> Position | None:
+    if not after:
+        return None
+    topic, partition, offset, content = after
+    return topic, partition, offset, bytes.fromhex(content)

@@ -1,12 +1,16 @@
 """Schema changes on a real server."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, dead_letters
+from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.adapters.mysql.migrations import Migration, MigrationError, migrate, read_migrations
 from tests.conftest import MIGRATIONS
+from tests.support.events import NOW
 
 
 def test_running_again_applies_nothing(database: Database) -> None:
@@ -38,6 +42,37 @@ def test_a_change_that_was_altered_later_is_refused(database: Database) -> None:
     first, *_ = read_migrations(MIGRATIONS)
     with pytest.raises(MigrationError, match="was changed after"):
         migrate(database, [Migration(first.name, first.statements, "c" * 64)])
+
+
+@pytest.fixture
+def empty(mysql_url: str, database: Database) -> Iterator[Database]:
+    """Yield a database without any table, beside the one of the session."""
+    database.run(lambda transaction: transaction.execute("CREATE DATABASE upgraded CHARACTER SET utf8mb4"))
+    scratch = Database(mysql_url.rpartition("/")[0] + "/upgraded")
+    yield scratch
+    scratch.close()
+    database.run(lambda transaction: transaction.execute("DROP DATABASE upgraded"))
+
+
+def test_dead_letters_of_before_are_known_by_their_content(empty: Database) -> None:
+    before = [migration for migration in read_migrations(MIGRATIONS) if migration.name < "0005"]
+    migrate(empty, before)
+    letters = [
+        DeadLetter("user-events", 0, 1, b"key", b"\x00\xff no json", "why"),
+        DeadLetter("user-events", 0, 2, None, None, "has no value"),
+    ]
+    empty.run(
+        lambda transaction: transaction.insert_many(
+            "INSERT INTO dead_letters "
+            "(topic, partition_id, record_offset, reason, record_key, record_value, failed_at)",
+            [("user-events", 0, letter.offset, letter.reason, letter.key, letter.value, NOW) for letter in letters],
+        )
+    )
+    migrate(empty, read_migrations(MIGRATIONS))
+    assert empty.run(lambda transaction: dead_letters.waiting(transaction, None, 10)) == letters
+    assert empty.run(lambda transaction: dead_letters.add(transaction, letters, NOW)) == 0
+    other = replace(letters[0], value=b"another record at the same place")
+    assert empty.run(lambda transaction: dead_letters.add(transaction, [other], NOW)) == 1
 
 
 def _undo(database: Database, name: str, table: str) -> None:

@@ -5,7 +5,7 @@ import json
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -267,23 +267,75 @@ def test_bad_records_become_dead_letters_and_hold_nothing_up(database: Database,
         _, failed = score_records(decode(source, NOW), scoring, NOW)
         assert failures(failed) == {"batchItemFailures": []}
     letters = _rows(database, "SELECT * FROM dead_letters ORDER BY record_offset")
+    # Offset 3 is a tombstone.
     assert [(letter["topic"], letter["partition_id"], letter["record_offset"]) for letter in letters] == [
-        ("user-events", 0, offset) for offset in (0, 2, 3, 4)
+        ("user-events", 0, offset) for offset in (0, 2, 4)
     ]
     assert "timestamp" in letters[1]["reason"]
     assert letters[0]["record_value"] == b"no json"
     assert _customer(database)["total_orders"] == 1
 
 
+@pytest.fixture
+def refusing(database: Database) -> Iterator[None]:
+    """Let the database refuse one name."""
+    constraint = "ALTER TABLE customers ADD CONSTRAINT no_poison CHECK (name IS NULL OR name <> 'poison')"
+    database.run(lambda transaction: transaction.execute(constraint))
+    yield
+    database.run(lambda transaction: transaction.execute("ALTER TABLE customers DROP CONSTRAINT no_poison"))
+
+
+@pytest.mark.usefixtures("refusing")
 def test_a_record_that_the_database_refuses_is_found_and_put_aside(database: Database, scoring: Scoring) -> None:
-    # Lone surrogates are JSON, and no UTF-8: the server never sees them.
-    poison = _wire(event("profile_updated", "CUST-002")).replace(b'"data": {}', b'"data": {"name": "\\ud800"}')
+    poison = _wire(event("profile_updated", "CUST-002", name="poison"))
     source = _batch(_wire(order()), poison, _wire(order()))
     done, failed = score_records(decode(source, NOW), scoring, NOW)
     assert failed == []
     assert sum(applied.events for applied in done) == 2
     (letter,) = _rows(database, "SELECT record_offset FROM dead_letters")
     assert letter["record_offset"] == 1
+
+
+def test_no_number_however_long_stops_a_partition(database: Database, scoring: Scoring) -> None:
+    long = [
+        _wire(order()).replace(b'"order_value": 50', f'"order_value": {"9" * digits}'.encode())
+        for digits in (309, 400, 4300)
+    ]
+    _, failed = score_records(decode(_batch(*long, _wire(order())), NOW), scoring, NOW)
+    assert failed == []
+    letters = _rows(database, "SELECT reason FROM dead_letters ORDER BY record_offset")
+    assert ["order_value" in letter["reason"] for letter in letters] == [True] * 3
+    assert _customer(database)["total_orders"] == 1
+
+
+def test_a_tombstone_is_passed_over() -> None:
+    assert len(decode(_batch(None, _wire(order()), None), NOW)) == 1
+
+
+def test_a_topic_that_begins_again_keeps_its_new_bad_records(database: Database, scoring: Scoring) -> None:
+    for value in (b"of the first cluster", b"of the second"):
+        for _ in range(2):
+            score_records(decode(_batch(value), NOW), scoring, NOW)
+    letters = _rows(database, "SELECT record_value FROM dead_letters WHERE record_offset = 0 ORDER BY record_value")
+    assert [letter["record_value"] for letter in letters] == [b"of the first cluster", b"of the second"]
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_the_first_content_under_an_id_counts_in_one_batch_as_in_two(
+    database: Database, scoring: Scoring, batches: int
+) -> None:
+    first = order("C-1", value=10)
+    other = replace(first, data={**first.data, "order_value": 99})
+    results = (
+        [scoring.apply([first, other], now=NOW)]
+        if batches == 1
+        else [scoring.apply([one], now=NOW) for one in (first, other)]
+    )
+    assert float(_customer(database, "C-1")["total_spent"]) == 10
+    assert sum(result.conflicting for result in results) == 1
+    assert replay([first, other]).to_json() == replay([first]).to_json()
+    # The very same event again is a repetition, and no conflict.
+    assert scoring.apply([first], now=NOW).conflicting == 0
 
 
 def test_a_database_that_is_away_fails_all_records_and_does_nothing(database: Database) -> None:
@@ -312,7 +364,7 @@ def test_a_dead_letter_that_has_become_an_event_is_applied_once(database: Databa
     assert _customer(database)["total_orders"] == 1
     done, page = redrive(database, scoring, NOW)
     assert (done, page) == ([], [letters[0], letters[2]])
-    assert redrive(database, scoring, NOW, after=("user-events", 0, 1)) == ([], [letters[2]])
+    assert redrive(database, scoring, NOW, after=letters[0].position) == ([], [letters[2]])
 
 
 def test_a_dead_letter_is_kept_once(scoring: Scoring) -> None:

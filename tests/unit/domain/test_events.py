@@ -1,16 +1,21 @@
-"""What is an event, and what is told to who sends something else."""
+"""What is an event, and why anything else is refused."""
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from churn.domain.customer import replay
 from churn.domain.events import InvalidEventError, parse_event
+from churn.domain.features import features_at
+from churn.domain.timestamps import iso
 from tests.support.events import NOW
+from tests.support.histories import ALL_OBSERVED
 
-_ORDER = {
+_ORDER: dict[str, Any] = {
     "event_id": "e1",
     "event_type": "order_placed",
     "customer_id": "CUST-001",
@@ -107,3 +112,86 @@ def test_any_json_is_an_event_or_refused(raw: dict[str, object]) -> None:
     else:
         assert event.customer_id
         assert event.event_id
+
+
+@pytest.mark.parametrize("digits", [1, 2, 19, 64, 65, 308, 309, 400, 4299, 4300])
+@pytest.mark.parametrize(
+    ("event_type", "field"),
+    [
+        ("order_placed", "order_value"),
+        ("order_placed", "discount_value"),
+        ("order_placed", "order_id"),
+        ("order_placed", "discount_used"),
+        ("order_placed", "items_count"),
+        ("loyalty_points_changed", "points"),
+        ("loyalty_points_changed", "balance"),
+        ("customer_registered", "loyalty_points"),
+        ("customer_registered", "name"),
+        ("login", "success"),
+        ("", "timestamp"),
+        ("", "customer_id"),
+        ("", "event_id"),
+        ("", "event_type"),
+        ("", "data"),
+    ],
+)
+def test_numbers_of_any_length_are_read_or_refused(event_type: str, field: str, digits: int) -> None:
+    record: dict[str, Any] = {
+        "event_type": event_type or "order_placed",
+        "customer_id": "C-1",
+        "timestamp": iso(NOW),
+        "data": {"order_value": 1, "points": 1},
+    }
+    place = record["data"] if event_type else record
+    for sign in ("", "-"):
+        for text in (f"{sign}{'9' * digits}", f'"{sign}{"9" * digits}"', f"{sign}{'9' * digits}.5"):
+            place[field] = "PLACE"
+            try:
+                event = parse_event(json.dumps(record).replace('"PLACE"', text), now=NOW)
+            except InvalidEventError as error:
+                # Either way is right; what may not happen is another exception, or one without a field.
+                assert "cannot be read" not in str(error)  # noqa: PT017
+            else:
+                replay([event]).to_json().encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"\x00\x00\x00\x00\x2a{}", "Confluent's wire format (schema 42)"),
+        (json.dumps(json.dumps(_ORDER)).encode(), "JSON within a JSON text"),
+        (b"", "is empty"),
+        (b"[" * 100_000, "nested too deeply"),
+        (json.dumps({**_ORDER, "timestamp": 1_763_892_900_000_000}).encode(), "microseconds"),
+        (json.dumps({**_ORDER, "timestamp": "1763892900000000"}).encode(), "microseconds"),
+        (json.dumps({**_ORDER, "data": {"a": [[]] * 2}}).replace("[]", "[" * 60 + "]" * 60).encode(), "levels deep"),
+    ],
+)
+def test_the_reason_names_the_cause(raw: bytes, reason: str) -> None:
+    with pytest.raises(InvalidEventError) as refused:
+        parse_event(raw, now=NOW)
+    assert reason in str(refused.value)
+
+
+def test_text_that_means_false_is_not_taken_for_true() -> None:
+    placed = parse_event({**_ORDER, "data": {"order_value": 5, "discount_used": "false"}}, now=NOW)
+    assert placed.data["discount_used"] is False
+    with pytest.raises(InvalidEventError, match=r"data\.discount_used: must be true or false"):
+        parse_event({**_ORDER, "data": {"order_value": 5, "discount_used": "sometimes"}}, now=NOW)
+    login = parse_event({**_ORDER, "event_type": "login", "data": {"success": "0"}}, now=NOW)
+    assert features_at(replay([login]), NOW, ALL_OBSERVED)["login_frequency"] == 0
+
+
+def test_a_name_with_a_lone_surrogate_can_be_stored() -> None:
+    event = parse_event(
+        b'{"event_type": "profile_updated", "customer_id": "C-1", "timestamp": 1e9, "data": {"name": "A\\ud800"}}',
+        now=NOW,
+    )
+    assert event.data["name"] == "A\ufffd"
+
+
+def test_the_id_of_an_event_without_one_is_that_of_what_was_sent() -> None:
+    # Stored by versions that did not read text as a truth value: a repetition must be recognised.
+    record = {**_ORDER, "data": {"order_value": 5, "discount_used": "false"}}
+    record.pop("event_id", None)
+    assert parse_event(record, now=NOW).event_id == "sha256-654b05e78a755ebe67fa64578f10af64dd1eee82390c7b97"

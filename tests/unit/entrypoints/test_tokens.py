@@ -122,3 +122,22 @@ def test_a_socket_opens_with_a_token_in_query_or_header() -> None:
 def test_a_secret_that_can_be_guessed_signs_nothing() -> None:
     with pytest.raises(ValueError, match="at least 32 characters"):
         issue("short", "ann", "read", 60)
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+@pytest.mark.parametrize(("ahead", "holds"), [(0, True), (20, True), (45, False), (3600, False)])
+def test_an_issuers_clock_may_be_half_a_minute_ahead(claim: str, ahead: int, holds: bool) -> None:
+    now = int(time.time())
+    claims = {"sub": "ann", "role": "read", "exp": now + 7200, claim: now + ahead}
+    token = jwt.encode(claims, _SECRET, algorithm="HS256")
+    if holds:
+        assert verify(_SECRET, token).subject == "ann"
+    else:
+        with pytest.raises(InvalidTokenError, match=claim):
+            verify(_SECRET, token)
+
+
+def test_no_leeway_extends_a_token() -> None:
+    claims = {"sub": "ann", "role": "read", "exp": int(time.time()) - 1}
+    with pytest.raises(InvalidTokenError, match="Expired"):
+        verify(_SECRET, jwt.encode(claims, _SECRET, algorithm="HS256"))

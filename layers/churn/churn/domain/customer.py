@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from churn.domain.events import Event, amount
+from churn.domain.events import Event
 from churn.domain.timestamps import DAY, from_millis, to_millis
+from churn.domain.values import amount
 
 # So many instants of a kind are kept, the newest: counts above it saturate, and a state stays small.
 MAX_INSTANTS = 200
@@ -224,9 +225,15 @@ class CustomerState:
 
 
 def replay(events: Iterable[Event]) -> CustomerState:
-    """Return the state after a customer's events, in any order; each counts once by its id."""
+    """Return the state after a customer's events, in any order.
+
+    Each counts once by its id; of two with one id the first does.
+    """
     state = CustomerState()
-    for event in {event.event_id: event for event in events}.values():
+    first: dict[str, Event] = {}
+    for event in events:
+        first.setdefault(event.event_id, event)
+    for event in first.values():
         state.apply(event)
     return state
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any
 
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.timestamps import parse_timestamp, to_millis
+from churn.domain.values import MAX_AMOUNT, amount, json_value, number, truth
 
 EVENT_TYPES = frozenset(
     {
@@ -38,6 +38,8 @@ EVENT_TYPES = frozenset(
 MAX_ID_LENGTH = 64
 MAX_DATA_BYTES = 64 * 1024
 MAX_FUTURE = timedelta(days=366)
+# A zero byte, and a schema id of four.
+_WIRE_PREFIX = 5
 
 
 class InvalidEventError(InvalidInputError):
@@ -63,21 +65,24 @@ class Event:
 def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime) -> Event:
     """Return the event that a record holds, in today's shape or the older one with ``user_id`` and ``metadata``.
 
-    An event without an id gets one from its content, so that its repetition is known again. Raises InvalidEventError.
+    An event without an id gets one from its content, so that a repetition is recognised. Raises InvalidEventError, and
+    nothing else: one record must never stop those behind it.
     """
+    try:
+        return _parse(raw, now)
+    except InvalidEventError:
+        raise
+    except Exception as error:
+        raise InvalidEventError(FieldError("", f"cannot be read: {type(error).__name__}")) from error
+
+
+def _parse(raw: bytes | str | Mapping[str, Any], now: datetime) -> Event:
     record = _object(raw)
     errors: list[FieldError] = []
     customer_id = _identifier(record, ("customer_id", "user_id"), errors)
     event_type = _identifier(record, ("event_type",), errors)
     timestamp = _timestamp(record, now, errors)
-    data = record.get("data", record.get("metadata"))
-    if data is None:
-        data = {}
-    if not isinstance(data, Mapping):
-        errors.append(FieldError("data", "must be an object"))
-        data = {}
-    elif len(_canonical(data)) > MAX_DATA_BYTES:
-        errors.append(FieldError("data", f"is larger than {MAX_DATA_BYTES} bytes"))
+    sent, data = _data(record, errors)
     _check_data(event_type, data, errors)
     event_id = ""
     if record.get("event_id") is not None:
@@ -85,34 +90,55 @@ def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime) -> Event
     if errors:
         raise InvalidEventError(*errors)
     if not event_id:
-        content = _canonical([customer_id, event_type, to_millis(timestamp), data])
+        # Of what was sent: the id of an event stays the same, however its values are read.
+        content = _canonical([customer_id, event_type, to_millis(timestamp), sent])
         event_id = "sha256-" + hashlib.sha256(content).hexdigest()[:48]
     return Event(event_id, event_type, customer_id, timestamp, data)
 
 
-def amount(value: object) -> float:
-    """Return a finite number that is not negative, also from text.
-
-    Raises ValueError with a sentence for the sender.
-    """
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            raise ValueError("must be a number") from None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be a number")
-    if not math.isfinite(value) or value < 0 or value > 1e9:
-        raise ValueError("must be between 0 and 1,000,000,000")
-    return float(value)
+def _data(record: Mapping[str, Any], errors: list[FieldError]) -> tuple[object, dict[str, Any]]:
+    """Return the data as they were sent, and as they are stored: text that means a truth value is one."""
+    sent = record.get("data", record.get("metadata"))
+    if sent is None:
+        return {}, {}
+    if not isinstance(sent, Mapping):
+        errors.append(FieldError("data", "must be an object"))
+        return {}, {}
+    try:
+        data: dict[str, Any] = json_value(sent)
+    except ValueError as error:
+        errors.append(FieldError("data", str(error)))
+        return {}, {}
+    if len(_canonical(data)) > MAX_DATA_BYTES:
+        errors.append(FieldError("data", f"is larger than {MAX_DATA_BYTES} bytes"))
+    for name in _TRUTHS:
+        if data.get(name) is not None:
+            try:
+                data[name] = truth(data[name])
+            except ValueError as error:
+                errors.append(FieldError(f"data.{name}", str(error)))
+    return sent, data
 
 
 def _object(raw: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(raw, bytes | str):
+        if not raw:
+            raise InvalidEventError(FieldError("", "is empty"))
+        if isinstance(raw, bytes) and len(raw) > _WIRE_PREFIX and raw[0] == 0:
+            schema = int.from_bytes(raw[1:_WIRE_PREFIX])
+            raise InvalidEventError(
+                FieldError(
+                    "", f"is in Confluent's wire format (schema {schema}): publish plain JSON, without a registry"
+                )
+            )
         try:
             raw = json.loads(raw, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
+        except RecursionError:
+            raise InvalidEventError(FieldError("", "is nested too deeply")) from None
+        except ValueError:
             raise InvalidEventError(FieldError("", "is not JSON in UTF-8")) from None
+    if isinstance(raw, str) and raw.lstrip().startswith("{"):
+        raise InvalidEventError(FieldError("", "is JSON within a JSON text: publish the object itself"))
     if not isinstance(raw, Mapping):
         raise InvalidEventError(FieldError("", "must be a JSON object"))
     return raw
@@ -163,6 +189,7 @@ _AMOUNTS = {
 }
 _REQUIRED = {"order_placed": ("order_value",), "order_cancelled": ("order_id",)}
 _TEXTS = ("name", "email", "phone")
+_TRUTHS = ("discount_used", "success")
 
 
 def _check_data(event_type: str, data: Mapping[str, Any], errors: list[FieldError]) -> None:
@@ -179,8 +206,12 @@ def _check_data(event_type: str, data: Mapping[str, Any], errors: list[FieldErro
         _identifier_of_data(data, "order_id", errors)
     if event_type == "loyalty_points_changed" and data.get("balance") is None:
         points = data.get("points")
-        if isinstance(points, bool) or not isinstance(points, int | float) or not math.isfinite(points):
-            errors.append(FieldError("data.points", "must be a number where no balance is given"))
+        try:
+            if isinstance(points, str) or abs(number(points)) > MAX_AMOUNT:
+                raise ValueError("must be between -1,000,000,000 and 1,000,000,000")
+        except ValueError:
+            sentence = "must be a number between -1,000,000,000 and 1,000,000,000 where no balance is given"
+            errors.append(FieldError("data.points", sentence))
     if event_type in {"customer_registered", "profile_updated"}:
         errors.extend(
             FieldError(f"data.{name}", "must be text")

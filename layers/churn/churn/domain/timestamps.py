@@ -1,7 +1,8 @@
 """Instants: milliseconds since 1970, and how they are read from input and written as text."""
 
-import math
 from datetime import UTC, datetime, timedelta
+
+from churn.domain.values import number
 
 DAY = 86_400_000
 """Milliseconds of a day."""
@@ -11,6 +12,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 # Later than any plausible number of seconds (the year 5138), earlier than any plausible one of milliseconds (1973).
 _MILLISECONDS_FROM = 1e11
+# Earlier than any plausible number of microseconds (1973), later than any plausible one of milliseconds (5138).
+_MICROSECONDS_FROM = 1e14
 # ISO 8601 without any sign between the digits is at most YYYYMMDD; more digits count seconds or milliseconds.
 _LONGEST_DATE = 8
 _NO_TIMESTAMP = "must be ISO 8601, or a number of seconds or milliseconds since 1970"
@@ -42,11 +45,16 @@ def parse_timestamp(value: object) -> datetime:
         value = _parse_text(value.strip())
     if isinstance(value, datetime):
         return _checked(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(_NO_TIMESTAMP)
-    millis = value if abs(value) >= _MILLISECONDS_FROM else value * 1000
     try:
-        return _checked(from_millis(round(millis)))
+        count = number(value)
+    except ValueError:
+        raise ValueError(_OUT_OF_RANGE if isinstance(value, int) else _NO_TIMESTAMP) from None
+    if abs(count) >= _MICROSECONDS_FROM:
+        raise ValueError("counts microseconds or smaller: give seconds or milliseconds since 1970")
+    try:
+        return _checked(from_millis(round(count if abs(count) >= _MILLISECONDS_FROM else count * 1000)))
     except OverflowError:
         raise ValueError(_OUT_OF_RANGE) from None
 

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError
-from churn.adapters.mysql.dead_letters import DeadLetter, mark_redriven, waiting
+from churn.adapters.mysql.dead_letters import DeadLetter, Position, mark_redriven, waiting
 from churn.domain.events import Event, InvalidEventError, parse_event
-from churn.observability import logger
+from churn.observability import logger, metrics
 from churn.services.scoring import BatchResult, Scoring
 
 PAGE = 100
@@ -35,8 +35,15 @@ class Record:
 
 
 def decode(source: Mapping[str, Any], now: datetime) -> list[Record]:
-    """Return the records of an MSK event, in the order of their partitions and offsets."""
-    return [_decode(raw, now) for _, batch in sorted(source.get("records", {}).items()) for raw in batch]
+    """Return the records of an MSK event, in the order of their partitions and offsets.
+
+    A record without a value (a tombstone of a compacted topic) holds nothing to apply: it is counted, and not returned.
+    """
+    raws = [raw for _, batch in sorted(source.get("records", {}).items()) for raw in batch]
+    valued = [raw for raw in raws if raw.get("value") is not None]
+    if len(valued) < len(raws):
+        metrics.add_metric("Tombstones", "Count", len(raws) - len(valued))
+    return [_decode(raw, now) for raw in valued]
 
 
 def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) -> tuple[list[BatchResult], list[Record]]:
@@ -64,7 +71,7 @@ def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) ->
 
 
 def redrive(
-    database: Database, scoring: Scoring, now: datetime, *, after: tuple[str, int, int] | None = None
+    database: Database, scoring: Scoring, now: datetime, *, after: Position | None = None
 ) -> tuple[list[BatchResult], list[DeadLetter]]:
     """Apply a page of dead letters that newer code can parse, or that the database accepts now.
 
@@ -100,11 +107,9 @@ def _decode(raw: Mapping[str, Any], now: datetime) -> Record:
     place = (str(raw["topic"]), int(raw["partition"]), int(raw["offset"]))
     key, value = _bytes(raw.get("key")), _bytes(raw.get("value"))
     try:
-        if value is None:
-            raise InvalidEventError
-        event = parse_event(value, now=now)
+        event = parse_event(value or b"", now=now)
     except InvalidEventError as error:
-        return Record(*place, key, value, None, str(error) or "has no value")
+        return Record(*place, key, value, None, str(error).removeprefix(": "))
     return Record(*place, key, value, event)
 
 

@@ -43,6 +43,8 @@ class BatchResult:
 
     events: int = 0
     repeated: int = 0
+    conflicting: int = 0
+    """Events under the id of an earlier event with another content; the earlier one counts."""
     unknown_types: int = 0
     dead_letters: int = 0
     rescored: int = 0
@@ -143,9 +145,12 @@ class Scoring:
         """
         if not events:
             return [], {}
-        unique = {(event.customer_id, event.event_id): event for event in events}
+        unique: dict[tuple[str, str], Event] = {}
+        for event in events:
+            first = unique.setdefault((event.customer_id, event.event_id), event)
+            result.conflicting += first != event
         touched = customers.lock(transaction, {event.customer_id for event in unique.values()}, now)
-        fresh = self._fresh(transaction, list(unique.values()), touched)
+        fresh = self._fresh(transaction, list(unique.values()), touched, result)
         result.events, result.repeated = len(fresh), len(events) - len(fresh)
         result.unknown_types = sum(event.event_type not in EVENT_TYPES for event in fresh)
         by_customer: dict[int, list[Event]] = {}
@@ -192,12 +197,18 @@ class Scoring:
         self._finish(transaction, work, result)
         return result, last
 
-    def _fresh(self, transaction: Transaction, events: Sequence[Event], touched: Mapping[str, Customer]) -> list[Event]:
+    def _fresh(
+        self, transaction: Transaction, events: Sequence[Event], touched: Mapping[str, Customer], result: BatchResult
+    ) -> list[Event]:
         """Return the events that were not applied before, of customers that are not deleted."""
-        living = [event for event in events if not touched[event.customer_id].state.deleted]
-        pairs = [(touched[event.customer_id].pk, event.event_id) for event in living]
-        known = history.known(transaction, pairs)
-        return [event for event, pair in zip(living, pairs, strict=True) if pair not in known]
+        living = [
+            (touched[event.customer_id].pk, event) for event in events if not touched[event.customer_id].state.deleted
+        ]
+        stored = history.known(transaction, living)
+        result.conflicting += sum(not is_same for is_same in stored.values())
+        if result.conflicting:
+            logger.warning("event ids came again with another content", extra={"events": result.conflicting})
+        return [event for pk, event in living if (pk, event.event_id) not in stored]
 
     def _without_erased(self, transaction: Transaction, changed: Sequence[Customer], work: _Work) -> list[Customer]:
         """Erase the customers who were deleted, and return the others."""

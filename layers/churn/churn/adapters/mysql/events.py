@@ -12,20 +12,30 @@ from churn.domain.events import Event
 _PAIRS_PER_QUERY = 500
 
 
-def known(transaction: Transaction, pairs: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Return those of the pairs (customer's key, event id) that are in the history."""
-    existing: set[tuple[int, str]] = set()
+def known(transaction: Transaction, events: Sequence[tuple[int, Event]]) -> dict[tuple[int, str], bool]:
+    """Return which events, each with its customer's key, are in the history by their ids.
+
+    The value of such a pair (customer's key, event id) says whether the history has the very same content.
+    """
+    existing: dict[tuple[int, str], bool] = {}
+    sent = {(pk, event.event_id): event for pk, event in events}
+    pairs = list(sent)
     for start in range(0, len(pairs), _PAIRS_PER_QUERY):
         chunk = pairs[start : start + _PAIRS_PER_QUERY]
         # A join with a list of rows: both servers look each pair up by the primary key, which a row constructor
         # behind IN is no guarantee of.
         listed = "SELECT %s AS pk, %s AS id" + " UNION ALL SELECT %s, %s" * (len(chunk) - 1)
         rows = transaction.rows(
-            f"SELECT STRAIGHT_JOIN e.customer_pk, e.event_id FROM ({listed}) AS asked "
+            "SELECT STRAIGHT_JOIN e.customer_pk, e.event_id, e.event_type, e.occurred_at, e.data "
+            f"FROM ({listed}) AS asked "
             "JOIN events AS e ON e.customer_pk = asked.pk AND e.event_id = asked.id COLLATE utf8mb4_bin",
             [value for pair in chunk for value in pair],
         )
-        existing.update((int(row["customer_pk"]), row["event_id"]) for row in rows)
+        for row in rows:
+            pair = (int(row["customer_pk"]), row["event_id"])
+            event = sent[pair]
+            stored = (row["event_type"], row["occurred_at"], json.loads(row["data"]))
+            existing[pair] = stored == (event.event_type, event.timestamp, event.data)
     return existing
 
 

@@ -1,0 +1,79 @@
+"""The one reader of values from outside: numbers, truths and JSON, the same for Kafka, REST, sockets and files.
+
+Each function raises ValueError with a sentence for the sender, and nothing else, whatever it is given.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+MAX_AMOUNT = 1e9
+MAX_DEPTH = 50
+"""Levels of nesting of a JSON value; MySQL's own limit is 100."""
+
+_TRUE = frozenset({"true", "yes", "y", "t", "1", "on"})
+_FALSE = frozenset({"false", "no", "n", "f", "0", "off", ""})
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def number(value: object) -> float:
+    """Return a finite number, also from text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("must be a number")
+    try:
+        result = float(value)
+    except (ValueError, OverflowError):
+        # An integer of JSON may have more digits than a float can hold.
+        raise ValueError("must be a number" if isinstance(value, str) else "is too large") from None
+    if not math.isfinite(result):
+        raise ValueError("must be a finite number")
+    return result
+
+
+def amount(value: object) -> float:
+    """Return a number from 0 to 1,000,000,000, also from text."""
+    try:
+        result = number(value)
+    except ValueError as error:
+        if str(error) == "must be a number":
+            raise
+        raise ValueError("must be between 0 and 1,000,000,000") from None
+    if not 0 <= result <= MAX_AMOUNT:
+        raise ValueError("must be between 0 and 1,000,000,000")
+    return result
+
+
+def truth(value: object) -> bool:
+    """Return a truth value, also from a number or from text that means one, such as ``"false"`` or ``"0"``."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        word = value.strip().casefold()
+        if word in _TRUE | _FALSE:
+            return word in _TRUE
+    elif isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    raise ValueError("must be true or false")
+
+
+def json_value(value: Any, depth: int = 0) -> Any:
+    """Return a JSON value that can be stored and shown: lone surrogates are replaced.
+
+    Raises ValueError if it is nested too deeply.
+    """
+    if depth > MAX_DEPTH:
+        raise ValueError(f"is nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(str(key)): json_value(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(item, depth + 1) for item in value]
+    return value
+
+
+def storable(text: str) -> str:
+    """Return the text with its lone surrogates replaced, which UTF-8 has no bytes for."""
+    if text.isascii():
+        return text
+    return "".join(_REPLACEMENT if "\ud800" <= character <= "\udfff" else character for character in text)
