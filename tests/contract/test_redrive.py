@@ -11,7 +11,8 @@ from typing import Any
 import boto3
 import pytest
 
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, dead_letters
+from churn.adapters.mysql.dead_letters import DeadLetter
 from infra.local.gateway.kafka_event_source import msk_event
 from infra.local.options import PYTHON_PATH
 from tests.contract.conftest import ROOT, Stack
@@ -73,7 +74,7 @@ def test_a_batch_that_was_given_up_is_scored_and_leaves_its_place(stack: Stack, 
 
 def test_a_batch_that_fails_again_stays(stack: Stack, customer_id: str) -> None:
     s3 = _client(stack, "s3")
-    broken = {"records": {"user-events-0": [{"topic": "user-events"}]}}
+    broken = {"records": {"user-events-0": [{"topic": "user-events", "value": "e30="}]}}
     place = {"Bucket": "churn-failedbatches", "Key": f"aws/lambda/stream/user-events-0/{customer_id}"}
     s3.put_object(**place, Body=json.dumps({"payload": broken}))
     try:
@@ -98,13 +99,9 @@ def test_a_call_that_failed_is_made_again(stack: Stack, customer_id: str) -> Non
 def test_a_dead_letter_is_read_again(stack: Stack, customer_id: str) -> None:
     database = Database(stack.database_url)
     try:
-        database.run(
-            lambda transaction: transaction.execute(
-                "INSERT INTO dead_letters (topic, partition_id, record_offset, reason, record_value, failed_at) "
-                "VALUES (%s, 0, 1, 'an older version did not know it', %s, UTC_TIMESTAMP(3))",
-                (customer_id, _event(customer_id)),
-            )
-        )
+        value = _event(customer_id)
+        letter = DeadLetter(customer_id, 0, 1, None, value, "an older version did not know it")
+        database.run(lambda transaction: dead_letters.add(transaction, [letter], datetime.now(UTC)))
     finally:
         database.close()
     assert "dead letters: 1 applied" in _redrive(stack)
