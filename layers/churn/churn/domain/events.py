@@ -205,19 +205,22 @@ def _check_data(event_type: str, data: Mapping[str, Any], errors: list[FieldErro
     if data.get("order_id") is not None:
         _identifier_of_data(data, "order_id", errors)
     if event_type == "loyalty_points_changed" and data.get("balance") is None:
-        points = data.get("points")
-        try:
-            if isinstance(points, str) or abs(number(points)) > MAX_AMOUNT:
-                raise ValueError("must be between -1,000,000,000 and 1,000,000,000")
-        except ValueError:
-            sentence = "must be a number between -1,000,000,000 and 1,000,000,000 where no balance is given"
-            errors.append(FieldError("data.points", sentence))
+        _check_points(data.get("points"), errors)
     if event_type in {"customer_registered", "profile_updated"}:
         errors.extend(
             FieldError(f"data.{name}", "must be text")
             for name in _TEXTS
             if data.get(name) is not None and not isinstance(data[name], str)
         )
+
+
+def _check_points(points: object, errors: list[FieldError]) -> None:
+    try:
+        if isinstance(points, str) or abs(number(points)) > MAX_AMOUNT:
+            raise ValueError("must be between -1,000,000,000 and 1,000,000,000")
+    except ValueError:
+        sentence = "must be a number between -1,000,000,000 and 1,000,000,000 where no balance is given"
+        errors.append(FieldError("data.points", sentence))
 
 
 def _identifier_of_data(data: Mapping[str, Any], name: str, errors: list[FieldError]) -> None:

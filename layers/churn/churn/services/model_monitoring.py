@@ -187,19 +187,25 @@ def figures(weeks: Sequence[Quality], drifts: Sequence[Drift]) -> dict[str, floa
     estimated = [week for week in weeks if week.stage == "estimated"][:2]
     if estimated:
         metrics["ExpectedAUC"] = max(estimated, key=lambda week: week.customers).expected["auc"]
-    for week in weeks:
-        if week.realised is not None and week.intervals is not None:
-            metrics |= {"RealisedAUC": week.realised["auc"], "RealisedBrier": week.realised["brier"]}
-            if week.customers >= _FEWEST_FOR_ECE:
-                metrics["RealisedECE"] = week.realised["ece"]
-            expected, highest = week.expected["auc"], week.intervals["auc"][1]
-            metrics["AUCShortfall"] = None if expected is None or highest is None else max(0.0, expected - highest)
-            break
+    metrics |= next(filter(None, map(_realised, weeks)), {})
     if drifts:
         metrics["ScorePSI"] = next(drift.psi for drift in drifts if drift.column == SCORE)
         metrics["DriftedColumns"] = sum(drift.verdict == "drifted" for drift in drifts)
         metrics["DriftIncidents"] = sum(drift.verdict in INCIDENTS for drift in drifts)
     return {name: value for name, value in metrics.items() if value is not None}
+
+
+def _realised(week: Quality) -> dict[str, float | None]:
+    """Return the metrics of a week with known outcomes."""
+    if week.realised is None or week.intervals is None:
+        return {}
+    expected, highest = week.expected["auc"], week.intervals["auc"][1]
+    return {
+        "RealisedAUC": week.realised["auc"],
+        "RealisedBrier": week.realised["brier"],
+        "RealisedECE": week.realised["ece"] if week.customers >= _FEWEST_FOR_ECE else None,
+        "AUCShortfall": None if expected is None or highest is None else max(0.0, expected - highest),
+    }
 
 
 def _evaluate_week(
