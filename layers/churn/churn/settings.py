@@ -37,8 +37,11 @@ class Variable:
         return self.parameter or self.name.title().replace("_", "")
 
 
-def _whole(name: str, default: int, least: int) -> Variable:
-    return Variable(name, str(default), least, is_whole=True)
+_MOST = 1_000_000
+
+
+def _whole(name: str, default: int, least: int, most: int = _MOST) -> Variable:
+    return Variable(name, str(default), least, most, is_whole=True)
 
 
 def _real(name: str, default: float, least: float, most: float) -> Variable:
@@ -46,6 +49,8 @@ def _real(name: str, default: float, least: float, most: float) -> Variable:
 
 
 _HOURS_OF_A_YEAR = 24 * 365
+# Ten years: longer than any shop's history says something of its customers.
+_LONGEST_DAYS = 3650
 VARIABLES = (
     Variable("EVENTS_TOPIC", "user-events"),
     Variable("OUTPUT_TOPIC", ""),
@@ -55,9 +60,9 @@ VARIABLES = (
     Variable("ALERT_FROM_RISK", "high", choices=RISK_LEVELS),
     _real("RISK_HYSTERESIS", 0.05, 0, 0.5),
     _real("ALERT_COOLDOWN_HOURS", 24, 0, _HOURS_OF_A_YEAR),
-    _whole("INACTIVITY_DAYS", 180, 1),
-    _whole("HORIZON_DAYS", 90, 1),
-    _whole("EMBARGO_DAYS", 7, 0),
+    _whole("INACTIVITY_DAYS", 180, 1, _LONGEST_DAYS),
+    _whole("HORIZON_DAYS", 90, 1, _LONGEST_DAYS),
+    _whole("EMBARGO_DAYS", 7, 0, 365),
     _real("SWEEP_AFTER_HOURS", 24, 0, _HOURS_OF_A_YEAR),
     _whole("RATE_LIMIT_ANONYMOUS", 100, 1),
     _whole("RATE_LIMIT_AUTHENTICATED", 6000, 1),
@@ -136,6 +141,11 @@ class Settings:
             raise
         except ValueError as error:
             raise InvalidSettingsError(f"MEDIUM_RISK, HIGH_RISK, CRITICAL_RISK: {error}") from None
+        hysteresis = value.real("RISK_HYSTERESIS")
+        if hysteresis >= bands.medium:
+            raise InvalidSettingsError(
+                f"RISK_HYSTERESIS must be below MEDIUM_RISK, {bands.medium:g}, or nobody would ever leave the level"
+            )
         multiplier = value.whole("RATE_LIMIT_MULTIPLIER")
         partitions = _whole("TOPIC_PARTITIONS", 0, 0)
         return cls(
@@ -154,7 +164,7 @@ class Settings:
             alerts=AlertRules(
                 bands=bands,
                 from_level=cast("RiskLevel", value.text("ALERT_FROM_RISK")),
-                hysteresis=value.real("RISK_HYSTERESIS"),
+                hysteresis=hysteresis,
                 cooldown=timedelta(hours=value.real("ALERT_COOLDOWN_HOURS")),
             ),
             inactivity_days=value.whole("INACTIVITY_DAYS"),
@@ -211,7 +221,7 @@ def _number(variable: Variable, environment: Mapping[str, str]) -> float:
     except ValueError:
         raise InvalidSettingsError(f"{variable.name} must be a number, not {text!r}") from None
     least = 0 if variable.least is None else variable.least
-    most = 2**31 if variable.most is None else variable.most
+    most = _MOST if variable.most is None else variable.most
     if not least <= value <= most:
         raise InvalidSettingsError(f"{variable.name} must be between {least} and {most}, not {text}")
     return value

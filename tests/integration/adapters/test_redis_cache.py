@@ -5,17 +5,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from churn.adapters.redis_cache import REST_SECONDS, TIMEOUT_SECONDS, Cache
 from infra.local.servers.databases import free_port
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import FakeClock
 
 
 @pytest.fixture
@@ -43,6 +37,14 @@ def test_an_answer_is_made_once_and_then_kept(cache: Cache) -> None:
     assert cache.get_or_make("other", 60, make) == {"number": 2}
 
 
+@pytest.mark.parametrize("value", [b"", b"{", b"\xff\xfe", b"[1, 2"])
+def test_a_value_that_cannot_be_read_is_made_again(cache: Cache, redis_url: str, value: bytes) -> None:
+    with redis.Redis.from_url(redis_url) as server:
+        server.set("poisoned", value)
+    assert cache.get_or_make("poisoned", 60, lambda: {"number": 1}) == {"number": 1}
+    assert cache.get_or_make("poisoned", 60, lambda: {"number": 2}) == {"number": 1}
+
+
 def test_requests_are_counted_by_client_and_window(cache: Cache) -> None:
     remaining = [cache.count("sub:a", {"requests": 2}, 600.0, 60)[0].remaining for _ in range(4)]
     assert remaining == [1, 0, -1, -2]
@@ -68,7 +70,7 @@ def test_without_a_server_everything_is_made_and_allowed(url: str) -> None:
 
 
 def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(silent_url: str) -> None:
-    clock = _Clock()
+    clock = FakeClock(0.0)
     cache = Cache(silent_url, clock)
     started = time.monotonic()
     assert cache.count("sub:a", {"requests": 1}, 600.0, 60) == []
@@ -81,7 +83,7 @@ def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(silent_url: 
 
 
 def test_after_the_rest_the_server_is_asked_again(redis_url: str) -> None:
-    clock = _Clock()
+    clock = FakeClock(0.0)
     cache = Cache(f"redis://127.0.0.1:{free_port()}/0", clock)
     assert cache.count("sub:rest", {"requests": 5}, 600.0, 60) == []
     cache._url = redis_url

@@ -50,8 +50,13 @@ class Cache:
         """Return the JSON value cached under the key, else that of `make`, which is then cached for so long."""
         kept = self._ask(lambda server: server.get(key))
         if kept is not None:
-            cached: T = json.loads(kept)
-            return cached
+            try:
+                cached: T = json.loads(kept)
+            except ValueError:
+                # Not written by this service, or cut short: as good as nothing.
+                logger.warning("a cached value cannot be read", extra={"key": key})
+            else:
+                return cached
         value = make()
         self._ask(lambda server: server.set(key, json.dumps(value), px=round(seconds * 1000)))
         return value
