@@ -67,3 +67,25 @@ def test_a_refused_statement_is_told_by_the_adapter(
     with pytest.raises(StatementRefusedError) as refused:
         database.run(lambda transaction: transaction.execute(statement))
     assert (type(refused.value), refused.value.kind, refused.value.code) == (error_type, kind, code)
+
+
+def test_all_that_one_answer_reads_is_of_one_instant(mysql_url: str, database: Database) -> None:
+    database.run(lambda transaction: transaction.execute("INSERT INTO totals (name, shard, value) VALUES ('t', 0, 1)"))
+    other = Database(mysql_url)
+
+    def twice(transaction: Transaction) -> list[int]:
+        query = "SELECT value FROM totals WHERE name = 't'"
+        first = transaction.row(query)
+        other.run(lambda meanwhile: meanwhile.execute("UPDATE totals SET value = 2 WHERE name = 't'"))
+        second = transaction.row(query)
+        return [row["value"] for row in (first, second) if row]
+
+    assert database.read(twice) == [1, 1]
+    # The next transaction is an ordinary one again.
+    assert database.run(twice) == [2, 2]
+    other.close()
+
+
+def test_a_snapshot_changes_nothing(database: Database) -> None:
+    with pytest.raises(DatabaseOperationError):
+        database.read(lambda transaction: transaction.execute("UPDATE counters SET value = value"))

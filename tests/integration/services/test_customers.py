@@ -1,12 +1,15 @@
 """Lists of customers, one customer, and their history, over a real database."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, customer_search
+from churn.adapters.mysql import Database, Transaction, customer_search
+from churn.adapters.mysql import customers as stored_customers
+from churn.adapters.mysql.database import Row
 from churn.domain.answers import CustomerPage
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.scoring import Scoring
@@ -113,3 +116,26 @@ def test_a_history_is_cut_by_type_and_time(customers: Customers) -> None:
 
 def test_dates_are_utc(customers: Customers) -> None:
     assert json.dumps(customers.get("CUST-020", datetime.now(UTC)))
+
+
+def test_a_move_between_two_reads_skips_nobody_who_never_moved(
+    customers: Customers, mysql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Database(mysql_url)
+    before = customers.page(CustomerQuery(limit=500), NOW)["customers"]
+    last = before[9]["customer_id"]
+    by_key = stored_customers.by_key
+
+    def after_a_move(transaction: Transaction, keys: Sequence[int]) -> list[Row]:
+        # The customer at the end of the page falls to the end of the list, after its place was read.
+        move = "UPDATE customers SET churn_probability = 0 WHERE customer_id = %s"
+        other.run(lambda meanwhile: meanwhile.execute(move, (last,)))
+        return by_key(transaction, keys)
+
+    with monkeypatch.context() as moving:
+        moving.setattr(stored_customers, "by_key", after_a_move)
+        first = customers.page(CustomerQuery(limit=10), NOW)
+    second = customers.page(CustomerQuery(limit=500, cursor=first["next_cursor"]), NOW)
+    seen = set(_ids(first)) | set(_ids(second))
+    assert seen == {customer["customer_id"] for customer in before}
+    other.close()

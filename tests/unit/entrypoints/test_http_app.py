@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from churn.domain.answers import BatchAnswer, PredictionAnswer
 from churn.domain.features import FEATURES, Features
 from churn.entrypoints.http.app import Api, Call
 from churn.entrypoints.http.predictions import answer_many, answer_one
+from churn.entrypoints.http.requests import PredictionsQuery
 from churn.settings import RateLimits, Settings
 from infra.tools.openapi import FILE, document
 from tests.support.http import Answer
@@ -204,3 +206,18 @@ def test_the_written_description_is_up_to_date_and_sound() -> None:
     assert json.loads(FILE.read_text(encoding="utf-8")) == described
     for schema in described["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("2026-01-31", datetime(2026, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC)),
+        ("20260131", datetime(2026, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC)),
+        ("2026-01-31T12:00:00Z", datetime(2026, 1, 31, 12, tzinfo=UTC)),
+        # As many characters as a day, and seconds.
+        ("1769860800", datetime(2026, 1, 31, 12, tzinfo=UTC)),
+        ("1769860800000", datetime(2026, 1, 31, 12, tzinfo=UTC)),
+    ],
+)
+def test_a_day_is_included_whole_and_an_instant_is_an_instant(text: str, end: datetime) -> None:
+    assert PredictionsQuery(date_to=text).date_to == end  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ def list_alerts(
             "next_cursor": write_alert_cursor(rows[-1]["id"]) if more else None,
         }
 
-    return database.run(work)
+    return database.read(work)
 
 
 def alert_id(text: str) -> int:

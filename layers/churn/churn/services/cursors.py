@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any
 from churn.adapters.mysql.customer_search import Position
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.timestamps import iso
+from churn.domain.values import storable
 
 
 class InvalidCursorError(InvalidInputError):
@@ -32,10 +34,10 @@ def write_customer_cursor(sort: str, order: str, value: object, key: int) -> str
 def read_customer_cursor(cursor: str, sort: str, order: str) -> Position:
     """Return the position that a cursor stands for. Raises InvalidCursorError."""
     match _decode(cursor):
-        case [str(cursor_sort), str(cursor_order), value, int(key)] if (cursor_sort, cursor_order) == (sort, order):
+        case [str(cursor_sort), str(cursor_order), value, key] if (cursor_sort, cursor_order) == (sort, order):
             try:
-                return Position(None if value is None else _SORT_VALUES[sort](value), key)
-            except (ValueError, TypeError, InvalidOperation):
+                return Position(None if value is None else _SORT_VALUES[sort](value), _key(key))
+            except (ValueError, TypeError, InvalidOperation, OverflowError):
                 pass
     raise InvalidCursorError("is not the next_cursor of a page of this list in this order")
 
@@ -48,9 +50,16 @@ def write_alert_cursor(alert_id: int) -> str:
 def read_alert_cursor(cursor: str) -> int:
     """Return the id of the alert that a cursor stands for. Raises InvalidCursorError."""
     match _decode(cursor):
-        case ["alerts", int(key)]:
-            return key
+        case ["alerts", key]:
+            with contextlib.suppress(ValueError):
+                return _key(key)
     raise InvalidCursorError("is not the next_cursor of a page of alerts")
+
+
+def _key(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ValueError("not a key")
+    return value
 
 
 def _finite(value: Any) -> Decimal:
@@ -62,19 +71,19 @@ def _finite(value: Any) -> Decimal:
 
 def _instant(value: Any) -> datetime:
     instant = datetime.fromisoformat(value)
-    if instant.tzinfo is None:
+    if instant.tzinfo is None or not 1970 < instant.year < 9999:
         raise ValueError("not a time of the list")
     return instant
 
 
 def _probability(value: Any) -> float:
-    if not isinstance(value, float | int) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, float | int) or not 0 <= value <= 1:
         raise ValueError("not a probability")
     return float(value)
 
 
 def _identifier(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 64:
+    if not isinstance(value, str) or len(value) > 64 or storable(value) != value:
         raise ValueError("not an id")
     return value
 

@@ -67,7 +67,7 @@ class Customers:
                 "next_cursor": _cursor_after(rows[-1], query, column) if more else None,
             }
 
-        return self._database.run(work)
+        return self._database.read(work)
 
     def get(self, customer_id: str, now: datetime) -> CustomerDetail:
         """Return all that is stored of a customer. Raises CustomerNotFoundError, DatabaseUnavailableError."""
@@ -90,7 +90,7 @@ class Customers:
                 "updated_at": iso(row["updated_at"]),
             }
 
-        return self._database.run(work)
+        return self._database.read(work)
 
     def inputs(self, customer_ids: Collection[str], now: datetime) -> dict[str, Inputs]:
         """Return a model's inputs of customers, without those that do not exist. Raises DatabaseUnavailableError."""
@@ -100,7 +100,7 @@ class Customers:
             observed = events.observed(transaction)
             return {customer_id: inputs_at(*_state(row, now), observed) for customer_id, row in rows.items()}
 
-        return self._database.run(work)
+        return self._database.read(work)
 
     def events(
         self,
@@ -129,7 +129,7 @@ class Customers:
             ]
             return {"events": history, "total": total}
 
-        return self._database.run(work)
+        return self._database.read(work)
 
     def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any]) -> Customer:
         probability = row["churn_probability"]

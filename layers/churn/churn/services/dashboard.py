@@ -44,7 +44,7 @@ class Dashboard:
     def stats(self, now: datetime) -> Stats:
         """Return the dashboard's figures, at most some seconds old. Raises DatabaseUnavailableError."""
         return self._cache.get_or_make(
-            "stats", STATS_SECONDS, lambda: self._database.run(lambda transaction: self._stats(transaction, now))
+            "stats", STATS_SECONDS, lambda: self._database.read(lambda transaction: self._stats(transaction, now))
         )
 
     def trends(self, period: Period, granularity: Granularity, now: datetime) -> Trends:
@@ -59,7 +59,7 @@ class Dashboard:
             # A point's rate is relative to the customers of 30 days before it.
             earliest = _bucket(first, granularity) - timedelta(days=_RATE_DAYS)
             return _trends(
-                self._database.run(lambda transaction: hourly_stats.between(transaction, earliest, now)),
+                self._database.read(lambda transaction: hourly_stats.between(transaction, earliest, now)),
                 first,
                 granularity,
             )

@@ -68,7 +68,7 @@ class ModelVersions:
         with _readable(version):
             metadata = self._registry.describe(version)
         state = self._registry.promotion_state()
-        weeks, comparisons, drift = self._database.run(
+        weeks, comparisons, drift = self._database.read(
             lambda transaction: (
                 model_quality.weeks(transaction, version),
                 model_quality.comparisons(transaction, version),

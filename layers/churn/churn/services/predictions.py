@@ -32,7 +32,7 @@ def list_predictions(
             total = sums[f"predictions:{risk_level}"] if risk_level else sums.total()
         return {"predictions": [_prediction_json(row) for row in rows], "total": total}
 
-    return database.run(work)
+    return database.read(work)
 
 
 def _prediction_json(row: Row) -> StoredPrediction:

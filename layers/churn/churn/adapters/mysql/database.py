@@ -142,9 +142,19 @@ class Database:
         After a deadlock or a lost connection it is run again from its beginning, so `work` changes nothing but the
         database. Raises DatabaseUnavailableError if the server stays away, StatementRefusedError if it refuses.
         """
+        return self._run(work, snapshot=False)
+
+    def read[T](self, work: Callable[[Transaction], T]) -> T:
+        """Run `work`, which only reads, on one snapshot of the database: all that it reads is of the same instant.
+
+        Raises DatabaseUnavailableError, StatementRefusedError.
+        """
+        return self._run(work, snapshot=True)
+
+    def _run[T](self, work: Callable[[Transaction], T], *, snapshot: bool) -> T:
         for attempt in range(1, self._attempts + 1):
             try:
-                with self._transaction() as transaction:
+                with self._transaction(snapshot=snapshot) as transaction:
                     return work(transaction)
             except pymysql.MySQLError as error:
                 code = error.args[0] if error.args else 0
@@ -201,14 +211,18 @@ class Database:
         return {"user": credentials["username"], "password": credentials["password"]}
 
     @contextmanager
-    def _transaction(self) -> Iterator[Transaction]:
+    def _transaction(self, *, snapshot: bool) -> Iterator[Transaction]:
         if self._connection is None:
             self._connection = self._connect()
             self._connection.cursor().execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         connection = self._connection
         try:
-            connection.begin()
+            if not snapshot:
+                connection.begin()
             with connection.cursor() as cursor:
+                if snapshot:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                    cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
                 yield Transaction(cursor)
             connection.commit()
         except BaseException:

@@ -1,5 +1,6 @@
 """What goes into every route, typed once: requests are checked with these, and the API is described with them."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -53,9 +54,13 @@ def _time(value: object) -> datetime:
     return parse_timestamp(value)
 
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}", re.ASCII)
+
+
 def _end_of_day(value: object) -> datetime:
     instant = parse_timestamp(value)
-    is_day = isinstance(value, str) and len(value.strip()) == len("2026-01-31")
+    # Ten digits are seconds, not a day.
+    is_day = isinstance(value, str) and _DAY.fullmatch(value.strip())
     return instant + timedelta(days=1, milliseconds=-1) if is_day else instant
 
 
