@@ -243,7 +243,7 @@ class WebSocketApi:
             value: Any = json.loads(body)
             for name in self._spec.selection:
                 value = value[name]
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             return "$default"
         return value if isinstance(value, str) and value in self._spec.routes else "$default"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, DatabaseOperationError
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.settings import Settings
 from tests.support.sockets import FakePush, add_customer, raise_alerts
@@ -24,7 +24,8 @@ class Client:
 
     def event(self, route: str, connection_id: str = "a", body: str | None = None, **authorizer: str) -> dict[str, Any]:
         identity = {"principalId": "dashboard", "sub": "dashboard", "role": "read", **authorizer}
-        context = {"routeKey": route, "connectionId": connection_id, "authorizer": identity}
+        kind = {"$connect": "CONNECT", "$disconnect": "DISCONNECT"}.get(route, "MESSAGE")
+        context = {"routeKey": route, "eventType": kind, "connectionId": connection_id, "authorizer": identity}
         return {"requestContext": context, "body": body, "isBase64Encoded": False}
 
     def connect(self, connection_id: str = "a", **authorizer: str) -> int:
@@ -178,3 +179,53 @@ def test_a_ping_is_answered_without_the_database() -> None:
 def test_the_dashboard_is_sent_on_request(client: Client) -> None:
     client.connect()
     assert client.say("request_dashboard_data") == [{"event": "dashboard_update", "data": {"stats": {}}}]
+
+
+@pytest.mark.parametrize("name", ["$disconnect", "$connect", "$default"])
+def test_no_name_that_a_client_chooses_frees_its_slot(client: Client, name: str) -> None:
+    client.connect("a")
+    client.connect("b")
+    # API Gateway takes the route from the text of the message.
+    event = client.event(name, "a", json.dumps({"event": name}))
+    event["requestContext"]["eventType"] = "MESSAGE"
+    client.edge.handle(event)
+    assert client.push.messages("a")[-1]["event"] == "error"
+    assert client.connect("c") == 429
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"event":' * 10_000, '{"event": "ping", "data": ' + "[" * 100_000])
+def test_a_deeply_nested_frame_gets_an_error(client: Client, body: str) -> None:
+    client.connect()
+    [message] = client.raw(body)
+    assert (message["event"], message["data"]["code"]) == ("error", 400)
+
+
+@pytest.mark.parametrize("digits", [19, 309, 400, 4299])
+def test_a_since_of_any_length_is_read_or_refused(client: Client, digits: int) -> None:
+    client.connect()
+    [message] = client.raw(f'{{"event": "subscribe_alerts", "data": {{"since": {"9" * digits}}}}}')
+    assert (message["event"], message["data"]["errors"][0]["field"]) == ("error", "data.since")
+
+
+@pytest.mark.parametrize("name", ["subscribe_alerts", "request_dashboard_data", "ping"])
+def test_every_message_is_answered_while_the_database_refuses(
+    client: Client, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise DatabaseOperationError("OperationalError", 1290, "the server is read-only")
+
+    client.connect()
+    monkeypatch.setattr(Database, "run", refuse)
+    client.edge = WebSocketHandler(
+        Database("mysql://nobody@127.0.0.1:1/none"),
+        client.push,
+        Settings.from_environment({}),
+        dict,
+        lambda _: refuse(),
+    )
+    messages = client.say(name)
+    assert [message["event"] for message in messages] == {
+        "subscribe_alerts": ["error"],
+        "request_dashboard_data": ["dashboard_update"],
+        "ping": ["pong"],
+    }[name]

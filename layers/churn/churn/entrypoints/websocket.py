@@ -21,7 +21,7 @@ from churn.adapters.api_gateway_push import (
     PushUnavailableError,
 )
 from churn.adapters.aws_clients import InvocationError
-from churn.adapters.mysql import Database, DatabaseUnavailableError, websocket_connections
+from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError, websocket_connections
 from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.timestamps import iso
 from churn.observability import logger
@@ -92,16 +92,17 @@ class WebSocketHandler:
             return self._own(event)
         caller = _Caller.of(event)
         try:
-            match event["requestContext"].get("routeKey"):
-                case "$connect":
+            # By the kind of event, which API Gateway sets: a client chooses the route by the text of its message.
+            match event["requestContext"]["eventType"]:
+                case "CONNECT":
                     return self._connect(caller)
-                case "$disconnect":
+                case "DISCONNECT":
                     self._database.run(
                         lambda transaction: websocket_connections.forget(transaction, [caller.connection_id])
                     )
                 case _:
                     self._message(caller, event)
-        except DatabaseUnavailableError:
+        except (DatabaseUnavailableError, StatementRefusedError):
             logger.exception("the database does not answer")
             return {"statusCode": 503, "body": "The service is not available at the moment."}
         return {"statusCode": 200}
@@ -166,7 +167,9 @@ class WebSocketHandler:
                     raise _BadMessageError(404, f"there is no event {name[:64]!r}", "event")
             except _BadMessageError as bad:
                 self._post(caller, "error", bad.data)
-            except (DatabaseUnavailableError, alert_delivery.ConnectionBusyError):
+            except (ConnectionGoneError, MessageRefusedError, PushUnavailableError):
+                raise
+            except Exception:  # noqa: BLE001 (whatever fails, every message gets an answer)
                 logger.exception("a message could not be handled now")
                 self._post(caller, "error", _BadMessageError(503, "not available at the moment, try again").data)
         except ConnectionGoneError:
@@ -181,7 +184,7 @@ class WebSocketHandler:
             is_registered = self._touch(caller)
             if is_registered:
                 self._deliver()
-        except DatabaseUnavailableError:
+        except (DatabaseUnavailableError, StatementRefusedError):
             logger.exception("a socket's registration could not be extended")
             return
         if not is_registered:
