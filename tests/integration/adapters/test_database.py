@@ -8,6 +8,7 @@ from churn.adapters.mysql import (
     Database,
     DatabaseOperationError,
     DatabaseUnavailableError,
+    DataRefusedError,
     StatementRefusedError,
     Transaction,
 )
@@ -56,8 +57,8 @@ def test_a_server_that_is_away_is_said_to_be() -> None:
 @pytest.mark.parametrize(
     ("statement", "error_type", "kind", "code"),
     [
-        ("INSERT INTO counters VALUES (REPEAT('x', 999), 1)", StatementRefusedError, "DataError", 1406),
-        ("SELECT 1 FROM no_such_table", StatementRefusedError, "ProgrammingError", 1146),
+        ("INSERT INTO counters VALUES (REPEAT('x', 999), 1)", DataRefusedError, "DataError", 1406),
+        ("SELECT 1 FROM no_such_table", DatabaseOperationError, "ProgrammingError", 1146),
         ("SELECT no_such_column FROM counters", DatabaseOperationError, "OperationalError", 1054),
     ],
 )

@@ -7,14 +7,18 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
+import pymysql
 import pytest
 
-from churn.adapters.mysql import Database, totals
+from churn.adapters.mysql import Database, Transaction, totals
 from churn.adapters.mysql import events as history
+from churn.adapters.mysql.app_user import make_user
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.domain.customer import replay
@@ -294,6 +298,79 @@ def test_a_record_that_the_database_refuses_is_found_and_put_aside(database: Dat
     assert sum(applied.events for applied in done) == 2
     (letter,) = _rows(database, "SELECT record_offset FROM dead_letters")
     assert letter["record_offset"] == 1
+
+
+@pytest.mark.parametrize("code", [1290, 1317, 1114, 1969, 1021, 1146, 3024, 9999])
+def test_a_servers_error_is_not_the_records_fault(
+    database: Database, scoring: Scoring, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    connection = database.run(lambda transaction: transaction.row("SELECT CONNECTION_ID() AS id"))
+
+    def refuse(*_: object) -> None:
+        raise pymysql.err.InternalError(code, "a server's own trouble")
+
+    records = decode(_batch(_wire(order("C-1")), b"no json", _wire(order("C-2"))), NOW)
+    with monkeypatch.context() as troubled:
+        troubled.setattr(history, "add", refuse)
+        troubled.setattr("time.sleep", lambda _: None)
+        assert score_records(records, scoring, NOW) == ([], records)
+    assert _rows(database, "SELECT * FROM dead_letters") == []
+    # After a fail-over the old connection leads to the demoted server.
+    assert database.run(lambda transaction: transaction.row("SELECT CONNECTION_ID() AS id")) != connection
+
+    [done], failed = score_records(records, scoring, NOW)
+    assert (failed, done.events, done.dead_letters) == ([], 2, 1)
+
+
+@contextmanager
+def _read_only(url: str) -> Iterator[None]:
+    """Make the whole server read-only, as a demoted one is."""
+    parts = urlsplit(url)
+    with pymysql.connect(
+        host=parts.hostname,
+        port=parts.port or 3306,
+        user=parts.username,
+        password=parts.password or "",
+        autocommit=True,
+    ) as owner:
+        owner.cursor().execute("SET GLOBAL read_only = ON")
+        try:
+            yield
+        finally:
+            owner.cursor().execute("SET GLOBAL read_only = OFF")
+
+
+def test_a_database_that_is_read_only_for_a_while_loses_nothing(mysql_url: str, database: Database) -> None:
+    make_user(database, "writer", "its password")
+    writer = Database(mysql_url.replace("root@", "writer:its%20password@"))
+    scoring = Scoring(writer, RecencyModel(), _SETTINGS)
+    records = decode(_batch(*(_wire(order(f"C-{number}")) for number in range(20)), b"no json"), NOW)
+    with _read_only(mysql_url):
+        for _ in range(3):
+            assert score_records(records, scoring, NOW) == ([], records)
+    [done], failed = score_records(records, scoring, NOW)
+    writer.close()
+    assert (failed, done.events, done.dead_letters) == ([], 20, 1)
+    letters = _rows(database, "SELECT record_value FROM dead_letters")
+    assert [letter["record_value"] for letter in letters] == [b"no json"]
+
+
+def test_a_refused_record_is_tried_again_alone_on_a_new_connection(
+    database: Database, scoring: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, connections = history.add, []
+
+    def refuse_once(transaction: Transaction, events: Sequence[tuple[int, Event]]) -> None:
+        connections.append(transaction.row("SELECT CONNECTION_ID() AS id"))
+        if len(connections) == 1:
+            raise pymysql.err.DataError(1406, "data too long")
+        add(transaction, events)
+
+    monkeypatch.setattr(history, "add", refuse_once)
+    done, failed = score_records(decode(_batch(_wire(order())), NOW), scoring, NOW)
+    assert ([result.events for result in done], failed) == ([1], [])
+    assert connections[0] != connections[1]
+    assert _rows(database, "SELECT * FROM dead_letters") == []
 
 
 def test_no_number_however_long_stops_a_partition(database: Database, scoring: Scoring) -> None:

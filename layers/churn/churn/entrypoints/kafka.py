@@ -8,13 +8,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError
+from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError
 from churn.adapters.mysql.dead_letters import DeadLetter, Position, mark_redriven, waiting
+from churn.domain.errors import UnavailableError
 from churn.domain.events import Event, InvalidEventError, parse_event
 from churn.observability import logger, metrics
 from churn.services.scoring import BatchResult, Scoring
 
 PAGE = 100
+# What may be the fault of a record; everything else is that of a server.
+_OF_THE_RECORD = (DataRefusedError, ValueError, ArithmeticError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +52,45 @@ def decode(source: Mapping[str, Any], now: datetime) -> list[Record]:
 def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) -> tuple[list[BatchResult], list[Record]]:
     """Apply a batch; return a result for each transaction, and the records to deliver again.
 
-    A batch that the database refuses is halved until the record that it refuses is found, which goes to the dead
-    letters: it would be refused again, and would hold up its partition.
+    A batch whose data the database refuses is halved until the record that it refuses is found, which goes to the dead
+    letters: it would be refused again, and would hold up its partition. It is tried once more alone, on a new
+    connection. Any other failure of the database fails the whole batch, which is delivered again.
     """
-    events = [record.event for record in records if record.event is not None]
-    dead = [record.dead_letter() for record in records if record.event is None]
     try:
-        return [scoring.apply(events, now=now, dead=dead)], []
-    except DatabaseUnavailableError:
+        return [_apply(records, scoring, now)], []
+    except UnavailableError:
         logger.exception("the batch could not be applied", records=len(records))
         return [], list(records)
-    except (StatementRefusedError, ValueError, ArithmeticError, TypeError) as error:
-        if len(records) == 1:
-            logger.exception("a record could not be applied", **_place(records[0]))
-            reason = f"could not be applied: {_kind(error)}"
-            return [scoring.apply([], now=now, dead=[records[0].dead_letter(reason)])], []
-        middle = len(records) // 2
-        first, failed_first = score_records(records[:middle], scoring, now)
-        second, failed_second = score_records(records[middle:], scoring, now)
-        return first + second, failed_first + failed_second
+    except _OF_THE_RECORD as error:
+        if len(records) > 1:
+            middle = len(records) // 2
+            first, failed_first = score_records(records[:middle], scoring, now)
+            second, failed_second = score_records(records[middle:], scoring, now)
+            return first + second, failed_first + failed_second
+        logger.exception("a record could not be applied", **_place(records[0]))
+        return _apply_alone(records[0], scoring, now, error)
+
+
+def _apply(records: Sequence[Record], scoring: Scoring, now: datetime) -> BatchResult:
+    events = [record.event for record in records if record.event is not None]
+    dead = [record.dead_letter() for record in records if record.event is None]
+    return scoring.apply(events, now=now, dead=dead)
+
+
+def _apply_alone(
+    record: Record, scoring: Scoring, now: datetime, error: Exception
+) -> tuple[list[BatchResult], list[Record]]:
+    """Apply a refused record on a new connection; store it as a dead letter if it is refused again."""
+    scoring.reconnect()
+    try:
+        try:
+            return [_apply([record], scoring, now)], []
+        except _OF_THE_RECORD:
+            letter = record.dead_letter(f"could not be applied: {_kind(error)}")
+            return [scoring.apply([], now=now, dead=[letter])], []
+    except UnavailableError:
+        logger.exception("the batch could not be applied", records=1)
+        return [], [record]
 
 
 def redrive(
@@ -76,7 +99,7 @@ def redrive(
     """Apply a page of dead letters that newer code can parse, or that the database accepts now.
 
     Return a result for each transaction, and the letters of the page; the last page has fewer than PAGE. An event that
-    was applied since is recognised as a duplicate. Raises DatabaseUnavailableError.
+    was applied since is recognised as a duplicate. Raises UnavailableError if the database fails.
     """
     letters = database.run(lambda transaction: waiting(transaction, after, PAGE))
     done: list[BatchResult] = []
@@ -84,9 +107,9 @@ def redrive(
         try:
             event = parse_event(letter.value or b"", now=now)
             done.append(scoring.apply([event], now=now))
-        except DatabaseUnavailableError:
+        except UnavailableError:
             raise
-        except (StatementRefusedError, ValueError, ArithmeticError, TypeError) as error:
+        except _OF_THE_RECORD as error:
             logger.info("still no event", topic=letter.topic, offset=letter.offset, reason=_kind(error))
             continue
         database.run(partial(mark_redriven, letter=letter, now=now))

@@ -96,6 +96,10 @@ class Scoring:
         result.new_model = new_model
         return result
 
+    def reconnect(self) -> None:
+        """Close the connection to the database: the next transaction opens a new one."""
+        self._database.close()
+
     def observe(self, kinds: Mapping[str, int]) -> None:
         """Store since when kinds of events are sent, before the import of a long history that holds them."""
         self._database.run(lambda transaction: history.observe(transaction, kinds))

@@ -4,8 +4,16 @@ from churn.adapters.mysql.database import (
     Database,
     DatabaseOperationError,
     DatabaseUnavailableError,
+    DataRefusedError,
     StatementRefusedError,
     Transaction,
 )
 
-__all__ = ["Database", "DatabaseOperationError", "DatabaseUnavailableError", "StatementRefusedError", "Transaction"]
+__all__ = [
+    "DataRefusedError",
+    "Database",
+    "DatabaseOperationError",
+    "DatabaseUnavailableError",
+    "StatementRefusedError",
+    "Transaction",
+]

@@ -34,6 +34,29 @@ _LOST = frozenset(
         0,  # pymysql: the connection was closed under it
     }
 )
+# The server's errors that name the data of a statement: the same data would be refused again. All others may end by
+# themselves (a fail-over, a full disk, a schema that is being changed), so they are never blamed on a record.
+_OF_THE_DATA = frozenset(
+    {
+        ER.BAD_NULL_ERROR,
+        ER.DUP_ENTRY,
+        ER.WARN_DATA_OUT_OF_RANGE,
+        ER.WARN_DATA_TRUNCATED,
+        ER.TRUNCATED_WRONG_VALUE,
+        ER.INVALID_CHARACTER_STRING,
+        ER.DIVISION_BY_ZERO,
+        ER.TRUNCATED_WRONG_VALUE_FOR_FIELD,
+        ER.DATA_TOO_LONG,
+        ER.WRONG_VALUE_FOR_TYPE,
+        ER.DATETIME_FUNCTION_OVERFLOW,
+        1525,  # a wrong value
+        1690,  # a number is out of range
+        3140,  # MySQL: invalid JSON text
+        3157,  # MySQL: JSON is nested too deeply
+        3819,  # MySQL: a check constraint is violated
+        4025,  # MariaDB: a constraint failed
+    }
+)
 _ATTEMPTS = 5
 _ROWS_PER_STATEMENT = 1000
 
@@ -45,7 +68,7 @@ class DatabaseUnavailableError(UnavailableError):
 
 
 class StatementRefusedError(ChurnError):
-    """The server refused a statement, most often for its data; the same statement would be refused again.
+    """The server refused a statement.
 
     `code` is the server's number of the error, and `kind` the class that the driver puts it in, such as ``DataError``.
     """
@@ -56,8 +79,12 @@ class StatementRefusedError(ChurnError):
         self.code = code
 
 
+class DataRefusedError(StatementRefusedError):
+    """The server refused a statement for its data; the same data would be refused again."""
+
+
 class DatabaseOperationError(StatementRefusedError, UnavailableError):
-    """The server refused a statement for its own state or rights: a full disk, a wrong password, an old schema."""
+    """The server refused a statement for its own state: it is read-only, its disk is full, or its schema is old."""
 
     dependency = "database"
 
@@ -161,7 +188,11 @@ class Database:
                 if code in _LOST or isinstance(error, pymysql.err.InterfaceError):
                     self.close()
                 elif code not in _DEADLOCKS:
-                    raise _refusal(error) from error
+                    refusal = _refusal(error)
+                    if isinstance(refusal, DatabaseOperationError):
+                        # After a fail-over the connection may still lead to the demoted server.
+                        self.close()
+                    raise refusal from error
                 if attempt == self._attempts:
                     raise DatabaseUnavailableError(f"the database does not answer: {error}") from error
             except (OSError, SecretUnavailableError) as error:
@@ -234,8 +265,8 @@ class Database:
 
 
 def _refusal(error: pymysql.MySQLError) -> StatementRefusedError:
-    refused = DatabaseOperationError if isinstance(error, pymysql.err.OperationalError) else StatementRefusedError
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    refused = DataRefusedError if code in _OF_THE_DATA else DatabaseOperationError
     return refused(type(error).__name__, code, str(error))
 
 
