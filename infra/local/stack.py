@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, customers
 from churn.entrypoints.http.tokens import issue
 from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, log
 from infra.local.gateway.runtime import FunctionPool
@@ -279,7 +279,7 @@ class Stack:
 
     def _has_customers(self) -> bool:
         with contextlib.closing(Database(self._urls["database_url"])) as database:
-            return database.run(lambda transaction: transaction.row("SELECT 1 FROM customers LIMIT 1")) is not None
+            return database.run(customers.exist)
 
     # -- watching
 

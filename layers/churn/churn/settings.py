@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import Self, cast
 
 from churn.domain.alerts import AlertRules
+from churn.domain.errors import ChurnError
 from churn.domain.risk import RISK_LEVELS, RiskBands, RiskLevel, RiskRules
 
 
-class InvalidSettingsError(ValueError):
+class InvalidSettingsError(ChurnError, ValueError):
     """A variable of the environment is missing or makes no sense; the text names it."""
 
 

@@ -9,6 +9,9 @@ RiskLevel = Literal["low", "medium", "high", "critical"]
 RISK_LEVELS: tuple[RiskLevel, ...] = get_args(RiskLevel)
 """From the weakest to the strongest."""
 
+HIGH_RISK_LEVELS: frozenset[RiskLevel] = frozenset({"high", "critical"})
+"""The levels of customers at risk."""
+
 CustomerStatus = Literal["insufficient_data", "new", "active", "at_risk", "lapsed"]
 ACTIVE_STATUSES: tuple[CustomerStatus, ...] = ("new", "active", "at_risk")
 """The statuses of current customers, whom the dashboard's sums count."""
@@ -64,7 +67,7 @@ def customer_status(features: Features, risk_level: str, *, inactivity_days: int
         return "lapsed"
     if (features["account_age_days"] or 0) < NEW_CUSTOMER_DAYS:
         return "new"
-    return "at_risk" if risk_level in {"high", "critical"} else "active"
+    return "at_risk" if risk_level in HIGH_RISK_LEVELS else "active"
 
 
 def expected_spend(features: Features, horizon_days: int) -> float:

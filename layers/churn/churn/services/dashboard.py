@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import Database, Transaction, customers, hourly_stats, model_quality, models, totals
 from churn.adapters.mysql.database import Row
@@ -124,7 +124,7 @@ def _accuracy(model: Row | None, realised: float | None) -> tuple[float | None, 
 
 
 def _trends(rows: list[Row], first: datetime, granularity: Granularity) -> list[Trend]:
-    points: dict[datetime, dict[str, Any]] = {}
+    points: dict[datetime, Trend] = {}
     lapsed_until: list[int] = []
     active = {row["hour"]: row["active_customers"] for row in rows}
     position = {row["hour"]: number for number, row in enumerate(rows)}
@@ -137,23 +137,23 @@ def _trends(rows: list[Row], first: datetime, granularity: Granularity) -> list[
         start = _bucket(hour, granularity)
         if start < _bucket(first, granularity):
             continue
-        point = points.setdefault(start, {"date": _label(start, granularity), "new": 0, "churned": 0})
-        point["new"] += row["new_customers"]
-        point["churned"] += row["churned_customers"]
-        point["high"] = high
+        point = points.setdefault(
+            start,
+            {
+                "date": _label(start, granularity),
+                "churn_rate": 0.0,
+                "high_risk_customers": 0,
+                "new_customers": 0,
+                "churned_customers": 0,
+            },
+        )
+        point["new_customers"] += row["new_customers"]
+        point["churned_customers"] += row["churned_customers"]
+        point["high_risk_customers"] = high
         before = hour - timedelta(days=_RATE_DAYS)
         is_stored = before in position
-        point["rate"] = _per_cent(lapsed - lapsed_until[position[before]], active[before]) if is_stored else 0.0
-    return [
-        {
-            "date": point["date"],
-            "churn_rate": point["rate"],
-            "high_risk_customers": point["high"],
-            "new_customers": point["new"],
-            "churned_customers": point["churned"],
-        }
-        for point in points.values()
-    ]
+        point["churn_rate"] = _per_cent(lapsed - lapsed_until[position[before]], active[before]) if is_stored else 0.0
+    return list(points.values())
 
 
 def _bucket(instant: datetime, granularity: Granularity) -> datetime:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, customers
 from churn.adapters.redis_cache import Cache
 from churn.domain.model import PURCHASE_PROCESS, ModelKind, kind_of
 from churn.domain.timestamps import iso
@@ -106,7 +106,7 @@ class HealthChecks:
     def _database(self) -> Finding:
         database = Database(self._settings.database_url, connect_timeout=1, statement_timeout=1, attempts=1)
         try:
-            database.run(lambda transaction: transaction.row("SELECT 1 FROM customers LIMIT 1"))
+            database.run(customers.exist)
         finally:
             database.close()
         return Finding("up")

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from churn.domain.errors import ChurnError
 
-class CannotTrainError(Exception):
+
+class CannotTrainError(ChurnError):
     """The history does not make a model; the text says what is wrong, and how much is there and is needed."""
 
 

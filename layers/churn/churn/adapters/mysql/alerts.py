@@ -10,7 +10,7 @@ from datetime import datetime
 from churn.adapters.mysql import totals
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
-from churn.domain.alerts import NewAlert
+from churn.domain.alerts import AlertStatus, NewAlert
 from churn.domain.errors import ConflictError, NotFoundError
 
 
@@ -207,7 +207,7 @@ def _locked(transaction: Transaction, alert_id: int) -> Row:
     return alert
 
 
-def _move(transaction: Transaction, alert: Row, status: str) -> None:
+def _move(transaction: Transaction, alert: Row, status: AlertStatus) -> None:
     totals.add(
         transaction,
         {f"alerts:{alert['status']}:{alert['priority']}": -1, f"alerts:{status}:{alert['priority']}": 1},

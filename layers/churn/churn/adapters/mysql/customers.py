@@ -45,6 +45,11 @@ class Customer:
         return self.record.id
 
 
+def exist(transaction: Transaction) -> bool:
+    """Return whether the table can be read and holds a customer."""
+    return transaction.row("SELECT 1 AS present FROM customers LIMIT 1") is not None
+
+
 def lock(transaction: Transaction, customer_ids: Collection[str], now: datetime) -> dict[str, Customer]:
     """Lock the customers in one order for all writers, creating those that do not exist; return them by customer id."""
     wanted = sorted(customer_ids)

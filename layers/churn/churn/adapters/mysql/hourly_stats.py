@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from churn.adapters.mysql import customers, totals
 from churn.adapters.mysql.database import Row, Transaction
-from churn.domain.risk import ACTIVE_STATUSES
+from churn.domain.risk import ACTIVE_STATUSES, HIGH_RISK_LEVELS
 
 
 def newest(transaction: Transaction, until: datetime) -> datetime | None:
@@ -37,7 +37,7 @@ def measure(transaction: Transaction, hour: datetime, inactivity_days: int) -> N
     high = sum(
         number
         for name, number in totals.read(transaction, "customers:").items()
-        if name.split(":")[1] in ACTIVE_STATUSES and name.split(":")[2] in {"high", "critical"}
+        if name.split(":")[1] in ACTIVE_STATUSES and name.split(":")[2] in HIGH_RISK_LEVELS
     )
     transaction.execute(
         "INSERT INTO hourly_stats (hour, active_customers, new_customers, churned_customers, high_risk_customers) "

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from churn.adapters.mysql.database import Database, Transaction
+from churn.domain.errors import ChurnError
 
 _LOCK = "churn.migrations"
 _LOCK_SECONDS = 60
 
 
-class MigrationError(RuntimeError):
+class MigrationError(ChurnError):
     """A schema change could not be applied; the text names it."""
 
 

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from churn.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError, UnavailableError
+from churn.domain.errors import (
+    ChurnError,
+    ConflictError,
+    FieldError,
+    InvalidInputError,
+    NotFoundError,
+    UnavailableError,
+)
 from churn.observability import logger
 
 if TYPE_CHECKING:
@@ -15,7 +22,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "application/problem+json"
 
 
-class ProblemError(Exception):
+class ProblemError(ChurnError):
     """A request that cannot be answered as asked; `detail` is a sentence for the client."""
 
     def __init__(

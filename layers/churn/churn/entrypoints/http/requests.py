@@ -38,13 +38,13 @@ class Model(BaseModel):
 
 
 class Request(Model):
-    """What a client sends: a field that is not known is an error, for it would be passed over in silence."""
+    """What a client sends: unknown fields are rejected instead of ignored."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 def _integer(text: object) -> object:
-    # int() of Python takes underscores, spaces and other scripts' digits, which are no numbers of a query.
+    # int() of Python takes underscores, spaces and other scripts' digits, which are invalid in a query.
     if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 9):
         raise ValueError("must be a whole number")
     return text

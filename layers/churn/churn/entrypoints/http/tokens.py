@@ -7,6 +7,7 @@ from typing import Any
 
 import jwt
 
+from churn.domain.errors import ChurnError
 from churn.domain.values import number
 
 ROLES = ("read", "predict", "act", "admin")
@@ -22,7 +23,7 @@ _SOCKET = "socket"
 _LONGEST_SUBJECT = 255
 
 
-class InvalidTokenError(Exception):
+class InvalidTokenError(ChurnError):
     """The token is none of ours, altered, expired or incomplete."""
 
 
