@@ -56,7 +56,7 @@ status: $(STAMP) ## Show what runs
 
 logs: $(STAMP) ## Follow a function's log: make logs FN=scoring [ENV=dev], by default of `make up`
 	@test -n "$(FN)" || { echo "which function? make logs FN=scoring [ENV=dev]"; exit 2; }
-	@$(if $(ENV),$(MAKE) .local/sam/$(SAM_VERSION) && exec $(PYTHON) -m infra.tools.aws_stages logs $(ENV) $(FN),\
+	@$(if $(ENV),$(PYTHON) -m infra.tools.aws_stages check $(ENV) && $(MAKE) .local/sam/$(SAM_VERSION) && exec $(PYTHON) -m infra.tools.aws_stages logs $(ENV) $(FN),\
 		tail -n +1 -f $(or $(CHURN_STATE_DIR),.local)/stack.log | grep --line-buffered "^$(FN) *|")
 
 token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin]
@@ -155,5 +155,7 @@ deploy: $(STAMP) ## Deploy to AWS: make deploy ENV=dev [PARAMETERS="AlarmEmail=y
 	@$(MAKE) build
 	@exec $(PYTHON) -m infra.tools.aws_stages deploy --architecture $(ARCHITECTURE) "$(ENV)" $(PARAMETERS)
 
-destroy: .local/sam/$(SAM_VERSION) ## Delete what was deployed to a stage: make destroy ENV=dev
+destroy: $(STAMP) ## Delete what was deployed to a stage: make destroy ENV=dev
+	@$(PYTHON) -m infra.tools.aws_stages check "$(ENV)"
+	@$(MAKE) .local/sam/$(SAM_VERSION)
 	@exec $(PYTHON) -m infra.tools.aws_stages destroy "$(ENV)"

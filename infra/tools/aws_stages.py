@@ -109,7 +109,7 @@ def main(arguments: list[str]) -> int:
     try:
         match options.command:
             case "check":
-                print(f"deploying {options.stage} to the AWS account {check_stage(options.stage)}")
+                print(f"stage {options.stage}, AWS account {check_stage(options.stage)}")
                 return 0
             case "deploy":
                 command = deploy_command(options.stage, options.architecture, options.changes)

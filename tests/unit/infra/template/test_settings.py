@@ -10,7 +10,7 @@ import pytest
 from churn.settings import VARIABLES, Settings, Variable
 from infra.local.template.intrinsics import parse_yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 _TEMPLATE: dict[str, Any] = parse_yaml((ROOT / "template.yaml").read_text(encoding="utf-8"))
 _GIVEN_BY_THE_DEPLOYMENT = {
     "DATABASE_URL",
@@ -53,6 +53,17 @@ def _rows_of_the_docs() -> dict[str, str]:
     return defaults
 
 
+def _parameters_of_the_docs() -> dict[str, str]:
+    """Return the parameter of each variable of the service, from the last column of the table in the docs."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").split("## Addresses")[0]
+    rows = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|.*\| ([^|]*) \|$", text, re.MULTILINE)
+    return {
+        variable: parameter
+        for names, cell in rows
+        for variable, parameter in zip(re.findall(r"`(\w+)`", names), re.findall(r"`(\w+)`", cell), strict=True)
+    }
+
+
 def _variables_of(function: Mapping[str, Any]) -> dict[str, Any]:
     return dict(((function.get("Environment") or {}).get("Variables")) or {})
 
@@ -90,6 +101,14 @@ def test_the_functions_that_read_a_setting_are_given_it(variable: Variable) -> N
 def test_the_docs_give_a_setting_with_its_default(variable: Variable) -> None:
     default = _rows_of_the_docs()[variable.name]
     assert default.replace("none", "") == variable.default
+
+
+def test_the_docs_name_the_parameter_of_every_setting() -> None:
+    assert _parameters_of_the_docs() == {variable.name: variable.parameter_name for variable in VARIABLES}
+
+
+def test_the_docs_name_every_variable_that_the_service_reads() -> None:
+    assert _GIVEN_BY_THE_DEPLOYMENT | {variable.name for variable in VARIABLES} <= set(_rows_of_the_docs())
 
 
 def test_the_docs_name_no_variable_that_nothing_reads() -> None:
