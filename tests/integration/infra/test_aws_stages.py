@@ -65,7 +65,7 @@ def test_a_stages_stack_and_logs_have_its_name() -> None:
 
 def test_a_deployment_is_checked_before_it_is_built(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "dev"]) == 0
-    assert "deploying dev to the AWS account 123456789012" in capsys.readouterr().out
+    assert "stage dev, AWS account 123456789012" in capsys.readouterr().out
     assert main(["check", "test"]) == 2
     assert "which stage? ENV=dev or prod or staging" in capsys.readouterr().err
 
