@@ -11,6 +11,7 @@ from churn.adapters.mysql import Database, Transaction, customer_search
 from churn.adapters.mysql import customers as stored_customers
 from churn.adapters.mysql.database import Row
 from churn.domain.answers import CustomerPage
+from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.scoring import Scoring
 from churn.settings import Settings
@@ -34,7 +35,7 @@ def _ids(page: CustomerPage) -> list[str]:
 @pytest.mark.parametrize("order", ["desc", "asc"])
 @pytest.mark.parametrize("limit", [1, 4, 20, 24])
 def test_pages_by_cursor_and_by_offset_are_the_whole_list_in_order(
-    customers: Customers, sort: str, order: str, limit: int
+    customers: Customers, sort: CustomerSort, order: SortOrder, limit: int
 ) -> None:
     def page(**more: Any) -> CustomerPage:
         return customers.page(CustomerQuery(sort=sort, order=order, **more), NOW)

@@ -2,13 +2,14 @@
 
 import base64
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from churn.adapters.mysql.customer_search import SORT_COLUMNS
+from churn.domain.customer_record import CustomerSort
 from churn.services.cursors import InvalidCursorError, read_alert_cursor, read_customer_cursor
 
 _VALUES = (
@@ -29,8 +30,12 @@ def _forged(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
+def test_every_sort_has_a_column() -> None:
+    assert tuple(SORT_COLUMNS) == get_args(CustomerSort)
+
+
 @given(st.sampled_from(list(SORT_COLUMNS)), _VALUES, _VALUES)
-def test_a_forged_cursor_of_customers_is_a_position_or_refused(sort: str, value: Any, key: Any) -> None:
+def test_a_forged_cursor_of_customers_is_a_position_or_refused(sort: CustomerSort, value: Any, key: Any) -> None:
     try:
         position = read_customer_cursor(_forged([sort, "desc", value, key]), sort, "desc")
     except InvalidCursorError as error:

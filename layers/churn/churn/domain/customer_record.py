@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from churn.domain.alerts import RiskState
 from churn.domain.customer import CustomerState
@@ -128,6 +128,11 @@ class CustomerRecord:
             share["revenue_at_risk"] = round(self.churn_probability * self.expected_spend * 100)
         return share
 
+
+CustomerSort = Literal["churn_probability", "total_spent", "days_since_last_order", "customer_id"]
+"""What lists of customers can be sorted by."""
+
+SortOrder = Literal["desc", "asc"]
 
 COLUMNS = tuple(field.name for field in fields(CustomerRecord))
 """The columns of the table of customers, in their order."""

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from churn.adapters.mysql.customer_search import Position
+from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.timestamps import iso
 from churn.domain.values import storable
@@ -22,7 +23,7 @@ class InvalidCursorError(InvalidInputError):
         super().__init__(FieldError("cursor", message))
 
 
-def write_customer_cursor(sort: str, order: str, value: object, key: int) -> str:
+def write_customer_cursor(sort: CustomerSort, order: SortOrder, value: object, key: int) -> str:
     """Return the cursor of the page after the customer with this value of the sort column, and this key."""
     if isinstance(value, datetime):
         value = iso(value)
@@ -31,7 +32,7 @@ def write_customer_cursor(sort: str, order: str, value: object, key: int) -> str
     return _encode([sort, order, value, key])
 
 
-def read_customer_cursor(cursor: str, sort: str, order: str) -> Position:
+def read_customer_cursor(cursor: str, sort: CustomerSort, order: SortOrder) -> Position:
     """Return the position that a cursor stands for. Raises InvalidCursorError."""
     match _decode(cursor):
         case [str(cursor_sort), str(cursor_order), value, key] if (cursor_sort, cursor_order) == (sort, order):
@@ -88,7 +89,7 @@ def _identifier(value: Any) -> str:
     return value
 
 
-_SORT_VALUES: Mapping[str, Callable[[Any], object]] = {
+_SORT_VALUES: Mapping[CustomerSort, Callable[[Any], object]] = {
     "churn_probability": _probability,
     "total_spent": _finite,
     "days_since_last_order": _instant,

@@ -12,6 +12,7 @@ from churn.adapters.mysql import Database, Transaction, customer_search, custome
 from churn.adapters.mysql.customer_search import CustomerFilter, Page
 from churn.adapters.mysql.database import Row
 from churn.domain.customer import CustomerState
+from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.errors import CustomerNotFoundError
 from churn.domain.explanations import drivers, interval_json
 from churn.domain.features import Features, Inputs, Observed, features_at, inputs_at, shown
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 class CustomerQuery:
     """A choice of customers, their order, and a page of them (by `cursor`, or else by `offset`)."""
 
-    sort: str = "churn_probability"
-    order: str = "desc"
+    sort: CustomerSort = "churn_probability"
+    order: SortOrder = "desc"
     limit: int = 100
     offset: int = 0
     cursor: str | None = None

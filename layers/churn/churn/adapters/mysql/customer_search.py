@@ -7,11 +7,12 @@ from typing import Any
 from churn.adapters.mysql import customers
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Row, Transaction, placeholders
+from churn.domain.customer_record import CustomerSort
 
 MANY_MATCHES = 10_000
 """Up to so many customers found by a word are sorted; beyond that, a scan along the order meets enough of them."""
 
-SORT_COLUMNS = {
+SORT_COLUMNS: dict[CustomerSort, str] = {
     "churn_probability": "churn_probability",
     "total_spent": "total_spent",
     # The longest silence is the earliest order: the two run against each other.

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from churn.domain.alerts import AlertPriority, AlertStatus
+from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.dashboard import Granularity, Period
 from churn.domain.events import MAX_ID_LENGTH
 from churn.domain.features import FEATURES
@@ -26,8 +27,6 @@ from churn.services.presentation import parse_since
 MAX_OFFSET = 10_000
 MAX_BATCH = 1000
 MAX_NOTES = 4000
-
-Sort = Literal["churn_probability", "total_spent", "days_since_last_order", "customer_id"]
 
 
 class Model(BaseModel):
@@ -98,8 +97,8 @@ class CustomersQuery(Request):
     status: CustomerStatus | None = None
     search: Text | None = None
     """The beginning of a word of name, e-mail or id; of several words, each."""
-    sort: Sort = "churn_probability"
-    order: Literal["desc", "asc"] = "desc"
+    sort: CustomerSort = "churn_probability"
+    order: SortOrder = "desc"
 
 
 class EventsQuery(Request):
