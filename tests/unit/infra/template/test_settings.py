@@ -12,7 +12,7 @@ from infra.local.template.intrinsics import parse_yaml
 
 ROOT = Path(__file__).parents[4]
 _TEMPLATE: dict[str, Any] = parse_yaml((ROOT / "template.yaml").read_text(encoding="utf-8"))
-_GIVEN_BY_THE_DEPLOYMENT = {
+_SET_BY_THE_DEPLOYMENT = {
     "DATABASE_URL",
     "DATABASE_USER_SECRET",
     "REDIS_URL",
@@ -72,7 +72,7 @@ def test_the_code_reads_what_is_listed_and_nothing_else() -> None:
     environment = _Recording()
     Settings.from_environment(environment)
     listed = {variable.name for variable in VARIABLES}
-    assert environment.names == listed - _READ_BY_A_LIBRARY | _GIVEN_BY_THE_DEPLOYMENT
+    assert environment.names == listed - _READ_BY_A_LIBRARY | _SET_BY_THE_DEPLOYMENT
 
 
 @pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
@@ -91,10 +91,10 @@ def test_a_setting_is_a_parameter_of_the_template(variable: Variable) -> None:
 
 @pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
 def test_the_functions_that_read_a_setting_are_given_it(variable: Variable) -> None:
-    given = _variables_of(_TEMPLATE["Globals"]["Function"])
+    variables = _variables_of(_TEMPLATE["Globals"]["Function"])
     if variable.name == "SWEEP_AFTER_HOURS":
-        given = _variables_of(_TEMPLATE["Resources"]["RescoringFunction"]["Properties"])
-    assert given[variable.name] == {"Ref": variable.parameter_name}
+        variables = _variables_of(_TEMPLATE["Resources"]["RescoringFunction"]["Properties"])
+    assert variables[variable.name] == {"Ref": variable.parameter_name}
 
 
 @pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
@@ -107,12 +107,27 @@ def test_the_docs_name_the_parameter_of_every_setting() -> None:
     assert _parameters_of_the_docs() == {variable.name: variable.parameter_name for variable in VARIABLES}
 
 
+def test_the_docs_name_no_parameter_that_the_template_lacks() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").split("## The local stack")[0]
+    cells = re.findall(r"^\| `.*\| ([^|]*) \|$", text, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", "".join(cells))) <= _TEMPLATE["Parameters"].keys()
+
+
+def test_each_parameter_is_described_and_stands_in_one_group() -> None:
+    groups = _TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [parameter for group in groups for parameter in group["Parameters"]]
+    assert grouped == list(_TEMPLATE["Parameters"])
+    assert [name for name, parameter in _TEMPLATE["Parameters"].items() if not parameter.get("Description")] == []
+    # CloudFormation's limit.
+    assert len(grouped) <= 200
+
+
 def test_the_docs_name_every_variable_that_the_service_reads() -> None:
-    assert _GIVEN_BY_THE_DEPLOYMENT | {variable.name for variable in VARIABLES} <= set(_rows_of_the_docs())
+    assert _SET_BY_THE_DEPLOYMENT | {variable.name for variable in VARIABLES} <= set(_rows_of_the_docs())
 
 
 def test_the_docs_name_no_variable_that_nothing_reads() -> None:
     local = set(re.findall(r'(?:number|get)\("([A-Z_]+)"', (ROOT / "infra/local/options.py").read_text("utf-8")))
-    assert set(_rows_of_the_docs()) <= {variable.name for variable in VARIABLES} | _GIVEN_BY_THE_DEPLOYMENT | local | {
+    assert set(_rows_of_the_docs()) <= {variable.name for variable in VARIABLES} | _SET_BY_THE_DEPLOYMENT | local | {
         "CHURN_STATE_DIR"
     }
