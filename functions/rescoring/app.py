@@ -1,4 +1,4 @@
-"""The sweep of silent customers, on a schedule: its clock is the time in the schedule's event."""
+"""The rescoring sweep, on a schedule: its clock is the time in the schedule's event."""
 
 from datetime import UTC, datetime
 from typing import Any

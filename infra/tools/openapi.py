@@ -75,8 +75,8 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Churn service",
             "version": "0.1.0",
-            "description": "Who of a shop's customers is about to leave, and why. "
-            "The WebSocket API and the events on Kafka are described in the README.",
+            "description": "Which of a shop's customers are about to leave, and why. "
+            "docs/events.md describes the WebSocket API and the events on Kafka.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "http://127.0.0.1:3000", "description": "The local stack"}],

@@ -70,9 +70,9 @@ def test_the_examples_work_as_printed(checkout: Path) -> None:
     assert len(answers) == reads.count("curl ")
     assert answers[0]["customer_id"] == "CUST-001"
 
-    what_is, what_if, given = run(checkout, addresses + predictions)[len(first) :]
-    assert what_if["churn_probability"] <= what_is["churn_probability"]
-    assert given["risk_level"] in {"low", "medium", "high", "critical"}
+    stored, what_if, from_features = run(checkout, addresses + predictions)[len(first) :]
+    assert what_if["churn_probability"] <= stored["churn_probability"]
+    assert from_features["risk_level"] in {"low", "medium", "high", "critical"}
 
     log = checkout / "listen.log"
     with log.open("wb") as output:

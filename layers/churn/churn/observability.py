@@ -1,4 +1,4 @@
-"""The one logger, the metrics and the tracing of a function: Powertools' own, named by its environment variables."""
+"""The logger, metrics and tracing of a function: those of Powertools, configured by its environment variables."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ metrics = Metrics(namespace="Churn")
 
 
 def count_alone(name: str) -> None:
-    """Count one of `name`, whatever else the invocation measures and by which dimensions; also while it starts."""
+    """Add one to the metric `name`, apart from the invocation's other metrics and dimensions; also works at start."""
     with single_metric(
         name, MetricUnit.Count, 1, namespace="Churn", default_dimensions={"service": str(logger.service)}
     ):
@@ -22,9 +22,9 @@ def count_alone(name: str) -> None:
 
 
 def traced(handler: Handler) -> Handler:
-    """Return a Lambda handler whose invocations are traced by X-Ray, unless POWERTOOLS_TRACE_DISABLED says not to.
+    """Return a handler whose invocations X-Ray traces, or the handler itself if POWERTOOLS_TRACE_DISABLED is true.
 
-    The X-Ray SDK takes as long to import as most functions' whole start, so it is imported only where it is used.
+    Importing the X-Ray SDK takes as long as the rest of most functions' start, so only traced functions import it.
     """
     if os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true"}:
         return handler

@@ -13,14 +13,14 @@ from churn.domain.risk import RISK_LEVELS, RiskBands, RiskLevel, RiskRules
 
 
 class InvalidSettingsError(ChurnError, ValueError):
-    """A variable of the environment is missing or makes no sense; the text names it."""
+    """A variable of the environment is missing or has an impossible value; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
     """A variable of the environment that a deployment may set; the template has a parameter for it.
 
-    `least` and `most` bound a number, `choices` are all the values that there are.
+    A number lies between `least` and `most`; where there are `choices`, the value is one of them.
     """
 
     name: str
@@ -50,7 +50,7 @@ def _real(name: str, default: float, least: float, most: float) -> Variable:
 
 
 _HOURS_OF_A_YEAR = 24 * 365
-# Ten years: longer than any shop's history says something of its customers.
+# Ten years: orders older than that say nothing about a customer of today.
 _LONGEST_DAYS = 3650
 VARIABLES = (
     Variable("EVENTS_TOPIC", "user-events"),
@@ -79,12 +79,12 @@ VARIABLES = (
         parameter="LogLevel",
     ),
 )
-"""What a shop may set, here and on AWS. Addresses and secrets are set by the deployment itself."""
+"""What a shop may set, locally and on AWS. The deployment itself sets addresses and secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """Requests a minute and open sockets that one client may have."""
+    """The maximum requests a minute and open WebSockets of one client."""
 
     anonymous: int = 100
     authenticated: int = 6000
@@ -94,7 +94,7 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What can be set; `docs/settings.md` explains each variable."""
+    """The settings of a process; `docs/settings.md` explains each variable."""
 
     database_url: str
     database_user_secret: str
@@ -125,15 +125,12 @@ class Settings:
 
     @property
     def risk_rules(self) -> RiskRules:
-        """What decides a customer's risk level, status and expected spend."""
+        """The rules of a customer's risk level, status and expected spend."""
         return RiskRules(self.bands, self.inactivity_days, self.horizon_days)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Return the settings that the variables describe.
-
-        Raises InvalidSettingsError with a sentence that names the variable.
-        """
+        """Return the settings that the variables describe. Raises InvalidSettingsError if one is impossible."""
         text = environment.get
         value = _Values(environment)
         try:
@@ -184,9 +181,9 @@ class Settings:
         )
 
     def require(self, *names: str) -> Self:
-        """Return the settings themselves, when the named ones are given; for a function to say at start what it needs.
+        """Return these settings. A function calls it at its start with the names of the settings that it needs.
 
-        Raises InvalidSettingsError with a sentence that names the variable.
+        Raises InvalidSettingsError if one of them is empty.
         """
         for name in names:
             if not getattr(self, name):

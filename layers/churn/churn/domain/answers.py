@@ -174,7 +174,7 @@ class BatchAnswer(TypedDict):
 
 
 class StoredPrediction(TypedDict):
-    """A prediction that was made when an event or the sweep scored the customer."""
+    """A prediction that was made when an event or the rescoring sweep scored the customer."""
 
     id: int
     customer_id: str

@@ -1,4 +1,4 @@
-"""A model's inputs of a customer: the only definition of them, for streaming, import, sweep and training alike.
+"""A model's inputs of a customer, defined once for streaming, imports, the rescoring sweep and training.
 
 They are the 12 features, which anybody may give, and columns that only the stored orders tell.
 

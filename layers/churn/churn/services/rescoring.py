@@ -11,7 +11,7 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep has done, and the key to go on from when it ran out of time (None: all are done)."""
+    """The result of a rescoring sweep, and the key to continue from if its time ran out (None: all are done)."""
 
     scored: int
     alerts: int
@@ -29,7 +29,7 @@ def sweep(
     """Score all customers whose score is out of date, page by page, each a transaction of its own.
 
     `done` is called after each page, to push what it raised. Stops between two pages if no time is left: customers who
-    were scored stay scored, and the next sweep finds only the others. Raises DatabaseUnavailableError.
+    were scored stay scored, and the next rescoring sweep finds only the others. Raises DatabaseUnavailableError.
     """
     position: int | None = resume_after
     scored = alerts = 0

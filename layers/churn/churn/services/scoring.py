@@ -30,7 +30,7 @@ from churn.settings import Settings
 
 # A producer's clock may be ahead of ours by this much; what lies further ahead counts when its time has come.
 _CLOCK_SKEW = timedelta(days=1)
-# A sweep stores a prediction only when it says something new.
+# The rescoring sweep stores a prediction only if it differs from the last by this much.
 _NOTEWORTHY = 0.005
 _SETTLED = frozenset({"lapsed", "insufficient_data"})
 _key = attrgetter("pk")
