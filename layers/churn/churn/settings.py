@@ -133,10 +133,9 @@ class Settings:
         """Return the settings that the variables describe. Raises InvalidSettingsError if one is impossible."""
         text = environment.get
         value = _Values(environment)
+        thresholds = [value.real(name) for name in ("MEDIUM_RISK", "HIGH_RISK", "CRITICAL_RISK")]
         try:
-            bands = RiskBands(value.real("MEDIUM_RISK"), value.real("HIGH_RISK"), value.real("CRITICAL_RISK"))
-        except InvalidSettingsError:
-            raise
+            bands = RiskBands(*thresholds)
         except ValueError as error:
             raise InvalidSettingsError(f"MEDIUM_RISK, HIGH_RISK, CRITICAL_RISK: {error}") from None
         hysteresis = value.real("RISK_HYSTERESIS")

@@ -216,9 +216,10 @@ def _check_data(event_type: str, data: Mapping[str, Any], errors: list[FieldErro
 
 def _check_points(points: object, errors: list[FieldError]) -> None:
     try:
-        if isinstance(points, str) or abs(number(points)) > MAX_AMOUNT:
-            raise ValueError("must be between -1,000,000,000 and 1,000,000,000")
+        is_in_range = not isinstance(points, str) and abs(number(points)) <= MAX_AMOUNT
     except ValueError:
+        is_in_range = False
+    if not is_in_range:
         sentence = "must be a number between -1,000,000,000 and 1,000,000,000 where no balance is given"
         errors.append(FieldError("data.points", sentence))
 

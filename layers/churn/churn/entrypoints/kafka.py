@@ -107,8 +107,6 @@ def redrive(
         try:
             event = parse_event(letter.value or b"", now=now)
             done.append(scoring.apply([event], now=now))
-        except UnavailableError:
-            raise
         except _OF_THE_RECORD as error:
             logger.info("still no event", topic=letter.topic, offset=letter.offset, reason=_kind(error))
             continue
