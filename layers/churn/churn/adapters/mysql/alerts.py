@@ -188,10 +188,14 @@ def resolve(database: Database, alert_id: int, by: str, notes: str | None, now: 
 
 
 def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
-    """Delete a customer's alerts; return the change of the totals."""
+    """Delete a customer's alerts; return the change of the totals.
+
+    They are locked as they are read: somebody may be resolving one at this moment.
+    """
     change: Counter[str] = Counter()
     for row in transaction.rows(
-        "SELECT status, priority, DATE_FORMAT(created_at, '%%Y-%%m-%%d') AS day FROM alerts WHERE customer_pk = %s",
+        "SELECT status, priority, DATE_FORMAT(created_at, '%%Y-%%m-%%d') AS day FROM alerts WHERE customer_pk = %s "
+        "FOR UPDATE",
         (customer_pk,),
     ):
         change[f"alerts:{row['status']}:{row['priority']}"] -= 1

@@ -124,7 +124,7 @@ def first_pairs(
 def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
     """Delete a customer's predictions; return the change of the totals."""
     change: Counter[str] = Counter()
-    for row in transaction.rows("SELECT risk_level FROM predictions WHERE customer_pk = %s", (customer_pk,)):
+    for row in transaction.rows("SELECT risk_level FROM predictions WHERE customer_pk = %s FOR UPDATE", (customer_pk,)):
         change[f"predictions:{row['risk_level']}"] -= 1
     for table in TABLES.values():
         transaction.execute(f"DELETE FROM {table} WHERE customer_pk = %s", (customer_pk,))
