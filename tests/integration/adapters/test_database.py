@@ -1,8 +1,11 @@
 """The connection's own promises, on a real server."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from churn.adapters.mysql import (
     Database,
@@ -12,6 +15,7 @@ from churn.adapters.mysql import (
     StatementRefusedError,
     Transaction,
 )
+from churn.adapters.mysql.database import in_parts
 
 
 def test_an_instant_comes_back_in_utc_with_its_milliseconds_not_rounded(database: Database) -> None:
@@ -90,3 +94,63 @@ def test_all_that_one_answer_reads_is_of_one_instant(mysql_url: str, database: D
 def test_a_snapshot_changes_nothing(database: Database) -> None:
     with pytest.raises(DatabaseOperationError):
         database.read(lambda transaction: transaction.execute("UPDATE counters SET value = value"))
+
+
+@pytest.fixture
+def small_packets(mysql_url: str, database: Database) -> Iterator[Database]:
+    """Yield a database whose server takes 64 KB at once from connections that begin now."""
+    before = database.run(lambda transaction: transaction.row("SELECT @@GLOBAL.max_allowed_packet AS bytes"))
+    assert before is not None
+    _set_max_packet(database, 64 * 1024)
+    narrow = Database(mysql_url)
+    try:
+        yield narrow
+    finally:
+        narrow.close()
+        _set_max_packet(database, before["bytes"])
+
+
+def _set_max_packet(database: Database, size: int) -> None:
+    database.run(lambda transaction: transaction.execute("SET GLOBAL max_allowed_packet = %s", (size,)))
+
+
+def test_statements_are_cut_at_what_the_server_takes(small_packets: Database) -> None:
+    # 300 rows of 9 KB, written as twice as much: each of their characters is escaped.
+    rows = [(key, "\\" * 9_000, None) for key in range(1, 301)]
+    written = small_packets.run(
+        lambda transaction: transaction.insert_many(
+            "INSERT INTO customer_states (customer_pk, state, contributions)",
+            rows,
+            "ON DUPLICATE KEY UPDATE state = VALUES(state)",
+        )
+    )
+    assert written == 300
+    among = "SELECT customer_pk, state FROM customer_states WHERE customer_pk IN ({values})"
+    keys = [*range(1, 20_000), 300]
+    found = small_packets.run(lambda transaction: transaction.rows_among(among, keys))
+    assert sorted({row["customer_pk"]: row["state"] for row in found}.items()) == [row[:2] for row in rows]
+    assert small_packets.run(lambda transaction: transaction.rows_among(among, [])) == []
+    deleted = small_packets.run(
+        lambda transaction: transaction.execute_among(
+            "DELETE FROM customer_states WHERE customer_pk IN ({values})", range(20_000)
+        )
+    )
+    assert deleted == 300
+
+
+def test_a_row_that_no_statement_can_hold_is_refused_for_its_data(small_packets: Database) -> None:
+    with pytest.raises(DataRefusedError, match="max_allowed_packet"):
+        small_packets.run(
+            lambda transaction: transaction.insert_many(
+                "INSERT INTO customer_states (customer_pk, state)", [(1, "x" * 70_000)]
+            )
+        )
+
+
+@given(st.lists(st.text(min_size=1, max_size=9)), st.integers(1, 5), st.integers(1, 40))
+def test_parts_hold_every_literal_in_order_within_both_limits(literals: list[str], most: int, most_bytes: int) -> None:
+    parts = list(in_parts(literals, most, most_bytes))
+    assert [literal for part in parts for literal in part] == literals
+    for part in parts:
+        assert len(part) <= most
+        assert len(part) == 1 or len(", ".join(part).encode("utf-8", "surrogatepass")) <= most_bytes

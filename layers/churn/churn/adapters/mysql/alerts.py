@@ -9,7 +9,7 @@ from datetime import datetime
 
 from churn.adapters.mysql import totals
 from churn.adapters.mysql.conditions import Conditions
-from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
+from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.domain.alerts import AlertStatus, NewAlert
 from churn.domain.errors import ConflictError, NotFoundError
 
@@ -29,12 +29,8 @@ class AlertClosedError(ConflictError):
 
 def open_types(transaction: Transaction, customer_pks: Sequence[int]) -> set[tuple[int, str]]:
     """Return the open alerts of some customers, as pairs of the customer's key and the alert's type."""
-    if not customer_pks:
-        return set()
-    rows = transaction.rows(
-        "SELECT customer_pk, alert_type FROM alerts "
-        f"WHERE is_open = 1 AND customer_pk IN ({placeholders(customer_pks)})",
-        customer_pks,
+    rows = transaction.rows_among(
+        "SELECT customer_pk, alert_type FROM alerts WHERE is_open = 1 AND customer_pk IN ({values})", customer_pks
     )
     return {(int(row["customer_pk"]), row["alert_type"]) for row in rows}
 

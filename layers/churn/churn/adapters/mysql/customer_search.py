@@ -79,7 +79,7 @@ def index_words(transaction: Transaction, words: Mapping[int, Iterable[str]]) ->
     """Replace the search words of customers, by their keys."""
     if words:
         keys = sorted(words)
-        transaction.execute(f"DELETE FROM customer_words WHERE customer_pk IN ({placeholders(keys)})", keys)
+        transaction.execute_among("DELETE FROM customer_words WHERE customer_pk IN ({values})", keys)
         transaction.insert_many(
             "INSERT INTO customer_words (word, customer_pk)",
             [(word, key) for key in keys for word in sorted(words[key])],

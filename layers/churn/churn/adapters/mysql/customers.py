@@ -11,7 +11,7 @@ from itertools import batched
 from operator import attrgetter
 
 from churn.adapters.mysql.conditions import Conditions
-from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
+from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.domain.customer import CustomerState
 from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.model import Prediction
@@ -53,16 +53,13 @@ def exist(transaction: Transaction) -> bool:
 def lock(transaction: Transaction, customer_ids: Collection[str], now: datetime) -> dict[str, Customer]:
     """Lock the customers in one order for all writers, creating those that do not exist; return them by customer id."""
     wanted = sorted(customer_ids)
-    places = placeholders(wanted)
-    existing = {
-        row["customer_id"]
-        for row in transaction.rows(f"SELECT customer_id FROM customers WHERE customer_id IN ({places})", wanted)
-    }
+    found = transaction.rows_among("SELECT customer_id FROM customers WHERE customer_id IN ({values})", wanted)
+    existing = {row["customer_id"] for row in found}
     transaction.insert_many(
         "INSERT IGNORE INTO customers (customer_id, created_at, updated_at)",
         [(customer_id, now, now) for customer_id in wanted if customer_id not in existing],
     )
-    rows = transaction.rows(f"{_SELECT} WHERE customer_id IN ({places}) ORDER BY customer_id FOR UPDATE", wanted)
+    rows = transaction.rows_among(_SELECT + " WHERE customer_id IN ({values}) ORDER BY customer_id FOR UPDATE", wanted)
     return {customer.record.customer_id: customer for customer in _with_states(transaction, rows)}
 
 
@@ -92,13 +89,11 @@ def save(transaction: Transaction, customers: Sequence[Customer], predictions: M
         [_values(customer.record) for customer in customers],
         "ON DUPLICATE KEY UPDATE "
         + ", ".join(f"{column} = VALUES({column})" for column in COLUMNS if column not in {"id", "customer_id"}),
-        size=500,
     )
     transaction.insert_many(
         "INSERT INTO customer_states (customer_pk, state, contributions)",
         [(customer.pk, customer.state.to_json(), _reasons(predictions.get(customer.pk))) for customer in customers],
         "ON DUPLICATE KEY UPDATE state = VALUES(state), contributions = VALUES(contributions)",
-        size=500,
     )
 
 
@@ -126,12 +121,9 @@ def states(database: Database) -> Iterator[CustomerState]:
 
 def states_by_key(database: Database, keys: Iterable[int]) -> Iterator[tuple[int, CustomerState]]:
     """Yield the states of customers in the order of their keys: memory holds one page at a time."""
+    query = "SELECT customer_pk, state FROM customer_states WHERE customer_pk IN ({values}) ORDER BY customer_pk"
     for page in batched(sorted(keys), _STATES_PER_PAGE, strict=False):
-        query = (
-            "SELECT customer_pk, state FROM customer_states "
-            f"WHERE customer_pk IN ({placeholders(page)}) ORDER BY customer_pk"
-        )
-        rows = database.run(partial(Transaction.rows, statement=query, parameters=page))
+        rows = database.run(partial(Transaction.rows_among, query=query, values=page))
         yield from ((row["customer_pk"], CustomerState.from_json(row["state"])) for row in rows)
 
 
@@ -157,7 +149,7 @@ def active_sample(transaction: Transaction, ordered_since: datetime, most: int) 
 
 
 def _read(transaction: Transaction, column: str, values: Sequence[object]) -> list[Row]:
-    return transaction.rows(f"{_READ} WHERE {column} IN ({placeholders(values)})", values) if values else []
+    return transaction.rows_among(f"{_READ} WHERE {column} IN ({{values}})", values)
 
 
 def _with_states(transaction: Transaction, rows: Sequence[Row]) -> list[Customer]:
@@ -166,8 +158,8 @@ def _with_states(transaction: Transaction, rows: Sequence[Row]) -> list[Customer
     keys = [row["id"] for row in rows]
     states = {
         row["customer_pk"]: row["state"]
-        for row in transaction.rows(
-            f"SELECT customer_pk, state FROM customer_states WHERE customer_pk IN ({placeholders(keys)})", keys
+        for row in transaction.rows_among(
+            "SELECT customer_pk, state FROM customer_states WHERE customer_pk IN ({values})", keys
         )
     }
     return [_customer(CustomerRecord.from_row(row), states.get(row["id"])) for row in rows]

@@ -58,7 +58,10 @@ _OF_THE_DATA = frozenset(
     }
 )
 _ATTEMPTS = 5
-_ROWS_PER_STATEMENT = 1000
+_LITERALS_PER_STATEMENT = 1000
+_BYTES_PER_STATEMENT = 4 * 1024 * 1024
+# What a packet holds beside its statement is a few bytes.
+_PACKET_MARGIN = 256
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -92,8 +95,10 @@ class DatabaseOperationError(StatementRefusedError, UnavailableError):
 class Transaction:
     """Statements of one transaction. Parameters are always bound; instants go in and come out aware, in UTC."""
 
-    def __init__(self, cursor: "DictCursor") -> None:
+    def __init__(self, cursor: "DictCursor", max_packet: int) -> None:
+        """`max_packet`: the most bytes that the server takes at once."""
         self._cursor = cursor
+        self._max_packet = max_packet
 
     def execute(self, statement: str, parameters: Parameters = ()) -> int:
         """Run a statement; return how many rows it changed or found."""
@@ -102,7 +107,7 @@ class Transaction:
     def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of a query, each by column name."""
         self._cursor.execute(statement, _bound(parameters))
-        return [_aware(row) for row in self._cursor.fetchall()]
+        return self._fetched()
 
     def row(self, statement: str, parameters: Parameters = ()) -> Row | None:
         """Return the first row of a query, None without one."""
@@ -110,18 +115,65 @@ class Transaction:
         row = self._cursor.fetchone()
         return None if row is None else _aware(row)
 
-    def insert_many(
-        self, head: str, rows: Iterable[Sequence[object]], tail: str = "", *, size: int = _ROWS_PER_STATEMENT
-    ) -> int:
-        """Run inserts ``head VALUES (…), (…) tail`` of `size` rows each; return how many rows changed."""
-        pending = list(rows)
-        changed = 0
-        for start in range(0, len(pending), size):
-            chunk = pending[start : start + size]
-            places = f"({placeholders(chunk[0])})"
-            statement = f"{head} VALUES {', '.join([places] * len(chunk))} {tail}"
-            changed += self.execute(statement, [value for row in chunk for value in row])
-        return changed
+    def insert_many(self, head: str, rows: Iterable[Sequence[object]], tail: str = "") -> int:
+        """Run inserts ``head VALUES (…), (…) tail``, as many as the rows need; return how many rows changed.
+
+        Raises DataRefusedError for a row that is longer than the server takes.
+        """
+        literals = (self._cursor.mogrify(f"({placeholders(row)})", _bound(row)) for row in rows)
+        return sum(
+            int(self._cursor.execute(f"{head} VALUES {part} {tail}"))
+            for part in self._parts(literals, len(head) + len(tail))
+        )
+
+    def rows_among(self, query: str, values: Iterable[object]) -> list[Row]:
+        """Return all rows of a query in which ``{values}`` stands for a list; a long list is asked for in parts."""
+        found: list[Row] = []
+        for part in self._parts(self._literals(values), len(query)):
+            self._cursor.execute(query.replace("{values}", part))
+            found += self._fetched()
+        return found
+
+    def execute_among(self, statement: str, values: Iterable[object]) -> int:
+        """Run a statement in which ``{values}`` stands for a list, a long list in parts; return how many it changed."""
+        return sum(
+            int(self._cursor.execute(statement.replace("{values}", part)))
+            for part in self._parts(self._literals(values), len(statement))
+        )
+
+    def _fetched(self) -> list[Row]:
+        return [_aware(row) for row in self._cursor.fetchall()]
+
+    def _literals(self, values: Iterable[object]) -> Iterator[str]:
+        return (self._cursor.mogrify("%s", _bound([value])) for value in values)
+
+    def _parts(self, literals: Iterable[str], rest: int) -> Iterator[str]:
+        """Yield lists of literals, each as many as go into one statement that has `rest` characters besides."""
+        longest = self._max_packet - rest - _PACKET_MARGIN
+        for part in in_parts(literals, _LITERALS_PER_STATEMENT, min(longest, _BYTES_PER_STATEMENT)):
+            if len(part) == 1 and _size(part[0]) > longest:
+                raise DataRefusedError("DataError", ER.NET_PACKET_TOO_LARGE, "a row is longer than max_allowed_packet")
+            yield ", ".join(part)
+
+
+def in_parts(literals: Iterable[str], most: int, most_bytes: int) -> Iterator[list[str]]:
+    """Yield lists of literals in their order: as many as both limits allow with their commas, one as the least."""
+    part: list[str] = []
+    used = 0
+    for literal in literals:
+        size = _size(literal) + len(", ")
+        if part and (len(part) == most or used + size > most_bytes):
+            yield part
+            part, used = [], 0
+        part.append(literal)
+        used += size
+    if part:
+        yield part
+
+
+def _size(literal: str) -> int:
+    # The driver writes bytes that are not UTF-8 as surrogates.
+    return len(literal) if literal.isascii() else len(literal.encode("utf-8", "surrogateescape"))
 
 
 class Database:
@@ -157,6 +209,7 @@ class Database:
         self._secret = options.get("secret", [""])[0]
         self._attempts = attempts
         self._connection: pymysql.connections.Connection[DictCursor] | None = None
+        self._max_packet = 0
 
     @classmethod
     def for_requests(cls, url: str) -> Self:
@@ -245,7 +298,10 @@ class Database:
     def _transaction(self, *, snapshot: bool) -> Iterator[Transaction]:
         if self._connection is None:
             self._connection = self._connect()
-            self._connection.cursor().execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            with self._connection.cursor() as cursor:
+                cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+                cursor.execute("SELECT @@max_allowed_packet AS bytes")
+                self._max_packet = int((cursor.fetchone() or {})["bytes"])
         connection = self._connection
         try:
             if not snapshot:
@@ -254,7 +310,7 @@ class Database:
                 if snapshot:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                     cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
-                yield Transaction(cursor)
+                yield Transaction(cursor, self._max_packet)
             connection.commit()
         except BaseException:
             try:

@@ -45,7 +45,6 @@ def add(transaction: Transaction, letters: Sequence[DeadLetter], now: datetime) 
             )
             for letter in letters
         ],
-        size=50,
     )
 
 
