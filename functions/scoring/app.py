@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     if "redrive" in event:
         return _redrive(event["redrive"], now)
-    records = decode(event, now)
+    records = decode(event, now, _settings.allowed_customer_ids)
     done, failed = score_records(records, _scoring, now)
     count_results(done)
     _publisher.publish(done, now)
@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _redrive(after: list[Any] | None, now: datetime) -> dict[str, Any]:
-    done, letters = redrive(_database, _scoring, now, after=_position(after))
+    done, letters = redrive(_database, _scoring, now, after=_position(after), allowed=_settings.allowed_customer_ids)
     count_results(done)
     _publisher.publish(done, now)
     logger.info("redriven", extra={"letters": len(letters), "applied": len(done)})

@@ -9,6 +9,7 @@ from typing import Self, cast
 
 from churn.domain.alerts import AlertRules
 from churn.domain.errors import ChurnError
+from churn.domain.identifiers import canonical
 from churn.domain.risk import RISK_LEVELS, RiskBands, RiskLevel, RiskRules
 
 
@@ -71,6 +72,7 @@ VARIABLES = (
     _whole("SOCKET_LIMIT", 5, 1),
     _whole("RATE_LIMIT_MULTIPLIER", 1, 1),
     Variable("ALLOWED_ORIGIN", "*"),
+    Variable("ALLOWED_CUSTOMER_IDS", ""),
     Variable("SERVICE_VERSION", "0.1.0"),
     Variable(
         "POWERTOOLS_LOG_LEVEL",
@@ -117,6 +119,7 @@ class Settings:
     service_name: str
     service_version: str
     allowed_origin: str
+    allowed_customer_ids: frozenset[str]
 
     @property
     def bands(self) -> RiskBands:
@@ -177,6 +180,7 @@ class Settings:
             service_name=text("POWERTOOLS_SERVICE_NAME", "churn"),
             service_version=value.text("SERVICE_VERSION"),
             allowed_origin=value.text("ALLOWED_ORIGIN"),
+            allowed_customer_ids=frozenset(filter(None, map(canonical, value.text("ALLOWED_CUSTOMER_IDS").split(",")))),
         )
 
     def require(self, *names: str) -> Self:

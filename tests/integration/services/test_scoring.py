@@ -448,3 +448,46 @@ def test_a_dead_letter_is_kept_once(scoring: Scoring) -> None:
     letter = DeadLetter("user-events", 1, 7, b"key", b"value", "why")
     results: list[BatchResult] = [scoring.apply([], now=NOW, dead=[letter]) for _ in range(2)]
     assert [applied.dead_letters for applied in results] == [1, 0]
+
+
+def test_who_was_stored_in_another_form_of_unicode_stays_one_customer(database: Database, scoring: Scoring) -> None:
+    old_form, form = "Zoe\u0308", "Zo\u00eb"
+    before = Event("e\u0301-1", "order_placed", old_form, NOW - timedelta(days=9), {"order_value": 5})
+    scoring.apply([before], now=NOW)
+    again, more = (
+        _wire(replace(before, event_id=event_id, timestamp=before.timestamp + timedelta(days=later)))
+        for event_id, later in (("e\u0301-1", 0), ("e\u0301-2", 1))
+    )
+    # When the event comes again as it was sent, and another one
+    [done], failed = score_records(decode(_batch(again, more), NOW), scoring, NOW)
+    # Then it is known again, and the other belongs to the same customer
+    assert (failed, done.events, done.repeated) == ([], 1, 1)
+    assert _customer(database, old_form)["total_orders"] == 2
+    # Who is new is stored in the one form, whichever was sent.
+    for customer_id in ("Ame\u0301lie", "Am\u00e9lie"):
+        score_records(decode(_batch(_wire(order(customer_id))), NOW), scoring, NOW)
+    assert _customer(database, "Am\u00e9lie")["total_orders"] == 2
+    names = {row["customer_id"] for row in _rows(database, "SELECT customer_id FROM customers")}
+    assert names == {old_form, "Am\u00e9lie"}
+    assert form not in names
+
+
+def test_an_order_is_cancelled_by_its_number_in_any_form(database: Database, scoring: Scoring) -> None:
+    placed = [order("C-1", order_id=17), order("C-1", order_id="Zo\u00eb"), order("C-1", order_id="kept")]
+    cancelled = [event("order_cancelled", "C-1", order_id=17.0), event("order_cancelled", "C-1", order_id="Zoe\u0308")]
+    score_records(decode(_batch(*map(_wire, [*placed, *cancelled])), NOW), scoring, NOW)
+    assert _customer(database, "C-1")["total_orders"] == 1
+
+
+def test_records_of_nobody_are_kept_counted_and_applied_once_they_are_allowed(
+    database: Database, scoring: Scoring, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = _batch(_wire(order("null")), _wire(order("0")), _wire(order("C-1")))
+    score_records(decode(source, NOW), scoring, NOW)
+    assert [row["customer_id"] for row in _rows(database, "SELECT customer_id FROM customers")] == ["C-1"]
+    letters = _rows(database, "SELECT reason FROM dead_letters ORDER BY record_offset")
+    assert ["ALLOWED_CUSTOMER_IDS" in letter["reason"] for letter in letters] == [True, True]
+    assert [record.__dict__["records"] for record in caplog.records if "no customer" in record.message] == [2]
+    done, _ = redrive(database, scoring, NOW, allowed={"0"})
+    assert [result.events for result in done] == [1]
+    assert _customer(database, "0")["total_orders"] == 1

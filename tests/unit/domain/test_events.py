@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from churn.domain.customer import replay
-from churn.domain.events import InvalidEventError, parse_event
+from churn.domain.events import InvalidEventError, NoCustomerError, parse_event
 from churn.domain.features import features_at
 from churn.domain.timestamps import iso
 from tests.support.events import NOW
@@ -195,3 +195,30 @@ def test_the_id_of_an_event_without_one_is_that_of_what_was_sent() -> None:
     record = {**_ORDER, "data": {"order_value": 5, "discount_used": "false"}}
     record.pop("event_id", None)
     assert parse_event(record, now=NOW).event_id == "sha256-654b05e78a755ebe67fa64578f10af64dd1eee82390c7b97"
+
+
+@pytest.mark.parametrize(("value", "expected"), [(12345, "12345"), (12345.0, "12345"), ("12345.0", "12345.0")])
+def test_identifiers_are_read_alike_wherever_they_stand(value: object, expected: str) -> None:
+    record = _ORDER | {"customer_id": value, "event_id": value, "data": {"order_id": value, "order_value": 1}}
+    event = parse_event(json.dumps(record), now=NOW)
+    assert (event.customer_id, event.event_id, event.order_id) == (expected, expected, expected)
+
+
+def test_another_form_of_unicode_is_the_same_customer_and_known_as_it_came() -> None:
+    record = _ORDER | {"customer_id": "Zoe\u0308", "event_id": "e\u0301"}
+    event = parse_event(record, now=NOW)
+    assert (event.customer_id, event.event_id) == ("Zo\u00eb", "\u00e9")
+    assert event.sent_ids == ("Zoe\u0308", "e\u0301")
+    assert event == parse_event(record | {"customer_id": "Zo\u00eb", "event_id": "\u00e9"}, now=NOW)
+    # The id that comes from the content is the one that it always was.
+    without = {key: value for key, value in record.items() if key != "event_id"}
+    assert parse_event(without, now=NOW).event_id == "sha256-c79ac77510760766ba79cec62aa28793f3967aaaab8de278"
+
+
+def test_nobody_is_no_customer_until_somebody_says_so() -> None:
+    record = _ORDER | {"customer_id": " NULL "}
+    with pytest.raises(NoCustomerError, match=r"customer_id: 'NULL' stands for no customer.*ALLOWED_CUSTOMER_IDS"):
+        parse_event(record, now=NOW)
+    assert parse_event(record, now=NOW, allowed={"NULL"}).customer_id == "NULL"
+    # Who was stored under such an id before can be erased.
+    assert parse_event(record | {"event_type": "customer_deleted"}, now=NOW).customer_id == "NULL"

@@ -183,12 +183,12 @@ class CustomerState:
             del instants[0]
 
     def _cancel(self, event: Event, at: int) -> None:
-        order = self.orders.setdefault(str(event.data["order_id"]).strip(), Order())
+        order = self.orders.setdefault(event.order_id, Order())
         order.cancelled_at = at if order.cancelled_at is None else min(order.cancelled_at, at)
 
     def _place(self, event: Event, at: int) -> None:
         data = event.data
-        order = self.orders.setdefault(str(data.get("order_id") or event.event_id).strip(), Order())
+        order = self.orders.setdefault(event.order_id, Order())
         discounted: bool | None = None
         if data.get("discount_used") is not None:
             discounted = bool(data["discount_used"])

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from churn.domain.errors import FieldError, InvalidInputError
+from churn.domain.identifiers import as_sent, canonical, identifier, stands_for_nobody
 from churn.domain.timestamps import parse_timestamp, to_millis
 from churn.domain.values import MAX_AMOUNT, amount, json_value, number, truth
 
@@ -35,15 +36,19 @@ EVENT_TYPES = frozenset(
 )
 """The types that the service knows; others are kept in the history and counted."""
 
-MAX_ID_LENGTH = 64
 MAX_DATA_BYTES = 64 * 1024
 MAX_FUTURE = timedelta(days=366)
+_NOBODY = "stands for no customer; if it is one, name it in ALLOWED_CUSTOMER_IDS, and apply this record by make redrive"
 # A zero byte, and a schema id of four.
 _WIRE_PREFIX = 5
 
 
 class InvalidEventError(InvalidInputError):
     """A record is no event."""
+
+
+class NoCustomerError(InvalidEventError):
+    """A record whose customer is what tools write where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,45 +60,59 @@ class Event:
     customer_id: str
     timestamp: datetime
     data: Mapping[str, Any] = field(default_factory=dict)
+    sent_ids: tuple[str, str] | None = field(default=None, compare=False, repr=False)
+    """The ids of customer and event in the Unicode form that they came in, if it was another."""
 
     @property
     def at(self) -> int:
         """The instant in milliseconds since 1970."""
         return to_millis(self.timestamp)
 
+    @property
+    def order_id(self) -> str:
+        """The number of the event's order; an order without one goes by the event's id."""
+        return canonical(str(self.data.get("order_id") or self.event_id))
 
-def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime) -> Event:
+
+def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime, allowed: Container[str] = ()) -> Event:
     """Return the event that a record holds, in today's shape or the older one with ``user_id`` and ``metadata``.
 
-    An event without an id gets one from its content, so that a repetition is recognised. Raises InvalidEventError, and
-    nothing else: one record must never stop those behind it.
+    An event without an id gets one from its content, so that a repetition is recognised. `allowed` are customers whose
+    ids look as if there were no customer. Raises InvalidEventError, and nothing else: one record must never stop those
+    behind it.
     """
     try:
-        return _parse(raw, now)
+        return _parse(raw, now, allowed)
     except InvalidEventError:
         raise
     except Exception as error:
         raise InvalidEventError(FieldError("", f"cannot be read: {type(error).__name__}")) from error
 
 
-def _parse(raw: bytes | str | Mapping[str, Any], now: datetime) -> Event:
+def _parse(raw: bytes | str | Mapping[str, Any], now: datetime, allowed: Container[str]) -> Event:
     record = _object(raw)
     errors: list[FieldError] = []
-    customer_id = _identifier(record, ("customer_id", "user_id"), errors)
-    event_type = _identifier(record, ("event_type",), errors)
+    customer_id, sent_customer_id = _identifier(record, ("customer_id", "user_id"), errors)
+    event_type, sent_type = _identifier(record, ("event_type",), errors)
     timestamp = _timestamp(record, now, errors)
     sent, data = _data(record, errors)
     _check_data(event_type, data, errors)
-    event_id = ""
+    event_id = sent_event_id = ""
     if record.get("event_id") is not None:
-        event_id = _identifier(record, ("event_id",), errors)
+        event_id, sent_event_id = _identifier(record, ("event_id",), errors)
+    # Who was stored under such an id before can still be erased.
+    is_nobody = event_type != "customer_deleted" and stands_for_nobody(customer_id, allowed)
+    if customer_id and is_nobody:
+        errors.append(FieldError("customer_id", f"{customer_id!r} {_NOBODY}"))
+        raise NoCustomerError(*errors)
     if errors:
         raise InvalidEventError(*errors)
     if not event_id:
         # Of what was sent: the id of an event stays the same, however its values are read.
-        content = _canonical([customer_id, event_type, to_millis(timestamp), sent])
-        event_id = "sha256-" + hashlib.sha256(content).hexdigest()[:48]
-    return Event(event_id, event_type, customer_id, timestamp, data)
+        content = _canonical([sent_customer_id, sent_type, to_millis(timestamp), sent])
+        event_id = sent_event_id = "sha256-" + hashlib.sha256(content).hexdigest()[:48]
+    ids = sent_customer_id, sent_event_id
+    return Event(event_id, event_type, customer_id, timestamp, data, None if ids == (customer_id, event_id) else ids)
 
 
 def _data(record: Mapping[str, Any], errors: list[FieldError]) -> tuple[object, dict[str, Any]]:
@@ -148,20 +167,18 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
-def _identifier(record: Mapping[str, Any], names: tuple[str, ...], errors: list[FieldError]) -> str:
+def _identifier(record: Mapping[str, Any], names: tuple[str, ...], errors: list[FieldError]) -> tuple[str, str]:
+    """Return an identifier of a record, and the same in the form that it came in; both empty if it is none."""
     name = next((name for name in names if record.get(name) is not None), names[0])
     value = record.get(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
     if value is None:
         errors.append(FieldError(name, "is required"))
-    elif not isinstance(value, str) or not value.strip() or not value.isprintable():
-        errors.append(FieldError(name, "must be text that is not empty"))
-    elif len(value.strip()) > MAX_ID_LENGTH:
-        errors.append(FieldError(name, f"must have at most {MAX_ID_LENGTH} characters"))
-    else:
-        return value.strip()
-    return ""
+        return "", ""
+    try:
+        return identifier(value), as_sent(value)
+    except ValueError as error:
+        errors.append(FieldError(name, str(error)))
+        return "", ""
 
 
 def _timestamp(record: Mapping[str, Any], now: datetime, errors: list[FieldError]) -> datetime:
@@ -192,7 +209,7 @@ _TEXTS = ("name", "email", "phone")
 _TRUTHS = ("discount_used", "success")
 
 
-def _check_data(event_type: str, data: Mapping[str, Any], errors: list[FieldError]) -> None:
+def _check_data(event_type: str, data: dict[str, Any], errors: list[FieldError]) -> None:
     errors.extend(
         FieldError(f"data.{name}", "is required") for name in _REQUIRED.get(event_type, ()) if data.get(name) is None
     )
@@ -203,7 +220,13 @@ def _check_data(event_type: str, data: Mapping[str, Any], errors: list[FieldErro
             except ValueError as error:
                 errors.append(FieldError(f"data.{name}", str(error)))
     if data.get("order_id") is not None:
-        _identifier_of_data(data, "order_id", errors)
+        try:
+            number = identifier(data["order_id"])
+        except ValueError as error:
+            errors.append(FieldError("data.order_id", str(error)))
+        else:
+            if isinstance(data["order_id"], float):
+                data["order_id"] = number
     if event_type == "loyalty_points_changed" and data.get("balance") is None:
         _check_points(data.get("points"), errors)
     if event_type in {"customer_registered", "profile_updated"}:
@@ -222,12 +245,6 @@ def _check_points(points: object, errors: list[FieldError]) -> None:
     if not is_in_range:
         sentence = "must be a number between -1,000,000,000 and 1,000,000,000 where no balance is given"
         errors.append(FieldError("data.points", sentence))
-
-
-def _identifier_of_data(data: Mapping[str, Any], name: str, errors: list[FieldError]) -> None:
-    inner: list[FieldError] = []
-    _identifier(data, (name,), inner)
-    errors.extend(FieldError(f"data.{error.field}", error.message) for error in inner)
 
 
 def _canonical(value: object) -> bytes:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,7 +11,7 @@ from typing import Any
 from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError
 from churn.adapters.mysql.dead_letters import DeadLetter, Position, mark_redriven, waiting
 from churn.domain.errors import UnavailableError
-from churn.domain.events import Event, InvalidEventError, parse_event
+from churn.domain.events import Event, InvalidEventError, NoCustomerError, parse_event
 from churn.observability import logger, metrics
 from churn.services.scoring import BatchResult, Scoring
 
@@ -31,22 +31,30 @@ class Record:
     value: bytes | None
     event: Event | None
     reason: str = ""
+    is_nobodys: bool = False
+    """Whether it is none because its customer is what tools write where there is none."""
 
     def dead_letter(self, reason: str = "") -> DeadLetter:
         """Return the record as it is stored when it cannot be applied."""
         return DeadLetter(self.topic, self.partition, self.offset, self.key, self.value, reason or self.reason)
 
 
-def decode(source: Mapping[str, Any], now: datetime) -> list[Record]:
+def decode(source: Mapping[str, Any], now: datetime, allowed: Container[str] = ()) -> list[Record]:
     """Return the records of an MSK event, in the order of their partitions and offsets.
 
     A record without a value (a tombstone of a compacted topic) holds nothing to apply: it is counted, and not returned.
+    `allowed` are customers whose ids look as if there were no customer.
     """
     raws = [raw for _, batch in sorted(source.get("records", {}).items()) for raw in batch]
     valued = [raw for raw in raws if raw.get("value") is not None]
     if len(valued) < len(raws):
         metrics.add_metric("Tombstones", "Count", len(raws) - len(valued))
-    return [_decode(raw, now) for raw in valued]
+    records = [_decode(raw, now, allowed) for raw in valued]
+    nobodys = sum(record.is_nobodys for record in records)
+    if nobodys:
+        logger.warning("records stand for no customer", records=nobodys)
+        metrics.add_metric("RecordsOfNoCustomer", "Count", nobodys)
+    return records
 
 
 def score_records(records: Sequence[Record], scoring: Scoring, now: datetime) -> tuple[list[BatchResult], list[Record]]:
@@ -94,7 +102,12 @@ def _apply_alone(
 
 
 def redrive(
-    database: Database, scoring: Scoring, now: datetime, *, after: Position | None = None
+    database: Database,
+    scoring: Scoring,
+    now: datetime,
+    *,
+    after: Position | None = None,
+    allowed: Container[str] = (),
 ) -> tuple[list[BatchResult], list[DeadLetter]]:
     """Apply a page of dead letters that newer code can parse, or that the database accepts now.
 
@@ -105,7 +118,7 @@ def redrive(
     done: list[BatchResult] = []
     for letter in letters:
         try:
-            event = parse_event(letter.value or b"", now=now)
+            event = parse_event(letter.value or b"", now=now, allowed=allowed)
             done.append(scoring.apply([event], now=now))
         except _OF_THE_RECORD as error:
             logger.info("still no event", topic=letter.topic, offset=letter.offset, reason=_kind(error))
@@ -124,13 +137,14 @@ def failures(records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def _decode(raw: Mapping[str, Any], now: datetime) -> Record:
+def _decode(raw: Mapping[str, Any], now: datetime, allowed: Container[str]) -> Record:
     place = (str(raw["topic"]), int(raw["partition"]), int(raw["offset"]))
     key, value = _bytes(raw.get("key")), _bytes(raw.get("value"))
     try:
-        event = parse_event(value or b"", now=now)
+        event = parse_event(value or b"", now=now, allowed=allowed)
     except InvalidEventError as error:
-        return Record(*place, key, value, None, str(error).removeprefix(": "))
+        reason = str(error).removeprefix(": ")
+        return Record(*place, key, value, None, reason, isinstance(error, NoCustomerError))
     return Record(*place, key, value, event)
 
 

@@ -150,7 +150,7 @@ class Scoring:
         if not events:
             return [], {}
         unique: dict[tuple[str, str], Event] = {}
-        for event in events:
+        for event in [history.under_stored_ids(transaction, event) for event in events]:
             first = unique.setdefault((event.customer_id, event.event_id), event)
             result.conflicting += first != event
         touched = customers.lock(transaction, {event.customer_id for event in unique.values()}, now)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
@@ -37,6 +38,25 @@ def known(transaction: Transaction, events: Sequence[tuple[int, Event]]) -> dict
             stored = (row["event_type"], row["occurred_at"], json.loads(row["data"]))
             existing[pair] = stored == (event.event_type, event.timestamp, event.data)
     return existing
+
+
+def under_stored_ids(transaction: Transaction, event: Event) -> Event:
+    """Return an event under the ids of customer and event that are stored, where these are in the form it came in.
+
+    They were stored so before Unicode's forms were made one; a customer stays one, and an event is known again.
+    """
+    if event.sent_ids is None:
+        return event
+    customer_id, event_id = event.sent_ids
+    rows = transaction.rows(
+        "SELECT c.customer_id, e.event_id FROM customers c "
+        "LEFT JOIN events e ON e.customer_pk = c.id AND e.event_id = %s WHERE c.customer_id IN (%s, %s)",
+        (event_id, customer_id, event.customer_id),
+    )
+    stored = {row["customer_id"]: row["event_id"] for row in rows}
+    if customer_id not in stored:
+        customer_id = event.customer_id
+    return replace(event, customer_id=customer_id, event_id=stored.get(customer_id) or event.event_id)
 
 
 def add(transaction: Transaction, events: Sequence[tuple[int, Event]]) -> None:

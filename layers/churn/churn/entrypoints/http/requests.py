@@ -18,8 +18,8 @@ from pydantic import (
 from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.dashboard import Granularity, Period
-from churn.domain.events import MAX_ID_LENGTH
 from churn.domain.features import FEATURES
+from churn.domain.identifiers import MAX_ID_LENGTH
 from churn.domain.risk import CustomerStatus, RiskLevel
 from churn.domain.timestamps import parse_timestamp
 from churn.services.presentation import parse_since
