@@ -5,11 +5,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from infra import console
 from infra.local.options import ROOT, Options, state_folder
 from infra.local.servers.supervisor import StackError, module, say
 from infra.local.stack import Stack, gateway_status
@@ -128,4 +128,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)

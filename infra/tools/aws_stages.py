@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from botocore.exceptions import BotoCoreError, ClientError
 
 from churn.adapters import aws_clients
+from infra import console
 
 _CONFIG = Path(__file__).parents[2] / "samconfig.toml"
 _SAM = Path(".local/sam/bin/sam")
@@ -139,4 +140,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    console.run(main, sys.argv[1:])

@@ -5,6 +5,7 @@ import os
 import sys
 
 from churn.entrypoints.http.tokens import ROLES, issue
+from infra import console
 from infra.tools.stack_environment import NotRunningError, use_stack
 
 _DAY = 86_400
@@ -29,4 +30,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)

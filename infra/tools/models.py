@@ -17,6 +17,7 @@ from churn.domain.model_versions import (
     VersionNotFoundError,
 )
 from churn.settings import InvalidSettingsError
+from infra import console
 from infra.tools.console_logs import readable_logs
 from infra.tools.stack_environment import NotRunningError, use_stack
 
@@ -106,4 +107,4 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    console.run(main, sys.argv[1:])

@@ -20,6 +20,7 @@ from churn.domain.features import FEATURES
 from churn.entrypoints.http import requests
 from churn.entrypoints.http.requests import Model, NoQuery
 from churn.entrypoints.http.routes import ROUTES, Route
+from infra import console
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
 _MODULES = (answers, model_answers, features, requests)
@@ -255,4 +256,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)

@@ -19,6 +19,7 @@ from kafka.errors import KafkaError
 from churn.domain.events import Event
 from churn.domain.timestamps import iso
 from churn.settings import InvalidSettingsError
+from infra import console
 from infra.tools.simulator import live_events
 from infra.tools.stack_environment import NotRunningError, endpoints, use_stack
 
@@ -130,4 +131,4 @@ def _rate(text: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)

@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from churn.adapters import aws_clients
+from infra import console
 from infra.tools.aws_stages import StageError, outputs
 from infra.tools.stack_environment import NotRunningError, use_stack
 
@@ -161,4 +162,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    console.run(main, sys.argv[1:])

@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import Any
 
+from infra import console
 from infra.local.options import state_folder, write_private
 from infra.local.template import schema
 from infra.local.template.intrinsics import parse_yaml
@@ -248,4 +249,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    console.run(main, sys.argv[1:])

@@ -19,6 +19,7 @@ from churn.services import hourly_stats
 from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.scoring import Scoring
 from churn.settings import InvalidSettingsError
+from infra import console
 from infra.local.options import state_folder
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.command import Imported, import_events
@@ -91,4 +92,4 @@ def _plan(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)

@@ -18,6 +18,7 @@ from churn.ml.loading import read_model
 from churn.services.training_runs import StoredHistories, model_in_use, release_version, train_version
 from churn.settings import InvalidSettingsError, Settings
 from churn.training import CannotTrainError, Plan, Trained, report_html, table
+from infra import console
 from infra.tools.console_logs import readable_logs
 from infra.tools.simulator import sample_histories
 from infra.tools.stack_environment import use_stack
@@ -157,4 +158,4 @@ def _day(text: str) -> datetime:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    console.run(main, sys.argv[1:])

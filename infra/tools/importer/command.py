@@ -18,6 +18,7 @@ from churn.services import hourly_stats
 from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.scoring import BatchResult, Scoring
 from churn.settings import InvalidSettingsError
+from infra import console
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.columns import KINDS
 from infra.tools.importer.parser import History, Reject, read_history
@@ -174,4 +175,4 @@ def _column(text: str) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)

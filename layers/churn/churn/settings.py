@@ -88,10 +88,10 @@ VARIABLES = (
 class RateLimits:
     """The maximum requests a minute and open WebSockets of one client."""
 
-    anonymous: int = 100
-    authenticated: int = 6000
-    predictions: int = 600
-    sockets: int = 5
+    anonymous: int
+    authenticated: int
+    predictions: int
+    sockets: int
 
 
 @dataclass(frozen=True, slots=True)

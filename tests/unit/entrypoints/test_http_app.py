@@ -16,7 +16,7 @@ from churn.domain.features import FEATURES, Features
 from churn.entrypoints.http.app import Api, Call
 from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.entrypoints.http.requests import PredictionsQuery
-from churn.settings import RateLimits, Settings
+from churn.settings import Settings
 from infra.tools.openapi import FILE, document
 from tests.support.http import Answer
 from tests.support.models import RecencyModel
@@ -174,7 +174,7 @@ def test_a_batch_that_is_none_is_a_400(service: _Service, items: object) -> None
 
 
 def test_over_the_limit_is_a_429_with_the_time_to_wait() -> None:
-    service = _Service(replace(_SETTINGS, rate_limits=RateLimits(predictions=2)))
+    service = _Service(replace(_SETTINGS, rate_limits=replace(_SETTINGS.rate_limits, predictions=2)))
     body = {"days_since_last_order": 10}
     left = [service.predict(body).headers["X-RateLimit-Remaining"] for _ in range(2)]
     assert left == ["1", "0"]
