@@ -12,11 +12,12 @@ from churn.adapters.mysql import customers as stored_customers
 from churn.adapters.mysql.database import Row
 from churn.domain.answers import CustomerPage
 from churn.domain.customer_record import CustomerSort, SortOrder
+from churn.domain.errors import CustomerNotFoundError
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.integration.services.conftest import SHOP_SIZE
-from tests.support.events import NOW, event
+from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
 
 _SETTINGS = Settings.from_environment({})
@@ -140,3 +141,24 @@ def test_a_move_between_two_reads_skips_nobody_who_never_moved(
     seen = set(_ids(first)) | set(_ids(second))
     assert seen == {customer["customer_id"] for customer in before}
     other.close()
+
+
+def test_a_customer_is_found_under_each_form_of_the_id(database: Database) -> None:
+    old_form, form, new = "Zoe\u0308", "Zo\u00eb", "Am\u00e9lie"
+    Scoring(database, RecencyModel(), _SETTINGS).apply([order(old_form), order(new)], now=NOW)
+    customers = Customers(database, _SETTINGS)
+    for asked, found in {
+        old_form: old_form,
+        f" {old_form} ": old_form,
+        new: new,
+        "Ame\u0301lie": new,
+        f" {new}": new,
+    }.items():
+        assert customers.get(asked, NOW)["customer_id"] == found
+        assert customers.events(asked, limit=5)["total"] == 1
+        assert customers.inputs({asked}, NOW).keys() == {asked}
+    # Case distinguishes; and who is stored in the older form is found under that alone.
+    for asked in (new.upper(), form, "nobody", "\ufffd"):
+        with pytest.raises(CustomerNotFoundError):
+            customers.get(asked, NOW)
+    assert len(customers.inputs({old_form, new, "nobody"}, NOW)) == 2

@@ -80,6 +80,12 @@ def _assert_problem(answer: Answer, status: int, *fields: str) -> None:
     assert [error["field"] for error in answer.json["errors"]] == list(fields)
 
 
+@pytest.mark.parametrize(("sent", "read"), [(12345, "12345"), (12345.0, "12345"), ("12345.0", "12345.0")])
+def test_an_id_is_read_as_on_kafka(service: _Service, sent: object, read: str) -> None:
+    features = {feature.name: 1 for feature in FEATURES}
+    assert service.predict({"customer_id": sent, **features}).json["customer_id"] == read
+
+
 def test_features_alone_are_predicted_with_everything_else_down(service: _Service) -> None:
     service.is_down = True
     answer = service.predict({"days_since_last_order": 75, "support_tickets": 3})
@@ -93,6 +99,7 @@ def test_features_alone_are_predicted_with_everything_else_down(service: _Servic
 
 def test_a_customer_and_a_what_if_of_one(service: _Service) -> None:
     assert service.predict({"customer_id": "CUST-001"}).json["churn_probability"] == 0.6
+    assert service.predict({"customer_id": " CUST-001 "}).json["churn_probability"] == 0.6
     assert service.predict({"customer_id": "CUST-001", "payment_failures": 3}).json["churn_probability"] == 0.8
     assert service.predict({"customer_id": "CUST-001", "payment_failures": None}).json["churn_probability"] == 0.5
     _assert_problem(service.predict({"customer_id": "NOBODY"}), 404)
@@ -113,7 +120,9 @@ def test_a_customer_and_a_what_if_of_one(service: _Service) -> None:
         ({"total_orders": [1]}, "total_orders"),
         ({"orders": 5}, "orders"),
         ({"customer_id": ""}, "customer_id"),
-        ({"customer_id": 5}, "customer_id"),
+        ({"customer_id": 5.5}, "customer_id"),
+        ({"customer_id": True}, "customer_id"),
+        ({"customer_id": "a\u200bb"}, "customer_id"),
         ({"customer_id": "x" * 65}, "customer_id"),
         ({}, ""),
         ({"total_orders": None}, ""),

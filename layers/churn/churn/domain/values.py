@@ -4,6 +4,7 @@ Each function raises ValueError with a sentence for the sender, and nothing else
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ MAX_DEPTH = 50
 
 _TRUE = frozenset({"true", "yes", "y", "t", "1", "on"})
 _FALSE = frozenset({"false", "no", "n", "f", "0", "off", ""})
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -74,6 +76,4 @@ def json_value(value: Any, depth: int = 0) -> Any:
 
 def storable(text: str) -> str:
     """Return the text with its lone surrogates replaced, which UTF-8 has no bytes for."""
-    if text.isascii():
-        return text
-    return "".join(_REPLACEMENT if "\ud800" <= character <= "\udfff" else character for character in text)
+    return text if text.isascii() else _LONE_SURROGATE.sub(_REPLACEMENT, text)

@@ -14,6 +14,7 @@ from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.domain.customer import CustomerState
 from churn.domain.customer_record import COLUMNS, CustomerRecord
+from churn.domain.identifiers import canonical
 from churn.domain.model import Prediction
 
 _values = attrgetter(*COLUMNS)
@@ -98,9 +99,20 @@ def save(transaction: Transaction, customers: Sequence[Customer], predictions: M
 
 
 def by_id(transaction: Transaction, customer_ids: Collection[str]) -> dict[str, Row]:
-    """Return customers with their states and reasons by their ids, without the deleted."""
-    rows = _read(transaction, "c.deleted = 0 AND c.customer_id", sorted(customer_ids))
-    return {row["customer_id"]: row for row in rows}
+    """Return customers with their states and reasons by the ids asked for, without the deleted.
+
+    An id means the customer who is stored in its very form of Unicode, or else in the one in which ids are stored.
+    """
+    forms = {customer_id: (customer_id.strip(), canonical(customer_id)) for customer_id in customer_ids}
+    rows = _read(
+        transaction, "c.deleted = 0 AND c.customer_id", sorted({form for pair in forms.values() for form in pair})
+    )
+    stored = {row["customer_id"]: row for row in rows}
+    return {
+        customer_id: next(stored[form] for form in pair if form in stored)
+        for customer_id, pair in forms.items()
+        if not stored.keys().isdisjoint(pair)
+    }
 
 
 def by_key(transaction: Transaction, keys: Sequence[int]) -> list[Row]:

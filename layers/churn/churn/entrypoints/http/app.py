@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from churn.adapters.redis_cache import Cache, Window
 from churn.domain.errors import FieldError
+from churn.domain.values import storable
 from churn.entrypoints.http.problems import CONTENT_TYPE, ProblemError, bad_request, problem_of
 from churn.entrypoints.http.requests import Model
 from churn.entrypoints.http.routes import BY_OPERATION, Route
@@ -115,7 +116,9 @@ class Api:
         self._observe(route, status, (time.perf_counter() - started) * 1000)
         if isinstance(body, Page):
             return Response(body.html, {**headers, **_PAGE_HEADERS}, status)
-        return Response(json.dumps(body, ensure_ascii=False, separators=(",", ":")), {**headers}, status)
+        # A problem repeats names and ids that a client has sent, which need not be text that has bytes.
+        text = storable(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+        return Response(text, {**headers}, status)
 
     def _call(self, route: Route, event: Mapping[str, Any], path: Mapping[str, str], headers: dict[str, str]) -> Call:
         context = event["requestContext"]
@@ -127,7 +130,7 @@ class Api:
         self._limit(route, client, headers)
         query = _query(route, event.get("multiValueQueryStringParameters"))
         return Call(
-            path=path,
+            path={name: storable(value) for name, value in path.items()},
             query=query,
             body=_body(route, event),
             subject=subject,

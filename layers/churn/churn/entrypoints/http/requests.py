@@ -19,7 +19,7 @@ from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.dashboard import Granularity, Period
 from churn.domain.features import FEATURES
-from churn.domain.identifiers import MAX_ID_LENGTH
+from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
 from churn.domain.risk import CustomerStatus, RiskLevel
 from churn.domain.timestamps import parse_timestamp
 from churn.services.presentation import parse_since
@@ -72,7 +72,19 @@ Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
 Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
-CustomerId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, strict=True)]
+
+
+def _customer_id(value: object) -> str:
+    identifier(value)
+    # Who was stored in another form of Unicode is found under that.
+    return as_sent(value)
+
+
+CustomerId = Annotated[
+    str,
+    BeforeValidator(_customer_id),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH}, {"type": "integer"}]}),
+]
 
 
 class NoQuery(Request):
