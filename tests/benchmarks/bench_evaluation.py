@@ -17,10 +17,12 @@ from random import Random
 
 import numpy as np
 
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, orders
 from churn.adapters.mysql.migrations import migrate, read_migrations
 from churn.domain.customer import replay
 from churn.domain.features import FEATURE_NAMES
+from churn.domain.orders import MemoryLedger
+from churn.domain.timestamps import to_millis
 from churn.ml.drift import reference
 from churn.ml.random_forest import ChurnModel
 from churn.services.model_monitoring import compare_challengers, evaluate_weeks, watch_drift
@@ -68,7 +70,8 @@ def _fill(url: str) -> None:
     database, chance = Database(url, statement_timeout=120), Random(1)
     migrate(database, read_migrations(_MIGRATIONS))
     shop = simulate(_SIMULATED, seed=1, start=_NOW - timedelta(days=540), end=_NOW)
-    states = [replay(customer.events) for customer in shop]
+    ledgers = [MemoryLedger() for _ in shop]
+    states = [replay(customer.events, to_millis(_NOW), ledger) for customer, ledger in zip(shop, ledgers, strict=True)]
     texts = [state.to_json() for state in states]
     keys = range(1, CUSTOMERS + 1)
     times = [_MONDAY + timedelta(hours=chance.uniform(0, 40) + 48 * number) for number in range(3)]
@@ -77,7 +80,7 @@ def _fill(url: str) -> None:
         (
             "INSERT INTO customers (id, customer_id, status, last_order_at, created_at, updated_at)",
             [
-                (key, f"C-{key}", "active", state.last_order_at(_NOW), _MONDAY, _MONDAY)
+                (key, f"C-{key}", "active", state.last_order_at, _MONDAY, _MONDAY)
                 for key, state in zip(keys, cycle(states), strict=False)
             ],
         ),
@@ -95,6 +98,9 @@ def _fill(url: str) -> None:
         for first in range(0, len(rows), 20_000):
             part = rows[first : first + 20_000]
             database.run(lambda transaction, to=statement, of=part: transaction.insert_many(to, of))  # type: ignore[misc]
+    for key, ledger in zip(keys, cycle(ledgers), strict=False):
+        placed = [((key, order_id), order) for order_id, order in ledger.by_id.items()]
+        database.run(lambda transaction, of=placed: orders.write(transaction, of))  # type: ignore[misc]
 
 
 def _timed(name: str, work: Callable[[], object]) -> None:

@@ -115,8 +115,9 @@ def test_state_columns_are_asked_for_and_missing_where_the_twelve_alone_are_told
     inputs = np.hstack([random_features(2000, seed=6), rng.gamma(1, 50, (2000, len(STATE_COLUMNS)))])
     columns = np.hstack([inputs, derived(inputs, PURCHASE_PROCESS)])
     churned = inputs[:, len(FEATURE_NAMES)] > 40
-    masked = columns.copy()
-    masked[:, len(FEATURE_NAMES) : len(INPUT_NAMES)] = np.nan
+    unknown = inputs.copy()
+    unknown[:, len(FEATURE_NAMES) :] = np.nan
+    masked = np.hstack([unknown, derived(unknown, PURCHASE_PROCESS)])
     forest = RandomForestClassifier(10, max_leaf_nodes=64, random_state=1).fit(
         np.vstack([columns, masked]), np.tile(churned, 2)
     )

@@ -241,7 +241,7 @@ def test_a_clock_that_was_ahead_spoils_nothing(database: Database) -> None:
     assert _weeks(database, model.version) == present
     assert {row["day"] for row in _rows(database, "SELECT day FROM feature_drift")} == {_WEEK}
     later = _OPENING + timedelta(weeks=3)
-    _predict(database, model, order("A", days_ago=240), now=later)
+    _predict(database, model, order("A", days_ago=250), now=later)
     _evaluate(database, later)
     assert [week.week for week in _weeks(database, model.version)] == [later.date(), _WEEK]
 

@@ -142,7 +142,8 @@ def test_silence_is_noticed_by_the_sweep(database: Database, scoring: Scoring) -
     assert (swept.scored, swept.alerts, swept.resume_after) == (1, 1, None)
     row = _customer(database)
     assert row["churn_probability"] == pytest.approx(0.6)
-    scoring.apply([replace(event("payment_failed"), timestamp=NOW + timedelta(days=60, hours=1))], now=NOW)
+    later = NOW + timedelta(days=60, hours=1)
+    scoring.apply([replace(event("payment_failed"), timestamp=later)], now=later)
     assert _customer(database)["churn_probability"] == pytest.approx(0.7, abs=0.01)
     types = [row["alert_type"] for row in _rows(database, "SELECT alert_type FROM alerts ORDER BY id")]
     assert types == ["churn_risk", "payment_failure"]

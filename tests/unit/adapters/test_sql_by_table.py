@@ -21,6 +21,7 @@ _OWNERS = {
     "model_quality": {"model_quality"},
     "models": {"models"},
     "observed_kinds": {"events"},
+    "orders": {"orders"},
     "predictions": {"predictions"},
     "schema_migrations": {"migrations"},
     "shadow_predictions": {"predictions"},

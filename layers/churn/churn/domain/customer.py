@@ -1,8 +1,9 @@
-"""A customer's state: a fold over the customer's events.
+"""A customer's state: a fold over the customer's events, bounded in size.
 
 The fold is commutative: any order of the events, and any split into batches, gives the same state (the store ensures
-that an event is folded once). The state keeps instants and a ledger of orders rather than numbers that depend on the
-clock, so `churn.domain.features` can compute the features of any instant, also one in the past.
+that an event is folded once). The state keeps instants rather than numbers that depend on the clock, so
+`churn.domain.features` can compute the features of any instant from the newest folded event on. What an account of
+any age may need again (every order, old changes of loyalty points) is in a `Ledger`, and the state carries exact sums.
 """
 
 import json
@@ -10,11 +11,17 @@ from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Self
 
+from churn.domain.errors import ChurnError
 from churn.domain.events import Event
-from churn.domain.timestamps import DAY, from_millis, to_millis
+from churn.domain.orders import Ledger, MemoryLedger, Order, Purchases, ordered_between
+from churn.domain.timestamps import DAY, from_millis
 from churn.domain.values import amount
+
+FOLD_VERSION = 2
+"""What a stored state was made by; one of another version is made again from the customer's history."""
 
 # So many instants of a kind are kept, the newest: counts above it saturate, and a state stays small.
 MAX_INSTANTS = 200
@@ -30,36 +37,73 @@ _COUNTED = {
 }
 LOYALTY = "loyalty_points"
 _PROFILE_FIELDS = {"name": 255, "email": 255, "phone": 64, "address": 512}
-_ACTIVATING = frozenset({"customer_registered", "order_placed"})
+_MICRO = 1_000_000
+
+
+class OutdatedStateError(ChurnError):
+    """A stored state was made by another version of the fold."""
 
 
 @dataclass(slots=True)
-class Order:
-    """One order of the ledger. Instants in milliseconds, value in hundredths of the currency's unit."""
+class Loyalty:
+    """The balance of loyalty points, in millionths of a point: integers, as a sum of floats depends on the order."""
 
-    placed_at: int | None = None
-    cents: int = 0
-    discounted: bool | None = None
-    cancelled_at: int | None = None
+    balance: tuple[int, int] | None = None
+    """The newest balance that the shop told, and its instant."""
+    changes: list[tuple[int, int]] = field(default_factory=list)
+    """The newest changes since the balance, by instant, at most MAX_INSTANTS."""
+    older: tuple[int, int] | None = None
+    """The sum of all changes since the balance that are older than these, and the instant of the newest of them."""
 
-    def counts_at(self, at: int) -> bool:
-        """Return whether the order stood at that instant."""
-        return (
-            self.placed_at is not None
-            and self.placed_at <= at
-            and (self.cancelled_at is None or self.cancelled_at > at)
-        )
+    def points_at(self, at: int) -> float:
+        """Return the balance at an instant that is not before the newest folded event; never below 0."""
+        base = self.balance[1] if self.balance is not None and self.balance[0] <= at else 0
+        older = 0 if self.older is None else self.older[1]
+        return max(0, base + older + sum(micros for changed_at, micros in self.changes if changed_at <= at)) / _MICRO
+
+    def set_balance(self, at: int, points: float, ledger: Ledger) -> None:
+        """Take a balance that the shop told: changes up to its instant are in it."""
+        before, self.balance = self.balance, max(self.balance or (-1, 0), (at, micro_points(points)))
+        if self.balance == before:
+            return
+        known = self.balance[0]
+        if self.older is not None and self.older[0] > known:
+            self._keep(sorted(ledger.point_changes(known)))
+            return
+        self.older = None
+        self.changes = [change for change in self.changes if change[0] > known]
+
+    def change(self, at: int, points: float, ledger: Ledger) -> None:
+        """Take a change of the balance."""
+        micros = micro_points(points)
+        ledger.add_point_change(at, micros)
+        if self.balance is None or at > self.balance[0]:
+            insort(self.changes, (at, micros))
+            self._keep(self.changes, self.older)
+
+    def _keep(self, changes: list[tuple[int, int]], older: tuple[int, int] | None = None) -> None:
+        self.changes = changes[-MAX_INSTANTS:]
+        for at, micros in changes[:-MAX_INSTANTS]:
+            older = (at, micros) if older is None else (max(at, older[0]), micros + older[1])
+        self.older = older
 
 
 @dataclass(slots=True)
 class CustomerState:
-    """What the features, the profile and the account's status need of a customer's events."""
+    """What the features, the profile and the account's status need of a customer's events.
 
+    `ledger` is not part of the state: it is where the orders are.
+    """
+
+    ledger: Ledger = field(default_factory=MemoryLedger, compare=False)
+    clock: int | None = None
+    """Up to this instant (milliseconds since 1970) events are folded; those after it wait in the history."""
+    pruned_until: int | None = None
+    """Up to this instant the history was deleted; the state has what was in it."""
     since: int | None = None
-    orders: dict[str, Order] = field(default_factory=dict)
+    purchases: Purchases = field(default_factory=Purchases)
     instants: dict[str, list[int]] = field(default_factory=dict)
-    balance: tuple[int, float] | None = None
-    point_changes: list[tuple[int, float]] = field(default_factory=list)
+    loyalty: Loyalty = field(default_factory=Loyalty)
     profile: dict[str, tuple[int, str]] = field(default_factory=dict)
     activated_at: int | None = None
     unsubscribed_at: int | None = None
@@ -77,8 +121,6 @@ class CustomerState:
             return
         at = event.at
         self.since = at if self.since is None else min(self.since, at)
-        if event.event_type in _ACTIVATING:
-            self.activated_at = _later(self.activated_at, at)
         if event.event_type in _COUNTED:
             self._count(event, at)
         match event.event_type:
@@ -86,12 +128,24 @@ class CustomerState:
                 self._place(event, at)
             case "order_cancelled":
                 self._cancel(event, at)
-            case "customer_registered" | "profile_updated":
+            case "customer_registered":
+                self.activated_at = _later(self.activated_at, at)
+                self._update_profile(event, at)
+            case "profile_updated":
                 self._update_profile(event, at)
             case "loyalty_points_changed":
                 self._change_points(event, at)
             case "subscription_cancelled":
                 self.unsubscribed_at = _later(self.unsubscribed_at, at)
+
+    def advance(self, events: Iterable[Event], clock: int) -> None:
+        """Fold events that lie no later than `clock` (milliseconds since 1970), and move the state's clock there."""
+        # Balances first: a ledger of stored changes does not have those of this batch yet. Then by time, which seldom
+        # needs to look up anything.
+        for event in sorted(events, key=lambda event: (_tells_no_balance(event), event.timestamp)):
+            self.apply(event)
+        self.clock = clock
+        self.purchases.forget_spend_before(clock)
 
     @property
     def is_active(self) -> bool:
@@ -100,50 +154,46 @@ class CustomerState:
             return False
         return self.unsubscribed_at is None or (self.activated_at or 0) > self.unsubscribed_at
 
-    def last_order_at(self, as_of: datetime) -> datetime | None:
-        """Return the instant of the newest order that stood at `as_of`."""
-        at = to_millis(as_of)
-        newest = max((order.placed_at or 0 for order in self.orders.values() if order.counts_at(at)), default=None)
-        return None if newest is None else from_millis(newest)
+    @property
+    def last_order_at(self) -> datetime | None:
+        """The instant of the newest order that counts."""
+        recent = self.purchases.recent
+        return from_millis(recent[-1]) if recent else None
 
     def is_eligible(self, at: int, within_days: int) -> bool:
         """Return whether models are judged by this customer at that instant (milliseconds since 1970).
 
-        That is an account that was active, with an order that stood, placed at most so many days before. Of several
+        That is an account that was active, with an order that counted, placed at most so many days before. Of several
         cancellations of the account the last is known.
         """
+        orders = self.ledger.orders()
         recent = any(
             order.placed_at is not None and order.placed_at >= at - within_days * DAY and order.counts_at(at)
-            for order in self.orders.values()
+            for order in orders
         )
         left = self.unsubscribed_at
         if left is None or left > at or not recent:
             return recent and not self.deleted
-        back = [self.activated_at, *(order.placed_at for order in self.orders.values())]
+        back = [self.activated_at, *(order.placed_at for order in orders if order.cents > 0)]
         return any(left < instant <= at for instant in back if instant is not None)
 
     def ordered_between(self, start: int, end: int) -> bool:
-        """Return whether an order of `start` to before `end` (milliseconds since 1970) stood at `end`.
-
-        Orders without a value do not count: this is the label that models learn, and the outcome of a prediction.
-        """
-        return any(
-            order.cents > 0 and order.placed_at is not None and start <= order.placed_at < end and order.counts_at(end)
-            for order in self.orders.values()
-        )
+        """Return whether the customer ordered from `start` to before `end` (`churn.domain.orders.ordered_between`)."""
+        return ordered_between(self.ledger.orders(), start, end)
 
     def to_json(self) -> str:
         """Return compact JSON; equal states give equal text."""
         return json.dumps(
             {
+                "fold": FOLD_VERSION,
+                "clock": self.clock,
+                "pruned_until": self.pruned_until,
                 "since": self.since,
-                "orders": {
-                    key: [order.placed_at, order.cents, order.discounted, order.cancelled_at]
-                    for key, order in sorted(self.orders.items())
-                },
+                "purchases": self.purchases.to_json(),
                 "instants": dict(sorted(self.instants.items())),
-                "balance": self.balance,
-                "point_changes": self.point_changes,
+                "balance": self.loyalty.balance,
+                "point_changes": self.loyalty.changes,
+                "older_points": self.loyalty.older,
                 "profile": dict(sorted(self.profile.items())),
                 "activated_at": self.activated_at,
                 "unsubscribed_at": self.unsubscribed_at,
@@ -153,15 +203,21 @@ class CustomerState:
         )
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Return the state that `to_json` wrote."""
+    def from_json(cls, text: str | bytes, ledger: Ledger) -> Self:
+        """Return the state that `to_json` wrote. Raises OutdatedStateError if another version of the fold made it."""
         raw: dict[str, Any] = json.loads(text)
+        if raw.get("fold") != FOLD_VERSION:
+            raise OutdatedStateError(f"the state was made by version {raw.get('fold', 1)}, this is {FOLD_VERSION}")
         return cls(
+            ledger,
+            clock=raw["clock"],
+            pruned_until=raw["pruned_until"],
             since=raw["since"],
-            orders={key: Order(*values) for key, values in raw["orders"].items()},
+            purchases=Purchases.from_json(raw["purchases"]),
             instants=raw["instants"],
-            balance=None if raw["balance"] is None else tuple(raw["balance"]),
-            point_changes=[(at, points) for at, points in raw["point_changes"]],
+            loyalty=Loyalty(
+                _pair(raw["balance"]), [(at, micros) for at, micros in raw["point_changes"]], _pair(raw["older_points"])
+            ),
             profile={name: (at, value) for name, (at, value) in raw["profile"].items()},
             activated_at=raw["activated_at"],
             unsubscribed_at=raw["unsubscribed_at"],
@@ -169,9 +225,11 @@ class CustomerState:
         )
 
     def _forget(self) -> None:
-        self.since = self.balance = self.activated_at = self.unsubscribed_at = None
-        for collection in (self.orders, self.instants, self.point_changes, self.profile):
-            collection.clear()
+        self.since = self.activated_at = self.unsubscribed_at = None
+        self.purchases, self.loyalty = Purchases(), Loyalty()
+        self.instants.clear()
+        self.profile.clear()
+        self.ledger.clear()
         self.deleted = True
 
     def _count(self, event: Event, at: int) -> None:
@@ -183,25 +241,21 @@ class CustomerState:
             del instants[0]
 
     def _cancel(self, event: Event, at: int) -> None:
-        order = self.orders.setdefault(event.order_id, Order())
-        order.cancelled_at = at if order.cancelled_at is None else min(order.cancelled_at, at)
+        order = self.ledger.get(event.order_id) or Order()
+        self.purchases.replace(event.order_id, order, order.cancelled(at), self.ledger)
 
     def _place(self, event: Event, at: int) -> None:
         data = event.data
-        order = self.orders.setdefault(event.order_id, Order())
         discounted: bool | None = None
         if data.get("discount_used") is not None:
             discounted = bool(data["discount_used"])
         elif data.get("discount_value") is not None:
             discounted = amount(data["discount_value"]) > 0
         cents = round(amount(data["order_value"]) * 100)
-        # An order that is sent again is a correction of it: the newest counts, whichever came first.
-        newest = max(
-            (order.placed_at or -1, order.cents, _rank(order.discounted), order.discounted),
-            (at, cents, _rank(discounted), discounted),
-            key=lambda version: version[:3],
-        )
-        order.placed_at, order.cents, _, order.discounted = newest
+        if cents > 0:
+            self.activated_at = _later(self.activated_at, at)
+        order = self.ledger.get(event.order_id) or Order()
+        self.purchases.replace(event.order_id, order, order.placed(at, cents, discounted), self.ledger)
 
     def _update_profile(self, event: Event, at: int) -> None:
         for name, longest in _PROFILE_FIELDS.items():
@@ -210,32 +264,35 @@ class CustomerState:
                 text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
                 self.profile[name] = max(self.profile.get(name, (-1, "")), (at, text[:longest]))
         if event.data.get("loyalty_points") is not None:
-            self._set_balance(at, amount(event.data["loyalty_points"]))
+            self.loyalty.set_balance(at, amount(event.data["loyalty_points"]), self.ledger)
 
     def _change_points(self, event: Event, at: int) -> None:
         if event.data.get("balance") is not None:
-            self._set_balance(at, amount(event.data["balance"]))
-        elif self.balance is None or at > self.balance[0]:
-            insort(self.point_changes, (at, float(event.data["points"])))
-
-    def _set_balance(self, at: int, points: float) -> None:
-        self.balance = max(self.balance or (-1, 0.0), (at, points))
-        known = self.balance[0]
-        self.point_changes = [change for change in self.point_changes if change[0] > known]
+            self.loyalty.set_balance(at, amount(event.data["balance"]), self.ledger)
+        else:
+            self.loyalty.change(at, float(event.data["points"]), self.ledger)
 
 
-def replay(events: Iterable[Event]) -> CustomerState:
-    """Return the state after a customer's events, in any order.
+def replay(events: Iterable[Event], clock: int | None = None, ledger: Ledger | None = None) -> CustomerState:
+    """Return the state after a customer's events, in any order; with a clock, after those no later than it.
 
-    Each counts once by its id; of two with one id the first does.
+    Each counts once by its id; of two with one id the first does. The orders go to `ledger`, if one is given.
     """
-    state = CustomerState()
+    state = CustomerState(MemoryLedger() if ledger is None else ledger)
     first: dict[str, Event] = {}
     for event in events:
         first.setdefault(event.event_id, event)
-    for event in first.values():
+    if clock is not None:
+        state.advance((event for event in first.values() if event.at <= clock), clock)
+        return state
+    for event in sorted(first.values(), key=attrgetter("timestamp")):
         state.apply(event)
     return state
+
+
+def micro_points(points: float) -> int:
+    """Return loyalty points in millionths of a point."""
+    return round(float(points) * _MICRO)
 
 
 def observed_kinds(events: Iterable[Event]) -> dict[str, int]:
@@ -250,8 +307,12 @@ def observed_kinds(events: Iterable[Event]) -> dict[str, int]:
     return since
 
 
-def _rank(discounted: bool | None) -> int:
-    return -1 if discounted is None else int(discounted)
+def _tells_no_balance(event: Event) -> bool:
+    return event.data.get("balance") is None and event.data.get("loyalty_points") is None
+
+
+def _pair(raw: list[int] | None) -> tuple[int, int] | None:
+    return None if raw is None else (raw[0], raw[1])
 
 
 def _later(instant: int | None, at: int) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from churn.domain.alerts import RiskState
-from churn.domain.customer import CustomerState
+from churn.domain.customer import FOLD_VERSION, CustomerState
 from churn.domain.features import Features
 from churn.domain.model import Prediction
 from churn.domain.risk import ACTIVE_STATUSES, CustomerStatus, RiskLevel, RiskRules, customer_status, expected_spend
@@ -45,6 +45,8 @@ class CustomerRecord:
     alerted_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
+    fold_version: int = FOLD_VERSION
+    due_at: datetime | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -84,7 +86,7 @@ class CustomerRecord:
             **profile,
             is_active=state.is_active,
             first_seen_at=None if state.since is None else from_millis(state.since),
-            last_order_at=state.last_order_at(as_of),
+            last_order_at=state.last_order_at,
             total_orders=int(features["total_orders"] or 0),
             total_spent=features["total_spent"] or 0,
             status=customer_status(features, level, inactivity_days=rules.inactivity_days),
@@ -94,6 +96,7 @@ class CustomerRecord:
             model_version=prediction.model_version,
             expected_spend=round(expected_spend(features, rules.horizon_days), 2),
             scored_at=as_of,
+            fold_version=FOLD_VERSION,
             updated_at=now,
         )
 

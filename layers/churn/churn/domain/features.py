@@ -2,24 +2,22 @@
 
 They are the 12 features, which anybody may give, and columns that only the stored orders tell.
 
-A customer's events are folded into a `CustomerState`. The fold is commutative: any order of the events, and any split
-into batches, gives the same state (the store sees to it that an event is folded once). The state keeps instants and
-an order ledger rather than numbers that depend on the clock, so `features_at` answers for any instant, also one in
-the past.
+A customer's events are folded into a `CustomerState`, whose features are computed for an instant that is not before
+its newest event. For an instant of the past, fold the events until then.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
 from typing import TypedDict, cast
 
-from churn.domain.customer import LOYALTY, CustomerState, Order
+from churn.domain.customer import LOYALTY, CustomerState
 from churn.domain.timestamps import DAY, to_millis
 
 Features = dict[str, float | None]
@@ -31,6 +29,9 @@ Inputs = dict[str, float | None]
 Observed = Mapping[str, int]
 """Since when (milliseconds since 1970) the shop sends a kind of event at all: before, a count of it is not known."""
 
+
+FEATURES_VERSION = 2
+"""The version of the definitions below: it rises when one changes, and a model names the one that it learned from."""
 
 WINDOW_DAYS = 90
 LOGIN_WINDOW_DAYS = 30
@@ -90,8 +91,13 @@ STATE_COLUMNS = (
     "typical_gap_days",
     "gap_deviation_days",
     "silence_in_typical_gaps",
+    "purchase_days",
 )
-"""What only the stored orders tell: spend in recent windows, and the gaps between orders (last, median, deviation)."""
+"""What only the stored orders tell.
+
+Spend since the UTC day of so many days ago; the gaps (last, median, deviation) between the days with an order, of the
+newest 200 orders; and on how many days there were orders at all. Orders of one UTC day are one occasion to buy.
+"""
 INPUT_NAMES = FEATURE_NAMES + STATE_COLUMNS
 _PURCHASE_FEATURES = frozenset(
     {"total_orders", "total_spent", "avg_order_value", "days_since_last_order", "account_age_days"}
@@ -99,14 +105,13 @@ _PURCHASE_FEATURES = frozenset(
 
 
 def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Features:
-    """Return the 12 features as they stood at an instant.
+    """Return the 12 features as they stand at an instant that is not before the newest event of the state.
 
     `observed` says since when the shop sends each kind of event: what it does not send is not known, rather than 0.
     """
     at = to_millis(as_of)
-    orders = [order for order in state.orders.values() if order.counts_at(at)]
-    cents = sum(order.cents for order in orders)
-    last = max((order.placed_at or 0 for order in orders), default=None)
+    bought = state.purchases
+    last = bought.recent[-1] if bought.recent else None
 
     def count(kind: str, days: int) -> float | None:
         if at < observed.get(kind, at + 1):
@@ -115,9 +120,9 @@ def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Fe
         return float(bisect_right(instants, at) - bisect_right(instants, at - days * DAY))
 
     return {
-        "total_orders": float(len(orders)),
-        "total_spent": cents / 100,
-        "avg_order_value": cents / len(orders) / 100 if orders else None,
+        "total_orders": float(bought.orders),
+        "total_spent": bought.cents / 100,
+        "avg_order_value": bought.cents / bought.orders / 100 if bought.orders else None,
         "days_since_last_order": None if last is None else (at - last) / DAY,
         "support_tickets": count("support_tickets", WINDOW_DAYS),
         "product_returns": count("product_returns", WINDOW_DAYS),
@@ -126,29 +131,27 @@ def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Fe
         ),
         "login_frequency": count("login_frequency", LOGIN_WINDOW_DAYS),
         "payment_failures": count("payment_failures", WINDOW_DAYS),
-        "discount_usage": _share_of_discounts(orders),
+        "discount_usage": bought.discounted / bought.discount_known if bought.discount_known else None,
         "loyalty_points": _points(state, at, observed),
         "account_age_days": _age_days(state, at),
     }
 
 
 def inputs_at(state: CustomerState, as_of: datetime, observed: Observed) -> Inputs:
-    """Return all inputs of a model as they stood at an instant: `features_at`, and STATE_COLUMNS."""
+    """Return all inputs of a model as they stand at an instant: `features_at`, and STATE_COLUMNS."""
     at = to_millis(as_of)
-    orders = sorted((order.placed_at or 0, order.cents) for order in state.orders.values() if order.counts_at(at))
-    spent = {
-        f"spent_{days}_days": sum(cents for placed_at, cents in orders if placed_at > at - days * DAY) / 100
-        for days in (30, 90, 180)
-    }
-    gaps = [(later[0] - earlier[0]) / DAY for earlier, later in pairwise(orders)]
+    bought = state.purchases
+    occasions = bought.occasions()
+    gaps = [(later - earlier) / DAY for earlier, later in pairwise(occasions)]
     typical = median(gaps) if gaps else None
     return {
         **features_at(state, as_of, observed),
-        **spent,
+        **{f"spent_{days}_days": bought.spent_since(at // DAY - days) / 100 for days in (30, 90, 180)},
         "last_gap_days": gaps[-1] if gaps else None,
         "typical_gap_days": typical,
         "gap_deviation_days": _deviation(gaps),
-        "silence_in_typical_gaps": (at - orders[-1][0]) / DAY / typical if typical else None,
+        "silence_in_typical_gaps": (at - occasions[-1]) / DAY / typical if typical else None,
+        "purchase_days": float(bought.days),
     }
 
 
@@ -174,21 +177,14 @@ def _engagement(sent: float | None, opened: float | None, clicked: float | None)
     return min(1.0, max(opened or 0.0, clicked or 0.0) / sent) if sent else None
 
 
-def _share_of_discounts(orders: Sequence[Order]) -> float | None:
-    discounted = [order.discounted for order in orders if order.discounted is not None]
-    return sum(discounted) / len(discounted) if discounted else None
-
-
 def _age_days(state: CustomerState, at: int) -> float | None:
     return (at - state.since) / DAY if state.since is not None and state.since <= at else None
 
 
 def _points(state: CustomerState, at: int, observed: Observed) -> float | None:
-    if state.balance is None and at < observed.get(LOYALTY, at + 1):
+    if state.loyalty.balance is None and at < observed.get(LOYALTY, at + 1):
         return None
-    base = state.balance[1] if state.balance is not None and state.balance[0] <= at else 0.0
-    # fsum, because a sum of floats would depend on the order of the changes.
-    return max(0.0, base + math.fsum(points for changed_at, points in state.point_changes if changed_at <= at))
+    return state.loyalty.points_at(at)
 
 
 def _deviation(values: list[float]) -> float | None:

@@ -20,7 +20,7 @@ from churn.ml.artifact import Arrays, checksum_of, pack, restore, version_of
 
 PARAMETERS = ("r", "alpha", "a", "b")
 INPUTS = ("total_orders", "days_since_last_order", "account_age_days")
-"""The features that the purchase process uses."""
+"""The features that the purchase process uses; in place of the orders it counts the days with one, where known."""
 
 _INTERVAL = (0.05, 0.95)
 _CHUNK_ROWS = 256
@@ -46,6 +46,12 @@ def no_order_probability(
         silent = np.exp(shape * np.log(scale / (scale + horizon_days)))
         answer: Floats = 1 - (1 - silent) / (1 + odds_dropped)
     return answer
+
+
+def occasions(row: Mapping[str, float | None]) -> float | None:
+    """Return how often a customer came to buy: orders of one UTC day are one occasion."""
+    days = row.get("purchase_days")
+    return row.get("total_orders") if days is None else days
 
 
 class PurchaseModel:
@@ -124,7 +130,7 @@ class PurchaseModel:
         return self._possible(self._inputs(rows)).mean(axis=1).tolist() if rows else []
 
     def _inputs(self, rows: Sequence[Mapping[str, float | None]]) -> Floats:
-        inputs = np.array([[row.get(name) for name in INPUTS] for row in rows], dtype=np.float64)
+        inputs = np.array([[occasions(row), *(row.get(name) for name in INPUTS[1:])] for row in rows], dtype=np.float64)
         # The process begins with the first order: a customer without one counts as if they just made it.
         inputs[:, 0] = np.where(inputs[:, 0] < 1, 1, inputs[:, 0])
         return np.where(np.isnan(inputs), self._typical, inputs)

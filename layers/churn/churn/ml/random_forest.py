@@ -42,6 +42,7 @@ MADE_OF: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(STATE_COLUMNS, ("total_spent", "days_since_last_order")),
     **dict.fromkeys(("last_gap_days", "typical_gap_days", "gap_deviation_days"), ("total_orders", "account_age_days")),
     "silence_in_typical_gaps": INPUTS,
+    "purchase_days": ("total_orders",),
 }
 
 
@@ -80,6 +81,8 @@ class ChurnModel:
         self._process: dict[str, float] | None = (
             dict(self.metadata["purchase_process"]) if set(columns) & set(DERIVED_COLUMNS) else None
         )
+        # A model that does not ask for the days with an order learned from orders alone.
+        self._derived_from = len(INPUT_NAMES if "purchase_days" in columns else FEATURE_NAMES)
         self._chosen = [COLUMNS.index(column) for column in columns]
         calibration = self.metadata["calibration"]
         self._slope = float(calibration["slope"])
@@ -168,7 +171,7 @@ class ChurnModel:
         inputs = np.asarray(features, dtype=np.float64)
         parts = [inputs, np.full((len(inputs), len(INPUT_NAMES) - inputs.shape[1]), np.nan)]
         if self._process is not None:
-            parts.append(derived(inputs, self._process))
+            parts.append(derived(inputs[:, : self._derived_from], self._process))
         return np.hstack(parts)[:, self._chosen]
 
     def raw(self, features: npt.ArrayLike) -> Floats:
@@ -260,7 +263,7 @@ class ChurnModel:
     def _places_of_row(self, values: list[float]) -> list[int]:
         values = values + [math.nan] * (len(INPUT_NAMES) - len(values))
         if self._process is not None:
-            values += derived_row(values, self._process)
+            values += derived_row(values[: self._derived_from], self._process)
         values = [values[place] for place in self._chosen]
         with np.errstate(over="ignore"):
             narrowed = np.array(values, dtype=np.float32).tolist()

@@ -18,8 +18,9 @@ from churn.domain.explanations import drivers, interval_json
 from churn.domain.features import Features, Inputs, Observed, features_at, inputs_at, shown
 from churn.domain.recommendations import recommend
 from churn.domain.search_terms import words_of
-from churn.domain.timestamps import iso
+from churn.domain.timestamps import from_millis, iso
 from churn.services.cursors import read_customer_cursor, write_customer_cursor
+from churn.services.folding import readable_state
 from churn.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ class Customers:
             more, rows = len(rows) > query.limit, rows[: query.limit]
             observed = events.observed(transaction)
             return {
-                "customers": [self._listed(row, _features(row, observed, now), _reasons(row)) for row in rows],
+                "customers": [
+                    self._listed(row, _features(transaction, row, observed, now), _reasons(row)) for row in rows
+                ],
                 "total": wanted.offset + len(rows) + more if total is None else total,
                 "total_is_lower_bound": total is None,
                 "limit": query.limit,
@@ -76,7 +79,7 @@ class Customers:
         def work(transaction: Transaction) -> CustomerDetail:
             row = _existing(transaction, customer_id)
             observed = events.observed(transaction)
-            features, reasons = _features(row, observed, now), _reasons(row)
+            features, reasons = _features(transaction, row, observed, now), _reasons(row)
             return {
                 **self._listed(row, features, reasons),
                 "phone": row["phone"],
@@ -99,7 +102,9 @@ class Customers:
         def work(transaction: Transaction) -> dict[str, Inputs]:
             rows = customers.by_id(transaction, customer_ids)
             observed = events.observed(transaction)
-            return {customer_id: inputs_at(*_state(row, now), observed) for customer_id, row in rows.items()}
+            return {
+                customer_id: inputs_at(*_state(transaction, row, now), observed) for customer_id, row in rows.items()
+            }
 
         return self._database.read(work)
 
@@ -175,14 +180,14 @@ def _existing(transaction: Transaction, customer_id: str) -> Row:
     return row
 
 
-def _features(row: Row, observed: Observed, now: datetime) -> Features:
-    return features_at(*_state(row, now), observed)
+def _features(transaction: Transaction, row: Row, observed: Observed, now: datetime) -> Features:
+    return features_at(*_state(transaction, row, now), observed)
 
 
-def _state(row: Row, now: datetime) -> tuple[CustomerState, datetime]:
-    """Return a customer's state, and the instant to read it at: not before the customer was scored."""
-    state = CustomerState() if row["state"] is None else CustomerState.from_json(row["state"])
-    return state, max(now, row["scored_at"] or now)
+def _state(transaction: Transaction, row: Row, now: datetime) -> tuple[CustomerState, datetime]:
+    """Return a customer's state, and the instant to read it at: not before the events that are folded into it."""
+    state = readable_state(transaction, row["id"], row["customer_id"], row["state"], now)
+    return state, now if state.clock is None else max(now, from_millis(state.clock))
 
 
 def _reasons(row: Row) -> dict[str, Any]:

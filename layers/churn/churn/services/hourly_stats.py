@@ -5,13 +5,11 @@ active customers at an instant is the number of spells begun less that of spells
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from churn.adapters.mysql import Database, hourly_stats
-from churn.adapters.mysql.customers import states
-from churn.domain.customer import CustomerState
+from churn.adapters.mysql import Database, customers, hourly_stats, orders
 from churn.domain.timestamps import DAY, from_millis, to_millis
 from churn.settings import Settings
 
@@ -39,7 +37,13 @@ def rebuild(database: Database, settings: Settings, now: datetime) -> int:
     How many were at high risk is known for this hour alone. Raises DatabaseUnavailableError.
     """
     first = _hour(now - _LOOK_BACK)
-    changes = activity(states(database), now=now, inactivity_days=settings.inactivity_days, since=first)
+    changes = activity(
+        customers.first_seen(database),
+        orders.placed(database, now),
+        now=now,
+        inactivity_days=settings.inactivity_days,
+        since=first,
+    )
     active = 0
     rows = []
     for hour in _hours(first, now):
@@ -52,11 +56,17 @@ def rebuild(database: Database, settings: Settings, now: datetime) -> int:
 
 
 def activity(
-    states: Iterable[CustomerState], *, now: datetime, inactivity_days: int, since: datetime
+    first_seen: Iterable[datetime],
+    placed: Iterable[Sequence[int]],
+    *,
+    now: datetime,
+    inactivity_days: int,
+    since: datetime,
 ) -> Counter[tuple[datetime, str]]:
     """Return how many spells began and ended, and how many customers were first seen, in each hour.
 
-    What lies before `since` is counted at `since`, so that running sums are right from then on.
+    `placed`: the instants of each customer's orders up to now, in milliseconds since 1970, the oldest first. What lies
+    before `since` is counted at `since`, so that running sums are right from then on.
     """
     counts: Counter[tuple[datetime, str]] = Counter()
     at_now, length = to_millis(now), inactivity_days * DAY
@@ -64,23 +74,15 @@ def activity(
     def count(at: int, kind: str) -> None:
         counts[max(_hour(from_millis(at)), since), kind] += 1
 
-    for state in states:
-        if state.since is not None and from_millis(state.since) >= since:
-            count(state.since, "seen")
-        placed = sorted(
-            order.placed_at
-            for order in state.orders.values()
-            if order.placed_at is not None and order.counts_at(at_now)
-        )
-        if not placed:
-            continue
-        count(placed[0], "begun")
-        for previous, following in pairwise(placed):
+    counts.update((_hour(instant), "seen") for instant in first_seen if instant >= since)
+    for instants in placed:
+        count(instants[0], "begun")
+        for previous, following in pairwise(instants):
             if following - previous > length:
                 count(previous + length, "ended")
                 count(following, "begun")
-        if placed[-1] + length <= at_now:
-            count(placed[-1] + length, "ended")
+        if instants[-1] + length <= at_now:
+            count(instants[-1] + length, "ended")
     return counts
 
 

@@ -7,7 +7,7 @@ in the history already is skipped, so repeated and reordered deliveries have the
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import attrgetter
 
 from churn.adapters.mysql import Database, Transaction, customers, dead_letters, models, totals
@@ -18,6 +18,7 @@ from churn.adapters.mysql.customer_search import index_words
 from churn.adapters.mysql.customers import Customer
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.adapters.mysql.erasure import erase
+from churn.adapters.mysql.orders import Ledgers
 from churn.domain.alerts import NewAlert, immediate_alert, risk_alert, update_risk_state
 from churn.domain.customer import observed_kinds
 from churn.domain.events import EVENT_TYPES, Event
@@ -25,11 +26,13 @@ from churn.domain.features import Inputs, Observed, inputs_at
 from churn.domain.model import Prediction, Predictor
 from churn.domain.risk import RiskLevel
 from churn.domain.search_terms import search_words
+from churn.domain.timestamps import from_millis
 from churn.observability import count_alone, logger
+from churn.services.folding import Folded, fold
 from churn.settings import Settings
 
-# A producer's clock may be ahead of ours by this much; what lies further ahead counts when its time has come.
-_CLOCK_SKEW = timedelta(days=1)
+# So many customers whose stored events are due are taken along by a batch; the sweep takes all.
+_MOST_DUE = 100
 # The rescoring sweep stores a prediction only if it differs from the last by this much.
 _NOTEWORTHY = 0.005
 _SETTLED = frozenset({"lapsed", "insufficient_data"})
@@ -123,55 +126,51 @@ class Scoring:
         dead: Sequence[DeadLetter],
     ) -> BatchResult:
         result = BatchResult(dead_letters=dead_letters.add(transaction, dead, now))
-        changed, by_customer = self._fold(transaction, events, now, result)
+        ledgers = Ledgers(transaction)
+        folded = self._fold(ledgers, events, now, result)
         observed = history.observed(transaction)
-        kinds = observed_kinds(event for own in by_customer.values() for event in own)
+        kinds = observed_kinds(event for own in folded.new.values() for event in own)
         earlier = {kind: at for kind, at in kinds.items() if at < observed.get(kind, at + 1)}
         work = _Work(now, observed | earlier)
-        kept = self._without_erased(transaction, changed, work)
-        predictions = self._score_events(kept, by_customer, work, raise_alerts=raise_alerts)
+        kept = self._without_erased(transaction, folded.changed, work)
+        predictions = self._score_events(kept, folded.events, work, raise_alerts=raise_alerts)
         history.add(
             transaction,
-            [(customer.pk, event) for customer in sorted(kept, key=_key) for event in by_customer[customer.pk]],
+            [(customer.pk, event) for customer in sorted(kept, key=_key) for event in folded.new[customer.pk]],
         )
-        index_words(transaction, _new_words(kept, by_customer))
-        self._write(transaction, changed, predictions, work, result)
+        ledgers.save()
+        index_words(transaction, _new_words(kept, folded.events))
+        self._write(transaction, folded.changed, predictions, work, result)
         history.observe(transaction, earlier)
         self._finish(transaction, work, result)
         return result
 
-    def _fold(
-        self, transaction: Transaction, events: Sequence[Event], now: datetime, result: BatchResult
-    ) -> tuple[list[Customer], dict[int, list[Event]]]:
-        """Fold the new events into their customers' states, under their locks.
-
-        Return the customers who changed, and their new events by their keys.
-        """
+    def _fold(self, ledgers: Ledgers, events: Sequence[Event], now: datetime, result: BatchResult) -> Folded:
+        """Fold the new events, and stored ones whose time has come, into their customers' states, under their locks."""
         if not events:
-            return [], {}
+            return Folded()
         unique: dict[tuple[str, str], Event] = {}
-        for event in [history.under_stored_ids(transaction, event) for event in events]:
+        for event in [history.under_stored_ids(ledgers.transaction, event) for event in events]:
             first = unique.setdefault((event.customer_id, event.event_id), event)
             result.conflicting += first != event
-        touched = customers.lock(transaction, {event.customer_id for event in unique.values()}, now)
-        fresh = self._fresh(transaction, list(unique.values()), touched, result)
+        due = customers.with_events_due(ledgers.transaction, now, _MOST_DUE)
+        touched = customers.lock(ledgers, {*due, *(event.customer_id for event in unique.values())}, now)
+        fresh = self._fresh(ledgers.transaction, list(unique.values()), touched, result)
         result.events, result.repeated = len(fresh), len(events) - len(fresh)
         result.unknown_types = sum(event.event_type not in EVENT_TYPES for event in fresh)
-        by_customer: dict[int, list[Event]] = {}
+        new: dict[int, list[Event]] = {}
         for event in fresh:
-            customer = touched[event.customer_id]
-            customer.state.apply(event)
-            by_customer.setdefault(customer.pk, []).append(event)
-        return [customer for customer in touched.values() if customer.pk in by_customer], by_customer
+            new.setdefault(touched[event.customer_id].pk, []).append(event)
+        return fold(ledgers, touched.values(), new, now)
 
     def _score_events(
         self, kept: Sequence[Customer], by_customer: Mapping[int, Sequence[Event]], work: _Work, *, raise_alerts: bool
     ) -> dict[int, Prediction]:
         """Score the customers of new events, and gather their predictions and alerts."""
-        as_of = {customer.pk: _clock(customer, by_customer[customer.pk], work.now) for customer in kept}
-        predictions = self._score(kept, as_of, work, raise_alerts=raise_alerts)
+        predictions = self._score(kept, work, raise_alerts=raise_alerts)
         for customer in kept:
-            work.stored.append((customer.pk, _level(customer), predictions[customer.pk]))
+            if by_customer[customer.pk]:
+                work.stored.append((customer.pk, _level(customer), predictions[customer.pk]))
             if raise_alerts:
                 work.alerts.extend(_immediate_alerts(customer, by_customer[customer.pk], work.now))
         return predictions
@@ -179,11 +178,13 @@ class Scoring:
     def _rescore(
         self, transaction: Transaction, after: int, limit: int, now: datetime
     ) -> tuple[BatchResult, int | None]:
+        ledgers = Ledgers(transaction)
         due, last = customers.lock_due(
-            transaction,
+            ledgers,
             after,
             limit,
             scored_before=now - self._settings.sweep_after,
+            now=now,
             model_version=self._model.version,
         )
         result = BatchResult(rescored=len(due))
@@ -191,12 +192,15 @@ class Scoring:
             return result, last
         work = _Work(now, history.observed(transaction))
         before = {customer.pk: customer.record.churn_probability for customer in due}
-        as_of = {customer.pk: _clock(customer, (), now) for customer in due}
-        predictions = self._score(due, as_of, work, raise_alerts=True)
+        folded = fold(ledgers, due, {}, now, everybody=True)
+        predictions = self._score(due, work, raise_alerts=True)
         for customer in due:
             old, new = before[customer.pk], predictions[customer.pk]
             if old is None or abs(new.churn_probability - old) >= _NOTEWORTHY:
                 work.stored.append((customer.pk, _level(customer), new))
+            work.alerts.extend(_immediate_alerts(customer, folded.events.get(customer.pk, ()), now))
+        ledgers.save()
+        index_words(transaction, _new_words(due, folded.events))
         self._write(transaction, due, predictions, work, result)
         self._finish(transaction, work, result)
         return result, last
@@ -222,17 +226,15 @@ class Scoring:
                 customer.record = customer.record.erased(work.now)
         return [customer for customer in changed if not customer.state.deleted]
 
-    def _score(
-        self, scored: Sequence[Customer], as_of: Mapping[int, datetime], work: _Work, *, raise_alerts: bool
-    ) -> dict[int, Prediction]:
+    def _score(self, scored: Sequence[Customer], work: _Work, *, raise_alerts: bool) -> dict[int, Prediction]:
         """Bring records up to date with their states and the clock; one call of the model for all of them."""
         if not scored:
             return {}
-        inputs = [inputs_at(customer.state, as_of[customer.pk], work.observed) for customer in scored]
+        inputs = [inputs_at(customer.state, _as_of(customer), work.observed) for customer in scored]
         work.inputs = {customer.pk: row for customer, row in zip(scored, inputs, strict=True)}
         predictions = self._model.predict(inputs)
         for customer, row, prediction in zip(scored, inputs, predictions, strict=True):
-            instant = as_of[customer.pk]
+            instant = _as_of(customer)
             customer.record = customer.record.scored(
                 customer.state,
                 row,
@@ -261,8 +263,9 @@ class Scoring:
         result: BatchResult,
     ) -> None:
         customers.save(transaction, changed, predictions)
-        stored_predictions.add(transaction, work.stored, work.now)
-        self._shadow(transaction, work)
+        as_of = {customer.pk: _as_of(customer) for customer in changed if customer.state.clock is not None}
+        stored_predictions.add(transaction, work.stored, as_of, work.now)
+        self._shadow(transaction, work, as_of)
         for _, level, _ in work.stored:
             work.change[f"predictions:{level}"] += 1
         names = {customer.pk: customer.record.customer_id for customer in changed}
@@ -271,7 +274,7 @@ class Scoring:
             work.change.update(customer.record.share_of_totals())
             work.change.subtract(customer.counted)
 
-    def _shadow(self, transaction: Transaction, work: _Work) -> None:
+    def _shadow(self, transaction: Transaction, work: _Work, as_of: Mapping[int, datetime]) -> None:
         """Store the challenger's answers beside the predictions that are stored; its failure changes nothing else."""
         challenger = self._challenger()
         if challenger is None or not work.stored:
@@ -286,7 +289,7 @@ class Scoring:
             count_alone("ChallengerFailures")
             logger.exception("the challenger failed; what serves is not touched by it")
             return
-        stored_predictions.add_shadows(transaction, challenger.version, answers, work.now)
+        stored_predictions.add_shadows(transaction, challenger.version, answers, as_of, work.now)
 
     def _finish(self, transaction: Transaction, work: _Work, result: BatchResult) -> None:
         alerts = self._at_most_one_open(transaction, work.alerts)
@@ -316,11 +319,11 @@ class Scoring:
         return version if is_new else None
 
 
-def _clock(customer: Customer, events: Sequence[Event], now: datetime) -> datetime:
-    """Return the instant that a customer is scored at: it never goes back, and takes in what has just happened."""
-    scored_at = customer.record.scored_at
-    clock = now if scored_at is None else max(now, scored_at)
-    return max([clock, *(event.timestamp for event in events if event.timestamp <= clock + _CLOCK_SKEW)])
+def _as_of(customer: Customer) -> datetime:
+    """Return the instant that a customer is scored at: up to where the state has the events."""
+    if customer.state.clock is None:
+        raise ValueError(f"nothing was folded of customer {customer.pk}")
+    return from_millis(customer.state.clock)
 
 
 def _level(customer: Customer) -> RiskLevel:
@@ -341,5 +344,6 @@ def _new_words(kept: Sequence[Customer], by_customer: Mapping[int, Sequence[Even
     return {
         customer.pk: search_words(customer.record.customer_id, customer.record.name, customer.record.email)
         for customer in kept
-        if not customer.counted or any(event.event_type in _PROFILE_EVENTS for event in by_customer[customer.pk])
+        if not customer.counted
+        or any(event.event_type in _PROFILE_EVENTS for event in by_customer.get(customer.pk, ()))
     }

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from churn.domain.customer import replay
-from churn.domain.features import FEATURE_NAMES, features_at
+from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION, inputs_at
 from churn.domain.model import PURCHASE_PROCESS, RANDOM_FOREST, kind_of
 from churn.domain.timestamps import iso, to_millis
 from churn.ml.arrays import Floats
-from churn.ml.bg_nbd import INPUTS, PARAMETERS, PurchaseModel
+from churn.ml.bg_nbd import INPUTS, PARAMETERS, PurchaseModel, occasions
 from churn.ml.drift import reference
 from churn.ml.loading import StoredModel
 from churn.training.plan import Plan, TooLittleHistoryError
@@ -31,12 +31,12 @@ def train_purchases(
     extent = scan_histories(histories, now, progress)
     buyers, active = [], []
     for _, events in histories:
-        state = replay(event for event in events if event.timestamp <= now)
-        features = features_at(state, now, extent.observed)
-        if features["days_since_last_order"] is not None:
-            buyers.append([features[name] for name in INPUTS])
+        state = replay(events, to_millis(now))
+        inputs = inputs_at(state, now, extent.observed)
+        if inputs["days_since_last_order"] is not None:
+            buyers.append([occasions(inputs), *(inputs[name] for name in INPUTS[1:])])
             if state.is_eligible(to_millis(now), plan.lookback_days):
-                active.append(features)
+                active.append(inputs)
     if len(buyers) < FEWEST_BUYERS:
         raise TooLittleHistoryError(
             f"{len(buyers)} customers have ordered; {FEWEST_BUYERS} are needed for a first model"
@@ -51,6 +51,7 @@ def train_purchases(
         {
             "purchase_process": {**process, "horizon_days": float(plan.horizon_days)},
             "trained_at": iso(now.replace(microsecond=0)),
+            "features_version": FEATURES_VERSION,
             "source": "history",
             "horizon_days": plan.horizon_days,
             "lookback_days": plan.lookback_days,
@@ -85,7 +86,7 @@ def serves_already(current: StoredModel | None) -> bool:
 def fit_purchase_process(buying: Floats) -> dict[str, float]:
     """Return BG/NBD's parameters by maximum likelihood (Fader, Hardie and Lee 2005), of at most 20,000 customers.
 
-    `buying` has the shape (customers, 3): repeat orders, days to the last order, age in days.
+    `buying` has the shape (customers, 3): repeat purchases, days to the last order, age in days.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 (slow to import)
 

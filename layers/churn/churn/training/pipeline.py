@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from churn.domain.features import FEATURE_NAMES, STATE_COLUMNS
+from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION, INPUT_NAMES, STATE_COLUMNS
 from churn.domain.model import PURCHASE_PROCESS
 from churn.domain.timestamps import DAY, from_millis, iso
 from churn.ml.arrays import Flags, Floats
@@ -166,6 +166,7 @@ def _fit(
     forest = trainer.fit(np.ones(len(training_set.churned), dtype=np.bool_), plan.trees, shape)
     metadata = {
         "columns": [*COLUMNS],
+        "features_version": FEATURES_VERSION,
         "calibration": calibration(unseen, training_set.churned),
         "purchase_process": data.process,
         **provenance,
@@ -326,8 +327,12 @@ def _training_set(fitted: Sequence[Snapshots], process: dict[str, float]) -> tup
         raise CannotTrainError("all customers ordered last at the same time: look at the orders' times")
     for name in constant:
         columns[:, COLUMNS.index(name)] = np.nan
-    masked = columns.copy()
-    masked[:, [COLUMNS.index(name) for name in STATE_COLUMNS]] = np.nan
+    # Half of the rows know the 12 features alone, as a client gives them.
+    twelve = inputs.copy()
+    twelve[:, [INPUT_NAMES.index(name) for name in STATE_COLUMNS]] = np.nan
+    masked = np.hstack([twelve, derived(twelve, process)])
+    for name in constant:
+        masked[:, COLUMNS.index(name)] = np.nan
     windows = np.repeat(np.arange(len(fitted)), [len(window.labels) for window in fitted])
     folds = np.concatenate([window.folds for window in fitted])
     rows = TrainingSet(np.vstack([columns, masked]), np.tile(churned, 2), np.tile(folds, 2), np.tile(windows, 2))

@@ -49,6 +49,7 @@ def changes(new: Mapping[str, Any], current: Mapping[str, Any], importance: Mapp
     sentences = []
     for key, sentence in (
         ("source", "Learned from {} instead of {}."),
+        ("features_version", "Learned from version {} of the features instead of {}."),
         ("horizon_days", "Looks {} days ahead instead of {}."),
         ("lookback_days", "Looks at who ordered in the last {} days instead of {}."),
         ("snapshots", "Learned from {} snapshots instead of {}."),

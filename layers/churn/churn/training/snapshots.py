@@ -67,7 +67,7 @@ class Snapshots:
 
     @property
     def buying(self) -> Floats:
-        """Shape (customers, 3), lapsed ones included: repeat orders, days to the last order, age in days."""
+        """Shape (customers, 3), lapsed ones included: repeat purchases, days to the last order, age in days."""
         return np.array(self.bought).reshape(-1, 3)
 
 
@@ -188,10 +188,10 @@ def _take(windows: list[Snapshots], events: list[tuple[int, Event]], number: int
             _apply(state, event, applied)
             at, event = next(rest, _END)
         inputs = inputs_at(state, from_millis(window.cut_off), extent.observed)
-        orders, recency, age = (inputs[name] for name in ("total_orders", "days_since_last_order", "account_age_days"))
-        if recency is None or age is None or orders is None:
+        days, recency, age = (inputs[name] for name in ("purchase_days", "days_since_last_order", "account_age_days"))
+        if recency is None or age is None or days is None:
             continue
-        window.bought.extend((orders - 1, max(0.0, age - recency), age))
+        window.bought.extend((days - 1, max(0.0, age - recency), age))
         if state.is_eligible(window.cut_off, plan.lookback_days):
             window.values.extend(math.nan if value is None else value for value in inputs.values())
             window.numbers.append(number)

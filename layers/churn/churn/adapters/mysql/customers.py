@@ -4,22 +4,29 @@ import json
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
 from operator import attrgetter
 
+from churn.adapters.mysql import orders
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction
-from churn.domain.customer import CustomerState
+from churn.adapters.mysql.orders import Ledgers
+from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError
 from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.identifiers import canonical
 from churn.domain.model import Prediction
+from churn.domain.orders import MemoryLedger
 
 _values = attrgetter(*COLUMNS)
 HASHES = 2**32
 """The number of values of CRC32, by which a share of the customers is chosen: the same ones each time."""
+
+WRONG_CLOCK = timedelta(hours=1)
+"""Clocks of servers differ by less; a state or a score that is further ahead was made by a wrong clock."""
 
 _STATES_PER_PAGE = 1000
 _READ = (
@@ -39,6 +46,8 @@ class Customer:
     record: CustomerRecord
     state: CustomerState
     counted: Counter[str]
+    is_outdated: bool = False
+    """Whether the stored state was made by another version of the fold; `state` is empty then."""
 
     @property
     def pk(self) -> int:
@@ -51,8 +60,9 @@ def exist(transaction: Transaction) -> bool:
     return transaction.row("SELECT 1 AS present FROM customers LIMIT 1") is not None
 
 
-def lock(transaction: Transaction, customer_ids: Collection[str], now: datetime) -> dict[str, Customer]:
+def lock(ledgers: Ledgers, customer_ids: Collection[str], now: datetime) -> dict[str, Customer]:
     """Lock the customers in one order for all writers, creating those that do not exist; return them by customer id."""
+    transaction = ledgers.transaction
     wanted = sorted(customer_ids)
     found = transaction.rows_among("SELECT customer_id FROM customers WHERE customer_id IN ({values})", wanted)
     existing = {row["customer_id"] for row in found}
@@ -61,26 +71,46 @@ def lock(transaction: Transaction, customer_ids: Collection[str], now: datetime)
         [(customer_id, now, now) for customer_id in wanted if customer_id not in existing],
     )
     rows = transaction.rows_among(_SELECT + " WHERE customer_id IN ({values}) ORDER BY customer_id FOR UPDATE", wanted)
-    return {customer.record.customer_id: customer for customer in _with_states(transaction, rows)}
+    return {customer.record.customer_id: customer for customer in _with_states(ledgers, rows)}
+
+
+def with_events_due(transaction: Transaction, now: datetime, most: int) -> list[str]:
+    """Return the ids of customers with an event that was stored ahead of its time, which has come."""
+    rows = transaction.rows(
+        "SELECT customer_id FROM customers WHERE deleted = 0 AND due_at <= %s ORDER BY due_at LIMIT %s", (now, most)
+    )
+    return [row["customer_id"] for row in rows]
 
 
 def lock_due(
-    transaction: Transaction, after: int, limit: int, *, scored_before: datetime, model_version: str
+    ledgers: Ledgers, after: int, limit: int, *, scored_before: datetime, now: datetime, model_version: str
 ) -> tuple[list[Customer], int | None]:
-    """Lock those of the next `limit` customers by key whose score is older than `scored_before` or another model's.
+    """Lock those of the next `limit` customers by key who are due to be scored.
 
-    Returns them with the last key that was looked at, None at the end of the table.
+    Their score is older than `scored_before`, another model's or of the future, a stored event's time has come, or
+    their state was made by another version of the fold. Returns them with the last key that was looked at, None at the
+    end of the table.
     """
+    transaction = ledgers.transaction
     keys = transaction.rows("SELECT id FROM customers WHERE id > %s ORDER BY id LIMIT %s", (after, limit))
     if not keys:
         return [], None
     last = int(keys[-1]["id"])
     rows = transaction.rows(
         f"{_SELECT} WHERE id > %s AND id <= %s AND deleted = 0 "
-        "AND (scored_at IS NULL OR scored_at < %s OR model_version <> %s) ORDER BY id FOR UPDATE",
-        (after, last, scored_before, model_version),
+        "AND (scored_at IS NULL OR scored_at < %s OR scored_at > %s OR model_version <> %s OR due_at <= %s "
+        "OR fold_version < %s) ORDER BY id FOR UPDATE",
+        (after, last, scored_before, now + WRONG_CLOCK, model_version, now, FOLD_VERSION),
     )
-    return _with_states(transaction, rows), last
+    return _with_states(ledgers, rows), last
+
+
+def all_folded(transaction: Transaction) -> bool:
+    """Return whether every state, hence the table of orders, was made by this version of the fold."""
+    row = transaction.row(
+        "SELECT 1 AS present FROM customers WHERE deleted = 0 AND fold_version < %s LIMIT 1", (FOLD_VERSION,)
+    )
+    return row is None
 
 
 def save(transaction: Transaction, customers: Sequence[Customer], predictions: Mapping[int, Prediction]) -> None:
@@ -121,22 +151,21 @@ def by_key(transaction: Transaction, keys: Sequence[int]) -> list[Row]:
     return [rows[key] for key in keys]
 
 
-def states(database: Database) -> Iterator[CustomerState]:
-    """Yield every customer's state, by ranges of the key: memory holds one page at a time."""
-    query = (
-        "SELECT customer_pk, state FROM customer_states "
-        "WHERE customer_pk > %(customer_pk)s ORDER BY customer_pk LIMIT %(size)s"
-    )
-    for row in database.pages(query, {"customer_pk": 0}, _STATES_PER_PAGE):
-        yield CustomerState.from_json(row["state"])
-
-
 def states_by_key(database: Database, keys: Iterable[int]) -> Iterator[tuple[int, CustomerState]]:
-    """Yield the states of customers in the order of their keys: memory holds one page at a time."""
-    query = "SELECT customer_pk, state FROM customer_states WHERE customer_pk IN ({values}) ORDER BY customer_pk"
+    """Yield the states of customers, with all their orders, in the order of their keys.
+
+    Memory holds one page at a time. Those that another version of the fold made are left out.
+    """
     for page in batched(sorted(keys), _STATES_PER_PAGE, strict=False):
-        rows = database.run(partial(Transaction.rows_among, query=query, values=page))
-        yield from ((row["customer_pk"], CustomerState.from_json(row["state"])) for row in rows)
+        yield from database.run(partial(_states_of, keys=page))
+
+
+def first_seen(database: Database) -> Iterator[datetime]:
+    """Yield when each customer was first seen: memory holds one page at a time."""
+    query = "SELECT id, first_seen_at FROM customers WHERE id > %(id)s ORDER BY id LIMIT %(size)s"
+    for row in database.pages(query, {"id": 0}, _STATES_PER_PAGE):
+        if row["first_seen_at"] is not None:
+            yield row["first_seen_at"]
 
 
 def count(transaction: Transaction, condition: str = "TRUE", *values: object) -> int:
@@ -164,24 +193,44 @@ def _read(transaction: Transaction, column: str, values: Sequence[object]) -> li
     return transaction.rows_among(f"{_READ} WHERE {column} IN ({{values}})", values)
 
 
-def _with_states(transaction: Transaction, rows: Sequence[Row]) -> list[Customer]:
+def _states_of(transaction: Transaction, keys: Sequence[int]) -> list[tuple[int, CustomerState]]:
+    query = "SELECT customer_pk, state FROM customer_states WHERE customer_pk IN ({values}) ORDER BY customer_pk"
+    rows = transaction.rows_among(query, keys)
+    placed = orders.of_customers(transaction, keys)
+    states = []
+    for row in rows:
+        ledger = MemoryLedger({str(number): order for number, order in enumerate(placed.get(row["customer_pk"], []))})
+        with suppress(OutdatedStateError):
+            states.append((row["customer_pk"], CustomerState.from_json(row["state"], ledger)))
+    return states
+
+
+def _with_states(ledgers: Ledgers, rows: Sequence[Row]) -> list[Customer]:
     if not rows:
         return []
     keys = [row["id"] for row in rows]
     states = {
         row["customer_pk"]: row["state"]
-        for row in transaction.rows_among(
+        for row in ledgers.transaction.rows_among(
             "SELECT customer_pk, state FROM customer_states WHERE customer_pk IN ({values})", keys
         )
     }
-    return [_customer(CustomerRecord.from_row(row), states.get(row["id"])) for row in rows]
+    return [_customer(ledgers, CustomerRecord.from_row(row), states.get(row["id"])) for row in rows]
 
 
-def _customer(record: CustomerRecord, state: str | None) -> Customer:
-    if state is None:
+def _customer(ledgers: Ledgers, record: CustomerRecord, text: str | None) -> Customer:
+    ledger = ledgers.of(record.id)
+    if record.deleted:
+        return Customer(record, CustomerState(ledger, deleted=True), Counter())
+    if text is None:
         # A row without a state was made in this transaction: no total counts it yet.
-        return Customer(record, CustomerState(), Counter())
-    return Customer(record, CustomerState.from_json(state), record.share_of_totals())
+        return Customer(record, CustomerState(ledger), Counter())
+    try:
+        state = CustomerState.from_json(text, ledger)
+    except OutdatedStateError:
+        return Customer(record, CustomerState(ledger), record.share_of_totals(), is_outdated=True)
+    ledger.folded_until = state.clock
+    return Customer(record, state, record.share_of_totals())
 
 
 def _reasons(prediction: Prediction | None) -> str | None:

@@ -8,7 +8,9 @@ from itertools import groupby
 
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction
+from churn.domain.customer import micro_points
 from churn.domain.events import Event
+from churn.domain.timestamps import from_millis, to_millis
 
 _PAIRS_PER_QUERY = 500
 
@@ -108,6 +110,42 @@ def of_customer(
     return rows, conditions.count(transaction, "events")
 
 
+def of_one(
+    transaction: Transaction, customer_pk: int, customer_id: str, *, after: int | None = None, until: int | None = None
+) -> list[Event]:
+    """Return a customer's events after an instant and up to another (milliseconds since 1970), in no order."""
+    conditions = Conditions(["customer_pk = %s"], [customer_pk])
+    if after is not None:
+        conditions.add("occurred_at > %s", from_millis(after))
+    if until is not None:
+        conditions.add("occurred_at <= %s", from_millis(until))
+    rows = transaction.rows(
+        f"SELECT event_id, event_type, occurred_at, data FROM events {conditions.where()}", conditions.values
+    )
+    return [_event(row, customer_id) for row in rows]
+
+
+def first_after(transaction: Transaction, customer_pk: int, instant: datetime) -> datetime | None:
+    """Return when the first event of a customer after an instant is due, None without any."""
+    row = transaction.row(
+        "SELECT MIN(occurred_at) AS due_at FROM events WHERE customer_pk = %s AND occurred_at > %s",
+        (customer_pk, instant),
+    )
+    due_at: datetime | None = None if row is None else row["due_at"]
+    return due_at
+
+
+def point_changes(transaction: Transaction, customer_pk: int, after: int, until: int) -> list[tuple[int, int]]:
+    """Return a customer's changes of loyalty points: (instant in milliseconds since 1970, millionths of a point)."""
+    rows = transaction.rows(
+        "SELECT occurred_at, data FROM events WHERE customer_pk = %s AND event_type = 'loyalty_points_changed' "
+        "AND occurred_at > %s AND occurred_at <= %s",
+        (customer_pk, from_millis(after), from_millis(until)),
+    )
+    told = ((row["occurred_at"], json.loads(row["data"])) for row in rows)
+    return [(to_millis(at), micro_points(data["points"])) for at, data in told if data.get("balance") is None]
+
+
 def histories(database: Database, *, page: int = 1000) -> Iterator[tuple[str, list[Event]]]:
     """Yield every customer's id and events, by ranges of the key: memory holds one page at a time."""
     rows = database.pages(
@@ -118,11 +156,7 @@ def histories(database: Database, *, page: int = 1000) -> Iterator[tuple[str, li
         page,
     )
     for customer_id, customer_rows in groupby(rows, key=lambda row: str(row["customer_id"])):
-        events = [
-            Event(row["event_id"], row["event_type"], customer_id, row["occurred_at"], json.loads(row["data"]))
-            for row in customer_rows
-            if row["event_id"] is not None
-        ]
+        events = [_event(row, customer_id) for row in customer_rows if row["event_id"] is not None]
         if events:
             yield customer_id, events
 
@@ -130,3 +164,7 @@ def histories(database: Database, *, page: int = 1000) -> Iterator[tuple[str, li
 def erase(transaction: Transaction, customer_pk: int) -> None:
     """Delete a customer's events."""
     transaction.execute("DELETE FROM events WHERE customer_pk = %s", (customer_pk,))
+
+
+def _event(row: Row, customer_id: str) -> Event:
+    return Event(row["event_id"], row["event_type"], customer_id, row["occurred_at"], json.loads(row["data"]))

@@ -22,35 +22,53 @@ if TYPE_CHECKING:
 TABLES: Mapping[ScoringRole, str] = {"served": "predictions", "shadow": "shadow_predictions"}
 """Where the predictions of each role are stored."""
 
-_COLUMNS = "p.id, p.customer_pk, p.model_version, p.churn_probability, p.created_at"
+_COLUMNS = "p.id, p.customer_pk, p.model_version, p.churn_probability, p.created_at, p.as_of"
 _PAGE = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """A stored prediction: when (milliseconds since 1970) and what probability; `other` is that of a version beside."""
+    """A stored prediction: the instant that it is for (milliseconds since 1970), and the probability.
+
+    `other` is that of a version beside.
+    """
 
     at: int
     probability: float
     other: float = math.nan
 
 
-def add(transaction: Transaction, predictions: Sequence[tuple[int, str, Prediction]], now: datetime) -> None:
-    """Store predictions, each with its customer's key and risk level."""
+def add(
+    transaction: Transaction,
+    predictions: Sequence[tuple[int, str, Prediction]],
+    as_of: Mapping[int, datetime],
+    now: datetime,
+) -> None:
+    """Store predictions, each with its customer's key and risk level.
+
+    `as_of`: the instant that each is for, by key.
+    """
     transaction.insert_many(
-        "INSERT INTO predictions (customer_pk, risk_level, churn_probability, confidence, model_version, created_at)",
+        "INSERT INTO predictions "
+        "(customer_pk, risk_level, churn_probability, confidence, model_version, as_of, created_at)",
         [
-            (pk, level, prediction.churn_probability, prediction.confidence, prediction.model_version, now)
+            (pk, level, prediction.churn_probability, prediction.confidence, prediction.model_version, as_of[pk], now)
             for pk, level, prediction in predictions
         ],
     )
 
 
-def add_shadows(transaction: Transaction, version: str, probabilities: Mapping[int, float], now: datetime) -> None:
-    """Store a challenger's churn probabilities, each by its customer's key."""
+def add_shadows(
+    transaction: Transaction,
+    version: str,
+    probabilities: Mapping[int, float],
+    as_of: Mapping[int, datetime],
+    now: datetime,
+) -> None:
+    """Store a challenger's churn probabilities, by customer's key; `as_of`: the instant, by key, that each is for."""
     transaction.insert_many(
-        "INSERT INTO shadow_predictions (customer_pk, model_version, churn_probability, created_at)",
-        [(pk, version, probability, now) for pk, probability in probabilities.items()],
+        "INSERT INTO shadow_predictions (customer_pk, model_version, churn_probability, as_of, created_at)",
+        [(pk, version, probability, as_of[pk], now) for pk, probability in probabilities.items()],
     )
 
 
@@ -99,7 +117,7 @@ def first_predictions(
     """
     by_version: dict[str, dict[int, Predicted]] = {}
     for row in _pages(database, f"SELECT {_COLUMNS} FROM {TABLES[role]} p", start, end, share):
-        predicted = Predicted(to_millis(row["created_at"]), row["churn_probability"])
+        predicted = Predicted(_instant(row), row["churn_probability"])
         by_version.setdefault(row["model_version"], {}).setdefault(row["customer_pk"], predicted)
     return by_version
 
@@ -116,7 +134,7 @@ def first_pairs(
         "ON served.customer_pk = p.customer_pk AND served.created_at = p.created_at"
     )
     for row in _pages(database, query, start, end, share):
-        predicted = Predicted(to_millis(row["created_at"]), row["probability"], row["churn_probability"])
+        predicted = Predicted(_instant(row), row["probability"], row["churn_probability"])
         by_versions.setdefault((row["champion"], row["model_version"]), {}).setdefault(row["customer_pk"], predicted)
     return by_versions
 
@@ -129,6 +147,11 @@ def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
     for table in TABLES.values():
         transaction.execute(f"DELETE FROM {table} WHERE customer_pk = %s", (customer_pk,))
     return change
+
+
+def _instant(row: Row) -> int:
+    """Return the instant that a prediction is for; the first releases stored only when it was made."""
+    return to_millis(row["as_of"] or row["created_at"])
 
 
 def _pages(database: Database, query: str, start: datetime, end: datetime, share: float) -> Iterator[Row]:

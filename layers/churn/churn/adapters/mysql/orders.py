@@ -1,0 +1,189 @@
+"""Table `orders`: every order of every customer, and the ledgers through which states look them up."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import batched, groupby
+from operator import itemgetter
+
+from churn.adapters.mysql import events as history
+from churn.adapters.mysql.database import Database, Row, Transaction
+from churn.domain.orders import Order
+from churn.domain.timestamps import DAY, from_millis, to_millis
+
+_PAIRS_PER_QUERY = 500
+_ORDERS_PER_PAGE = 5000
+_COLUMNS = "placed_at, cents, discounted, cancelled_at"
+_COUNTS = "placed_at IS NOT NULL AND cents > 0 AND cancelled_at IS NULL"
+
+
+class Ledgers:
+    """The ledgers of the customers of one transaction: what they look up is read, what they store is written at once.
+
+    Call `load` before orders are looked up, and `save` at the end of the transaction.
+    """
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Read and write in this transaction."""
+        self.transaction = transaction
+        self._known: dict[tuple[int, str], Order | None] = {}
+        self._changed: dict[tuple[int, str], Order] = {}
+
+    def of(self, customer_pk: int) -> "StoredLedger":
+        """Return the ledger of a customer."""
+        return StoredLedger(self, customer_pk)
+
+    def load(self, pairs: Collection[tuple[int, str]]) -> None:
+        """Read the orders with these customers' keys and ids, all together."""
+        wanted = sorted(set(pairs) - self._known.keys())
+        for chunk in batched(wanted, _PAIRS_PER_QUERY, strict=False):
+            # A join with a list of rows: both servers look each pair up by the primary key, which a row constructor
+            # behind IN is no guarantee of.
+            listed = "SELECT %s AS pk, %s AS id" + " UNION ALL SELECT %s, %s" * (len(chunk) - 1)
+            rows = self.transaction.rows(
+                f"SELECT STRAIGHT_JOIN o.customer_pk, o.order_id, {_COLUMNS} FROM ({listed}) AS asked "
+                "JOIN orders AS o ON o.customer_pk = asked.pk AND o.order_id = asked.id COLLATE utf8mb4_bin",
+                [value for pair in chunk for value in pair],
+            )
+            found = {(int(row["customer_pk"]), row["order_id"]): _order(row) for row in rows}
+            self._known.update((pair, found.get(pair)) for pair in chunk)
+
+    def get(self, customer_pk: int, order_id: str) -> Order | None:
+        """Return an order."""
+        self.load([(customer_pk, order_id)])
+        return self._known[customer_pk, order_id]
+
+    def put(self, customer_pk: int, order_id: str, order: Order) -> None:
+        """Take an order's new version, to be written by `save`."""
+        self._known[customer_pk, order_id] = self._changed[customer_pk, order_id] = order
+
+    def save(self) -> None:
+        """Write the orders that have changed."""
+        write(self.transaction, self._changed.items())
+        self._changed.clear()
+
+    def clear(self, customer_pk: int) -> None:
+        """Delete a customer's orders."""
+        for orders in (self._known, self._changed):
+            for pair in [pair for pair in orders if pair[0] == customer_pk]:
+                del orders[pair]
+        erase(self.transaction, customer_pk)
+
+    def replace(self, customer_pk: int, orders: Iterable[tuple[str, Order]]) -> None:
+        """Store these orders of a customer in place of all that are stored."""
+        self.clear(customer_pk)
+        write(self.transaction, (((customer_pk, order_id), order) for order_id, order in orders))
+
+
+class StoredLedger:
+    """A customer's ledger in the table (`churn.domain.orders.Ledger`)."""
+
+    def __init__(self, ledgers: Ledgers, customer_pk: int) -> None:
+        """Look up what belongs to one customer."""
+        self.folded_until: int | None = None
+        """Up to this instant (milliseconds since 1970) the state has the events of the history."""
+        self._ledgers = ledgers
+        self._pk = customer_pk
+
+    def get(self, order_id: str) -> Order | None:
+        """Return an order by its id."""
+        return self._ledgers.get(self._pk, order_id)
+
+    def put(self, order_id: str, order: Order) -> None:
+        """Store an order under its id."""
+        self._ledgers.put(self._pk, order_id, order)
+
+    def orders(self) -> Iterable[Order]:
+        """Return all orders."""
+        self._ledgers.save()
+        return of_customers(self._ledgers.transaction, [self._pk]).get(self._pk, [])
+
+    def newest(self, most: int) -> list[int]:
+        """Return the instants of the newest orders that count, the oldest first."""
+        self._ledgers.save()
+        rows = self._ledgers.transaction.rows(
+            f"SELECT placed_at FROM orders WHERE customer_pk = %s AND {_COUNTS} ORDER BY placed_at DESC LIMIT %s",
+            (self._pk, most),
+        )
+        return [to_millis(row["placed_at"]) for row in reversed(rows)]
+
+    def counts_on(self, day: int, without: str) -> bool:
+        """Return whether an order other than `without` counts that was placed on a UTC day (days since 1970)."""
+        self._ledgers.save()
+        row = self._ledgers.transaction.row(
+            f"SELECT 1 AS present FROM orders WHERE customer_pk = %s AND placed_at >= %s AND placed_at < %s "
+            f"AND {_COUNTS} AND order_id <> %s LIMIT 1",
+            (self._pk, from_millis(day * DAY), from_millis((day + 1) * DAY), without),
+        )
+        return row is not None
+
+    def point_changes(self, after: int) -> list[tuple[int, int]]:
+        """Return the folded changes of loyalty points after an instant: (instant, millionths of a point)."""
+        if self.folded_until is None:
+            return []
+        return history.point_changes(self._ledgers.transaction, self._pk, after, self.folded_until)
+
+    def add_point_change(self, at: int, micros: int) -> None:
+        """Do nothing: the change is in the history."""
+
+    def clear(self) -> None:
+        """Delete all orders."""
+        self._ledgers.clear(self._pk)
+
+
+def of_customers(transaction: Transaction, keys: Sequence[int]) -> dict[int, list[Order]]:
+    """Return all orders of some customers, by the customer's key."""
+    orders: dict[int, list[Order]] = {}
+    query = f"SELECT customer_pk, {_COLUMNS} FROM orders WHERE customer_pk IN ({{values}})"
+    for row in transaction.rows_among(query, keys):
+        orders.setdefault(int(row["customer_pk"]), []).append(_order(row))
+    return orders
+
+
+def placed(database: Database, now: datetime) -> Iterator[list[int]]:
+    """Yield the instants of each customer's orders that count at `now` (milliseconds since 1970), the oldest first."""
+    query = (
+        f"SELECT customer_pk, order_id, {_COLUMNS} FROM orders WHERE customer_pk > %(customer_pk)s "
+        "OR (customer_pk = %(customer_pk)s AND order_id > %(order_id)s) ORDER BY customer_pk, order_id LIMIT %(size)s"
+    )
+    rows = database.pages(query, {"customer_pk": 0, "order_id": ""}, _ORDERS_PER_PAGE)
+    at = to_millis(now)
+    for _, own in groupby(rows, key=itemgetter("customer_pk")):
+        instants = sorted(order.placed_at or 0 for order in map(_order, own) if order.counts_at(at))
+        if instants:
+            yield instants
+
+
+def write(transaction: Transaction, orders: Iterable[tuple[tuple[int, str], Order]]) -> None:
+    """Store orders, each under its customer's key and its id, in place of older versions."""
+    transaction.insert_many(
+        f"INSERT INTO orders (customer_pk, order_id, {_COLUMNS})",
+        [
+            (pk, order_id, _instant(order.placed_at), order.cents, order.discounted, _instant(order.cancelled_at))
+            for (pk, order_id), order in sorted(orders, key=lambda one: one[0])
+        ],
+        "ON DUPLICATE KEY UPDATE placed_at = VALUES(placed_at), cents = VALUES(cents), "
+        "discounted = VALUES(discounted), cancelled_at = VALUES(cancelled_at)",
+    )
+
+
+def erase(transaction: Transaction, customer_pk: int) -> None:
+    """Delete a customer's orders."""
+    transaction.execute("DELETE FROM orders WHERE customer_pk = %s", (customer_pk,))
+
+
+def _order(row: Row) -> Order:
+    discounted = row["discounted"]
+    return Order(
+        _millis(row["placed_at"]),
+        int(row["cents"]),
+        None if discounted is None else bool(discounted),
+        _millis(row["cancelled_at"]),
+    )
+
+
+def _instant(millis: int | None) -> datetime | None:
+    return None if millis is None else from_millis(millis)
+
+
+def _millis(instant: datetime | None) -> int | None:
+    return None if instant is None else to_millis(instant)

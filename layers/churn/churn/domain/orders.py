@@ -1,0 +1,230 @@
+"""Orders: the ledger that holds every order of a customer, and the bounded sums that a customer's state carries.
+
+An order counts, wherever orders are counted, when it stands (was placed and not cancelled) and its value is above 0.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
+
+from churn.domain.timestamps import DAY
+
+MAX_RECENT = 200
+"""So many of the newest orders are kept by their instants: gaps between orders are those of these."""
+
+SPEND_DAYS = 181
+"""So many days of spend are kept, today included: the longest window of spend, and the day that it begins on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order. Instants in milliseconds since 1970, value in hundredths of the currency's unit."""
+
+    placed_at: int | None = None
+    cents: int = 0
+    discounted: bool | None = None
+    cancelled_at: int | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the order counts, all its events considered."""
+        return self.placed_at is not None and self.cents > 0 and self.cancelled_at is None
+
+    def counts_at(self, at: int) -> bool:
+        """Return whether the order counted at that instant."""
+        return (
+            self.placed_at is not None
+            and self.cents > 0
+            and self.placed_at <= at
+            and (self.cancelled_at is None or self.cancelled_at > at)
+        )
+
+    def placed(self, at: int, cents: int, discounted: bool | None) -> Self:
+        """Return the order after it was placed, or sent again as a correction: the newest version counts."""
+        newest = max(
+            (self.placed_at if self.placed_at is not None else -1, self.cents, _rank(self.discounted), self.discounted),
+            (at, cents, _rank(discounted), discounted),
+            key=lambda version: version[:3],
+        )
+        return type(self)(newest[0], newest[1], newest[3], self.cancelled_at)
+
+    def cancelled(self, at: int) -> Self:
+        """Return the order after a cancellation, which may come before the order itself; the earliest counts."""
+        earliest = at if self.cancelled_at is None else min(self.cancelled_at, at)
+        return type(self)(self.placed_at, self.cents, self.discounted, earliest)
+
+
+class Ledger(Protocol):
+    """What a customer's state looks up and does not carry: every order, and changes of loyalty points that are old."""
+
+    def get(self, order_id: str) -> Order | None:
+        """Return an order by its id."""
+
+    def put(self, order_id: str, order: Order) -> None:
+        """Store an order under its id."""
+
+    def orders(self) -> Iterable[Order]:
+        """Return all orders."""
+
+    def newest(self, most: int) -> list[int]:
+        """Return the instants of the newest orders that count, the oldest first."""
+
+    def counts_on(self, day: int, without: str) -> bool:
+        """Return whether an order other than `without` counts that was placed on a UTC day (days since 1970)."""
+
+    def point_changes(self, after: int) -> list[tuple[int, int]]:
+        """Return the folded changes of loyalty points after an instant: (instant, millionths of a point)."""
+
+    def add_point_change(self, at: int, micros: int) -> None:
+        """Note a change of loyalty points that has been folded."""
+
+    def clear(self) -> None:
+        """Forget everything."""
+
+
+class MemoryLedger:
+    """A ledger in memory, for histories that are replayed."""
+
+    def __init__(self, orders: dict[str, Order] | None = None) -> None:
+        """Take orders by their ids."""
+        self.by_id = {} if orders is None else orders
+        self._points: list[tuple[int, int]] = []
+
+    def get(self, order_id: str) -> Order | None:
+        """Return an order by its id."""
+        return self.by_id.get(order_id)
+
+    def put(self, order_id: str, order: Order) -> None:
+        """Store an order under its id."""
+        self.by_id[order_id] = order
+
+    def orders(self) -> Iterable[Order]:
+        """Return all orders."""
+        return self.by_id.values()
+
+    def newest(self, most: int) -> list[int]:
+        """Return the instants of the newest orders that count, the oldest first."""
+        return sorted(order.placed_at or 0 for order in self.by_id.values() if order.counts)[-most:]
+
+    def counts_on(self, day: int, without: str) -> bool:
+        """Return whether an order other than `without` counts that was placed on a UTC day (days since 1970)."""
+        return any(
+            order.counts and (order.placed_at or 0) // DAY == day and order_id != without
+            for order_id, order in self.by_id.items()
+        )
+
+    def point_changes(self, after: int) -> list[tuple[int, int]]:
+        """Return the folded changes of loyalty points after an instant: (instant, millionths of a point)."""
+        return [change for change in self._points if change[0] > after]
+
+    def add_point_change(self, at: int, micros: int) -> None:
+        """Note a change of loyalty points that has been folded."""
+        self._points.append((at, micros))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.by_id.clear()
+        self._points.clear()
+
+
+@dataclass(slots=True)
+class Purchases:
+    """The sums over all orders of a customer that count, exact under corrections, cancellations and late orders."""
+
+    orders: int = 0
+    cents: int = 0
+    discounted: int = 0
+    discount_known: int = 0
+    days: int = 0
+    """UTC days with an order: orders of one day are one occasion to buy."""
+    recent: list[int] = field(default_factory=list)
+    """The instants of the newest MAX_RECENT orders, the oldest first."""
+    spent: dict[int, int] = field(default_factory=dict)
+    """Hundredths spent by UTC day (days since 1970), of the last SPEND_DAYS days."""
+
+    def replace(self, order_id: str, before: Order, after: Order, ledger: Ledger) -> None:
+        """Exchange an order for its new version, in the sums and in the ledger."""
+        if before == after:
+            return
+        if before.counts:
+            self._subtract(order_id, before, ledger)
+        if after.counts:
+            self._add(order_id, after, ledger)
+        ledger.put(order_id, after)
+        if len(self.recent) < min(self.orders, MAX_RECENT):
+            self.recent = ledger.newest(MAX_RECENT)
+
+    def forget_spend_before(self, clock: int) -> None:
+        """Drop the days of spend that no window at `clock` (milliseconds since 1970) or later reaches."""
+        first = clock // DAY - SPEND_DAYS + 1
+        self.spent = {day: cents for day, cents in self.spent.items() if day >= first}
+
+    def spent_since(self, day: int) -> int:
+        """Return the hundredths spent on that UTC day and after."""
+        return sum(cents for other, cents in self.spent.items() if other >= day)
+
+    def occasions(self) -> list[int]:
+        """Return the instants of the occasions among the newest orders: of each UTC day the newest order."""
+        return list({at // DAY: at for at in self.recent}.values())
+
+    def to_json(self) -> list[Any]:
+        """Return the sums as JSON values; equal sums give equal values."""
+        spent = sorted(self.spent.items())
+        return [self.orders, self.cents, self.discounted, self.discount_known, self.days, self.recent, spent]
+
+    @classmethod
+    def from_json(cls, raw: list[Any]) -> Self:
+        """Return the sums that `to_json` wrote."""
+        orders, cents, discounted, discount_known, days, recent, spent = raw
+        return cls(orders, cents, discounted, discount_known, days, recent, dict(spent))
+
+    def _add(self, order_id: str, order: Order, ledger: Ledger) -> None:
+        at = order.placed_at or 0
+        day = at // DAY
+        self.days += not self._counts_on(day, order_id, ledger)
+        # Another order may have left the recent ones just now: only what is newer than one of them surely belongs here.
+        if len(self.recent) == self.orders or (self.recent and at > self.recent[0]):
+            insort(self.recent, at)
+            del self.recent[:-MAX_RECENT]
+        self._sum(order, 1)
+
+    def _subtract(self, order_id: str, order: Order, ledger: Ledger) -> None:
+        at = order.placed_at or 0
+        if self.recent and at >= self.recent[0]:
+            del self.recent[bisect_left(self.recent, at)]
+        self._sum(order, -1)
+        self.days -= not self._counts_on(at // DAY, order_id, ledger)
+
+    def _counts_on(self, day: int, without: str, ledger: Ledger) -> bool:
+        """Return whether an order other than `without`, which is not among the recent ones, counts on a day."""
+        if bisect_left(self.recent, day * DAY) < bisect_right(self.recent, day * DAY + DAY - 1):
+            return True
+        # The recent ones are all that there are, or reach back beyond the day.
+        if len(self.recent) == self.orders or (self.recent and self.recent[0] // DAY < day):
+            return False
+        return ledger.counts_on(day, without)
+
+    def _sum(self, order: Order, sign: int) -> None:
+        self.orders += sign
+        self.cents += sign * order.cents
+        self.discount_known += sign * (order.discounted is not None)
+        self.discounted += sign * bool(order.discounted)
+        day = (order.placed_at or 0) // DAY
+        self.spent[day] = self.spent.get(day, 0) + sign * order.cents
+        if not self.spent[day]:
+            del self.spent[day]
+
+
+def ordered_between(orders: Iterable[Order], start: int, end: int) -> bool:
+    """Return whether an order of `start` to before `end` (milliseconds since 1970) counted at `end`.
+
+    This is the label that models learn, and the outcome of a prediction.
+    """
+    return any(
+        order.placed_at is not None and start <= order.placed_at < end and order.counts_at(end) for order in orders
+    )
+
+
+def _rank(discounted: bool | None) -> int:
+    return -1 if discounted is None else int(discounted)

@@ -1,0 +1,122 @@
+"""Folding: new events, and stored ones whose time has come, go into the states of customers who are locked.
+
+An event that lies ahead of the server's clock is stored, and folded once its time has come; until then it changes
+nothing but the instant that the customer is due at. A state of an older version of the fold is made again first.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from churn.adapters.mysql import Transaction
+from churn.adapters.mysql import events as history
+from churn.adapters.mysql.customers import WRONG_CLOCK, Customer
+from churn.adapters.mysql.orders import Ledgers
+from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError, replay
+from churn.domain.events import Event
+from churn.domain.orders import MemoryLedger
+from churn.domain.timestamps import from_millis, to_millis
+
+_ABOUT_ORDERS = frozenset({"order_placed", "order_cancelled"})
+
+
+@dataclass(slots=True)
+class Folded:
+    """What came of a fold, by the customer's key."""
+
+    changed: list[Customer] = field(default_factory=list)
+    """The customers whose state or history changed."""
+    events: dict[int, list[Event]] = field(default_factory=dict)
+    """The events that count from now on."""
+    new: dict[int, list[Event]] = field(default_factory=dict)
+    """The events to be added to the history."""
+
+
+def fold(
+    ledgers: Ledgers,
+    touched: Iterable[Customer],
+    new: Mapping[int, Sequence[Event]],
+    now: datetime,
+    *,
+    everybody: bool = False,
+) -> Folded:
+    """Fold the new events, by their customer's key, and those that are due, into the states of locked customers.
+
+    The clock of a state moves to `now` if something changes, with `everybody` that of all; it never goes back.
+    """
+    result = Folded()
+    ripe: dict[int, list[Event]] = {}
+    for customer in touched:
+        remade = _is_remade(customer, now)
+        if remade:
+            _make_again(ledgers, customer, now)
+        ripe[customer.pk] = _ripe(ledgers.transaction, customer, new.get(customer.pk, ()), now)
+        if everybody or remade or ripe[customer.pk] or new.get(customer.pk):
+            result.changed.append(customer)
+    ledgers.load([(pk, one.order_id) for pk, own in ripe.items() for one in own if one.event_type in _ABOUT_ORDERS])
+    for customer in result.changed:
+        customer.state.advance(ripe[customer.pk], _clock(customer.state, now))
+        result.events[customer.pk] = ripe[customer.pk]
+        result.new[customer.pk] = [*new.get(customer.pk, ())]
+    return result
+
+
+def readable_state(
+    transaction: Transaction, customer_pk: int, customer_id: str, text: str | None, now: datetime
+) -> CustomerState:
+    """Return a customer's state for reading; one of an older version of the fold is made again, and not stored."""
+    ledger = Ledgers(transaction).of(customer_pk)
+    if text is None:
+        return CustomerState(ledger)
+    try:
+        return CustomerState.from_json(text, ledger)
+    except OutdatedStateError:
+        return _replayed(transaction, customer_pk, customer_id, now, MemoryLedger())
+
+
+def _ripe(transaction: Transaction, customer: Customer, new: Sequence[Event], now: datetime) -> list[Event]:
+    """Return the events to fold now, and note when the first of the others is due."""
+    clock = _clock(customer.state, now)
+    # Erasing is not put off.
+    ripe = [event for event in new if event.at <= clock or event.event_type == "customer_deleted"]
+    waiting = [event.timestamp for event in new if event.at > clock]
+    due_at = customer.record.due_at
+    if due_at is not None and to_millis(due_at) <= clock:
+        ripe += history.of_one(
+            transaction, customer.pk, customer.record.customer_id, after=customer.state.clock, until=clock
+        )
+        due_at = history.first_after(transaction, customer.pk, from_millis(clock))
+    instants = [*waiting, *([due_at] if due_at else [])]
+    customer.record = replace(customer.record, due_at=min(instants, default=None))
+    return ripe
+
+
+def _clock(state: CustomerState, now: datetime) -> int:
+    return max(to_millis(now), state.clock or 0)
+
+
+def _is_remade(customer: Customer, now: datetime) -> bool:
+    state = customer.state
+    is_ahead = state.clock is not None and state.clock > to_millis(now + WRONG_CLOCK)
+    return customer.is_outdated or (is_ahead and state.pruned_until is None)
+
+
+def _make_again(ledgers: Ledgers, customer: Customer, now: datetime) -> None:
+    """Replay a customer's history, and store its orders in place of those that are stored."""
+    transaction, pk = ledgers.transaction, customer.pk
+    ledger, memory = ledgers.of(pk), MemoryLedger()
+    state = _replayed(transaction, pk, customer.record.customer_id, now, memory)
+    ledgers.replace(pk, memory.by_id.items())
+    state.ledger = ledger
+    ledger.folded_until = state.clock
+    customer.state = state
+    customer.record = replace(
+        customer.record, fold_version=FOLD_VERSION, due_at=history.first_after(transaction, pk, now)
+    )
+
+
+def _replayed(
+    transaction: Transaction, customer_pk: int, customer_id: str, now: datetime, ledger: MemoryLedger
+) -> CustomerState:
+    clock = to_millis(now)
+    return replay(history.of_one(transaction, customer_pk, customer_id, until=clock), clock, ledger)
