@@ -19,7 +19,7 @@ from churn.adapters.mysql.customers import Customer
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.adapters.mysql.erasure import erase
 from churn.adapters.mysql.orders import Ledgers
-from churn.domain.alerts import NewAlert, immediate_alert, risk_alert, update_risk_state
+from churn.domain.alerts import NewAlert
 from churn.domain.customer import observed_kinds
 from churn.domain.events import EVENT_TYPES, Event
 from churn.domain.features import Inputs, Observed, inputs_at
@@ -28,6 +28,7 @@ from churn.domain.risk import RiskLevel
 from churn.domain.search_terms import search_words
 from churn.domain.timestamps import from_millis
 from churn.observability import count_alone, logger
+from churn.services.alert_raising import at_most_one_open, immediate_alerts, weigh_score
 from churn.services.folding import Folded, fold
 from churn.settings import Settings
 
@@ -35,7 +36,6 @@ from churn.settings import Settings
 _MOST_DUE = 100
 # The rescoring sweep stores a prediction only if it differs from the last by this much.
 _NOTEWORTHY = 0.005
-_SETTLED = frozenset({"lapsed", "insufficient_data"})
 _key = attrgetter("pk")
 _PROFILE_EVENTS = frozenset({"customer_registered", "profile_updated"})
 
@@ -172,7 +172,7 @@ class Scoring:
             if by_customer[customer.pk]:
                 work.stored.append((customer.pk, _level(customer), predictions[customer.pk]))
             if raise_alerts:
-                work.alerts.extend(_immediate_alerts(customer, by_customer[customer.pk], work.now))
+                work.alerts.extend(immediate_alerts(customer, by_customer[customer.pk], work.now))
         return predictions
 
     def _rescore(
@@ -198,7 +198,7 @@ class Scoring:
             old, new = before[customer.pk], predictions[customer.pk]
             if old is None or abs(new.churn_probability - old) >= _NOTEWORTHY:
                 work.stored.append((customer.pk, _level(customer), new))
-            work.alerts.extend(_immediate_alerts(customer, folded.events.get(customer.pk, ()), now))
+            work.alerts.extend(immediate_alerts(customer, folded.events.get(customer.pk, ()), now))
         ledgers.save()
         index_words(transaction, _new_words(due, folded.events))
         self._write(transaction, due, predictions, work, result)
@@ -243,15 +243,9 @@ class Scoring:
                 now=work.now,
                 rules=self._settings.risk_rules,
             )
-            if customer.record.status in _SETTLED:
-                continue
-            risk, raised = update_risk_state(
-                customer.record.risk_state, prediction.churn_probability, self._settings.alerts, instant
-            )
-            if raised and raise_alerts and risk.level is not None:
-                alert = risk_alert(customer.record.display_name, risk.level, prediction, row)
+            alert = weigh_score(customer, row, prediction, self._settings.alerts, instant, raise_alerts=raise_alerts)
+            if alert is not None:
                 work.alerts.append((customer.pk, alert))
-            customer.record = customer.record.with_risk_state(risk, raise_alerts=raise_alerts)
         return {customer.pk: prediction for customer, prediction in zip(scored, predictions, strict=True)}
 
     def _write(
@@ -292,23 +286,9 @@ class Scoring:
         stored_predictions.add_shadows(transaction, challenger.version, answers, as_of, work.now)
 
     def _finish(self, transaction: Transaction, work: _Work, result: BatchResult) -> None:
-        alerts = self._at_most_one_open(transaction, work.alerts)
-        for _, alert in alerts:
-            work.change[f"alerts:new:{alert.priority}"] += 1
-            work.change[f"alerts_created:{work.now:%Y-%m-%d}"] += 1
+        alerts = at_most_one_open(transaction, work.alerts, work.now, work.change)
         totals.add(transaction, work.change)
         result.alert_ids = stored_alerts.add(transaction, alerts, work.now)
-
-    def _at_most_one_open(
-        self, transaction: Transaction, alerts: Sequence[tuple[int, NewAlert]]
-    ) -> list[tuple[int, NewAlert]]:
-        taken = stored_alerts.open_types(transaction, sorted({pk for pk, _ in alerts}))
-        allowed = []
-        for pk, alert in alerts:
-            if (pk, alert.alert_type) not in taken:
-                taken.add((pk, alert.alert_type))
-                allowed.append((pk, alert))
-        return allowed
 
     def _record_model(self, now: datetime) -> str | None:
         version, metadata = self._model.version, self._model.metadata
@@ -331,12 +311,6 @@ def _level(customer: Customer) -> RiskLevel:
     if level is None:
         raise ValueError(f"customer {customer.pk} has not been scored")
     return level
-
-
-def _immediate_alerts(customer: Customer, events: Sequence[Event], now: datetime) -> list[tuple[int, NewAlert]]:
-    name, probability = customer.record.display_name, customer.record.churn_probability
-    alerts = (immediate_alert(event, name, probability, now) for event in events)
-    return [(customer.pk, alert) for alert in alerts if alert is not None]
 
 
 def _new_words(kept: Sequence[Customer], by_customer: Mapping[int, Sequence[Event]]) -> dict[int, set[str]]:
