@@ -18,9 +18,11 @@ import urllib.request
 from pathlib import Path
 from typing import IO, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from churn.adapters.mysql import Database, customers
+from churn.adapters.s3_model_registry import S3ModelRegistry
+from churn.domain.features import is_outdated
+from churn.domain.model import BrokenModelError
+from churn.domain.model_versions import RegistryUnavailableError, VersionNotFoundError
 from churn.entrypoints.http.tokens import issue
 from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, log
 from infra.local.gateway.runtime import FunctionPool
@@ -227,13 +229,15 @@ class Stack:
         asyncio.run(once())
 
     def _has_model(self) -> bool:
-        client = aws_client("s3", self._aws_endpoint, REGION)
+        """Return whether a model serves; one of a simulated shop that learned from older features does not count."""
         bucket = self._template.function("scoring").environment["MODEL_BUCKET"]
+        registry = S3ModelRegistry(bucket, aws_client("s3", self._aws_endpoint, REGION))
         try:
-            client.head_object(Bucket=bucket, Key="current.json")
-        except (ClientError, BotoCoreError):
+            version = registry.promotion_state().version
+            metadata = registry.describe(version) if version else {}
+        except (RegistryUnavailableError, BrokenModelError, VersionNotFoundError):
             return False
-        return True
+        return version is not None and not (metadata.get("source") == "sample" and is_outdated(metadata))
 
     def _tool(self, what: str, name: str, *arguments: str) -> None:
         """Run one of the project's commands to its end. Raises StackError when it fails."""

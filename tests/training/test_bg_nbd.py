@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -18,6 +19,7 @@ from churn.ml.metrics import measure
 from churn.ml.random_forest import ChurnModel
 from churn.training import CannotTrainError, Plan, Trained, table, train, train_or_begin
 from infra.tools.simulator import sample_histories, simulate
+from tests.support.events import order
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 YOUNG = START + timedelta(days=150)
@@ -95,6 +97,19 @@ def test_a_forest_of_the_shops_own_is_not_replaced_by_less() -> None:
         begin(until(YOUNG), YOUNG, current=forest)
     sample = train(sample_histories(900, now=YOUNG), now=YOUNG, plan=PLAN, source="sample").model
     assert isinstance(begin(until(YOUNG), YOUNG, current=sample).model, PurchaseModel)
+
+
+def test_orders_of_one_hour_make_no_model() -> None:
+    at = YOUNG - timedelta(hours=1)
+    burst = [
+        (
+            f"C-{number}",
+            [replace(order(f"C-{number}"), timestamp=at + timedelta(seconds=second)) for second in range(3)],
+        )
+        for number in range(200)
+    ]
+    with pytest.raises(CannotTrainError, match=r"the orders span 0.0 days; a first model needs 14, 14.0 more"):
+        begin(burst, YOUNG)
 
 
 def test_a_shop_that_has_just_opened_is_told_what_is_missing() -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from churn.domain.customer import LOYALTY, CustomerState
 from churn.domain.timestamps import DAY, to_millis
@@ -46,6 +46,11 @@ class Feature:
     description: str
     maximum: float
     is_count: bool = False
+
+
+def is_outdated(metadata: Mapping[str, Any]) -> bool:
+    """Return whether a model learned from other definitions of the features than these; the first named no version."""
+    return bool(metadata.get("features_version", 1) != FEATURES_VERSION)
 
 
 FEATURES = (

@@ -90,6 +90,10 @@ class ModelVersion(TypedDict):
     source: str | None
     """history, or sample for a simulated shop."""
     horizon_days: int | None
+    features_version: int
+    """The version of the features that it learned from."""
+    is_outdated: bool
+    """Whether the features were defined otherwise when it learned: it serves on until training replaces it."""
     sha256: str | None
     size: int | None
     """Bytes."""

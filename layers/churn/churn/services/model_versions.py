@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from churn.adapters.mysql import Database, model_quality, training_runs
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.model_quality import Comparison, Quality
+from churn.domain.features import is_outdated
 from churn.domain.model import BrokenModelError, kind_of
 from churn.domain.model_versions import (
     ModelRegistry,
@@ -159,6 +160,8 @@ def _summary(
         "trained_at": metadata.get("trained_at"),
         "source": metadata.get("source"),
         "horizon_days": metadata.get("horizon_days"),
+        "features_version": metadata.get("features_version", 1),
+        "is_outdated": is_outdated(metadata),
         "sha256": metadata.get("sha256"),
         "size": metadata.get("size"),
         "gate": metadata.get("gate"),

@@ -9,7 +9,7 @@ import numpy as np
 from churn.domain.customer import replay
 from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION, inputs_at
 from churn.domain.model import PURCHASE_PROCESS, RANDOM_FOREST, kind_of
-from churn.domain.timestamps import iso, to_millis
+from churn.domain.timestamps import DAY, iso, to_millis
 from churn.ml.arrays import Floats
 from churn.ml.bg_nbd import INPUTS, PARAMETERS, PurchaseModel, occasions
 from churn.ml.drift import reference
@@ -18,6 +18,8 @@ from churn.training.plan import Plan, TooLittleHistoryError
 from churn.training.snapshots import Histories, Progress, scan_histories
 
 FEWEST_BUYERS = 50
+LEAST_SPAN_DAYS = 14
+"""The first and last order must lie so far apart: hours or days of orders say nothing of who comes back."""
 
 
 def train_purchases(
@@ -26,9 +28,14 @@ def train_purchases(
     """Fit the purchase process to all customers' orders up to `now`; return the model and its report.
 
     For the report, `why` says why there is no forest, and `code` names the versions of the code. Raises
-    TooLittleHistoryError if fewer than 50 customers have ordered.
+    TooLittleHistoryError if fewer than 50 customers have ordered, or if the orders span less than 14 days.
     """
     extent = scan_histories(histories, now, progress)
+    span = ((extent.last or 0) - (extent.first or 0)) / DAY
+    if span < LEAST_SPAN_DAYS:
+        raise TooLittleHistoryError(
+            f"the orders span {span:.1f} days; a first model needs {LEAST_SPAN_DAYS}, {LEAST_SPAN_DAYS - span:.1f} more"
+        )
     buyers, active = [], []
     for _, events in histories:
         state = replay(events, to_millis(now))

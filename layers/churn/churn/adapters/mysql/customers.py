@@ -4,18 +4,17 @@ import json
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
 from operator import attrgetter
 
-from churn.adapters.mysql import orders
+from churn.adapters.mysql import events, orders
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.adapters.mysql.orders import Ledgers
-from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError
+from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError, replay
 from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.identifiers import canonical
 from churn.domain.model import Prediction
@@ -154,7 +153,7 @@ def by_key(transaction: Transaction, keys: Sequence[int]) -> list[Row]:
 def states_by_key(database: Database, keys: Iterable[int]) -> Iterator[tuple[int, CustomerState]]:
     """Yield the states of customers, with all their orders, in the order of their keys.
 
-    Memory holds one page at a time. Those that another version of the fold made are left out.
+    Memory holds one page at a time. Those that another version of the fold made are made again, and not stored.
     """
     for page in batched(sorted(keys), _STATES_PER_PAGE, strict=False):
         yield from database.run(partial(_states_of, keys=page))
@@ -200,8 +199,11 @@ def _states_of(transaction: Transaction, keys: Sequence[int]) -> list[tuple[int,
     states = []
     for row in rows:
         ledger = MemoryLedger({str(number): order for number, order in enumerate(placed.get(row["customer_pk"], []))})
-        with suppress(OutdatedStateError):
-            states.append((row["customer_pk"], CustomerState.from_json(row["state"], ledger)))
+        try:
+            state = CustomerState.from_json(row["state"], ledger)
+        except OutdatedStateError:
+            state = replay(events.of_one(transaction, row["customer_pk"], ""))
+        states.append((row["customer_pk"], state))
     return states
 
 
