@@ -12,7 +12,7 @@ from churn.services.event_publisher import EventPublisher, count_results
 from churn.services.scoring import Scoring
 from churn.settings import settings
 
-_settings = settings().require("database_url")
+_settings = settings().require("database_url", "erasure_key")
 _database = Database(_settings.database_url)
 _model = CurrentModel(_settings, shadow=True)
 _scoring = Scoring(_database, _model, _settings, lambda: _model.challenger)

@@ -106,8 +106,8 @@ class Stack:
                 raise PortTakenError(port, variable)
         (self._state / "endpoints.json").unlink(missing_ok=True)
 
-    def _secret(self) -> str:
-        path = self._state / "jwt-secret"
+    def _secret(self, name: str = "jwt-secret") -> str:
+        path = self._state / name
         if not path.exists():
             write_private(path, secrets.token_urlsafe(48))
         return path.read_text(encoding="ascii")
@@ -162,6 +162,7 @@ class Stack:
                 "DatabaseUrl": self._urls["database_url"],
                 "RedisUrl": self._urls["redis_url"],
                 "JwtSecret": self._secret(),
+                "ErasureKey": self._secret("erasure-key"),
                 "KafkaClusterArn": f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/local/00000000-0",
                 "KafkaBootstrapServers": self._urls["kafka"],
                 **options.parameters,

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     began = time.monotonic()
     try:
-        settings = use_stack("DATABASE_URL")
+        settings = use_stack("DATABASE_URL", "ERASURE_KEY")
         plan = _plan(state_folder(os.environ) / "sample.json")
         start, end = parse_timestamp(plan["start"]), parse_timestamp(plan["end"])
         database = Database(settings.database_url)

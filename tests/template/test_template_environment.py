@@ -23,6 +23,7 @@ def template() -> Template:
             "DatabaseUrl": f"mysql://127.0.0.1:1/churn?ssl=true&secret={secret}:database",
             "RedisUrl": f"rediss://127.0.0.1:1/0?secret={secret}:cache",
             "JwtSecret": f"{secret}:signing",
+            "ErasureKey": f"{secret}:erasure",
             "KafkaClusterArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/shop/0-1",
         },
         region="eu-central-1",

@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     began = time.monotonic()
-    settings = use_stack("DATABASE_URL")
+    settings = use_stack("DATABASE_URL", "ERASURE_KEY")
     path: Path = options.file
     with Progress(f"reading {path.name}, lines") as progress:
         history = read_history(

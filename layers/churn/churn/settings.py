@@ -102,6 +102,7 @@ class Settings:
     database_user_secret: str
     redis_url: str
     jwt_secret: str
+    erasure_key: str
     model_bucket: str
     model_path: str
     socket_endpoint: str
@@ -153,6 +154,7 @@ class Settings:
             database_user_secret=text("DATABASE_USER_SECRET", ""),
             redis_url=text("REDIS_URL", ""),
             jwt_secret=text("JWT_SECRET", ""),
+            erasure_key=text("ERASURE_KEY", ""),
             model_bucket=text("MODEL_BUCKET", ""),
             model_path=text("MODEL_PATH", "/opt/model/model.npz"),
             socket_endpoint=text("SOCKET_ENDPOINT", ""),

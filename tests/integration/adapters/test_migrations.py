@@ -59,7 +59,7 @@ def test_dead_letters_of_before_are_known_by_their_content(empty: Database) -> N
     migrate(empty, before)
     letters = [
         DeadLetter("user-events", 0, 1, b"key", b"\x00\xff no json", "why"),
-        DeadLetter("user-events", 0, 2, None, None, "has no value"),
+        DeadLetter("user-events", 0, 2, None, b"", "is empty"),
     ]
     empty.run(
         lambda transaction: transaction.insert_many(

@@ -28,6 +28,7 @@ _PARAMETERS = {
     "DatabaseUrl": "mysql://nobody@127.0.0.1:9/churn",
     "RedisUrl": "",
     "JwtSecret": "only-a-test-knows-this-secret-of-32-bytes",
+    "ErasureKey": "only-a-test-knows-this-key-of-32-bytes-or-more",
     "KafkaClusterArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/shop/00000000-0",
     "KafkaBootstrapServers": "127.0.0.1:9",
 }

@@ -34,6 +34,7 @@ def shop(database: Database, mysql_url: str, tmp_path: Path, monkeypatch: pytest
     model = tmp_path / "model.npz"
     model.write_bytes(small_model().to_bytes())
     monkeypatch.setenv("DATABASE_URL", mysql_url)
+    monkeypatch.setenv("ERASURE_KEY", "only-a-test-knows-this-key-of-32-bytes")
     monkeypatch.setenv("MODEL_PATH", str(model))
     monkeypatch.setenv("CHURN_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)

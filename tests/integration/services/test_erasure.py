@@ -1,16 +1,239 @@
 """Erasing customers: nothing is left of them, and the totals stay right."""
 
-from concurrent.futures import ThreadPoolExecutor
+import base64
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
 
-from churn.adapters.mysql import Database, Transaction, totals
-from churn.adapters.mysql.alerts import resolve
-from churn.services.scoring import Scoring
+import numpy as np
+import pytest
+
+from churn.adapters.mysql import Database, Transaction, alerts, customers, totals, training_runs, websocket_connections
+from churn.adapters.mysql.alerts import acknowledge, resolve
+from churn.adapters.mysql.database import Row
+from churn.adapters.mysql.dead_letters import DeadLetter
+from churn.adapters.mysql.erasure import erase
+from churn.adapters.mysql.orders import Ledgers
+from churn.domain.events import Event
+from churn.domain.features import FEATURE_NAMES
+from churn.domain.tombstones import PREFIX, Tombstones
+from churn.entrypoints.kafka import redrive
+from churn.ml.drift import reference
+from churn.services.hourly_stats import refresh
+from churn.services.model_monitoring import compare_challengers, evaluate_weeks, watch_drift
+from churn.services.scoring import BatchResult, Scoring
 from churn.settings import Settings
 from tests.support import eventually
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
 
-_SETTINGS = Settings.from_environment({})
+_SETTINGS = Settings.from_environment({"ERASURE_KEY": "only-a-test-knows-this-key-of-32-bytes"})
+_ID, _NAME, _EMAIL, _PHONE = "KUNDE-ø-4711", "Zoë Qvist Łarsen", "zoe.qvist@example.org", "+45 12 34 56 78"
+_OLD_EMAIL = "zoe.larsen@example.net"
+_MARKS = (_ID, _NAME, "Qvist", _EMAIL, _OLD_EMAIL, _PHONE)
+# Somebody whose id has the erased customer's within it.
+_OTHER = "KUNDE-ø-47112"
+# Tables that the migrations keep for themselves.
+_OF_THE_SCHEMA = {"schema_migrations"}
+
+
+@pytest.fixture
+def scoring(database: Database) -> Scoring:
+    return Scoring(database, RecencyModel(), _SETTINGS)
+
+
+def _rows(database: Database, query: str) -> list[Row]:
+    return database.run(lambda transaction: transaction.rows(query))
+
+
+def _forms(mark: str) -> Iterator[bytes]:
+    """Yield the bytes by which a mark can be recognised: as it is, lower-cased, escaped in JSON, and within base64."""
+    for text in (mark, mark.lower(), json.dumps(mark)[1:-1], json.dumps(json.dumps(mark))[3:-3]):
+        yield text.encode()
+    for padding in range(3):
+        # The first and the last characters also depend on the neighbours.
+        yield base64.b64encode(b"\0" * padding + mark.encode())[(0, 2, 3)[padding] : -4]
+
+
+def _where_found(database: Database, marks: tuple[str, ...] = _MARKS) -> set[str]:
+    """Return the tables with a text or a blob that holds a mark; every column of the schema is looked at."""
+    columns = _rows(
+        database,
+        "SELECT table_name AS tab, column_name AS col FROM information_schema.columns WHERE table_schema = DATABASE() "
+        "AND (data_type LIKE '%%char%%' OR data_type LIKE '%%text%%' OR data_type LIKE '%%blob%%' "
+        "OR data_type LIKE '%%binary%%' OR data_type LIKE '%%json%%')",
+    )
+    assert len(columns) > 40
+    found = set()
+    for column in columns:
+        rows = _rows(database, f"SELECT CAST(`{column['col']}` AS BINARY) AS content FROM `{column['tab']}`")
+        contents = [row["content"] for row in rows if row["content"] is not None]
+        if any(form in content for content in contents for mark in marks for form in _forms(mark)):
+            found.add(column["tab"])
+    return found
+
+
+def _empty_tables(database: Database) -> set[str]:
+    tables = [
+        row["tab"]
+        for row in _rows(
+            database, "SELECT table_name AS tab FROM information_schema.tables WHERE table_schema = DATABASE()"
+        )
+    ]
+    return {table for table in tables if not _rows(database, f"SELECT 1 AS present FROM `{table}` LIMIT 1")}
+
+
+def _wire(event: Event, **others: Any) -> bytes:
+    record = {
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "customer_id": event.customer_id,
+        "timestamp": event.timestamp.isoformat(),
+        "data": dict(event.data),
+    }
+    return json.dumps(record | others).encode()
+
+
+def _bad_records() -> list[DeadLetter]:
+    """Return records that are no events, each of which tells in its own way that it is about the customer."""
+    profile = event("customer_registered", _ID, name=_NAME, email=_EMAIL)
+    contents: list[tuple[bytes | None, bytes]] = [
+        (None, _wire(profile, timestamp="yesterday")),
+        (None, json.dumps({"user_id": _ID, "metadata": {"phone": _PHONE}}, ensure_ascii=False).encode()),
+        (None, json.dumps(_wire(profile).decode()).encode()),
+        (None, b"\0\0\0\0\7" + _wire(profile)),
+        (None, _wire(profile)[:-20]),
+        (None, json.dumps({"event_type": "profile_updated", "data": {"email": _OLD_EMAIL}}).encode()),
+        (b"order-17", json.dumps({"event_type": "profile_updated", "data": {"name": _NAME}}).encode()),
+        (None, f"{_ID};{_NAME};{_PHONE}".encode()),
+        (_ID.encode(), b"no json"),
+    ]
+    return [
+        DeadLetter("user-events", 0, offset, key, value, "customer_id: why")
+        for offset, (key, value) in enumerate(contents)
+    ]
+
+
+class _Challenger(RecencyModel):
+    version = "challenger-1"
+
+
+def _fill(database: Database) -> None:
+    """Bring something into every table, through the doors that the service itself uses."""
+    model = RecencyModel()
+    spread = np.linspace(0, 1, 40)
+    model.metadata = {"reference": reference(dict.fromkeys(FEATURE_NAMES, spread), spread)}
+    challenger = _Challenger()
+    scoring = Scoring(database, model, _SETTINGS, lambda: challenger)
+    opened = NOW - timedelta(days=120)
+    scoring.apply([order(f"C-{number}", days_ago=130) for number in range(30)], now=opened)
+    history = [
+        event("customer_registered", _ID, days_ago=200, name="Zoë Łarsen", email=_OLD_EMAIL),
+        event("profile_updated", _ID, days_ago=100, name=_NAME, email=_EMAIL, phone=_PHONE, address=f"{_NAME}, Åvej 1"),
+        order(_ID, days_ago=90),
+        event("login", _ID, days_ago=3),
+    ]
+    failed = event("payment_failed", _ID)
+    numbers = scoring.apply([*history, failed], now=NOW, dead=_bad_records()).alert_ids
+    acknowledge(database, numbers[0], "ann", NOW)
+    resolve(database, numbers[0], "ann", f"called {_NAME} at {_PHONE}", NOW)
+    refresh(database, _SETTINGS, NOW)
+    evaluate_weeks(database, _SETTINGS, now=NOW, time_left=lambda: True)
+    compare_challengers(database, _SETTINGS, now=NOW)
+    watch_drift(database, model, _SETTINGS, now=NOW)
+    database.run(lambda transaction: training_runs.enqueue(transaction, "0" * 32, "ann", NOW))
+    database.run(
+        lambda transaction: websocket_connections.register(
+            transaction, "socket", "ann", "read", limit=5, ticket_id="1" * 32
+        )
+    )
+    database.run(lambda transaction: alerts.advance_reader(transaction, "output", 100, lambda _: None))
+
+
+def test_erasing_leaves_nothing_in_any_column_of_any_table(database: Database, scoring: Scoring) -> None:
+    _fill(database)
+    assert _empty_tables(database) == set(), "fill the new table above: what it holds of a customer must be erased"
+    assert {"customers", "customer_states", "customer_words", "events", "alerts", "dead_letters"} <= _where_found(
+        database
+    )
+    reasons = _rows(database, "SELECT reason FROM dead_letters")
+
+    scoring.apply([event("customer_deleted", _ID)], now=NOW)
+    assert _where_found(database) == set()
+    assert _rows(database, "SELECT reason FROM dead_letters") == reasons, "why records failed is still known"
+
+
+def test_what_comes_later_of_an_erased_customer_is_passed_over_and_leaves_nothing(
+    database: Database, scoring: Scoring
+) -> None:
+    scoring.apply([event("customer_registered", _ID, name=_NAME), order(_ID)], now=NOW)
+    deletion = event("customer_deleted", _ID)
+    scoring.apply([deletion], now=NOW)
+    for sent in (deletion, event("profile_updated", _ID, name=_NAME, email=_EMAIL), order(_ID)):
+        result = scoring.apply([sent], now=NOW)
+        assert (result.events, result.repeated) == (0, 1)
+    bad = _bad_records()
+    named = [letter for letter in bad if _ID.encode() in (letter.value or b"") + (letter.key or b"")]
+    assert scoring.apply([], now=NOW, dead=named).dead_letters == len(named)
+    assert scoring.apply([], now=NOW, dead=named).dead_letters == 0
+    assert _where_found(database, (_ID, _NAME, _EMAIL)) == set()
+    (row,) = _rows(database, "SELECT customer_id, deleted FROM customers")
+    assert (row["customer_id"][: len(PREFIX)], row["deleted"]) == (PREFIX, 1)
+    assert _ID not in row["customer_id"]
+
+
+def test_dead_letters_of_others_keep_their_contents(database: Database, scoring: Scoring) -> None:
+    others = [
+        DeadLetter("user-events", 1, 1, _OTHER.encode(), _wire(event("login", _OTHER), timestamp="?"), "why"),
+        DeadLetter("user-events", 1, 2, None, f"{_OTHER};1".encode(), "why"),
+        # They share a name, but the record says whose it is.
+        DeadLetter("user-events", 1, 3, None, _wire(event("profile_updated", "K-9", name=_NAME), timestamp="?"), "why"),
+        DeadLetter("user-events", 1, 4, None, b"\xff\xfe", "why"),
+    ]
+    scoring.apply([event("customer_registered", _ID, name=_NAME)], now=NOW, dead=[*others, *_bad_records()])
+    scoring.apply([event("customer_deleted", _ID)], now=NOW)
+    _, left = redrive(database, scoring, NOW)
+    assert [letter for letter in left if letter.partition == 1] == others
+
+
+def test_a_batch_that_brings_and_erases_a_customer_leaves_nothing(database: Database, scoring: Scoring) -> None:
+    bad = [DeadLetter("user-events", 0, 1, None, json.dumps({"data": {"email": _EMAIL}}).encode(), "why")]
+    scoring.apply([], now=NOW, dead=bad)
+    profile = event("customer_registered", _ID, name=_NAME, email=_EMAIL)
+    scoring.apply([profile, event("customer_deleted", _ID), order(_ID)], now=NOW)
+    assert _where_found(database) == set()
+    assert scoring.apply([profile], now=NOW).repeated == 1
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["a customer", "somebody of whom nothing is stored yet"])
+def test_a_customer_who_is_erased_while_their_next_event_waits_is_not_brought_back(
+    database: Database, scoring: Scoring, mysql_url: str, is_known: bool
+) -> None:
+    if is_known:
+        scoring.apply([order(_ID)], now=NOW)
+    tombstones = Tombstones(lambda: _SETTINGS.erasure_key)
+    later, looker = Database(mysql_url), Database(mysql_url)
+    with ThreadPoolExecutor(1) as thread:
+
+        def work(transaction: Transaction) -> Future[BatchResult]:
+            customer = customers.lock(Ledgers(transaction), {_ID}, NOW, tombstones)[_ID]
+            waiting = thread.submit(Scoring(later, RecencyModel(), _SETTINGS).apply, [order(_ID)], now=NOW)
+            eventually(lambda: _waiting(looker) == 1, within=10, every=0.25)
+            customer.state.apply(event("customer_deleted", _ID))
+            erase(transaction, customer.record, tombstones.of(_ID))
+            customer.record = customer.record.erased(tombstones.of(_ID), NOW)
+            customers.save(transaction, [customer], {})
+            return waiting
+
+        try:
+            assert database.run(work).result(20).repeated == 1
+            assert [row["deleted"] for row in _rows(looker, "SELECT deleted FROM customers")] == [1]
+            assert _where_found(looker) == set()
+        finally:
+            later.close()
+            looker.close()
 
 
 def _waiting(database: Database) -> int:

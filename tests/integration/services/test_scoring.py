@@ -183,7 +183,7 @@ def test_a_deleted_customer_leaves_nothing_behind(database: Database, scoring: S
     scoring.apply([event("profile_updated", name="Ann Lee")], now=NOW)
     for table in ("events", "predictions", "alerts", "customer_words"):
         assert _rows(database, f"SELECT * FROM {table}") == []
-    row = _customer(database)
+    (row,) = _rows(database, "SELECT * FROM customers")
     assert (row["deleted"], row["name"]) == (1, None)
     kept, anew = _counted(database)
     assert kept == anew == Counter()
@@ -438,11 +438,11 @@ def test_a_dead_letter_that_has_become_an_event_is_applied_once(database: Databa
     ]
     scoring.apply([], now=NOW, dead=letters)
     done, page = redrive(database, scoring, NOW)
-    assert ([applied.events for applied in done], page) == ([1], letters)
+    assert ([applied.events for applied in done], page) == ([1], letters[:2]), "without a value there is nothing to try"
     assert _customer(database)["total_orders"] == 1
     done, page = redrive(database, scoring, NOW)
-    assert (done, page) == ([], [letters[0], letters[2]])
-    assert redrive(database, scoring, NOW, after=letters[0].position) == ([], [letters[2]])
+    assert (done, page) == ([], letters[:1])
+    assert redrive(database, scoring, NOW, after=letters[0].position) == ([], [])
 
 
 def test_a_dead_letter_is_kept_once(scoring: Scoring) -> None:

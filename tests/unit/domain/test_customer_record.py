@@ -39,15 +39,16 @@ def test_erasing_leaves_the_keys_and_when_and_by_which_model_the_score_was() -> 
         },
     )
     later = NOW + timedelta(days=1)
-    assert full.erased(later) == replace(
+    assert full.erased("erased:x", later) == replace(
         empty,
+        customer_id="erased:x",
         deleted=True,
         is_active=False,
         model_version=full.model_version,
         scored_at=full.scored_at,
         updated_at=later,
     )
-    assert not full.erased(later).share_of_totals()
+    assert not full.erased("erased:x", later).share_of_totals()
 
 
 def _other_than(value: Any) -> Any:

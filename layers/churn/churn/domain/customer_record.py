@@ -108,11 +108,11 @@ class CustomerRecord:
             self, remembered_level=state.level, alerted_level=state.alerted_level, alerted_at=state.alerted_at
         )
 
-    def erased(self, now: datetime) -> Self:
-        """Return the record of a deleted customer: the keys, and by which model and when they were scored last."""
+    def erased(self, tombstone: str, now: datetime) -> Self:
+        """Return the record of a deleted customer: the tombstone, and by which model and when they were scored last."""
         return type(self)(
             id=self.id,
-            customer_id=self.customer_id,
+            customer_id=tombstone,
             deleted=True,
             is_active=False,
             model_version=self.model_version,

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 
-from churn.adapters.mysql import Database, Transaction, customers, dead_letters, models, totals
+from churn.adapters import secrets_manager
+from churn.adapters.mysql import Database, Transaction, customers, models, totals
 from churn.adapters.mysql import alerts as stored_alerts
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql import predictions as stored_predictions
 from churn.adapters.mysql.customer_search import index_words
 from churn.adapters.mysql.customers import Customer
 from churn.adapters.mysql.dead_letters import DeadLetter
-from churn.adapters.mysql.erasure import erase
+from churn.adapters.mysql.erasure import add_dead_letters, erase
 from churn.adapters.mysql.orders import Ledgers
 from churn.domain.alerts import NewAlert
 from churn.domain.customer import observed_kinds
@@ -27,6 +28,7 @@ from churn.domain.model import Prediction, Predictor
 from churn.domain.risk import RiskLevel
 from churn.domain.search_terms import search_words
 from churn.domain.timestamps import from_millis
+from churn.domain.tombstones import Tombstones
 from churn.observability import count_alone, logger
 from churn.services.alert_raising import at_most_one_open, immediate_alerts, weigh_score
 from churn.services.folding import Folded, fold
@@ -86,6 +88,7 @@ class Scoring:
         self._settings = settings
         self._challenger = challenger
         self._recorded: str | None = None
+        self._tombstones = Tombstones(lambda: secrets_manager.resolve(settings.erasure_key))
 
     def apply(
         self, events: Sequence[Event], *, now: datetime, raise_alerts: bool = True, dead: Sequence[DeadLetter] = ()
@@ -125,14 +128,15 @@ class Scoring:
         raise_alerts: bool,
         dead: Sequence[DeadLetter],
     ) -> BatchResult:
-        result = BatchResult(dead_letters=dead_letters.add(transaction, dead, now))
+        letters = add_dead_letters(transaction, dead, now, self._tombstones)
+        result = BatchResult(dead_letters=letters)
         ledgers = Ledgers(transaction)
         folded = self._fold(ledgers, events, now, result)
         observed = history.observed(transaction)
         kinds = observed_kinds(event for own in folded.new.values() for event in own)
         earlier = {kind: at for kind, at in kinds.items() if at < observed.get(kind, at + 1)}
         work = _Work(now, observed | earlier)
-        kept = self._without_erased(transaction, folded.changed, work)
+        kept = self._without_erased(transaction, folded, work)
         predictions = self._score_events(kept, folded.events, work, raise_alerts=raise_alerts)
         history.add(
             transaction,
@@ -154,7 +158,8 @@ class Scoring:
             first = unique.setdefault((event.customer_id, event.event_id), event)
             result.conflicting += first != event
         due = customers.with_events_due(ledgers.transaction, now, _MOST_DUE)
-        touched = customers.lock(ledgers, {*due, *(event.customer_id for event in unique.values())}, now)
+        named = {*due, *(event.customer_id for event in unique.values())}
+        touched = customers.lock(ledgers, named, now, self._tombstones)
         fresh = self._fresh(ledgers.transaction, list(unique.values()), touched, result)
         result.events, result.repeated = len(fresh), len(events) - len(fresh)
         result.unknown_types = sum(event.event_type not in EVENT_TYPES for event in fresh)
@@ -218,13 +223,14 @@ class Scoring:
             logger.warning("event ids came again with another content", extra={"events": result.conflicting})
         return [event for pk, event in living if (pk, event.event_id) not in stored]
 
-    def _without_erased(self, transaction: Transaction, changed: Sequence[Customer], work: _Work) -> list[Customer]:
+    def _without_erased(self, transaction: Transaction, folded: Folded, work: _Work) -> list[Customer]:
         """Erase the customers who were deleted, and return the others."""
-        for customer in changed:
+        for customer in folded.changed:
             if customer.state.deleted:
-                work.change.update(erase(transaction, customer.pk))
-                customer.record = customer.record.erased(work.now)
-        return [customer for customer in changed if not customer.state.deleted]
+                tombstone = self._tombstones.of(customer.record.customer_id)
+                work.change.update(erase(transaction, customer.record, tombstone, folded.new[customer.pk]))
+                customer.record = customer.record.erased(tombstone, work.now)
+        return [customer for customer in folded.changed if not customer.state.deleted]
 
     def _score(self, scored: Sequence[Customer], work: _Work, *, raise_alerts: bool) -> dict[int, Prediction]:
         """Bring records up to date with their states and the clock; one call of the model for all of them."""

@@ -44,7 +44,12 @@ def environment(folder: Path, resources: str, **parameters: str) -> dict[str, st
 def test_the_projects_own_template_is_served_whole() -> None:
     template = load(
         Path(__file__).parents[4] / "template.yaml",
-        {"DatabaseUrl": "mysql://d", "JwtSecret": "x" * 40, "KafkaClusterArn": "arn:aws:kafka:r:1:cluster/c/0"},
+        {
+            "DatabaseUrl": "mysql://d",
+            "JwtSecret": "x" * 40,
+            "ErasureKey": "y" * 40,
+            "KafkaClusterArn": "arn:aws:kafka:r:1:cluster/c/0",
+        },
         socket_endpoint="http://127.0.0.1:3001",
     )
     assert {spec.label for spec in template.functions.values()} == {

@@ -19,6 +19,7 @@ from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.identifiers import canonical
 from churn.domain.model import Prediction
 from churn.domain.orders import MemoryLedger
+from churn.domain.tombstones import NEXT_PREFIX, PREFIX, Tombstones
 
 _values = attrgetter(*COLUMNS)
 HASHES = 2**32
@@ -59,18 +60,34 @@ def exist(transaction: Transaction) -> bool:
     return transaction.row("SELECT 1 AS present FROM customers LIMIT 1") is not None
 
 
-def lock(ledgers: Ledgers, customer_ids: Collection[str], now: datetime) -> dict[str, Customer]:
-    """Lock the customers in one order for all writers, creating those that do not exist; return them by customer id."""
+def lock(ledgers: Ledgers, customer_ids: Collection[str], now: datetime, tombstones: Tombstones) -> dict[str, Customer]:
+    """Lock the customers in one order for all writers, creating those that do not exist; return them by customer id.
+
+    An erased customer is found under the tombstone.
+    """
     transaction = ledgers.transaction
-    wanted = sorted(customer_ids)
-    found = transaction.rows_among("SELECT customer_id FROM customers WHERE customer_id IN ({values})", wanted)
-    existing = {row["customer_id"] for row in found}
-    transaction.insert_many(
-        "INSERT IGNORE INTO customers (customer_id, created_at, updated_at)",
-        [(customer_id, now, now) for customer_id in wanted if customer_id not in existing],
-    )
-    rows = transaction.rows_among(_SELECT + " WHERE customer_id IN ({values}) ORDER BY customer_id FOR UPDATE", wanted)
-    return {customer.record.customer_id: customer for customer in _with_states(ledgers, rows)}
+    graves = {customer_id: tombstones.of(customer_id) for customer_id in customer_ids}
+    rows: dict[str, Row] = {}
+    # A customer who is erased at this moment is found under the tombstone when they are looked for again.
+    while missing := sorted(graves.keys() - rows.keys()):
+        known = existing(transaction, {name for customer_id in missing for name in (customer_id, graves[customer_id])})
+        new = [customer_id for customer_id in missing if known.isdisjoint((customer_id, graves[customer_id]))]
+        transaction.insert_many(
+            "INSERT IGNORE INTO customers (customer_id, created_at, updated_at)",
+            [(customer_id, now, now) for customer_id in new],
+        )
+        # Somebody may have created and erased a new one meanwhile: the tombstone then stands beside the row made here.
+        names = sorted({*known, *new, *(graves[customer_id] for customer_id in new)})
+        query = _SELECT + " WHERE customer_id IN ({values}) ORDER BY customer_id FOR UPDATE"
+        locked = {row["customer_id"]: row for row in transaction.rows_among(query, names)}
+        for customer_id in missing:
+            grave, row = locked.get(graves[customer_id]), locked.get(customer_id)
+            if grave is not None and row is not None and grave is not row:
+                transaction.execute("DELETE FROM customers WHERE id = %s", (row["id"],))
+            if grave is not None or row is not None:
+                rows[customer_id] = grave or row or {}
+    by_key = {customer.pk: customer for customer in _with_states(ledgers, list(rows.values()))}
+    return {customer_id: by_key[row["id"]] for customer_id, row in rows.items()}
 
 
 def with_events_due(transaction: Transaction, now: datetime, most: int) -> list[str]:
@@ -79,6 +96,32 @@ def with_events_due(transaction: Transaction, now: datetime, most: int) -> list[
         "SELECT customer_id FROM customers WHERE deleted = 0 AND due_at <= %s ORDER BY due_at LIMIT %s", (now, most)
     )
     return [row["customer_id"] for row in rows]
+
+
+def existing(transaction: Transaction, customer_ids: Collection[str]) -> set[str]:
+    """Return those of some ids, or tombstones, that stand in the table."""
+    rows = transaction.rows_among("SELECT customer_id FROM customers WHERE customer_id IN ({values})", customer_ids)
+    return {row["customer_id"] for row in rows}
+
+
+def bury(transaction: Transaction, customer_pk: int, tombstone: str) -> None:
+    """Put the tombstone in place of the id of an erased customer."""
+    transaction.execute("UPDATE customers SET customer_id = %s WHERE id = %s", (tombstone, customer_pk))
+
+
+def bury_older(transaction: Transaction, tombstones: Tombstones, limit: int) -> int:
+    """Put tombstones in place of the ids of at most `limit` customers who were erased before there were tombstones.
+
+    Return how many there were.
+    """
+    rows = transaction.rows(
+        "SELECT id, customer_id FROM customers WHERE deleted = 1 AND (customer_id < %s OR customer_id >= %s) "
+        "ORDER BY customer_id LIMIT %s FOR UPDATE",
+        (PREFIX, NEXT_PREFIX, limit),
+    )
+    for row in rows:
+        bury(transaction, row["id"], tombstones.of(row["customer_id"]))
+    return len(rows)
 
 
 def lock_due(

@@ -1,15 +1,21 @@
 """Table `dead_letters`: Kafka records that could not be applied."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from churn.adapters.mysql.database import Transaction
+from churn.adapters.mysql.database import Row, Transaction
+from churn.domain.record_subjects import Person, customer_of, customers_perhaps_named, is_about
 
 _KEY_BYTES = 512
 Position = tuple[str, int, int, bytes]
 """Topic, partition, offset, and the hash of the content."""
+
+_PLACE = "topic, partition_id, record_offset, content_hash"
+_FIRST: Position = ("", -1, -1, b"")
+_NO_CONTENT = "customer_id = NULL, record_key = NULL, record_value = NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +36,77 @@ class DeadLetter:
         return self.topic, self.partition, self.offset, hashlib.sha256(content).digest()
 
 
-def add(transaction: Transaction, letters: Sequence[DeadLetter], now: datetime) -> int:
-    """Store records, each once by its position and content; return how many were new."""
+def add(
+    transaction: Transaction, letters: Sequence[DeadLetter], now: datetime, *, erased: frozenset[str] = frozenset()
+) -> int:
+    """Store records, each once by its position and content; return how many were new.
+
+    Of a record that names an erased customer neither key nor value are stored.
+    """
+
+    def content(letter: DeadLetter) -> tuple[str | None, bytes | None, bytes | None]:
+        if not erased.isdisjoint(customers_perhaps_named(letter.key, letter.value)):
+            return None, None, None
+        key = None if letter.key is None else letter.key[:_KEY_BYTES]
+        return customer_of(letter.value), key, letter.value
+
     return transaction.insert_many(
         "INSERT IGNORE INTO dead_letters "
-        "(topic, partition_id, record_offset, content_hash, reason, record_key, record_value, failed_at)",
-        [
-            (
-                *letter.position,
-                letter.reason[:1024],
-                None if letter.key is None else letter.key[:_KEY_BYTES],
-                letter.value,
-                now,
-            )
-            for letter in letters
-        ],
+        "(topic, partition_id, record_offset, content_hash, reason, customer_id, record_key, record_value, failed_at)",
+        [(*letter.position, letter.reason[:1024], *content(letter), now) for letter in letters],
+    )
+
+
+def erase(transaction: Transaction, person: Person) -> None:
+    """Drop key and value of the records about a customer; their reasons and their number stay."""
+    words = sorted({person.customer_id, *person.details})
+    transaction.execute(f"UPDATE dead_letters SET {_NO_CONTENT} WHERE customer_id = %s", (person.customer_id,))
+    transaction.execute_among(
+        f"UPDATE dead_letters SET {_NO_CONTENT} WHERE record_key IN ({{values}})", [word.encode() for word in words]
+    )
+    # Of what names nobody, the server finds what may be meant: as it is written, or with the escapes of JSON.
+    forms = sorted({form for word in words for form in (word.encode(), json.dumps(word)[1:-1].encode())})
+    rows = transaction.rows(
+        f"SELECT {_PLACE}, record_key, record_value FROM dead_letters WHERE customer_id IS NULL "
+        f"AND ({' OR '.join(['LOCATE(%s, record_value) > 0'] * len(forms))})",
+        forms,
+    )
+    drop_contents(
+        transaction, [_place(row) for row in rows if is_about(person, row["record_key"], row["record_value"])]
+    )
+
+
+def with_content(transaction: Transaction, after: Position | None, limit: int) -> list[tuple[Position, list[str]]]:
+    """Return the next records that have a key or a value: where they stand, and which customers they may name."""
+    rows = transaction.rows(
+        f"SELECT {_PLACE}, record_key, record_value FROM dead_letters "
+        f"WHERE (record_key IS NOT NULL OR record_value IS NOT NULL) AND ({_PLACE}) > (%s, %s, %s, %s) "
+        f"ORDER BY {_PLACE} LIMIT %s",
+        (*(after or _FIRST), limit),
+    )
+    return [(_place(row), customers_perhaps_named(row["record_key"], row["record_value"])) for row in rows]
+
+
+def drop_contents(transaction: Transaction, positions: Sequence[Position]) -> None:
+    """Drop key and value of records; their reasons and their number stay."""
+    for position in positions:
+        transaction.execute(f"UPDATE dead_letters SET {_NO_CONTENT} WHERE ({_PLACE}) = (%s, %s, %s, %s)", position)
+
+
+def prune(transaction: Transaction, before: datetime, limit: int) -> int:
+    """Delete at most `limit` records that failed before an instant; return how many."""
+    return transaction.execute(
+        "DELETE FROM dead_letters WHERE failed_at < %s ORDER BY failed_at LIMIT %s", (before, limit)
     )
 
 
 def waiting(transaction: Transaction, after: Position | None, limit: int) -> list[DeadLetter]:
-    """Return dead letters not applied yet, in the order of their positions, from `after` on."""
+    """Return dead letters not applied yet, in the order of their positions, from `after` on; without the erased."""
     rows = transaction.rows(
         "SELECT topic, partition_id, record_offset, record_key, record_value, reason FROM dead_letters "
-        "WHERE redriven_at IS NULL AND (topic, partition_id, record_offset, content_hash) > (%s, %s, %s, %s) "
-        "ORDER BY topic, partition_id, record_offset, content_hash LIMIT %s",
-        (*(after or ("", -1, -1, b"")), limit),
+        f"WHERE redriven_at IS NULL AND record_value IS NOT NULL AND ({_PLACE}) > (%s, %s, %s, %s) "
+        f"ORDER BY {_PLACE} LIMIT %s",
+        (*(after or _FIRST), limit),
     )
     return [
         DeadLetter(
@@ -76,3 +128,7 @@ def mark_redriven(transaction: Transaction, letter: DeadLetter, now: datetime) -
         "WHERE topic = %s AND partition_id = %s AND record_offset = %s AND content_hash = %s",
         (now, *letter.position),
     )
+
+
+def _place(row: Row) -> Position:
+    return row["topic"], row["partition_id"], row["record_offset"], row["content_hash"]

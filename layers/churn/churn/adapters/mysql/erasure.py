@@ -1,16 +1,44 @@
-"""Erasing what is stored of a customer beside their own record."""
+"""Erasing what is stored of a customer."""
 
 from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 
-from churn.adapters.mysql import alerts, customer_search, events, orders, predictions
+from churn.adapters.mysql import alerts, customer_search, customers, dead_letters, events, orders, predictions
 from churn.adapters.mysql.database import Transaction
+from churn.adapters.mysql.dead_letters import DeadLetter
+from churn.domain.customer_record import CustomerRecord
+from churn.domain.events import Event
+from churn.domain.identifiers import canonical
+from churn.domain.record_subjects import Person, customers_perhaps_named
+from churn.domain.tombstones import Tombstones
 
 
-def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
-    """Delete a customer's events, orders, predictions, alerts and search words; return the change of the totals."""
-    events.erase(transaction, customer_pk)
-    orders.erase(transaction, customer_pk)
-    change = predictions.erase(transaction, customer_pk)
-    change.update(alerts.erase(transaction, customer_pk))
-    customer_search.index_words(transaction, {customer_pk: ()})
+def erase(
+    transaction: Transaction, record: CustomerRecord, tombstone: str, arriving: Sequence[Event] = ()
+) -> Counter[str]:
+    """Delete what is stored of a customer beside their record, which gets the tombstone in place of the id.
+
+    `arriving` are their events that are not stored yet. Return the change of the totals.
+    """
+    details = {record.customer_id, record.name, record.email, record.phone}
+    details |= events.details(transaction, record.id, arriving)
+    person = Person(canonical(record.customer_id), frozenset(detail for detail in details if detail))
+    dead_letters.erase(transaction, person)
+    events.erase(transaction, record.id)
+    orders.erase(transaction, record.id)
+    change = predictions.erase(transaction, record.id)
+    change.update(alerts.erase(transaction, record.id))
+    customer_search.index_words(transaction, {record.id: ()})
+    customers.bury(transaction, record.id, tombstone)
     return change
+
+
+def add_dead_letters(
+    transaction: Transaction, letters: Sequence[DeadLetter], now: datetime, tombstones: Tombstones
+) -> int:
+    """Store records that cannot be applied, those of erased customers without content; return how many were new."""
+    named = {name for letter in letters for name in customers_perhaps_named(letter.key, letter.value)}
+    graves = customers.existing(transaction, {tombstones.of(name) for name in named})
+    erased = frozenset(name for name in named if tombstones.of(name) in graves)
+    return dead_letters.add(transaction, letters, now, erased=erased)

@@ -7,12 +7,14 @@ from datetime import datetime
 from itertools import groupby
 
 from churn.adapters.mysql.conditions import Conditions
-from churn.adapters.mysql.database import Database, Row, Transaction
+from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.domain.customer import micro_points
 from churn.domain.events import Event
 from churn.domain.timestamps import from_millis, to_millis
 
 _PAIRS_PER_QUERY = 500
+_OF_THE_PROFILE = ("customer_registered", "profile_updated")
+_DETAILS = ("name", "email", "phone")
 
 
 def known(transaction: Transaction, events: Sequence[tuple[int, Event]]) -> dict[tuple[int, str], bool]:
@@ -159,6 +161,17 @@ def histories(database: Database, *, page: int = 1000) -> Iterator[tuple[str, li
         events = [_event(row, customer_id) for row in customer_rows if row["event_id"] is not None]
         if events:
             yield customer_id, events
+
+
+def details(transaction: Transaction, customer_pk: int, arriving: Sequence[Event] = ()) -> set[str]:
+    """Return every name, e-mail and phone that a customer has had, with those of events that are not stored yet."""
+    rows = transaction.rows(
+        f"SELECT data FROM events WHERE customer_pk = %s AND event_type IN ({placeholders(_OF_THE_PROFILE)})",
+        (customer_pk, *_OF_THE_PROFILE),
+    )
+    stored = [json.loads(row["data"]) for row in rows]
+    sent = [event.data for event in arriving if event.event_type in _OF_THE_PROFILE]
+    return {text for data in (*stored, *sent) for name in _DETAILS if isinstance(text := data.get(name), str)}
 
 
 def erase(transaction: Transaction, customer_pk: int) -> None:

@@ -1,0 +1,32 @@
+"""Tombstones: what stands in place of the id of a customer who was erased.
+
+A tombstone is the HMAC of the id. It tells nobody who the customer was, and yet a later event of the same customer is
+recognised, so that it does not bring them back. The key never changes: with another one every erased customer would be
+a stranger again.
+"""
+
+import base64
+import hmac
+from collections.abc import Callable
+
+from churn.domain.identifiers import canonical
+
+PREFIX = "erased:"
+"""How every tombstone begins."""
+
+NEXT_PREFIX = "erased;"
+"""The first text after every tombstone, for ranges of an index."""
+
+
+class Tombstones:
+    """The tombstones under one key, which is asked for when it is first needed."""
+
+    def __init__(self, key: Callable[[], str]) -> None:
+        self._key = key
+
+    def of(self, customer_id: str) -> str:
+        """Return the tombstone of a customer, at most 64 characters like every id; that of a tombstone is itself."""
+        if customer_id.startswith(PREFIX):
+            return customer_id
+        digest = hmac.digest(self._key().encode(), canonical(customer_id).encode(), "sha256")
+        return PREFIX + base64.urlsafe_b64encode(digest).decode().rstrip("=")
