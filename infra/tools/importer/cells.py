@@ -2,21 +2,33 @@
 
 import math
 import re
+from collections.abc import Container
 from datetime import date, datetime
 from typing import Any
 
+from churn.domain import identifiers
 from churn.domain.timestamps import parse_timestamp
 
 _YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "x"})
 _NO = frozenset({"", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-"})
 _CANCELLED = frozenset({"cancelled", "canceled", "cancel", "void", "voided", "refunded", "failed", "declined"})
-_WHOLE_FLOAT = re.compile(r"\d+\.0+")
+_WHOLE_NUMBER = re.compile(r"\d+(\.0+)?", re.ASCII)
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"-?(\d+|\d{1,3}(\.\d{3})+),\d{1,2}")
 
 
 class BadRowError(ValueError):
     """A row that is no order, event or customer; the text says why."""
+
+
+class NobodyError(BadRowError):
+    """A row whose customer is what tools write where there is none."""
+
+    def __init__(self, customer_id: str) -> None:
+        super().__init__(
+            f"customer_id: {customer_id!r} stands for no customer; if it is one, import with --allow-id={customer_id}"
+        )
+        self.customer_id = customer_id
 
 
 def clean(value: Any) -> Any:
@@ -28,11 +40,34 @@ def clean(value: Any) -> Any:
     return value
 
 
-def identifier(value: Any) -> str:
-    """Return an identifier, empty if there is none."""
-    text = "" if value is None else str(value)
-    # Tools that read a column with gaps as floats write 12346 as 12346.0.
-    return text.split(".")[0] if _WHOLE_FLOAT.fullmatch(text) else text
+def identifier(value: Any, field: str, *, is_whole_number: bool) -> str:
+    """Return an identifier in the form that the file has it in; `is_whole_number`: in its column all are.
+
+    Raises BadRowError.
+    """
+    if value is None:
+        raise BadRowError(f"{field}: is required")
+    if is_whole_number and isinstance(value, str):
+        # Tools that read a column with gaps as floats write 12346 as 12346.0.
+        value = value.split(".")[0]
+    try:
+        identifiers.identifier(value)
+        return identifiers.as_sent(value)
+    except ValueError as error:
+        raise BadRowError(f"{field}: {error}") from None
+
+
+def customer_identifier(value: Any, *, is_whole_number: bool, allowed: Container[str]) -> str:
+    """Return the identifier of a customer. Raises BadRowError, NobodyError if it stands for none."""
+    text = identifier(value, "customer_id", is_whole_number=is_whole_number)
+    if identifiers.stands_for_nobody(text, allowed):
+        raise NobodyError(text)
+    return text
+
+
+def looks_like_a_whole_number(text: str) -> bool:
+    """Return whether text writes a whole number, also as a float."""
+    return _WHOLE_NUMBER.fullmatch(text) is not None
 
 
 def number(value: Any, field: str) -> float:
@@ -50,9 +85,9 @@ def number(value: Any, field: str) -> float:
     try:
         parsed = float(text)
     except ValueError:
-        raise BadRowError(f"{field}: {value!r} is not a number") from None
+        raise BadRowError(f"{field}: {value!r:.80} is not a number") from None
     if not math.isfinite(parsed):
-        raise BadRowError(f"{field}: {value!r} is not a number")
+        raise BadRowError(f"{field}: {value!r:.80} is not a number")
     return parsed
 
 
@@ -100,7 +135,7 @@ def instant(value: Any, field: str, date_format: str | None) -> datetime:
     except ValueError as error:
         reason = str(error)
         if isinstance(value, str) and not date_format and "ISO 8601" in reason:
-            reason = f"{value!r} is neither ISO 8601 nor YYYYMMDD; name its form with --date-format"
+            reason = f"{value!r:.80} is neither ISO 8601 nor YYYYMMDD; name its form with --date-format"
         raise BadRowError(f"{field}: {reason}") from None
 
 
@@ -121,4 +156,4 @@ def cancellation(value: Any, column: str, placed_at: datetime, date_format: str 
     try:
         return instant(value, "cancelled", date_format)
     except BadRowError:
-        raise BadRowError(f"cancelled: {text!r} is neither yes, no nor a time") from None
+        raise BadRowError(f"cancelled: {text!r:.80} is neither yes, no nor a time") from None

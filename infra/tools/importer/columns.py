@@ -1,10 +1,13 @@
 """The columns of a shop's files, and the fields that they mean."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
-from infra.tools.importer.readers import UnreadableFileError
+from churn.domain.identifiers import stands_for_nobody
+from infra.tools.importer.cells import clean, looks_like_a_whole_number
+from infra.tools.importer.events import CUSTOMER_COLUMNS
+from infra.tools.importer.readers import Row, UnreadableFileError
 
 Kind = Literal["orders", "events", "customers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -101,3 +104,43 @@ def missing_fields(kind: Kind, columns: Mapping[str, str]) -> list[str]:
     if "unit_price" in columns and "order_value" in missing:
         missing.remove("order_value")
     return missing
+
+
+_IDENTIFIERS = ("customer_id", "order_id")
+
+
+def whole_number_columns(
+    rows: Iterable[Row], kind: Kind, named: Mapping[str, str], *, has_header: bool
+) -> frozenset[str]:
+    """Return the columns of identifiers in which every text is a whole number, or stands for nobody.
+
+    Of a file with a header, reads on only as long as there may be one.
+    """
+    seen: set[str] = set()
+    ruled_out: set[str] = set()
+    by_names: dict[tuple[str, ...], frozenset[str]] = {}
+    for row in rows:
+        if row.values is None:
+            continue
+        names = tuple(row.values)
+        if names not in by_names:
+            by_names[names] = _identifier_columns(kind, names, named)
+            seen |= by_names[names]
+        for column in by_names[names] - ruled_out:
+            cell = clean(row.values[column])
+            if isinstance(cell, str) and not (looks_like_a_whole_number(cell) or stands_for_nobody(cell)):
+                ruled_out.add(column)
+        if has_header and seen == ruled_out:
+            break
+    return frozenset(seen - ruled_out)
+
+
+def _identifier_columns(kind: Kind, names: tuple[str, ...], named: Mapping[str, str]) -> frozenset[str]:
+    if kind == "events":
+        return frozenset(CUSTOMER_COLUMNS).intersection(names)
+    try:
+        columns = find_columns(kind, names, named)
+    except UnreadableFileError:
+        # Whoever reads the rows says so.
+        return frozenset()
+    return frozenset(columns[field] for field in _IDENTIFIERS if field in columns)

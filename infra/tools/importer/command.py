@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,9 +12,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
-from churn.adapters.mysql import Database, DatabaseUnavailableError
+from churn.adapters.mysql import Database, StatementRefusedError
 from churn.domain.customer import observed_kinds
+from churn.domain.errors import UnavailableError
 from churn.domain.events import Event
+from churn.domain.identifiers import canonical
+from churn.domain.values import storable
 from churn.services import hourly_stats
 from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.scoring import BatchResult, Scoring
@@ -28,6 +32,8 @@ from infra.tools.stack_environment import NotRunningError, use_stack
 
 # Events a transaction: large enough for multi-row statements, small enough for a retry to be cheap.
 EVENTS_A_TRANSACTION = 5000
+# Surrogates, but for those that stand for a byte which is not UTF-8.
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 class EventSink(Protocol):
@@ -79,11 +85,15 @@ def import_events(scoring: EventSink, events: Iterable[Event], progress: Progres
 
 
 def write_rejects(path: Path, rejects: Sequence[Reject]) -> None:
-    """Write the rejected lines: number, reason, and the line itself."""
+    """Write the rejected lines: number, reason, and the line itself, with the very bytes that it has."""
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("line", "reason", "text"))
-        writer.writerows((reject.line, reject.reason, reject.text) for reject in rejects)
+        writer.writerows((reject.line, _written(reject.reason), _written(reject.text)) for reject in rejects)
+
+
+def _written(text: str) -> str:
+    return text if text.isascii() else _NO_BYTE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @readable_logs()
@@ -97,7 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         NotRunningError,
         InvalidSettingsError,
         NoModelError,
-        DatabaseUnavailableError,
+        UnavailableError,
+        StatementRefusedError,
     ) as error:
         print(f"import: {error}", file=sys.stderr)
         return 1
@@ -114,8 +125,12 @@ def _import(options: argparse.Namespace) -> int:
             now=datetime.now(UTC),
             columns=dict(options.column),
             date_format=options.date_format,
+            allowed=settings.allowed_customer_ids | set(options.allow_id),
             progress=progress,
         )
+    if not history.lines:
+        print(f"import: {path} holds no line to import", file=sys.stderr)
+        return 1
     database = Database(settings.database_url)
     try:
         scoring = Scoring(database, CurrentModel(settings), settings)
@@ -132,7 +147,8 @@ def _import(options: argparse.Namespace) -> int:
 
 def _report(path: Path, history: History, imported: Imported, seconds: float) -> None:
     if history.columns:
-        print("columns: " + ", ".join(f"{name} = {column}" for name, column in history.columns.items()))
+        columns = ", ".join(f"{name} = {column}" for name, column in history.columns.items())
+        print(f"columns: {storable(columns)}")
     print(
         f"{history.lines:,} lines read, {imported.events:,} events imported, {imported.repeated:,} already there, "
         f"{len(history.rejects):,} lines rejected; {imported.customers:,} customers; {seconds:.1f} s"
@@ -164,6 +180,14 @@ def _parser() -> argparse.ArgumentParser:
         help="a column that is not found by its name, such as order_value=Betrag",
     )
     parser.add_argument("--date-format", help="form of the times where it is not ISO 8601, such as %%d/%%m/%%Y")
+    parser.add_argument(
+        "--allow-id",
+        action="append",
+        default=[],
+        type=canonical,
+        metavar="ID",
+        help="a customer whose id looks as if there were none, such as 0 or null",
+    )
     return parser
 
 

@@ -1,14 +1,15 @@
 """Rows of orders: lines of one order add up, and each order becomes events."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from churn.domain.events import Event
+from churn.domain.identifiers import canonical
 from churn.domain.timestamps import to_millis
-from infra.tools.importer.cells import BadRowError, cancellation, discount, identifier, instant, items_count, number
+from infra.tools.importer.cells import cancellation, discount, instant, items_count, number
 from infra.tools.importer.events import build_event, digest
 from infra.tools.importer.readers import Row
 
@@ -43,7 +44,7 @@ class Order:
                 (self.discount or 0.0) + line.discount if both_values else bool(self.discount) or bool(line.discount)
             )
 
-    def events(self, *, now: datetime) -> Iterator[Event]:
+    def events(self, *, now: datetime, allowed: Container[str]) -> Iterator[Event]:
         """Yield the order, unless it was cancelled at once, and its cancellation.
 
         Raises InvalidEventError.
@@ -57,10 +58,15 @@ class Order:
         data["order_value"] = value
         if self.cancelled_at is None or self.cancelled_at > self.at:
             event_id = "order-" + digest(identity)
-            yield build_event(event_id, "order_placed", self.customer_id, self.at, data | self._details(), now=now)
+            yield self._event(event_id, "order_placed", self.at, data | self._details(), now, allowed)
         if self.cancelled_at is not None:
             event_id = "cancel-" + digest([*identity, to_millis(self.cancelled_at)])
-            yield build_event(event_id, "order_cancelled", self.customer_id, self.cancelled_at, data, now=now)
+            yield self._event(event_id, "order_cancelled", self.cancelled_at, data, now, allowed)
+
+    def _event(
+        self, event_id: str, event_type: str, at: datetime, data: dict[str, Any], now: datetime, allowed: Container[str]
+    ) -> Event:
+        return build_event(event_id, event_type, self.customer_id, at, data, now=now, allowed=allowed)
 
     def _details(self) -> dict[str, Any]:
         details: dict[str, Any] = {}
@@ -85,12 +91,14 @@ class Orders:
     def __iter__(self) -> Iterator[Order]:
         return iter(self._orders.values())
 
-    def add(self, row: Row, cells: Mapping[str, Any], columns: Mapping[str, str]) -> None:
-        """Add a row: to the order of its number, or as an order of its own.
+    def add(
+        self, row: Row, customer_id: str, order_id: str, cells: Mapping[str, Any], columns: Mapping[str, str]
+    ) -> None:
+        """Add a row of a customer: to the order of its number, or, where that is empty, as an order of its own.
 
         Raises BadRowError.
         """
-        order = self._read(row, cells, columns)
+        order = self._read(row, customer_id, order_id, cells, columns)
         if not order.order_id:
             content = (order.customer_id, to_millis(order.at), order.value, order.discount, order.cancelled_at)
             order.repetition = self._unnumbered[content]
@@ -98,23 +106,22 @@ class Orders:
             self._orders[("", str(row.line))] = order
             return
         order.texts.add(row.text)
-        key = (order.customer_id, order.order_id, "cancelled" if order.cancelled_at else "placed")
+        key = (canonical(order.customer_id), canonical(order.order_id), "cancelled" if order.cancelled_at else "placed")
         first = self._orders.setdefault(key, order)
         if first is not order and row.text not in first.texts:
             first.add(order)
             self.further_lines += 1
 
-    def _read(self, row: Row, cells: Mapping[str, Any], columns: Mapping[str, str]) -> Order:
-        customer_id = identifier(cells["customer_id"])
-        if not customer_id:
-            raise BadRowError("customer_id: is required")
+    def _read(
+        self, row: Row, customer_id: str, order_id: str, cells: Mapping[str, Any], columns: Mapping[str, str]
+    ) -> Order:
         at = instant(cells["timestamp"], "timestamp", self._date_format)
         value = _order_value(cells)
         cancelled_at = cancellation(cells.get("cancelled"), columns.get("cancelled", ""), at, self._date_format)
         return Order(
             row,
             customer_id,
-            identifier(cells.get("order_id")),
+            order_id,
             at,
             abs(value) if cancelled_at else value,
             discount(cells.get("discount")) if "discount" in cells else None,

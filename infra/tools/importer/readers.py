@@ -3,8 +3,10 @@
 import csv
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,7 @@ def read_rows(path: Path) -> Iterator[Row]:
             yield from _csv(path)
         else:
             raise UnreadableFileError(f"{path} is neither CSV (.csv), JSON lines (.jsonl) nor Parquet (.parquet)")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFileError(f"{path} cannot be read: {error}") from error
 
 
@@ -90,9 +92,20 @@ def _parquet(path: Path) -> Iterator[Row]:
             for batch in file.iter_batches():
                 for values in batch.to_pylist():
                     number += 1
-                    yield Row(number, json.dumps(values, default=str, ensure_ascii=False), values)
-    except pyarrow.ArrowException as error:
+                    plain = {name: _plain(value) for name, value in values.items()}
+                    yield Row(number, json.dumps(plain, default=str, ensure_ascii=False), plain)
+    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise UnreadableFileError(f"{path} is not Parquet: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of Parquet as JSON has it, where JSON has such a value."""
+    if isinstance(value, bytes):
+        # Bytes that are not UTF-8 become characters that nothing accepts.
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, Decimal) and value.is_finite():
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
 
 
 def _csv(path: Path) -> Iterator[Row]:
@@ -105,7 +118,7 @@ def _csv(path: Path) -> Iterator[Row]:
             continue
         if header is None:
             delimiter = max(",;\t|", key=text.count)
-            header = next(csv.reader([text], delimiter=delimiter))
+            header = _header(path, text, delimiter)
             continue
         if not _is_text(text):
             yield Row(number, text.rstrip("\r\n"), error="is not UTF-8")
@@ -113,6 +126,15 @@ def _csv(path: Path) -> Iterator[Row]:
         yield _record(number, text, lines, header, delimiter)
     if header is None:
         raise UnreadableFileError(f"{path} is empty")
+
+
+def _header(path: Path, text: str, delimiter: str) -> list[str]:
+    try:
+        if not _is_text(text):
+            raise csv.Error("it is not UTF-8")
+        return next(csv.reader([text], delimiter=delimiter))
+    except csv.Error as error:
+        raise UnreadableFileError(f"the header of {path} cannot be read: {error}") from None
 
 
 def _record(number: int, text: str, lines: "_Lines", header: list[str], delimiter: str) -> Row:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, DatabaseOperationError
 from churn.adapters.mysql import events as history
 from churn.domain.events import EVENT_TYPES
 from churn.services.scoring import Scoring
@@ -94,6 +94,45 @@ def test_a_file_without_a_good_line_fails(shop: Database, tmp_path: Path, capsys
     file.write_text("customer,when,amount\nann,yesterday,1\n")
     assert command.main([str(file), "--column", "timestamp=when"]) == 1
     assert "1 lines rejected" in capsys.readouterr().out
+    assert customers(shop) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("shop.csv", "customer,date,value\n"), ("shop.jsonl", ""), ("a.csv", "x\n\n")]
+)
+def test_a_file_without_any_line_says_so_and_fails(
+    shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    assert command.main([str(tmp_path / name)]) == 1
+    assert f"{name} holds no line to import" in capsys.readouterr().err
+    assert customers(shop) == {}
+
+
+def test_nobody_is_warned_about_and_comes_in_once_it_is_allowed(
+    shop: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_text("customer,date,value\n0,2026-08-01,1\nnull,2026-08-01,1\n-,2026-08-01,1\nann,2026-08-01,1\n")
+    assert command.main([str(file)]) == 0
+    assert "WARNING: 3 lines were rejected, as their ids stand for no customer" in capsys.readouterr().out
+    assert customers(shop).keys() == {"ann"}
+    assert command.main([str(file), "--allow-id=-"]) == 0
+    monkeypatch.setenv("ALLOWED_CUSTOMER_IDS", "0, x")
+    assert command.main([str(file)]) == 0
+    assert customers(shop).keys() == {"ann", "-", "0"}
+
+
+def test_a_failing_database_ends_an_import_with_a_sentence(
+    shop: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise DatabaseOperationError("InternalError", 1114, "the table is full")
+
+    (tmp_path / "shop.csv").write_text(ORDERS)
+    monkeypatch.setattr(Scoring, "apply", full)
+    assert command.main([str(tmp_path / "shop.csv")]) == 1
+    assert capsys.readouterr().err == "import: the table is full\n"
     assert customers(shop) == {}
 
 

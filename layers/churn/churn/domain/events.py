@@ -50,6 +50,10 @@ class InvalidEventError(InvalidInputError):
 class NoCustomerError(InvalidEventError):
     """A record whose customer is what tools write where there is none."""
 
+    def __init__(self, customer_id: str, *others: FieldError) -> None:
+        super().__init__(FieldError("customer_id", f"{customer_id!r} {_NOBODY}"), *others)
+        self.customer_id = customer_id
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -103,8 +107,7 @@ def _parse(raw: bytes | str | Mapping[str, Any], now: datetime, allowed: Contain
     # Who was stored under such an id before can still be erased.
     is_nobody = event_type != "customer_deleted" and stands_for_nobody(customer_id, allowed)
     if customer_id and is_nobody:
-        errors.append(FieldError("customer_id", f"{customer_id!r} {_NOBODY}"))
-        raise NoCustomerError(*errors)
+        raise NoCustomerError(customer_id, *errors)
     if errors:
         raise InvalidEventError(*errors)
     if not event_id:
