@@ -1,10 +1,11 @@
-"""The AWS services that tests in this process share, as moto has them."""
+"""The AWS services that tests in this process share, as moto has them, and a database to be upgraded."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from churn.adapters.mysql import Database
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from tests.support.registry import BUCKET, bucket
 
@@ -21,3 +22,13 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def registry(s3: Any) -> S3ModelRegistry:
     """Return an empty registry of models."""
     return S3ModelRegistry(BUCKET, s3)
+
+
+@pytest.fixture
+def empty(mysql_url: str, database: Database) -> Iterator[Database]:
+    """Yield a database without any table, beside the one of the session."""
+    database.run(lambda transaction: transaction.execute("CREATE DATABASE upgraded CHARACTER SET utf8mb4"))
+    scratch = Database(mysql_url.rpartition("/")[0] + "/upgraded")
+    yield scratch
+    scratch.close()
+    database.run(lambda transaction: transaction.execute("DROP DATABASE upgraded"))

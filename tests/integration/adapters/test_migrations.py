@@ -1,6 +1,5 @@
 """Schema changes on a real server."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -42,16 +41,6 @@ def test_a_change_that_was_altered_later_is_refused(database: Database) -> None:
     first, *_ = read_migrations(MIGRATIONS)
     with pytest.raises(MigrationError, match="was changed after"):
         migrate(database, [Migration(first.name, first.statements, "c" * 64)])
-
-
-@pytest.fixture
-def empty(mysql_url: str, database: Database) -> Iterator[Database]:
-    """Yield a database without any table, beside the one of the session."""
-    database.run(lambda transaction: transaction.execute("CREATE DATABASE upgraded CHARACTER SET utf8mb4"))
-    scratch = Database(mysql_url.rpartition("/")[0] + "/upgraded")
-    yield scratch
-    scratch.close()
-    database.run(lambda transaction: transaction.execute("DROP DATABASE upgraded"))
 
 
 def test_dead_letters_of_before_are_known_by_their_content(empty: Database) -> None:

@@ -16,13 +16,11 @@ from urllib.parse import urlsplit
 import pymysql
 import pytest
 
-from churn.adapters.mysql import Database, Transaction, totals
+from churn.adapters.mysql import Database, Transaction
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.app_user import make_user
-from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.domain.customer import replay
-from churn.domain.customer_record import CustomerRecord
 from churn.domain.events import Event
 from churn.domain.features import Features, features_at
 from churn.entrypoints.kafka import decode, failures, redrive, score_records
@@ -31,6 +29,7 @@ from churn.services.scoring import BatchResult, Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
+from tests.support.stored import customer, kept_and_counted, rows
 
 _SETTINGS = Settings.from_environment({})
 
@@ -40,38 +39,19 @@ def scoring(database: Database) -> Scoring:
     return Scoring(database, RecencyModel(), _SETTINGS)
 
 
-def _rows(database: Database, query: str) -> list[Row]:
-    return database.run(lambda transaction: transaction.rows(query))
-
-
-def _customer(database: Database, customer_id: str = "CUST-001") -> Row:
-    (row,) = _rows(database, f"SELECT * FROM customers WHERE customer_id = '{customer_id}'")
-    return row
-
-
 def _sweep(scoring: Scoring, days: float) -> Swept:
     return sweep(scoring, now=NOW + timedelta(days=days), time_left=lambda: True)
-
-
-def _counted(database: Database) -> tuple[Counter[str], Counter[str]]:
-    """Return the kept sums, and the same sums worked out anew from the tables."""
-    kept = database.run(lambda transaction: totals.read(transaction, "customers:", "probability", "revenue", "alerts:"))
-    anew: Counter[str] = Counter()
-    for row in _rows(database, "SELECT * FROM customers"):
-        anew.update(CustomerRecord.from_row(row).share_of_totals())
-    anew.update(f"alerts:{row['status']}:{row['priority']}" for row in _rows(database, "SELECT * FROM alerts"))
-    return +kept, +anew
 
 
 def test_an_order_is_stored_and_scored(database: Database, scoring: Scoring) -> None:
     registered = event("customer_registered", days_ago=100, name="Ann Lee", email="ann@example.com")
     applied = scoring.apply([registered, order(days_ago=70, value=30)], now=NOW)
-    row = _customer(database)
+    row = customer(database)
     assert (applied.events, applied.repeated) == (2, 0)
     assert (row["name"], row["status"], row["risk_level"]) == ("Ann Lee", "at_risk", "high")
     assert row["churn_probability"] == pytest.approx(0.7)
-    assert [prediction["risk_level"] for prediction in _rows(database, "SELECT * FROM predictions")] == ["high"]
-    words = {row["word"] for row in _rows(database, "SELECT word FROM customer_words")}
+    assert [prediction["risk_level"] for prediction in rows(database, "SELECT * FROM predictions")] == ["high"]
+    words = {row["word"] for row in rows(database, "SELECT word FROM customer_words")}
     assert {"ann", "lee", "cust-001"} <= words
 
 
@@ -80,7 +60,7 @@ def test_a_repeated_event_changes_nothing(database: Database, scoring: Scoring) 
     scoring.apply([one, one], now=NOW)
     applied = scoring.apply([one], now=NOW)
     assert (applied.events, applied.repeated, applied.predictions) == (0, 1, [])
-    assert _customer(database)["total_orders"] == 1
+    assert customer(database)["total_orders"] == 1
 
 
 def test_any_order_and_any_batches_give_the_same_rows_as_the_history_replayed(
@@ -105,11 +85,11 @@ def test_any_order_and_any_batches_give_the_same_rows_as_the_history_replayed(
     assert sum(len(mine) for mine in stored.values()) == len(events)
     for customer_id, mine in stored.items():
         features = features_at(replay(mine), NOW, observed)
-        row = _customer(database, customer_id)
+        row = customer(database, customer_id)
         assert row["total_orders"] == features["total_orders"]
         assert float(row["total_spent"]) == features["total_spent"]
         assert {one.event_id for one in mine} == {one.event_id for one in events if one.customer_id == customer_id}
-    kept, anew = _counted(database)
+    kept, anew = kept_and_counted(database)
     assert kept == anew
 
 
@@ -126,11 +106,11 @@ def test_writers_at_once_count_each_event_once(mysql_url: str, database: Databas
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, rest))
-    (row,) = _rows(database, "SELECT COUNT(*) AS n, COUNT(DISTINCT event_id) AS ids FROM events")
+    (row,) = rows(database, "SELECT COUNT(*) AS n, COUNT(DISTINCT event_id) AS ids FROM events")
     assert (row["n"], row["ids"]) == (400, 400)
-    (row,) = _rows(database, "SELECT SUM(total_orders) AS orders FROM customers")
+    (row,) = rows(database, "SELECT SUM(total_orders) AS orders FROM customers")
     assert row["orders"] == 400
-    kept, anew = _counted(database)
+    kept, anew = kept_and_counted(database)
     assert kept == anew
 
 
@@ -140,28 +120,28 @@ def test_silence_is_noticed_by_the_sweep(database: Database, scoring: Scoring) -
     assert _sweep(scoring, 1.6).scored == 0
     swept = _sweep(scoring, 60)
     assert (swept.scored, swept.alerts, swept.resume_after) == (1, 1, None)
-    row = _customer(database)
+    row = customer(database)
     assert row["churn_probability"] == pytest.approx(0.6)
     later = NOW + timedelta(days=60, hours=1)
     scoring.apply([replace(event("payment_failed"), timestamp=later)], now=later)
-    assert _customer(database)["churn_probability"] == pytest.approx(0.7, abs=0.01)
-    types = [row["alert_type"] for row in _rows(database, "SELECT alert_type FROM alerts ORDER BY id")]
+    assert customer(database)["churn_probability"] == pytest.approx(0.7, abs=0.01)
+    types = [row["alert_type"] for row in rows(database, "SELECT alert_type FROM alerts ORDER BY id")]
     assert types == ["churn_risk", "payment_failure"]
-    kept, anew = _counted(database)
+    kept, anew = kept_and_counted(database)
     assert kept == anew
 
 
 def test_who_has_left_is_reported_as_lapsed_and_not_alerted_on(database: Database, scoring: Scoring) -> None:
     scoring.apply([order(days_ago=300)], now=NOW)
     assert _sweep(scoring, 30).alerts == 0
-    assert _customer(database)["status"] == "lapsed"
+    assert customer(database)["status"] == "lapsed"
 
 
 def test_at_most_one_open_alert_of_a_kind(database: Database, scoring: Scoring) -> None:
     first = scoring.apply([event("payment_failed"), event("payment_failed")], now=NOW)
     second = scoring.apply([event("payment_failed"), event("refund_requested")], now=NOW)
     assert (len(first.alert_ids), len(second.alert_ids)) == (1, 1)
-    (row,) = _rows(database, "SELECT COUNT(*) AS n FROM alerts WHERE alert_type = 'payment_failure'")
+    (row,) = rows(database, "SELECT COUNT(*) AS n FROM alerts WHERE alert_type = 'payment_failure'")
     assert row["n"] == 1
 
 
@@ -182,10 +162,10 @@ def test_a_deleted_customer_leaves_nothing_behind(database: Database, scoring: S
     scoring.apply([event("customer_deleted")], now=NOW)
     scoring.apply([event("profile_updated", name="Ann Lee")], now=NOW)
     for table in ("events", "predictions", "alerts", "customer_words"):
-        assert _rows(database, f"SELECT * FROM {table}") == []
-    (row,) = _rows(database, "SELECT * FROM customers")
+        assert rows(database, f"SELECT * FROM {table}") == []
+    (row,) = rows(database, "SELECT * FROM customers")
     assert (row["deleted"], row["name"]) == (1, None)
-    kept, anew = _counted(database)
+    kept, anew = kept_and_counted(database)
     assert kept == anew == Counter()
 
 
@@ -208,16 +188,16 @@ def test_the_challengers_answers_are_stored_beside_those_that_serve(database: Da
     scoring = Scoring(database, RecencyModel(), _SETTINGS, lambda: _Challenger(0.25))
     scoring.apply([order("C-1"), order("C-2", days_ago=70)], now=NOW)
     _sweep(scoring, 30)
-    served = _rows(database, "SELECT customer_pk, created_at FROM predictions ORDER BY id")
-    shadows = _rows(database, "SELECT * FROM shadow_predictions ORDER BY id")
+    served = rows(database, "SELECT customer_pk, created_at FROM predictions ORDER BY id")
+    shadows = rows(database, "SELECT * FROM shadow_predictions ORDER BY id")
     assert len(served) == 4
     assert [(row["customer_pk"], row["created_at"]) for row in shadows] == [
         (row["customer_pk"], row["created_at"]) for row in served
     ]
     assert {(row["model_version"], row["churn_probability"]) for row in shadows} == {("challenger-1", 0.25)}
-    assert _customer(database, "C-1")["churn_probability"] == pytest.approx(0.3)
+    assert customer(database, "C-1")["churn_probability"] == pytest.approx(0.3)
     scoring.apply([event("customer_deleted", "C-1")], now=NOW)
-    left = _rows(
+    left = rows(
         database, "SELECT c.customer_id FROM shadow_predictions AS s JOIN customers AS c ON c.id = s.customer_pk"
     )
     assert {row["customer_id"] for row in left} == {"C-2"}
@@ -230,15 +210,15 @@ def test_a_broken_challenger_disturbs_nothing(
     scoring = Scoring(database, RecencyModel(), _SETTINGS, lambda: _Challenger(answer))
     applied = scoring.apply([order(days_ago=70)], now=NOW)
     assert (applied.events, len(applied.predictions)) == (1, 1)
-    assert _customer(database)["risk_level"] == "high"
-    assert _rows(database, "SELECT * FROM shadow_predictions") == []
+    assert customer(database)["risk_level"] == "high"
+    assert rows(database, "SELECT * FROM shadow_predictions") == []
     assert '"ChallengerFailures"' in capsys.readouterr().out
 
 
 def test_an_event_of_tomorrows_type_is_kept_and_counted(database: Database, scoring: Scoring) -> None:
     applied = scoring.apply([event("a_type_of_tomorrow", colour="green")], now=NOW)
     assert (applied.events, applied.unknown_types) == (1, 1)
-    (row,) = _rows(database, "SELECT data FROM events")
+    (row,) = rows(database, "SELECT data FROM events")
     assert json.loads(row["data"]) == {"colour": "green"}
 
 
@@ -271,14 +251,14 @@ def test_bad_records_become_dead_letters_and_hold_nothing_up(database: Database,
     for _ in range(2):
         _, failed = score_records(decode(source, NOW), scoring, NOW)
         assert failures(failed) == {"batchItemFailures": []}
-    letters = _rows(database, "SELECT * FROM dead_letters ORDER BY record_offset")
+    letters = rows(database, "SELECT * FROM dead_letters ORDER BY record_offset")
     # Offset 3 is a tombstone.
     assert [(letter["topic"], letter["partition_id"], letter["record_offset"]) for letter in letters] == [
         ("user-events", 0, offset) for offset in (0, 2, 4)
     ]
     assert "timestamp" in letters[1]["reason"]
     assert letters[0]["record_value"] == b"no json"
-    assert _customer(database)["total_orders"] == 1
+    assert customer(database)["total_orders"] == 1
 
 
 @pytest.fixture
@@ -297,7 +277,7 @@ def test_a_record_that_the_database_refuses_is_found_and_put_aside(database: Dat
     done, failed = score_records(decode(source, NOW), scoring, NOW)
     assert failed == []
     assert sum(applied.events for applied in done) == 2
-    (letter,) = _rows(database, "SELECT record_offset FROM dead_letters")
+    (letter,) = rows(database, "SELECT record_offset FROM dead_letters")
     assert letter["record_offset"] == 1
 
 
@@ -315,7 +295,7 @@ def test_a_servers_error_is_not_the_records_fault(
         troubled.setattr(history, "add", refuse)
         troubled.setattr("time.sleep", lambda _: None)
         assert score_records(records, scoring, NOW) == ([], records)
-    assert _rows(database, "SELECT * FROM dead_letters") == []
+    assert rows(database, "SELECT * FROM dead_letters") == []
     # After a fail-over the old connection leads to the demoted server.
     assert database.run(lambda transaction: transaction.row("SELECT CONNECTION_ID() AS id")) != connection
 
@@ -352,7 +332,7 @@ def test_a_database_that_is_read_only_for_a_while_loses_nothing(mysql_url: str, 
     [done], failed = score_records(records, scoring, NOW)
     writer.close()
     assert (failed, done.events, done.dead_letters) == ([], 20, 1)
-    letters = _rows(database, "SELECT record_value FROM dead_letters")
+    letters = rows(database, "SELECT record_value FROM dead_letters")
     assert [letter["record_value"] for letter in letters] == [b"no json"]
 
 
@@ -371,7 +351,7 @@ def test_a_refused_record_is_tried_again_alone_on_a_new_connection(
     done, failed = score_records(decode(_batch(_wire(order())), NOW), scoring, NOW)
     assert ([result.events for result in done], failed) == ([1], [])
     assert connections[0] != connections[1]
-    assert _rows(database, "SELECT * FROM dead_letters") == []
+    assert rows(database, "SELECT * FROM dead_letters") == []
 
 
 def test_no_number_however_long_stops_a_partition(database: Database, scoring: Scoring) -> None:
@@ -381,9 +361,9 @@ def test_no_number_however_long_stops_a_partition(database: Database, scoring: S
     ]
     _, failed = score_records(decode(_batch(*long, _wire(order())), NOW), scoring, NOW)
     assert failed == []
-    letters = _rows(database, "SELECT reason FROM dead_letters ORDER BY record_offset")
+    letters = rows(database, "SELECT reason FROM dead_letters ORDER BY record_offset")
     assert ["order_value" in letter["reason"] for letter in letters] == [True] * 3
-    assert _customer(database)["total_orders"] == 1
+    assert customer(database)["total_orders"] == 1
 
 
 def test_a_tombstone_is_passed_over() -> None:
@@ -394,7 +374,7 @@ def test_a_topic_that_begins_again_keeps_its_new_bad_records(database: Database,
     for value in (b"of the first cluster", b"of the second"):
         for _ in range(2):
             score_records(decode(_batch(value), NOW), scoring, NOW)
-    letters = _rows(database, "SELECT record_value FROM dead_letters WHERE record_offset = 0 ORDER BY record_value")
+    letters = rows(database, "SELECT record_value FROM dead_letters WHERE record_offset = 0 ORDER BY record_value")
     assert [letter["record_value"] for letter in letters] == [b"of the first cluster", b"of the second"]
 
 
@@ -409,7 +389,7 @@ def test_the_first_content_under_an_id_counts_in_one_batch_as_in_two(
         if batches == 1
         else [scoring.apply([one], now=NOW) for one in (first, other)]
     )
-    assert float(_customer(database, "C-1")["total_spent"]) == 10
+    assert float(customer(database, "C-1")["total_spent"]) == 10
     assert sum(result.conflicting for result in results) == 1
     assert replay([first, other]).to_json() == replay([first]).to_json()
     # The very same event again is a repetition, and no conflict.
@@ -420,7 +400,7 @@ def test_a_database_that_is_away_fails_all_records_and_does_nothing(database: Da
     away = Scoring(Database("mysql://root@127.0.0.1:9/churn", connect_timeout=0.2), RecencyModel(), _SETTINGS)
     with pytest.raises(Exception, match="does not answer"):
         away.apply([order()], now=NOW)
-    assert _rows(database, "SELECT * FROM customers") == []
+    assert rows(database, "SELECT * FROM customers") == []
 
 
 def test_a_models_first_transaction_says_so(database: Database, scoring: Scoring) -> None:
@@ -439,7 +419,7 @@ def test_a_dead_letter_that_has_become_an_event_is_applied_once(database: Databa
     scoring.apply([], now=NOW, dead=letters)
     done, page = redrive(database, scoring, NOW)
     assert ([applied.events for applied in done], page) == ([1], letters[:2]), "without a value there is nothing to try"
-    assert _customer(database)["total_orders"] == 1
+    assert customer(database)["total_orders"] == 1
     done, page = redrive(database, scoring, NOW)
     assert (done, page) == ([], letters[:1])
     assert redrive(database, scoring, NOW, after=letters[0].position) == ([], [])
@@ -451,7 +431,7 @@ def test_a_dead_letter_is_kept_once(scoring: Scoring) -> None:
     assert [applied.dead_letters for applied in results] == [1, 0]
 
 
-def test_who_was_stored_in_another_form_of_unicode_stays_one_customer(database: Database, scoring: Scoring) -> None:
+def test_who_was_stored_in_another_form_of_unicode_stays_onecustomer(database: Database, scoring: Scoring) -> None:
     old_form, form = "Zoe\u0308", "Zo\u00eb"
     before = Event("e\u0301-1", "order_placed", old_form, NOW - timedelta(days=9), {"order_value": 5})
     scoring.apply([before], now=NOW)
@@ -463,12 +443,12 @@ def test_who_was_stored_in_another_form_of_unicode_stays_one_customer(database: 
     [done], failed = score_records(decode(_batch(again, more), NOW), scoring, NOW)
     # Then it is known again, and the other belongs to the same customer
     assert (failed, done.events, done.repeated) == ([], 1, 1)
-    assert _customer(database, old_form)["total_orders"] == 2
+    assert customer(database, old_form)["total_orders"] == 2
     # Who is new is stored in the one form, whichever was sent.
     for customer_id in ("Ame\u0301lie", "Am\u00e9lie"):
         score_records(decode(_batch(_wire(order(customer_id))), NOW), scoring, NOW)
-    assert _customer(database, "Am\u00e9lie")["total_orders"] == 2
-    names = {row["customer_id"] for row in _rows(database, "SELECT customer_id FROM customers")}
+    assert customer(database, "Am\u00e9lie")["total_orders"] == 2
+    names = {row["customer_id"] for row in rows(database, "SELECT customer_id FROM customers")}
     assert names == {old_form, "Am\u00e9lie"}
     assert form not in names
 
@@ -477,7 +457,7 @@ def test_an_order_is_cancelled_by_its_number_in_any_form(database: Database, sco
     placed = [order("C-1", order_id=17), order("C-1", order_id="Zo\u00eb"), order("C-1", order_id="kept")]
     cancelled = [event("order_cancelled", "C-1", order_id=17.0), event("order_cancelled", "C-1", order_id="Zoe\u0308")]
     score_records(decode(_batch(*map(_wire, [*placed, *cancelled])), NOW), scoring, NOW)
-    assert _customer(database, "C-1")["total_orders"] == 1
+    assert customer(database, "C-1")["total_orders"] == 1
 
 
 def test_records_of_nobody_are_kept_counted_and_applied_once_they_are_allowed(
@@ -485,10 +465,10 @@ def test_records_of_nobody_are_kept_counted_and_applied_once_they_are_allowed(
 ) -> None:
     source = _batch(_wire(order("null")), _wire(order("0")), _wire(order("C-1")))
     score_records(decode(source, NOW), scoring, NOW)
-    assert [row["customer_id"] for row in _rows(database, "SELECT customer_id FROM customers")] == ["C-1"]
-    letters = _rows(database, "SELECT reason FROM dead_letters ORDER BY record_offset")
+    assert [row["customer_id"] for row in rows(database, "SELECT customer_id FROM customers")] == ["C-1"]
+    letters = rows(database, "SELECT reason FROM dead_letters ORDER BY record_offset")
     assert ["ALLOWED_CUSTOMER_IDS" in letter["reason"] for letter in letters] == [True, True]
     assert [record.__dict__["records"] for record in caplog.records if "no customer" in record.message] == [2]
     done, _ = redrive(database, scoring, NOW, allowed={"0"})
     assert [result.events for result in done] == [1]
-    assert _customer(database, "0")["total_orders"] == 1
+    assert customer(database, "0")["total_orders"] == 1

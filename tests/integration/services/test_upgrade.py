@@ -1,0 +1,124 @@
+"""A database that the release before has filled: `data/release_0_1.sql.gz`, of 28 customers, with its schema 0005."""
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from churn.adapters.mysql import Database, Transaction, customers, orders
+from churn.adapters.mysql import events as history
+from churn.adapters.mysql.database import Row
+from churn.adapters.mysql.migrations import migrate, read_migrations
+from churn.domain.customer import replay
+from churn.domain.features import features_at
+from churn.domain.orders import MemoryLedger, Order
+from churn.domain.timestamps import from_millis, to_millis
+from churn.services.customers import Customers
+from churn.services.rescoring import sweep
+from churn.services.scoring import Scoring
+from churn.settings import Settings
+from tests.support.events import NOW, order
+from tests.support.models import RecencyModel
+from tests.support.stored import kept_and_counted, rows
+
+_ROOT = Path(__file__).parents[3]
+_DUMP = Path(__file__).parent / "data" / "release_0_1.sql.gz"
+_SETTINGS = Settings.from_environment({})
+_LATER = NOW + timedelta(days=21)
+
+
+@pytest.fixture
+def upgraded(empty: Database) -> Database:
+    migrations = read_migrations(_ROOT / "infra" / "migrations")
+    migrate(empty, [migration for migration in migrations if migration.name < "0006"])
+    statements = gzip.decompress(_DUMP.read_bytes()).decode().split(";\n")
+
+    def fill(transaction: Transaction) -> None:
+        for statement in filter(None, statements):
+            transaction.execute(statement.replace("%", "%%"))
+
+    empty.run(fill)
+    migrate(empty, migrations)
+    return empty
+
+
+def _sweep(database: Database, now: datetime = _LATER) -> int:
+    return sweep(Scoring(database, RecencyModel(), _SETTINGS), now=now, time_left=lambda: True).scored
+
+
+def _stored_orders(database: Database) -> dict[str, list[Order]]:
+    keys = {row["id"]: row["customer_id"] for row in rows(database, "SELECT id, customer_id FROM customers")}
+    stored = database.run(lambda transaction: orders.of_customers(transaction, sorted(keys)))
+    return {keys[pk]: own for pk, own in stored.items()}
+
+
+def _assert_replay_and_recount(database: Database) -> None:
+    """Compare every state, every customer's orders and every total with the histories."""
+    placed = _stored_orders(database)
+    observed = database.run(history.observed)
+    states = {
+        row["customer_id"]: row
+        for row in rows(database, "SELECT c.*, s.state FROM customers c JOIN customer_states s ON s.customer_pk = c.id")
+    }
+    replayed = 0
+    for customer_id, events in history.histories(database):
+        row, ledger = states[customer_id], MemoryLedger()
+        clock = json.loads(row["state"])["clock"]
+        state = replay(events, clock, ledger)
+        assert row["state"] == state.to_json()
+        assert Counter(placed.get(customer_id, [])) == Counter(ledger.orders())
+        features = features_at(state, from_millis(clock), observed)
+        assert (row["total_orders"], float(row["total_spent"])) == (features["total_orders"], features["total_spent"])
+        replayed += 1
+    assert replayed == 27
+    kept, counted = kept_and_counted(database)
+    assert kept == counted
+
+
+def _named(rows: Sequence[Row], customer_id: str) -> Row:
+    return next(row for row in rows if row["customer_id"] == customer_id)
+
+
+def test_the_sweep_makes_every_state_again_and_totals_move_with_it(upgraded: Database) -> None:
+    assert not upgraded.run(customers.all_folded)
+    assert _sweep(upgraded) == 27
+    assert upgraded.run(customers.all_folded)
+    _assert_replay_and_recount(upgraded)
+    stored = rows(upgraded, "SELECT * FROM customers")
+    assert _named(stored, "GONE")["deleted"] == 1
+    assert not _named(stored, "LEFT")["is_active"]
+    # Five orders at one checkout are one purchase, and the order of in forty days waits.
+    assert json.loads(rows(upgraded, _STATE_OF.format("BURST"))[0]["state"])["purchases"][4] == 2
+    assert _named(stored, "AHEAD")["due_at"] == NOW + timedelta(days=40)
+    assert _named(stored, "AHEAD")["total_orders"] == 2
+    assert _sweep(upgraded) == 0
+
+
+_STATE_OF = "SELECT s.state FROM customer_states s JOIN customers c ON c.id = s.customer_pk WHERE c.customer_id = '{}'"
+
+
+def test_a_customer_is_made_again_at_the_next_event_and_can_be_read_before(upgraded: Database) -> None:
+    before = Customers(upgraded, _SETTINGS).get("BURST", _LATER)
+    assert [before["total_orders"], before["days_since_last_order"]] == pytest.approx([6, 24])
+    Scoring(upgraded, RecencyModel(), _SETTINGS).apply([order("BURST", days_ago=-20, value=9)], now=_LATER)
+    row = _named(rows(upgraded, "SELECT * FROM customers"), "BURST")
+    assert (row["total_orders"], float(row["total_spent"]), row["fold_version"]) == (7, 39.0, 2)
+    assert len(_stored_orders(upgraded)["BURST"]) == 7
+    _sweep(upgraded)
+    _assert_replay_and_recount(upgraded)
+
+
+def test_a_clock_that_was_wrong_is_set_right_from_the_history(upgraded: Database) -> None:
+    _sweep(upgraded, NOW + timedelta(days=400))
+    assert _sweep(upgraded) == 27
+    living = rows(
+        upgraded,
+        "SELECT c.scored_at, s.state FROM customers c JOIN customer_states s ON s.customer_pk = c.id WHERE deleted = 0",
+    )
+    assert {json.loads(row["state"])["clock"] for row in living} == {to_millis(_LATER)}
+    assert {row["scored_at"] for row in living} == {_LATER}
+    _assert_replay_and_recount(upgraded)
