@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,15 +95,28 @@ def status() -> int:
         return 0
     addresses: dict[str, Any] = json.loads(endpoints.read_text(encoding="utf-8"))
     gateway = gateway_status(addresses["lambda_endpoint"])
-    say(f"REST       {addresses['base_url']}\nWebSocket  {addresses['ws_url']}\nKafka      {addresses['kafka']}")
+    memory = "  (in memory: a restart empties it)" if "broker" in addresses["pids"] else ""
+    say(
+        f"REST       {addresses['base_url']}\nWebSocket  {addresses['ws_url']}\nKafka      {addresses['kafka']}{memory}"
+    )
     for name, process in addresses["pids"].items():
         say(f"{name:<10} process {process}")
     for name, function in gateway.get("functions", {}).items():
         failed = f"  last error: {function['last_error'][:200]}" if function["last_error"] else ""
         say(f"{name:<12} {len(function['pids'])} running{failed}")
+    for source in gateway.get("kafka", []):
+        say(f"{'events':<12} {reading(source)}")
     if not gateway:
         say("the gateway does not answer")
     return 0 if gateway else 1
+
+
+def reading(source: Mapping[str, Any]) -> str:
+    """Return in words how far an event source is with its topic, and what stands in its way."""
+    waiting = "the number that waits is not known" if source["waiting"] is None else f"{source['waiting']} wait"
+    behind = f", the oldest for {source['behind_seconds']:.0f} s" if source["behind_seconds"] else ""
+    cause = f": {source['cause']}" if source["cause"] else ""
+    return f"{source['delivered']} delivered, {waiting}{behind}{cause}"
 
 
 def _supervisor(state: Path) -> int | None:

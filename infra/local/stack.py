@@ -324,7 +324,7 @@ class Stack:
             f"\nready in {seconds:.1f} s\n\n"
             f"  REST       {base}\n"
             f"  WebSocket  ws://127.0.0.1:{self._config.ws_port}\n"
-            f"  Kafka      {self._urls['kafka']}\n"
+            f"  Kafka      {self._urls['kafka']}{'' if self._options.kafka else '  (in memory)'}\n"
             f"  token      {token}\n\n"
             "try:\n"
             f"  curl {base}/health\n"

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import KafkaError, UnknownTopicOrPartitionError
+from kafka.errors import UnknownTopicOrPartitionError
 
-from churn.adapters.kafka import KafkaUnavailableError, make_topics
+from churn.adapters.kafka import make_topics
 from infra.local.gateway.environment import Log, Result
+from infra.local.gateway.kafka_backlog import BacklogWatch, Causes, sentence_of
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.specs import KafkaSourceSpec
 
@@ -28,6 +29,9 @@ _POLL_MS = 500
 # The bundled broker looks for new records once half of a fetch's wait has passed, not when they come.
 _FETCH_WAIT_MS = 50
 _MAX_BACKOFF_SECONDS = 5.0
+# How long a partition is tried alone, and after what time one that could not be read is tried again.
+_TRIAL_MS = 5000
+_TRY_AGAIN_SECONDS = 5.0
 # How long a batch in progress may still be answered once the stack is being stopped.
 _STOP_SECONDS = 5.0
 # Lambda's limit of an event is 6 MB, base64 and JSON included.
@@ -39,11 +43,17 @@ Batch = Sequence[Any]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a source has done since its start."""
+    """What a source has done since its start, and what it has not done yet."""
 
     delivered: int
     failed: int
     batches: int
+    waiting: int | None
+    """The records in the topic that were not applied; None while the broker does not tell."""
+    behind_seconds: float
+    """How long the oldest of them has waited, or whatever stands in the way has stood there."""
+    cause: str | None
+    """Why it does not go on, where it does not."""
 
 
 class KafkaSource:
@@ -72,11 +82,19 @@ class KafkaSource:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._counts = {"delivered": 0, "failed": 0, "batches": 0}
         self._ready = [threading.Event() for _ in range(max(1, spec.pollers))]
+        self._causes = Causes()
+        self._watch = BacklogWatch(bootstrap, spec.topic, spec.group, self._causes, from_start=spec.from_start)
 
     @property
     def progress(self) -> Progress:
-        """Records delivered, records that failed in spite of all retries, batches sent."""
-        return Progress(**self._counts)
+        """What was delivered, what failed in spite of all retries, and what waits, with the cause."""
+        waiting, causes = self._watch.waiting, self._causes
+        return Progress(
+            **self._counts,
+            waiting=waiting.records,
+            behind_seconds=round(max(waiting.oldest_seconds, causes.seconds), 1),
+            cause=causes.sentence,
+        )
 
     @property
     def ready(self) -> bool:
@@ -88,8 +106,12 @@ class KafkaSource:
         self._loop = asyncio.get_running_loop()
         for index in range(len(self._ready)):
             thread = threading.Thread(target=self._run, args=(index,), name=f"kafka-{index}", daemon=True)
-            thread.start()
             self._threads.append(thread)
+        self._threads.append(
+            threading.Thread(target=self._watch.run, args=(self._stopping,), name="kafka-backlog", daemon=True)
+        )
+        for thread in self._threads:
+            thread.start()
 
     async def stop(self) -> None:
         """Ask the pollers to end, and wait until the batches in progress are answered or returned."""
@@ -99,22 +121,52 @@ class KafkaSource:
     # -- one poller, in its thread -------------------------------------------------------------------------------------
 
     def _run(self, index: int) -> None:
-        delay = self._backoff
+        delay, is_suspect = self._backoff, False
         while not self._stopping.is_set():
             try:
-                self._poll_forever(index)
-            except (KafkaError, KafkaUnavailableError, OSError, ValueError, AssertionError) as error:
-                # The broker is away or new: everything is asked for again, from the committed offsets.
-                self._log("kafka", f"{self._spec.topic}: {type(error).__name__}: {error}; trying again")
+                is_suspect = self._poll_forever(index, is_suspect=is_suspect)
+            except Exception as error:  # noqa: BLE001 (whatever fails, a poller goes on and tells of it)
+                # The broker is away or new, or a batch cannot be decoded: everything is asked for again, from the
+                # committed offsets.
+                is_suspect = True
+                self._tell(f"poller {index}", f"the topic cannot be read: {sentence_of(error)}")
                 self._stopping.wait(delay)
                 delay = min(2 * delay, _MAX_BACKOFF_SECONDS)
             else:
                 delay = self._backoff
 
-    def _poll_forever(self, index: int) -> None:
+    def _poll_forever(self, index: int, *, is_suspect: bool) -> bool:
+        """Read the poller's partitions until it is to stop; return whether one of them has to be tried again.
+
+        Where one is suspect, each is tried alone first, so that one that cannot be read holds up no other.
+        """
         topic = self._spec.topic
         make_topics(self._bootstrap, [topic], _PARTITIONS)
-        consumer = KafkaConsumer(
+        with contextlib.closing(self._consumer()) as consumer:
+            numbers = sorted(consumer.partitions_for_topic(topic) or ())
+            if not numbers:
+                raise UnknownTopicOrPartitionError(topic)
+            own = [TopicPartition(topic, number) for number in numbers[index :: len(self._ready)]]
+            partitions = [partition for partition in own if not is_suspect or self._can_be_read(partition)]
+            try_again = time.monotonic() + _TRY_AGAIN_SECONDS if len(partitions) < len(own) else float("inf")
+            consumer.assign(partitions)
+            for partition in partitions:
+                consumer.position(partition)
+            self._ready[index].set()
+            self._tell(f"poller {index}", None)
+            if not partitions:
+                self._stopping.wait(_TRY_AGAIN_SECONDS if own else None)
+            while partitions and not self._stopping.is_set() and time.monotonic() < try_again:
+                batch = self._collect(consumer, try_again)
+                if batch and self._process(batch, 0):
+                    consumer.commit(_next_offsets(batch))
+                    self._causes.tell(_delivery(), None)
+                elif batch:
+                    break
+            return len(partitions) < len(own)
+
+    def _consumer(self) -> Any:
+        return KafkaConsumer(
             bootstrap_servers=self._bootstrap.split(","),
             group_id=self._spec.group,
             enable_auto_commit=False,
@@ -123,31 +175,40 @@ class KafkaSource:
             max_poll_records=self._spec.batch_size,
             reconnect_backoff_max_ms=1000,
         )
-        with contextlib.closing(consumer):
-            numbers = sorted(consumer.partitions_for_topic(topic))
-            if not numbers:
-                raise UnknownTopicOrPartitionError(topic)
-            partitions = [TopicPartition(topic, number) for number in numbers[index :: len(self._ready)]]
-            consumer.assign(partitions)
-            for partition in partitions:
-                consumer.position(partition)
-            self._ready[index].set()
-            if not partitions:
-                self._stopping.wait()
-            while not self._stopping.is_set():
-                batch = self._collect(consumer)
-                if batch and self._process(batch, 0):
-                    consumer.commit(_next_offsets(batch))
-                elif batch:
-                    return
 
-    def _collect(self, consumer: Any) -> list[Any]:
-        """Return up to a batch of records: those at hand, and those that come within the window after the first."""
+    def _can_be_read(self, partition: Any) -> bool:
+        """Return whether the next records of a partition can be decoded, and tell if they cannot.
+
+        With a consumer of its own: after an error of decoding it is of no more use.
+        """
+        with contextlib.closing(self._consumer()) as consumer:
+            consumer.assign([partition])
+            position = consumer.position(partition)
+            sentence = None
+            if position < consumer.end_offsets([partition])[partition]:
+                try:
+                    consumer.poll(timeout_ms=_TRIAL_MS, max_records=1)
+                except Exception as error:  # noqa: BLE001 (each codec has errors of its own)
+                    place = f"the batch at offset {position} of partition {partition.partition}"
+                    sentence = f"{place} cannot be read: {sentence_of(error)}"
+        self._tell(f"partition {partition.partition}", sentence)
+        return sentence is None
+
+    def _tell(self, part: str, sentence: str | None) -> None:
+        is_news = self._causes.tell(part, sentence)
+        if is_news:
+            self._log("kafka", f"{self._spec.topic}: {sentence or f'{part} can be read again'}")
+
+    def _collect(self, consumer: Any, until: float) -> list[Any]:
+        """Return up to a batch of records: those at hand, and those that come within the window after the first.
+
+        If there are none, wait for them until that time, or until the source is to stop.
+        """
         batch: list[Any] = []
         size, deadline = 0, 0.0
         while len(batch) < self._spec.batch_size and size < _MAX_BATCH_BYTES and not self._stopping.is_set():
             left = deadline - time.monotonic() if batch else _POLL_MS / 1000
-            if batch and left <= 0:
+            if left <= 0 or (not batch and time.monotonic() >= until):
                 break
             room = self._spec.batch_size - len(batch)
             polled = consumer.poll(timeout_ms=int(left * 1000), max_records=room)
@@ -179,6 +240,8 @@ class KafkaSource:
                 return True
             batch = failed
             self._log("kafka", f"{self._pool.spec.label}: {len(failed)} records to be tried again: {reason[:500]}")
+            place = f"partition {failed[0].partition} from offset {failed[0].offset} on"
+            self._causes.tell(_delivery(), f"{self._pool.spec.label} fails in {place}: {reason[:500]}")
             if self._stopping.wait(min(self._backoff * 2**attempt, _MAX_BACKOFF_SECONDS)):
                 return False
             attempt += 1
@@ -252,6 +315,11 @@ class KafkaSource:
         place = f"{batch[0].topic}-{batch[0].partition}/{time.strftime('%Y/%m/%d/%Y-%m-%dT%H.%M.%S', now)}"
         key = f"aws/lambda/{self._pool.spec.name}/{place}-{uuid.uuid4()}"
         self._on_failure(self._spec.on_failure, key, json.dumps(body))
+
+
+def _delivery() -> str:
+    """Return the name of what this thread's poller delivers."""
+    return f"batches of {threading.current_thread().name}"
 
 
 def msk_event(batch: Batch, arn: str, bootstrap: str) -> dict[str, Any]:

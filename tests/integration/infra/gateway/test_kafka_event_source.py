@@ -7,14 +7,18 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaProducer
+import kafka.record.default_records
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 
 from tests.integration.infra.conftest import TOPIC, Served
 from tests.support import eventually
 
 
-def publish(served: Served, *values: str, key: bytes = b"k", partition: int | None = None) -> None:
-    producer = KafkaProducer(bootstrap_servers=served.kafka)
+def publish(
+    served: Served, *values: str, key: bytes = b"k", partition: int | None = None, codec: str | None = None
+) -> None:
+    producer = KafkaProducer(bootstrap_servers=served.kafka, compression_type=codec, linger_ms=20 if codec else 0)
     try:
         for value in values:
             producer.send(TOPIC, key=key, value=value.encode(), partition=partition)
@@ -37,6 +41,59 @@ def test_records_arrive_in_order_with_msks_event_shape(served: Served) -> None:
     record = next(record for record in served.lines("records") if record.get("topic") == TOPIC)
     assert record["name"] == f"{TOPIC}-{record['partition']}"
     assert record["timestampType"] in ("CREATE_TIME", "LOG_APPEND_TIME")
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_compressed_batches_are_read(served: Served, codec: str) -> None:
+    # Alike enough to be worth compressing, and more than a block of 32 KB.
+    values = [f"{codec}-{number}-" + "x" * 4000 for number in range(30)]
+    publish(served, *values, codec=codec)
+    eventually(lambda: len(kept(served, *values)) == 30, within=20)
+    assert kept(served, *values) == values
+
+
+def test_a_batch_that_cannot_be_read_is_told_and_holds_up_its_partition_alone(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(kafka.record.default_records, "snappy_encode", lambda _: b"no snappy")
+        publish(served, "in a broken batch" * 10, partition=1, codec="snappy")
+    publish(served, "behind the broken batch", partition=1)
+    publish(served, "beside-0", partition=0)
+    publish(served, "beside-2", partition=2)
+    eventually(lambda: len(kept(served, "beside-0", "beside-2")) == 2, within=20)
+    eventually(lambda: "of partition 1 cannot be read: Uncompress" in str(reading(served)[0]["cause"]), within=20)
+    eventually(lambda: reading(served)[0]["waiting"] == 2 and reading(served)[0]["behind_seconds"] > 5, within=20)
+    # What was published since arrives, while that partition stands still.
+    publish(served, "beside-later", partition=0)
+    eventually(lambda: kept(served, "beside-later"), within=20)
+
+    skip_a_record(served, 1)
+    eventually(lambda: kept(served, "behind the broken batch"), within=20)
+    eventually(lambda: (reading(served)[0]["cause"], reading(served)[0]["waiting"]) == (None, 0), within=10)
+    assert reading(served)[0]["behind_seconds"] == 0
+
+
+def reading(served: Served) -> list[dict[str, Any]]:
+    """Return what the gateway says of its event sources."""
+    sources: list[dict[str, Any]] = served.status().get("kafka", [])
+    return sources
+
+
+def skip_a_record(served: Served, partition: int) -> None:
+    """Set the offset of the function's group behind the next record of a partition."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=served.kafka,
+        group_id="lambda-RecordsFunction",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        place = TopicPartition(TOPIC, partition)
+        consumer.assign([place])
+        consumer.commit({place: OffsetAndMetadata(consumer.position(place) + 1, "", -1)})
+    finally:
+        consumer.close()
 
 
 def test_only_what_failed_is_asked_for_again(served: Served) -> None:
