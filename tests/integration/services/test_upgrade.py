@@ -2,28 +2,23 @@
 
 import gzip
 import json
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from churn.adapters.mysql import Database, Transaction, customers, orders
-from churn.adapters.mysql import events as history
+from churn.adapters.mysql import Database, Transaction, customers
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.migrations import migrate, read_migrations
-from churn.domain.customer import replay
-from churn.domain.features import features_at
-from churn.domain.orders import MemoryLedger, Order
-from churn.domain.timestamps import from_millis, to_millis
+from churn.domain.timestamps import to_millis
 from churn.services.customers import Customers
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, order
 from tests.support.models import RecencyModel
-from tests.support.stored import kept_and_counted, rows
+from tests.support.stored import compare_with_histories, rows, stored_orders
 
 _ROOT = Path(__file__).parents[3]
 _DUMP = Path(__file__).parent / "data" / "release_0_1.sql.gz"
@@ -50,35 +45,6 @@ def _sweep(database: Database, now: datetime = _LATER) -> int:
     return sweep(Scoring(database, RecencyModel(), _SETTINGS), now=now, time_left=lambda: True).scored
 
 
-def _stored_orders(database: Database) -> dict[str, list[Order]]:
-    keys = {row["id"]: row["customer_id"] for row in rows(database, "SELECT id, customer_id FROM customers")}
-    stored = database.run(lambda transaction: orders.of_customers(transaction, sorted(keys)))
-    return {keys[pk]: own for pk, own in stored.items()}
-
-
-def _assert_replay_and_recount(database: Database) -> None:
-    """Compare every state, every customer's orders and every total with the histories."""
-    placed = _stored_orders(database)
-    observed = database.run(history.observed)
-    states = {
-        row["customer_id"]: row
-        for row in rows(database, "SELECT c.*, s.state FROM customers c JOIN customer_states s ON s.customer_pk = c.id")
-    }
-    replayed = 0
-    for customer_id, events in history.histories(database):
-        row, ledger = states[customer_id], MemoryLedger()
-        clock = json.loads(row["state"])["clock"]
-        state = replay(events, clock, ledger)
-        assert row["state"] == state.to_json()
-        assert Counter(placed.get(customer_id, [])) == Counter(ledger.orders())
-        features = features_at(state, from_millis(clock), observed)
-        assert (row["total_orders"], float(row["total_spent"])) == (features["total_orders"], features["total_spent"])
-        replayed += 1
-    assert replayed == 27
-    kept, counted = kept_and_counted(database)
-    assert kept == counted
-
-
 def _named(rows: Sequence[Row], customer_id: str) -> Row:
     return next(row for row in rows if row["customer_id"] == customer_id)
 
@@ -87,7 +53,7 @@ def test_the_sweep_makes_every_state_again_and_totals_move_with_it(upgraded: Dat
     assert not upgraded.run(customers.all_folded)
     assert _sweep(upgraded) == 27
     assert upgraded.run(customers.all_folded)
-    _assert_replay_and_recount(upgraded)
+    assert compare_with_histories(upgraded) == 27
     stored = rows(upgraded, "SELECT * FROM customers")
     assert _named(stored, "GONE")["deleted"] == 1
     assert not _named(stored, "LEFT")["is_active"]
@@ -107,9 +73,9 @@ def test_a_customer_is_made_again_at_the_next_event_and_can_be_read_before(upgra
     Scoring(upgraded, RecencyModel(), _SETTINGS).apply([order("BURST", days_ago=-20, value=9)], now=_LATER)
     row = _named(rows(upgraded, "SELECT * FROM customers"), "BURST")
     assert (row["total_orders"], float(row["total_spent"]), row["fold_version"]) == (7, 39.0, 2)
-    assert len(_stored_orders(upgraded)["BURST"]) == 7
+    assert len(stored_orders(upgraded)["BURST"]) == 7
     _sweep(upgraded)
-    _assert_replay_and_recount(upgraded)
+    assert compare_with_histories(upgraded) == 27
 
 
 def test_a_clock_that_was_wrong_is_set_right_from_the_history(upgraded: Database) -> None:
@@ -121,4 +87,4 @@ def test_a_clock_that_was_wrong_is_set_right_from_the_history(upgraded: Database
     )
     assert {json.loads(row["state"])["clock"] for row in living} == {to_millis(_LATER)}
     assert {row["scored_at"] for row in living} == {_LATER}
-    _assert_replay_and_recount(upgraded)
+    assert compare_with_histories(upgraded) == 27
