@@ -3,9 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from churn.adapters import secrets_manager
 from churn.adapters.mysql import Database
 from churn.domain.timestamps import parse_timestamp
+from churn.domain.tombstones import Tombstones
 from churn.observability import logger, metrics, traced
+from churn.services import erasing
 from churn.services.current_model import CurrentModel
 from churn.services.event_publisher import EventPublisher
 from churn.services.hourly_stats import refresh
@@ -17,6 +20,7 @@ _settings = settings().require("database_url", "erasure_key")
 _database = Database(_settings.database_url)
 _model = CurrentModel(_settings, shadow=True)
 _scoring = Scoring(_database, _model, _settings, lambda: _model.challenger)
+_tombstones = Tombstones(lambda: secrets_manager.resolve(_settings.erasure_key))
 _publisher = EventPublisher.of(_database, _settings)
 
 _MILLISECONDS_FOR_THE_REST = 60_000
@@ -31,6 +35,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     `resume_after`, in the answer and in the event, is the key after which to go on.
     """
     _model.refresh()
+    # Who was erased by an older version still stands under the id.
+    erasing.bury(_database, _tombstones, time_left=lambda: True)
     now = parse_timestamp(event["time"]) if event.get("time") else datetime.now(UTC)
     swept = sweep(
         _scoring,

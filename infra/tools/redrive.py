@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from churn.adapters import aws_clients
+from churn.adapters.failed_batches import PREFIX
 from infra import console
 from infra.tools.aws_stages import StageError, outputs
 from infra.tools.stack_environment import NotRunningError, use_stack
@@ -21,8 +22,6 @@ from infra.tools.stack_environment import NotRunningError, use_stack
 # Longer than scoring may take (60 s); an invocation is not repeated.
 _INVOKE_SECONDS = 70
 _HIDDEN_SECONDS = 120
-# Where Lambda puts the failed batches of an event source.
-_PREFIX = "aws/lambda/"
 
 
 class FunctionFailedError(RuntimeError):
@@ -64,7 +63,7 @@ def redrive_batches(locations: Locations) -> tuple[int, int]:
     """Score the failed batches; return how many succeeded, and how many failed again."""
     s3 = aws_clients.client("s3")
     succeeded = failed = 0
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=locations.batches, Prefix=_PREFIX)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=locations.batches, Prefix=PREFIX)
     for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
         payload = json.loads(s3.get_object(Bucket=locations.batches, Key=key)["Body"].read())["payload"]
         batch = payload if isinstance(payload, dict) else json.loads(payload)

@@ -172,6 +172,7 @@ def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]
         "rescoring": {secret, push, *model, *publish, *failed},
         "training": {secret, *model, "s3:PutObject", *failed},
         "evaluation": {secret, *model, *failed},
+        "retention": {secret, *model, "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", *failed},
     }
 
 

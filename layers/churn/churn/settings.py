@@ -53,6 +53,11 @@ def _real(name: str, default: float, least: float, most: float) -> Variable:
 _HOURS_OF_A_YEAR = 24 * 365
 # Ten years: orders older than that say nothing about a customer of today.
 _LONGEST_DAYS = 3650
+_LONGEST_RETENTION_DAYS = 36_500
+# A week of predictions is judged once its horizon is over and late events have come, which takes up to 36 days more.
+_JUDGED_WITHIN_DAYS = 36
+# Trends of a year look back another thirty days.
+_LEAST_HOURS_DAYS = 400
 VARIABLES = (
     Variable("EVENTS_TOPIC", "user-events"),
     Variable("OUTPUT_TOPIC", ""),
@@ -66,6 +71,11 @@ VARIABLES = (
     _whole("HORIZON_DAYS", 90, 1, _LONGEST_DAYS),
     _whole("EMBARGO_DAYS", 7, 0, 365),
     _real("SWEEP_AFTER_HOURS", 24, 0, _HOURS_OF_A_YEAR),
+    _whole("RETENTION_DAYS_EVENTS", 0, 0, _LONGEST_RETENTION_DAYS),
+    _whole("RETENTION_DAYS_PREDICTIONS", 730, 0, _LONGEST_RETENTION_DAYS),
+    _whole("RETENTION_DAYS_ALERTS", 730, 0, _LONGEST_RETENTION_DAYS),
+    _whole("RETENTION_DAYS_DEAD_LETTERS", 90, 0, _LONGEST_RETENTION_DAYS),
+    _whole("RETENTION_DAYS_HOURS", 800, 0, _LONGEST_RETENTION_DAYS),
     _whole("RATE_LIMIT_ANONYMOUS", 100, 1),
     _whole("RATE_LIMIT_AUTHENTICATED", 6000, 1),
     _whole("RATE_LIMIT_PREDICTIONS", 600, 1),
@@ -82,6 +92,17 @@ VARIABLES = (
     ),
 )
 """What a shop may set, locally and on AWS. The deployment itself sets addresses and secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days each kind of data is kept; 0 is for ever."""
+
+    events: int = 0
+    predictions: int = 730
+    alerts: int = 730
+    dead_letters: int = 90
+    hours: int = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +138,8 @@ class Settings:
     embargo_days: int
     rate_limits: RateLimits
     sweep_after: timedelta
+    retention: Retention
+    failed_batches: str
     service_name: str
     service_version: str
     allowed_origin: str
@@ -179,6 +202,8 @@ class Settings:
                 sockets=multiplier * value.whole("SOCKET_LIMIT"),
             ),
             sweep_after=timedelta(hours=value.real("SWEEP_AFTER_HOURS")),
+            retention=_retention(value),
+            failed_batches=text("FAILED_BATCHES", ""),
             service_name=text("POWERTOOLS_SERVICE_NAME", "churn"),
             service_version=value.text("SERVICE_VERSION"),
             allowed_origin=value.text("ALLOWED_ORIGIN"),
@@ -215,6 +240,25 @@ class _Values:
 
     def real(self, name: str) -> float:
         return _number(self._variables[name], self._environment)
+
+
+def _retention(value: _Values) -> Retention:
+    horizon, inactivity = value.whole("HORIZON_DAYS"), value.whole("INACTIVITY_DAYS")
+    least = {
+        # Shorter, and training could not tell who left.
+        "EVENTS": (inactivity + horizon, "INACTIVITY_DAYS and HORIZON_DAYS together"),
+        "PREDICTIONS": (horizon + _JUDGED_WITHIN_DAYS, f"HORIZON_DAYS and {_JUDGED_WITHIN_DAYS}, when they are judged"),
+        "ALERTS": (1, "a day"),
+        "DEAD_LETTERS": (1, "a day"),
+        "HOURS": (_LEAST_HOURS_DAYS, "what the trends of a year need"),
+    }
+    days = {name: value.whole(f"RETENTION_DAYS_{name}") for name in least}
+    for name, (fewest, why) in least.items():
+        if 0 < days[name] < fewest:
+            raise InvalidSettingsError(
+                f"RETENTION_DAYS_{name} must be 0, for ever, or at least {fewest} ({why}), not {days[name]}"
+            )
+    return Retention(**{name.lower(): number for name, number in days.items()})
 
 
 def _number(variable: Variable, environment: Mapping[str, str]) -> float:

@@ -3,11 +3,12 @@
 import base64
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, DatabaseOperationError
+from churn.adapters.mysql import Database, DatabaseOperationError, alerts
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.settings import Settings
 from tests.support.sockets import FakePush, add_customer, raise_alerts
@@ -205,6 +206,21 @@ def test_a_since_of_any_length_is_read_or_refused(client: Client, digits: int) -
     client.connect()
     [message] = client.raw(f'{{"event": "subscribe_alerts", "data": {{"since": {"9" * digits}}}}}')
     assert (message["event"], message["data"]["errors"][0]["field"]) == ("error", "data.since")
+
+
+def test_a_since_before_the_oldest_alert_that_is_kept_gets_an_error_that_says_where_to_begin(
+    client: Client, database: Database
+) -> None:
+    client.connect()
+    old, kept = raise_alerts(database, add_customer(database), "high", "high")
+    database.run(lambda transaction: alerts.prune(transaction, datetime(2027, 1, 1, tzinfo=UTC), 1))
+    for since in (0, old - 1, "2026-01-01"):
+        [message] = client.say("subscribe_alerts", {"since": since})
+        [error] = message["data"]["errors"]
+        assert (message["event"], message["data"]["code"], error["field"]) == ("error", 400, "data.since")
+        assert error["message"].endswith(f"begin with {old}")
+    subscribed, alert = client.say("subscribe_alerts", {"since": old})
+    assert (subscribed["event"], alert["data"]["id"]) == ("subscribed", kept)
 
 
 @pytest.mark.parametrize("name", ["subscribe_alerts", "request_dashboard_data", "ping"])

@@ -99,7 +99,7 @@ class CustomerState:
     clock: int | None = None
     """Up to this instant (milliseconds since 1970) events are folded; those after it wait in the history."""
     pruned_until: int | None = None
-    """Up to this instant the history was deleted; the state has what was in it."""
+    """The history before this instant was deleted; the state has what was in it."""
     since: int | None = None
     purchases: Purchases = field(default_factory=Purchases)
     instants: dict[str, list[int]] = field(default_factory=dict)
@@ -146,6 +146,11 @@ class CustomerState:
             self.apply(event)
         self.clock = clock
         self.purchases.forget_spend_before(clock)
+
+    def is_too_late(self, event: Event) -> bool:
+        """Return whether an event lies in the part of the history that was deleted; erasing is never too late."""
+        is_before = self.pruned_until is not None and event.at < self.pruned_until
+        return is_before and event.event_type != "customer_deleted"
 
     @property
     def is_active(self) -> bool:

@@ -22,6 +22,7 @@ from churn.adapters.api_gateway_push import (
 )
 from churn.adapters.aws_clients import InvocationError
 from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError, websocket_connections
+from churn.adapters.mysql.alerts import AlertsPrunedError
 from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.timestamps import iso
 from churn.observability import logger
@@ -208,7 +209,10 @@ class WebSocketHandler:
             subscribed = {"min_priority": priority, "since": data.get("since"), "cursor": socket.alert_cursor}
             self._post(caller, "subscribed", subscribed)
 
-        alert_delivery.subscribe(self._database, caller.connection_id, priority, since, answer)
+        try:
+            alert_delivery.subscribe(self._database, caller.connection_id, priority, since, answer)
+        except AlertsPrunedError as error:
+            raise _BadMessageError(400, error.errors[0].message, "data.since") from None
         self._deliver()
 
     def _send_dashboard(self, caller: _Caller, _data: Mapping[str, Any]) -> None:

@@ -138,8 +138,8 @@ def subscribe(
 ) -> None:
     """Subscribe a socket to alerts of at least a priority; `answer` confirms it before any alert is posted.
 
-    Afterwards `deliver` posts what is behind the cursor. Raises DatabaseUnavailableError, ConnectionBusyError if
-    another held the socket for `patience` seconds, and what `answer` raises.
+    Afterwards `deliver` posts what is behind the cursor. Raises DatabaseUnavailableError, AlertsPrunedError,
+    ConnectionBusyError if another held the socket for `patience` seconds, and what `answer` raises.
     """
     priority = ALERT_PRIORITIES.index(min_priority)
     deadline = time.monotonic() + patience

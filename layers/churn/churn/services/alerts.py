@@ -22,10 +22,11 @@ def list_alerts(
     since: int | datetime | None = None,
     cursor: str | None = None,
 ) -> AlertPage:
-    """Return alerts, the newest first. Raises InvalidCursorError, DatabaseUnavailableError."""
+    """Return alerts, the newest first. Raises InvalidCursorError, AlertsPrunedError, DatabaseUnavailableError."""
     before = None if cursor is None else read_alert_cursor(cursor)
 
     def work(transaction: Transaction) -> AlertPage:
+        alerts.require_kept(transaction, since)
         rows, total = alerts.newest(
             transaction, limit=limit + 1, status=status, priority=priority, since=since, before=before
         )

@@ -91,6 +91,7 @@ def count_results(results: Sequence[BatchResult]) -> None:
         ("EventsApplied", sum(result.events for result in results)),
         ("EventsRepeated", sum(result.repeated for result in results)),
         ("EventsConflicting", sum(result.conflicting for result in results)),
+        ("EventsTooLate", sum(result.too_late for result in results)),
         ("UnknownEventTypes", sum(result.unknown_types for result in results)),
         ("DeadLetters", sum(result.dead_letters for result in results)),
         ("Predictions", sum(len(result.predictions) for result in results)),

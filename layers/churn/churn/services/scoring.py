@@ -50,6 +50,8 @@ class BatchResult:
     repeated: int = 0
     conflicting: int = 0
     """Events under the id of an earlier event with another content; the earlier one counts."""
+    too_late: int = 0
+    """Events from before the instant up to which their customer's history has been deleted."""
     unknown_types: int = 0
     dead_letters: int = 0
     rescored: int = 0
@@ -161,7 +163,7 @@ class Scoring:
         named = {*due, *(event.customer_id for event in unique.values())}
         touched = customers.lock(ledgers, named, now, self._tombstones)
         fresh = self._fresh(ledgers.transaction, list(unique.values()), touched, result)
-        result.events, result.repeated = len(fresh), len(events) - len(fresh)
+        result.events, result.repeated = len(fresh), len(events) - len(fresh) - result.too_late
         result.unknown_types = sum(event.event_type not in EVENT_TYPES for event in fresh)
         new: dict[int, list[Event]] = {}
         for event in fresh:
@@ -217,6 +219,8 @@ class Scoring:
         living = [
             (touched[event.customer_id].pk, event) for event in events if not touched[event.customer_id].state.deleted
         ]
+        kept = [(pk, event) for pk, event in living if not touched[event.customer_id].state.is_too_late(event)]
+        result.too_late, living = len(living) - len(kept), kept
         stored = history.known(transaction, living)
         result.conflicting += sum(not is_same for is_same in stored.values())
         if result.conflicting:

@@ -54,7 +54,7 @@ def test_the_projects_own_template_is_served_whole() -> None:
     )
     assert {spec.label for spec in template.functions.values()} == {
         *("health", "customers", "prediction", "models", "alerts", "stats"),
-        *("scoring", "rescoring", "training", "evaluation", "authorizer", "migration"),
+        *("scoring", "rescoring", "training", "evaluation", "retention", "authorizer", "migration"),
     }
     assert template.rest is not None
     assert {route.path for route in template.rest.routes if route.authorizer is None} == {"/health"}

@@ -5,13 +5,18 @@ The row `alerts` of the table `counters` holds the id of the newest alert, and `
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from churn.adapters.mysql import totals
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.domain.alerts import AlertStatus, NewAlert
-from churn.domain.errors import ConflictError, NotFoundError
+from churn.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+# Of the newest alert that was pruned; the instant in microseconds since 1970.
+_PRUNED_ID, _PRUNED_AT = "alerts.pruned", "alerts.pruned_until"
 
 
 class AlertNotFoundError(NotFoundError):
@@ -25,6 +30,14 @@ class AlertClosedError(ConflictError):
 
     def __init__(self, status: str) -> None:
         super().__init__(f"The alert is {status} already.")
+
+
+class AlertsPrunedError(InvalidInputError):
+    """Alerts after the place that a client asks from are not kept any more."""
+
+    def __init__(self, newest: int) -> None:
+        message = f"is before the oldest alert that is kept: those up to {newest} were deleted, begin with {newest}"
+        super().__init__(FieldError("since", message))
 
 
 def open_types(transaction: Transaction, customer_pks: Sequence[int]) -> set[tuple[int, str]]:
@@ -65,6 +78,40 @@ def add(transaction: Transaction, alerts: Sequence[tuple[int, NewAlert]], now: d
         ],
     )
     return ids
+
+
+def require_kept(transaction: Transaction, since: int | datetime | None) -> None:
+    """Raise AlertsPrunedError if alerts after `since`, an id or a time, have been pruned."""
+    pruned = {
+        row["name"]: int(row["value"])
+        for row in transaction.rows("SELECT name, value FROM counters WHERE name IN (%s, %s)", (_PRUNED_ID, _PRUNED_AT))
+    }
+    newest = pruned.get(_PRUNED_ID, 0)
+    if since is not None and newest:
+        is_before = since < newest if isinstance(since, int) else (since - _EPOCH) // _MICRO < pruned[_PRUNED_AT]
+        if is_before:
+            raise AlertsPrunedError(newest)
+
+
+def prune(transaction: Transaction, before: datetime, limit: int) -> tuple[int, Counter[str]]:
+    """Delete at most `limit` alerts raised before an instant; return how many, and the change of the totals."""
+    rows = transaction.rows(
+        "SELECT id, status, priority, created_at, DATE_FORMAT(created_at, '%%Y-%%m-%%d') AS day FROM alerts "
+        "WHERE created_at < %s ORDER BY created_at, id LIMIT %s FOR UPDATE",
+        (before, limit),
+    )
+    if not rows:
+        return 0, Counter()
+    transaction.execute_among("DELETE FROM alerts WHERE id IN ({values})", [row["id"] for row in rows])
+    transaction.insert_many(
+        "INSERT INTO counters (name, value)",
+        [
+            (_PRUNED_AT, max((row["created_at"] - _EPOCH) // _MICRO for row in rows)),
+            (_PRUNED_ID, max(row["id"] for row in rows)),
+        ],
+        "ON DUPLICATE KEY UPDATE value = GREATEST(value, VALUES(value))",
+    )
+    return len(rows), _falling(rows)
 
 
 def newest_id(transaction: Transaction) -> int:
@@ -188,15 +235,21 @@ def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
 
     They are locked as they are read: somebody may be resolving one at this moment.
     """
-    change: Counter[str] = Counter()
-    for row in transaction.rows(
+    rows = transaction.rows(
         "SELECT status, priority, DATE_FORMAT(created_at, '%%Y-%%m-%%d') AS day FROM alerts WHERE customer_pk = %s "
         "FOR UPDATE",
         (customer_pk,),
-    ):
+    )
+    transaction.execute("DELETE FROM alerts WHERE customer_pk = %s", (customer_pk,))
+    return _falling(rows)
+
+
+def _falling(rows: Sequence[Row]) -> Counter[str]:
+    """Return the change of the totals by alerts that are deleted."""
+    change: Counter[str] = Counter()
+    for row in rows:
         change[f"alerts:{row['status']}:{row['priority']}"] -= 1
         change[f"alerts_created:{row['day']}"] -= 1
-    transaction.execute("DELETE FROM alerts WHERE customer_pk = %s", (customer_pk,))
     return change
 
 

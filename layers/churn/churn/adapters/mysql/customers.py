@@ -170,6 +170,19 @@ def save(transaction: Transaction, customers: Sequence[Customer], predictions: M
     )
 
 
+def lock_keys(ledgers: Ledgers, keys: Collection[int]) -> list[Customer]:
+    """Lock those of some customers, by their keys, who are not deleted."""
+    query = _SELECT + " WHERE deleted = 0 AND id IN ({values}) ORDER BY id FOR UPDATE"
+    return _with_states(ledgers, ledgers.transaction.rows_among(query, sorted(keys)))
+
+
+def save_state(transaction: Transaction, customer: Customer) -> None:
+    """Write the state alone back."""
+    transaction.execute(
+        "UPDATE customer_states SET state = %s WHERE customer_pk = %s", (customer.state.to_json(), customer.pk)
+    )
+
+
 def by_id(transaction: Transaction, customer_ids: Collection[str]) -> dict[str, Row]:
     """Return customers with their states and reasons by the ids asked for, without the deleted.
 

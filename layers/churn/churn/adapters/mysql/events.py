@@ -174,6 +174,24 @@ def details(transaction: Transaction, customer_pk: int, arriving: Sequence[Event
     return {text for data in (*stored, *sent) for name in _DETAILS if isinstance(text := data.get(name), str)}
 
 
+def with_older(transaction: Transaction, after: int, before: datetime, limit: int) -> list[int]:
+    """Return the keys above `after` of at most `limit` customers who have events from before an instant."""
+    rows = transaction.rows(
+        "SELECT c.id FROM customers c WHERE c.id > %s AND EXISTS "
+        "(SELECT 1 FROM events e WHERE e.customer_pk = c.id AND e.occurred_at < %s) ORDER BY c.id LIMIT %s",
+        (after, before, limit),
+    )
+    return [int(row["id"]) for row in rows]
+
+
+def prune(transaction: Transaction, customer_pk: int, before: datetime, limit: int) -> int:
+    """Delete at most `limit` events of a customer from before an instant; return how many."""
+    return transaction.execute(
+        "DELETE FROM events WHERE customer_pk = %s AND occurred_at < %s ORDER BY occurred_at LIMIT %s",
+        (customer_pk, before, limit),
+    )
+
+
 def erase(transaction: Transaction, customer_pk: int) -> None:
     """Delete a customer's events."""
     transaction.execute("DELETE FROM events WHERE customer_pk = %s", (customer_pk,))

@@ -48,6 +48,11 @@ def measure(transaction: Transaction, hour: datetime, inactivity_days: int) -> N
     )
 
 
+def prune(transaction: Transaction, before: datetime, limit: int) -> int:
+    """Delete the figures of at most `limit` hours that began before an instant; return how many."""
+    return transaction.execute("DELETE FROM hourly_stats WHERE hour < %s ORDER BY hour LIMIT %s", (before, limit))
+
+
 def replace(transaction: Transaction, rows: Sequence[tuple[datetime, int, int, int]]) -> None:
     """Store hours as (hour, active, new, churned customers); a number at high risk that is stored already stays."""
     transaction.insert_many(

@@ -154,6 +154,19 @@ def _instant(row: Row) -> int:
     return to_millis(row["as_of"] or row["created_at"])
 
 
+def prune(transaction: Transaction, role: ScoringRole, before: datetime, limit: int) -> tuple[int, Counter[str]]:
+    """Delete at most `limit` predictions stored before an instant; return how many, and the change of the totals."""
+    level = "risk_level" if role == "served" else "NULL AS risk_level"
+    rows = transaction.rows(
+        f"SELECT id, {level} FROM {TABLES[role]} WHERE created_at < %s ORDER BY created_at, id LIMIT %s FOR UPDATE",
+        (before, limit),
+    )
+    transaction.execute_among(f"DELETE FROM {TABLES[role]} WHERE id IN ({{values}})", [row["id"] for row in rows])
+    change = Counter({f"predictions:{row['risk_level']}": 0 for row in rows if row["risk_level"]})
+    change.subtract(f"predictions:{row['risk_level']}" for row in rows if row["risk_level"])
+    return len(rows), change
+
+
 def _pages(database: Database, query: str, start: datetime, end: datetime, share: float) -> Iterator[Row]:
     """Yield the rows of a query over predictions `p`, by when they were stored; each page is a range of that index."""
     return database.pages(

@@ -19,6 +19,7 @@ Active is every status of `ACTIVE_STATUSES`.
 import secrets
 from collections import Counter
 from collections.abc import Mapping
+from datetime import date
 
 from churn.adapters.mysql.database import Transaction
 
@@ -33,6 +34,15 @@ def add(transaction: Transaction, changes: Mapping[str, int]) -> None:
     transaction.insert_many(
         "INSERT INTO totals (name, shard, value)", rows, "ON DUPLICATE KEY UPDATE value = value + VALUES(value)"
     )
+
+
+def prune_days(transaction: Transaction, kind: str, before: date) -> None:
+    """Delete the sums ``KIND:YYYY-MM-DD`` of days before a date that have come to 0."""
+    rows = transaction.rows(
+        "SELECT name FROM totals WHERE name >= %s AND name < %s GROUP BY name HAVING SUM(value) = 0",
+        (f"{kind}:", f"{kind}:{before}"),
+    )
+    transaction.execute_among("DELETE FROM totals WHERE name IN ({values})", [row["name"] for row in rows])
 
 
 def read(transaction: Transaction, *prefixes: str) -> Counter[str]:

@@ -97,8 +97,9 @@ def subscribe(
     """Subscribe a socket to alerts and take its lease; return None if another holds it or there is no such socket.
 
     With `since` the cursor moves to before the first alert that was missed. Without it, a new subscription begins at
-    the newest alert, and an existing one keeps its cursor.
+    the newest alert, and an existing one keeps its cursor. Raises AlertsPrunedError.
     """
+    alerts.require_kept(transaction, since)
     newest = alerts.newest_id(transaction)
     row = transaction.row(
         "SELECT subscribed, alert_cursor FROM sockets WHERE connection_id = %s "
