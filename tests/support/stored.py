@@ -41,7 +41,7 @@ def stored_orders(database: Database) -> dict[str, list[Order]]:
     """Return every customer's orders, by customer id."""
     keys = {row["id"]: row["customer_id"] for row in rows(database, "SELECT id, customer_id FROM customers")}
     stored = database.run(lambda transaction: orders.of_customers(transaction, sorted(keys)))
-    return {keys[pk]: own for pk, own in stored.items()}
+    return {keys[pk]: [*own.values()] for pk, own in stored.items()}
 
 
 def compare_with_histories(database: Database) -> int:

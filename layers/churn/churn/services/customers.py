@@ -20,7 +20,6 @@ from churn.domain.recommendations import recommend
 from churn.domain.search_terms import words_of
 from churn.domain.timestamps import from_millis, iso
 from churn.services.cursors import read_customer_cursor, write_customer_cursor
-from churn.services.folding import readable_state
 from churn.settings import Settings
 
 if TYPE_CHECKING:
@@ -186,7 +185,7 @@ def _features(transaction: Transaction, row: Row, observed: Observed, now: datet
 
 def _state(transaction: Transaction, row: Row, now: datetime) -> tuple[CustomerState, datetime]:
     """Return a customer's state, and the instant to read it at: not before the events that are folded into it."""
-    state = readable_state(transaction, row["id"], row["customer_id"], row["state"], now)
+    state = customers.states_at(transaction, [row], now)[row["id"]]
     return state, now if state.clock is None else max(now, from_millis(state.clock))
 
 

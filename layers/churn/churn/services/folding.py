@@ -12,7 +12,7 @@ from churn.adapters.mysql import Transaction
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.customers import WRONG_CLOCK, Customer
 from churn.adapters.mysql.orders import Ledgers
-from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError, replay
+from churn.domain.customer import FOLD_VERSION, CustomerState, replay
 from churn.domain.events import Event
 from churn.domain.orders import MemoryLedger
 from churn.domain.timestamps import from_millis, to_millis
@@ -42,12 +42,13 @@ def fold(
 ) -> Folded:
     """Fold the new events, by their customer's key, and those that are due, into the states of locked customers.
 
-    The clock of a state moves to `now` if something changes, with `everybody` that of all; it never goes back.
+    The clock of a state moves to `now` if something changes, and does not go back. The sweep takes `everybody`: the
+    clock of all moves, and a state that a wrong clock made is made again.
     """
     result = Folded()
     ripe: dict[int, list[Event]] = {}
     for customer in touched:
-        remade = _is_remade(customer, now)
+        remade = customer.is_outdated or (everybody and _is_ahead(customer.state, now))
         if remade:
             _make_again(ledgers, customer, now)
         ripe[customer.pk] = _ripe(ledgers.transaction, customer, new.get(customer.pk, ()), now)
@@ -59,19 +60,6 @@ def fold(
         result.events[customer.pk] = ripe[customer.pk]
         result.new[customer.pk] = [*new.get(customer.pk, ())]
     return result
-
-
-def readable_state(
-    transaction: Transaction, customer_pk: int, customer_id: str, text: str | None, now: datetime
-) -> CustomerState:
-    """Return a customer's state for reading; one of an older version of the fold is made again, and not stored."""
-    ledger = Ledgers(transaction).of(customer_pk)
-    if text is None:
-        return CustomerState(ledger)
-    try:
-        return CustomerState.from_json(text, ledger)
-    except OutdatedStateError:
-        return _replayed(transaction, customer_pk, customer_id, now, MemoryLedger())
 
 
 def _ripe(transaction: Transaction, customer: Customer, new: Sequence[Event], now: datetime) -> list[Event]:
@@ -95,17 +83,17 @@ def _clock(state: CustomerState, now: datetime) -> int:
     return max(to_millis(now), state.clock or 0)
 
 
-def _is_remade(customer: Customer, now: datetime) -> bool:
-    state = customer.state
-    is_ahead = state.clock is not None and state.clock > to_millis(now + WRONG_CLOCK)
-    return customer.is_outdated or (is_ahead and state.pruned_until is None)
+def _is_ahead(state: CustomerState, now: datetime) -> bool:
+    # What was pruned of a history cannot be folded again.
+    return state.clock is not None and state.clock > to_millis(now + WRONG_CLOCK) and state.pruned_until is None
 
 
 def _make_again(ledgers: Ledgers, customer: Customer, now: datetime) -> None:
     """Replay a customer's history, and store its orders in place of those that are stored."""
     transaction, pk = ledgers.transaction, customer.pk
     ledger, memory = ledgers.of(pk), MemoryLedger()
-    state = _replayed(transaction, pk, customer.record.customer_id, now, memory)
+    clock = to_millis(now)
+    state = replay(history.of_one(transaction, pk, customer.record.customer_id, until=clock), clock, memory)
     ledgers.replace(pk, memory.by_id.items())
     state.ledger = ledger
     ledger.folded_until = state.clock
@@ -113,10 +101,3 @@ def _make_again(ledgers: Ledgers, customer: Customer, now: datetime) -> None:
     customer.record = replace(
         customer.record, fold_version=FOLD_VERSION, due_at=history.first_after(transaction, pk, now)
     )
-
-
-def _replayed(
-    transaction: Transaction, customer_pk: int, customer_id: str, now: datetime, ledger: MemoryLedger
-) -> CustomerState:
-    clock = to_millis(now)
-    return replay(history.of_one(transaction, customer_pk, customer_id, until=clock), clock, ledger)

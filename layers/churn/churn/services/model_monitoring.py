@@ -132,7 +132,7 @@ def compare_challengers(
         # Versions of different horizons predict different things.
         if with_outcome and days == other_days:
             groups[pair] = _Group(days, with_outcome, is_known=True)
-    _fill(database, list(groups.values()), settings.inactivity_days)
+    _fill(database, list(groups.values()), settings.inactivity_days, now)
     comparisons = [_comparison(*pair, group) for pair, group in groups.items() if group.probabilities]
     database.run(lambda transaction: model_quality.put_comparisons(transaction, comparisons, now))
     return comparisons
@@ -154,7 +154,7 @@ def watch_drift(database: Database, model: Predictor, settings: Settings, *, now
     at = to_millis(now)
     rows = [
         inputs_at(state, now, observed)
-        for _, state in customers.states_by_key(database, keys)
+        for _, state in customers.states_by_key(database, keys, now)
         if state.is_eligible(at, settings.inactivity_days)
     ]
     if reference is None or not rows:
@@ -222,7 +222,7 @@ def _evaluate_week(
     if not groups:
         # Not recorded as done: a clock that runs ahead may name a week that has not come yet.
         return
-    _fill(database, list(groups.values()), settings.inactivity_days)
+    _fill(database, list(groups.values()), settings.inactivity_days, now)
     rows = [_quality(version, role, week, group, now) for (role, version), group in groups.items()]
     changes = [_stage(week, group.horizon_days, now)[1] for group in groups.values()]
     # The present week changes until it ends.
@@ -234,9 +234,9 @@ def _evaluate_week(
     )
 
 
-def _fill(database: Database, groups: Sequence[_Group], within_days: int) -> None:
+def _fill(database: Database, groups: Sequence[_Group], within_days: int, now: datetime) -> None:
     keys = set().union(*(group.predictions for group in groups))
-    for customer_pk, state in customers.states_by_key(database, keys):
+    for customer_pk, state in customers.states_by_key(database, keys, now):
         for group in groups:
             group.take(customer_pk, state, within_days)
 

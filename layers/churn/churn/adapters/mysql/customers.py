@@ -19,6 +19,7 @@ from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.identifiers import canonical
 from churn.domain.model import Prediction
 from churn.domain.orders import MemoryLedger
+from churn.domain.timestamps import to_millis
 from churn.domain.tombstones import NEXT_PREFIX, PREFIX, Tombstones
 
 _values = attrgetter(*COLUMNS)
@@ -206,13 +207,37 @@ def by_key(transaction: Transaction, keys: Sequence[int]) -> list[Row]:
     return [rows[key] for key in keys]
 
 
-def states_by_key(database: Database, keys: Iterable[int]) -> Iterator[tuple[int, CustomerState]]:
-    """Yield the states of customers, with all their orders, in the order of their keys.
-
-    Memory holds one page at a time. Those that another version of the fold made are made again, and not stored.
-    """
+def states_by_key(database: Database, keys: Iterable[int], now: datetime) -> Iterator[tuple[int, CustomerState]]:
+    """Yield the states of customers at `now`, with all their orders; memory holds one page at a time."""
     for page in batched(sorted(keys), _STATES_PER_PAGE, strict=False):
-        yield from database.run(partial(_states_of, keys=page))
+        yield from database.run(partial(_states_of, keys=page, now=now)).items()
+
+
+def states_at(
+    transaction: Transaction, rows: Sequence[Row], now: datetime, *, with_orders: bool = False
+) -> dict[int, CustomerState]:
+    """Return the states of customers for reading, by their keys: as they are at `now`, though not stored so yet.
+
+    `rows` have `id`, `state` and `due_at`. One that another version of the fold made is made again, and events whose
+    time has come are folded. Nothing is stored. The ledgers hold the orders only `with_orders`.
+    """
+    due = [row["id"] for row in rows if row["due_at"] is not None and row["due_at"] <= now]
+    placed = orders.of_customers(transaction, [row["id"] for row in rows] if with_orders else due)
+    states, clock = {}, to_millis(now)
+    for row in rows:
+        pk, ledger = row["id"], MemoryLedger(placed.get(row["id"], {}))
+        states[pk] = CustomerState(ledger)
+        if row["state"] is None:
+            continue
+        try:
+            states[pk] = CustomerState.from_json(row["state"], ledger)
+        except OutdatedStateError:
+            states[pk] = replay(events.of_one(transaction, pk, "", until=clock), clock)
+            continue
+        if pk in due:
+            waiting = events.of_one(transaction, pk, "", after=states[pk].clock, until=clock)
+            states[pk].advance(waiting, clock)
+    return states
 
 
 def first_seen(database: Database) -> Iterator[datetime]:
@@ -248,19 +273,12 @@ def _read(transaction: Transaction, column: str, values: Sequence[object]) -> li
     return transaction.rows_among(f"{_READ} WHERE {column} IN ({{values}})", values)
 
 
-def _states_of(transaction: Transaction, keys: Sequence[int]) -> list[tuple[int, CustomerState]]:
-    query = "SELECT customer_pk, state FROM customer_states WHERE customer_pk IN ({values}) ORDER BY customer_pk"
-    rows = transaction.rows_among(query, keys)
-    placed = orders.of_customers(transaction, keys)
-    states = []
-    for row in rows:
-        ledger = MemoryLedger({str(number): order for number, order in enumerate(placed.get(row["customer_pk"], []))})
-        try:
-            state = CustomerState.from_json(row["state"], ledger)
-        except OutdatedStateError:
-            state = replay(events.of_one(transaction, row["customer_pk"], ""))
-        states.append((row["customer_pk"], state))
-    return states
+def _states_of(transaction: Transaction, keys: Sequence[int], now: datetime) -> dict[int, CustomerState]:
+    query = (
+        "SELECT c.id, c.due_at, s.state FROM customers c JOIN customer_states s ON s.customer_pk = c.id "
+        "WHERE c.id IN ({values}) ORDER BY c.id"
+    )
+    return states_at(transaction, transaction.rows_among(query, keys), now, with_orders=True)
 
 
 def _with_states(ledgers: Ledgers, rows: Sequence[Row]) -> list[Customer]:

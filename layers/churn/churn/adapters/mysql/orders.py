@@ -95,7 +95,7 @@ class StoredLedger:
     def orders(self) -> Iterable[Order]:
         """Return all orders."""
         self._ledgers.save()
-        return of_customers(self._ledgers.transaction, [self._pk]).get(self._pk, [])
+        return of_customers(self._ledgers.transaction, [self._pk]).get(self._pk, {}).values()
 
     def newest(self, most: int) -> list[int]:
         """Return the instants of the newest orders that count, the oldest first."""
@@ -130,12 +130,12 @@ class StoredLedger:
         self._ledgers.clear(self._pk)
 
 
-def of_customers(transaction: Transaction, keys: Sequence[int]) -> dict[int, list[Order]]:
-    """Return all orders of some customers, by the customer's key."""
-    orders: dict[int, list[Order]] = {}
-    query = f"SELECT customer_pk, {_COLUMNS} FROM orders WHERE customer_pk IN ({{values}})"
+def of_customers(transaction: Transaction, keys: Sequence[int]) -> dict[int, dict[str, Order]]:
+    """Return all orders of some customers by their ids, by the customer's key."""
+    orders: dict[int, dict[str, Order]] = {}
+    query = f"SELECT customer_pk, order_id, {_COLUMNS} FROM orders WHERE customer_pk IN ({{values}})"
     for row in transaction.rows_among(query, keys):
-        orders.setdefault(int(row["customer_pk"]), []).append(_order(row))
+        orders.setdefault(int(row["customer_pk"]), {})[row["order_id"]] = _order(row)
     return orders
 
 
