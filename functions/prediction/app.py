@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from churn.adapters.redis_cache import Cache
-from churn.domain.features import Features
 from churn.entrypoints.http.app import Api, Call
 from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.entrypoints.http.problems import unavailable
@@ -17,6 +15,7 @@ from churn.settings import settings
 if TYPE_CHECKING:
     from churn.adapters.mysql import Database
     from churn.domain.answers import BatchAnswer, PredictionAnswer, PredictionPage
+    from churn.domain.what_if import Stored
 
 _settings = settings()
 _model = CurrentModel(_settings)
@@ -43,7 +42,7 @@ def list_predictions(call: Call) -> PredictionPage:
     return predictions.list_predictions(_database(), **call.query.model_dump())
 
 
-def _stored(customer_ids: set[str], call: Call) -> Mapping[str, Features]:
+def _stored(customer_ids: set[str], call: Call) -> Stored:
     from churn.services.customers import Customers  # noqa: PLC0415 (as in `_database`)
 
     return Customers(_database(), _settings).inputs(customer_ids, call.now)

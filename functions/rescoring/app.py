@@ -48,5 +48,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     # What a batch committed before it died is pushed here at the latest.
     _publisher.publish([], now)
     hours = refresh(_database, _settings, now)
+    if swept.passed_over:
+        metrics.add_metric("CustomersPassedOver", "Count", swept.passed_over)
     logger.info("swept", extra={"scored": swept.scored, "alerts": swept.alerts, "hours": hours})
     return {"scored": swept.scored, "alerts": swept.alerts, "hours": hours, "resume_after": swept.resume_after}

@@ -32,3 +32,21 @@ def empty(mysql_url: str, database: Database) -> Iterator[Database]:
     yield scratch
     scratch.close()
     database.run(lambda transaction: transaction.execute("DROP DATABASE upgraded"))
+
+
+@pytest.fixture
+def small_packets(mysql_url: str, database: Database) -> Iterator[Database]:
+    """Yield a database whose server takes 64 KB at once from connections that begin now."""
+    before = database.run(lambda transaction: transaction.row("SELECT @@GLOBAL.max_allowed_packet AS bytes"))
+    assert before is not None
+    _set_max_packet(database, 64 * 1024)
+    narrow = Database(mysql_url)
+    try:
+        yield narrow
+    finally:
+        narrow.close()
+        _set_max_packet(database, before["bytes"])
+
+
+def _set_max_packet(database: Database, size: int) -> None:
+    database.run(lambda transaction: transaction.execute("SET GLOBAL max_allowed_packet = %s", (size,)))

@@ -12,9 +12,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
-from churn.adapters.mysql import Database, StatementRefusedError
+from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError
 from churn.domain.customer import observed_kinds
-from churn.domain.errors import UnavailableError
+from churn.domain.errors import DATA_ERRORS, UnavailableError
 from churn.domain.events import Event
 from churn.domain.identifiers import canonical
 from churn.domain.values import storable
@@ -50,6 +50,8 @@ class Imported:
     events: int = 0
     repeated: int = 0
     customers: int = 0
+    refused: int = 0
+    """Events of customers whose stored data cannot be read."""
 
 
 def batches(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
@@ -73,15 +75,29 @@ def import_events(scoring: EventSink, events: Iterable[Event], progress: Progres
     imported = Imported()
     last_customer = None
     for batch in batches(events, EVENTS_A_TRANSACTION):
-        applied = scoring.apply(batch, now=datetime.now(UTC), raise_alerts=False)
-        imported.events += applied.events
-        imported.repeated += applied.repeated
+        _import_batch(scoring, batch, imported)
         customers = {event.customer_id for event in batch}
         imported.customers += len(customers - {last_customer})
         last_customer = batch[-1].customer_id
         if progress:
-            progress(imported.events + imported.repeated)
+            progress(imported.events + imported.repeated + imported.refused)
     return imported
+
+
+def _import_batch(scoring: EventSink, batch: Sequence[Event], imported: Imported) -> None:
+    """Store a batch; one that fails for its data is halved down to the events that it fails for."""
+    try:
+        applied = scoring.apply(batch, now=datetime.now(UTC), raise_alerts=False)
+    except (DataRefusedError, *DATA_ERRORS):
+        if len(batch) == 1:
+            imported.refused += 1
+            return
+        middle = len(batch) // 2
+        _import_batch(scoring, batch[:middle], imported)
+        _import_batch(scoring, batch[middle:], imported)
+        return
+    imported.events += applied.events
+    imported.repeated += applied.repeated
 
 
 def write_rejects(path: Path, rejects: Sequence[Reject]) -> None:
@@ -142,7 +158,7 @@ def _import(options: argparse.Namespace) -> int:
     finally:
         database.close()
     _report(path, history, imported, time.monotonic() - began)
-    return 1 if history.rejects and not history.events else 0
+    return 1 if imported.refused or (history.rejects and not history.events) else 0
 
 
 def _report(path: Path, history: History, imported: Imported, seconds: float) -> None:
@@ -153,6 +169,12 @@ def _report(path: Path, history: History, imported: Imported, seconds: float) ->
         f"{history.lines:,} lines read, {imported.events:,} events imported, {imported.repeated:,} already there, "
         f"{len(history.rejects):,} lines rejected; {imported.customers:,} customers; {seconds:.1f} s"
     )
+    if imported.refused:
+        print(
+            f"import: {imported.refused:,} events could not be stored: their customers' stored data cannot be read, "
+            "which docs/deployment.md#customerspassedover cures; then import the file again",
+            file=sys.stderr,
+        )
     for note in history.notes:
         print(note)
     if history.rejects:

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
@@ -19,6 +21,16 @@ def count_alone(name: str) -> None:
         name, MetricUnit.Count, 1, namespace="Churn", default_dimensions={"service": str(logger.service)}
     ):
         pass
+
+
+def note_unreadable(customer_key: int, error: BaseException) -> None:
+    """Log that nothing can be worked out from what is stored of a customer.
+
+    The log has the key of the row, the kind of the error and where it was raised: its text may hold personal data.
+    """
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)]
+    extra = {"customer_key": customer_key, "error": type(error).__name__, "places": places[-3:]}
+    logger.error("what is stored of a customer cannot be read", extra=extra)
 
 
 def traced(handler: Handler) -> Handler:

@@ -1,6 +1,5 @@
 """The connection's own promises, on a real server."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -94,24 +93,6 @@ def test_all_that_one_answer_reads_is_of_one_instant(mysql_url: str, database: D
 def test_a_snapshot_changes_nothing(database: Database) -> None:
     with pytest.raises(DatabaseOperationError):
         database.read(lambda transaction: transaction.execute("UPDATE counters SET value = value"))
-
-
-@pytest.fixture
-def small_packets(mysql_url: str, database: Database) -> Iterator[Database]:
-    """Yield a database whose server takes 64 KB at once from connections that begin now."""
-    before = database.run(lambda transaction: transaction.row("SELECT @@GLOBAL.max_allowed_packet AS bytes"))
-    assert before is not None
-    _set_max_packet(database, 64 * 1024)
-    narrow = Database(mysql_url)
-    try:
-        yield narrow
-    finally:
-        narrow.close()
-        _set_max_packet(database, before["bytes"])
-
-
-def _set_max_packet(database: Database, size: int) -> None:
-    database.run(lambda transaction: transaction.execute("SET GLOBAL max_allowed_packet = %s", (size,)))
 
 
 def test_statements_are_cut_at_what_the_server_takes(small_packets: Database) -> None:

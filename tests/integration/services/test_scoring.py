@@ -1,6 +1,5 @@
 """Events and the clock against a real database: each event once, whatever happens on the way."""
 
-import base64
 import json
 import math
 import random
@@ -10,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import pymysql
@@ -28,6 +26,8 @@ from churn.services.rescoring import Swept, sweep
 from churn.services.scoring import BatchResult, Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
+from tests.support.kafka import batch_of as _batch
+from tests.support.kafka import wire as _wire
 from tests.support.models import RecencyModel
 from tests.support.stored import customer, kept_and_counted, rows
 
@@ -220,30 +220,6 @@ def test_an_event_of_tomorrows_type_is_kept_and_counted(database: Database, scor
     assert (applied.events, applied.unknown_types) == (1, 1)
     (row,) = rows(database, "SELECT data FROM events")
     assert json.loads(row["data"]) == {"colour": "green"}
-
-
-def _batch(*values: bytes | None) -> dict[str, Any]:
-    def encoded(value: bytes | None) -> str | None:
-        return None if value is None else base64.b64encode(value).decode()
-
-    records = [
-        {"topic": "user-events", "partition": 0, "offset": offset, "key": None, "value": encoded(value)}
-        for offset, value in enumerate(values)
-    ]
-    return {"records": {"user-events-0": records}}
-
-
-def _wire(one: Event, **change: Any) -> bytes:
-    return json.dumps(
-        {
-            "event_id": one.event_id,
-            "event_type": one.event_type,
-            "customer_id": one.customer_id,
-            "timestamp": one.timestamp.isoformat(),
-            "data": one.data,
-        }
-        | change
-    ).encode()
 
 
 def test_bad_records_become_dead_letters_and_hold_nothing_up(database: Database, scoring: Scoring) -> None:

@@ -63,6 +63,8 @@ class Customer(FeatureValues):
     recommendations: list[str]
     recommended_actions: list[RecommendedAction]
     """The recommendations with their reasons and worth, what answers the strongest reasons first."""
+    error: NotRequired[str]
+    """There if what is stored of the customer cannot be read: the figures are null then."""
 
 
 class CustomerPage(TypedDict):

@@ -14,7 +14,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Self
 
-from churn.domain.errors import ChurnError
+from churn.domain.errors import DATA_ERRORS, ChurnError
 from churn.domain.events import Event
 from churn.domain.orders import Ledger, MemoryLedger, Order, Purchases, ordered_between
 from churn.domain.timestamps import DAY, from_millis
@@ -42,6 +42,10 @@ _MICRO = 1_000_000
 
 class OutdatedStateError(ChurnError):
     """A stored state was made by another version of the fold."""
+
+
+class UnreadableStateError(ChurnError, ValueError):
+    """A stored state is none: it is damaged."""
 
 
 @dataclass(slots=True)
@@ -209,8 +213,17 @@ class CustomerState:
 
     @classmethod
     def from_json(cls, text: str | bytes, ledger: Ledger) -> Self:
-        """Return the state that `to_json` wrote. Raises OutdatedStateError if another version of the fold made it."""
-        raw: dict[str, Any] = json.loads(text)
+        """Return the state that `to_json` wrote.
+
+        Raises OutdatedStateError if another version of the fold made it, UnreadableStateError if it is damaged.
+        """
+        try:
+            return cls._from_raw(json.loads(text), ledger)
+        except DATA_ERRORS as error:
+            raise UnreadableStateError(f"the state cannot be read: {type(error).__name__}") from error
+
+    @classmethod
+    def _from_raw(cls, raw: dict[str, Any], ledger: Ledger) -> Self:
         if raw.get("fold") != FOLD_VERSION:
             raise OutdatedStateError(f"the state was made by version {raw.get('fold', 1)}, this is {FOLD_VERSION}")
         return cls(

@@ -13,6 +13,12 @@ from churn.domain.model import Prediction
 from churn.domain.risk import ACTIVE_STATUSES, CustomerStatus, RiskLevel, RiskRules, customer_status, expected_spend
 from churn.domain.timestamps import from_millis
 
+MAX_STORED_SUM = 9_999_999_999_999.99
+"""The largest sum of money that a column holds (DECIMAL(15, 2)): what is larger is stored as this."""
+
+MAX_STORED_ORDERS = 2**31 - 1
+"""The largest number of orders that a column holds (INT)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerRecord:
@@ -87,14 +93,14 @@ class CustomerRecord:
             is_active=state.is_active,
             first_seen_at=None if state.since is None else from_millis(state.since),
             last_order_at=state.last_order_at,
-            total_orders=int(features["total_orders"] or 0),
-            total_spent=features["total_spent"] or 0,
+            total_orders=min(int(features["total_orders"] or 0), MAX_STORED_ORDERS),
+            total_spent=min(features["total_spent"] or 0, MAX_STORED_SUM),
             status=customer_status(features, level, inactivity_days=rules.inactivity_days),
             churn_probability=prediction.churn_probability,
             risk_level=level,
             confidence=prediction.confidence,
             model_version=prediction.model_version,
-            expected_spend=round(expected_spend(features, rules.horizon_days), 2),
+            expected_spend=min(round(expected_spend(features, rules.horizon_days), 2), MAX_STORED_SUM),
             scored_at=as_of,
             fold_version=FOLD_VERSION,
             updated_at=now,

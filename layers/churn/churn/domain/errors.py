@@ -55,7 +55,17 @@ class UnavailableError(ChurnError):
     dependency = "service"
 
 
+DATA_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
+"""What code raises for stored data that it was not made for: the same data would raise it again."""
+
+
 class CustomerNotFoundError(NotFoundError):
     """There is no customer with this id."""
 
     sentence = "There is no such customer."
+
+
+class CustomerUnreadableError(ChurnError):
+    """What is stored of a customer cannot be read, or nothing can be worked out from it; others are not touched."""
+
+    sentence = "What is stored of this customer cannot be read."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from churn.domain.errors import CustomerNotFoundError, FieldError, InvalidInputError
+from churn.domain.errors import CustomerNotFoundError, CustomerUnreadableError, FieldError, InvalidInputError
 from churn.domain.explanations import drivers, interval_json
 from churn.domain.features import FEATURE_NAMES, Features, overridden
 from churn.domain.model import Prediction, Predictor
@@ -53,22 +53,30 @@ class Scenario:
         return [] if stored is None else [name for name in FEATURE_NAMES if self.features[name] != stored[name]]
 
 
-def resolve(question: Question, stored: Mapping[str, Features]) -> Scenario:
-    """Return what a question is about. Raises CustomerNotFoundError, NothingKnownError."""
+Stored = Mapping[str, Features | CustomerUnreadableError]
+"""The stored features of customers by their ids, without the unknown; an error in place of what cannot be read."""
+
+
+def resolve(question: Question, stored: Stored) -> Scenario:
+    """Return what a question is about.
+
+    Raises CustomerNotFoundError, CustomerUnreadableError, NothingKnownError.
+    """
     own: Features | None = None
     if question.needs_customer and question.customer_id is not None:
         if question.customer_id not in stored:
             raise CustomerNotFoundError(question.customer_id)
-        own = stored[question.customer_id]
+        found = stored[question.customer_id]
+        if isinstance(found, CustomerUnreadableError):
+            raise found
+        own = found
     features = overridden(own or {}, question.given)
     if all(value is None for value in features.values()):
         raise NothingKnownError
     return Scenario(question.customer_id, features, own if question.given else None)
 
 
-def stored_features(
-    questions: Collection[Question], load: Callable[[set[str]], Mapping[str, Features]]
-) -> Mapping[str, Features]:
+def stored_features(questions: Collection[Question], load: Callable[[set[str]], Stored]) -> Stored:
     """Return the stored features that the questions need, by customer id; `load` is not called when they need none."""
     wanted = {question.customer_id for question in questions if question.needs_customer and question.customer_id}
     return load(wanted) if wanted else {}

@@ -10,14 +10,14 @@ from typing import Any
 
 from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError
 from churn.adapters.mysql.dead_letters import DeadLetter, Position, mark_redriven, waiting
-from churn.domain.errors import UnavailableError
+from churn.domain.errors import DATA_ERRORS, UnavailableError
 from churn.domain.events import Event, InvalidEventError, NoCustomerError, parse_event
 from churn.observability import logger, metrics
 from churn.services.scoring import BatchResult, Scoring
 
 PAGE = 100
 # What may be the fault of a record; everything else is that of a server.
-_OF_THE_RECORD = (DataRefusedError, ValueError, ArithmeticError, TypeError)
+_OF_THE_RECORD = (DataRefusedError, *DATA_ERRORS)
 
 
 @dataclass(frozen=True, slots=True)

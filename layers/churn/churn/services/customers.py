@@ -13,12 +13,13 @@ from churn.adapters.mysql.customer_search import CustomerFilter, Page
 from churn.adapters.mysql.database import Row
 from churn.domain.customer import CustomerState
 from churn.domain.customer_record import CustomerSort, SortOrder
-from churn.domain.errors import CustomerNotFoundError
+from churn.domain.errors import DATA_ERRORS, CustomerNotFoundError, CustomerUnreadableError
 from churn.domain.explanations import drivers, interval_json
-from churn.domain.features import Features, Inputs, Observed, features_at, inputs_at, shown
+from churn.domain.features import FEATURE_NAMES, Features, Inputs, Observed, features_at, inputs_at, shown
 from churn.domain.recommendations import recommend
 from churn.domain.search_terms import words_of
 from churn.domain.timestamps import from_millis, iso
+from churn.observability import note_unreadable
 from churn.services.cursors import read_customer_cursor, write_customer_cursor
 from churn.settings import Settings
 
@@ -60,9 +61,7 @@ class Customers:
             more, rows = len(rows) > query.limit, rows[: query.limit]
             observed = events.observed(transaction)
             return {
-                "customers": [
-                    self._listed(row, _features(transaction, row, observed, now), _reasons(row)) for row in rows
-                ],
+                "customers": [self._shown(transaction, row, observed, now)[0] for row in rows],
                 "total": wanted.offset + len(rows) + more if total is None else total,
                 "total_is_lower_bound": total is None,
                 "limit": query.limit,
@@ -78,9 +77,9 @@ class Customers:
         def work(transaction: Transaction) -> CustomerDetail:
             row = _existing(transaction, customer_id)
             observed = events.observed(transaction)
-            features, reasons = _features(transaction, row, observed, now), _reasons(row)
+            listed, features, reasons = self._shown(transaction, row, observed, now)
             return {
-                **self._listed(row, features, reasons),
+                **listed,
                 "phone": row["phone"],
                 "address": row["address"],
                 "confidence": row["confidence"],
@@ -95,15 +94,23 @@ class Customers:
 
         return self._database.read(work)
 
-    def inputs(self, customer_ids: Collection[str], now: datetime) -> dict[str, Inputs]:
-        """Return a model's inputs of customers, without those that do not exist. Raises DatabaseUnavailableError."""
+    def inputs(self, customer_ids: Collection[str], now: datetime) -> dict[str, Inputs | CustomerUnreadableError]:
+        """Return a model's inputs of customers, without those that do not exist.
 
-        def work(transaction: Transaction) -> dict[str, Inputs]:
+        The error stands in place of those that cannot be read. Raises DatabaseUnavailableError.
+        """
+
+        def work(transaction: Transaction) -> dict[str, Inputs | CustomerUnreadableError]:
             rows = customers.by_id(transaction, customer_ids)
             observed = events.observed(transaction)
-            return {
-                customer_id: inputs_at(*_state(transaction, row, now), observed) for customer_id, row in rows.items()
-            }
+            inputs: dict[str, Inputs | CustomerUnreadableError] = {}
+            for customer_id, row in rows.items():
+                try:
+                    inputs[customer_id] = inputs_at(*_state(transaction, row, now), observed)
+                except DATA_ERRORS as error:
+                    note_unreadable(row["id"], error)
+                    inputs[customer_id] = CustomerUnreadableError(CustomerUnreadableError.sentence)
+            return inputs
 
         return self._database.read(work)
 
@@ -136,17 +143,34 @@ class Customers:
 
         return self._database.read(work)
 
+    def _shown(
+        self, transaction: Transaction, row: Row, observed: Observed, now: datetime
+    ) -> tuple[Customer, Features, dict[str, Any]]:
+        """Return a customer as a list shows them, with what the figures are made of; without figures if that fails."""
+        try:
+            features, reasons = _features(transaction, row, observed, now), _reasons(row)
+            return self._listed(row, features, reasons), features, reasons
+        except DATA_ERRORS as error:
+            note_unreadable(row["id"], error)
+            features = dict.fromkeys(FEATURE_NAMES)
+            listed = self._listed(row, features, {})
+            listed["churn_probability"] = None
+            listed["recommendations"], listed["recommended_actions"] = [], []
+            listed["error"] = CustomerUnreadableError.sentence
+            return listed, features, {}
+
     def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any]) -> Customer:
         probability = row["churn_probability"]
         actions = recommend(
             features, probability or 0.0, reasons.get("contributions", {}),
             bands=self._settings.bands, horizon_days=self._settings.horizon_days,
         )  # fmt: skip
+        # mypy holds that the features might have an `error`, too.
         return {
             "customer_id": row["customer_id"],
             "name": row["name"],
             "email": row["email"],
-            **shown(features),
+            **shown(features),  # type: ignore[typeddict-item]
             "status": row["status"],
             "churn_probability": probability,
             "risk_level": row["risk_level"],
@@ -185,7 +209,7 @@ def _features(transaction: Transaction, row: Row, observed: Observed, now: datet
 
 def _state(transaction: Transaction, row: Row, now: datetime) -> tuple[CustomerState, datetime]:
     """Return a customer's state, and the instant to read it at: not before the events that are folded into it."""
-    state = customers.states_at(transaction, [row], now)[row["id"]]
+    state = customers.state_at(transaction, row, now)
     return state, now if state.clock is None else max(now, from_millis(state.clock))
 
 

@@ -4,9 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from churn.adapters.mysql import DataRefusedError
+from churn.domain.errors import DATA_ERRORS
+from churn.observability import note_unreadable
 from churn.services.scoring import BatchResult, Scoring
 
 _PAGE = 500
+# What may be the fault of one customer's data; everything else is that of a server, or of the model.
+_OF_A_CUSTOMER = (DataRefusedError, *DATA_ERRORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,8 @@ class Swept:
     scored: int
     alerts: int
     resume_after: int | None
+    passed_over: int = 0
+    """Customers whom nothing could be worked out for; each is in the log by its key."""
 
 
 def sweep(
@@ -29,13 +36,43 @@ def sweep(
     """Score all customers whose score is out of date, page by page, each a transaction of its own.
 
     `done` is called after each page, to push what it raised. Stops between two pages if no time is left: customers who
-    were scored stay scored, and the next rescoring sweep finds only the others. Raises DatabaseUnavailableError.
+    were scored stay scored, and the next rescoring sweep finds only the others. A page that fails for its data is
+    halved down to the customer, who is noted and passed over. Raises UnavailableError.
     """
     position: int | None = resume_after
-    scored = alerts = 0
+    pages = _Pages(scoring, now, done)
     while position is not None and time_left():
-        applied, position = scoring.rescore(position, _PAGE, now=now)
-        scored += applied.rescored
-        alerts += len(applied.alert_ids)
-        done(applied)
-    return Swept(scored, alerts, position)
+        position = pages.score(position, _PAGE)
+    return Swept(pages.scored, pages.alerts, position, pages.passed_over)
+
+
+class _Pages:
+    """The pages of one sweep, and what came of them."""
+
+    def __init__(self, scoring: Scoring, now: datetime, done: Callable[[BatchResult], None]) -> None:
+        self.scored = self.alerts = self.passed_over = 0
+        self._scoring = scoring
+        self._now = now
+        self._done = done
+
+    def score(self, after: int, size: int) -> int | None:
+        """Score a page; return its last key, None at the end of the table."""
+        try:
+            applied, last = self._scoring.rescore(after, size, now=self._now)
+        except _OF_A_CUSTOMER as error:
+            if size == 1:
+                return self._pass_over(after, error)
+            middle = self.score(after, size - size // 2)
+            return None if middle is None else self.score(middle, size // 2)
+        self.scored += applied.rescored
+        self.alerts += len(applied.alert_ids)
+        self._done(applied)
+        return last
+
+    def _pass_over(self, after: int, error: Exception) -> int | None:
+        key = self._scoring.key_after(after)
+        if key is not None:
+            note_unreadable(key, error)
+            self._scoring.put_off(key, self._now)
+            self.passed_over += 1
+        return key

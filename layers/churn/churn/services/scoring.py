@@ -7,11 +7,11 @@ in the history already is skipped, so repeated and reordered deliveries have the
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 
 from churn.adapters import secrets_manager
-from churn.adapters.mysql import Database, Transaction, customers, models, totals
+from churn.adapters.mysql import Database, DataRefusedError, Transaction, customers, models, totals
 from churn.adapters.mysql import alerts as stored_alerts
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql import predictions as stored_predictions
@@ -22,6 +22,7 @@ from churn.adapters.mysql.erasure import add_dead_letters, erase
 from churn.adapters.mysql.orders import Ledgers
 from churn.domain.alerts import NewAlert
 from churn.domain.customer import observed_kinds
+from churn.domain.errors import DATA_ERRORS
 from churn.domain.events import EVENT_TYPES, Event
 from churn.domain.features import Inputs, Observed, inputs_at
 from churn.domain.model import Prediction, Predictor
@@ -36,6 +37,7 @@ from churn.settings import Settings
 
 # So many customers whose stored events are due are taken along by a batch; the sweep takes all.
 _MOST_DUE = 100
+_PUT_OFF = timedelta(days=1)
 # The rescoring sweep stores a prediction only if it differs from the last by this much.
 _NOTEWORTHY = 0.005
 _key = attrgetter("pk")
@@ -100,7 +102,13 @@ class Scoring:
         `raise_alerts` is off for the import of a history. Raises DatabaseUnavailableError, and then nothing is done.
         """
         new_model = self._record_model(now)
-        result = self._database.run(lambda transaction: self._apply(transaction, events, now, raise_alerts, dead))
+        try:
+            result = self._run(events, now, raise_alerts, dead, most_due=_MOST_DUE)
+        except (DataRefusedError, *DATA_ERRORS):
+            if not self._database.run(lambda transaction: customers.with_events_due(transaction, now, 1)):
+                raise
+            # Whoever is taken along must not fail the events of others.
+            result = self._run(events, now, raise_alerts, dead, most_due=0)
         result.new_model = new_model
         return result
 
@@ -115,12 +123,28 @@ class Scoring:
     def rescore(self, after: int, limit: int, *, now: datetime) -> tuple[BatchResult, int | None]:
         """Score those of the next `limit` customers, by key, who have not been for `sweep_after`, in one transaction.
 
-        Also returns the last key that was read, None at the end of the table. Raises DatabaseUnavailableError.
+        Also returns the last key that was read, None at the end of the table. Raises DatabaseUnavailableError; whatever
+        a customer's data raise undoes all of it.
         """
         new_model = self._record_model(now)
         result, last = self._database.run(lambda transaction: self._rescore(transaction, after, limit, now))
         result.new_model = new_model
         return result, last
+
+    def key_after(self, after: int) -> int | None:
+        """Return the next customer's key, None at the end of the table. Raises DatabaseUnavailableError."""
+        return self._database.run(lambda transaction: customers.key_after(transaction, after))
+
+    def put_off(self, key: int, now: datetime) -> None:
+        """Let no batch take a customer along for a day, whose stored data cannot be read."""
+        self._database.run(lambda transaction: customers.put_off(transaction, key, now, now + _PUT_OFF))
+
+    def _run(
+        self, events: Sequence[Event], now: datetime, raise_alerts: bool, dead: Sequence[DeadLetter], *, most_due: int
+    ) -> BatchResult:
+        return self._database.run(
+            lambda transaction: self._apply(transaction, events, now, raise_alerts, dead, most_due)
+        )
 
     def _apply(
         self,
@@ -129,11 +153,12 @@ class Scoring:
         now: datetime,
         raise_alerts: bool,
         dead: Sequence[DeadLetter],
+        most_due: int,
     ) -> BatchResult:
         letters = add_dead_letters(transaction, dead, now, self._tombstones)
         result = BatchResult(dead_letters=letters)
         ledgers = Ledgers(transaction)
-        folded = self._fold(ledgers, events, now, result)
+        folded = self._fold(ledgers, events, now, result, most_due)
         observed = history.observed(transaction)
         kinds = observed_kinds(event for own in folded.new.values() for event in own)
         earlier = {kind: at for kind, at in kinds.items() if at < observed.get(kind, at + 1)}
@@ -151,7 +176,9 @@ class Scoring:
         self._finish(transaction, work, result)
         return result
 
-    def _fold(self, ledgers: Ledgers, events: Sequence[Event], now: datetime, result: BatchResult) -> Folded:
+    def _fold(
+        self, ledgers: Ledgers, events: Sequence[Event], now: datetime, result: BatchResult, most_due: int
+    ) -> Folded:
         """Fold the new events, and stored ones whose time has come, into their customers' states, under their locks."""
         if not events:
             return Folded()
@@ -159,7 +186,7 @@ class Scoring:
         for event in [history.under_stored_ids(ledgers.transaction, event) for event in events]:
             first = unique.setdefault((event.customer_id, event.event_id), event)
             result.conflicting += first != event
-        due = customers.with_events_due(ledgers.transaction, now, _MOST_DUE)
+        due = customers.with_events_due(ledgers.transaction, now, most_due)
         named = {*due, *(event.customer_id for event in unique.values())}
         touched = customers.lock(ledgers, named, now, self._tombstones)
         fresh = self._fresh(ledgers.transaction, list(unique.values()), touched, result)

@@ -16,11 +16,13 @@ from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.adapters.mysql.orders import Ledgers
 from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError, replay
 from churn.domain.customer_record import COLUMNS, CustomerRecord
+from churn.domain.errors import DATA_ERRORS
 from churn.domain.identifiers import canonical
 from churn.domain.model import Prediction
-from churn.domain.orders import MemoryLedger
+from churn.domain.orders import MemoryLedger, Order
 from churn.domain.timestamps import to_millis
 from churn.domain.tombstones import NEXT_PREFIX, PREFIX, Tombstones
+from churn.observability import note_unreadable
 
 _values = attrgetter(*COLUMNS)
 HASHES = 2**32
@@ -148,6 +150,17 @@ def lock_due(
     return _with_states(ledgers, rows), last
 
 
+def key_after(transaction: Transaction, after: int) -> int | None:
+    """Return the next customer's key, None at the end of the table."""
+    row = transaction.row("SELECT id FROM customers WHERE id > %s ORDER BY id LIMIT 1", (after,))
+    return None if row is None else int(row["id"])
+
+
+def put_off(transaction: Transaction, key: int, now: datetime, until: datetime) -> None:
+    """Let a customer, who is due now for a stored event, be due later."""
+    transaction.execute("UPDATE customers SET due_at = %s WHERE id = %s AND due_at <= %s", (until, key, now))
+
+
 def all_folded(transaction: Transaction) -> bool:
     """Return whether every state, hence the table of orders, was made by this version of the fold."""
     row = transaction.row(
@@ -208,36 +221,37 @@ def by_key(transaction: Transaction, keys: Sequence[int]) -> list[Row]:
 
 
 def states_by_key(database: Database, keys: Iterable[int], now: datetime) -> Iterator[tuple[int, CustomerState]]:
-    """Yield the states of customers at `now`, with all their orders; memory holds one page at a time."""
-    for page in batched(sorted(keys), _STATES_PER_PAGE, strict=False):
-        yield from database.run(partial(_states_of, keys=page, now=now)).items()
+    """Yield the states of customers at `now`, with all their orders; memory holds one page at a time.
 
-
-def states_at(
-    transaction: Transaction, rows: Sequence[Row], now: datetime, *, with_orders: bool = False
-) -> dict[int, CustomerState]:
-    """Return the states of customers for reading, by their keys: as they are at `now`, though not stored so yet.
-
-    `rows` have `id`, `state` and `due_at`. One that another version of the fold made is made again, and events whose
-    time has come are folded. Nothing is stored. The ledgers hold the orders only `with_orders`.
+    Those that cannot be read are noted and left out.
     """
-    due = [row["id"] for row in rows if row["due_at"] is not None and row["due_at"] <= now]
-    placed = orders.of_customers(transaction, [row["id"] for row in rows] if with_orders else due)
-    states, clock = {}, to_millis(now)
-    for row in rows:
-        pk, ledger = row["id"], MemoryLedger(placed.get(row["id"], {}))
-        states[pk] = CustomerState(ledger)
-        if row["state"] is None:
-            continue
-        try:
-            states[pk] = CustomerState.from_json(row["state"], ledger)
-        except OutdatedStateError:
-            states[pk] = replay(events.of_one(transaction, pk, "", until=clock), clock)
-            continue
-        if pk in due:
-            waiting = events.of_one(transaction, pk, "", after=states[pk].clock, until=clock)
-            states[pk].advance(waiting, clock)
-    return states
+    for page in batched(sorted(keys), _STATES_PER_PAGE, strict=False):
+        yield from database.run(partial(_states_of, keys=page, now=now))
+
+
+def state_at(
+    transaction: Transaction, row: Row, now: datetime, placed: Mapping[str, Order] | None = None
+) -> CustomerState:
+    """Return a customer's state for reading: as it is at `now`, though not stored so yet.
+
+    `row` has `id`, `state` and `due_at`. A state that another version of the fold made is made again, and events whose
+    time has come are folded. Nothing is stored. The ledger holds the orders `placed`, those that are needed without
+    them. Raises UnreadableStateError, and what else is in DATA_ERRORS.
+    """
+    pk, text, clock = row["id"], row["state"], to_millis(now)
+    is_due = row["due_at"] is not None and row["due_at"] <= now
+    if placed is None:
+        placed = orders.of_customers(transaction, [pk]).get(pk, {}) if is_due else {}
+    ledger = MemoryLedger({**placed})
+    if text is None:
+        return CustomerState(ledger)
+    try:
+        state = CustomerState.from_json(text, ledger)
+    except OutdatedStateError:
+        return replay(events.of_one(transaction, pk, "", until=clock), clock)
+    if is_due:
+        state.advance(events.of_one(transaction, pk, "", after=state.clock, until=clock), clock)
+    return state
 
 
 def first_seen(database: Database) -> Iterator[datetime]:
@@ -273,12 +287,20 @@ def _read(transaction: Transaction, column: str, values: Sequence[object]) -> li
     return transaction.rows_among(f"{_READ} WHERE {column} IN ({{values}})", values)
 
 
-def _states_of(transaction: Transaction, keys: Sequence[int], now: datetime) -> dict[int, CustomerState]:
+def _states_of(transaction: Transaction, keys: Sequence[int], now: datetime) -> list[tuple[int, CustomerState]]:
     query = (
         "SELECT c.id, c.due_at, s.state FROM customers c JOIN customer_states s ON s.customer_pk = c.id "
         "WHERE c.id IN ({values}) ORDER BY c.id"
     )
-    return states_at(transaction, transaction.rows_among(query, keys), now, with_orders=True)
+    rows = transaction.rows_among(query, keys)
+    placed = orders.of_customers(transaction, keys)
+    states = []
+    for row in rows:
+        try:
+            states.append((row["id"], state_at(transaction, row, now, placed.get(row["id"], {}))))
+        except DATA_ERRORS as error:
+            note_unreadable(row["id"], error)
+    return states
 
 
 def _with_states(ledgers: Ledgers, rows: Sequence[Row]) -> list[Customer]:

@@ -322,7 +322,9 @@ class Database:
 
 def _refusal(error: pymysql.MySQLError) -> StatementRefusedError:
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    refused = DataRefusedError if code in _OF_THE_DATA else DatabaseOperationError
+    # Without a number it is the driver that refuses, a value that no statement can hold, such as a number that is none.
+    is_of_the_data = code in _OF_THE_DATA or (code == 0 and isinstance(error, pymysql.err.ProgrammingError))
+    refused = DataRefusedError if is_of_the_data else DatabaseOperationError
     return refused(type(error).__name__, code, str(error))
 
 

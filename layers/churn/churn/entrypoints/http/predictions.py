@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from churn.domain import what_if
-from churn.domain.errors import ChurnError, FieldError
-from churn.domain.features import FEATURE_NAMES, Features
+from churn.domain.errors import DATA_ERRORS, ChurnError, FieldError
+from churn.domain.features import FEATURE_NAMES
 from churn.domain.model import Predictor
-from churn.domain.what_if import Question, Scenario
+from churn.domain.what_if import Question, Scenario, Stored
 from churn.entrypoints.http.app import check
 from churn.entrypoints.http.problems import ProblemError, bad_request, problem_of
 from churn.entrypoints.http.requests import PredictionRequest, Request
@@ -18,8 +18,8 @@ from churn.settings import Settings
 if TYPE_CHECKING:
     from churn.domain.answers import BatchAnswer, BatchError, PredictionAnswer
 
-Load = Callable[[set[str]], Mapping[str, Features]]
-"""The stored features of customers by their ids, without the unknown. Raises DatabaseUnavailableError."""
+Load = Callable[[set[str]], Stored]
+"""What is stored of customers by their ids. Raises DatabaseUnavailableError."""
 
 
 def answer_one(model: Predictor, body: Request, load: Load, settings: Settings) -> PredictionAnswer:
@@ -48,14 +48,26 @@ def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settin
         _attempt(lambda result=result: scenario(result)) if isinstance(result, Question) else result  # type: ignore[misc]
         for result in results
     ]
-    scenarios = [attempt for attempt in attempts if isinstance(attempt, Scenario)]
-    answers = iter(what_if.predict(model, scenarios, bands=settings.bands, horizon_days=settings.horizon_days))
+    answers = iter(_predict(model, [attempt for attempt in attempts if isinstance(attempt, Scenario)], settings))
+    done = [next(answers) if isinstance(attempt, Scenario) else attempt for attempt in attempts]
     return {
         "predictions": [
-            _error(attempt, item) if isinstance(attempt, ProblemError) else next(answers)
-            for attempt, item in zip(attempts, items, strict=True)
+            _error(one, item) if isinstance(one, ProblemError) else one for one, item in zip(done, items, strict=True)
         ]
     }
+
+
+def _predict(
+    model: Predictor, scenarios: Sequence[Scenario], settings: Settings
+) -> Sequence[PredictionAnswer | ProblemError]:
+    """Return an answer for each scenario; what the model cannot work with is halved down to the one that it is."""
+    try:
+        return what_if.predict(model, scenarios, bands=settings.bands, horizon_days=settings.horizon_days)
+    except DATA_ERRORS as error:
+        if len(scenarios) == 1:
+            return [problem_of(error)]
+        middle = len(scenarios) // 2
+        return [*_predict(model, scenarios[:middle], settings), *_predict(model, scenarios[middle:], settings)]
 
 
 def _attempt[T](work: Callable[[], T]) -> T | ProblemError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from churn.domain.errors import (
     ChurnError,
     ConflictError,
+    CustomerUnreadableError,
     FieldError,
     InvalidInputError,
     NotFoundError,
@@ -70,8 +71,8 @@ def problem_of(error: Exception) -> ProblemError:
             return error
         case InvalidInputError():
             return bad_request(*error.errors)
-        case NotFoundError():
-            return ProblemError(404, error.sentence)
+        case NotFoundError() | CustomerUnreadableError():
+            return ProblemError(404 if isinstance(error, NotFoundError) else 500, error.sentence)
         case ConflictError():
             return ProblemError(409, str(error), error.errors, {"Location": error.location} if error.location else None)
         case UnavailableError():
