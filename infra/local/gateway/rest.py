@@ -116,12 +116,13 @@ class RestApi:
             except AccessDeniedError as refusal:
                 return self._answer("ACCESS_DENIED", request_id, str(refusal))
             except AuthorizerFailedError as failure:
-                self._log("gateway", f"{event['httpMethod']} {event['path']}: {failure}")
+                # By the route: a path may hold a customer's id.
+                self._log("gateway", f"{event['httpMethod']} {event['resource']}: {failure}")
                 return self._answer("AUTHORIZER_FAILURE", request_id)
         return await self._integrate(route, event, request_id)
 
     async def _integrate(self, route: RestRoute, event: dict[str, Any], request_id: str) -> web.Response:
-        where = f"{event['httpMethod']} {event['path']}"
+        where = f"{event['httpMethod']} {event['resource']}"
         # What runs longer than API Gateway waits goes on in the function all the same.
         invocation = asyncio.ensure_future(self._pools[route.function].invoke(json.dumps(event).encode()))
         done, _ = await asyncio.wait([invocation], timeout=self._seconds)

@@ -1,17 +1,48 @@
 """The logger, metrics and tracing of a function: those of Powertools, configured by its environment variables."""
 
 import os
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
+
+from churn.domain.errors import ChurnError, InvalidInputError
 
 Handler = Callable[..., Any]
 
-logger = Logger(utc=True)
+
+class ImpersonalFormatter(LambdaPowertoolsFormatter):
+    """Lines that hold no personal data: of an exception its kind, and where it was raised, without its text.
+
+    Only the text of the service's own exceptions is known to hold no values of customers.
+    """
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 (the name that logging gives it)
+        """Return the stack of an exception and of those that led to it, each with its kind."""
+        error, lines, seen = ei[1], [], set[int]()
+        while error is not None and id(error) not in seen:
+            seen.add(id(error))
+            lines.append("".join(traceback.format_tb(error.__traceback__)) + _described(error))
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\n\nwhich led to:\n\n".join(reversed(lines))
+
+
+def _described(error: BaseException) -> str:
+    name = type(error).__name__
+    if isinstance(error, ChurnError) and not isinstance(error, InvalidInputError):
+        return f"{name}: {error}"
+    # A number says which of a driver's or a system's errors it is; that of a missing key may be a customer's.
+    has_number = error.args and isinstance(error.args[0], int) and not isinstance(error, LookupError)
+    number = error.args[0] if has_number else None
+    return name if number is None else f"{name} ({number})"
+
+
+logger = Logger(logger_formatter=ImpersonalFormatter(utc=True, serialize_stacktrace=False))
 metrics = Metrics(namespace="Churn")
 
 
@@ -42,5 +73,5 @@ def traced(handler: Handler) -> Handler:
         return handler
     from aws_lambda_powertools.tracing import Tracer  # noqa: PLC0415
 
-    traced_handler: Handler = Tracer().capture_lambda_handler(handler, capture_response=False)
+    traced_handler: Handler = Tracer().capture_lambda_handler(handler, capture_response=False, capture_error=False)
     return traced_handler

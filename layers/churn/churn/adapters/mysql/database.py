@@ -1,6 +1,7 @@
 """One MySQL connection per execution environment, short transactions, and retries after a server's failures."""
 
 import random
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
@@ -58,6 +59,8 @@ _OF_THE_DATA = frozenset(
     }
 )
 _ATTEMPTS = 5
+# From the first to the last sign: a value may hold one too.
+_QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
 _LITERALS_PER_STATEMENT = 1000
 _BYTES_PER_STATEMENT = 4 * 1024 * 1024
 # What a packet holds beside its statement is a few bytes.
@@ -325,7 +328,12 @@ def _refusal(error: pymysql.MySQLError) -> StatementRefusedError:
     # Without a number it is the driver that refuses, a value that no statement can hold, such as a number that is none.
     is_of_the_data = code in _OF_THE_DATA or (code == 0 and isinstance(error, pymysql.err.ProgrammingError))
     refused = DataRefusedError if is_of_the_data else DatabaseOperationError
-    return refused(type(error).__name__, code, str(error))
+    return refused(type(error).__name__, code, _without_values(" ".join(map(str, error.args[1:] or error.args))))
+
+
+def _without_values(message: str) -> str:
+    """Return a server's message without what it quotes, which may be a value of the statement."""
+    return _QUOTED.sub("'…'", message)
 
 
 def placeholders(values: Sized) -> str:
