@@ -8,9 +8,11 @@ from typing import Any
 
 from churn.domain import identifiers
 from churn.domain.timestamps import parse_timestamp
+from churn.domain.values import truth
 
-_YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "x"})
-_NO = frozenset({"", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-"})
+# What spreadsheets write for yes and no, besides what means a truth value everywhere.
+_YES = frozenset({"1.0", "x"})
+_NO = frozenset({"0.0", "none", "null", "nan", "-"})
 _CANCELLED = frozenset({"cancelled", "canceled", "cancel", "void", "voided", "refunded", "failed", "declined"})
 _WHOLE_NUMBER = re.compile(r"\d+(\.0+)?", re.ASCII)
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
@@ -103,16 +105,23 @@ def discount(value: Any) -> float | bool:
     """Return the discount's value, or whether there was one; an empty cell means none."""
     if value is None or isinstance(value, bool):
         return bool(value)
-    text = str(value).lower()
-    if text in {"true", "yes", "y", "t", "x"}:
-        return True
-    if text in _NO - {"0", "0.0"}:
-        return False
     try:
         return abs(number(value, "discount"))
     except BadRowError:
-        # A coupon's code.
-        return True
+        said = _said(value)
+        # A coupon's code is a discount.
+        return True if said is None else said
+
+
+def _said(value: Any) -> bool | None:
+    """Return the truth value that a cell means, None if it means none."""
+    text = str(value).strip().lower()
+    if text in _YES | _NO:
+        return text in _YES
+    try:
+        return truth(text)
+    except ValueError:
+        return None
 
 
 def instant(value: Any, field: str, date_format: str | None) -> datetime:
@@ -147,10 +156,9 @@ def cancellation(value: Any, column: str, placed_at: datetime, date_format: str 
     if isinstance(value, datetime | date):
         return instant(value, "cancelled", date_format)
     text = str(value if value is not None else "").strip().lower()
-    if text in _NO:
-        return None
-    if text in _YES or text in _CANCELLED:
-        return placed_at
+    said = True if text in _CANCELLED else _said(text)
+    if said is not None:
+        return placed_at if said else None
     if "status" in column.lower():
         return None
     try:

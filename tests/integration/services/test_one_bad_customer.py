@@ -240,3 +240,27 @@ def test_an_import_goes_on_behind_who_cannot_be_read(database: Database, scoring
     _damage(database, "{", *_BAD)
     imported = import_events(scoring, sorted((order(name) for name in names), key=lambda one: one.customer_id))
     assert (imported.events, imported.refused) == (_CUSTOMERS - len(_BAD), len(_BAD))
+
+
+@pytest.mark.usefixtures("names")
+def test_who_cannot_be_read_can_be_erased(database: Database, scoring: Scoring) -> None:
+    _damage(database, "{", *_BAD)
+    assert scoring.apply([event("customer_deleted", name) for name in _BAD], now=NOW).events == len(_BAD)
+    assert len(rows(database, "SELECT 1 FROM customers WHERE deleted = 1")) == len(_BAD)
+    left = rows(database, "SELECT name FROM customers WHERE name IS NOT NULL")
+    assert len(left) == _CUSTOMERS - len(_BAD)
+    kept, counted = kept_and_counted(database)
+    assert kept == counted
+
+
+def test_a_record_that_is_larger_than_the_database_takes_is_kept_with_its_beginning(small_packets: Database) -> None:
+    scoring = Scoring(small_packets, RecencyModel(), _SETTINGS)
+    large = b"no json " * 20_000
+    for _ in range(2):
+        records = decode(batch_of(wire(order("C-01")), large, wire(order("C-02"))), NOW)
+        _, failed = score_records(records, scoring, NOW)
+        assert failed == []
+    [letter] = rows(small_packets, "SELECT reason, record_value FROM dead_letters")
+    assert "160,000 bytes" in letter["reason"]
+    assert letter["record_value"] == large[: len(letter["record_value"])] != b""
+    assert len(rows(small_packets, "SELECT 1 FROM customers")) == 2

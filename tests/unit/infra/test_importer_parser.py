@@ -181,6 +181,12 @@ def test_columns_and_times_can_be_named(tmp_path: Path) -> None:
         ("0", ("discount_value", 0.0)),
         ("", ("discount_used", False)),
         ("yes", ("discount_used", True)),
+        ("x", ("discount_used", True)),
+        ("off", ("discount_used", False)),
+        ("FALSE", ("discount_used", False)),
+        ("n", ("discount_used", False)),
+        ("-", ("discount_used", False)),
+        ("nan", ("discount_used", False)),
         ("SPRING10", ("discount_used", True)),
     ],
 )

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,6 +16,8 @@ from churn.observability import logger, metrics
 from churn.services.scoring import BatchResult, Scoring
 
 PAGE = 100
+# Of a record that is larger than the database takes; it fits whatever the server's settings are.
+_KEPT_BYTES = 16 * 1024
 # What may be the fault of a record; everything else is that of a server.
 _OF_THE_RECORD = (DataRefusedError, *DATA_ERRORS)
 
@@ -94,11 +96,21 @@ def _apply_alone(
         try:
             return [_apply([record], scoring, now)], []
         except _OF_THE_RECORD:
-            letter = record.dead_letter(f"could not be applied: {_kind(error)}")
-            return [scoring.apply([], now=now, dead=[letter])], []
+            reason = record.reason or f"could not be applied: {_kind(error)}"
+            return [_bury(record.dead_letter(reason), scoring, now)], []
     except UnavailableError:
         logger.exception("the batch could not be applied", records=1)
         return [], [record]
+
+
+def _bury(letter: DeadLetter, scoring: Scoring, now: datetime) -> BatchResult:
+    """Store a dead letter, only its beginning if it is larger than the database takes."""
+    try:
+        return scoring.apply([], now=now, dead=[letter])
+    except DataRefusedError:
+        value = letter.value or b""
+        reason = f"{letter.reason}; of its {len(value):,} bytes the database takes only the first {_KEPT_BYTES:,}"
+        return scoring.apply([], now=now, dead=[replace(letter, value=value[:_KEPT_BYTES], reason=reason)])
 
 
 def redrive(

@@ -48,6 +48,8 @@ def fold(
     result = Folded()
     ripe: dict[int, list[Event]] = {}
     for customer in touched:
+        if customer.damage is not None and not _is_erased(new.get(customer.pk, ())):
+            raise customer.damage
         remade = customer.is_outdated or (everybody and _is_ahead(customer.state, now))
         if remade:
             _make_again(ledgers, customer, now)
@@ -60,6 +62,10 @@ def fold(
         result.events[customer.pk] = ripe[customer.pk]
         result.new[customer.pk] = [*new.get(customer.pk, ())]
     return result
+
+
+def _is_erased(events: Sequence[Event]) -> bool:
+    return any(event.event_type == "customer_deleted" for event in events)
 
 
 def _ripe(transaction: Transaction, customer: Customer, new: Sequence[Event], now: datetime) -> list[Event]:

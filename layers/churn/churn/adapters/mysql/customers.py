@@ -14,7 +14,7 @@ from churn.adapters.mysql import events, orders
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.adapters.mysql.orders import Ledgers
-from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError, replay
+from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError, UnreadableStateError, replay
 from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.errors import DATA_ERRORS
 from churn.domain.identifiers import canonical
@@ -51,6 +51,8 @@ class Customer:
     counted: Counter[str]
     is_outdated: bool = False
     """Whether the stored state was made by another version of the fold; `state` is empty then."""
+    damage: UnreadableStateError | None = None
+    """Why the stored state cannot be read, if it cannot; `state` is empty then, and only erasing may replace it."""
 
     @property
     def pk(self) -> int:
@@ -327,6 +329,8 @@ def _customer(ledgers: Ledgers, record: CustomerRecord, text: str | None) -> Cus
         state = CustomerState.from_json(text, ledger)
     except OutdatedStateError:
         return Customer(record, CustomerState(ledger), record.share_of_totals(), is_outdated=True)
+    except UnreadableStateError as error:
+        return Customer(record, CustomerState(ledger), record.share_of_totals(), damage=error)
     ledger.folded_until = state.clock
     return Customer(record, state, record.share_of_totals())
 
