@@ -63,7 +63,8 @@ class RestApi:
         """Return the web application to serve."""
         # The limit is checked here, so that the answer is API Gateway's.
         app = web.Application(client_max_size=MAX_BODY + 1024 * 1024)
-        app.router.add_route("*", "/{path:.*}", self.handle)
+        # A path may hold anything, also a line break.
+        app.router.add_route("*", r"/{path:[\s\S]*}", self.handle)
         return app
 
     async def handle(self, request: web.Request) -> web.Response:
