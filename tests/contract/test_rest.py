@@ -164,6 +164,13 @@ def test_predictions_for_features_customers_and_what_ifs(stack: Stack, somebody:
     assert "Assign dedicated customer success manager" in what_if["recommendations"]
     assert [action["text"] for action in what_if["recommended_actions"]] == what_if["recommendations"]
     compared = what_if["what_if"]
+    _adds_up(what_if)
+    # What the list shows of the customer, sent back as it is, changes nothing.
+    shown = answered(stack, "get_customer", f"/api/customers/{customer_id}")
+    for same in ({"total_orders": shown["total_orders"]}, {name: shown[name] for name in FEATURE_NAMES}):
+        unchanged = answered(stack, "predict", "/api/churn/predict", {"customer_id": customer_id, **same})
+        _adds_up(unchanged)
+        assert (unchanged["what_if"]["change"], unchanged["what_if"]["changes"]) == (0, [])
     assert compared["churn_probability"] == pytest.approx(as_stored["churn_probability"], abs=0.01)
     assert compared["change"] == pytest.approx(sum(change["effect"] for change in compared["changes"]))
     assert {change["feature"] for change in compared["changes"]} >= {"days_since_last_order", "support_tickets"}
@@ -175,11 +182,20 @@ def test_predictions_for_features_customers_and_what_ifs(stack: Stack, somebody:
     )
     probabilities = [one.get("churn_probability", one.get("code")) for one in batch["predictions"]]
     assert probabilities == [
-        pytest.approx(plain["churn_probability"], abs=1e-12),
+        pytest.approx(plain["churn_probability"], abs=1e-6),
         404,
         400,
         pytest.approx(what_if["churn_probability"], abs=0.01),
     ]
+
+
+def _adds_up(answer: dict[str, Any]) -> None:
+    """Hold that a prediction is the average with all reasons, and a what-if what was before with its changes."""
+    reasons = [driver["contribution"] for driver in answer["drivers"]] + [answer["other_contributions"]]
+    assert round(answer["base_probability"] + sum(reasons), 6) == answer["churn_probability"]
+    compared = answer["what_if"]
+    assert round(compared["churn_probability"] + compared["change"], 6) == answer["churn_probability"]
+    assert round(sum(change["effect"] for change in compared["changes"]), 6) == compared["change"]
 
 
 def test_a_thousand_predictions_at_once(stack: Stack) -> None:

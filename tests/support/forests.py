@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from churn.domain.features import FEATURE_NAMES
+from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
 from churn.ml.arrays import Flags, Floats, Integers
 from churn.ml.derived_features import DERIVED_COLUMNS, derived
 from churn.ml.random_forest import ChurnModel
@@ -105,6 +105,16 @@ def reference(trees: Iterable[Any], columns: Floats) -> Floats:
 def small_model(seed: int = 1) -> ChurnModel:
     """Return a model of 20 random trees."""
     return ChurnModel.from_trees(random_trees(20, seed), metadata())
+
+
+@lru_cache
+def state_model(seed: int = 1) -> ChurnModel:
+    """Return a model of 20 random trees that is told all inputs, also those that only the stored orders tell."""
+    features, churned = _customers(4000, seed, with_derived=False)
+    rng = np.random.default_rng(seed)
+    columns = np.hstack([features, rng.gamma(1.0, 50.0, (len(features), len(STATE_COLUMNS)))])
+    described = metadata(with_derived=False) | {"columns": [*INPUT_NAMES]}
+    return ChurnModel.from_trees([RandomTree(columns, churned, rng) for _ in range(20)], described)
 
 
 def random_trees(trees: int, seed: int = 1, *, with_derived: bool = True) -> list[RandomTree]:

@@ -86,7 +86,11 @@ class CustomerDetail(Customer):
     confidence: float | None
     model_version: str | None
     probability_interval: ProbabilityInterval | None
+    base_probability: Probability | None
+    """Of the average customer: with the drivers and `other_contributions` it adds up to `churn_probability`."""
     drivers: list[Driver]
+    other_contributions: float | None
+    """Of all features that are no drivers."""
     last_prediction_at: Instant | None
     is_active: bool
     created_at: Instant
@@ -113,7 +117,10 @@ class EventPage(TypedDict):
 
 
 class Change(TypedDict):
-    """A feature that is other than stored, and what that does to the probability."""
+    """A feature that is other than stored, and what that does to the probability.
+
+    What differs by no more than what is shown of a value (0.1 days, 0.01 of a currency) is as stored.
+    """
 
     feature: str
     stored: float | None
@@ -126,7 +133,7 @@ class WhatIf(TypedDict):
     """How the prediction differs from that for the customer as stored."""
 
     churn_probability: Probability
-    """Without the changes."""
+    """Without the changes: with `change` it adds up to that of the prediction."""
     change: float
     """With the changes, less without them."""
     changes: list[Change]
@@ -142,13 +149,15 @@ class PredictionAnswer(TypedDict):
     recommended_actions: list[RecommendedAction]
     """The recommendations with their reasons and worth, what answers the strongest reasons first."""
     base_probability: Probability
-    """Of the average customer: with the contributions of all features it adds up to `churn_probability`."""
+    """Of the average customer: with the drivers and `other_contributions` it adds up to `churn_probability`."""
     confidence: Probability
     model_version: str
     model_kind: ModelKind
     probability_interval: ProbabilityInterval | None
     """Where the model knows how certain it is."""
     drivers: list[Driver]
+    other_contributions: float
+    """Of all features that are no drivers."""
     what_if: NotRequired[WhatIf | None]
     """Where features of a stored customer were given."""
 

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 # Below this many probability points a feature is not worth a person's time.
 _LEAST = 0.005
+_DIGITS = 6
+
+
+def rounded(probability: float) -> float:
+    """Return a probability, or a difference of two, as answers give it: sums of such are exact in its digits."""
+    return round(probability, _DIGITS) or 0.0
 
 
 def drivers(contributions: Mapping[str, float], features: Features, most: int = 5) -> list[Driver]:
@@ -24,12 +30,17 @@ def drivers(contributions: Mapping[str, float], features: Features, most: int = 
         {
             "feature": name,
             "value": features.get(name),
-            "contribution": points,
+            "contribution": rounded(points),
             "sentence": reason(name, features.get(name), points),
         }
         for name, points in strongest[:most]
         if abs(points) >= _LEAST
     ]
+
+
+def others(probability: float, base: float, reasons: Sequence[Driver]) -> float:
+    """Return what all features without a reason contribute, so that base, reasons and others sum to the probability."""
+    return rounded(probability - base - sum(reason["contribution"] for reason in reasons))
 
 
 def interval_json(interval: Sequence[float] | None) -> ProbabilityInterval | None:

@@ -46,6 +46,15 @@ class Feature:
     description: str
     maximum: float
     is_count: bool = False
+    resolution: float = 0.01
+    """Two values that lie no further apart are the same: clients are shown rounded ones, and ages go on meanwhile."""
+
+    def is_same(self, one: float | None, other: float | None) -> bool:
+        """Return whether two values are the same, or neither is known."""
+        if one is None or other is None:
+            return one is other
+        # Two of a million may be written a unit of rounding apart.
+        return abs(one - other) <= self.resolution * 1.000001
 
 
 def is_outdated(metadata: Mapping[str, Any]) -> bool:
@@ -57,15 +66,19 @@ FEATURES = (
     Feature("total_orders", "orders", "Orders of the whole life, without the cancelled", 1e6, is_count=True),
     Feature("total_spent", "currency", "Value of these orders", 1e9),
     Feature("avg_order_value", "currency", "Mean value of these orders", 1e9),
-    Feature("days_since_last_order", "days", "Days since the newest order that was not cancelled", 36500),
+    Feature(
+        "days_since_last_order", "days", "Days since the newest order that was not cancelled", 36500, resolution=0.1
+    ),
     Feature("support_tickets", "tickets", "Support tickets of the last 90 days", 1e5, is_count=True),
     Feature("product_returns", "returns", "Returned orders of the last 90 days", 1e5, is_count=True),
-    Feature("email_engagement", "share", "Share of the e-mails of the last 90 days that were opened", 1),
+    Feature(
+        "email_engagement", "share", "Share of the e-mails of the last 90 days that were opened", 1, resolution=0.0001
+    ),
     Feature("login_frequency", "logins", "Successful logins of the last 30 days", 1e5, is_count=True),
     Feature("payment_failures", "failures", "Failed payments of the last 90 days", 1e5, is_count=True),
-    Feature("discount_usage", "share", "Share of the orders that had a discount", 1),
+    Feature("discount_usage", "share", "Share of the orders that had a discount", 1, resolution=0.0001),
     Feature("loyalty_points", "points", "Balance of loyalty points", 1e9),
-    Feature("account_age_days", "days", "Days since the customer was first known", 36500),
+    Feature("account_age_days", "days", "Days since the customer was first known", 36500, resolution=0.1),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 _COUNTS = frozenset(feature.name for feature in FEATURES if feature.is_count)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from churn.domain.errors import CustomerNotFoundError, CustomerUnreadableError, FieldError, InvalidInputError
-from churn.domain.explanations import drivers, interval_json
-from churn.domain.features import FEATURE_NAMES, Features, overridden
+from churn.domain.explanations import drivers, interval_json, others, rounded
+from churn.domain.features import FEATURE_NAMES, FEATURES, Features, overridden
 from churn.domain.model import Prediction, Predictor
 from churn.domain.recommendations import recommend
 from churn.domain.risk import RiskBands
@@ -33,24 +34,23 @@ class Question:
     given: Mapping[str, float | None]
 
     @property
-    def needs_customer(self) -> bool:
-        """Whether what is stored of the customer is needed."""
-        return self.customer_id is not None and not self.given.keys() >= set(FEATURE_NAMES)
+    def is_complete(self) -> bool:
+        """Whether all features are given: there is an answer also where nothing is stored of the customer."""
+        return self.given.keys() >= set(FEATURE_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """The features that a question is about, and those that the customer really has, where it changes any."""
+    """The features that a question is about, and those that the customer really has, where some were given.
+
+    `changes`: the names of the given features that are other than stored, in the model's order. What is given just as
+    stored is no change, so the model is told the same as without it.
+    """
 
     customer_id: str | None
     features: Features
-    stored: Features | None
-
-    @property
-    def changes(self) -> list[str]:
-        """The features that are other than stored, in the model's order."""
-        stored = self.stored
-        return [] if stored is None else [name for name in FEATURE_NAMES if self.features[name] != stored[name]]
+    stored: Features | None = None
+    changes: tuple[str, ...] = ()
 
 
 Stored = Mapping[str, Features | CustomerUnreadableError]
@@ -62,23 +62,27 @@ def resolve(question: Question, stored: Stored) -> Scenario:
 
     Raises CustomerNotFoundError, CustomerUnreadableError, NothingKnownError.
     """
-    own: Features | None = None
-    if question.needs_customer and question.customer_id is not None:
-        if question.customer_id not in stored:
-            raise CustomerNotFoundError(question.customer_id)
-        found = stored[question.customer_id]
-        if isinstance(found, CustomerUnreadableError):
-            raise found
-        own = found
-    features = overridden(own or {}, question.given)
+    found = None if question.customer_id is None else stored.get(question.customer_id)
+    if found is None or isinstance(found, CustomerUnreadableError):
+        if question.customer_id is not None and not question.is_complete:
+            raise found or CustomerNotFoundError(question.customer_id)
+        if all(value is None for value in question.given.values()):
+            raise NothingKnownError
+        return Scenario(question.customer_id, overridden({}, question.given))
+    changed = {
+        feature.name: question.given[feature.name]
+        for feature in FEATURES
+        if feature.name in question.given and not feature.is_same(question.given[feature.name], found[feature.name])
+    }
+    features = overridden(found, changed)
     if all(value is None for value in features.values()):
         raise NothingKnownError
-    return Scenario(question.customer_id, features, own if question.given else None)
+    return Scenario(question.customer_id, features, found if question.given else None, tuple(changed))
 
 
 def stored_features(questions: Collection[Question], load: Callable[[set[str]], Stored]) -> Stored:
-    """Return the stored features that the questions need, by customer id; `load` is not called when they need none."""
-    wanted = {question.customer_id for question in questions if question.needs_customer and question.customer_id}
+    """Return the stored features of the customers named, by customer id; `load` is not called when none is."""
+    wanted = {question.customer_id for question in questions if question.customer_id is not None}
     return load(wanted) if wanted else {}
 
 
@@ -93,17 +97,19 @@ def predict(
         _answer(scenario, prediction, bands, horizon_days)
         for scenario, prediction in zip(scenarios, predictions, strict=True)
     ]
-    for answer, comparison in zip(answers, compare(model, scenarios), strict=True):
+    comparisons = compare(model, scenarios, [answer["churn_probability"] for answer in answers])
+    for answer, comparison in zip(answers, comparisons, strict=True):
         if comparison is not None:
             answer["what_if"] = comparison
     return answers
 
 
-def compare(model: Predictor, scenarios: Sequence[Scenario]) -> list[WhatIf | None]:
+def compare(model: Predictor, scenarios: Sequence[Scenario], answered: Sequence[float]) -> list[WhatIf | None]:
     """Return for each scenario the probability without its changes, and what each did; None where nothing is stored.
 
-    The effects add up to the whole change. Each is what the change does when it is made after some of the others, on
-    average over their orders: all of them for up to three changes, which makes it the Shapley value; for more the
+    `answered`: the probabilities of the answers, rounded. Digit by digit that without the changes and the change add up
+    to it, and the effects to the change. Each effect is what the change does when it is made after some of the others,
+    on average over their orders: all of them for up to three changes, which makes it the Shapley value; for more the
     rotations of one order, forwards and backwards.
     """
     orders = [_orders(scenario.changes) if scenario.stored is not None else None for scenario in scenarios]
@@ -119,12 +125,12 @@ def compare(model: Predictor, scenarios: Sequence[Scenario]) -> list[WhatIf | No
     )
     reached = dict(zip(subsets, probabilities, strict=True))
     return [
-        None if of_scenario is None else _comparison(scenario, of_scenario, _of(reached, number))
-        for number, (scenario, of_scenario) in enumerate(zip(scenarios, orders, strict=True))
+        None if of_scenario is None else _comparison(scenario, of_scenario, _of(reached, number), after)
+        for number, (scenario, of_scenario, after) in enumerate(zip(scenarios, orders, answered, strict=True))
     ]
 
 
-def _orders(changes: list[str]) -> list[tuple[str, ...]]:
+def _orders(changes: tuple[str, ...]) -> list[tuple[str, ...]]:
     turned = [(*changes[first:], *changes[:first]) for first in range(len(changes))] or [()]
     return sorted({*turned, *(order[::-1] for order in turned)})
 
@@ -138,27 +144,40 @@ def _of(reached: Mapping[tuple[int, frozenset[str]], float], number: int) -> Cal
 
 
 def _comparison(
-    scenario: Scenario, orders: Sequence[tuple[str, ...]], probability: Callable[[Sequence[str]], float]
+    scenario: Scenario,
+    orders: Sequence[tuple[str, ...]],
+    probability: Callable[[Sequence[str]], float],
+    after: float,
 ) -> WhatIf:
     def effect(name: str) -> float:
         places = [(order, order.index(name)) for order in orders]
         steps = [probability(order[: place + 1]) - probability(order[:place]) for order, place in places]
         return sum(steps) / len(steps)
 
-    before, after = probability(()), probability(scenario.changes)
+    before = rounded(probability(())) if scenario.changes else after
+    change = rounded(after - before)
     stored = scenario.stored or {}
+    effects = _rounded_parts([effect(name) for name in scenario.changes], change)
     return {
         "churn_probability": before,
-        "change": after - before,
+        "change": change,
         "changes": [
-            {"feature": name, "stored": stored.get(name), "given": scenario.features[name], "effect": effect(name)}
-            for name in scenario.changes
+            {"feature": name, "stored": stored.get(name), "given": scenario.features[name], "effect": part}
+            for name, part in zip(scenario.changes, effects, strict=True)
         ],
     }
 
 
+def _rounded_parts(parts: Sequence[float], whole: float) -> list[float]:
+    """Return the parts of a rounded whole, rounded so that they add up to it."""
+    reached = [0.0, *(rounded(value) for value in accumulate(parts)), whole]
+    del reached[-2]
+    return [rounded(after - before) for before, after in pairwise(reached)] if parts else []
+
+
 def _answer(scenario: Scenario, prediction: Prediction, bands: RiskBands, horizon_days: int) -> PredictionAnswer:
-    probability = prediction.churn_probability
+    probability = rounded(prediction.churn_probability)
+    reasons = drivers(prediction.contributions, scenario.features)
     actions = recommend(
         scenario.features, probability, prediction.contributions, bands=bands, horizon_days=horizon_days
     )
@@ -168,12 +187,13 @@ def _answer(scenario: Scenario, prediction: Prediction, bands: RiskBands, horizo
         "risk_level": bands.level(probability),
         "recommendations": [action["text"] for action in actions],
         "recommended_actions": actions,
-        "base_probability": prediction.base,
+        "base_probability": rounded(prediction.base),
         "confidence": prediction.confidence,
         "model_version": prediction.model_version,
         "model_kind": prediction.model_kind,
         "probability_interval": interval_json(prediction.interval),
-        "drivers": drivers(prediction.contributions, scenario.features),
+        "drivers": reasons,
+        "other_contributions": others(probability, rounded(prediction.base), reasons),
     }
     if scenario.customer_id is None:
         del answer["customer_id"]

@@ -14,7 +14,7 @@ from churn.adapters.mysql.database import Row
 from churn.domain.customer import CustomerState
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.errors import DATA_ERRORS, CustomerNotFoundError, CustomerUnreadableError
-from churn.domain.explanations import drivers, interval_json
+from churn.domain.explanations import drivers, interval_json, others, rounded
 from churn.domain.features import FEATURE_NAMES, Features, Inputs, Observed, features_at, inputs_at, shown
 from churn.domain.recommendations import recommend
 from churn.domain.search_terms import words_of
@@ -78,6 +78,9 @@ class Customers:
             row = _existing(transaction, customer_id)
             observed = events.observed(transaction)
             listed, features, reasons = self._shown(transaction, row, observed, now)
+            probability, base = listed["churn_probability"], reasons.get("base")
+            why = drivers(reasons.get("contributions", {}), features)
+            rest = None if probability is None or base is None else others(probability, rounded(base), why)
             return {
                 **listed,
                 "phone": row["phone"],
@@ -85,7 +88,9 @@ class Customers:
                 "confidence": row["confidence"],
                 "model_version": row["model_version"],
                 "probability_interval": interval_json(reasons.get("interval")),
-                "drivers": drivers(reasons.get("contributions", {}), features),
+                "base_probability": None if base is None else rounded(base),
+                "drivers": why,
+                "other_contributions": rest,
                 "last_prediction_at": None if row["scored_at"] is None else iso(row["scored_at"]),
                 "is_active": bool(row["is_active"]),
                 "created_at": iso(row["created_at"]),
@@ -172,7 +177,7 @@ class Customers:
             "email": row["email"],
             **shown(features),  # type: ignore[typeddict-item]
             "status": row["status"],
-            "churn_probability": probability,
+            "churn_probability": None if probability is None else rounded(probability),
             "risk_level": row["risk_level"],
             "model_kind": row["model_kind"],
             "recommendations": [action["text"] for action in actions],

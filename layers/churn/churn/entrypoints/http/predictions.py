@@ -25,27 +25,20 @@ Load = Callable[[set[str]], Stored]
 def answer_one(model: Predictor, body: Request, load: Load, settings: Settings) -> PredictionAnswer:
     """Return the prediction for one request. Raises ProblemError, DatabaseUnavailableError."""
     question = _question(body)
-    scenario = what_if.resolve(question, what_if.stored_features([question], load))
+    stored = _attempt(lambda: what_if.stored_features([question], load))
+    scenario = _scenario(question, stored)
     return what_if.predict(model, [scenario], bands=settings.bands, horizon_days=settings.horizon_days)[0]
 
 
 def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settings) -> BatchAnswer:
     """Return the predictions for many requests, in order, with a problem in the place of each that has none.
 
-    Only the items that need a stored customer fail with the database.
+    Only the items that need what is stored of a customer fail with the database.
     """
     results: list[Any] = [_attempt(lambda item=item: _question(_item(item))) for item in items]  # type: ignore[misc]
     stored = _attempt(lambda: what_if.stored_features([r for r in results if isinstance(r, Question)], load))
-
-    def scenario(question: Question) -> Scenario:
-        if isinstance(stored, ProblemError):
-            if question.needs_customer:
-                raise stored
-            return what_if.resolve(question, {})
-        return what_if.resolve(question, stored)
-
     attempts: list[Scenario | ProblemError] = [
-        _attempt(lambda result=result: scenario(result)) if isinstance(result, Question) else result  # type: ignore[misc]
+        _attempt(lambda result=result: _scenario(result, stored)) if isinstance(result, Question) else result  # type: ignore[misc]
         for result in results
     ]
     answers = iter(_predict(model, [attempt for attempt in attempts if isinstance(attempt, Scenario)], settings))
@@ -55,6 +48,15 @@ def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settin
             _error(one, item) if isinstance(one, ProblemError) else one for one, item in zip(done, items, strict=True)
         ]
     }
+
+
+def _scenario(question: Question, stored: Stored | ProblemError) -> Scenario:
+    """Return what a question is about. Raises ProblemError, ChurnError."""
+    if not isinstance(stored, ProblemError):
+        return what_if.resolve(question, stored)
+    if question.customer_id is not None and not question.is_complete:
+        raise stored
+    return what_if.resolve(question, {})
 
 
 def _predict(
