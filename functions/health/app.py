@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 _settings = settings()
 _checks = HealthChecks(_settings)
 _cache = Cache(_settings.redis_url)
-_api = Api("health", _settings, _cache)
+_api = Api("health", _settings, _cache, reports=False)
 app = _api.app
 
 
+@_api.answers("health_status")
 @_api.answers("health")
 def health(call: Call) -> Health:
     answer = _checks.health(call.now)

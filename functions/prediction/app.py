@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _settings = settings()
 _model = CurrentModel(_settings)
-_api = Api("prediction", _settings, Cache(_settings.redis_url))
+_api = Api("prediction", _settings, Cache(_settings.redis_url), model=_model)
 app = _api.app
 
 

@@ -9,6 +9,7 @@ from churn.domain.timestamps import parse_timestamp
 from churn.domain.tombstones import Tombstones
 from churn.observability import logger, metrics, traced
 from churn.services import erasing
+from churn.services.component_reports import Reporter
 from churn.services.current_model import CurrentModel
 from churn.services.event_publisher import EventPublisher
 from churn.services.hourly_stats import refresh
@@ -22,6 +23,7 @@ _model = CurrentModel(_settings, shadow=True)
 _scoring = Scoring(_database, _model, _settings, lambda: _model.challenger)
 _tombstones = Tombstones(lambda: secrets_manager.resolve(_settings.erasure_key))
 _publisher = EventPublisher.of(_database, _settings)
+_reporter = Reporter("rescoring", _settings.database_url, _model)
 
 _MILLISECONDS_FOR_THE_REST = 60_000
 
@@ -50,5 +52,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     hours = refresh(_database, _settings, now)
     if swept.passed_over:
         metrics.add_metric("CustomersPassedOver", "Count", swept.passed_over)
+    _reporter.note(done=True)
     logger.info("swept", extra={"scored": swept.scored, "alerts": swept.alerts, "hours": hours})
     return {"scored": swept.scored, "alerts": swept.alerts, "hours": hours, "resume_after": swept.resume_after}

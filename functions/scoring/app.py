@@ -7,6 +7,7 @@ from churn.adapters.mysql import Database
 from churn.adapters.mysql.dead_letters import Position
 from churn.entrypoints.kafka import PAGE, decode, failures, redrive, score_records
 from churn.observability import logger, metrics, traced
+from churn.services.component_reports import Reporter
 from churn.services.current_model import CurrentModel
 from churn.services.event_publisher import EventPublisher, count_results
 from churn.services.scoring import Scoring
@@ -17,6 +18,7 @@ _database = Database(_settings.database_url)
 _model = CurrentModel(_settings, shadow=True)
 _scoring = Scoring(_database, _model, _settings, lambda: _model.challenger)
 _publisher = EventPublisher.of(_database, _settings)
+_reporter = Reporter("scoring", _settings.database_url, _model)
 
 
 @logger.inject_lambda_context
@@ -35,6 +37,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     done, failed = score_records(records, _scoring, now)
     count_results(done)
     _publisher.publish(done, now)
+    _reporter.note(done=bool(done))
     logger.info("scored", extra={"records": len(records), "failed": len(failed)})
     return failures(failed)
 

@@ -222,8 +222,10 @@ def _responses(route: Route) -> dict[str, Any]:
                 **(limits if status == "429" else {}),
             }
         responses[status] = response
-    if route.operation == "health":
+    if route.answer == "Health":
         responses["503"] = {"description": "The service is unhealthy", "content": answer}
+    if route.method == "HEAD":
+        responses = {status: {**response, "content": {}} for status, response in responses.items()}
     return responses
 
 

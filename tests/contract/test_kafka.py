@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from kafka import KafkaProducer
+import kafka.record.default_records
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.database import Row
@@ -106,3 +108,41 @@ def test_a_deleted_customer_is_gone(stack: Stack) -> None:
     eventually(lambda: _orders(stack, customer_id) == 1, within=10)
     _send(stack, customer_id, [_order(customer_id, 2, event_type="customer_deleted", data={}), _order(customer_id, 3)])
     eventually(lambda: stack.get(f"/api/customers/{customer_id}").status == 404, within=10)
+
+
+@pytest.mark.slow
+def test_reading_that_stands_still_is_told_by_health_and_goes_on_when_the_cause_is_gone(
+    own_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def health() -> dict[str, Any]:
+        answer: dict[str, Any] = own_stack.get("/health", role=None).json
+        return answer
+
+    def publish(partition: int, value: bytes, **settings: Any) -> None:
+        producer = KafkaProducer(bootstrap_servers=own_stack.kafka, **settings)
+        try:
+            producer.send("user-events", value=value, partition=partition).get(10)
+        finally:
+            producer.close()
+
+    assert health()["status"] == "healthy"
+    with monkeypatch.context() as patched:
+        patched.setattr(kafka.record.default_records, "lz4_encode", lambda _: b"no lz4")
+        publish(2, _order("BROKEN-1", 1) * 2, compression_type="lz4")
+    publish(2, _order("BEHIND-1", 1))
+    publish(0, _order("BESIDE-1", 1), compression_type="zstd")
+    eventually(lambda: _orders(own_stack, "BESIDE-1") == 1, within=20)
+
+    ingestion = eventually(lambda: health()["status"] == "degraded" and health()["checks"]["ingestion"], within=60)
+    assert (ingestion["status"], ingestion["waiting"]) == ("down", 2)
+    assert "the batch at offset 0 of partition 2 cannot be read: " in ingestion["detail"]
+    assert ingestion["last_applied"] is not None
+
+    place = TopicPartition("user-events", 2)
+    consumer = KafkaConsumer(bootstrap_servers=own_stack.kafka, group_id="churn-scoring", enable_auto_commit=False)
+    try:
+        consumer.commit({place: OffsetAndMetadata(1, "", -1)})
+    finally:
+        consumer.close()
+    eventually(lambda: _orders(own_stack, "BEHIND-1") == 1, within=20)
+    eventually(lambda: health()["status"] == "healthy", within=20)

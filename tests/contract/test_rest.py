@@ -72,6 +72,13 @@ def test_health_needs_no_token(stack: Stack) -> None:
     assert (answer.status, health["status"], health["model_loaded"]) == (200, "healthy", True)
     assert {check["status"] for check in health["checks"].values()} == {"up"}
     assert health["model_version"]
+    # The poller has told how far it is.
+    assert health["checks"]["ingestion"]["waiting"] is not None or stack.endpoints is None
+
+
+def test_health_answers_head_by_its_status(stack: Stack) -> None:
+    answer = stack.ask("HEAD", "/health", role=None)
+    assert (answer.status, answer.body) == (200, b"")
 
 
 @pytest.mark.parametrize("operation", sorted(_ROLES))

@@ -302,8 +302,12 @@ def test_every_alarm_leads_to_its_page() -> None:
 def test_alarms_and_dashboard_watch_the_metrics_of_their_own_stage() -> None:
     monitoring = read("infra/monitoring.yaml")
     for name, alarm in of_type(monitoring, "AWS::CloudWatch::Alarm").items():
-        if alarm["Namespace"] == "Churn":
-            assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "Service"}}], name
+        for metric in [
+            alarm,
+            *(part["MetricStat"]["Metric"] for part in alarm.get("Metrics", []) if "MetricStat" in part),
+        ]:
+            if metric.get("Namespace") == "Churn":
+                assert metric["Dimensions"] == [{"Name": "service", "Value": {"Ref": "Service"}}], name
     widgets = json.loads(monitoring["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])["widgets"]
     own = [line for widget in widgets for line in widget["properties"].get("metrics", []) if line[0] == "Churn"]
     assert own

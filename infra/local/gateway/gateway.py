@@ -8,6 +8,7 @@ import json
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
@@ -84,6 +85,7 @@ class Gateway:
         self.sources: list[KafkaSource] = []
         self.websocket: WebSocketApi | None = None
         self.ready = False
+        self._started_at = time.monotonic()
         self.base_url = self.ws_url = self.lambda_url = ""
 
     async def __aenter__(self) -> Self:
@@ -118,6 +120,7 @@ class Gateway:
             **config.environment,
             "AWS_ENDPOINT_URL": config.aws_endpoint,
             "AWS_ENDPOINT_URL_LAMBDA": self.lambda_url,
+            "EVENT_SOURCE_URL": f"{self.lambda_url}/status",
         }
         self.pools = {
             name: FunctionPool(spec, environment, config.region, config.concurrency, log)
@@ -180,6 +183,7 @@ class Gateway:
     def status(self) -> dict[str, Any]:
         """Return what runs, for `GET /status`."""
         return {
+            "running_seconds": round(time.monotonic() - self._started_at, 1),
             "ready": self.ready and all(source.ready for source in self.sources),
             "base_url": self.base_url,
             "ws_url": self.ws_url,

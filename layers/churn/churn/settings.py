@@ -127,6 +127,7 @@ class Settings:
     model_bucket: str
     model_path: str
     socket_endpoint: str
+    event_source_url: str
     training_function: str
     events_topic: str
     output_topic: str
@@ -181,6 +182,7 @@ class Settings:
             model_bucket=text("MODEL_BUCKET", ""),
             model_path=text("MODEL_PATH", "/opt/model/model.npz"),
             socket_endpoint=text("SOCKET_ENDPOINT", ""),
+            event_source_url=text("EVENT_SOURCE_URL", ""),
             training_function=text("TRAINING_FUNCTION", ""),
             events_topic=value.text("EVENTS_TOPIC"),
             output_topic=value.text("OUTPUT_TOPIC"),

@@ -51,15 +51,19 @@ def silent_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+@pytest.mark.usefixtures("database")
 def test_all_is_well(start: Start, mysql_url: str, redis_url: str, model_path: str) -> None:
     function = start("health", DATABASE_URL=mysql_url, REDIS_URL=redis_url, MODEL_PATH=model_path)
     answer = ask(function.app, "GET", "/health", role=None)
     assert (answer.status, answer.json["status"], answer.json["model_loaded"]) == (200, "healthy", True)
     assert answer.json["model_version"] == small_model().version
+    head = ask(function.app, "HEAD", "/health", role=None)
+    assert head.status == 200
     assert int(answer.headers["X-RateLimit-Limit"]) == 100
     function._cache.close()
 
 
+@pytest.mark.usefixtures("database")
 def test_without_a_cache_it_is_degraded(start: Start, mysql_url: str, model_path: str) -> None:
     redis_url = f"redis://127.0.0.1:{free_port()}/0"
     function = start("health", DATABASE_URL=mysql_url, REDIS_URL=redis_url, MODEL_PATH=model_path)
@@ -75,6 +79,7 @@ def test_without_a_model_it_is_unhealthy(start: Start, mysql_url: str, redis_url
     function._cache.close()
 
 
+@pytest.mark.usefixtures("database")
 def test_a_promoted_version_that_is_refused_is_told_and_the_old_one_serves(
     start: Start, mysql_url: str, redis_url: str, model_path: str
 ) -> None:

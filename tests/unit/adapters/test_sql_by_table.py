@@ -7,6 +7,7 @@ from churn.adapters import mysql
 
 _OWNERS = {
     "alerts": {"alerts"},
+    "component_reports": {"component_reports"},
     "counters": {"alerts", "websocket_connections"},
     "customer_states": {"customers"},
     "customer_words": {"customer_search"},

@@ -1,15 +1,21 @@
-"""Health checks: all dependencies are checked at once, and none is waited for beyond a deadline."""
+"""Health: what serving needs is tried by the means of requests, and none of it is waited for beyond a deadline.
+
+What other functions met with is read from their reports (`component_reports`); see ADR 0019.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from churn.adapters.mysql import Database, customers
+from churn.adapters import event_source
+from churn.adapters.mysql import Database, StatementRefusedError, component_reports, dead_letters
+from churn.adapters.mysql.activity import Activity
+from churn.adapters.mysql.component_reports import Report
 from churn.adapters.redis_cache import Cache
 from churn.domain.model import PURCHASE_PROCESS, ModelKind, kind_of
 from churn.domain.timestamps import iso
@@ -20,115 +26,327 @@ if TYPE_CHECKING:
     from churn.domain.answers import Check, CheckStatus, Health, HealthStatus
 
 DEADLINE_SECONDS = 2.5
+WRITE_EVERY = timedelta(seconds=10)
+# A record that has waited for longer than this is late: a batch takes less than a second.
+BEHIND_SECONDS = 30.0
+# The schedule is a quarter of an hour, and a sweep may take as long.
+SWEEP_WITHIN = timedelta(hours=1)
+# For how long a report tells what a function holds, and for how long a failure of its last statement counts.
+_HELD = timedelta(hours=1)
+_FAILED_LATELY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check; `fallback`: something else does its work. `version` and `kind` are for the model."""
+    """The result of one check; `fallback`: it works, and not as it should."""
 
     status: CheckStatus
     detail: str | None = None
-    version: str | None = None
-    kind: ModelKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A finding, and how long the check took."""
+class Measured[T]:
+    """What a check has found, None if it failed or was late; why; and how long it took."""
 
-    finding: Finding
+    found: T | None
+    reason: str | None
     milliseconds: float
 
-    def to_dict(self) -> Check:
+    def check(self, finding: Finding) -> Check:
         """Return the JSON value of the finding."""
-        return {
-            "status": self.finding.status,
-            "milliseconds": round(self.milliseconds, 1),
-            "detail": self.finding.detail,
-        }
+        return {"status": finding.status, "milliseconds": round(self.milliseconds, 1), "detail": finding.detail}
 
 
-def run_checks(checks: Mapping[str, Callable[[], Finding]], seconds: float = DEADLINE_SECONDS) -> dict[str, Measured]:
-    """Run all checks at the same time; one that raises, or does not end in time, finds its dependency down."""
-    results: dict[str, Measured] = {}
+def run_checks(checks: Mapping[str, Callable[[], Any]], seconds: float = DEADLINE_SECONDS) -> dict[str, Measured[Any]]:
+    """Run all checks at the same time, and return what each has found in time."""
+    results: dict[str, Measured[Any]] = {}
     started = time.perf_counter()
 
-    def run(name: str, check: Callable[[], Finding]) -> None:
+    def run(name: str, check: Callable[[], Any]) -> None:
+        found, reason = None, None
         try:
-            finding = check()
-        except Exception as error:  # noqa: BLE001 (whatever is wrong with it, the dependency is down)
-            finding = Finding("down", type(error).__name__)
-        results[name] = Measured(finding, (time.perf_counter() - started) * 1000)
+            found = check()
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with it, the check has found nothing)
+            reason = _named(error)
+        results[name] = Measured(found, reason, (time.perf_counter() - started) * 1000)
 
     threads = [threading.Thread(target=run, args=item, daemon=True) for item in checks.items()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, seconds - (time.perf_counter() - started)))
-    late = Measured(Finding("down", f"no answer within {seconds} s"), seconds * 1000)
+    late: Measured[Any] = Measured(None, f"no answer within {seconds} s", seconds * 1000)
     ended = dict(results)
     return {name: ended.get(name, late) for name in checks}
 
 
-def overall_status(results: Mapping[str, Measured]) -> HealthStatus:
-    """Return unhealthy without the database or any model, degraded if another check is not up, else healthy."""
-    if "down" in {results["database"].finding.status, results["model"].finding.status}:
-        return "unhealthy"
-    return "healthy" if all(measured.finding.status == "up" for measured in results.values()) else "degraded"
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What was read from the database."""
+
+    reports: dict[str, Report] = field(default_factory=dict)
+    dead_letters: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """The model that a new execution environment would hold."""
+
+    version: str
+    kind: ModelKind
+    refused: str | None
+
+
+class _Connection:
+    """A connection as requests have it, kept from check to check; one on which a check hangs is left to that check."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._idle: list[Database] = []
+
+    def run[T](self, work: Callable[[Database], T]) -> T:
+        """Run `work` with the kept connection, or with a new one."""
+        try:
+            database = self._idle.pop()
+        except IndexError:
+            database = Database.for_requests(self._url, activity=Activity())
+        try:
+            done = work(database)
+        except BaseException:
+            database.close()
+            raise
+        if self._idle:
+            database.close()
+        else:
+            self._idle.append(database)
+        return done
 
 
 class HealthChecks:
-    """The checks of what serving needs: database, cache and model."""
+    """The checks of what serving needs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._current_model: CurrentModel | None = None
+        self._clock = clock
+        self._reading = _Connection(settings.database_url)
+        self._writing = _Connection(settings.database_url)
+        self._write_due_at = clock()
+        self._refusal: str | None = None
+        self._model: CurrentModel | None = None
+        self._looking = threading.Lock()
 
     def health(self, now: datetime) -> Health:
         """Check everything, and return how the service is."""
-        results = run_checks({"database": self._database, "cache": self._cache, "model": self._model})
-        model = results["model"].finding
+        results = run_checks(
+            {
+                "reads": lambda: self._read(now),
+                "writes": lambda: self._try_write(now),
+                "cache": self._ask_cache,
+                "model": self._look_for_model,
+                "source": self._ask_source,
+            }
+        )
+        stored: _Stored = results["reads"].found or _Stored()
+        source: Measured[event_source.SourceStatus] = results["source"]
+        held = _held(stored.reports, now)
+        model, model_finding = self._judge_model(results["model"], held)
+        reads = _judge_reads(results["reads"], now)
+        findings = {
+            "database": reads,
+            "reads": reads,
+            "writes": _judge_writes(results["writes"]),
+            "cache": _judge_cache(results["cache"]),
+            "model": model_finding,
+            "ingestion": _judge_ingestion(source, asked=bool(self._settings.event_source_url)),
+            "sweep": _judge_sweep(results["reads"], source.found, now),
+        }
+        topics = source.found.topics if source.found else []
+        scoring, rescoring = stored.reports.get("scoring"), stored.reports.get("rescoring")
         return {
-            "status": overall_status(results),
+            "status": overall_status(findings),
             "timestamp": iso(now),
-            "model_loaded": model.status != "down",
+            "model_loaded": model_finding.status != "down",
             "service": self._settings.service_name,
             "version": self._settings.service_version,
-            "model_version": model.version,
-            "model_kind": model.kind,
+            "model_version": model.version if model else held.get("prediction") or next(iter(held.values()), None),
+            "model_kind": model.kind if model else None,
             "checks": {
-                "database": results["database"].to_dict(),
-                "cache": results["cache"].to_dict(),
-                "model": results["model"].to_dict(),
+                "database": results["reads"].check(findings["database"]),
+                "reads": results["reads"].check(findings["reads"]),
+                "writes": results["writes"].check(findings["writes"]),
+                "cache": results["cache"].check(findings["cache"]),
+                "model": {**results["model"].check(findings["model"]), "held": held},
+                "ingestion": {
+                    **source.check(findings["ingestion"]),
+                    "waiting": _sum([topic.waiting for topic in topics]),
+                    "behind_seconds": max((topic.behind_seconds for topic in topics), default=None),
+                    "last_applied": iso(scoring.done_at) if scoring and scoring.done_at else None,
+                    "dead_letters_last_hour": stored.dead_letters,
+                },
+                "sweep": {
+                    **results["reads"].check(findings["sweep"]),
+                    "last_run": iso(rescoring.done_at) if rescoring and rescoring.done_at else None,
+                },
             },
         }
 
-    def _database(self) -> Finding:
-        database = Database(self._settings.database_url, connect_timeout=1, statement_timeout=1, attempts=1)
-        try:
-            database.run(customers.exist)
-        finally:
-            database.close()
-        return Finding("up")
+    # -- what is tried, each in a thread of its own
 
-    def _cache(self) -> Finding:
+    def _read(self, now: datetime) -> _Stored:
+        return self._reading.run(
+            lambda database: database.read(
+                lambda transaction: _Stored(
+                    component_reports.stored(transaction),
+                    dead_letters.count_since(transaction, now - timedelta(hours=1)),
+                )
+            )
+        )
+
+    def _try_write(self, now: datetime) -> Finding:
+        """Write something small, at most every ten seconds for all callers together.
+
+        A write that was made is known to all by its row; that none could be made is remembered by each process.
+        """
+        if self._clock() >= self._write_due_at:
+            due_at, self._write_due_at = self._write_due_at, self._clock() + WRITE_EVERY.total_seconds()
+            self._refusal = "the last try to write has not ended"
+            try:
+                has_written = self._writing.run(
+                    lambda database: database.run(
+                        lambda transaction: component_reports.try_write(transaction, now, WRITE_EVERY)
+                    )
+                )
+            except Exception as error:  # noqa: BLE001 (whatever is wrong, nothing was written)
+                self._refusal = _named(error)
+            else:
+                self._refusal = None
+                if not has_written:
+                    # Another process did, and this one's turn is to come.
+                    self._write_due_at = due_at
+        return Finding("up") if self._refusal is None else Finding("down", self._refusal)
+
+    def _ask_cache(self) -> bool:
         # A connection of the check's own: one that hangs is then nobody else's.
         cache = Cache(self._settings.redis_url)
         try:
-            return Finding("up") if cache.ping() else Finding("down", "no answer")
+            return cache.ping()
         finally:
             cache.close()
 
-    def _model(self) -> Finding:
-        # Loaded by the check and not at the start: without any model, health still answers.
-        if self._current_model is None:
-            self._current_model = CurrentModel(self._settings, every=0)
-        model = self._current_model
-        model.refresh()
-        kind = kind_of(model.metadata)
+    def _look_for_model(self) -> _Model:
+        # One look at a time: while an earlier one still waits for the registry, what is held is told.
+        if self._looking.acquire(blocking=False):
+            try:
+                if self._model is None:
+                    self._model = CurrentModel(self._settings, every=0)
+                self._model.refresh()
+                return self._describe(self._model)
+            finally:
+                self._looking.release()
+        if self._model is None:
+            raise TimeoutError
+        return self._describe(self._model, "the registry does not answer")
+
+    def _describe(self, model: CurrentModel, reason: str | None = None) -> _Model:
+        refused = reason or model.refused
+        if refused is None and self._settings.model_bucket and model.promoted is None:
+            refused = "no version is promoted"
+        elif reason is None and refused is not None:
+            refused = f"the promoted version is not served: {refused}"
+        return _Model(model.version, kind_of(model.metadata), refused)
+
+    def _ask_source(self) -> event_source.SourceStatus | None:
+        url = self._settings.event_source_url
+        return event_source.ask(url) if url else None
+
+    # -- what is made of it
+
+    def _judge_model(self, looked: Measured[_Model], held: Mapping[str, str]) -> tuple[_Model | None, Finding]:
+        model = looked.found
+        if model is None and self._model is not None:
+            model = self._describe(self._model, "the registry does not answer")
+        if model is None:
+            if not held:
+                return None, Finding("down", looked.reason)
+            who, version = next(iter(held.items()))
+            reason = f"a new environment finds no model ({looked.reason}); {who} holds {version}"
+            return None, Finding("fallback", reason)
         if model.refused:
-            return Finding("fallback", f"the promoted version is not served: {model.refused}", model.version, kind)
-        if self._settings.model_bucket and model.promoted is None:
-            return Finding("fallback", "no version is promoted", model.version, kind)
-        young = "too little history for a forest yet: the purchase process alone" if kind == PURCHASE_PROCESS else None
-        return Finding("up", young, model.version, kind)
+            return model, Finding("fallback", model.refused)
+        young = "too little history for a forest yet: the purchase process alone"
+        return model, Finding("up", young if model.kind == PURCHASE_PROCESS else None)
+
+
+def overall_status(findings: Mapping[str, Finding]) -> HealthStatus:
+    """Return unhealthy if nothing can be read or predicted, degraded if another check is not up, else healthy."""
+    if "down" in {findings["reads"].status, findings["model"].status}:
+        return "unhealthy"
+    return "healthy" if all(finding.status == "up" for finding in findings.values()) else "degraded"
+
+
+def _judge_reads(read: Measured[_Stored], now: datetime) -> Finding:
+    if read.found is None:
+        return Finding("down", read.reason)
+    failing = [
+        f"{report.component} failed at {iso(report.failed_at)}: {report.failure}"
+        for report in read.found.reports.values()
+        if report.is_failing and report.failed_at is not None and now - report.failed_at < _FAILED_LATELY
+    ]
+    return Finding("fallback", "; ".join(failing)) if failing else Finding("up")
+
+
+def _judge_writes(written: Measured[Finding]) -> Finding:
+    return written.found or Finding("down", written.reason)
+
+
+def _judge_cache(asked: Measured[bool]) -> Finding:
+    return Finding("up") if asked.found else Finding("down", asked.reason or "no answer")
+
+
+def _judge_ingestion(source: Measured[event_source.SourceStatus], *, asked: bool) -> Finding:
+    if not asked:
+        return Finding("up", "how many records wait is not known here")
+    if source.found is None:
+        return Finding("down", source.reason)
+    late = [topic for topic in source.found.topics if topic.behind_seconds > BEHIND_SECONDS]
+    if not late:
+        return Finding("up")
+    return Finding("down", "; ".join(_late(topic) for topic in late))
+
+
+def _late(topic: event_source.Progress) -> str:
+    waiting = "records wait" if topic.waiting is None else f"{topic.waiting} records wait"
+    return f"{waiting}, for {topic.behind_seconds:.0f} s" + (f": {topic.cause}" if topic.cause else "")
+
+
+def _judge_sweep(read: Measured[_Stored], source: event_source.SourceStatus | None, now: datetime) -> Finding:
+    if read.found is None:
+        return Finding("down", "not known without the database")
+    report = read.found.reports.get("rescoring")
+    if report is None:
+        return Finding("up", "no sweep has reported yet")
+    last = report.done_at or report.since
+    # Where the schedules are not always running, they have had no more time than since their start.
+    due_since = last if source is None else max(last, now - timedelta(seconds=source.running_seconds))
+    if now - due_since <= SWEEP_WITHIN:
+        return Finding("up")
+    return Finding("down", f"no sweep has ended since {iso(last)}" if report.done_at else "no sweep has ever ended")
+
+
+def _held(reports: Mapping[str, Report], now: datetime) -> dict[str, str]:
+    """Return the version that each function holds; the function that predicts for clients comes first."""
+    return {
+        name: report.model_version
+        for name, report in sorted(reports.items(), key=lambda item: (item[0] != "prediction", item[0]))
+        if report.model_version is not None and now - report.reported_at < _HELD
+    }
+
+
+def _sum(numbers: list[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def _named(error: Exception) -> str:
+    """Return the name of an error; its text may hold addresses, and anybody may ask for the health."""
+    return f"{type(error).__name__} {error.code}" if isinstance(error, StatementRefusedError) else type(error).__name__

@@ -16,6 +16,7 @@ from pymysql.constants import CR, ER
 from pymysql.cursors import DictCursor
 
 from churn.adapters import secrets_manager
+from churn.adapters.mysql.activity import PROCESS, Activity
 from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.domain.errors import ChurnError, UnavailableError
 
@@ -102,9 +103,11 @@ class Transaction:
         """`max_packet`: the most bytes that the server takes at once."""
         self._cursor = cursor
         self._max_packet = max_packet
+        self.has_written = False
 
     def execute(self, statement: str, parameters: Parameters = ()) -> int:
         """Run a statement; return how many rows it changed or found."""
+        self.has_written = True
         return int(self._cursor.execute(statement, _bound(parameters)))
 
     def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
@@ -123,6 +126,7 @@ class Transaction:
 
         Raises DataRefusedError for a row that is longer than the server takes.
         """
+        self.has_written = True
         literals = (self._cursor.mogrify(f"({placeholders(row)})", _bound(row)) for row in rows)
         return sum(
             int(self._cursor.execute(f"{head} VALUES {part} {tail}"))
@@ -139,6 +143,7 @@ class Transaction:
 
     def execute_among(self, statement: str, values: Iterable[object]) -> int:
         """Run a statement in which ``{values}`` stands for a list, a long list in parts; return how many it changed."""
+        self.has_written = True
         return sum(
             int(self._cursor.execute(statement.replace("{values}", part)))
             for part in self._parts(self._literals(values), len(statement))
@@ -186,8 +191,15 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, connect_timeout: float = 5, statement_timeout: float = 20, attempts: int = _ATTEMPTS
+        self,
+        url: str,
+        *,
+        connect_timeout: float = 5,
+        statement_timeout: float = 20,
+        attempts: int = _ATTEMPTS,
+        activity: Activity = PROCESS,
     ) -> None:
+        """`activity`: where it is noted that the database was read and written, or that it failed."""
         parts = urlsplit(url)
         if parts.scheme not in {"mysql", "mysql+pymysql", "mariadb"} or not parts.hostname:
             raise ValueError("DATABASE_URL must look like mysql://user:password@host:3306/database")
@@ -211,13 +223,14 @@ class Database:
             self._arguments["ssl"] = ssl.create_default_context(cafile=options.get("ssl_ca", [None])[0])
         self._secret = options.get("secret", [""])[0]
         self._attempts = attempts
+        self._activity = activity
         self._connection: pymysql.connections.Connection[DictCursor] | None = None
         self._max_packet = 0
 
     @classmethod
-    def for_requests(cls, url: str) -> Self:
+    def for_requests(cls, url: str, activity: Activity = PROCESS) -> Self:
         """Return a database for synchronous answers: it gives up well before API Gateway does (29 seconds)."""
-        return cls(url, connect_timeout=2, statement_timeout=5, attempts=2)
+        return cls(url, connect_timeout=2, statement_timeout=5, attempts=2, activity=activity)
 
     def run[T](self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one transaction and commit it.
@@ -238,7 +251,9 @@ class Database:
         for attempt in range(1, self._attempts + 1):
             try:
                 with self._transaction(snapshot=snapshot) as transaction:
-                    return work(transaction)
+                    done = work(transaction)
+                self._activity.succeeded(has_written=transaction.has_written)
+                return done
             except pymysql.MySQLError as error:
                 code = error.args[0] if error.args else 0
                 if code in _LOST or isinstance(error, pymysql.err.InterfaceError):
@@ -248,15 +263,20 @@ class Database:
                     if isinstance(refusal, DatabaseOperationError):
                         # After a fail-over the connection may still lead to the demoted server.
                         self.close()
+                        self._activity.failed(error)
                     raise refusal from error
                 if attempt == self._attempts:
-                    raise DatabaseUnavailableError(f"the database does not answer: {error}") from error
+                    raise self._unavailable(error) from error
             except (OSError, SecretUnavailableError) as error:
                 self.close()
                 if attempt == self._attempts:
-                    raise DatabaseUnavailableError(f"the database does not answer: {error}") from error
+                    raise self._unavailable(error) from error
             time.sleep(random.uniform(0.5, 1.0) * 0.05 * 2**attempt)
         raise AssertionError("unreachable")
+
+    def _unavailable(self, error: Exception) -> DatabaseUnavailableError:
+        self._activity.failed(error)
+        return DatabaseUnavailableError(f"the database does not answer: {error}")
 
     def pages(self, query: str, key: Mapping[str, object], size: int, **parameters: object) -> Iterator[Row]:
         """Yield the rows of a query by keyset paging, each page in a transaction of its own.

@@ -87,6 +87,12 @@ def with_content(transaction: Transaction, after: Position | None, limit: int) -
     return [(_place(row), customers_perhaps_named(row["record_key"], row["record_value"])) for row in rows]
 
 
+def count_since(transaction: Transaction, since: datetime) -> int:
+    """Return how many records have been stored since an instant."""
+    row = transaction.row("SELECT COUNT(*) AS number FROM dead_letters WHERE failed_at >= %s", (since,))
+    return 0 if row is None else int(row["number"])
+
+
 def drop_contents(transaction: Transaction, positions: Sequence[Position]) -> None:
     """Drop key and value of records; their reasons and their number stay."""
     for position in positions:

@@ -23,6 +23,7 @@ from churn.entrypoints.http.problems import CONTENT_TYPE, ProblemError, bad_requ
 from churn.entrypoints.http.requests import Model
 from churn.entrypoints.http.routes import BY_OPERATION, Route
 from churn.observability import logger, metrics, traced
+from churn.services.component_reports import EVERY_SECONDS, HeldModel, Reporter
 from churn.settings import Settings
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -72,8 +73,18 @@ View = Callable[[Call], Mapping[str, Any] | Page]
 class Api:
     """The routes of one function. `app` is the function's handler."""
 
-    def __init__(self, function: str, settings: Settings, cache: Cache) -> None:
+    def __init__(
+        self,
+        function: str,
+        settings: Settings,
+        cache: Cache,
+        *,
+        model: HeldModel | None = None,
+        reports: bool = True,
+    ) -> None:
+        """`model`: what the function predicts with. `reports`: whether it reports on itself for `/health`."""
         self._function = function
+        self._reporter = Reporter(function, settings.database_url if reports else "", model, first_after=EVERY_SECONDS)
         self._settings = settings
         self._cache = cache
         self.app = _Application(app_name=function, configure_logs=False)
@@ -114,6 +125,7 @@ class Api:
             body, status = problem.to_dict(), problem.status
             headers |= {**problem.headers, "Content-Type": CONTENT_TYPE}
         self._observe(route, status, (time.perf_counter() - started) * 1000)
+        self._reporter.note()
         if isinstance(body, Page):
             return Response(body.html, {**headers, **_PAGE_HEADERS}, status)
         # A problem repeats names and ids that a client has sent, which need not be text that has bytes.

@@ -31,6 +31,7 @@ class Route:
 
 ROUTES = (
     Route("health", "GET", "/health", "health", None, "Whether the service is well", "Health"),
+    Route("health_status", "HEAD", "/health", "health", None, "Whether the service is well, by the status", "Health"),
     Route(
         "list_customers", "GET", "/api/customers", "customers", "read",
         "Customers with their features and churn predictions", "CustomerPage", query=requests.CustomersQuery,

@@ -1,0 +1,49 @@
+"""What the event source says of its progress, where it can be asked: the local gateway."""
+
+import json
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from churn.domain.errors import UnavailableError
+
+_TIMEOUT_SECONDS = 1.5
+
+
+class EventSourceUnavailableError(UnavailableError):
+    """The event source does not answer, or not in words that are understood."""
+
+    dependency = "event source"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the reading of a topic is."""
+
+    waiting: int | None
+    """The records that were not applied; None while the brokers do not tell."""
+    behind_seconds: float
+    """How long the oldest of them has waited, or what stands in the way has stood there."""
+    cause: str | None
+    """Why it does not go on, where it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """All topics, and how long the schedules have been running with them."""
+
+    running_seconds: float
+    topics: list[Progress]
+
+
+def ask(url: str) -> SourceStatus:
+    """Return what the event source says at this address. Raises EventSourceUnavailableError."""
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 (the deployment's own)
+            told: dict[str, Any] = json.load(answer)
+        return SourceStatus(
+            float(told["running_seconds"]),
+            [Progress(topic["waiting"], float(topic["behind_seconds"]), topic["cause"]) for topic in told["kafka"]],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EventSourceUnavailableError(f"the event source does not answer: {type(error).__name__}") from error
