@@ -1,6 +1,7 @@
 """Lists of customers, one customer, and their history, over a real database."""
 
 import json
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -162,3 +163,10 @@ def test_a_customer_is_found_under_each_form_of_the_id(database: Database) -> No
         with pytest.raises(CustomerNotFoundError):
             customers.get(asked, NOW)
     assert len(customers.inputs({old_form, new, "nobody"}, NOW)) == 2
+
+
+def test_a_history_with_numbers_that_are_none_can_be_shown(database: Database) -> None:
+    Scoring(database, RecencyModel(), _SETTINGS).apply([event("login", weight=math.inf, height=[math.nan])], now=NOW)
+    page = Customers(database, _SETTINGS).events("CUST-001", limit=5)
+    json.loads(json.dumps(page, allow_nan=False))
+    assert page["events"][0]["event_data"] == {"weight": "Infinity", "height": ["NaN"]}

@@ -222,3 +222,10 @@ def test_nobody_is_no_customer_until_somebody_says_so() -> None:
     assert parse_event(record, now=NOW, allowed={"NULL"}).customer_id == "NULL"
     # Who was stored under such an id before can be erased.
     assert parse_event(record | {"event_type": "customer_deleted"}, now=NOW).customer_id == "NULL"
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e400"])
+def test_a_number_that_no_history_can_show_is_refused(number: str) -> None:
+    raw = json.dumps(_ORDER).replace('"o1"', f'"o1", "weight": {number}')
+    with pytest.raises(InvalidEventError, match="data: holds a number that is too large"):
+        parse_event(raw, now=NOW)

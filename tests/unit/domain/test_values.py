@@ -73,3 +73,9 @@ def test_deep_nesting_is_refused() -> None:
     assert json_value(nested) == nested
     with pytest.raises(ValueError, match="nested more than"):
         json_value([nested])
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_a_number_that_json_does_not_have_is_refused_wherever_it_stands(number: float) -> None:
+    with pytest.raises(ValueError, match="too large"):
+        json_value({"a": [1, {"b": number}]})

@@ -61,7 +61,7 @@ def truth(value: object) -> bool:
 def json_value(value: Any, depth: int = 0) -> Any:
     """Return a JSON value that can be stored and shown: lone surrogates are replaced.
 
-    Raises ValueError if it is nested too deeply.
+    Raises ValueError if it is nested too deeply, or holds a number that is none (1e999 is read as infinity).
     """
     if depth > MAX_DEPTH:
         raise ValueError(f"is nested more than {MAX_DEPTH} levels deep")
@@ -71,6 +71,8 @@ def json_value(value: Any, depth: int = 0) -> Any:
         return {storable(str(key)): json_value(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [json_value(item, depth + 1) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("holds a number that is too large")
     return value
 
 

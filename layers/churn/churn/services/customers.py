@@ -139,7 +139,8 @@ class Customers:
                 {
                     "id": event["event_id"],
                     "event_type": event["event_type"],
-                    "event_data": json.loads(event["data"]),
+                    # Infinity and NaN were stored once, and are no JSON.
+                    "event_data": json.loads(event["data"], parse_constant=str),
                     "timestamp": iso(event["occurred_at"]),
                 }
                 for event in rows
