@@ -1,11 +1,13 @@
-"""Scores the events of a Kafka batch, and pushes what came of it to the open sockets."""
+"""Scores the events of a Kafka batch, or of a queue's messages, and pushes what came of it to the open sockets."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.dead_letters import Position
-from churn.entrypoints.kafka import PAGE, decode, failures, redrive, score_records
+from churn.entrypoints import queue
+from churn.entrypoints.kafka import PAGE, Record, decode, failures, redrive, score_records
 from churn.observability import logger, metrics, traced
 from churn.services.component_reports import Reporter
 from churn.services.current_model import CurrentModel
@@ -25,7 +27,7 @@ _reporter = Reporter("scoring", _settings.database_url, _model)
 @traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Return the records to be delivered again; the others are done, or kept as dead letters.
+    """Return the records or messages to be delivered again; the others are done, or kept as dead letters.
 
     With `redrive` in the event, the dead letters after the place that it names are tried again, a page a call.
     """
@@ -33,13 +35,19 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     if "redrive" in event:
         return _redrive(event["redrive"], now)
-    records = decode(event, now, _settings.allowed_customer_ids)
+    if queue.is_queued(event):
+        messages = queue.decode(event, now, _settings.allowed_customer_ids)
+        return queue.failures(messages, _score([record for own in messages.values() for record in own], now))
+    return failures(_score(decode(event, now, _settings.allowed_customer_ids), now))
+
+
+def _score(records: Sequence[Record], now: datetime) -> list[Record]:
     done, failed = score_records(records, _scoring, now)
     count_results(done)
     _publisher.publish(done, now)
     _reporter.note(done=bool(done))
     logger.info("scored", extra={"records": len(records), "failed": len(failed)})
-    return failures(failed)
+    return failed
 
 
 def _redrive(after: list[Any] | None, now: datetime) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from churn.domain.features import FEATURES
 from churn.entrypoints.http import requests
 from churn.entrypoints.http.requests import Model, NoQuery
 from churn.entrypoints.http.routes import ROUTES, Route
+from churn.entrypoints.http.tokens import WRITE
 from infra import console
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
@@ -50,6 +51,17 @@ _LIMIT_HEADERS = {
 _EXAMPLES: dict[str, Any] = {
     "predict": {"total_orders": 12, "total_spent": 640.5, "days_since_last_order": 75, "support_tickets": 3},
     "predict_batch": {"customers": [{"customer_id": "CUST-001"}, {"total_orders": 2, "days_since_last_order": 140}]},
+    "take_events": {
+        "events": [
+            {
+                "event_id": "order-8124",
+                "event_type": "order_placed",
+                "customer_id": "CUST-001",
+                "timestamp": "2026-11-23T10:15:00Z",
+                "data": {"order_id": "8124", "order_value": 49.9},
+            }
+        ]
+    },
     "resolve_alert": {"resolution_notes": "Called; the card had expired."},
     "acknowledge_alert": {},
     "issue_ticket": {},
@@ -171,7 +183,8 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     if route.role is None:
         operation["security"] = []
     else:
-        operation["description"] = f"Needs a token with the role `{route.role}` or a stronger one."
+        stronger = "`admin`" if route.role == WRITE else "a stronger one"
+        operation["description"] = f"Needs a token with the role `{route.role}` or {stronger}."
     if route.body is not None:
         content = {"schema": {"$ref": _REF + route.body.__name__}, "example": _EXAMPLES[route.operation]}
         operation["requestBody"] = {

@@ -154,6 +154,7 @@ def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]
         *("kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup"),
         *("ec2:DescribeVpcs", "ec2:DescribeSecurityGroups"),
     }
+    queue = {f"sqs:{action}" for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")}
     manage = ("DescribeSecret", "PutSecretValue", "UpdateSecretVersionStage")
     rotation = {f"secretsmanager:{action}" for action in manage}
     connect = {"kafka:GetBootstrapBrokers", "kafka-cluster:Connect", "kafka-cluster:DescribeTopic"}
@@ -168,7 +169,8 @@ def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]
         "prediction": {secret, *model},
         "models": {secret, *model, "s3:PutObject", "kms:GenerateDataKey", "lambda:InvokeFunction"},
         "alerts": {secret, push, "lambda:InvokeFunction", *failed},
-        "scoring": {secret, push, *model, *kafka, *publish, "s3:PutObject", "kms:GenerateDataKey"},
+        "events": {secret, "sqs:SendMessage", "kms:GenerateDataKey"},
+        "scoring": {secret, push, *model, *kafka, *publish, *queue, "s3:PutObject", "kms:GenerateDataKey"},
         "rescoring": {secret, push, *model, *publish, *failed},
         "training": {secret, *model, "s3:PutObject", *failed},
         "evaluation": {secret, *model, *failed},
@@ -254,7 +256,7 @@ def test_functions_behind_an_api_start_from_a_snapshot(template: dict[str, Any])
         for name, function in of_type(template, "AWS::Lambda::Function").items()
         if function.get("SnapStart") == {"ApplyOn": "PublishedVersions"}
     }
-    assert snapped == {"authorizer", "health", "customers", "prediction", "models", "alerts", "stats"}
+    assert snapped == {"authorizer", "health", "customers", "prediction", "models", "alerts", "stats", "events"}
 
 
 def test_the_migration_alone_logs_in_as_the_databases_owner(template: dict[str, Any]) -> None:
@@ -268,7 +270,7 @@ def test_the_migration_alone_logs_in_as_the_databases_owner(template: dict[str, 
 
 
 def test_no_outage_makes_the_stream_pass_over_events(template: dict[str, Any]) -> None:
-    [source] = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+    source = of_type(template, "AWS::Lambda::EventSourceMapping")["ScoringFunctionStream"]
 
     def provisioned(name: str) -> Any:
         condition, value, without = source[name]["Fn::If"]
@@ -280,6 +282,17 @@ def test_no_outage_makes_the_stream_pass_over_events(template: dict[str, Any]) -
     assert provisioned("BisectBatchOnFunctionError") is True
     assert provisioned("MaximumRecordAgeInSeconds") == 7 * 24 * 3600
     assert source["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["FailedBatches", "Arn"]}
+
+
+def test_a_message_that_fails_comes_again_for_days_and_is_kept_then(template: dict[str, Any]) -> None:
+    source = of_type(template, "AWS::Lambda::EventSourceMapping")["ScoringFunctionQueue"]
+    queue = of_type(template, "AWS::SQS::Queue")["EventsQueue"]
+    scoring = of_type(template, "AWS::Lambda::Function")["ScoringFunction"]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert queue["VisibilityTimeout"] == 6 * scoring["Timeout"]
+    days = queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] / 86_400
+    assert 3 < days < queue["MessageRetentionPeriod"] / 86_400
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
 
 
 def test_stages_name_parameters_that_there_are() -> None:

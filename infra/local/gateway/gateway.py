@@ -24,6 +24,7 @@ from infra.local.gateway.kafka_event_source import KafkaSource
 from infra.local.gateway.lambda_api import LambdaApi
 from infra.local.gateway.rest import RestApi
 from infra.local.gateway.runtime import FunctionPool
+from infra.local.gateway.sqs_event_source import QueueSource
 from infra.local.gateway.websocket import Limits, WebSocketApi
 from infra.local.servers.supervisor import StackError
 from infra.local.template.reader import load
@@ -156,6 +157,10 @@ class Gateway:
             source.start()
             self._stack.push_async_callback(source.stop)
             self.sources.append(source)
+        for queue in self.template.queue_sources if self.config.aws_endpoint else ():
+            sqs = aws_client("sqs", self.config.aws_endpoint, self.config.region)
+            receiving = asyncio.create_task(QueueSource(queue, self.pools[queue.function], sqs, log).run())
+            self._stack.callback(receiving.cancel)
         for schedule in self.template.schedules:
             schedules.parse(schedule.expression)
             task = asyncio.create_task(schedules.run(schedule, self.pools[schedule.function], self.config.region, log))

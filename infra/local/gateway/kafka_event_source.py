@@ -269,7 +269,7 @@ class KafkaSource:
         if not self._spec.partial_answers:
             return [], ""
         try:
-            identifiers = failed_identifiers(result.payload)
+            identifiers = failed_identifiers(result.payload, place_of)
         except ValueError as error:
             return batch, str(error)
         delivered = {(f"{record.topic}-{record.partition}", record.offset) for record in batch}
@@ -342,8 +342,11 @@ def msk_event(batch: Batch, arn: str, bootstrap: str) -> dict[str, Any]:
     return {"eventSource": "aws:kafka", "eventSourceArn": arn, "bootstrapServers": bootstrap, "records": records}
 
 
-def failed_identifiers(payload: bytes) -> set[tuple[str, int]]:
-    """Return the (topic-partition, offset) pairs of a partial batch answer. Raises ValueError for what is none."""
+def failed_identifiers[T](payload: bytes, read: Callable[[Any], T]) -> set[T]:
+    """Return the item identifiers of a partial batch answer, as `read` returns each.
+
+    Raises ValueError for what is no such answer.
+    """
     answer = json.loads(payload)
     if answer is None:
         return set()
@@ -351,9 +354,14 @@ def failed_identifiers(payload: bytes) -> set[tuple[str, int]]:
     if failures is None:
         return set()
     try:
-        return {(str(f["itemIdentifier"]["partition"]), int(f["itemIdentifier"]["offset"])) for f in failures}
+        return {read(failure["itemIdentifier"]) for failure in failures}
     except (TypeError, KeyError) as error:
         raise ValueError(f"not a partial batch answer: {answer}") from error
+
+
+def place_of(identifier: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the topic and partition, and the offset, of an item identifier."""
+    return str(identifier["partition"]), int(identifier["offset"])
 
 
 def _next_offsets(batch: Batch) -> dict[Any, Any]:

@@ -1,10 +1,10 @@
-"""The Kafka event sources and schedules of a template."""
+"""The event sources (Kafka, SQS) and schedules of a template."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from infra.local.template.intrinsics import TemplateError
-from infra.local.template.specs import KafkaSourceSpec, ScheduleSpec
+from infra.local.template.specs import KafkaSourceSpec, QueueSourceSpec, ScheduleSpec
 
 
 def kafka_source(function: str, event_id: str, event: Mapping[str, Any]) -> KafkaSourceSpec:
@@ -32,6 +32,18 @@ def kafka_source(function: str, event_id: str, event: Mapping[str, Any]) -> Kafk
         bisect=_truth(event.get("BisectBatchOnFunctionError", False)),
         on_failure=None if destination is None else str(destination).split(":")[-1],
         pollers=int((event.get("ProvisionedPollerConfig") or {}).get("MaximumPollers", 1)),
+    )
+
+
+def queue_source(function: str, event: Mapping[str, Any]) -> QueueSourceSpec:
+    """Read an SQS event source of a function."""
+    arn = str(event["Queue"])
+    return QueueSourceSpec(
+        function=function,
+        arn=arn,
+        queue=arn.rsplit(":", maxsplit=1)[-1],
+        batch_size=int(event.get("BatchSize", 10)),
+        partial_answers="ReportBatchItemFailures" in (event.get("FunctionResponseTypes") or []),
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.template import schema
-from infra.local.template.event_sources import is_enabled, kafka_source, schedule
+from infra.local.template.event_sources import is_enabled, kafka_source, queue_source, schedule
 from infra.local.template.intrinsics import Resolver, TemplateError, is_intrinsic, parse_yaml
 from infra.local.template.rest_api import rest_api
 from infra.local.template.specs import ACCOUNT, FunctionSpec, RestApiSpec, Template, WebSocketApiSpec
@@ -118,6 +118,11 @@ class _Reader:
                 kafka_source(event.function, event.name, event.properties)
                 for event in events
                 if event.kind == "MSK" and event.properties.get("Enabled", True)
+            ),
+            queue_sources=tuple(
+                queue_source(event.function, event.properties)
+                for event in events
+                if event.kind == "SQS" and event.properties.get("Enabled", True)
             ),
             schedules=tuple(
                 schedule(event.function, event.name, event.properties)

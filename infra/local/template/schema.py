@@ -48,6 +48,14 @@ EVENT_SPECS: dict[str, Spec] = {
         "MetricsConfig": MOOT,
         "LoggingConfig": MOOT,
     },
+    "SQS": {
+        "Queue": USED,
+        "BatchSize": USED,
+        "MaximumBatchingWindowInSeconds": MOOT,
+        "Enabled": USED,
+        "FunctionResponseTypes": USED,
+        "ScalingConfig": MOOT,
+    },
     "Schedule": {"Schedule": USED, "Input": USED, "Enabled": USED, "State": USED, "Name": MOOT, **_DESCRIPTIVE},
     "ScheduleV2": {
         "ScheduleExpression": USED,
@@ -176,6 +184,7 @@ RESOURCE_SPECS: dict[str, dict[str, Spec]] = {
         "QueueName": USED,
         "VisibilityTimeout": USED,
         "MessageRetentionPeriod": USED,
+        "RedrivePolicy": MOOT,
         "KmsMasterKeyId": MOOT,
         "SqsManagedSseEnabled": MOOT,
         **_DESCRIPTIVE,

@@ -121,6 +121,17 @@ class KafkaSourceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueSourceSpec:
+    """An SQS event source of a function; `queue` is the queue's name."""
+
+    function: str
+    arn: str
+    queue: str
+    batch_size: int = 10
+    partial_answers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleSpec:
     """A `rate(…)` or `cron(…)` rule that invokes a function; `payload` replaces EventBridge's event when given."""
 
@@ -138,6 +149,7 @@ class Template:
     rest: RestApiSpec | None = None
     websocket: WebSocketApiSpec | None = None
     kafka: tuple[KafkaSourceSpec, ...] = ()
+    queue_sources: tuple[QueueSourceSpec, ...] = ()
     schedules: tuple[ScheduleSpec, ...] = ()
     buckets: Mapping[str, bool] = field(default_factory=dict)
     queues: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -129,6 +129,7 @@ class Settings:
     socket_endpoint: str
     event_source_url: str
     training_function: str
+    events_queue: str
     events_topic: str
     output_topic: str
     kafka_bootstrap_servers: str
@@ -184,6 +185,7 @@ class Settings:
             socket_endpoint=text("SOCKET_ENDPOINT", ""),
             event_source_url=text("EVENT_SOURCE_URL", ""),
             training_function=text("TRAINING_FUNCTION", ""),
+            events_queue=text("EVENTS_QUEUE", ""),
             events_topic=value.text("EVENTS_TOPIC"),
             output_topic=value.text("OUTPUT_TOPIC"),
             kafka_bootstrap_servers=text("KAFKA_BOOTSTRAP_SERVERS", ""),

@@ -98,7 +98,9 @@ def test_the_policy_opens_the_routes_of_the_role_and_no_others(role: str) -> Non
         if route.role and includes(role, route.role)
     }
     assert set(allowed) == expected
-    assert ("POST/api/churn/predict" in allowed) == (role != "read")
+    assert ("POST/api/churn/predict" in allowed) == (role in {"predict", "act", "admin"})
+    assert ("POST/api/events" in allowed) == (role in {"write", "admin"})
+    assert role != "write" or allowed == ["POST/api/events"]
 
 
 def test_a_ticket_opens_a_socket_and_nothing_else() -> None:
@@ -141,3 +143,8 @@ def test_no_leeway_extends_a_token() -> None:
     claims = {"sub": "ann", "role": "read", "exp": int(time.time()) - 1}
     with pytest.raises(InvalidTokenError, match="Expired"):
         verify(_SECRET, jwt.encode(claims, _SECRET, algorithm="HS256"))
+
+
+def test_the_role_write_opens_no_socket() -> None:
+    with pytest.raises(InvalidTokenError, match="opens no socket"):
+        authorize(_connect(token=issue(_SECRET, "shop", "write", 60)), _SECRET)

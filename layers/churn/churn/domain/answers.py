@@ -184,6 +184,24 @@ class BatchAnswer(TypedDict):
     predictions: list[PredictionAnswer | BatchError]
 
 
+class EventTaken(TypedDict):
+    """What became of one event: accepted events are scored within seconds."""
+
+    status: Literal["accepted", "refused"]
+    event_id: str | None
+    """The event's id, made from its content where it has none; null for one that was refused."""
+    errors: list[FieldProblem]
+    """The fields that are wrong."""
+
+
+class EventsTaken(TypedDict):
+    """An answer for each event, in their order."""
+
+    accepted: int
+    refused: int
+    results: list[EventTaken]
+
+
 class StoredPrediction(TypedDict):
     """A prediction that was made when an event or the rescoring sweep scored the customer."""
 

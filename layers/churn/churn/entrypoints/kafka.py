@@ -149,15 +149,27 @@ def failures(records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def _decode(raw: Mapping[str, Any], now: datetime, allowed: Container[str]) -> Record:
-    place = (str(raw["topic"]), int(raw["partition"]), int(raw["offset"]))
-    key, value = _bytes(raw.get("key")), _bytes(raw.get("value"))
+def read_record(
+    topic: str,
+    partition: int,
+    offset: int,
+    key: bytes | None,
+    value: bytes | None,
+    now: datetime,
+    allowed: Container[str],
+) -> Record:
+    """Return a record with its event, or with the reason why it holds none."""
     try:
         event = parse_event(value or b"", now=now, allowed=allowed)
     except InvalidEventError as error:
         reason = str(error).removeprefix(": ")
-        return Record(*place, key, value, None, reason, isinstance(error, NoCustomerError))
-    return Record(*place, key, value, event)
+        return Record(topic, partition, offset, key, value, None, reason, isinstance(error, NoCustomerError))
+    return Record(topic, partition, offset, key, value, event)
+
+
+def _decode(raw: Mapping[str, Any], now: datetime, allowed: Container[str]) -> Record:
+    place = (str(raw["topic"]), int(raw["partition"]), int(raw["offset"]))
+    return read_record(*place, _bytes(raw.get("key")), _bytes(raw.get("value")), now, allowed)
 
 
 def _bytes(encoded: object) -> bytes | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.local.gateway.authorizer import evaluate
-from infra.local.gateway.kafka_event_source import failed_identifiers, msk_event
+from infra.local.gateway.kafka_event_source import failed_identifiers, msk_event, place_of
 from infra.local.gateway.proxy import BadAnswerError, encode_body, parse_answer
 from infra.local.gateway.schedules import ScheduleError, next_run, parse, scheduled_event
 from infra.local.options import Options
@@ -91,11 +91,11 @@ def test_records_become_an_msk_event() -> None:
 
 def test_partial_batch_answers() -> None:
     answer = {"batchItemFailures": [{"itemIdentifier": {"partition": "t-0", "offset": 3}}]}
-    assert failed_identifiers(json.dumps(answer).encode()) == {("t-0", 3)}
-    assert failed_identifiers(b"null") == failed_identifiers(b'{"batchItemFailures": []}') == set()
+    assert failed_identifiers(json.dumps(answer).encode(), place_of) == {("t-0", 3)}
+    assert failed_identifiers(b"null", place_of) == failed_identifiers(b'{"batchItemFailures": []}', place_of) == set()
     for broken in (b"{", b'{"batchItemFailures": [{"itemIdentifier": "t-0"}]}'):
         with pytest.raises(ValueError, match=r"Expecting|not a partial"):
-            failed_identifiers(broken)
+            failed_identifiers(broken, place_of)
 
 
 @pytest.mark.parametrize("payload", [b"x", b"[]", b"{}", b'{"statusCode": "x"}', b'{"statusCode": 99}'])

@@ -53,20 +53,21 @@ def test_the_projects_own_template_is_served_whole() -> None:
         socket_endpoint="http://127.0.0.1:3001",
     )
     assert {spec.label for spec in template.functions.values()} == {
-        *("health", "customers", "prediction", "models", "alerts", "stats"),
+        *("health", "customers", "prediction", "models", "alerts", "stats", "events"),
         *("scoring", "rescoring", "training", "evaluation", "retention", "authorizer", "migration"),
     }
     assert template.rest is not None
     assert {route.path for route in template.rest.routes if route.authorizer is None} == {"/health"}
     assert template.function("alerts").environment["SOCKET_ENDPOINT"] == "http://127.0.0.1:3001"
     assert [source.topic for source in template.kafka] == ["user-events"]
+    assert [(source.queue, source.partial_answers) for source in template.queue_sources] == [("EventsQueue", True)]
 
 
 @pytest.mark.parametrize(
     ("resources", "named"),
     [
         (FUNCTION + "      ImageUri: x\n", "Resources.OneFunction.Properties.ImageUri"),
-        (FUNCTION + "      Events: {Q: {Type: SQS, Properties: {}}}\n", "Resources.OneFunction.Properties.Events.Q"),
+        (FUNCTION + "      Events: {Q: {Type: SNS, Properties: {}}}\n", "Resources.OneFunction.Properties.Events.Q"),
         (
             FUNCTION + "      Events: {K: {Type: MSK, Properties: {Topics: [t], FilterCriteria: {}}}}\n",
             "Resources.OneFunction.Properties.Events.K.Properties.FilterCriteria",

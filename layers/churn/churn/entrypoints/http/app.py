@@ -26,7 +26,6 @@ from churn.observability import logger, metrics, traced
 from churn.services.component_reports import EVERY_SECONDS, HeldModel, Reporter
 from churn.settings import Settings
 
-MAX_BODY_BYTES = 2 * 1024 * 1024
 _MINUTE = 60
 # Nothing of a page is run, and nothing is fetched for it.
 _PAGE_HEADERS = {
@@ -253,8 +252,8 @@ def _body(route: Route, event: Mapping[str, Any]) -> Model | None:
     if route.body is None:
         return None
     text = event.get("body") or ""
-    if len(text) > MAX_BODY_BYTES * (4 / 3 if event.get("isBase64Encoded") else 1):
-        raise ProblemError(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    if len(text) > route.body_bytes * (4 / 3 if event.get("isBase64Encoded") else 1):
+        raise ProblemError(413, f"The body is larger than {route.body_bytes} bytes.")
     try:
         raw = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
         if not raw.strip() and route.body_is_optional:

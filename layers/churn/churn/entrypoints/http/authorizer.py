@@ -18,6 +18,8 @@ def authorize(event: Mapping[str, Any], secret: str) -> dict[str, Any]:
     """
     is_socket = event.get("requestContext", {}).get("eventType") == "CONNECT"
     claims = _socket_claims(event, secret) if is_socket else verify(secret, _bearer(event))
+    if is_socket and not includes(claims.role, "read"):
+        raise InvalidTokenError(f"the role {claims.role} opens no socket")
     # arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/PATH
     api, stage, *_ = str(event["methodArn"]).split("/")
     resources = ["$connect"] if is_socket else _resources(claims.role)

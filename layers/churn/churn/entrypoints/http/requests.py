@@ -27,6 +27,7 @@ from churn.services.presentation import parse_since
 MAX_OFFSET = 10_000
 MAX_BATCH = 1000
 MAX_NOTES = 4000
+MAX_EVENTS = 500
 
 
 class Model(BaseModel):
@@ -236,3 +237,17 @@ class RollBack(Request):
     """Why."""
 
     reason: Reason | None = None
+
+
+class EventsRequest(Model):
+    """One event, with its fields as on Kafka, or up to 500 of them in `events`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    events: Annotated[list[Any], Field(min_length=1, max_length=MAX_EVENTS)] | None = None
+    """Events, each with `customer_id`, `event_type`, `timestamp`, `data` and, to be counted once, its `event_id`."""
+
+    @property
+    def items(self) -> list[Any]:
+        """The events that were sent."""
+        return [self.model_extra] if self.events is None else self.events

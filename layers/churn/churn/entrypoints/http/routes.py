@@ -27,6 +27,8 @@ class Route:
     is_prediction: bool = False
     is_page: bool = False
     status: int = 200
+    body_bytes: int = 2 * 1024 * 1024
+    """A larger body is refused."""
 
 
 ROUTES = (
@@ -43,6 +45,11 @@ ROUTES = (
     Route(
         "list_events", "GET", "/api/customers/{customer_id}/events", "customers", "read",
         "A customer's history, the newest event first", "EventPage", query=requests.EventsQuery,
+    ),
+    Route(
+        "take_events", "POST", "/api/events", "events", "write",
+        "Hand in one event or up to 500; each is answered", "EventsTaken",
+        body=requests.EventsRequest, status=202, body_bytes=5 * 1024 * 1024,
     ),
     Route(
         "predict", "POST", "/api/churn/predict", "prediction", "predict",

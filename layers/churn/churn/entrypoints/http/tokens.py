@@ -10,8 +10,11 @@ import jwt
 from churn.domain.errors import ChurnError
 from churn.domain.values import number
 
-ROLES = ("read", "predict", "act", "admin")
+_LADDER = ("read", "predict", "act", "admin")
 """From the weakest on; each may what those before it may."""
+WRITE = "write"
+"""A role beside the ladder: it may hand in events and nothing else. Of the ladder, `admin` alone includes it."""
+ROLES = (*_LADDER, WRITE)
 
 TICKET_SECONDS = 30
 LEEWAY_SECONDS = 30
@@ -39,7 +42,9 @@ class Claims:
 
 def includes(role: str, needed: str) -> bool:
     """Return whether `role` may do all that `needed` may."""
-    return ROLES.index(role) >= ROLES.index(needed)
+    if WRITE in (role, needed):
+        return role == needed or role == _LADDER[-1]
+    return _LADDER.index(role) >= _LADDER.index(needed)
 
 
 def issue(secret: str, subject: str, role: str, seconds: int) -> str:

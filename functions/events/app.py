@@ -1,0 +1,25 @@
+"""Takes events by REST: each is checked and answered, and the good ones are queued for scoring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from churn.adapters.event_queue import EventQueue
+from churn.adapters.redis_cache import Cache
+from churn.entrypoints.http.app import Api, Call
+from churn.services.event_intake import take_events
+from churn.settings import settings
+
+if TYPE_CHECKING:
+    from churn.domain import answers
+
+_settings = settings().require("events_queue")
+_queue = EventQueue(_settings.events_queue)
+_api = Api("events", _settings, Cache(_settings.redis_url))
+app = _api.app
+
+
+@_api.answers("take_events")
+def take(call: Call) -> answers.EventsTaken:
+    body, allowed = call.body, _settings.allowed_customer_ids
+    return take_events(body.items, _queue, is_list=body.events is not None, now=call.now, allowed=allowed)

@@ -1,0 +1,62 @@
+"""The queue of events that came by REST: written by the function that takes them, read by scoring."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from churn.adapters.aws_clients import client
+from churn.domain.errors import UnavailableError
+
+MAX_MESSAGE_BYTES = 200_000
+"""So large is a message at most: below SQS's limit for a request, which holds one message here."""
+
+
+class QueueUnavailableError(UnavailableError):
+    """The queue does not take messages."""
+
+    dependency = "queue of events"
+
+
+class EventQueue:
+    """The queue, by its URL."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def send(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Send events, as many as fit into each message. Raises QueueUnavailableError.
+
+        Some may have been sent then: all can be sent again, as each counts once by its id.
+        """
+        try:
+            queue = client("sqs")
+            for message in messages(events):
+                queue.send_message(QueueUrl=self._url, MessageBody=message)
+        except (BotoCoreError, ClientError) as error:
+            raise QueueUnavailableError(str(error)) from error
+
+
+def messages(events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield JSON arrays of the events, in their order, each of MAX_MESSAGE_BYTES at most or of one event."""
+    pending: list[str] = []
+    size = 0
+    for event in events:
+        text = json.dumps(event, separators=(",", ":"))
+        if pending and size + len(text) + 1 > MAX_MESSAGE_BYTES:
+            yield f"[{','.join(pending)}]"
+            pending, size = [], 0
+        pending.append(text)
+        size += len(text) + 1
+    if pending:
+        yield f"[{','.join(pending)}]"
+
+
+def read_message(body: str) -> list[str]:
+    """Return the events of a message as JSON texts; one that is no array of ours is one text."""
+    try:
+        events = json.loads(body)
+    except ValueError:
+        return [body]
+    return [json.dumps(event, separators=(",", ":")) for event in events] if isinstance(events, list) else [body]

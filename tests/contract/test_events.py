@@ -1,0 +1,93 @@
+"""Events by REST: each is answered, and they come to the same as those on Kafka."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Stack
+from tests.contract.test_rest import assert_described
+from tests.support import eventually
+
+_NOW = datetime.now(UTC)
+
+
+def _history(customer_id: str) -> list[dict[str, Any]]:
+    def event(number: int, kind: str, days_ago: float, **data: Any) -> dict[str, Any]:
+        at = (_NOW - timedelta(days=days_ago)).isoformat(timespec="milliseconds")
+        return {
+            "event_id": f"{customer_id}-{number}",
+            "event_type": kind,
+            "customer_id": customer_id,
+            "timestamp": at,
+            "data": data,
+        }
+
+    return [
+        event(1, "customer_registered", 60, name="Ann", loyalty_points=3),
+        event(2, "order_placed", 50, order_id="a", order_value=20, discount_used=True),
+        event(3, "order_placed", 20, order_id="b", order_value=30.5),
+        event(4, "order_cancelled", 10, order_id="a"),
+        event(5, "login", 2),
+        event(6, "payment_failed", 1),
+    ]
+
+
+def _customer(stack: Stack, customer_id: str, **expected: object) -> dict[str, Any]:
+    answer = stack.get(f"/api/customers/{customer_id}")
+    customer: dict[str, Any] = answer.json if answer.status == 200 else {}
+    return customer if customer and all(customer[name] == value for name, value in expected.items()) else {}
+
+
+def test_both_ways_end_in_the_same_state(stack: Stack) -> None:
+    by_rest, by_kafka = (f"{way}-{uuid.uuid4().hex[:8]}" for way in ("REST", "KAFKA"))
+    answer = stack.post("/api/events", {"events": _history(by_rest)}, role="write")
+    taken = assert_described("take_events", answer)
+    assert (answer.status, taken["accepted"], taken["refused"]) == (202, 6, 0)
+    for event in _history(by_kafka):
+        at = datetime.fromisoformat(event["timestamp"])
+        stack.publish(event["event_type"], by_kafka, at, **event["data"])
+    expected = {"total_orders": 1, "total_spent": 30.5, "payment_failures": 1, "name": "Ann", "login_frequency": 1}
+    first, second = (
+        eventually(lambda who=who: _customer(stack, who, **expected), within=10)  # type: ignore[misc]
+        for who in (by_rest, by_kafka)
+    )
+    # They were scored within seconds of each other, on the clock of each.
+    for name, value in first.items():
+        if name in {"total_spent", "avg_order_value", "discount_usage", "loyalty_points", "status", "risk_level"}:
+            assert value == second[name], name
+    assert first["churn_probability"] == pytest.approx(second["churn_probability"], abs=1e-3)
+    # Sent again, they change nothing.
+    assert stack.post("/api/events", {"events": _history(by_rest)}, role="write").status == 202
+    stack.post("/api/events", _history(by_rest)[0] | {"event_id": "last", "event_type": "login"}, role="write")
+    eventually(lambda: _customer(stack, by_rest, login_frequency=1, total_orders=1), within=10)
+    assert stack.get(f"/api/customers/{by_rest}/events?limit=50").json["total"] in {6, 7}
+
+
+def test_each_event_is_answered_and_the_field_is_named(stack: Stack) -> None:
+    good, bad = _history(f"MIX-{uuid.uuid4().hex[:8]}")[2], {"event_type": "order_placed", "customer_id": "x"}
+    answer = stack.post("/api/events", {"events": [bad, good, 7]}, role="write")
+    taken = assert_described("take_events", answer)
+    assert (answer.status, taken["accepted"], taken["refused"]) == (202, 1, 2)
+    assert [result["status"] for result in taken["results"]] == ["refused", "accepted", "refused"]
+    assert {error["field"] for error in taken["results"][0]["errors"]} == {"timestamp", "data.order_value"}
+    eventually(lambda: _customer(stack, good["customer_id"], total_orders=1), within=10)
+
+
+def test_a_single_bad_event_is_a_400(stack: Stack) -> None:
+    answer = stack.post("/api/events", {"event_type": "login", "customer_id": "x"}, role="write")
+    assert_described("take_events", answer)
+    assert (answer.status, [error["field"] for error in answer.json["errors"]]) == (400, ["timestamp"])
+
+
+@pytest.mark.parametrize("count", [0, 501])
+def test_none_and_more_than_five_hundred_are_refused(stack: Stack, count: int) -> None:
+    answer = stack.post("/api/events", {"events": [{}] * count}, role="write")
+    assert (answer.status, answer.json["errors"][0]["field"]) == (400, "events")
+
+
+def test_a_body_of_more_than_five_megabytes_is_a_413(stack: Stack) -> None:
+    event = _history("BIG")[0]
+    answer = stack.post("/api/events", {"events": [event | {"padding": "x" * (5 * 1024 * 1024)}]}, role="write")
+    assert answer.status == 413
