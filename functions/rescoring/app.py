@@ -20,7 +20,14 @@ from churn.settings import settings
 _settings = settings().require("database_url", "erasure_key")
 _database = Database(_settings.database_url)
 _model = CurrentModel(_settings, shadow=True)
-_scoring = Scoring(_database, _model, _settings, lambda: _model.challenger)
+_scoring = Scoring(
+    _database,
+    _model,
+    _settings,
+    lambda: _model.challenger,
+    promoted_at=lambda: _model.promoted_at,
+    renew=_model.renew,
+)
 _tombstones = Tombstones(lambda: secrets_manager.resolve(_settings.erasure_key))
 _publisher = EventPublisher.of(_database, _settings)
 _reporter = Reporter("rescoring", _settings.database_url, _model)
@@ -40,6 +47,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     # Who was erased by an older version still stands under the id.
     erasing.bury(_database, _tombstones, time_left=lambda: True)
     now = parse_timestamp(event["time"]) if event.get("time") else datetime.now(UTC)
+    # A process of another release may have recorded its own version since.
+    _scoring.serving.record(now, again=True)
     swept = sweep(
         _scoring,
         now=now,

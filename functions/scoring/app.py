@@ -18,7 +18,14 @@ from churn.settings import settings
 _settings = settings().require("database_url", "erasure_key")
 _database = Database(_settings.database_url)
 _model = CurrentModel(_settings, shadow=True)
-_scoring = Scoring(_database, _model, _settings, lambda: _model.challenger)
+_scoring = Scoring(
+    _database,
+    _model,
+    _settings,
+    lambda: _model.challenger,
+    promoted_at=lambda: _model.promoted_at,
+    renew=_model.renew,
+)
 _publisher = EventPublisher.of(_database, _settings)
 _reporter = Reporter("scoring", _settings.database_url, _model)
 

@@ -140,8 +140,9 @@
       const { event, data = {} } = message;
       if (event === "churn_alert") {
         // Ids rise in the order in which alerts are sent.
-        if (this._lastAlert !== null && data.id <= this._lastAlert) return;
-        this._lastAlert = data.id;
+        const isKnown = this._lastAlert !== null && data.id <= this._lastAlert;
+        if (isKnown && !data.raised) return;
+        if (!isKnown) this._lastAlert = data.id;
       } else if (event === "subscribed" && this._lastAlert === null) {
         this._lastAlert = data.cursor;
       } else if (event === "error" && data.code === 409 && this._subscription) {

@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         start, end = parse_timestamp(plan["start"]), parse_timestamp(plan["end"])
         database = Database(settings.database_url)
         try:
-            scoring = Scoring(database, CurrentModel(settings), settings)
+            model = CurrentModel(settings)
+            scoring = Scoring(database, model, settings, promoted_at=lambda: model.promoted_at)
             shop = simulate(options.customers, seed=_SEED, start=start, end=end)
             with Progress("filling the sample shop, events") as progress:
                 filled = fill(scoring, shop, start, progress)

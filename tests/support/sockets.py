@@ -84,7 +84,10 @@ def raise_alerts(
 
 
 def open_socket(database: Database, connection_id: str, *, subject: str = "dashboard", limit: int = 100) -> None:
-    """Return an open socket that has not subscribed."""
-    database.run(
-        lambda transaction: sockets.register(transaction, connection_id, subject, "read", limit=limit, ticket_id=None)
-    )
+    """Open a socket that was greeted, and has not subscribed."""
+
+    def work(transaction: Transaction) -> None:
+        sockets.register(transaction, connection_id, subject, "read", limit=limit, ticket_id=None)
+        sockets.greet(transaction, connection_id, lambda: None)
+
+    database.run(work)

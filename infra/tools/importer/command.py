@@ -149,7 +149,8 @@ def _import(options: argparse.Namespace) -> int:
         return 1
     database = Database(settings.database_url)
     try:
-        scoring = Scoring(database, CurrentModel(settings), settings)
+        model = CurrentModel(settings)
+        scoring = Scoring(database, model, settings, promoted_at=lambda: model.promoted_at)
         scoring.observe(observed_kinds(history.events))
         with Progress("importing, events", len(history.events)) as progress:
             imported = import_events(scoring, history.events, progress)

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from churn.adapters.mysql import Database, DatabaseOperationError, alerts
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
+from churn.services import alert_delivery
 from churn.settings import Settings
 from tests.support.sockets import FakePush, add_customer, raise_alerts
 
@@ -17,8 +19,8 @@ from tests.support.sockets import FakePush, add_customer, raise_alerts
 class Client:
     """The edge as API Gateway drives it, with a gateway that records."""
 
-    def __init__(self, database: Database) -> None:
-        self.push = FakePush()
+    def __init__(self, database: Database, push: FakePush | None = None) -> None:
+        self.push = push or FakePush()
         self.invoked: list[Mapping[str, Any]] = []
         settings = Settings.from_environment({"SOCKET_LIMIT": "2"})
         self.edge = WebSocketHandler(database, self.push, settings, lambda: {"stats": {}}, self.invoked.append)
@@ -29,8 +31,10 @@ class Client:
         context = {"routeKey": route, "eventType": kind, "connectionId": connection_id, "authorizer": identity}
         return {"requestContext": context, "body": body, "isBase64Encoded": False}
 
-    def connect(self, connection_id: str = "a", **authorizer: str) -> int:
+    def connect(self, connection_id: str = "a", *, greeted: bool = True, **authorizer: str) -> int:
         answer = self.edge.handle(self.event("$connect", connection_id, **authorizer))
+        if greeted and answer["statusCode"] == 200:
+            self.edge.handle(self.invoked[-1])
         return int(answer["statusCode"])
 
     def say(self, name: str, data: object = None, connection_id: str = "a") -> list[dict[str, Any]]:
@@ -48,7 +52,7 @@ def client(database: Database) -> Client:
 
 
 def test_connected_is_posted_by_an_invocation_of_its_own(client: Client) -> None:
-    assert client.connect() == 200
+    assert client.connect(greeted=False) == 200
     assert client.push.attempts["a"] == 0
     [payload] = client.invoked
     assert is_socket_event(payload)
@@ -60,9 +64,52 @@ def test_connected_is_posted_by_an_invocation_of_its_own(client: Client) -> None
     assert message["data"]["connection_id"] == "a"
 
 
+@pytest.mark.parametrize("name", ["ping", "subscribe_alerts", "request_dashboard_data", "what_is_this"])
+def test_connected_comes_first_also_where_the_client_speaks_first(client: Client, name: str) -> None:
+    client.connect(greeted=False)
+    events = [message["event"] for message in client.say(name)]
+    assert events[0] == "connected"
+    assert len(events) == 2
+    # The greeting of its own comes later, and finds it done.
+    client.edge.handle(client.invoked[0])
+    assert [message["event"] for message in client.push.messages("a")] == events
+
+
+def test_nothing_is_broadcast_to_a_socket_before_it_is_connected(client: Client, database: Database) -> None:
+    client.connect(greeted=False)
+    client.connect("b")
+    alert_delivery.broadcast(database, client.push, "system_alert", [{"code": "x"}])
+    assert client.push.messages("a") == []
+    assert [message["event"] for message in client.push.messages("b")] == ["connected", "system_alert"]
+
+
+def test_speaking_and_greeting_at_once_post_connected_once_and_first(client: Client, mysql_url: str) -> None:
+    client.connect(greeted=False)
+
+    def speak(_: int) -> None:
+        own = Database(mysql_url)
+        Client(own, client.push).say("ping")
+        own.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(speak, range(4)))
+    events = [message["event"] for message in client.push.messages("a")]
+    assert events == ["connected", "pong", "pong", "pong", "pong"]
+
+
+def test_changes_since_begins_after_a_change(client: Client, database: Database) -> None:
+    customer = add_customer(database)
+    raise_alerts(database, customer, "low", "high")
+    alerts.acknowledge(database, 1, "ann", datetime(2026, 1, 2, tzinfo=UTC))
+    client.connect()
+    messages = client.say("subscribe_alerts", {"changes_since": "0"})
+    assert messages[0]["data"] == {"min_priority": "low", "since": None, "cursor": 2, "changes_since": 0, "change": 0}
+    assert [(message["data"]["id"], message["data"]["status"]) for message in messages[1:]] == [(1, "acknowledged")]
+
+
 def test_a_greeting_to_a_connection_that_never_came_forgets_it(client: Client) -> None:
     client.push.gone.add("a")
-    client.connect()
+    client.connect(greeted=False)
     client.connect("b")
     assert client.connect("c") == 429
 
@@ -107,6 +154,11 @@ def test_subscribed_comes_first_then_what_was_missed(client: Client, database: D
         ({"since": -1}, "data.since"),
         ({"since": True}, "data.since"),
         ({"since": [1]}, "data.since"),
+        ({"changes_since": -1}, "data.changes_since"),
+        ({"changes_since": True}, "data.changes_since"),
+        ({"changes_since": "2026-01-01"}, "data.changes_since"),
+        ({"changes_since": 10**400}, "data.changes_since"),
+        ({"changes_since": 1, "since": 1}, "data.changes_since"),
         ({"since": "9" * 5000}, "data.since"),
         ([], "data"),
         ("all", "data"),
@@ -144,7 +196,7 @@ def test_binary_frames_are_read_too(client: Client) -> None:
     client.connect()
     event = client.event("$default", body=base64.b64encode(b'{"event": "ping"}').decode())
     client.edge.handle({**event, "isBase64Encoded": True})
-    assert [message["event"] for message in client.push.messages("a")] == ["pong"]
+    assert [message["event"] for message in client.push.messages("a")] == ["connected", "pong"]
 
 
 def test_a_ping_brings_what_a_pause_held_back(client: Client, database: Database) -> None:

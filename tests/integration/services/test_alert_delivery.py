@@ -48,10 +48,13 @@ def test_an_alert_is_posted_once_in_the_contracts_shape(database: Database) -> N
             "reason": "reason",
             "risk_score": None,
             "status": "new",
-            "timestamp": "2026-01-02T03:04:05.678Z",
-            "created_at": "2026-01-02T03:04:05.678Z",
+            "previous_risk_score": None,
+            "timestamp": "2026-01-02T03:04:05.678000Z",
+            "created_at": "2026-01-02T03:04:05.678000Z",
             "acknowledged_at": None,
             "resolved_at": None,
+            "raised_at": None,
+            "change": 0,
         },
     }
 

@@ -6,6 +6,7 @@ from churn.adapters.mysql import Database
 from churn.services.alerts import list_alerts
 from churn.services.scoring import Scoring
 from churn.settings import Settings
+from tests.support.clock import set_clock
 from tests.support.events import NOW, event
 from tests.support.models import RecencyModel
 
@@ -13,7 +14,8 @@ from tests.support.models import RecencyModel
 def test_alerts_come_newest_first_page_by_page(shop: Database) -> None:
     scoring = Scoring(shop, RecencyModel(), Settings.from_environment({}))
     for number in range(5, 12):
-        scoring.apply([event("payment_failed", f"CUST-{number:03d}")], now=NOW + timedelta(seconds=number))
+        set_clock(shop, NOW + timedelta(seconds=number))
+        scoring.apply([event("payment_failed", f"CUST-{number:03d}")], now=NOW)
     everything = list_alerts(shop, limit=100)
     ids = [alert["id"] for alert in everything["alerts"]]
     assert everything["total"] == len(ids) == 7

@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from churn.adapters.mysql import Database, Transaction, alerts, customers, totals, training_runs, websocket_connections
+from churn.adapters.mysql import (
+    Database,
+    Transaction,
+    alerts,
+    customers,
+    models,
+    totals,
+    training_runs,
+    websocket_connections,
+)
 from churn.adapters.mysql.alerts import acknowledge, resolve
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.dead_letters import DeadLetter
@@ -127,6 +136,7 @@ def _fill(database: Database) -> None:
     model.metadata = {"reference": reference(dict.fromkeys(FEATURE_NAMES, spread), spread)}
     challenger = _Challenger()
     scoring = Scoring(database, model, _SETTINGS, lambda: challenger)
+    database.run(lambda transaction: models.record_serving(transaction, "the one before", {}, NOW))
     opened = NOW - timedelta(days=120)
     scoring.apply([order(f"C-{number}", days_ago=130) for number in range(30)], now=opened)
     history = [

@@ -20,6 +20,7 @@ from churn.services.hourly_stats import refresh
 from churn.services.retention import prune
 from churn.services.scoring import Scoring
 from churn.settings import Retention, Settings
+from tests.support.clock import set_clock
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
 
@@ -64,6 +65,7 @@ def _years(scoring: Scoring, database: Database) -> None:
     """Let ten customers order and fail to pay, 800, 400 and 10 days ago; one alert of each time is resolved."""
     for days in (800, 400, 10):
         now = NOW - timedelta(days=days)
+        set_clock(database, now)
         events = [order(f"C-{number}", days_ago=days + 1) for number in range(10)]
         events += [event("payment_failed", f"C-{number}", days_ago=days) for number in range(10)]
         letters = [DeadLetter("user-events", days, number, None, b"?", "why") for number in range(4)]
@@ -131,7 +133,7 @@ def test_who_asks_for_alerts_from_before_the_oldest_that_is_kept_is_told(databas
             list_alerts(database, limit=50, since=since)
         with pytest.raises(AlertsPrunedError):
             database.run(lambda transaction, since=since: alerts.require_kept(transaction, since))  # type: ignore[misc]
-    for since in (last, NOW - timedelta(days=800)):
+    for since in (last, NOW - timedelta(days=800) + timedelta(microseconds=9)):
         assert list_alerts(database, limit=50, since=since)["total"] == len(numbers) - 10
     assert list_alerts(database, limit=50)["total"] == len(numbers) - 10
 

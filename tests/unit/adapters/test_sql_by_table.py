@@ -8,7 +8,7 @@ from churn.adapters import mysql
 _OWNERS = {
     "alerts": {"alerts"},
     "component_reports": {"component_reports"},
-    "counters": {"alerts", "websocket_connections"},
+    "counters": {"alert_counters", "alerts", "websocket_connections"},
     "customer_states": {"customers"},
     "customer_words": {"customer_search"},
     # A history is read with its customer, and a list of customers beside the words that find them.
@@ -18,6 +18,7 @@ _OWNERS = {
     "events": {"events"},
     "feature_drift": {"model_quality"},
     "hourly_stats": {"hourly_stats"},
+    "model_changes": {"models"},
     "model_comparisons": {"model_quality"},
     "model_quality": {"model_quality"},
     "models": {"models"},

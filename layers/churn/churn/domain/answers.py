@@ -237,19 +237,27 @@ class Alert(TypedDict):
     message: str
     reason: str
     risk_score: float | None
+    previous_risk_score: float | None
+    """Where a risk has risen: the stored probability that it rose from."""
     status: AlertStatus
     timestamp: Instant
     created_at: Instant
     acknowledged_at: Instant | None
     resolved_at: Instant | None
+    raised_at: Instant | None
+    """When it was raised to a higher band while it was open."""
+    change: int
+    """The number of its newest change: raised, acknowledged, closed. It rises in the order of the changes."""
 
 
 class AlertPage(TypedDict):
-    """Alerts, the newest first."""
+    """Alerts, the newest first; with `changes_since` in the order of their changes."""
 
     alerts: list[Alert]
     total: int
     next_cursor: str | None
+    newest_change: int
+    """The number of the newest change of any alert: `changes_since` of the next request, once all pages are read."""
 
 
 class Acknowledged(TypedDict):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from churn.domain.alerts import RiskState
+from churn.domain.alerts import Measure, RiskState, Score
 from churn.domain.customer import FOLD_VERSION, CustomerState
 from churn.domain.features import Features
 from churn.domain.model import Prediction
@@ -53,12 +53,21 @@ class CustomerRecord:
     updated_at: datetime
     fold_version: int = FOLD_VERSION
     due_at: datetime | None = None
+    level_before: RiskLevel | None = None
+    stored_probability: float | None = None
+    stored_version: str | None = None
+    stored_active: bool = False
+    stored_at: datetime | None = None
+    earlier_probability: float | None = None
+    earlier_version: str | None = None
+    pending_level: RiskLevel | None = None
+    pending_from: float | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Return the record that a row of the table holds."""
         values = {column: row[column] for column in COLUMNS}
-        for flag in ("deleted", "is_active"):
+        for flag in ("deleted", "is_active", "stored_active"):
             values[flag] = bool(values[flag])
         for amount in ("total_spent", "expected_spend"):
             values[amount] = float(values[amount])
@@ -71,8 +80,23 @@ class CustomerRecord:
 
     @property
     def risk_state(self) -> RiskState:
-        """The level that the customer is in, and the newest alert on it."""
-        return RiskState(self.remembered_level, self.alerted_level, self.alerted_at)
+        """The level that the customer is in, what was stored as a prediction, and the newest alert on the risk."""
+        stored = earlier = None
+        if self.stored_probability is not None and self.stored_version is not None and self.stored_at is not None:
+            stored = Score(self.stored_probability, self.stored_version, self.stored_active, self.stored_at)
+        if self.earlier_probability is not None and self.earlier_version is not None:
+            earlier = Measure(self.earlier_probability, self.earlier_version)
+        return RiskState(
+            level=self.remembered_level,
+            level_before=self.level_before,
+            scored_at=self.scored_at,
+            stored=stored,
+            earlier=earlier,
+            alerted_level=self.alerted_level,
+            alerted_at=self.alerted_at,
+            pending_level=self.pending_level,
+            pending_from=self.pending_from,
+        )
 
     def scored(
         self,
@@ -106,12 +130,23 @@ class CustomerRecord:
             updated_at=now,
         )
 
-    def with_risk_state(self, state: RiskState, *, raise_alerts: bool) -> Self:
-        """Return the record with another risk state; without alerts only the level is taken over."""
-        if not raise_alerts:
-            return replace(self, remembered_level=state.level)
+    def with_risk_state(self, state: RiskState) -> Self:
+        """Return the record with another risk state, as of the record's own score."""
+        stored, earlier = state.stored, state.earlier
         return replace(
-            self, remembered_level=state.level, alerted_level=state.alerted_level, alerted_at=state.alerted_at
+            self,
+            remembered_level=state.level,
+            level_before=state.level_before,
+            stored_probability=None if stored is None else stored.probability,
+            stored_version=None if stored is None else stored.version,
+            stored_active=stored is not None and stored.is_active,
+            stored_at=None if stored is None else stored.at,
+            earlier_probability=None if earlier is None else earlier.probability,
+            earlier_version=None if earlier is None else earlier.version,
+            alerted_level=state.alerted_level,
+            alerted_at=state.alerted_at,
+            pending_level=state.pending_level,
+            pending_from=state.pending_from,
         )
 
     def erased(self, tombstone: str, now: datetime) -> Self:

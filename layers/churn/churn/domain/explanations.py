@@ -34,7 +34,7 @@ def drivers(contributions: Mapping[str, float], features: Features, most: int = 
             "sentence": reason(name, features.get(name), points),
         }
         for name, points in strongest[:most]
-        if abs(points) >= _LEAST
+        if is_worth_telling(points)
     ]
 
 
@@ -48,9 +48,14 @@ def interval_json(interval: Sequence[float] | None) -> ProbabilityInterval | Non
     return None if interval is None else {"low": interval[0], "high": interval[1]}
 
 
+def is_worth_telling(points: float) -> bool:
+    """Return whether a contribution of so many signed probability points is worth a person's time."""
+    return abs(points) >= _LEAST
+
+
 def reason(name: str, value: float | None, points: float) -> str:
     """Return a feature's value, and what it does to the risk, as a sentence."""
-    if abs(points) < _LEAST:
+    if not is_worth_telling(points):
         return f"{_fact(name, value)}."
     effect = f"{'raises' if points > 0 else 'lowers'} the risk by {abs(points) * 100:.0f} points"
     if round(abs(points) * 100) == 1:

@@ -30,6 +30,26 @@ def from_millis(millis: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=millis)
 
 
+def to_micros(instant: datetime) -> int:
+    """Return the microseconds between 1970 and the instant."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(micros: int) -> datetime:
+    """Return the instant that lies so many microseconds after 1970."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def micros_text(instant: datetime) -> str:
+    """Return an instant as SQL compares it with a column of microseconds."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def iso_micros(instant: datetime) -> str:
+    """Return ISO 8601 in UTC with ``Z`` and six digits of a second, as the times of alerts are told and read."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def iso(instant: datetime) -> str:
     """Return ISO 8601 in UTC with ``Z``, with milliseconds only if there are some."""
     precision = "milliseconds" if instant.microsecond >= 1000 else "seconds"
@@ -39,10 +59,22 @@ def iso(instant: datetime) -> str:
 def parse_timestamp(value: object) -> datetime:
     """Return an instant from ISO 8601 text (UTC where it names no zone) or seconds or milliseconds since 1970.
 
+    What is smaller than a millisecond is dropped. Raises ValueError with a sentence for the sender.
+    """
+    return _parse(value, is_exact=False)
+
+
+def parse_exact_timestamp(value: object) -> datetime:
+    """Return an instant as `parse_timestamp` does, to the microsecond, as the times of alerts are told.
+
     Raises ValueError with a sentence for the sender.
     """
+    return _parse(value, is_exact=True)
+
+
+def _parse(value: object, *, is_exact: bool) -> datetime:
     if isinstance(value, str):
-        value = _parse_text(value.strip())
+        value = _parse_text(value.strip(), is_exact=is_exact)
     if isinstance(value, datetime):
         return _checked(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -53,13 +85,14 @@ def parse_timestamp(value: object) -> datetime:
         raise ValueError(_OUT_OF_RANGE if isinstance(value, int) else _NO_TIMESTAMP) from None
     if abs(count) >= _MICROSECONDS_FROM:
         raise ValueError("counts microseconds or smaller: give seconds or milliseconds since 1970")
+    millis = count if abs(count) >= _MILLISECONDS_FROM else count * 1000
     try:
-        return _checked(from_millis(round(count if abs(count) >= _MILLISECONDS_FROM else count * 1000)))
+        return _checked(from_micros(round(millis * 1000)) if is_exact else from_millis(round(millis)))
     except OverflowError:
         raise ValueError(_OUT_OF_RANGE) from None
 
 
-def _parse_text(text: str) -> datetime | float:
+def _parse_text(text: str, *, is_exact: bool) -> datetime | float:
     """Return the instant that a text writes in ISO 8601, else the number that it writes. Raises ValueError."""
     if not (text.isdigit() and len(text) > _LONGEST_DATE):
         try:
@@ -68,7 +101,8 @@ def _parse_text(text: str) -> datetime | float:
             pass
         else:
             try:
-                return from_millis(to_millis(parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed))
+                aware = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
+                return aware.astimezone(UTC) if is_exact else from_millis(to_millis(aware))
             except OverflowError:
                 raise ValueError(_OUT_OF_RANGE) from None
     try:

@@ -1,7 +1,7 @@
 """The WebSocket entry point: checks and answers connections and their messages.
 
 `connected` cannot be posted from `$connect`, where the connection does not exist yet: the function invokes itself
-asynchronously for it.
+asynchronously for it. A message of the client's may come first: `connected` is posted first by whoever posts first.
 """
 
 import base64
@@ -27,7 +27,7 @@ from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.timestamps import iso
 from churn.observability import logger
 from churn.services import alert_delivery
-from churn.services.presentation import parse_since
+from churn.services.presentation import parse_change, parse_since
 from churn.settings import Settings
 
 PING_EVERY_SECONDS = 240
@@ -140,13 +140,8 @@ class WebSocketHandler:
             return {"statusCode": 200}
         connection_id = str(event["connection_id"])
         for pause in (*_GREETING_WAITS, None):
-            data = {
-                "connection_id": connection_id,
-                "server_time": iso(datetime.now(UTC)),
-                "ping_every_seconds": PING_EVERY_SECONDS,
-            }
             try:
-                self._push.post(connection_id, alert_delivery.message("connected", data))
+                self._greet(connection_id)
             except (ConnectionGoneError, PushUnavailableError):
                 if pause is not None:
                     time.sleep(pause)
@@ -155,8 +150,25 @@ class WebSocketHandler:
             break
         return {"statusCode": 200}
 
+    def _greet(self, connection_id: str) -> None:
+        """Post `connected`, unless that was done."""
+        data = {
+            "connection_id": connection_id,
+            "server_time": iso(datetime.now(UTC)),
+            "ping_every_seconds": PING_EVERY_SECONDS,
+        }
+
+        def post() -> None:
+            self._push.post(connection_id, alert_delivery.message("connected", data))
+
+        self._database.run(lambda transaction: websocket_connections.greet(transaction, connection_id, post))
+
     def _message(self, caller: _Caller, event: Mapping[str, Any]) -> None:
         try:
+            try:
+                self._greet(caller.connection_id)
+            except (DatabaseUnavailableError, StatementRefusedError):
+                logger.exception("whether the socket was greeted is not known")
             try:
                 name, data = _parse(event)
                 handlers = {"subscribe_alerts": self._subscribe, "request_dashboard_data": self._send_dashboard}
@@ -197,16 +209,17 @@ class WebSocketHandler:
             priority = ALERT_PRIORITIES[0]
         if priority not in ALERT_PRIORITIES:
             raise _BadMessageError(400, f"must be one of {', '.join(ALERT_PRIORITIES)}", "data.min_priority")
-        since = None
-        if data.get("since") is not None:
-            try:
-                since = parse_since(data["since"])
-            except ValueError as error:
-                raise _BadMessageError(400, str(error), "data.since") from None
+        since = websocket_connections.Since(
+            _read(data, "since", parse_since), _read(data, "changes_since", parse_change)
+        )
+        if since.alert is not None and since.change is not None:
+            raise _BadMessageError(400, "give since or changes_since, not both", "data.changes_since")
         self._touch(caller)
 
         def answer(socket: websocket_connections.Socket) -> None:
             subscribed = {"min_priority": priority, "since": data.get("since"), "cursor": socket.alert_cursor}
+            if since.change is not None:
+                subscribed |= {"changes_since": since.change, "change": socket.change_cursor}
             self._post(caller, "subscribed", subscribed)
 
         try:
@@ -239,6 +252,15 @@ class WebSocketHandler:
         except InvocationError:
             # A socket without a greeting, or alerts that come with the next delivery, are better than no socket.
             logger.exception("the function could not invoke itself")
+
+
+def _read[T](data: Mapping[str, Any], name: str, parse: Callable[[object], T]) -> T | None:
+    if data.get(name) is None:
+        return None
+    try:
+        return parse(data[name])
+    except ValueError as error:
+        raise _BadMessageError(400, str(error), f"data.{name}") from None
 
 
 def _parse(event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

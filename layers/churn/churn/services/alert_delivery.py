@@ -1,4 +1,7 @@
-"""Delivery of alerts to open sockets: each socket gets every alert after its cursor, in order; then the cursor moves.
+"""Delivery of alerts to open sockets: each socket gets every alert after its cursors, in order; then the cursors move.
+
+A new alert comes once, a raise of an alert that the socket was told of comes as the same alert again. A socket that
+follows changes gets every alert that has changed instead, each in its present form, in the order of the changes.
 
 Nothing is kept in memory between calls, so the next call of `deliver` completes what a crash left undone. Only the
 holder of a socket's lease posts to it, and returns the lease before looking for alerts again: an alert that is
@@ -24,13 +27,13 @@ from churn.adapters.api_gateway_push import (
     Push,
     PushUnavailableError,
 )
-from churn.adapters.mysql import Database, Transaction, websocket_connections
-from churn.adapters.mysql.alerts import after as alerts_after
-from churn.adapters.mysql.websocket_connections import Socket
+from churn.adapters.mysql import Database, Transaction, alerts, websocket_connections
+from churn.adapters.mysql.database import Row
+from churn.adapters.mysql.websocket_connections import Since, Socket
 from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.errors import UnavailableError
 from churn.observability import logger
-from churn.services.presentation import alert_json
+from churn.services.presentation import alert_json, raised_json
 
 _PAGE = 200
 # The last post of a lease must have ended, by its time-outs too, before another may take the lease.
@@ -55,20 +58,27 @@ class Delivery:
     finished: bool
 
 
+_Cursors = tuple[int, int]
+"""The id of an alert and the number of a change: up to there a socket has been told."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Alert:
+    """A message on an alert, and where the cursors are when it is posted."""
+
     id: int
     priority: int
     message: bytes
+    cursors: _Cursors
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A socket, alerts from its cursor on (and some before), and where the cursor is when all of them are posted."""
+    """A socket, what it is to be told, and where its cursors are when all of that is posted."""
 
     socket: Socket
     alerts: Sequence[_Alert]
-    end: int
+    end: _Cursors
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ class _Posted:
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     socket: Socket
-    cursor: int
+    cursors: _Cursors
     posted: int
     gone: bool = False
     pause: float = 0
@@ -131,21 +141,23 @@ def subscribe(
     database: Database,
     connection_id: str,
     min_priority: str,
-    since: int | datetime | None,
+    since: int | datetime | Since | None,
     answer: Callable[[Socket], None],
     *,
     patience: float = websocket_connections.LEASE_SECONDS + 2,
 ) -> None:
     """Subscribe a socket to alerts of at least a priority; `answer` confirms it before any alert is posted.
 
+    `since`: the alert (its id, or a time) or the change after which the subscription begins.
     Afterwards `deliver` posts what is behind the cursor. Raises DatabaseUnavailableError, AlertsPrunedError,
     ConnectionBusyError if another held the socket for `patience` seconds, and what `answer` raises.
     """
     priority = ALERT_PRIORITIES.index(min_priority)
+    start = since if isinstance(since, Since) else Since(since)
     deadline = time.monotonic() + patience
     while True:
         socket = database.run(
-            lambda transaction: websocket_connections.subscribe(transaction, connection_id, priority, since)
+            lambda transaction: websocket_connections.subscribe(transaction, connection_id, priority, start)
         )
         if socket is not None:
             break
@@ -157,7 +169,7 @@ def subscribe(
     finally:
         database.run(
             lambda transaction: websocket_connections.release(
-                transaction, socket.lease, socket.alert_cursor, [connection_id]
+                transaction, socket.lease, (socket.alert_cursor, socket.change_cursor), [connection_id]
             )
         )
 
@@ -195,42 +207,94 @@ def broadcast_predictions(database: Database, push: Push, predictions: Sequence[
 
 
 def _claim(transaction: Transaction) -> list[_Work]:
-    """Return claimed sockets with the alerts after their cursors; sockets with close cursors share one query."""
+    """Return claimed sockets with what they are to be told."""
     newest, claimed = websocket_connections.claim(transaction)
-    alerts: list[_Alert] | None = None
-    end = newest
+    news = _Pages(partial(alerts.after, transaction), "id", newest.alert)
+    raises = _Pages(partial(alerts.raised_after, transaction), "raised_change", newest.a_raise)
+    changes = _Pages(partial(alerts.changed_after, transaction), "change_number", newest.change)
     work = []
-    for socket in sorted(claimed, key=lambda socket: socket.alert_cursor):
-        if alerts is None or end <= socket.alert_cursor:
-            alerts = [_alert(row) for row in alerts_after(transaction, socket.alert_cursor, _PAGE)]
-            end = max(newest, alerts[-1].id if alerts else 0) if len(alerts) < _PAGE else alerts[-1].id
-        work.append(_Work(socket, alerts, end))
+    for socket in sorted(claimed, key=lambda socket: (socket.alert_cursor, socket.change_cursor)):
+        if socket.follows_changes:
+            rows, end = changes.after(socket.change_cursor)
+            told = [
+                _message(
+                    row, (newest.alert, row["change_number"]), is_raise=row["raised_change"] == row["change_number"]
+                )
+                for row in rows
+            ]
+            work.append(_Work(socket, told, (newest.alert, end)))
+        else:
+            work.append(_news(socket, news, raises))
     return work
 
 
-def _alert(row: Mapping[str, Any]) -> _Alert:
-    return _Alert(row["id"], ALERT_PRIORITIES.index(row["priority"]), message("churn_alert", alert_json(row)))
+def _news(socket: Socket, news: "_Pages", raises: "_Pages") -> _Work:
+    """Return the alerts that are new to a socket, and then the raises of those that it was told of."""
+    rows, end = news.after(socket.alert_cursor)
+    change = socket.change_cursor
+    told = [_message(row, (row["id"], change)) for row in rows]
+    if not news.is_last(end):
+        return _Work(socket, told, (end, change))
+    shown = {row["id"]: row["raised_change"] or 0 for row in rows}
+    rows, change = raises.after(change)
+    told += [
+        _message(row, (end, row["raised_change"]), is_raise=True)
+        for row in rows
+        # What is new to the socket comes in its present form.
+        if row["id"] <= end and row["raised_change"] > shown.get(row["id"], 0)
+    ]
+    return _Work(socket, told, (end, change))
+
+
+class _Pages:
+    """Pages of alerts after rising cursors: sockets with close cursors share a query."""
+
+    def __init__(self, fetch: Callable[[int, int], list[Row]], key: str, newest: int) -> None:
+        self._fetch = fetch
+        self._key = key
+        self._newest = newest
+        self._start, self._end = 0, 0
+        self._rows: list[Row] = []
+
+    def after(self, cursor: int) -> tuple[list[Row], int]:
+        """Return alerts after a cursor, in order, and where the cursor is after them."""
+        if cursor >= self._newest:
+            return [], cursor
+        if not self._start <= cursor < self._end:
+            rows = self._fetch(cursor, _PAGE)
+            last = rows[-1][self._key] if rows else cursor
+            self._rows, self._start = rows, cursor
+            self._end = last if len(rows) == _PAGE else max(self._newest, last)
+        return [row for row in self._rows if row[self._key] > cursor], self._end
+
+    def is_last(self, end: int) -> bool:
+        """Return whether nothing is known to come after a page that ends there."""
+        return end >= self._newest
+
+
+def _message(row: Row, cursors: _Cursors, *, is_raise: bool = False) -> _Alert:
+    content = raised_json(row) if is_raise else alert_json(row)
+    return _Alert(row["id"], ALERT_PRIORITIES.index(row["priority"]), message("churn_alert", content), cursors)
 
 
 def _post(push: Push, work: _Work, post_until: float) -> _Outcome:
-    socket, cursor, posted = work.socket, work.socket.alert_cursor, 0
+    socket, posted = work.socket, 0
+    cursors = (socket.alert_cursor, socket.change_cursor)
     for alert in work.alerts:
-        if alert.id <= cursor:
-            continue
         if alert.priority >= socket.min_priority:
             if time.monotonic() > post_until:
-                return _Outcome(socket, cursor, posted)
+                return _Outcome(socket, cursors, posted)
             try:
                 push.post(socket.connection_id, alert.message)
                 posted += 1
             except ConnectionGoneError:
-                return _Outcome(socket, cursor, posted, gone=True)
+                return _Outcome(socket, cursors, posted, gone=True)
             except PushUnavailableError as reason:
-                return _Outcome(socket, cursor, posted, pause=reason.pause)
+                return _Outcome(socket, cursors, posted, pause=reason.pause)
             except MessageRefusedError:
                 # It would be refused for ever, and block what follows.
                 logger.exception("an alert was refused by the gateway", alert_id=alert.id)
-        cursor = alert.id
+        cursors = alert.cursors
     return _Outcome(socket, work.end, posted)
 
 
@@ -238,12 +302,12 @@ def _settle(transaction: Transaction, outcomes: Sequence[_Outcome]) -> None:
     gone = [outcome.socket.connection_id for outcome in outcomes if outcome.gone]
     if gone:
         websocket_connections.forget(transaction, gone)
-    together: defaultdict[tuple[str, int, float], list[str]] = defaultdict(list)
+    together: defaultdict[tuple[str, _Cursors, float], list[str]] = defaultdict(list)
     for outcome in outcomes:
         if not outcome.gone:
-            together[outcome.socket.lease, outcome.cursor, outcome.pause].append(outcome.socket.connection_id)
-    for (lease, cursor, pause), connections in together.items():
-        websocket_connections.release(transaction, lease, cursor, connections, pause)
+            together[outcome.socket.lease, outcome.cursors, outcome.pause].append(outcome.socket.connection_id)
+    for (lease, cursors, pause), connections in together.items():
+        websocket_connections.release(transaction, lease, cursors, connections, pause)
 
 
 def _note(transaction: Transaction, gone: Sequence[str], slow: Mapping[str, float]) -> None:

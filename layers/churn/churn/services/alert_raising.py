@@ -1,49 +1,137 @@
-"""Raising alerts: what a score and new events of a customer call for, and how it is stored in their transaction."""
+"""Raising alerts: what scores and new events of customers call for, decided and stored in their transaction.
+
+At most one alert of a kind is open for a customer. A risk that rises to a higher band while its alert is open raises
+that alert; one that the cooldown holds back stays pending, and is told once the cooldown is over, if it is still true.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from churn.adapters.mysql import Transaction, alerts
+from churn.adapters.mysql.alerts import OpenAlert
 from churn.adapters.mysql.customers import Customer
-from churn.domain.alerts import AlertRules, NewAlert, immediate_alert, risk_alert, update_risk_state
+from churn.domain.alerts import (
+    CHURN_RISK,
+    AlertRules,
+    NewAlert,
+    Rise,
+    Score,
+    immediate_alert,
+    is_more_pressing,
+    return_alert,
+    risk_alert,
+)
+from churn.domain.customer_record import CustomerRecord
 from churn.domain.events import Event
 from churn.domain.features import Inputs
 from churn.domain.model import Prediction
 from churn.domain.risk import ACTIVE_STATUSES
 
-
-def weigh_score(
-    customer: Customer, inputs: Inputs, prediction: Prediction, rules: AlertRules, at: datetime, *, raise_alerts: bool
-) -> NewAlert | None:
-    """Take a score into the risk state of a customer's record, and return the alert that it calls for, if any."""
-    record = customer.record
-    if record.status not in ACTIVE_STATUSES:
-        return None
-    risk, raised = update_risk_state(record.risk_state, prediction.churn_probability, rules, at)
-    customer.record = record.with_risk_state(risk, raise_alerts=raise_alerts)
-    if not (raised and raise_alerts) or risk.level is None:
-        return None
-    return risk_alert(record.display_name, risk.level, prediction, inputs)
+# A score that nobody asked for is stored as a prediction only if it differs from the newest stored one by this much.
+_NOTEWORTHY = 0.005
 
 
-def immediate_alerts(customer: Customer, events: Sequence[Event], now: datetime) -> list[tuple[int, NewAlert]]:
-    """Return the alerts that new events of a customer call for by themselves, each with the customer's key."""
-    name, probability = customer.record.display_name, customer.record.churn_probability
-    found = (immediate_alert(event, name, probability, now) for event in events)
-    return [(customer.pk, alert) for alert in found if alert is not None]
+@dataclass(frozen=True, slots=True)
+class _Risen:
+    """A customer whose risk has risen, and the alert that tells it."""
+
+    customer: Customer
+    rise: Rise
+    alert: NewAlert
+    at: datetime
 
 
-def at_most_one_open(
-    transaction: Transaction, wanted: Sequence[tuple[int, NewAlert]], now: datetime, change: Counter[str]
-) -> list[tuple[int, NewAlert]]:
-    """Return the alerts to be stored, none of a kind that is open, and count them in the change of the totals."""
-    taken = alerts.open_types(transaction, sorted({pk for pk, _ in wanted}))
-    allowed = []
-    for pk, alert in wanted:
-        if (pk, alert.alert_type) not in taken:
-            taken.add((pk, alert.alert_type))
-            allowed.append((pk, alert))
-            change[f"alerts:new:{alert.priority}"] += 1
-            change[f"alerts_created:{now:%Y-%m-%d}"] += 1
-    return allowed
+class AlertRaising:
+    """The alerts of one transaction. `is_on` is off for a history that is brought in: levels are set, nothing is told.
+
+    Call `weigh` for each score and `take_events` for new events, then `decide`, and `store` last.
+    """
+
+    def __init__(self, transaction: Transaction, rules: AlertRules, now: datetime, *, is_on: bool = True) -> None:
+        self._transaction = transaction
+        self._rules = rules
+        self._now = now
+        self._is_on = is_on
+        self._risen: list[_Risen] = []
+        self._wanted: list[tuple[int, NewAlert]] = []
+        self._new: list[tuple[int, NewAlert]] = []
+        self._raises: list[tuple[OpenAlert, NewAlert]] = []
+        self._told: set[int] = set()
+
+    def weigh(self, before: CustomerRecord, customer: Customer, inputs: Inputs, prediction: Prediction) -> None:
+        """Take a score into the risk state of a customer's record, which was `before`."""
+        record, score = customer.record, _score(customer.record)
+        state, rise = before.risk_state.weighed(score, self._rules)
+        if not self._is_on:
+            customer.record = record.with_risk_state(state.with_pending(None))
+            return
+        customer.record = record.with_risk_state(state)
+        name = record.display_name
+        if rise is not None:
+            alert = risk_alert(name, rise, prediction, inputs)
+            self._risen.append(_Risen(customer, rise, alert, score.at))
+        if self._rules.on_return and before.status == "lapsed" and score.is_active:
+            self._wanted.append((customer.pk, return_alert(name, score.probability, inputs)))
+
+    def take_events(self, customer: Customer, events: Sequence[Event]) -> None:
+        """Note the alerts that new events of a customer, who has been scored, call for by themselves."""
+        if not self._is_on:
+            return
+        name, probability = customer.record.display_name, customer.record.churn_probability
+        found = (immediate_alert(event, name, probability, self._now) for event in events)
+        self._wanted.extend((customer.pk, alert) for alert in found if alert is not None)
+
+    def decide(self) -> None:
+        """Decide which alerts are raised, beside those that are open; the open ones stay locked."""
+        keys = {pk for pk, _ in self._wanted} | {risen.customer.pk for risen in self._risen}
+        opened = alerts.lock_open(self._transaction, sorted(keys))
+        for risen in self._risen:
+            self._decide_on(risen, opened.get((risen.customer.pk, CHURN_RISK)))
+        taken = set(opened)
+        for pk, alert in self._wanted:
+            if (pk, alert.alert_type) not in taken:
+                taken.add((pk, alert.alert_type))
+                self._new.append((pk, alert))
+
+    def is_stored(self, customer: Customer, *, is_asked_for: bool) -> bool:
+        """Return whether the score of a customer is stored as a prediction, and note it in the record if it is.
+
+        It is if new events ask for it, if an alert tells it, and if it differs from the newest stored one.
+        """
+        score, state = _score(customer.record), customer.record.risk_state
+        if not (is_asked_for or customer.pk in self._told or state.is_noteworthy(score, _NOTEWORTHY)):
+            return False
+        customer.record = customer.record.with_risk_state(state.with_stored(score))
+        return True
+
+    def store(self, change: Counter[str]) -> list[int]:
+        """Store what was decided, with the change that the totals of alerts have already; return the new ids.
+
+        Call it last in the transaction.
+        """
+        return alerts.store(self._transaction, self._new, self._raises, change)
+
+    def _decide_on(self, risen: _Risen, open_alert: OpenAlert | None) -> None:
+        customer, level = risen.customer, risen.rise.level
+        state = customer.record.risk_state
+        if open_alert is not None and not is_more_pressing(risen.alert.priority, open_alert.priority):
+            # The open alert says as much already.
+            state = state.with_pending(None)
+        elif open_alert is None and state.is_cooling(level, self._rules, risen.at):
+            state = state.with_pending(risen.rise)
+        else:
+            if open_alert is None:
+                self._new.append((customer.pk, risen.alert))
+            else:
+                self._raises.append((open_alert, risen.alert))
+            self._told.add(customer.pk)
+            state = state.told(level, risen.at)
+        customer.record = customer.record.with_risk_state(state)
+
+
+def _score(record: CustomerRecord) -> Score:
+    if record.churn_probability is None or record.model_version is None or record.scored_at is None:
+        raise ValueError(f"customer {record.id} has not been scored")
+    return Score(record.churn_probability, record.model_version, record.status in ACTIVE_STATUSES, record.scored_at)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import Database, Transaction, alerts, totals
+from churn.adapters.mysql.alert_counters import newest_of_all
 from churn.services.cursors import read_alert_cursor, write_alert_cursor
 from churn.services.presentation import alert_json
 
@@ -20,23 +21,29 @@ def list_alerts(
     status: str | None = None,
     priority: str | None = None,
     since: int | datetime | None = None,
+    changes_since: int | None = None,
     cursor: str | None = None,
 ) -> AlertPage:
-    """Return alerts, the newest first. Raises InvalidCursorError, AlertsPrunedError, DatabaseUnavailableError."""
-    before = None if cursor is None else read_alert_cursor(cursor)
+    """Return alerts, the newest first; with `changes_since` those changed since, in the order of their changes.
+
+    Raises InvalidCursorError, AlertsPrunedError, DatabaseUnavailableError.
+    """
+    by_change = changes_since is not None
+    position = None if cursor is None else read_alert_cursor(cursor, is_change=by_change)
+    wanted = alerts.Wanted(status, priority, since, changes_since)
 
     def work(transaction: Transaction) -> AlertPage:
         alerts.require_kept(transaction, since)
-        rows, total = alerts.newest(
-            transaction, limit=limit + 1, status=status, priority=priority, since=since, before=before
-        )
+        rows, total = alerts.page(transaction, wanted, limit=limit + 1, position=position)
         if total is None:
             total = totals.read_pairs(transaction, "alerts", status, priority)
         more, rows = len(rows) > limit, rows[:limit]
+        last = rows[-1]["change_number" if by_change else "id"] if more else None
         return {
             "alerts": [alert_json(row) for row in rows],
             "total": total,
-            "next_cursor": write_alert_cursor(rows[-1]["id"]) if more else None,
+            "next_cursor": None if last is None else write_alert_cursor(last, is_change=by_change),
+            "newest_change": newest_of_all(transaction).change,
         }
 
     return database.read(work)

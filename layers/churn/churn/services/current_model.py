@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ class CurrentModel:
         self._held: StoredModel | None = None
         self.promoted: str | None = None
         """The promoted version, as of the last answer of the registry."""
+        self.promoted_at: datetime | None = None
+        """Since when the version that serves is the promoted one, where the registry tells it."""
         self.refused: str | None = None
         """Why the promoted version does not serve; None if it does, or if none is promoted."""
         self.challenger: StoredModel | None = None
@@ -77,8 +80,12 @@ class CurrentModel:
         A broken version is refused, counted and logged as an error, and the present one goes on serving.
         """
         if self._clock() >= self._looked_at + self._every:
-            self._look()
-            self._model = self._held or self._model
+            self.renew()
+
+    def renew(self) -> None:
+        """Load the promoted version if it has changed; asks the registry at once."""
+        self._look()
+        self._model = self._held or self._model
 
     def _look(self) -> None:
         self._looked_at = self._clock()
@@ -88,6 +95,9 @@ class CurrentModel:
             state = self._registry.promotion_state()
             self.promoted = state.version
             self._held, self.refused = self._take_up(self._registry, state.version, self._held)
+            if self._held is not None and self._held.version == state.version:
+                at = state.history[-1].at if state.history else None
+                self.promoted_at = None if at is None else datetime.fromisoformat(at)
         except RegistryUnavailableError as error:
             self.refused = "the registry cannot be asked"
             logger.error("the registry of models cannot be asked", extra={"reason": str(error)})

@@ -43,18 +43,22 @@ def read_customer_cursor(cursor: str, sort: CustomerSort, order: SortOrder) -> P
     raise InvalidCursorError("is not the next_cursor of a page of this list in this order")
 
 
-def write_alert_cursor(alert_id: int) -> str:
-    """Return the cursor of the page after an alert."""
-    return _encode(["alerts", alert_id])
+def write_alert_cursor(position: int, *, is_change: bool = False) -> str:
+    """Return the cursor of the page after an alert, by its id or by the number of its change."""
+    return _encode([_alert_list(is_change=is_change), position])
 
 
-def read_alert_cursor(cursor: str) -> int:
-    """Return the id of the alert that a cursor stands for. Raises InvalidCursorError."""
+def read_alert_cursor(cursor: str, *, is_change: bool = False) -> int:
+    """Return the id, or the number of the change, that a cursor stands for. Raises InvalidCursorError."""
     match _decode(cursor):
-        case ["alerts", key]:
+        case [str(name), key] if name == _alert_list(is_change=is_change):
             with contextlib.suppress(ValueError):
                 return _key(key)
-    raise InvalidCursorError("is not the next_cursor of a page of alerts")
+    raise InvalidCursorError("is not the next_cursor of a page of alerts in this order")
+
+
+def _alert_list(*, is_change: bool) -> str:
+    return "alert_changes" if is_change else "alerts"
 
 
 def _key(value: Any) -> int:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Self
 
 from churn.adapters.api_gateway_push import ApiGatewayPush, Push
 from churn.adapters.kafka import KafkaOutput, Output, OutputUnavailableError
-from churn.adapters.mysql import Database, DatabaseUnavailableError
+from churn.adapters.mysql import Database, DatabaseUnavailableError, models
 from churn.adapters.mysql.alerts import advance_reader
 from churn.domain.timestamps import iso
 from churn.observability import logger, metrics
@@ -68,10 +69,31 @@ class EventPublisher:
             deliver(self._database, self._push)
             broadcast_predictions(self._database, self._push, updates)
             broadcast(self._database, self._push, "system_alert", new_models)
+            self._tell_model_changes()
             if self._output is not None:
                 self._send(self._output, updates)
         except (DatabaseUnavailableError, OutputUnavailableError):
             logger.exception("what was scored could not be pushed yet")
+
+    def _tell_model_changes(self) -> None:
+        """Tell once of each change of the model's version how many customers it has moved to another risk level."""
+        for row in self._database.run(models.lease_untold):
+            moved = row["moved_up"] + row["moved_down"]
+            change = {
+                "code": "model_levels_moved",
+                "message": f"All customers have been scored by {row['version']} instead of {row['previous_version']}. "
+                f"Of {row['customers']:,} customers {moved:,} have another risk level than before: "
+                f"{row['moved_up']:,} a higher one and {row['moved_down']:,} a lower one. "
+                "No alert was raised for that.",
+                "model_version": row["version"],
+                "previous_version": row["previous_version"],
+                "customers": row["customers"],
+                "moved_up": row["moved_up"],
+                "moved_down": row["moved_down"],
+                "timestamp": iso(row["ended_at"]),
+            }
+            broadcast(self._database, self._push, "system_alert", [change])
+            self._database.run(partial(models.mark_told, key=row["id"]))
 
     def _send(self, output: Output, updates: Sequence[Mapping[str, Any]]) -> None:
         output.send("prediction_update", updates)

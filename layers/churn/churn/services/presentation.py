@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from churn.domain.timestamps import iso, parse_timestamp
+from churn.domain.timestamps import iso, iso_micros, parse_exact_timestamp
 
 if TYPE_CHECKING:
     from churn.domain.answers import Alert
@@ -17,7 +17,7 @@ _TIMES_FROM = 10**9
 
 def alert_json(row: Mapping[str, Any]) -> Alert:
     """Return the alert of a row of `alerts` that has also `customer_id` and `customer_name`; instants are aware."""
-    created_at = iso(row["created_at"])
+    created_at = iso_micros(row["created_at"])
     return {
         "id": row["id"],
         "customer_id": row["customer_id"],
@@ -28,12 +28,20 @@ def alert_json(row: Mapping[str, Any]) -> Alert:
         "message": row["message"],
         "reason": row["reason"],
         "risk_score": row["risk_score"],
+        "previous_risk_score": row["risk_before"],
         "status": row["status"],
         "timestamp": created_at,
         "created_at": created_at,
         "acknowledged_at": _optional(row["acknowledged_at"]),
         "resolved_at": _optional(row["resolved_at"]),
+        "raised_at": None if row["raised_at"] is None else iso_micros(row["raised_at"]),
+        "change": row["change_number"],
     }
+
+
+def raised_json(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an alert as `churn_alert` tells it when it was raised to a higher band."""
+    return {**alert_json(row), "raised": True}
 
 
 def parse_since(value: object) -> int | datetime:
@@ -48,9 +56,19 @@ def parse_since(value: object) -> int | datetime:
     if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < _TIMES_FROM:
         return number
     try:
-        return parse_timestamp(number)
+        return parse_exact_timestamp(number)
     except ValueError:
         raise ValueError("must be the id of an alert, or a time (ISO 8601, or seconds or milliseconds)") from None
+
+
+def parse_change(value: object) -> int:
+    """Return the number of a change of an alert, also from text. Raises ValueError with a sentence for the client."""
+    text = value.strip() if isinstance(value, str) else value
+    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 20:
+        text = int(text)
+    if isinstance(text, bool) or not isinstance(text, int) or not 0 <= text < 2**63:
+        raise ValueError("must be the number of a change of an alert")
+    return text
 
 
 def _optional(instant: datetime | None) -> str | None:

@@ -36,13 +36,17 @@ def sweep(
     """Score all customers whose score is out of date, page by page, each a transaction of its own.
 
     `done` is called after each page, to push what it raised. Stops between two pages if no time is left: customers who
-    were scored stay scored, and the next rescoring sweep finds only the others. A page that fails for its data is
+    were scored stay scored, and the next rescoring sweep finds only the others. Stops as well once the model's version
+    serves no more. One that comes past everybody ends the change to the version. A page that fails for its data is
     halved down to the customer, who is noted and passed over. Raises UnavailableError.
     """
+    change = scoring.serving.open_change(now) if resume_after == 0 else None
     position: int | None = resume_after
     pages = _Pages(scoring, now, done)
     while position is not None and time_left():
         position = pages.score(position, _PAGE)
+    if change is not None and position is None and not pages.is_outdated:
+        scoring.serving.end_change(change, now)
     return Swept(pages.scored, pages.alerts, position, pages.passed_over)
 
 
@@ -51,6 +55,7 @@ class _Pages:
 
     def __init__(self, scoring: Scoring, now: datetime, done: Callable[[BatchResult], None]) -> None:
         self.scored = self.alerts = self.passed_over = 0
+        self.is_outdated = False
         self._scoring = scoring
         self._now = now
         self._done = done
@@ -66,6 +71,7 @@ class _Pages:
             return None if middle is None else self.score(middle, size // 2)
         self.scored += applied.rescored
         self.alerts += len(applied.alert_ids)
+        self.is_outdated = applied.is_outdated
         self._done(applied)
         return last
 

@@ -74,7 +74,7 @@ def _prune_predictions(role: "ScoringRole") -> Callable[[Transaction, datetime],
 
 def _prune_alerts(transaction: Transaction, before: datetime) -> int:
     number, change = alerts.prune(transaction, before, _ROWS)
-    totals.add(transaction, change)
+    alerts.store(transaction, (), (), change)
     return number
 
 

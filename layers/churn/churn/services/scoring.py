@@ -12,7 +12,6 @@ from operator import attrgetter
 
 from churn.adapters import secrets_manager
 from churn.adapters.mysql import Database, DataRefusedError, Transaction, customers, models, totals
-from churn.adapters.mysql import alerts as stored_alerts
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql import predictions as stored_predictions
 from churn.adapters.mysql.customer_search import index_words
@@ -20,26 +19,26 @@ from churn.adapters.mysql.customers import Customer
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.adapters.mysql.erasure import add_dead_letters, erase
 from churn.adapters.mysql.orders import Ledgers
-from churn.domain.alerts import NewAlert
+from churn.domain.alerts import is_above
 from churn.domain.customer import observed_kinds
+from churn.domain.customer_record import CustomerRecord
 from churn.domain.errors import DATA_ERRORS
 from churn.domain.events import EVENT_TYPES, Event
 from churn.domain.features import Inputs, Observed, inputs_at
 from churn.domain.model import Prediction, Predictor
-from churn.domain.risk import RiskLevel
+from churn.domain.risk import ACTIVE_STATUSES, RiskLevel
 from churn.domain.search_terms import search_words
 from churn.domain.timestamps import from_millis
 from churn.domain.tombstones import Tombstones
 from churn.observability import count_alone, logger
-from churn.services.alert_raising import at_most_one_open, immediate_alerts, weigh_score
+from churn.services.alert_raising import AlertRaising
 from churn.services.folding import Folded, fold
+from churn.services.serving_version import ServingVersion
 from churn.settings import Settings
 
 # So many customers whose stored events are due are taken along by a batch; the sweep takes all.
 _MOST_DUE = 100
 _PUT_OFF = timedelta(days=1)
-# The rescoring sweep stores a prediction only if it differs from the last by this much.
-_NOTEWORTHY = 0.005
 _key = attrgetter("pk")
 _PROFILE_EVENTS = frozenset({"customer_registered", "profile_updated"})
 
@@ -57,6 +56,8 @@ class BatchResult:
     unknown_types: int = 0
     dead_letters: int = 0
     rescored: int = 0
+    is_outdated: bool = False
+    """Nobody was scored, as the model's version serves no more."""
     new_model: str | None = None
     """The version that has served here for the first time."""
     alert_ids: list[int] = field(default_factory=list)
@@ -70,10 +71,12 @@ class _Work:
 
     now: datetime
     observed: Observed
-    alerts: list[tuple[int, NewAlert]] = field(default_factory=list)
+    raising: AlertRaising
     stored: list[tuple[int, RiskLevel, Prediction]] = field(default_factory=list)
     inputs: dict[int, Inputs] = field(default_factory=dict)
     change: Counter[str] = field(default_factory=Counter)
+    moves: Counter[str] = field(default_factory=Counter)
+    """Customers who were scored by another version before, and how many of them moved `up` and `down` a level."""
 
 
 class Scoring:
@@ -85,13 +88,20 @@ class Scoring:
         model: Predictor,
         settings: Settings,
         challenger: Callable[[], Predictor | None] = lambda: None,
+        *,
+        promoted_at: Callable[[], datetime | None] = lambda: None,
+        renew: Callable[[], None] = lambda: None,
     ) -> None:
-        """`challenger`: the model of this moment whose answers are stored beside those that are served, if any."""
+        """`challenger`: the model of this moment whose answers are stored beside those that are served, if any.
+
+        `promoted_at`: since when the version of `model` is the promoted one, where that is known. `renew`: make
+        `model` the promoted version of this moment.
+        """
         self._database = database
         self._model = model
         self._settings = settings
         self._challenger = challenger
-        self._recorded: str | None = None
+        self.serving = ServingVersion(database, model, promoted_at, renew)
         self._tombstones = Tombstones(lambda: secrets_manager.resolve(settings.erasure_key))
 
     def apply(
@@ -101,7 +111,7 @@ class Scoring:
 
         `raise_alerts` is off for the import of a history. Raises DatabaseUnavailableError, and then nothing is done.
         """
-        new_model = self._record_model(now)
+        self.serving.record_or_renew(now)
         try:
             result = self._run(events, now, raise_alerts, dead, most_due=_MOST_DUE)
         except (DataRefusedError, *DATA_ERRORS):
@@ -109,7 +119,7 @@ class Scoring:
                 raise
             # Whoever is taken along must not fail the events of others.
             result = self._run(events, now, raise_alerts, dead, most_due=0)
-        result.new_model = new_model
+        result.new_model = self.serving.take_new()
         return result
 
     def reconnect(self) -> None:
@@ -123,12 +133,12 @@ class Scoring:
     def rescore(self, after: int, limit: int, *, now: datetime) -> tuple[BatchResult, int | None]:
         """Score those of the next `limit` customers, by key, who have not been for `sweep_after`, in one transaction.
 
-        Also returns the last key that was read, None at the end of the table. Raises DatabaseUnavailableError; whatever
-        a customer's data raise undoes all of it.
+        Nobody is scored by a version that serves no more. Also returns the last key that was read, None at the end of
+        the table. Raises DatabaseUnavailableError; whatever a customer's data raise undoes all of it.
         """
-        new_model = self._record_model(now)
+        self.serving.record(now)
         result, last = self._database.run(lambda transaction: self._rescore(transaction, after, limit, now))
-        result.new_model = new_model
+        result.new_model = self.serving.take_new()
         return result, last
 
     def key_after(self, after: int) -> int | None:
@@ -162,9 +172,10 @@ class Scoring:
         observed = history.observed(transaction)
         kinds = observed_kinds(event for own in folded.new.values() for event in own)
         earlier = {kind: at for kind, at in kinds.items() if at < observed.get(kind, at + 1)}
-        work = _Work(now, observed | earlier)
+        raising = AlertRaising(transaction, self._settings.alerts, now, is_on=raise_alerts)
+        work = _Work(now, observed | earlier, raising)
         kept = self._without_erased(transaction, folded, work)
-        predictions = self._score_events(kept, folded.events, work, raise_alerts=raise_alerts)
+        predictions = self._score(kept, folded.events, work, is_asked_for=True)
         history.add(
             transaction,
             [(customer.pk, event) for customer in sorted(kept, key=_key) for event in folded.new[customer.pk]],
@@ -197,18 +208,6 @@ class Scoring:
             new.setdefault(touched[event.customer_id].pk, []).append(event)
         return fold(ledgers, touched.values(), new, now)
 
-    def _score_events(
-        self, kept: Sequence[Customer], by_customer: Mapping[int, Sequence[Event]], work: _Work, *, raise_alerts: bool
-    ) -> dict[int, Prediction]:
-        """Score the customers of new events, and gather their predictions and alerts."""
-        predictions = self._score(kept, work, raise_alerts=raise_alerts)
-        for customer in kept:
-            if by_customer[customer.pk]:
-                work.stored.append((customer.pk, _level(customer), predictions[customer.pk]))
-            if raise_alerts:
-                work.alerts.extend(immediate_alerts(customer, by_customer[customer.pk], work.now))
-        return predictions
-
     def _rescore(
         self, transaction: Transaction, after: int, limit: int, now: datetime
     ) -> tuple[BatchResult, int | None]:
@@ -218,21 +217,20 @@ class Scoring:
             after,
             limit,
             scored_before=now - self._settings.sweep_after,
+            alerted_before=now - self._settings.alerts.cooldown,
             now=now,
             model_version=self._model.version,
         )
+        if not self.serving.holds(transaction):
+            # Read under the customers' locks: what a later version has scored is not scored back.
+            return BatchResult(is_outdated=True), None
         result = BatchResult(rescored=len(due))
         if not due:
             return result, last
-        work = _Work(now, history.observed(transaction))
-        before = {customer.pk: customer.record.churn_probability for customer in due}
+        raising = AlertRaising(transaction, self._settings.alerts, now)
+        work = _Work(now, history.observed(transaction), raising)
         folded = fold(ledgers, due, {}, now, everybody=True)
-        predictions = self._score(due, work, raise_alerts=True)
-        for customer in due:
-            old, new = before[customer.pk], predictions[customer.pk]
-            if old is None or abs(new.churn_probability - old) >= _NOTEWORTHY:
-                work.stored.append((customer.pk, _level(customer), new))
-            work.alerts.extend(immediate_alerts(customer, folded.events.get(customer.pk, ()), now))
+        predictions = self._score(due, folded.events, work, is_asked_for=False)
         ledgers.save()
         index_words(transaction, _new_words(due, folded.events))
         self._write(transaction, due, predictions, work, result)
@@ -263,27 +261,39 @@ class Scoring:
                 customer.record = customer.record.erased(tombstone, work.now)
         return [customer for customer in folded.changed if not customer.state.deleted]
 
-    def _score(self, scored: Sequence[Customer], work: _Work, *, raise_alerts: bool) -> dict[int, Prediction]:
-        """Bring records up to date with their states and the clock; one call of the model for all of them."""
+    def _score(
+        self, scored: Sequence[Customer], events: Mapping[int, Sequence[Event]], work: _Work, *, is_asked_for: bool
+    ) -> dict[int, Prediction]:
+        """Bring records up to date with their states and the clock, and decide what is stored and what is alerted on.
+
+        One call of the model for all of them. `is_asked_for`: every score that follows from events is stored.
+        """
         if not scored:
             return {}
         inputs = [inputs_at(customer.state, _as_of(customer), work.observed) for customer in scored]
         work.inputs = {customer.pk: row for customer, row in zip(scored, inputs, strict=True)}
         predictions = self._model.predict(inputs)
         for customer, row, prediction in zip(scored, inputs, predictions, strict=True):
-            instant = _as_of(customer)
-            customer.record = customer.record.scored(
+            before = customer.record
+            customer.record = before.scored(
                 customer.state,
                 row,
                 prediction,
-                as_of=instant,
+                as_of=_as_of(customer),
                 now=work.now,
                 rules=self._settings.risk_rules,
             )
-            alert = weigh_score(customer, row, prediction, self._settings.alerts, instant, raise_alerts=raise_alerts)
-            if alert is not None:
-                work.alerts.append((customer.pk, alert))
-        return {customer.pk: prediction for customer, prediction in zip(scored, predictions, strict=True)}
+            work.moves.update(_moves(before, customer.record))
+            work.raising.weigh(before, customer, row, prediction)
+            work.raising.take_events(customer, events.get(customer.pk, ()))
+        work.raising.decide()
+        by_key = {customer.pk: prediction for customer, prediction in zip(scored, predictions, strict=True)}
+        work.stored = [
+            (customer.pk, _level(customer), by_key[customer.pk])
+            for customer in scored
+            if work.raising.is_stored(customer, is_asked_for=is_asked_for and bool(events.get(customer.pk)))
+        ]
+        return by_key
 
     def _write(
         self,
@@ -323,17 +333,12 @@ class Scoring:
         stored_predictions.add_shadows(transaction, challenger.version, answers, as_of, work.now)
 
     def _finish(self, transaction: Transaction, work: _Work, result: BatchResult) -> None:
-        alerts = at_most_one_open(transaction, work.alerts, work.now, work.change)
+        if work.moves:
+            moves = models.Moves(work.moves["customers"], work.moves["up"], work.moves["down"])
+            models.count_moves(transaction, self._model.version, moves)
+        of_alerts = Counter({name: work.change.pop(name) for name in [*work.change] if name.startswith("alerts")})
         totals.add(transaction, work.change)
-        result.alert_ids = stored_alerts.add(transaction, alerts, work.now)
-
-    def _record_model(self, now: datetime) -> str | None:
-        version, metadata = self._model.version, self._model.metadata
-        if self._recorded == version:
-            return None
-        is_new = self._database.run(lambda transaction: models.record_serving(transaction, version, metadata, now))
-        self._recorded = version
-        return version if is_new else None
+        result.alert_ids = work.raising.store(of_alerts)
 
 
 def _as_of(customer: Customer) -> datetime:
@@ -341,6 +346,17 @@ def _as_of(customer: Customer) -> datetime:
     if customer.state.clock is None:
         raise ValueError(f"nothing was folded of customer {customer.pk}")
     return from_millis(customer.state.clock)
+
+
+def _moves(before: CustomerRecord, after: CustomerRecord) -> list[str]:
+    """Return what a score counts in the change of the model's version: nothing if the version is as before."""
+    if before.model_version in {None, after.model_version}:
+        return []
+    if not {before.status, after.status} <= set(ACTIVE_STATUSES) or before.risk_level is None:
+        return ["customers"]
+    if before.risk_level == after.risk_level or after.risk_level is None:
+        return ["customers"]
+    return ["customers", "up" if is_above(after.risk_level, before.risk_level) else "down"]
 
 
 def _level(customer: Customer) -> RiskLevel:

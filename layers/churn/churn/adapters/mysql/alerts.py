@@ -1,22 +1,26 @@
 """Table `alerts`: raising, reading and closing them; every change keeps the totals of alerts right.
 
-The row `alerts` of the table `counters` holds the id of the newest alert, and `alerts:READER` a reader's cursor.
+Ids, changes and times come from `alert_counters`. The row `alerts:READER` of the table `counters` is a reader's cursor.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from churn.adapters.mysql import totals
+from churn.adapters.mysql import alert_counters, totals
+from churn.adapters.mysql.alert_counters import Newest
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction
-from churn.domain.alerts import AlertStatus, NewAlert
+from churn.domain.alerts import AlertPriority, AlertStatus, NewAlert
 from churn.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
+from churn.domain.timestamps import from_micros, micros_text, to_micros
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICRO = timedelta(microseconds=1)
 # Of the newest alert that was pruned; the instant in microseconds since 1970.
 _PRUNED_ID, _PRUNED_AT = "alerts.pruned", "alerts.pruned_until"
+_READ = "SELECT a.*, c.customer_id, c.name AS customer_name FROM alerts a JOIN customers c ON c.id = a.customer_pk"
+# The day that the totals count an alert under; those of the release before have none of their own.
+_DAY = "DATE_FORMAT(IFNULL(counted_on, created_at), '%%Y-%%m-%%d') AS day"
 
 
 class AlertNotFoundError(NotFoundError):
@@ -40,43 +44,60 @@ class AlertsPrunedError(InvalidInputError):
         super().__init__(FieldError("since", message))
 
 
-def open_types(transaction: Transaction, customer_pks: Sequence[int]) -> set[tuple[int, str]]:
-    """Return the open alerts of some customers, as pairs of the customer's key and the alert's type."""
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """An open alert, under a lock until the transaction ends."""
+
+    id: int
+    status: AlertStatus
+    priority: AlertPriority
+
+
+def lock_open(transaction: Transaction, customer_pks: Sequence[int]) -> dict[tuple[int, str], OpenAlert]:
+    """Lock and return the open alerts of some customers, by the customer's key and the alert's type."""
     rows = transaction.rows_among(
-        "SELECT customer_pk, alert_type FROM alerts WHERE is_open = 1 AND customer_pk IN ({values})", customer_pks
+        "SELECT id, customer_pk, alert_type, status, priority FROM alerts "
+        "WHERE is_open = 1 AND customer_pk IN ({values}) ORDER BY customer_pk, alert_type FOR UPDATE",
+        customer_pks,
     )
-    return {(int(row["customer_pk"]), row["alert_type"]) for row in rows}
+    return {
+        (int(row["customer_pk"]), row["alert_type"]): OpenAlert(row["id"], row["status"], row["priority"])
+        for row in rows
+    }
 
 
-def add(transaction: Transaction, alerts: Sequence[tuple[int, NewAlert]], now: datetime) -> list[int]:
-    """Store alerts, each with its customer's key, and return their ids.
+def store(
+    transaction: Transaction,
+    new: Sequence[tuple[int, NewAlert]],
+    raises: Sequence[tuple[OpenAlert, NewAlert]],
+    change: Mapping[str, int],
+) -> list[int]:
+    """Store new alerts, each with its customer's key, and raise open ones; return the new ids.
 
-    Call it last in a transaction: the ids come from a row that stays locked until the commit, so that they rise in the
-    order of the commits and a reader that asks for ids above the last one it saw misses none.
+    `change`: what else changes the totals of alerts. Call it last in a transaction: the counters stay locked until
+    the commit.
     """
-    if not alerts:
+    if not (new or raises or any(change.values())):
         return []
-    transaction.execute("UPDATE counters SET value = value + %s WHERE name = 'alerts'", (len(alerts),))
-    counter = transaction.row("SELECT value FROM counters WHERE name = 'alerts'")
-    last = int(counter["value"]) if counter else 0
-    ids = list(range(last - len(alerts) + 1, last + 1))
-    transaction.insert_many(
-        "INSERT INTO alerts (id, customer_pk, alert_type, priority, title, message, reason, risk_score, created_at)",
-        [
-            (
-                number,
-                pk,
-                alert.alert_type,
-                alert.priority,
-                alert.title[:512],
-                alert.message[:1024],
-                alert.reason[:512],
-                alert.risk_score,
-                now,
-            )
-            for number, (pk, alert) in zip(ids, alerts, strict=True)
-        ],
+    newest, clock = alert_counters.lock(transaction)
+    times = alert_counters.next_times(transaction, clock, len(new) + len(raises))
+    created_at, raised_at = times[: len(new)], times[len(new) :]
+    ids = list(range(newest.alert + 1, newest.alert + 1 + len(new)))
+    sums = Counter(change)
+    _insert(transaction, ids, new, created_at, newest.change)
+    for (_, alert), instant in zip(new, created_at, strict=True):
+        sums[f"alerts:new:{alert.priority}"] += 1
+        sums[f"alerts_created:{from_micros(instant):%Y-%m-%d}"] += 1
+    number = newest.change + len(new)
+    for (opened, alert), instant in zip(raises, raised_at, strict=True):
+        number += 1
+        _raise(transaction, opened, alert, instant, number)
+        sums[f"alerts:{opened.status}:{opened.priority}"] -= 1
+        sums[f"alerts:{opened.status}:{alert.priority}"] += 1
+    alert_counters.store(
+        transaction, Newest(newest.alert + len(new), number, number if raises else newest.a_raise), times
     )
+    totals.add(transaction, sums)
     return ids
 
 
@@ -88,15 +109,15 @@ def require_kept(transaction: Transaction, since: int | datetime | None) -> None
     }
     newest = pruned.get(_PRUNED_ID, 0)
     if since is not None and newest:
-        is_before = since < newest if isinstance(since, int) else (since - _EPOCH) // _MICRO < pruned[_PRUNED_AT]
+        is_before = since < newest if isinstance(since, int) else to_micros(since) < pruned[_PRUNED_AT]
         if is_before:
             raise AlertsPrunedError(newest)
 
 
 def prune(transaction: Transaction, before: datetime, limit: int) -> tuple[int, Counter[str]]:
-    """Delete at most `limit` alerts raised before an instant; return how many, and the change of the totals."""
+    """Delete at most `limit` alerts raised before an instant; return how many, and the totals' change, for `store`."""
     rows = transaction.rows(
-        "SELECT id, status, priority, created_at, DATE_FORMAT(created_at, '%%Y-%%m-%%d') AS day FROM alerts "
+        f"SELECT id, status, priority, created_at, {_DAY} FROM alerts "
         "WHERE created_at < %s ORDER BY created_at, id LIMIT %s FOR UPDATE",
         (before, limit),
     )
@@ -106,7 +127,7 @@ def prune(transaction: Transaction, before: datetime, limit: int) -> tuple[int, 
     transaction.insert_many(
         "INSERT INTO counters (name, value)",
         [
-            (_PRUNED_AT, max((row["created_at"] - _EPOCH) // _MICRO for row in rows)),
+            (_PRUNED_AT, max(to_micros(row["created_at"]) for row in rows)),
             (_PRUNED_ID, max(row["id"] for row in rows)),
         ],
         "ON DUPLICATE KEY UPDATE value = GREATEST(value, VALUES(value))",
@@ -114,43 +135,56 @@ def prune(transaction: Transaction, before: datetime, limit: int) -> tuple[int, 
     return len(rows), _falling(rows)
 
 
-def newest_id(transaction: Transaction) -> int:
-    """Return the id of the alert that was committed last, 0 before the first."""
-    row = transaction.row("SELECT value FROM counters WHERE name = 'alerts'")
-    return 0 if row is None else int(row["value"])
+def raised_after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
+    """Return the alerts that were raised after a change, in the order of their raises."""
+    return transaction.rows(f"{_READ} WHERE a.raised_change > %s ORDER BY a.raised_change LIMIT %s", (cursor, limit))
+
+
+def changed_after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
+    """Return the alerts that have changed after a change, in the order of their newest changes."""
+    return transaction.rows(f"{_READ} WHERE a.change_number > %s ORDER BY a.change_number LIMIT %s", (cursor, limit))
 
 
 def after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
     """Return the alerts with ids above the cursor, in order, as `churn.services.presentation.alert_json` takes them."""
-    return transaction.rows(
-        "SELECT a.*, c.customer_id, c.name AS customer_name FROM alerts a "
-        "JOIN customers c ON c.id = a.customer_pk WHERE a.id > %s ORDER BY a.id LIMIT %s",
-        (cursor, limit),
-    )
+    return transaction.rows(f"{_READ} WHERE a.id > %s ORDER BY a.id LIMIT %s", (cursor, limit))
 
 
-def newest(
-    transaction: Transaction,
-    *,
-    limit: int,
-    status: str | None = None,
-    priority: str | None = None,
-    since: int | datetime | None = None,
-    before: int | None = None,
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which alerts: those of a status, of a priority, above an id or after a time (`since`), changed after a change."""
+
+    status: str | None = None
+    priority: str | None = None
+    since: int | datetime | None = None
+    changes_since: int | None = None
+
+
+def page(
+    transaction: Transaction, wanted: Wanted, *, limit: int, position: int | None = None
 ) -> tuple[list[Row], int | None]:
-    """Return alerts below the id `before`, the newest first, and their number after `since` if that is given."""
+    """Return a page of alerts, and their number where the totals do not have it.
+
+    They come the newest first, and `position` is the id before which the page begins; with `changes_since` in the
+    order of their changes, and it is the number of the change after which it begins.
+    """
     conditions = Conditions()
-    conditions.add_equal("status", status)
-    conditions.add_equal("priority", priority)
-    if since is not None:
-        conditions.add("created_at > %s" if isinstance(since, datetime) else "id > %s", since)
-    total = None if since is None else conditions.count(transaction, "alerts")
-    if before is not None:
-        conditions.add("id < %s", before)
+    conditions.add_equal("status", wanted.status)
+    conditions.add_equal("priority", wanted.priority)
+    if isinstance(wanted.since, datetime):
+        conditions.add("created_at > %s", micros_text(wanted.since))
+    elif wanted.since is not None:
+        conditions.add("id > %s", wanted.since)
+    by_change = wanted.changes_since is not None
+    if by_change:
+        conditions.add("change_number > %s", wanted.changes_since)
+    total = conditions.count(transaction, "alerts") if by_change or wanted.since is not None else None
+    if position is not None:
+        conditions.add("change_number > %s" if by_change else "id < %s", position)
+    order = "change_number" if by_change else "id DESC"
     rows = transaction.rows(
-        "SELECT a.*, c.customer_id, c.name AS customer_name FROM "
-        f"(SELECT * FROM alerts {conditions.where()} ORDER BY id DESC LIMIT %s) a "
-        "JOIN customers c ON c.id = a.customer_pk ORDER BY a.id DESC",
+        f"SELECT a.*, c.customer_id, c.name AS customer_name FROM (SELECT * FROM alerts {conditions.where()} "
+        f"ORDER BY {order} LIMIT %s) a JOIN customers c ON c.id = a.customer_pk ORDER BY a.{order}",
         [*conditions.values, limit],
     )
     return rows, total
@@ -158,13 +192,14 @@ def newest(
 
 def cursor_at(transaction: Transaction, since: datetime, newest: int) -> int:
     """Return the id before the first alert that a client misses whose last alert has the time `since`."""
+    time = micros_text(since)
     first = transaction.row(
-        "SELECT MIN(id) AS id, COUNT(*) AS number FROM alerts WHERE created_at = %s AND id <= %s", (since, newest)
+        "SELECT MIN(id) AS id, COUNT(*) AS number FROM alerts WHERE created_at = %s AND id <= %s", (time, newest)
     )
     if first is not None and first["number"] == 1:
-        # The time of one alert names that alert, which the client has. Of several it may have only a part.
+        # The time of one alert names that alert, which the client has. Of old ones that share it, it may have a part.
         return int(first["id"])
-    missed = transaction.row("SELECT MIN(id) AS id FROM alerts WHERE created_at >= %s AND id <= %s", (since, newest))
+    missed = transaction.row("SELECT MIN(id) AS id FROM alerts WHERE created_at >= %s AND id <= %s", (time, newest))
     return newest if missed is None or missed["id"] is None else int(missed["id"]) - 1
 
 
@@ -199,8 +234,7 @@ def acknowledge(database: Database, alert_id: int, by: str, now: datetime) -> da
             "acknowledged_by = %s WHERE id = %s",
             (now, by, alert_id),
         )
-        if alert["status"] == "new":
-            _move(transaction, alert, "acknowledged")
+        _move(transaction, alert, "acknowledged" if alert["status"] == "new" else alert["status"])
         return now
 
     return database.run(work)
@@ -231,13 +265,12 @@ def resolve(database: Database, alert_id: int, by: str, notes: str | None, now: 
 
 
 def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
-    """Delete a customer's alerts; return the change of the totals.
+    """Delete a customer's alerts; return the change of the totals, which is for `store`.
 
     They are locked as they are read: somebody may be resolving one at this moment.
     """
     rows = transaction.rows(
-        "SELECT status, priority, DATE_FORMAT(created_at, '%%Y-%%m-%%d') AS day FROM alerts WHERE customer_pk = %s "
-        "FOR UPDATE",
+        f"SELECT status, priority, {_DAY} FROM alerts WHERE customer_pk = %s FOR UPDATE",
         (customer_pk,),
     )
     transaction.execute("DELETE FROM alerts WHERE customer_pk = %s", (customer_pk,))
@@ -261,7 +294,56 @@ def _locked(transaction: Transaction, alert_id: int) -> Row:
 
 
 def _move(transaction: Transaction, alert: Row, status: AlertStatus) -> None:
-    totals.add(
-        transaction,
-        {f"alerts:{alert['status']}:{alert['priority']}": -1, f"alerts:{status}:{alert['priority']}": 1},
+    """Give the change of a locked alert its number, and move the alert to the totals of its status."""
+    newest, _ = alert_counters.lock(transaction)
+    number = newest.change + 1
+    transaction.execute("UPDATE alerts SET change_number = %s WHERE id = %s", (number, alert["id"]))
+    alert_counters.store(transaction, Newest(newest.alert, number, newest.a_raise))
+    change = Counter({f"alerts:{status}:{alert['priority']}": 1})
+    change[f"alerts:{alert['status']}:{alert['priority']}"] -= 1
+    totals.add(transaction, change)
+
+
+def _insert(
+    transaction: Transaction, ids: Sequence[int], new: Sequence[tuple[int, NewAlert]], times: Sequence[int], change: int
+) -> None:
+    transaction.insert_many(
+        "INSERT INTO alerts (id, customer_pk, alert_type, priority, title, message, reason, risk_score, risk_before, "
+        "created_at, counted_on, change_number)",
+        [
+            (
+                alert_id,
+                pk,
+                alert.alert_type,
+                alert.priority,
+                alert.title[:512],
+                alert.message[:1024],
+                alert.reason[:512],
+                alert.risk_score,
+                alert.risk_before,
+                micros_text(from_micros(instant)),
+                from_micros(instant).date(),
+                number,
+            )
+            for number, (alert_id, (pk, alert), instant) in enumerate(zip(ids, new, times, strict=True), change + 1)
+        ],
+    )
+
+
+def _raise(transaction: Transaction, opened: OpenAlert, alert: NewAlert, instant: int, number: int) -> None:
+    transaction.execute(
+        "UPDATE alerts SET priority = %s, title = %s, message = %s, reason = %s, risk_score = %s, risk_before = %s, "
+        "raised_at = %s, raised_change = %s, change_number = %s WHERE id = %s",
+        (
+            alert.priority,
+            alert.title[:512],
+            alert.message[:1024],
+            alert.reason[:512],
+            alert.risk_score,
+            alert.risk_before,
+            micros_text(from_micros(instant)),
+            number,
+            number,
+            opened.id,
+        ),
     )

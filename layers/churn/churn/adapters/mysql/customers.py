@@ -130,12 +130,20 @@ def bury_older(transaction: Transaction, tombstones: Tombstones, limit: int) -> 
 
 
 def lock_due(
-    ledgers: Ledgers, after: int, limit: int, *, scored_before: datetime, now: datetime, model_version: str
+    ledgers: Ledgers,
+    after: int,
+    limit: int,
+    *,
+    scored_before: datetime,
+    alerted_before: datetime,
+    now: datetime,
+    model_version: str,
 ) -> tuple[list[Customer], int | None]:
     """Lock those of the next `limit` customers by key who are due to be scored.
 
-    Their score is older than `scored_before`, another model's or of the future, a stored event's time has come, or
-    their state was made by another version of the fold. Returns them with the last key that was looked at, None at the
+    Their score is older than `scored_before`, another model's or of the future, a stored event's time has come, their
+    state was made by another version of the fold, or the newest alert is older than `alerted_before` and one was held
+    back since. Returns them with the last key that was looked at, None at the
     end of the table.
     """
     transaction = ledgers.transaction
@@ -146,8 +154,8 @@ def lock_due(
     rows = transaction.rows(
         f"{_SELECT} WHERE id > %s AND id <= %s AND deleted = 0 "
         "AND (scored_at IS NULL OR scored_at < %s OR scored_at > %s OR model_version <> %s OR due_at <= %s "
-        "OR fold_version < %s) ORDER BY id FOR UPDATE",
-        (after, last, scored_before, now + WRONG_CLOCK, model_version, now, FOLD_VERSION),
+        "OR fold_version < %s OR (pending_level IS NOT NULL AND alerted_at <= %s)) ORDER BY id FOR UPDATE",
+        (after, last, scored_before, now + WRONG_CLOCK, model_version, now, FOLD_VERSION, alerted_before),
     )
     return _with_states(ledgers, rows), last
 

@@ -1,14 +1,17 @@
-"""Tables `sockets`, with the owner, alert cursor and lease of every open WebSocket, and `used_tickets`.
+"""Tables `sockets`, with the owner, cursors and lease of every open WebSocket, and `used_tickets`.
 
-Leases and expiry follow the database server's clock, so that no two environments disagree about them.
+A socket's place is the id of the newest alert that it was told of, and the number of the newest change of an alert:
+most sockets are told of new alerts and of raises, those that follow changes of every change instead. Leases and expiry
+follow the database server's clock, so that no two environments disagree about them.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from churn.adapters.mysql import alerts
+from churn.adapters.mysql.alert_counters import Newest, newest_of_all
 from churn.adapters.mysql.database import Transaction, placeholders
 from churn.domain.errors import ConflictError
 
@@ -35,8 +38,18 @@ class Socket:
 
     connection_id: str
     alert_cursor: int
+    change_cursor: int
+    follows_changes: bool
     min_priority: int
     lease: str
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Where a subscription begins: after an alert (its id, or a time), or after a change of an alert."""
+
+    alert: int | datetime | None = None
+    change: int | None = None
 
 
 def register(
@@ -61,7 +74,7 @@ def register(
     opened = transaction.row("SELECT COUNT(*) AS number FROM sockets WHERE subject = %s", (subject,))
     if opened is not None and opened["number"] >= limit:
         raise TooManySocketsError
-    _insert(transaction, connection_id, subject, role)
+    _insert(transaction, connection_id, subject, role, is_greeted=False)
 
 
 def touch(transaction: Transaction, connection_id: str, subject: str, role: str) -> bool:
@@ -73,7 +86,8 @@ def touch(transaction: Transaction, connection_id: str, subject: str, role: str)
     )
     if extended or transaction.row("SELECT 1 AS found FROM sockets WHERE connection_id = %s", (connection_id,)):
         return True
-    _insert(transaction, connection_id, subject, role)
+    # It has been open for a while.
+    _insert(transaction, connection_id, subject, role, is_greeted=True)
     return False
 
 
@@ -82,54 +96,73 @@ def forget(transaction: Transaction, connection_ids: Sequence[str]) -> None:
     transaction.execute(f"DELETE FROM sockets WHERE connection_id IN ({placeholders(connection_ids)})", connection_ids)
 
 
+def greet(transaction: Transaction, connection_id: str, post: Callable[[], None]) -> None:
+    """Call `post`, which posts `connected`, unless it was posted to the socket; others who want to wait meanwhile.
+
+    Raises what `post` raises, and then it has not been posted.
+    """
+    row = transaction.row("SELECT greeted FROM sockets WHERE connection_id = %s FOR UPDATE", (connection_id,))
+    if row is not None and not row["greeted"]:
+        post()
+        transaction.execute("UPDATE sockets SET greeted = 1 WHERE connection_id = %s", (connection_id,))
+
+
 def reachable(transaction: Transaction) -> list[str]:
-    """Return the connections of all open sockets to which posting is not paused."""
+    """Return the connections of all open sockets that were greeted, and to which posting is not paused."""
     rows = transaction.rows(
-        "SELECT connection_id FROM sockets "
-        f"WHERE expires_at > UTC_TIMESTAMP(3) AND (lease IS NOT NULL OR {_FREE}) ORDER BY connection_id"
+        "SELECT connection_id FROM sockets WHERE (greeted = 1 OR subscribed = 1) "
+        f"AND expires_at > UTC_TIMESTAMP(3) AND (lease IS NOT NULL OR {_FREE}) ORDER BY connection_id"
     )
     return [row["connection_id"] for row in rows]
 
 
-def subscribe(
-    transaction: Transaction, connection_id: str, min_priority: int, since: int | datetime | None
-) -> Socket | None:
+def subscribe(transaction: Transaction, connection_id: str, min_priority: int, since: Since) -> Socket | None:
     """Subscribe a socket to alerts and take its lease; return None if another holds it or there is no such socket.
 
-    With `since` the cursor moves to before the first alert that was missed. Without it, a new subscription begins at
-    the newest alert, and an existing one keeps its cursor. Raises AlertsPrunedError.
+    With `since` the cursors move to before the first alert, or change, that was missed. Without it, a new subscription
+    begins at the newest, and an existing one goes on as it was. Raises AlertsPrunedError.
     """
-    alerts.require_kept(transaction, since)
-    newest = alerts.newest_id(transaction)
+    alerts.require_kept(transaction, since.alert)
+    newest = newest_of_all(transaction)
     row = transaction.row(
-        "SELECT subscribed, alert_cursor FROM sockets WHERE connection_id = %s "
+        "SELECT subscribed, alert_cursor, change_cursor, follows_changes FROM sockets WHERE connection_id = %s "
         "AND (lease IS NULL OR leased_until < UTC_TIMESTAMP(3)) FOR UPDATE",
         (connection_id,),
     )
     if row is None:
         return None
-    if since is not None:
-        cursor = min(since, newest) if isinstance(since, int) else alerts.cursor_at(transaction, since, newest)
-    else:
-        cursor = int(row["alert_cursor"]) if row["subscribed"] else newest
+    alert, change, follows = newest.alert, newest.change, False
+    if since.change is not None:
+        change, follows = min(since.change, newest.change), True
+    elif since.alert is not None:
+        at = since.alert
+        alert = min(at, alert) if isinstance(at, int) else alerts.cursor_at(transaction, at, alert)
+    elif row["subscribed"]:
+        alert, change = int(row["alert_cursor"]), int(row["change_cursor"])
+        follows = bool(row["follows_changes"])
     lease = secrets.token_hex(16)
     transaction.execute(
-        "UPDATE sockets SET subscribed = 1, min_priority = %s, alert_cursor = %s, lease = %s, "
-        f"leased_until = UTC_TIMESTAMP(3) + INTERVAL {LEASE_SECONDS} SECOND WHERE connection_id = %s",
-        (min_priority, cursor, lease, connection_id),
+        "UPDATE sockets SET subscribed = 1, min_priority = %s, alert_cursor = %s, change_cursor = %s, "
+        f"follows_changes = %s, lease = %s, leased_until = UTC_TIMESTAMP(3) + INTERVAL {LEASE_SECONDS} SECOND "
+        "WHERE connection_id = %s",
+        (min_priority, alert, change, follows, lease, connection_id),
     )
-    return Socket(connection_id, cursor, min_priority, lease)
+    return Socket(connection_id, alert, change, follows, min_priority, lease)
 
 
-def claim(transaction: Transaction) -> tuple[int, list[Socket]]:
-    """Take the leases of subscribed sockets that have pending alerts and no leaseholder.
+def claim(transaction: Transaction) -> tuple[Newest, list[Socket]]:
+    """Take the leases of subscribed sockets that have something pending and no leaseholder.
 
-    Returns the id of the newest alert, and the sockets.
+    Returns what is newest of the alerts, and the sockets.
     """
-    newest = alerts.newest_id(transaction)
+    newest = newest_of_all(transaction)
     lease = secrets.token_hex(16)
-    waiting = f"subscribed = 1 AND alert_cursor < %s AND {_FREE} AND expires_at > UTC_TIMESTAMP(3)"
-    candidates = transaction.rows(f"SELECT connection_id FROM sockets WHERE {waiting} LIMIT {CLAIM_LIMIT}", (newest,))
+    waiting = (
+        "subscribed = 1 AND (follows_changes = 0 AND (alert_cursor < %s OR change_cursor < %s) "
+        f"OR follows_changes = 1 AND change_cursor < %s) AND {_FREE} AND expires_at > UTC_TIMESTAMP(3)"
+    )
+    limits = (newest.alert, newest.a_raise, newest.change)
+    candidates = transaction.rows(f"SELECT connection_id FROM sockets WHERE {waiting} LIMIT {CLAIM_LIMIT}", limits)
     if not candidates:
         return newest, []
     # Locked by primary key and in its order, as everywhere, so that concurrent callers wait instead of deadlocking.
@@ -138,23 +171,26 @@ def claim(transaction: Transaction) -> tuple[int, list[Socket]]:
     transaction.execute(
         f"UPDATE sockets SET lease = %s, leased_until = UTC_TIMESTAMP(3) + INTERVAL {LEASE_SECONDS} SECOND "
         f"WHERE {among} AND {waiting}",
-        (lease, *connections, newest),
+        (lease, *connections, *limits),
     )
     rows = transaction.rows(
-        f"SELECT connection_id, alert_cursor, min_priority, lease FROM sockets WHERE {among} AND lease = %s",
+        "SELECT connection_id, alert_cursor, change_cursor, follows_changes = 1 AS follows_changes, min_priority, "
+        f"lease FROM sockets WHERE {among} AND lease = %s",
         (*connections, lease),
     )
     return newest, [Socket(**row) for row in rows]
 
 
-def release(transaction: Transaction, lease: str, cursor: int, connection_ids: Iterable[str], pause: float = 0) -> None:
-    """Move the cursors of leased sockets and return the leases; nobody posts to them for `pause` seconds."""
+def release(
+    transaction: Transaction, lease: str, cursors: tuple[int, int], connection_ids: Iterable[str], pause: float = 0
+) -> None:
+    """Move the cursors (alert and change) of leased sockets and return the leases; nobody posts for `pause` seconds."""
     connections = sorted(connection_ids)
     transaction.execute(
-        "UPDATE sockets SET alert_cursor = %s, lease = NULL, "
+        "UPDATE sockets SET alert_cursor = %s, change_cursor = %s, lease = NULL, "
         "leased_until = IF(%s > 0, UTC_TIMESTAMP(3) + INTERVAL %s MICROSECOND, NULL) "
         f"WHERE lease = %s AND connection_id IN ({placeholders(connections)})",
-        (cursor, pause, round(pause * 1e6), lease, *connections),
+        (*cursors, pause, round(pause * 1e6), lease, *connections),
     )
 
 
@@ -167,9 +203,11 @@ def pause(transaction: Transaction, connection_id: str, seconds: float) -> None:
     )
 
 
-def _insert(transaction: Transaction, connection_id: str, subject: str, role: str) -> None:
+def _insert(transaction: Transaction, connection_id: str, subject: str, role: str, *, is_greeted: bool) -> None:
+    newest = newest_of_all(transaction)
     transaction.execute(
-        "INSERT INTO sockets (connection_id, subject, role, alert_cursor, connected_at, expires_at) VALUES "
-        f"(%s, %s, %s, %s, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL {_LIFETIME_MINUTES} MINUTE)",
-        (connection_id, subject, role, alerts.newest_id(transaction)),
+        "INSERT INTO sockets (connection_id, subject, role, alert_cursor, change_cursor, greeted, connected_at, "
+        "expires_at) VALUES (%s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(3), "
+        f"UTC_TIMESTAMP(3) + INTERVAL {_LIFETIME_MINUTES} MINUTE)",
+        (connection_id, subject, role, newest.alert, newest.change, is_greeted),
     )

@@ -22,7 +22,7 @@ from churn.domain.features import FEATURES
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
 from churn.domain.risk import CustomerStatus, RiskLevel
 from churn.domain.timestamps import parse_timestamp
-from churn.services.presentation import parse_since
+from churn.services.presentation import parse_change, parse_since
 
 MAX_OFFSET = 10_000
 MAX_BATCH = 1000
@@ -70,6 +70,7 @@ Until = Annotated[
 ]
 Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_integer)]
 Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
+Change = Annotated[int, BeforeValidator(parse_change), WithJsonSchema({"type": "integer", "minimum": 0})]
 Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -178,6 +179,8 @@ class AlertsQuery(Request):
     priority: AlertPriority | None = None
     since: Since | None = None
     """The id of an alert, or a time: only what came after it."""
+    changes_since: Change | None = None
+    """The number of a change: each alert that has changed since, once, as it is now, in the order of the changes."""
     cursor: Cursor | None = None
     """`next_cursor` of the page before; goes on after it."""
 
