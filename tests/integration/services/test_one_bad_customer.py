@@ -144,7 +144,12 @@ def test_a_list_shows_who_cannot_be_read_without_figures(database: Database, nam
         figures: dict[str, Any] = dict(customer)
         assert all((figures[name] is None) for name in (*FEATURE_NAMES, "churn_probability")) == is_bad
     one = customers.get(_BAD[0], NOW)
-    assert (one["error"], one["drivers"], one["total_orders"]) == (listed[7]["error"], [], None)
+    assert (one["error"], one["drivers"], one["total_orders"], one["confidence"]) == (
+        listed[7]["error"],
+        [],
+        None,
+        None,
+    )
 
 
 @pytest.mark.usefixtures("names")

@@ -155,7 +155,7 @@ def test_a_batch_keeps_its_order_and_says_what_is_wrong_with_each(service: _Serv
     answer = service.batch(
         [
             {"days_since_last_order": 10},
-            {"customer_id": "NOBODY"},
+            {"customer_id": 12345.0},
             {"customer_id": "CUST-001"},
             {"days_since_last_order": -1},
             "nonsense",
@@ -165,7 +165,7 @@ def test_a_batch_keeps_its_order_and_says_what_is_wrong_with_each(service: _Serv
     )
     found = answer.json["predictions"]
     assert [one.get("churn_probability", one.get("code")) for one in found] == [0.1, 404, 0.6, 400, 400, 400, 0.2]
-    assert (found[1]["customer_id"], found[5]["customer_id"]) == ("NOBODY", "CUST-001")
+    assert (found[1]["customer_id"], found[5]["customer_id"]) == ("12345", "CUST-001")
     assert [error["field"] for error in found[5]["errors"]] == ["foo"]
     assert service.model.calls == 1
 

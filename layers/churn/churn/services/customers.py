@@ -85,7 +85,7 @@ class Customers:
                 **listed,
                 "phone": row["phone"],
                 "address": row["address"],
-                "confidence": row["confidence"],
+                "confidence": None if "error" in listed else row["confidence"],
                 "model_version": row["model_version"],
                 "probability_interval": interval_json(reasons.get("interval")),
                 "base_probability": None if base is None else rounded(base),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from churn.domain import what_if
 from churn.domain.errors import DATA_ERRORS, ChurnError, FieldError
 from churn.domain.features import FEATURE_NAMES
+from churn.domain.identifiers import as_sent
 from churn.domain.model import Predictor
 from churn.domain.what_if import Question, Scenario, Stored
 from churn.entrypoints.http.app import check
@@ -93,7 +95,6 @@ def _question(body: Request) -> Question:
 def _error(problem: ProblemError, item: Any) -> BatchError:
     document = problem.to_dict()
     error: BatchError = {"error": document["error"], "code": document["code"], "errors": document["errors"]}
-    customer_id = item.get("customer_id") if isinstance(item, dict) else None
-    if isinstance(customer_id, str):
-        error["customer_id"] = customer_id
+    with suppress(ValueError, AttributeError):
+        error["customer_id"] = as_sent(item.get("customer_id"))
     return error
