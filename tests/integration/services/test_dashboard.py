@@ -31,8 +31,6 @@ def dashboard(shop: Database) -> Dashboard:
 def test_the_dashboard_adds_up(shop: Database, dashboard: Dashboard) -> None:
     metadata = {"metrics": {"forest": {"accuracy": 0.8125}}}
     shop.run(lambda transaction: models.record_serving(transaction, "v1", metadata, NOW + timedelta(seconds=1)))
-    hour = (NOW - timedelta(days=30)).replace(minute=0, second=0, microsecond=0)
-    shop.run(lambda transaction: hourly_stats.replace(transaction, [(hour, 50, 0, 0)]))
     customers = Customers(shop, _SETTINGS).page(CustomerQuery(limit=500), NOW)["customers"]
     stats = dashboard.stats(NOW)
     scored = [customer for customer in customers if customer["status"] in {"new", "active", "at_risk"}]
@@ -45,6 +43,9 @@ def test_the_dashboard_adds_up(shop: Database, dashboard: Dashboard) -> None:
     assert (stats["generated_at"], stats["last_model_update"]) == ("2026-11-23T12:00:00Z", "2026-11-23T12:00:01Z")
     # Then those lapse who ordered 40 to 70 days ago: five of the 50 who were active.
     later = NOW + timedelta(days=_SETTINGS.inactivity_days - 40)
+    assert dashboard.stats(later)["churn_rate"] is None, "how many were active is not known"
+    hour = later - timedelta(days=30, hours=1)
+    shop.run(lambda transaction: hourly_stats.put(transaction, [(hour, 50, 0, 0)], later))
     assert dashboard.stats(later)["churn_rate"] == 10.0
 
 
@@ -68,7 +69,7 @@ def test_accuracy_is_that_of_outcomes_once_they_are_known(database: Database, em
 
 def test_an_empty_shop_has_a_dashboard(empty: Dashboard) -> None:
     stats = empty.stats(NOW)
-    assert (stats["total_customers"], stats["churn_rate"]) == (0, 0.0)
+    assert (stats["total_customers"], stats["churn_rate"]) == (0, None)
     assert (stats["model_accuracy"], stats["model_accuracy_basis"]) == (None, None)
     assert empty.trends("7d", "day", NOW)["trends"] == []
 
@@ -78,7 +79,7 @@ def test_trends_sum_what_flows_and_keep_what_stands(
     database: Database, empty: Dashboard, granularity: Granularity, points: int
 ) -> None:
     hours = [NOW.replace(minute=0) - timedelta(hours=number) for number in range(40 * 24)]
-    database.run(lambda transaction: hourly_stats.replace(transaction, [(hour, 1000, 2, 1) for hour in hours]))
+    database.run(lambda transaction: hourly_stats.put(transaction, [(hour, 1000, 2, 1) for hour in hours], NOW))
     found = empty.trends("7d", granularity, NOW)["trends"]
     assert len(found) == points
     assert [one["date"] for one in found] == sorted(one["date"] for one in found)

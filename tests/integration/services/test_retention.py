@@ -109,7 +109,7 @@ def test_nothing_is_pruned_without_days(database: Database, scoring: Scoring) ->
 def test_hours_are_pruned(database: Database, scoring: Scoring) -> None:
     scoring.apply([order(days_ago=3)], now=NOW)
     refresh(database, _SETTINGS, NOW)
-    assert _prune(database, NOW + timedelta(days=399, hours=12), hours=400)["hours"] == 366 * 24 - 12
+    assert _prune(database, NOW + timedelta(days=399, hours=12), hours=400)["hours"] == 427 * 24 - 12
     (row,) = _rows(database, "SELECT MIN(hour) AS hour FROM hourly_stats")
     assert row["hour"] == NOW - timedelta(hours=12)
 

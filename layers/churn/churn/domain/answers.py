@@ -298,8 +298,8 @@ class Stats(TypedDict):
     """The dashboard's figures."""
 
     total_customers: int
-    churn_rate: float
-    """Per cent of the customers active 30 days ago who have lapsed since."""
+    churn_rate: float | None
+    """Per cent of the customers active 30 days ago who have lapsed since; null while that is not known."""
     high_risk_customers: int
     """Active customers whose risk is high or critical."""
     revenue_at_risk: float
@@ -333,8 +333,10 @@ class Trend(TypedDict):
     """The figures of one hour, day, week or month."""
 
     date: str
-    churn_rate: float
-    high_risk_customers: int
+    churn_rate: float | None
+    """Null where it is not known how many customers were active 30 days before, or nobody was."""
+    high_risk_customers: int | None
+    """Null where the service did not run."""
     new_customers: int
     churned_customers: int
 

@@ -107,7 +107,7 @@ class Dashboard:
             "generated_at": iso(now),
         }
 
-    def _churn_rate(self, transaction: Transaction, now: datetime) -> float:
+    def _churn_rate(self, transaction: Transaction, now: datetime) -> float | None:
         before = now - timedelta(days=_RATE_DAYS)
         inactivity = timedelta(days=self._settings.inactivity_days)
         active = hourly_stats.active_at(transaction, before)
@@ -128,12 +128,11 @@ def _trends(rows: list[Row], first: datetime, granularity: Granularity) -> list[
     lapsed_until: list[int] = []
     active = {row["hour"]: row["active_customers"] for row in rows}
     position = {row["hour"]: number for number, row in enumerate(rows)}
-    high = lapsed = 0
+    lapsed = 0
     for row in rows:
         hour = row["hour"]
         lapsed += row["churned_customers"]
         lapsed_until.append(lapsed)
-        high = high if row["high_risk_customers"] is None else row["high_risk_customers"]
         start = _bucket(hour, granularity)
         if start < _bucket(first, granularity):
             continue
@@ -141,18 +140,21 @@ def _trends(rows: list[Row], first: datetime, granularity: Granularity) -> list[
             start,
             {
                 "date": _label(start, granularity),
-                "churn_rate": 0.0,
-                "high_risk_customers": 0,
+                "churn_rate": None,
+                "high_risk_customers": None,
                 "new_customers": 0,
                 "churned_customers": 0,
             },
         )
         point["new_customers"] += row["new_customers"]
         point["churned_customers"] += row["churned_customers"]
-        point["high_risk_customers"] = high
+        if row["high_risk_customers"] is not None:
+            point["high_risk_customers"] = row["high_risk_customers"]
         before = hour - timedelta(days=_RATE_DAYS)
-        is_stored = before in position
-        point["churn_rate"] = _per_cent(lapsed - lapsed_until[position[before]], active[before]) if is_stored else 0.0
+        # With an hour missing between them, the sum is not known either.
+        is_whole = before in position and len(lapsed_until) - 1 - position[before] == _RATE_DAYS * 24
+        rate = _per_cent(lapsed - lapsed_until[position[before]], active[before]) if is_whole else None
+        point["churn_rate"] = rate
     return list(points.values())
 
 
@@ -173,8 +175,9 @@ def _label(start: datetime, granularity: Granularity) -> str:
     return iso(start) if granularity == "hour" else f"{start:%Y-%m-%d}"
 
 
-def _per_cent(part: int, whole: int | None) -> float:
-    return round(min(100.0, 100 * part / whole), 2) if whole else 0.0
+def _per_cent(part: int, whole: int | None) -> float | None:
+    """Return the share of a whole, None where the whole is not known or nobody."""
+    return round(min(100.0, 100 * part / whole), 2) if whole else None
 
 
 def _prefixed(sums: Mapping[str, int], prefix: str) -> int:

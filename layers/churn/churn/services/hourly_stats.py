@@ -1,89 +1,131 @@
-"""The dashboard's hourly figures, derived from when customers were first seen and when they ordered.
+"""The dashboard's hourly figures, derived from when customers were first seen and from their orders.
 
-A customer is active from an order on until `inactivity_days` have passed without another: a spell. The number of
-active customers at an instant is the number of spells begun less that of spells ended.
+A customer is active from an order on until `inactivity_days` have passed without another, or the order is cancelled: a
+spell. The figures of an hour are those of its end, whenever they are measured: what came later changes nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 from churn.adapters.mysql import Database, customers, hourly_stats, orders
+from churn.domain.orders import Order
 from churn.domain.timestamps import DAY, from_millis, to_millis
 from churn.settings import Settings
 
 _HOUR = timedelta(hours=1)
-_LOOK_BACK = timedelta(days=366)
+_MILLISECOND = timedelta(milliseconds=1)
+# A year by the month begins with a whole month, and its first rate with the customers of 30 days before.
+_LOOK_BACK = timedelta(days=366 + 31 + 30)
+# More than so many hours are quicker measured in one pass over all orders.
+_MEASURED_SINGLY = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """From when to when a customer was active, in milliseconds since 1970; the end is not part of it."""
+
+    begin: int
+    end: int
+    lapsed: bool
+    """Whether it ended as the time without an order was up, and not by a cancellation."""
 
 
 def refresh(database: Database, settings: Settings, now: datetime) -> int:
-    """Store the figures of the hours since the newest stored one, the current hour included; return how many.
+    """Store the figures of the hours that have not been measured since their end; return how many.
 
-    If none is stored yet, those of the last 366 days are calculated. Raises DatabaseUnavailableError.
+    The hour of `now` is among them: it is measured as of now, and again when it is over. If none is stored yet, those
+    of the look-back are calculated. Raises DatabaseUnavailableError.
     """
-    newest = database.run(lambda transaction: hourly_stats.newest(transaction, now))
-    if newest is None:
-        return rebuild(database, settings, now)
-    hours = list(_hours(newest, now))
+    since = _hour(now - _LOOK_BACK)
+    first = database.run(lambda transaction: hourly_stats.first_open(transaction, since, now))
+    if first is None or now - first > _MEASURED_SINGLY * _HOUR:
+        return rebuild(database, settings, now, since=first or since)
+    hours = list(_hours(first, now))
     for hour in hours:
-        database.run(lambda transaction, hour=hour: hourly_stats.measure(transaction, hour, settings.inactivity_days))  # type: ignore[misc]
+        _measure(database, settings, hour, now)
     return len(hours)
 
 
-def rebuild(database: Database, settings: Settings, now: datetime) -> int:
-    """Recalculate the figures of the last 366 days from all customers, after an import; return the number of hours.
+def rebuild(database: Database, settings: Settings, now: datetime, since: datetime | None = None) -> int:
+    """Calculate the figures from an hour on, or of the whole look-back, from all orders; return the number of hours.
 
-    How many were at high risk is known for this hour alone. Raises DatabaseUnavailableError.
+    It is for an import, and for hours that nobody measured; how many were at high risk in these is not known. Raises
+    DatabaseUnavailableError.
     """
-    first = _hour(now - _LOOK_BACK)
-    changes = activity(
+    first = since or _hour(now - _LOOK_BACK)
+    changes, active = activity(
         customers.first_seen(database),
-        orders.placed(database, now),
+        orders.histories(database),
         now=now,
         inactivity_days=settings.inactivity_days,
         since=first,
     )
-    active = 0
     rows = []
     for hour in _hours(first, now):
-        begun, ended, seen = (changes[hour, kind] for kind in ("begun", "ended", "seen"))
+        begun, ended, lapsed, seen = (changes[hour, kind] for kind in ("begun", "ended", "lapsed", "seen"))
         active += begun - ended
-        rows.append((hour, active, seen, ended))
-    database.run(lambda transaction: hourly_stats.replace(transaction, rows))
-    database.run(lambda transaction: hourly_stats.measure(transaction, _hour(now), settings.inactivity_days))
+        rows.append((hour, active, seen, lapsed))
+    database.run(lambda transaction: hourly_stats.put(transaction, rows, now))
+    _measure(database, settings, _hour(now), now)
     return len(rows)
 
 
 def activity(
     first_seen: Iterable[datetime],
-    placed: Iterable[Sequence[int]],
+    histories: Iterable[Iterable[Order]],
     *,
     now: datetime,
     inactivity_days: int,
     since: datetime,
-) -> Counter[tuple[datetime, str]]:
-    """Return how many spells began and ended, and how many customers were first seen, in each hour.
+) -> tuple[Counter[tuple[datetime, str]], int]:
+    """Return what happened in each hour from `since` to `now`, and how many customers were active when that began.
 
-    `placed`: the instants of each customer's orders up to now, in milliseconds since 1970, the oldest first. What lies
-    before `since` is counted at `since`, so that running sums are right from then on.
+    Counted are customers who were first seen, and spells that have begun, ended, and ended by lapsing.
     """
     counts: Counter[tuple[datetime, str]] = Counter()
-    at_now, length = to_millis(now), inactivity_days * DAY
+    active, at_since, at_now = 0, to_millis(since), to_millis(now)
+    counts.update((_hour(instant), "seen") for instant in first_seen if since <= instant <= now)
+    for history in histories:
+        for spell in spells(history, inactivity_days * DAY):
+            # One that ends at the very beginning was active just before it.
+            active += spell.begin < at_since <= spell.end
+            if at_since <= spell.begin <= at_now:
+                counts[_hour(from_millis(spell.begin)), "begun"] += 1
+            if at_since <= spell.end <= at_now:
+                counts[_hour(from_millis(spell.end)), "ended"] += 1
+                counts[_hour(from_millis(spell.end)), "lapsed"] += spell.lapsed
+    return counts, active
 
-    def count(at: int, kind: str) -> None:
-        counts[max(_hour(from_millis(at)), since), kind] += 1
 
-    counts.update((_hour(instant), "seen") for instant in first_seen if instant >= since)
-    for instants in placed:
-        count(instants[0], "begun")
-        for previous, following in pairwise(instants):
-            if following - previous > length:
-                count(previous + length, "ended")
-                count(following, "begun")
-        if instants[-1] + length <= at_now:
-            count(instants[-1] + length, "ended")
-    return counts
+def spells(orders: Iterable[Order], length: int) -> list[Spell]:
+    """Return a customer's spells, the oldest first; `length` is how long one order lasts, in milliseconds."""
+    found: list[Spell] = []
+    for begin, end, lapsed in sorted(_lasting(orders, length)):
+        if found and begin <= found[-1].end:
+            last = found[-1]
+            if end > last.end or (end == last.end and lapsed):
+                found[-1] = Spell(last.begin, end, lapsed)
+        else:
+            found.append(Spell(begin, end, lapsed))
+    return found
+
+
+def _lasting(orders: Iterable[Order], length: int) -> Iterator[tuple[int, int, bool]]:
+    """Yield from when to when each order keeps its customer active, and whether its time is up then."""
+    for order in orders:
+        if order.placed_at is not None and order.cents > 0:
+            end = order.placed_at + length
+            if order.cancelled_at is None or order.cancelled_at > end:
+                yield order.placed_at, end, True
+            elif order.cancelled_at > order.placed_at:
+                yield order.placed_at, order.cancelled_at, False
+
+
+def _measure(database: Database, settings: Settings, hour: datetime, now: datetime) -> None:
+    at = min(hour + _HOUR - _MILLISECOND, now)
+    database.run(lambda transaction: hourly_stats.measure(transaction, hour, at, now, settings.inactivity_days))
 
 
 def _hour(instant: datetime) -> datetime:

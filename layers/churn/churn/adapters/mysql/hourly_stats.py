@@ -3,16 +3,36 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from churn.adapters.mysql import customers, totals
+from churn.adapters.mysql import customers, orders, totals
 from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.risk import ACTIVE_STATUSES, HIGH_RISK_LEVELS
 
+_FIGURES = ("active_customers", "new_customers", "churned_customers", "measured_at")
+_INSERT = f"INSERT INTO hourly_stats (hour, {', '.join(_FIGURES)}, high_risk_customers)"
+# How many are at high risk is known in the hour itself alone.
+_UPDATE = (
+    "ON DUPLICATE KEY UPDATE "
+    + ", ".join(f"{column} = VALUES({column})" for column in _FIGURES)
+    + ", high_risk_customers = COALESCE(VALUES(high_risk_customers), high_risk_customers)"
+)
 
-def newest(transaction: Transaction, until: datetime) -> datetime | None:
-    """Return the newest hour with figures that begins at `until` at the latest, None without any."""
-    row = transaction.row("SELECT MAX(hour) AS hour FROM hourly_stats WHERE hour <= %s", (until,))
-    hour: datetime | None = None if row is None else row["hour"]
-    return hour
+
+def first_open(transaction: Transaction, since: datetime, now: datetime) -> datetime | None:
+    """Return the first hour from `since` to `now` that has not been measured since its end, None without any hour.
+
+    After the newest stored hour that is the next one. What a wrong clock ahead of `now` has measured does not count;
+    its hours that have not come are deleted.
+    """
+    transaction.execute("DELETE FROM hourly_stats WHERE hour > %s", (now,))
+    is_open = "measured_at IS NULL OR measured_at < hour + INTERVAL 1 HOUR OR measured_at > %s"
+    row = transaction.row(
+        f"SELECT MAX(hour) AS newest, MIN(IF({is_open}, hour, NULL)) AS open FROM hourly_stats WHERE hour >= %s",
+        (now, since),
+    )
+    if row is None or row["newest"] is None:
+        return None
+    first: datetime = row["open"] or row["newest"] + timedelta(hours=1)
+    return first
 
 
 def between(transaction: Transaction, first: datetime, last: datetime) -> list[Row]:
@@ -21,31 +41,32 @@ def between(transaction: Transaction, first: datetime, last: datetime) -> list[R
 
 
 def active_at(transaction: Transaction, instant: datetime) -> int | None:
-    """Return how many customers were active in the newest stored hour that began no later; None without any."""
+    """Return how many customers were active at the beginning of the hour of an instant; None where it is not known."""
     row = transaction.row(
-        "SELECT active_customers FROM hourly_stats WHERE hour <= %s ORDER BY hour DESC LIMIT 1", (instant,)
+        "SELECT active_customers FROM hourly_stats WHERE hour > %s AND hour <= %s ORDER BY hour DESC LIMIT 1",
+        (instant - timedelta(hours=2), instant - timedelta(hours=1)),
     )
     return None if row is None else int(row["active_customers"])
 
 
-def measure(transaction: Transaction, hour: datetime, inactivity_days: int) -> None:
-    """Store the figures of one hour from the customers as they are now."""
-    end, lapse = hour + timedelta(hours=1), timedelta(days=inactivity_days)
-    active = customers.lapsed_between(transaction, end - lapse, end)
-    new = customers.count(transaction, "first_seen_at >= %s AND first_seen_at < %s", hour, end)
-    churned = customers.count(transaction, "last_order_at >= %s AND last_order_at < %s", hour - lapse, end - lapse)
-    high = sum(
-        number
-        for name, number in totals.read(transaction, "customers:").items()
-        if name.split(":")[1] in ACTIVE_STATUSES and name.split(":")[2] in HIGH_RISK_LEVELS
+def measure(transaction: Transaction, hour: datetime, at: datetime, now: datetime, inactivity_days: int) -> None:
+    """Store the figures of one hour as of its instant `at`, from what is stored of orders.
+
+    How many are at high risk is stored for the hour of `now` alone.
+    """
+    lapse = timedelta(days=inactivity_days)
+    high = _at_high_risk(transaction) if now < hour + timedelta(hours=1) else None
+    figures = (
+        orders.active_customers(transaction, at, lapse),
+        customers.count(transaction, "first_seen_at >= %s AND first_seen_at <= %s", hour, at),
+        orders.lapsed_customers(transaction, hour, at, lapse),
     )
-    transaction.execute(
-        "INSERT INTO hourly_stats (hour, active_customers, new_customers, churned_customers, high_risk_customers) "
-        "VALUES (%s, %s, %s, %s, %s) ON DUPLICATE KEY UPDATE active_customers = VALUES(active_customers), "
-        "new_customers = VALUES(new_customers), churned_customers = VALUES(churned_customers), "
-        "high_risk_customers = VALUES(high_risk_customers)",
-        (hour, active, new, churned, high),
-    )
+    transaction.insert_many(_INSERT, [(hour, *figures, now, high)], _UPDATE)
+
+
+def put(transaction: Transaction, rows: Sequence[tuple[datetime, int, int, int]], now: datetime) -> None:
+    """Store hours as (hour, active, new, churned customers); a number at high risk that is stored already stays."""
+    transaction.insert_many(_INSERT, [(*row, now, None) for row in rows], _UPDATE)
 
 
 def prune(transaction: Transaction, before: datetime, limit: int) -> int:
@@ -53,11 +74,9 @@ def prune(transaction: Transaction, before: datetime, limit: int) -> int:
     return transaction.execute("DELETE FROM hourly_stats WHERE hour < %s ORDER BY hour LIMIT %s", (before, limit))
 
 
-def replace(transaction: Transaction, rows: Sequence[tuple[datetime, int, int, int]]) -> None:
-    """Store hours as (hour, active, new, churned customers); a number at high risk that is stored already stays."""
-    transaction.insert_many(
-        "INSERT INTO hourly_stats (hour, active_customers, new_customers, churned_customers)",
-        rows,
-        "ON DUPLICATE KEY UPDATE active_customers = VALUES(active_customers), "
-        "new_customers = VALUES(new_customers), churned_customers = VALUES(churned_customers)",
+def _at_high_risk(transaction: Transaction) -> int:
+    return sum(
+        number
+        for name, number in totals.read(transaction, "customers:").items()
+        if name.split(":")[1] in ACTIVE_STATUSES and name.split(":")[2] in HIGH_RISK_LEVELS
     )

@@ -1,7 +1,7 @@
 """Table `orders`: every order of every customer, and the ledgers through which states look them up."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import batched, groupby
 from operator import itemgetter
 
@@ -139,18 +139,39 @@ def of_customers(transaction: Transaction, keys: Sequence[int]) -> dict[int, dic
     return orders
 
 
-def placed(database: Database, now: datetime) -> Iterator[list[int]]:
-    """Yield the instants of each customer's orders that count at `now` (milliseconds since 1970), the oldest first."""
+def histories(database: Database) -> Iterator[list[Order]]:
+    """Yield the orders of each customer who has any: memory holds one page at a time."""
     query = (
         f"SELECT customer_pk, order_id, {_COLUMNS} FROM orders WHERE customer_pk > %(customer_pk)s "
         "OR (customer_pk = %(customer_pk)s AND order_id > %(order_id)s) ORDER BY customer_pk, order_id LIMIT %(size)s"
     )
     rows = database.pages(query, {"customer_pk": 0, "order_id": ""}, _ORDERS_PER_PAGE)
-    at = to_millis(now)
     for _, own in groupby(rows, key=itemgetter("customer_pk")):
-        instants = sorted(order.placed_at or 0 for order in map(_order, own) if order.counts_at(at))
-        if instants:
-            yield instants
+        yield [_order(row) for row in own]
+
+
+def active_customers(transaction: Transaction, at: datetime, lapse: timedelta) -> int:
+    """Return how many customers had at an instant an order that stood, no older than `lapse`."""
+    row = transaction.row(
+        "SELECT COUNT(DISTINCT customer_pk) AS number FROM orders WHERE placed_at > %(after)s AND placed_at <= %(at)s "
+        "AND cents > 0 AND (cancelled_at IS NULL OR cancelled_at > %(at)s)",
+        {"after": at - lapse, "at": at},
+    )
+    return int(row["number"]) if row else 0
+
+
+def lapsed_customers(transaction: Transaction, first: datetime, last: datetime, lapse: timedelta) -> int:
+    """Return for how many customers, from an instant to another, `lapse` was over since their newest order."""
+    over = "o.placed_at + INTERVAL %(lapse)s SECOND"
+    row = transaction.row(
+        "SELECT COUNT(DISTINCT o.customer_pk) AS number FROM orders o "
+        "WHERE o.placed_at >= %(first)s AND o.placed_at <= %(last)s AND o.cents > 0 "
+        f"AND (o.cancelled_at IS NULL OR o.cancelled_at > {over}) AND NOT EXISTS "
+        "(SELECT 1 FROM orders n WHERE n.customer_pk = o.customer_pk AND n.placed_at > o.placed_at "
+        f"AND n.placed_at <= {over} AND n.cents > 0 AND (n.cancelled_at IS NULL OR n.cancelled_at > {over}))",
+        {"first": first - lapse, "last": last - lapse, "lapse": int(lapse.total_seconds())},
+    )
+    return int(row["number"]) if row else 0
 
 
 def write(transaction: Transaction, orders: Iterable[tuple[tuple[int, str], Order]]) -> None:
