@@ -14,6 +14,7 @@ from churn.adapters.mysql import (
     Database,
     Transaction,
     alerts,
+    component_reports,
     customers,
     models,
     totals,
@@ -159,6 +160,7 @@ def _fill(database: Database) -> None:
             transaction, "socket", "ann", "read", limit=5, ticket_id="1" * 32
         )
     )
+    database.run(lambda transaction: component_reports.try_write(transaction, NOW, timedelta(seconds=10)))
     database.run(lambda transaction: alerts.advance_reader(transaction, "output", 100, lambda _: None))
 
 
