@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from churn.domain.features import Features
+from churn.domain.features import BY_NAME, Features
 
 if TYPE_CHECKING:
     from churn.domain.answers import Driver, ProbabilityInterval
@@ -29,7 +29,7 @@ def drivers(contributions: Mapping[str, float], features: Features, most: int = 
     return [
         {
             "feature": name,
-            "value": features.get(name),
+            "value": BY_NAME[name].shown(features.get(name)),
             "contribution": rounded(points),
             "sentence": reason(name, features.get(name), points),
         }

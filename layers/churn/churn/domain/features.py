@@ -49,6 +49,16 @@ class Feature:
     resolution: float = 0.01
     """Two values that lie no further apart are the same: clients are shown rounded ones, and ages go on meanwhile."""
 
+    def shown(self, value: float | None) -> float | None:
+        """Return a value as clients see it: a count as a whole number, others as fine as `resolution`."""
+        if value is None:
+            return None
+        return int(value) if self.is_count and value == int(value) else round(value, self._digits)
+
+    @property
+    def _digits(self) -> int:
+        return round(-math.log10(self.resolution))
+
     def is_same(self, one: float | None, other: float | None) -> bool:
         """Return whether two values are the same, or neither is known."""
         if one is None or other is None:
@@ -81,7 +91,8 @@ FEATURES = (
     Feature("account_age_days", "days", "Days since the customer was first known", 36500, resolution=0.1),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
-_COUNTS = frozenset(feature.name for feature in FEATURES if feature.is_count)
+BY_NAME = {feature.name: feature for feature in FEATURES}
+"""The features by their names."""
 
 
 class FeatureValues(TypedDict):
@@ -184,10 +195,8 @@ def overridden(stored: Mapping[str, float | None], given: Mapping[str, float | N
 
 
 def shown(features: Features) -> FeatureValues:
-    """Return the 12 features as clients see them: counts as whole numbers."""
-    known = {name: features[name] for name in FEATURE_NAMES}
-    values = {name: int(value) if name in _COUNTS and value is not None else value for name, value in known.items()}
-    return cast("FeatureValues", values)
+    """Return the 12 features as clients see them."""
+    return cast("FeatureValues", {feature.name: feature.shown(features[feature.name]) for feature in FEATURES})
 
 
 def _engagement(sent: float | None, opened: float | None, clicked: float | None) -> float | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from churn.domain.errors import CustomerNotFoundError, CustomerUnreadableError, FieldError, InvalidInputError
 from churn.domain.explanations import drivers, interval_json, others, rounded
-from churn.domain.features import FEATURE_NAMES, FEATURES, Features, overridden
+from churn.domain.features import BY_NAME, FEATURE_NAMES, FEATURES, Features, overridden
 from churn.domain.model import Prediction, Predictor
 from churn.domain.recommendations import recommend
 from churn.domain.risk import RiskBands
@@ -162,7 +162,12 @@ def _comparison(
         "churn_probability": before,
         "change": change,
         "changes": [
-            {"feature": name, "stored": stored.get(name), "given": scenario.features[name], "effect": part}
+            {
+                "feature": name,
+                "stored": BY_NAME[name].shown(stored.get(name)),
+                "given": scenario.features[name],
+                "effect": part,
+            }
             for name, part in zip(scenario.changes, effects, strict=True)
         ],
     }
