@@ -71,7 +71,9 @@ def _dashboard_data() -> DashboardData:
 @logger.inject_lambda_context
 def _handle_websocket(event: dict[str, Any], context: Any) -> dict[str, Any]:
     # By the ARN that was called: later work goes to the same version.
-    return _websocket_handler(context.invoked_function_arn).handle(event)
+    answer = _websocket_handler(context.invoked_function_arn).handle(event)
+    _api.report()
+    return answer
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

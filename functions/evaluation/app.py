@@ -6,6 +6,7 @@ from typing import Any
 from churn.adapters.mysql import Database, model_quality
 from churn.domain.timestamps import parse_timestamp
 from churn.observability import logger, metrics, traced
+from churn.services.component_reports import Reporter
 from churn.services.current_model import CurrentModel
 from churn.services.model_monitoring import compare_challengers, evaluate_weeks, figures, watch_drift
 from churn.settings import settings
@@ -13,6 +14,7 @@ from churn.settings import settings
 _settings = settings().require("database_url")
 _database = Database(_settings.database_url)
 _model = CurrentModel(_settings, shadow=True)
+_reporter = Reporter("evaluation", _settings.database_url, _model)
 
 _MILLISECONDS_FOR_A_WEEK_AND_THE_REST = 300_000
 
@@ -46,4 +48,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "figures": measured,
     }
     logger.info("evaluated", extra=answer)
+    _reporter.note(done=True)
     return answer

@@ -10,11 +10,13 @@ from churn.domain.timestamps import parse_timestamp
 from churn.domain.tombstones import Tombstones
 from churn.observability import logger, metrics, traced
 from churn.services import erasing
+from churn.services.component_reports import Reporter
 from churn.services.retention import prune
 from churn.settings import settings
 
 _settings = settings().require("database_url", "erasure_key", "failed_batches")
 _database = Database(_settings.database_url)
+_reporter = Reporter("retention", _settings.database_url)
 _tombstones = Tombstones(lambda: secrets_manager.resolve(_settings.erasure_key))
 
 _MILLISECONDS_FOR_THE_REST = 60_000
@@ -40,4 +42,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     pruned = prune(_database, _settings.retention, now=now, time_left=time_left)
     metrics.add_metric("RowsPruned", "Count", sum(pruned.values()))
     logger.info("pruned", extra={"pruned": pruned, "erased": erased})
+    _reporter.note(done=True)
     return {"pruned": pruned, "erased": erased}

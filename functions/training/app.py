@@ -7,6 +7,7 @@ from typing import Any
 from churn.adapters.mysql import Database
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.observability import logger, traced
+from churn.services.component_reports import Reporter
 from churn.services.training_runs import run_training
 from churn.settings import settings
 
@@ -21,4 +22,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     config = settings().require("database_url", "model_bucket")
     registry = S3ModelRegistry(config.model_bucket)
     with closing(Database(config.database_url)) as database:
-        return run_training(event, database, registry, config, lambda: datetime.now(UTC))
+        answer = run_training(event, database, registry, config, lambda: datetime.now(UTC))
+    Reporter("training", config.database_url).note(done=True)
+    return answer

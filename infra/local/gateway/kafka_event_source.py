@@ -241,7 +241,7 @@ class KafkaSource:
             batch = failed
             self._log("kafka", f"{self._pool.spec.label}: {len(failed)} records to be tried again: {reason[:500]}")
             place = f"partition {failed[0].partition} from offset {failed[0].offset} on"
-            self._causes.tell(_delivery(), f"{self._pool.spec.label} fails in {place}: {reason[:500]}")
+            self._causes.tell(_delivery(), f"{self._pool.spec.label} fails in {place}: {kind_of_failure(result)}")
             if self._stopping.wait(min(self._backoff * 2**attempt, _MAX_BACKOFF_SECONDS)):
                 return False
             attempt += 1
@@ -315,6 +315,16 @@ class KafkaSource:
         place = f"{batch[0].topic}-{batch[0].partition}/{time.strftime('%Y/%m/%d/%Y-%m-%dT%H.%M.%S', now)}"
         key = f"aws/lambda/{self._pool.spec.name}/{place}-{uuid.uuid4()}"
         self._on_failure(self._spec.on_failure, key, json.dumps(body))
+
+
+def kind_of_failure(result: Result) -> str:
+    """Return why a batch was not applied, without the text of an error, which may quote a record."""
+    if not result.error:
+        return "it reports the records as failed"
+    try:
+        return str(json.loads(result.payload)["errorType"])
+    except (ValueError, KeyError, TypeError):
+        return "it fails"
 
 
 def _delivery() -> str:

@@ -107,6 +107,19 @@ def test_a_promoted_version_that_is_refused_is_told_and_the_old_one_serves(
     function._cache.close()
 
 
+@pytest.mark.usefixtures("database")
+def test_functions_tell_which_model_they_hold(start: Start, mysql_url: str, redis_url: str, model_path: str) -> None:
+    variables = {"DATABASE_URL": mysql_url, "REDIS_URL": redis_url, "MODEL_PATH": model_path}
+    prediction = start("prediction", **variables)
+    # Its first requests are spared the report, so it is due later than now.
+    prediction._api._reporter._due_at = 0.0
+    assert ask(prediction.app, "POST", "/api/churn/predict", {"total_orders": 3}).status == 200
+    health = start("health", **variables)
+    held = ask(health.app, "GET", "/health", role=None).json["checks"]["model"]["held"]
+    assert held == {"prediction": small_model().version}
+    health._cache.close()
+
+
 def test_it_answers_within_three_seconds_when_everything_hangs(start: Start, silent_port: int, model_path: str) -> None:
     where = f"127.0.0.1:{silent_port}"
     function = start(

@@ -1,6 +1,8 @@
 """What waits in a topic, since when and why, by observations of its offsets."""
 
+from infra.local.gateway.environment import Result
 from infra.local.gateway.kafka_backlog import Backlog, Causes, Waiting
+from infra.local.gateway.kafka_event_source import kind_of_failure
 
 
 def test_nothing_waits_where_all_is_committed() -> None:
@@ -47,3 +49,10 @@ def test_a_cause_stands_until_its_part_goes_on() -> None:
     assert (causes.sentence, causes.seconds) == ("it cannot be read; it does not answer", 5.0)
     assert causes.tell("partition 1", None)
     assert (causes.sentence, causes.seconds) == ("it does not answer", 0.0)
+
+
+def test_a_failure_is_named_without_what_its_text_may_quote() -> None:
+    failed = Result.failure("1", "ValueError", "no date: Rosa Schmidt")
+    assert kind_of_failure(failed) == "ValueError"
+    assert kind_of_failure(Result(b"Rosa", "1", "Unhandled")) == "it fails"
+    assert kind_of_failure(Result(b"{}", "1")) == "it reports the records as failed"

@@ -104,6 +104,10 @@ class Api:
 
         return register
 
+    def report(self) -> None:
+        """Report on the function for `/health`, after what is no request of these routes."""
+        self._reporter.note()
+
     def _respond(self, route: Route, view: View, path: Mapping[str, str]) -> Response:
         started = time.perf_counter()
         event = self.app.current_request.to_original_event() if self.app.current_request else {}
