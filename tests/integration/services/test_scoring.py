@@ -420,6 +420,9 @@ def test_who_was_stored_in_another_form_of_unicode_stays_onecustomer(database: D
     # Then it is known again, and the other belongs to the same customer
     assert (failed, done.events, done.repeated) == ([], 1, 1)
     assert customer(database, old_form)["total_orders"] == 2
+    # In today's form they are no other.
+    score_records(decode(_batch(_wire(order(form))), NOW), scoring, NOW)
+    assert customer(database, old_form)["total_orders"] == 3
     # Who is new is stored in the one form, whichever was sent.
     for customer_id in ("Ame\u0301lie", "Am\u00e9lie"):
         score_records(decode(_batch(_wire(order(customer_id))), NOW), scoring, NOW)

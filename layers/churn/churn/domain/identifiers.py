@@ -61,6 +61,15 @@ def canonical(text: str) -> str:
     return unicodedata.normalize("NFC", text.strip())
 
 
+def stored_forms(text: str) -> tuple[str, ...]:
+    """Return the forms that an identifier may be stored in, the likeliest first.
+
+    Before there was one form, identifiers were stored as they came; what came in another form was mostly NFD.
+    """
+    plain = text.strip()
+    return tuple(dict.fromkeys((plain, canonical(plain), unicodedata.normalize("NFD", plain))))
+
+
 def stands_for_nobody(customer_id: str, allowed: Container[str] = ()) -> bool:
     """Return whether an identifier is what tools write where there is no customer, such as ``null``, ``-`` or ``0``.
 

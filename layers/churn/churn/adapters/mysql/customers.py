@@ -17,7 +17,7 @@ from churn.adapters.mysql.orders import Ledgers
 from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError, UnreadableStateError, replay
 from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.errors import DATA_ERRORS
-from churn.domain.identifiers import canonical
+from churn.domain.identifiers import stored_forms
 from churn.domain.model import Prediction
 from churn.domain.orders import MemoryLedger, Order
 from churn.domain.timestamps import to_millis
@@ -210,17 +210,15 @@ def save_state(transaction: Transaction, customer: Customer) -> None:
 def by_id(transaction: Transaction, customer_ids: Collection[str]) -> dict[str, Row]:
     """Return customers with their states and reasons by the ids asked for, without the deleted.
 
-    An id means the customer who is stored in its very form of Unicode, or else in the one in which ids are stored.
+    An id means the customer who is stored in its very form of Unicode, or else in another one of it.
     """
-    forms = {customer_id: (customer_id.strip(), canonical(customer_id)) for customer_id in customer_ids}
-    rows = _read(
-        transaction, "c.deleted = 0 AND c.customer_id", sorted({form for pair in forms.values() for form in pair})
-    )
-    stored = {row["customer_id"]: row for row in rows}
+    forms = {customer_id: stored_forms(customer_id) for customer_id in customer_ids}
+    wanted = sorted({form for own in forms.values() for form in own})
+    stored = {row["customer_id"]: row for row in _read(transaction, "c.deleted = 0 AND c.customer_id", wanted)}
     return {
-        customer_id: next(stored[form] for form in pair if form in stored)
-        for customer_id, pair in forms.items()
-        if not stored.keys().isdisjoint(pair)
+        customer_id: next(stored[form] for form in own if form in stored)
+        for customer_id, own in forms.items()
+        if not stored.keys().isdisjoint(own)
     }
 
 

@@ -10,6 +10,7 @@ from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.domain.customer import micro_points
 from churn.domain.events import Event
+from churn.domain.identifiers import stored_forms
 from churn.domain.timestamps import from_millis, to_millis
 
 _PAIRS_PER_QUERY = 500
@@ -45,21 +46,21 @@ def known(transaction: Transaction, events: Sequence[tuple[int, Event]]) -> dict
 
 
 def under_stored_ids(transaction: Transaction, event: Event) -> Event:
-    """Return an event under the ids of customer and event that are stored, where these are in the form it came in.
+    """Return an event under the ids of customer and event that are stored, where these are in another form of Unicode.
 
-    They were stored so before Unicode's forms were made one; a customer stays one, and an event is known again.
+    They were stored so before there was one form; a customer stays one, and an event is known again.
     """
-    if event.sent_ids is None:
+    sent_customer_id, sent_event_id = event.sent_ids or (event.customer_id, event.event_id)
+    forms = stored_forms(sent_customer_id)
+    if len(forms) == 1 and sent_event_id == event.event_id:
         return event
-    customer_id, event_id = event.sent_ids
     rows = transaction.rows(
-        "SELECT c.customer_id, e.event_id FROM customers c "
-        "LEFT JOIN events e ON e.customer_pk = c.id AND e.event_id = %s WHERE c.customer_id IN (%s, %s)",
-        (event_id, customer_id, event.customer_id),
+        "SELECT c.customer_id, e.event_id FROM customers c LEFT JOIN events e ON e.customer_pk = c.id "
+        f"AND e.event_id = %s WHERE c.customer_id IN ({placeholders(forms)})",
+        (sent_event_id, *forms),
     )
     stored = {row["customer_id"]: row["event_id"] for row in rows}
-    if customer_id not in stored:
-        customer_id = event.customer_id
+    customer_id = next((form for form in forms if form in stored), event.customer_id)
     return replace(event, customer_id=customer_id, event_id=stored.get(customer_id) or event.event_id)
 
 
