@@ -1,8 +1,7 @@
 """Erasing customers: nothing is left of them, and the totals stay right."""
 
-import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -38,6 +37,7 @@ from churn.settings import Settings
 from tests.support import eventually
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
+from tests.support.personal_data import tables_that_hold
 
 _SETTINGS = Settings.from_environment({"ERASURE_KEY": "only-a-test-knows-this-key-of-32-bytes"})
 _ID, _NAME, _EMAIL, _PHONE = "KUNDE-ø-4711", "Zoë Qvist Łarsen", "zoe.qvist@example.org", "+45 12 34 56 78"
@@ -58,31 +58,8 @@ def _rows(database: Database, query: str) -> list[Row]:
     return database.run(lambda transaction: transaction.rows(query))
 
 
-def _forms(mark: str) -> Iterator[bytes]:
-    """Yield the bytes by which a mark can be recognised: as it is, lower-cased, escaped in JSON, and within base64."""
-    for text in (mark, mark.lower(), json.dumps(mark)[1:-1], json.dumps(json.dumps(mark))[3:-3]):
-        yield text.encode()
-    for padding in range(3):
-        # The first and the last characters also depend on the neighbours.
-        yield base64.b64encode(b"\0" * padding + mark.encode())[(0, 2, 3)[padding] : -4]
-
-
-def _where_found(database: Database, marks: tuple[str, ...] = _MARKS) -> set[str]:
-    """Return the tables with a text or a blob that holds a mark; every column of the schema is looked at."""
-    columns = _rows(
-        database,
-        "SELECT table_name AS tab, column_name AS col FROM information_schema.columns WHERE table_schema = DATABASE() "
-        "AND (data_type LIKE '%%char%%' OR data_type LIKE '%%text%%' OR data_type LIKE '%%blob%%' "
-        "OR data_type LIKE '%%binary%%' OR data_type LIKE '%%json%%')",
-    )
-    assert len(columns) > 40
-    found = set()
-    for column in columns:
-        rows = _rows(database, f"SELECT CAST(`{column['col']}` AS BINARY) AS content FROM `{column['tab']}`")
-        contents = [row["content"] for row in rows if row["content"] is not None]
-        if any(form in content for content in contents for mark in marks for form in _forms(mark)):
-            found.add(column["tab"])
-    return found
+def _where_found(database: Database, marks: Sequence[str] = _MARKS) -> set[str]:
+    return tables_that_hold(database, marks)
 
 
 def _empty_tables(database: Database) -> set[str]:
