@@ -22,7 +22,7 @@ ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
 .PHONY: help run up down status logs token clean import events redrive train models promote rollback bench \
-	format lint unit integration contract check test smoke openapi build sam-api sam-invoke deploy destroy
+	format lint unit integration contract check test test-mysql test-kafka smoke openapi build sam-api sam-invoke deploy destroy
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
@@ -117,8 +117,18 @@ integration: $(STAMP) ## Run the tests against a real MariaDB and Redis, and emu
 contract: $(STAMP) ## Run the tests against whole local stacks
 	@$(PYTHON) -m pytest tests/contract
 
+test-mysql: $(STAMP) ## Run the database's tests on a real MySQL, if there is one [INSTALL=1]
+	@$(PYTHON) -m infra.tools.mysql_tests $(if $(INSTALL),--install)
+
+test-kafka: $(STAMP) ## Run the tests of Kafka on Apache Kafka in a container, where Docker runs
+	@if ! docker info >/dev/null 2>&1; then echo "skipped: no Docker engine answers"; exit 0; fi; \
+		docker compose -f infra/compose.yaml up -d --wait kafka || exit 1; \
+		KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 $(PYTHON) -m pytest tests/contract/test_kafka.py tests/contract/test_story.py; \
+		result=$$?; docker compose -f infra/compose.yaml down; exit $$result
+
 test: lint ## Lint and run all tests
 	@$(PYTHON) -m pytest
+	@$(PYTHON) -m infra.tools.mysql_tests
 
 smoke: $(STAMP) ## Test a deployment: JWT_SECRET=… make smoke URL=https://… [WS_URL=wss://…]
 	@test -n "$(URL)" || { echo "which deployment? make smoke URL=https://… [WS_URL=wss://…]"; exit 2; }

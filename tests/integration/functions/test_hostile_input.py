@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from churn.adapters.aws_clients import client
 from churn.adapters.mysql import Database
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.values import storable
@@ -69,6 +70,7 @@ def functions(
         "MODEL_PATH": str(path),
         "JWT_SECRET": "x" * 32,
         "TRAINING_FUNCTION": "no-such-function",
+        "EVENTS_QUEUE": client("sqs").create_queue(QueueName="events")["QueueUrl"],
     }.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
