@@ -22,4 +22,4 @@ app = _api.app
 @_api.answers("take_events")
 def take(call: Call) -> answers.EventsTaken:
     body, allowed = call.body, _settings.allowed_customer_ids
-    return take_events(body.items, _queue, is_list=body.events is not None, now=call.now, allowed=allowed)
+    return take_events(body.items, _queue, is_list=body.is_list, now=call.now, allowed=allowed)

@@ -247,10 +247,15 @@ class EventsRequest(Model):
 
     model_config = ConfigDict(extra="allow")
 
-    events: Annotated[list[Any], Field(min_length=1, max_length=MAX_EVENTS)] | None = None
+    events: Annotated[list[Any], Field(min_length=1, max_length=MAX_EVENTS)] = Field(default_factory=list)
     """Events, each with `customer_id`, `event_type`, `timestamp`, `data` and, to be counted once, its `event_id`."""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether a list was sent, and not a single event."""
+        return "events" in self.model_fields_set
 
     @property
     def items(self) -> list[Any]:
         """The events that were sent."""
-        return [self.model_extra] if self.events is None else self.events
+        return self.events if self.is_list else [self.model_extra]
