@@ -158,6 +158,26 @@ def test_filters_and_totals_agree(stack: Stack, level: str) -> None:
     assert {prediction["risk_level"] for prediction in found["predictions"]} <= {level}
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=current&risk_level=high,critical",
+        "status=new,active&status=at_risk&risk_level=critical&risk_level=high",
+        "status=current&status=at_risk&risk_level=%20high%20,critical,high",
+    ],
+)
+def test_filters_take_several_values(stack: Stack, query: str) -> None:
+    single = [
+        answered(stack, "list_customers", f"/api/customers?limit=500&status={status}&risk_level={level}")
+        for status in ("new", "active", "at_risk")
+        for level in ("high", "critical")
+    ]
+    page = answered(stack, "list_customers", f"/api/customers?limit=500&{query}")
+    assert page["total"] == sum(one["total"] for one in single)
+    assert {customer["status"] for customer in page["customers"]} <= {"new", "active", "at_risk"}
+    assert {customer["risk_level"] for customer in page["customers"]} <= {"high", "critical"}
+
+
 def test_predictions_for_features_customers_and_what_ifs(stack: Stack, somebody: dict[str, Any]) -> None:
     features = {name: somebody[name] for name in FEATURE_NAMES}
     plain = answered(stack, "predict", "/api/churn/predict", features)
@@ -294,6 +314,13 @@ def test_the_version_that_serves_is_described(stack: Stack) -> None:
         ("list_customers", "order=up", "order"),
         ("list_customers", "risk_level=huge", "risk_level"),
         ("list_customers", "status=gone", "status"),
+        ("list_customers", "status=", "status"),
+        ("list_customers", "status=new,", "status"),
+        ("list_customers", "status=new&status=gone", "status"),
+        ("list_customers", "risk_level=high;critical", "risk_level"),
+        ("list_customers", "risk_level=current", "risk_level"),
+        ("list_customers", "lapsed_since=yesterday", "lapsed_since"),
+        ("list_customers", "lapsed_until=", "lapsed_until"),
         ("list_customers", "search=", "search"),
         ("list_customers", "search=" + "x" * 201, "search"),
         ("list_customers", "cursor=zzz", "cursor"),

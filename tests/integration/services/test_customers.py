@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from churn.adapters.mysql.database import Row
 from churn.domain.answers import CustomerPage
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.errors import CustomerNotFoundError
+from churn.domain.risk import ACTIVE_STATUSES, CUSTOMER_STATUSES
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.scoring import Scoring
 from churn.settings import Settings
@@ -21,6 +22,7 @@ from tests.integration.services.conftest import SHOP_SIZE
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
 
+_WINDOW = ("lapsed_since", "lapsed_until")
 _SETTINGS = Settings.from_environment({})
 
 
@@ -62,12 +64,65 @@ def test_pages_by_cursor_and_by_offset_are_the_whole_list_in_order(
     assert by_cursor == by_offset == [customer["customer_id"] for customer in whole]
 
 
-@pytest.mark.parametrize("filters", [{"risk_level": "low"}, {"risk_level": "medium"}, {"status": "insufficient_data"}])
-def test_the_total_of_a_filter_is_that_of_its_list(customers: Customers, filters: dict[str, str]) -> None:
-    page = customers.page(CustomerQuery(limit=500, **filters), NOW)  # type: ignore[arg-type]
-    assert page["total"] == len(page["customers"]) > 0
-    assert not page["total_is_lower_bound"]
-    assert all(filters.items() <= customer.items() for customer in page["customers"])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"risk_level": ("low",)},
+        {"risk_level": ("medium",)},
+        {"risk_level": ("medium", "high")},
+        {"status": ("insufficient_data",)},
+        {"status": ACTIVE_STATUSES},
+        {"status": CUSTOMER_STATUSES, "risk_level": ("low",)},
+        {"status": ("insufficient_data", "lapsed"), "risk_level": ("low", "medium")},
+        {"status": ACTIVE_STATUSES, "risk_level": ("medium", "high"), "search": "name2"},
+        {"lapsed_since": NOW + timedelta(days=145), "lapsed_until": NOW + timedelta(days=160)},
+        {"lapsed_since": NOW + timedelta(days=145), "risk_level": ("low",)},
+        {"lapsed_until": NOW + timedelta(days=160), "status": ("active",), "search": "muller"},
+    ],
+)
+@pytest.mark.parametrize("sort", list(customer_search.SORT_COLUMNS))
+@pytest.mark.parametrize("order", ["desc", "asc"])
+@pytest.mark.parametrize("many", [0, 10_000])
+def test_a_filter_of_several_values_is_a_part_of_the_list_in_its_order(
+    customers: Customers,
+    monkeypatch: pytest.MonkeyPatch,
+    filters: dict[str, Any],
+    sort: CustomerSort,
+    order: SortOrder,
+    many: int,
+) -> None:
+    def matches(customer: Mapping[str, Any]) -> bool:
+        lapses = NOW + timedelta(days=_SETTINGS.inactivity_days - (customer["days_since_last_order"] or -1e5))
+        return (
+            all(customer[name] in filters.get(name, (customer[name],)) for name in ("risk_level", "status"))
+            and all(word in customer["name"].lower().replace("ü", "u") for word in [filters.get("search", "")])
+            and ("lapsed_since" not in filters or filters["lapsed_since"] < lapses)
+            and ("lapsed_until" not in filters or lapses <= filters["lapsed_until"])
+            and (customer["days_since_last_order"] is not None or not any(name in filters for name in _WINDOW))
+        )
+
+    everybody = customers.page(CustomerQuery(sort=sort, order=order, limit=500), NOW)["customers"]
+    expected = [customer["customer_id"] for customer in everybody if matches(customer)]
+    assert 0 < len(expected) < len(everybody) or filters.get("status") == CUSTOMER_STATUSES
+    if "search" not in filters:
+        # Whatever the number of matches decides about the plan.
+        monkeypatch.setattr(customer_search, "MANY_MATCHES", many)
+        monkeypatch.setattr(customer_search, "_MANY_IN_WINDOW", many)
+    found: list[str] = []
+    cursor = None
+    while not found or cursor is not None:
+        query = CustomerQuery(sort=sort, order=order, limit=3, cursor=cursor, **filters)
+        page = customers.page(query, NOW)
+        assert (page["total"], page["total_is_lower_bound"]) == (len(expected), False)
+        found += _ids(page)
+        cursor = page["next_cursor"]
+    assert found == expected
+    by_offset = [
+        name
+        for start in range(0, len(expected), 3)
+        for name in _ids(customers.page(CustomerQuery(sort=sort, order=order, limit=3, offset=start, **filters), NOW))
+    ]
+    assert by_offset == expected
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from churn.adapters.mysql import Database, Transaction, customers
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.migrations import migrate, read_migrations
 from churn.domain.timestamps import to_millis
-from churn.services.customers import Customers
+from churn.services.customers import CustomerQuery, Customers
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
@@ -76,6 +76,33 @@ def test_a_customer_is_made_again_at_the_next_event_and_can_be_read_before(upgra
     assert len(stored_orders(upgraded)["BURST"]) == 7
     _sweep(upgraded)
     assert compare_with_histories(upgraded) == 27
+
+
+def test_the_sweep_makes_the_search_words_of_stored_customers_again(upgraded: Database) -> None:
+    def name(transaction: Transaction) -> None:
+        (row,) = transaction.rows("SELECT id FROM customers WHERE customer_id = 'BURST'")
+        transaction.execute(
+            "INSERT INTO events (customer_pk, event_id, event_type, occurred_at, data) "
+            "VALUES (%s, 'named', 'profile_updated', %s, %s)",
+            (row["id"], NOW, json.dumps({"name": "Łukasz 王小明"})),
+        )
+
+    upgraded.run(name)
+    searched = ("lukasz", "łukasz", "小", "明")
+    _sweep(upgraded)
+    assert [_found(upgraded, text) for text in searched] == [["BURST"]] * 4
+    # Words alone may be of older rules, too, and those of a profile that has not changed since.
+    upgraded.run(lambda transaction: transaction.execute("DELETE FROM customer_words"))
+    upgraded.run(lambda transaction: transaction.execute("UPDATE customers SET words_version = 1"))
+    assert _found(upgraded, "lukasz") == []
+    assert _sweep(upgraded) == 27
+    assert [_found(upgraded, text) for text in searched] == [["BURST"]] * 4
+    assert _sweep(upgraded) == 0
+
+
+def _found(database: Database, text: str) -> list[str]:
+    page = Customers(database, _SETTINGS).page(CustomerQuery(search=text), _LATER)
+    return [customer["customer_id"] for customer in page["customers"]]
 
 
 def test_a_clock_that_was_wrong_is_set_right_from_the_history(upgraded: Database) -> None:

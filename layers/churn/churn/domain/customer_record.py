@@ -11,6 +11,7 @@ from churn.domain.customer import FOLD_VERSION, CustomerState
 from churn.domain.features import Features
 from churn.domain.model import Prediction
 from churn.domain.risk import ACTIVE_STATUSES, CustomerStatus, RiskLevel, RiskRules, customer_status, expected_spend
+from churn.domain.search_terms import WORDS_VERSION
 from churn.domain.timestamps import from_millis
 
 MAX_STORED_SUM = 9_999_999_999_999.99
@@ -62,6 +63,7 @@ class CustomerRecord:
     earlier_version: str | None = None
     pending_level: RiskLevel | None = None
     pending_from: float | None = None
+    words_version: int = WORDS_VERSION
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:

@@ -13,6 +13,9 @@ HIGH_RISK_LEVELS: frozenset[RiskLevel] = frozenset({"high", "critical"})
 """The levels of customers at risk."""
 
 CustomerStatus = Literal["insufficient_data", "new", "active", "at_risk", "lapsed"]
+CUSTOMER_STATUSES: tuple[CustomerStatus, ...] = get_args(CustomerStatus)
+CURRENT = "current"
+"""What stands for `ACTIVE_STATUSES` where customers are asked for by status."""
 ACTIVE_STATUSES: tuple[CustomerStatus, ...] = ("new", "active", "at_risk")
 """The statuses of current customers, whom the dashboard's sums count."""
 

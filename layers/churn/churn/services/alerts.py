@@ -36,7 +36,9 @@ def list_alerts(
         alerts.require_kept(transaction, since)
         rows, total = alerts.page(transaction, wanted, limit=limit + 1, position=position)
         if total is None:
-            total = totals.read_pairs(transaction, "alerts", status, priority)
+            total = totals.read_pairs(
+                transaction, "alerts", () if status is None else (status,), () if priority is None else (priority,)
+            )
         more, rows = len(rows) > limit, rows[:limit]
         last = rows[-1]["change_number" if by_change else "id"] if more else None
         return {

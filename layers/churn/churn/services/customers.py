@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn.adapters.mysql import Database, Transaction, customer_search, customers, events, totals
@@ -17,6 +17,7 @@ from churn.domain.errors import DATA_ERRORS, CustomerNotFoundError, CustomerUnre
 from churn.domain.explanations import drivers, interval_json, others, rounded
 from churn.domain.features import FEATURE_NAMES, Features, Inputs, Observed, features_at, inputs_at, shown
 from churn.domain.recommendations import recommend
+from churn.domain.risk import CustomerStatus, RiskLevel
 from churn.domain.search_terms import words_of
 from churn.domain.timestamps import from_millis, iso
 from churn.observability import note_unreadable
@@ -36,8 +37,10 @@ class CustomerQuery:
     limit: int = 100
     offset: int = 0
     cursor: str | None = None
-    risk_level: str | None = None
-    status: str | None = None
+    risk_level: tuple[RiskLevel, ...] | None = None
+    status: tuple[CustomerStatus, ...] | None = None
+    lapsed_since: datetime | None = None
+    lapsed_until: datetime | None = None
     search: str | None = None
 
 
@@ -57,7 +60,7 @@ class Customers:
         wanted = Page(column, descending, query.limit + 1, 0 if after else query.offset, after)
 
         def work(transaction: Transaction) -> CustomerPage:
-            rows, total = _search(transaction, query, wanted)
+            rows, total = self._search(transaction, query, wanted)
             more, rows = len(rows) > query.limit, rows[: query.limit]
             observed = events.observed(transaction)
             return {
@@ -165,6 +168,24 @@ class Customers:
             listed["error"] = CustomerUnreadableError.sentence
             return listed, features, {}
 
+    def _search(self, transaction: Transaction, query: CustomerQuery, wanted: Page) -> tuple[list[Row], int | None]:
+        """Return the rows of a page, and how many customers match in all, None if they were too many to count."""
+        words = tuple(words_of(query.search)) if query.search is not None else ()
+        if query.search is not None and not words:
+            return [], 0
+        levels, statuses = query.risk_level or (), query.status or ()
+        # Who lapsed at an instant had the last order so long before it.
+        since, until = (
+            instant and instant - timedelta(days=self._settings.inactivity_days)
+            for instant in (query.lapsed_since, query.lapsed_until)
+        )
+        asked = CustomerFilter(levels, statuses, since, until, words)
+        search = customer_search.search(transaction, asked)
+        total = search.total
+        if asked.is_summed:
+            total = totals.read_pairs(transaction, "customers", statuses, levels)
+        return customer_search.page(transaction, search, wanted, total), total
+
     def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any]) -> Customer:
         probability = row["churn_probability"]
         actions = recommend(
@@ -184,18 +205,6 @@ class Customers:
             "recommendations": [action["text"] for action in actions],
             "recommended_actions": actions,
         }
-
-
-def _search(transaction: Transaction, query: CustomerQuery, wanted: Page) -> tuple[list[Row], int | None]:
-    """Return the rows of a page, and how many customers match in all, None if they were too many to count."""
-    words = tuple(words_of(query.search)) if query.search is not None else ()
-    if query.search is not None and not words:
-        return [], 0
-    search = customer_search.search(transaction, CustomerFilter(query.risk_level, query.status, words))
-    rows = customer_search.page(transaction, search.conditions, wanted)
-    if words:
-        return rows, search.total
-    return rows, totals.read_pairs(transaction, "customers", query.status, query.risk_level)
 
 
 def _cursor_after(row: Row, query: CustomerQuery, column: str) -> str:

@@ -6,7 +6,7 @@ in the history already is skipped, so repeated and reordered deliveries have the
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 
@@ -27,7 +27,7 @@ from churn.domain.events import EVENT_TYPES, Event
 from churn.domain.features import Inputs, Observed, inputs_at
 from churn.domain.model import Prediction, Predictor
 from churn.domain.risk import ACTIVE_STATUSES, RiskLevel
-from churn.domain.search_terms import search_words
+from churn.domain.search_terms import WORDS_VERSION, search_words
 from churn.domain.timestamps import from_millis
 from churn.domain.tombstones import Tombstones
 from churn.observability import count_alone, logger
@@ -181,7 +181,7 @@ class Scoring:
             [(customer.pk, event) for customer in sorted(kept, key=_key) for event in folded.new[customer.pk]],
         )
         ledgers.save()
-        index_words(transaction, _new_words(kept, folded.events))
+        _index_words(transaction, kept, folded.events)
         self._write(transaction, folded.changed, predictions, work, result)
         history.observe(transaction, earlier)
         self._finish(transaction, work, result)
@@ -232,7 +232,7 @@ class Scoring:
         folded = fold(ledgers, due, {}, now, everybody=True)
         predictions = self._score(due, folded.events, work, is_asked_for=False)
         ledgers.save()
-        index_words(transaction, _new_words(due, folded.events))
+        _index_words(transaction, due, folded.events)
         self._write(transaction, due, predictions, work, result)
         self._finish(transaction, work, result)
         return result, last
@@ -366,11 +366,14 @@ def _level(customer: Customer) -> RiskLevel:
     return level
 
 
-def _new_words(kept: Sequence[Customer], by_customer: Mapping[int, Sequence[Event]]) -> dict[int, set[str]]:
-    """Return the search words of customers who are new or whose profile may have changed, by their keys."""
-    return {
-        customer.pk: search_words(customer.record.customer_id, customer.record.name, customer.record.email)
-        for customer in kept
-        if not customer.counted
-        or any(event.event_type in _PROFILE_EVENTS for event in by_customer.get(customer.pk, ()))
-    }
+def _index_words(
+    transaction: Transaction, kept: Sequence[Customer], by_customer: Mapping[int, Sequence[Event]]
+) -> None:
+    """Store the search words of customers whose words are none yet or of other rules, or whose profile may change."""
+    words: dict[int, set[str]] = {}
+    for customer in kept:
+        has_news = any(event.event_type in _PROFILE_EVENTS for event in by_customer.get(customer.pk, ()))
+        if has_news or customer.record.words_version < WORDS_VERSION:
+            record = customer.record = replace(customer.record, words_version=WORDS_VERSION)
+            words[customer.pk] = search_words(record.customer_id, record.name, record.email)
+    index_words(transaction, words)

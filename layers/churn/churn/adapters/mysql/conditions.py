@@ -1,9 +1,10 @@
 """WHERE clauses that are put together from optional conditions."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from churn.adapters.mysql.database import Transaction
+from churn.adapters.mysql.database import Transaction, placeholders
 
 
 @dataclass(slots=True)
@@ -22,6 +23,11 @@ class Conditions:
         """Add that a column has a value, unless the value is None."""
         if value is not None:
             self.add(f"{column} = %s", value)
+
+    def add_among(self, column: str, values: Collection[object]) -> None:
+        """Add that a column has one of some values, unless there are none."""
+        if values:
+            self.add(f"{column} IN ({placeholders(values)})", *values)
 
     def add_between(self, column: str, first: datetime | None, last: datetime | None) -> None:
         """Add that a column lies between two instants, both included; None leaves that end open."""

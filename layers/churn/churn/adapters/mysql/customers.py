@@ -20,6 +20,7 @@ from churn.domain.errors import DATA_ERRORS
 from churn.domain.identifiers import stored_forms
 from churn.domain.model import Prediction
 from churn.domain.orders import MemoryLedger, Order
+from churn.domain.search_terms import WORDS_VERSION
 from churn.domain.timestamps import to_millis
 from churn.domain.tombstones import NEXT_PREFIX, PREFIX, Tombstones
 from churn.observability import note_unreadable
@@ -154,8 +155,12 @@ def lock_due(
     rows = transaction.rows(
         f"{_SELECT} WHERE id > %s AND id <= %s AND deleted = 0 "
         "AND (scored_at IS NULL OR scored_at < %s OR scored_at > %s OR model_version <> %s OR due_at <= %s "
-        "OR fold_version < %s OR (pending_level IS NOT NULL AND alerted_at <= %s)) ORDER BY id FOR UPDATE",
-        (after, last, scored_before, now + WRONG_CLOCK, model_version, now, FOLD_VERSION, alerted_before),
+        "OR fold_version < %s OR words_version < %s OR (pending_level IS NOT NULL AND alerted_at <= %s)) "
+        "ORDER BY id FOR UPDATE",
+        (
+            *(after, last, scored_before, now + WRONG_CLOCK, model_version, now),
+            *(FOLD_VERSION, WORDS_VERSION, alerted_before),
+        ),
     )
     return _with_states(ledgers, rows), last
 

@@ -18,7 +18,7 @@ Active is every status of `ACTIVE_STATUSES`.
 
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from churn.adapters.mysql.database import Transaction
@@ -57,10 +57,11 @@ def read(transaction: Transaction, *prefixes: str) -> Counter[str]:
     return sums
 
 
-def read_pairs(transaction: Transaction, kind: str, first: str | None, second: str | None) -> int:
-    """Return the sum of ``KIND:FIRST:SECOND`` over all names with these two parts; None stands for any."""
-    return sum(
-        number
-        for name, number in read(transaction, f"{kind}:").items()
-        if first in {None, name.split(":")[1]} and second in {None, name.split(":")[2]}
-    )
+def read_pairs(transaction: Transaction, kind: str, first: Collection[str], second: Collection[str]) -> int:
+    """Return the sum of ``KIND:FIRST:SECOND`` over all names with such parts; an empty collection stands for any."""
+    total = 0
+    for name, number in read(transaction, f"{kind}:").items():
+        _, one, other = name.split(":")
+        if (not first or one in first) and (not second or other in second):
+            total += number
+    return total

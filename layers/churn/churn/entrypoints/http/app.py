@@ -238,9 +238,9 @@ def _sentence(details: Mapping[str, Any]) -> str:
 def _query(route: Route, parameters: Mapping[str, list[str]] | None) -> Model:
     values = {}
     for name, repeated in (parameters or {}).items():
-        if len(repeated) > 1:
+        if len(repeated) > 1 and name not in route.query.repeatable:
             raise bad_request(FieldError(name[:64], "is given more than once"))
-        values[name] = repeated[0]
+        values[name] = ",".join(repeated)
     return check(route.query, values)
 
 

@@ -1,8 +1,9 @@
 """What goes into every route, typed once: requests are checked with these, and the API is described with them."""
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -20,7 +21,7 @@ from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.dashboard import Granularity, Period
 from churn.domain.features import FEATURES
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
-from churn.domain.risk import CustomerStatus, RiskLevel
+from churn.domain.risk import ACTIVE_STATUSES, CURRENT, CUSTOMER_STATUSES, RISK_LEVELS, CustomerStatus, RiskLevel
 from churn.domain.timestamps import parse_timestamp
 from churn.services.presentation import parse_change, parse_since
 
@@ -35,6 +36,9 @@ class Model(BaseModel):
 
     # The docstrings of fields are read where the API is described: a function's start is spared that.
     model_config = ConfigDict(defer_build=True, protected_namespaces=())
+
+    # The fields of a query that may be given more than once, which is the same as commas between the values.
+    repeatable: ClassVar[frozenset[str]] = frozenset()
 
 
 class Request(Model):
@@ -76,6 +80,33 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
+def _choice(known: Sequence[str], groups: Mapping[str, Sequence[str]]) -> BeforeValidator:
+    """Return a reader of values with commas between them; the name of a group stands for several."""
+
+    def read(text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        names = [name.strip() for name in text.split(",")]
+        chosen = dict.fromkeys(value for name in names for value in groups.get(name, (name,)))
+        if not chosen.keys() <= set(known):
+            raise ValueError(f"takes one or more, with commas between them, of {', '.join([*known, *groups])}")
+        return tuple(chosen)
+
+    return BeforeValidator(read)
+
+
+def _described(known: Sequence[str], *groups: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "array", "items": {"type": "string", "enum": [*known, *groups]}, "minItems": 1})
+
+
+RiskLevels = Annotated[tuple[RiskLevel, ...], _choice(RISK_LEVELS, {}), _described(RISK_LEVELS)]
+Statuses = Annotated[
+    tuple[CustomerStatus, ...],
+    _choice(CUSTOMER_STATUSES, {CURRENT: ACTIVE_STATUSES}),
+    _described(CUSTOMER_STATUSES, CURRENT),
+]
+
+
 def _customer_id(value: object) -> str:
     identifier(value)
     # Who was stored in another form of Unicode is found under that.
@@ -103,12 +134,20 @@ class Empty(Request):
 class CustomersQuery(Request):
     """Which customers, and in what order."""
 
+    repeatable = frozenset({"risk_level", "status"})
+
     limit: Limit = 100
     offset: Offset = 0
     cursor: Cursor | None = None
     """`next_cursor` of the page before; goes on after it, with the same sort and order."""
-    risk_level: RiskLevel | None = None
-    status: CustomerStatus | None = None
+    risk_level: RiskLevels | None = None
+    """One or more, repeated or with commas between them."""
+    status: Statuses | None = None
+    """One or more, repeated or with commas between them; `current` stands for new, active and at_risk."""
+    lapsed_since: From | None = None
+    """Customers whose last order became too old for a current customer after this instant."""
+    lapsed_until: Until | None = None
+    """And not after this one. A day without a time of day is included whole."""
     search: Text | None = None
     """The beginning of a word of name, e-mail or id; of several words, each."""
     sort: CustomerSort = "churn_probability"
