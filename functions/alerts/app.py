@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from churn.adapters import secrets_manager
 from churn.adapters.api_gateway_push import ApiGatewayPush
 from churn.adapters.aws_clients import invoke_later
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError, websocket_connections
 from churn.adapters.mysql.alerts import acknowledge, resolve
 from churn.adapters.redis_cache import Cache
 from churn.domain.timestamps import iso
@@ -78,4 +78,19 @@ def _handle_websocket(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer a REST request, a WebSocket event, or an event that the function sent to itself."""
-    return _handle_websocket(event, context) if is_socket_event(event) else app(event, context)
+    if is_socket_event(event):
+        on_socket: dict[str, Any] = _handle_websocket(event, context)
+        return on_socket
+    answer: dict[str, Any] = app(event, context)
+    if event.get("httpMethod") == "POST" and _has_followers():
+        _websocket_handler(context.invoked_function_arn).deliver_later()
+    return answer
+
+
+def _has_followers() -> bool:
+    """Return whether a socket follows the changes of alerts, and is to be told what was just done."""
+    try:
+        return _database.run(websocket_connections.has_followers)
+    except (DatabaseUnavailableError, StatementRefusedError):
+        logger.exception("whether anybody follows the changes of alerts is not known")
+        return False

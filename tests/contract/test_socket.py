@@ -171,6 +171,25 @@ def test_who_was_away_gets_what_was_missed_in_order_and_nothing_twice(stack: Sta
     _talk(stack, conversation)
 
 
+def test_who_follows_changes_hears_of_those_that_were_missed_and_of_each_new_one(stack: Stack) -> None:
+    first, second = _raise_alert(stack), _raise_alert(stack)
+    stack.post(f"/api/alerts/{first['id']}/acknowledge")
+
+    async def conversation(socket: Socket) -> None:
+        await _ask(socket, "subscribe_alerts", {"changes_since": first["change"]})
+        await _hear(socket, "subscribed")
+        heard = [await _hear(socket, "churn_alert") for _ in range(2)]
+        assert [(alert["id"], alert["status"]) for alert in heard] == [
+            (second["id"], "new"),
+            (first["id"], "acknowledged"),
+        ]
+        await asyncio.to_thread(stack.post, f"/api/alerts/{second['id']}/resolve", {})
+        changed = await _hear(socket, "churn_alert")
+        assert (changed["id"], changed["status"]) == (second["id"], "resolved")
+
+    _talk(stack, conversation)
+
+
 def test_only_alerts_of_the_wanted_priority_are_heard(stack: Stack) -> None:
     async def conversation(socket: Socket) -> None:
         await _ask(socket, "subscribe_alerts", {"min_priority": "urgent"})

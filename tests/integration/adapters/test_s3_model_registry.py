@@ -285,6 +285,26 @@ def test_a_bucket_out_of_reach_leaves_the_own_file(s3: Any, tmp_path: Path) -> N
     current = CurrentModel(settings(tmp_path))
     assert current.version == small_model().version
     assert current.refused
+    # It takes the place of no version that was promoted.
+    assert current.promoted_at is not None
+    assert current.promoted_at < NOW - timedelta(days=10000)
+
+
+def test_promotions_are_told_apart_by_their_times_whatever_the_clocks_say(
+    registry: S3ModelRegistry, tmp_path: Path
+) -> None:
+    first = model(1)
+    second = model(2, compared_with=first)
+    publish(registry, first, second)
+    promote(registry, first)
+    current = CurrentModel(settings(tmp_path))
+    times = [current.promoted_at]
+    promote(registry, second)
+    registry.roll_back(by="bob", reason=None, now=NOW - timedelta(hours=1))
+    # It never held the second version, but the first one serves by another promotion now.
+    current.renew()
+    times.append(current.promoted_at)
+    assert times == [NOW, NOW + timedelta(milliseconds=2)]
 
 
 def test_a_promotion_is_noticed_within_a_minute_without_a_restart(registry: S3ModelRegistry, tmp_path: Path) -> None:

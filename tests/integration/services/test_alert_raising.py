@@ -95,14 +95,12 @@ def _recounted(database: Database) -> tuple[Counter[str], Counter[str]]:
 
 
 def test_who_comes_back_raises_no_alert(database: Database, scoring: Scoring) -> None:
-    _apply(scoring, 0, order(days_ago=100))
-    _sweep(scoring, 90)
+    _apply(scoring, 0, order(days_ago=300))
     assert _rows(database, "SELECT status FROM customers") == [{"status": "lapsed"}]
-    before = len(_churn_alerts(database))
-    _apply(scoring, 91, order(), *(event("payment_failed") for _ in range(7)))
+    _apply(scoring, 1, order(), *(event("payment_failed") for _ in range(7)))
     (row,) = _rows(database, "SELECT status, risk_level FROM customers")
     assert (row["status"], row["risk_level"]) == ("at_risk", "high")
-    assert len(_churn_alerts(database)) == before
+    assert _churn_alerts(database) == []
 
 
 def test_a_first_score_raises_no_churn_alert(database: Database, scoring: Scoring) -> None:
@@ -170,13 +168,13 @@ def test_slow_drift_is_stored(database: Database) -> None:
             prediction = super()._predict(row)
             return replace(prediction, churn_probability=prediction.churn_probability * 0.4)
 
-    slow = Scoring(database, Drifting(), _SETTINGS)
+    slow = Scoring(database, Drifting(), Settings.from_environment({"SWEEP_AFTER_HOURS": "12"}))
     _apply(slow, 0, order())
     for day in range(1, 160):
         _sweep(slow, day + 0.1)
     stored = [row["churn_probability"] for row in _rows(database, "SELECT * FROM predictions ORDER BY id")]
-    assert stored[-1] == pytest.approx(0.396)
-    assert max(later - earlier for earlier, later in pairwise(stored)) < 0.0095 + 0.004
+    assert stored[-1] == pytest.approx(0.396, abs=0.005)
+    assert max(later - earlier for earlier, later in pairwise(stored)) < 0.0085
 
 
 # --- another version of the model

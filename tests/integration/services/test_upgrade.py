@@ -16,7 +16,7 @@ from churn.services.customers import CustomerQuery, Customers
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
-from tests.support.events import NOW, order
+from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
 from tests.support.stored import compare_with_histories, rows, stored_orders
 
@@ -115,3 +115,27 @@ def test_a_clock_that_was_wrong_is_set_right_from_the_history(upgraded: Database
     assert {json.loads(row["state"])["clock"] for row in living} == {to_millis(_LATER)}
     assert {row["scored_at"] for row in living} == {_LATER}
     assert compare_with_histories(upgraded) == 27
+
+
+def test_an_upgrade_raises_no_alert_and_old_alerts_keep_their_times(upgraded: Database) -> None:
+    before = rows(upgraded, "SELECT id, created_at, change_number, counted_on FROM alerts ORDER BY id")
+    assert before
+    assert [(row["change_number"], row["counted_on"]) for row in before] == [
+        (row["id"], row["created_at"].date()) for row in before
+    ]
+    stored = rows(
+        upgraded,
+        "SELECT c.stored_probability AS kept, c.stored_version, (SELECT p.churn_probability FROM predictions p "
+        "WHERE p.customer_pk = c.id ORDER BY p.created_at DESC, p.id DESC LIMIT 1) AS newest "
+        "FROM customers c WHERE c.deleted = 0 AND c.model_version IS NOT NULL",
+    )
+    assert [row["kept"] for row in stored] == [row["newest"] for row in stored]
+    # The clock has not moved, so no risk has risen.
+    _sweep(upgraded, NOW)
+    after = rows(upgraded, "SELECT id, created_at, change_number, counted_on FROM alerts ORDER BY id")
+    assert after == before
+    Scoring(upgraded, RecencyModel(), _SETTINGS).apply([event("payment_failed", "BURST", days_ago=-20)], now=_LATER)
+    newest = rows(upgraded, "SELECT id, created_at, change_number FROM alerts ORDER BY id")[-1]
+    assert newest["id"] == before[-1]["id"] + 1
+    assert newest["change_number"] > before[-1]["change_number"]
+    assert newest["created_at"] > max(row["created_at"] for row in before)

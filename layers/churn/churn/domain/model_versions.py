@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime, timedelta
 from typing import Any, Protocol, Self
 
 from churn.domain.errors import ConflictError, FieldError, NotFoundError, UnavailableError
+from churn.domain.timestamps import iso
 
 
 class VersionNotFoundError(NotFoundError):
@@ -166,6 +167,14 @@ def objections_to(version: str, gate: Mapping[str, Any] | None, current: str | N
 
 
 def served_by(state: PromotionState, promotion: Promotion) -> PromotionState:
-    """Return the state after a promotion; a promoted challenger is no challenger any more."""
+    """Return the state after a promotion; a promoted challenger is no challenger any more.
+
+    Times rise from one promotion to the next, whatever the clocks say: the later one is told by its time.
+    """
     challenger = None if state.challenger == promotion.version else state.challenger
+    before = state.history[-1].at if state.history else None
+    if before is not None and promotion.at is not None:
+        earliest = datetime.fromisoformat(before) + timedelta(milliseconds=1)
+        if datetime.fromisoformat(promotion.at) < earliest:
+            promotion = replace(promotion, at=iso(earliest))
     return PromotionState(promotion.version, challenger, (*state.history, promotion))

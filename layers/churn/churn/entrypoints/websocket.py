@@ -108,6 +108,10 @@ class WebSocketHandler:
             return {"statusCode": 503, "body": "The service is not available at the moment."}
         return {"statusCode": 200}
 
+    def deliver_later(self) -> None:
+        """Let an invocation of its own tell the sockets what has changed."""
+        self._try_later({"socket": _CATCH_UP})
+
     def _connect(self, caller: _Caller) -> Answer:
         if not caller.subject:
             return {"statusCode": 401, "body": "Unauthorized"}

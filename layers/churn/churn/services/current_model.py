@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from churn.domain.model_versions import ModelRegistry, RegistryUnavailableError,
 from churn.ml.loading import StoredModel, read_model
 from churn.observability import count_alone, logger
 from churn.settings import Settings
+
+# While the registry cannot be asked, the layer's own model takes the place of no version that was promoted.
+_NOT_KNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NoModelError(ChurnError):
@@ -47,8 +50,8 @@ class CurrentModel:
         self._held: StoredModel | None = None
         self.promoted: str | None = None
         """The promoted version, as of the last answer of the registry."""
-        self.promoted_at: datetime | None = None
-        """Since when the version that serves is the promoted one, where the registry tells it."""
+        self.promoted_at: datetime | None = None if self._registry is None else _NOT_KNOWN
+        """Since when the version that serves is the promoted one; None if the registry does not tell it."""
         self.refused: str | None = None
         """Why the promoted version does not serve; None if it does, or if none is promoted."""
         self.challenger: StoredModel | None = None
@@ -95,7 +98,9 @@ class CurrentModel:
             state = self._registry.promotion_state()
             self.promoted = state.version
             self._held, self.refused = self._take_up(self._registry, state.version, self._held)
-            if self._held is not None and self._held.version == state.version:
+            if self._held is None:
+                self.promoted_at = None
+            elif self._held.version == state.version:
                 at = state.history[-1].at if state.history else None
                 self.promoted_at = None if at is None else datetime.fromisoformat(at)
         except RegistryUnavailableError as error:

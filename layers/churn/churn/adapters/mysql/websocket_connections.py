@@ -116,6 +116,15 @@ def reachable(transaction: Transaction) -> list[str]:
     return [row["connection_id"] for row in rows]
 
 
+def has_followers(transaction: Transaction) -> bool:
+    """Return whether an open socket follows changes."""
+    row = transaction.row(
+        "SELECT 1 AS found FROM sockets WHERE subscribed = 1 AND follows_changes = 1 "
+        "AND expires_at > UTC_TIMESTAMP(3) LIMIT 1"
+    )
+    return row is not None
+
+
 def subscribe(transaction: Transaction, connection_id: str, min_priority: int, since: Since) -> Socket | None:
     """Subscribe a socket to alerts and take its lease; return None if another holds it or there is no such socket.
 
