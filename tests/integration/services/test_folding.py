@@ -85,8 +85,7 @@ def _all_rows(database: Database) -> dict[str, list[Any]]:
     )
     alerts = rows(
         database,
-        "SELECT c.customer_id, a.alert_type FROM alerts a JOIN customers c ON c.id = a.customer_pk "
-        "WHERE a.alert_type <> 'churn_risk' ORDER BY 1, 2",
+        "SELECT c.customer_id, a.alert_type FROM alerts a JOIN customers c ON c.id = a.customer_pk ORDER BY 1, 2",
     )
     stored = rows(database, "SELECT order_id, placed_at, cents, discounted, cancelled_at FROM orders ORDER BY 1")
     kept, anew = kept_and_counted(database)

@@ -107,3 +107,5 @@ def test_after_scoring_sweeps_actions_and_erasures_at_once_everything_equals_a_r
     erased = {f"C-{number}" for number in range(0, _CUSTOMERS, 10)}
     expected = sum(one.customer_id not in erased for one in events)
     assert stored == [{"n": expected, "ids": expected}]
+    told = rows(database, "SELECT id, created_at FROM alerts ORDER BY id")
+    assert [row["created_at"] for row in told] == sorted({row["created_at"] for row in told})
