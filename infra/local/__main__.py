@@ -104,8 +104,9 @@ def status() -> int:
     for name, function in gateway.get("functions", {}).items():
         failed = f"  last error: {function['last_error'][:200]}" if function["last_error"] else ""
         say(f"{name:<12} {len(function['pids'])} running{failed}")
-    for source in gateway.get("kafka", []):
-        say(f"{'events':<12} {reading(source)}")
+    for kind in ("kafka", "queues"):
+        for source in gateway.get(kind, []):
+            say(f"{kind:<12} {reading(source)}")
     if not gateway:
         say("the gateway does not answer")
     return 0 if gateway else 1

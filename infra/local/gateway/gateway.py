@@ -84,6 +84,7 @@ class Gateway:
         self.template = Template()
         self.pools: dict[str, FunctionPool] = {}
         self.sources: list[KafkaSource] = []
+        self.queues: list[QueueSource] = []
         self.websocket: WebSocketApi | None = None
         self.ready = False
         self._started_at = time.monotonic()
@@ -159,7 +160,9 @@ class Gateway:
             self.sources.append(source)
         for queue in self.template.queue_sources if self.config.aws_endpoint else ():
             sqs = aws_client("sqs", self.config.aws_endpoint, self.config.region)
-            receiving = asyncio.create_task(QueueSource(queue, self.pools[queue.function], sqs, log).run())
+            queue_source = QueueSource(queue, self.pools[queue.function], sqs, log)
+            self.queues.append(queue_source)
+            receiving = asyncio.create_task(queue_source.run())
             self._stack.callback(receiving.cancel)
         for schedule in self.template.schedules:
             schedules.parse(schedule.expression)
@@ -196,6 +199,7 @@ class Gateway:
                 pool.spec.label: {"pids": pool.pids, "last_error": pool.last_error} for pool in self.pools.values()
             },
             "kafka": [asdict(source.progress) for source in self.sources],
+            "queues": [asdict(source.progress) for source in self.queues],
             "sockets": len(self.websocket.connections) if self.websocket else 0,
         }
 

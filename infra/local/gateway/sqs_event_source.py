@@ -2,17 +2,20 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from infra.local.gateway.environment import Log
-from infra.local.gateway.kafka_event_source import failed_identifiers
+from infra.local.gateway.kafka_event_source import Progress, failed_identifiers, kind_of_failure
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.specs import QueueSourceSpec
 
 # The queue is asked so often: a waiting request of the local SQS would keep a core busy.
 _PAUSE_SECONDS = 0.5
 _MOST_MESSAGES = 10
+_WATCH_SECONDS = 2.0
+_COUNTED = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
 
 
 class QueueSource:
@@ -24,19 +27,55 @@ class QueueSource:
         self._pool = pool
         self._sqs = sqs
         self._log = log
+        self._delivered = self._batches = 0
+        self._waiting: int | None = None
+        self._went_on_at = time.monotonic()
+        # Since when a message has failed, by its id: the others go on.
+        self._failing: dict[str, float] = {}
+        self._cause: str | None = None
+
+    @property
+    def progress(self) -> Progress:
+        """What was delivered, and what waits, with the cause."""
+        stood_since = [*self._failing.values(), *([self._went_on_at] if self._waiting or self._cause else [])]
+        behind = time.monotonic() - min(stood_since) if stood_since else 0.0
+        return Progress(self._delivered, 0, self._batches, self._waiting, round(behind, 1), self._cause)
 
     async def run(self) -> None:
         """Receive and deliver until the task is cancelled."""
-        url = ""
+        await asyncio.gather(self._receive(), self._watch())
+
+    async def _receive(self) -> None:
         while True:
             try:
-                url = url or (await self._call("get_queue_url", QueueName=self._spec.queue))["QueueUrl"]
-                delivered = await self._deliver(url)
+                delivered = await self._deliver(await self._url())
             except Exception as error:  # noqa: BLE001 (whatever fails, the source goes on and tells of it)
                 self._log("sqs", f"{self._spec.queue}: {error}")
                 delivered = 0
             if not delivered:
                 await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _watch(self) -> None:
+        """Count what waits, apart from the deliveries: it is true whatever has become of those."""
+        while True:
+            try:
+                told = await self._call("get_queue_attributes", QueueUrl=await self._url(), AttributeNames=_COUNTED)
+                self._waiting = sum(int(number) for number in told["Attributes"].values())
+            except Exception as error:  # noqa: BLE001 (whatever fails, the watch goes on and tells of it)
+                self._waiting, self._cause = None, f"the queue does not answer: {type(error).__name__}"
+            else:
+                if not self._waiting:
+                    self._failing.clear()
+                    self._goes_on()
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    def _goes_on(self) -> None:
+        self._went_on_at = time.monotonic()
+        if not self._failing:
+            self._cause = None
+
+    async def _url(self) -> str:
+        return str((await self._call("get_queue_url", QueueName=self._spec.queue))["QueueUrl"])
 
     async def _deliver(self, url: str) -> int:
         """Deliver a batch; return how many messages the function has done."""
@@ -45,16 +84,25 @@ class QueueSource:
         messages: Sequence[dict[str, Any]] = received.get("Messages", [])
         if not messages:
             return 0
+        self._batches += 1
         result = await self._pool.invoke(json.dumps(self._event(messages)).encode())
         if result.error:
             self._log("sqs", f"{self._pool.spec.label}: {len(messages)} messages failed: {result.payload[:500]!r}")
-            return 0
-        failed = failed_identifiers(result.payload, str) if self._spec.partial_answers else set()
+            failed = {message["MessageId"] for message in messages}
+        else:
+            failed = failed_identifiers(result.payload, str) if self._spec.partial_answers else set()
         done = [message for message in messages if message["MessageId"] not in failed]
         for message in done:
             await self._call("delete_message", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            self._failing.pop(message["MessageId"], None)
+        self._delivered += len(done)
+        if done:
+            self._goes_on()
         if failed:
             self._log("sqs", f"{self._pool.spec.label}: {len(failed)} messages are to be delivered again")
+            for identifier in failed:
+                self._failing.setdefault(identifier, time.monotonic())
+            self._cause = f"{self._pool.spec.label} fails with messages of the queue: {kind_of_failure(result)}"
         return len(done)
 
     def _event(self, messages: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def test_without_a_database_nothing_is_served(environment: dict[str, str]) -> No
 def source(running_seconds: float = 90_000, **topic: Any) -> Iterator[str]:
     """Serve what a gateway says of its event source."""
     told = {"waiting": 0, "behind_seconds": 0.0, "cause": None, "delivered": 5} | topic
-    body = json.dumps({"running_seconds": running_seconds, "kafka": [told]}).encode()
+    body = json.dumps({"running_seconds": running_seconds, "kafka": [told], "queues": []}).encode()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -18,7 +18,7 @@ class EventSourceUnavailableError(UnavailableError):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the reading of a topic is."""
+    """How far the reading of a topic or a queue is."""
 
     waiting: int | None
     """The records that were not applied; None while the brokers do not tell."""
@@ -30,10 +30,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """All topics, and how long the schedules have been running with them."""
+    """All topics and queues, and how long the schedules have been running with them."""
 
     running_seconds: float
-    topics: list[Progress]
+    sources: list[Progress]
 
 
 def ask(url: str) -> SourceStatus:
@@ -43,7 +43,10 @@ def ask(url: str) -> SourceStatus:
             told: dict[str, Any] = json.load(answer)
         return SourceStatus(
             float(told["running_seconds"]),
-            [Progress(topic["waiting"], float(topic["behind_seconds"]), topic["cause"]) for topic in told["kafka"]],
+            [
+                Progress(one["waiting"], float(one["behind_seconds"]), one["cause"])
+                for one in [*told["kafka"], *told["queues"]]
+            ],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EventSourceUnavailableError(f"the event source does not answer: {type(error).__name__}") from error

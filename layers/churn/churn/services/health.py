@@ -160,7 +160,7 @@ class HealthChecks:
             "ingestion": _judge_ingestion(source, asked=bool(self._settings.event_source_url)),
             "sweep": _judge_sweep(results["reads"], source.found, now),
         }
-        topics = source.found.topics if source.found else []
+        sources = source.found.sources if source.found else []
         scoring, rescoring = stored.reports.get("scoring"), stored.reports.get("rescoring")
         return {
             "status": overall_status(findings),
@@ -178,8 +178,8 @@ class HealthChecks:
                 "model": {**results["model"].check(findings["model"]), "held": held},
                 "ingestion": {
                     **source.check(findings["ingestion"]),
-                    "waiting": _sum([topic.waiting for topic in topics]),
-                    "behind_seconds": max((topic.behind_seconds for topic in topics), default=None),
+                    "waiting": _sum([one.waiting for one in sources]),
+                    "behind_seconds": max((one.behind_seconds for one in sources), default=None),
                     "last_applied": iso(scoring.done_at) if scoring and scoring.done_at else None,
                     "dead_letters_last_hour": stored.dead_letters,
                 },
@@ -308,15 +308,15 @@ def _judge_ingestion(source: Measured[event_source.SourceStatus], *, asked: bool
         return Finding("up", "how many records wait is not known here")
     if source.found is None:
         return Finding("down", source.reason)
-    late = [topic for topic in source.found.topics if topic.behind_seconds > BEHIND_SECONDS]
+    late = [one for one in source.found.sources if one.behind_seconds > BEHIND_SECONDS]
     if not late:
         return Finding("up")
-    return Finding("down", "; ".join(_late(topic) for topic in late))
+    return Finding("down", "; ".join(_late(one) for one in late))
 
 
-def _late(topic: event_source.Progress) -> str:
-    waiting = "records wait" if topic.waiting is None else f"{topic.waiting} records wait"
-    return f"{waiting}, for {topic.behind_seconds:.0f} s" + (f": {topic.cause}" if topic.cause else "")
+def _late(one: event_source.Progress) -> str:
+    waiting = "records wait" if one.waiting is None else f"{one.waiting} records wait"
+    return f"{waiting}, for {one.behind_seconds:.0f} s" + (f": {one.cause}" if one.cause else "")
 
 
 def _judge_sweep(read: Measured[_Stored], source: event_source.SourceStatus | None, now: datetime) -> Finding:
