@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import pymysql
 
+from infra import console
 from infra.local.options import ROOT
 from infra.local.servers.child_process import start_child, stop_child
 from infra.local.servers.databases import free_port
@@ -121,4 +122,4 @@ def _answers(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)
