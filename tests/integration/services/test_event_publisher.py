@@ -1,12 +1,14 @@
 """What open sockets hear after a commit."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from churn.adapters.kafka import OutputUnavailableError
 from churn.adapters.mysql import Database
 from churn.services.alert_delivery import subscribe
 from churn.services.event_publisher import EventPublisher
+from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
@@ -74,3 +76,16 @@ def test_a_topic_that_was_away_gets_every_alert_later_and_none_twice(database: D
     assert alerts == [1, 2, 3]
     predicted = [item["customer_id"] for name, item in output.sent if name == "prediction_update"]
     assert predicted == ["CUST-002", "CUST-003"]
+
+
+def test_the_topic_gets_a_raise_once_after_the_alert(database: Database) -> None:
+    output = _Recorded()
+    scoring = Scoring(database, RecencyModel(), Settings.from_environment({}))
+    publisher = EventPublisher(database, FakePush(), output)
+    scoring.apply([order()], now=NOW)
+    for days in (65, 85):
+        sweep(scoring, now=NOW + timedelta(days=days), time_left=lambda: True)
+        for _ in range(2):
+            publisher.publish([], NOW)
+    sent = [(item["id"], item["priority"], item.get("raised")) for name, item in output.sent if name == "churn_alert"]
+    assert sent == [(1, "high", None), (1, "urgent", True)]

@@ -8,11 +8,11 @@ from typing import Any, Self
 from churn.adapters.api_gateway_push import ApiGatewayPush, Push
 from churn.adapters.kafka import KafkaOutput, Output, OutputUnavailableError
 from churn.adapters.mysql import Database, DatabaseUnavailableError, models
-from churn.adapters.mysql.alerts import advance_reader
+from churn.adapters.mysql.alerts import advance_raises, advance_reader
 from churn.domain.timestamps import iso
 from churn.observability import logger, metrics
 from churn.services.alert_delivery import broadcast, broadcast_predictions, deliver
-from churn.services.presentation import alert_json
+from churn.services.presentation import alert_json, raised_json
 from churn.services.scoring import BatchResult
 from churn.settings import Settings
 
@@ -98,13 +98,16 @@ class EventPublisher:
     def _send(self, output: Output, updates: Sequence[Mapping[str, Any]]) -> None:
         output.send("prediction_update", updates)
 
-        def send_alerts(rows: Sequence[Mapping[str, Any]]) -> None:
+        def send_new(rows: Sequence[Mapping[str, Any]]) -> None:
             output.send("churn_alert", [alert_json(row) for row in rows])
 
-        while (
-            self._database.run(lambda transaction: advance_reader(transaction, "output", _PAGE, send_alerts)) == _PAGE
-        ):
-            continue
+        def send_raised(rows: Sequence[Mapping[str, Any]]) -> None:
+            output.send("churn_alert", [raised_json(row) for row in rows])
+
+        for advance, send in ((advance_reader, send_new), (advance_raises, send_raised)):
+            step = partial(advance, reader="output", limit=_PAGE, consume=send)
+            while self._database.run(step) == _PAGE:
+                continue
 
 
 def count_results(results: Sequence[BatchResult]) -> None:

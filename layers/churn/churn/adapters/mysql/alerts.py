@@ -1,6 +1,7 @@
 """Table `alerts`: raising, reading and closing them; every change keeps the totals of alerts right.
 
-Ids, changes and times come from `alert_counters`. The row `alerts:READER` of the table `counters` is a reader's cursor.
+Ids, changes and times come from `alert_counters`. The rows `alerts:READER` and
+`alert_raises:READER` of the table `counters` are a reader's cursors.
 """
 
 from collections import Counter
@@ -204,19 +205,17 @@ def cursor_at(transaction: Transaction, since: datetime, newest: int) -> int:
 
 
 def advance_reader(transaction: Transaction, reader: str, limit: int, consume: Callable[[Sequence[Row]], None]) -> int:
-    """Pass the next alerts to `consume`, move the reader's stored cursor, and return how many alerts there were.
+    """Pass the next new alerts to `consume`, move the reader's stored cursor, and return how many alerts there were.
 
     A concurrent call for the same reader waits. If `consume` raises, the cursor stays; if the commit is lost
     afterwards, the same alerts are passed again.
     """
-    name = f"alerts:{reader}"
-    transaction.execute("INSERT IGNORE INTO counters (name, value) VALUES (%s, 0)", (name,))
-    row = transaction.row("SELECT value FROM counters WHERE name = %s FOR UPDATE", (name,))
-    alerts = after(transaction, int(row["value"]) if row else 0, limit)
-    if alerts:
-        consume(alerts)
-        transaction.execute("UPDATE counters SET value = %s WHERE name = %s", (alerts[-1]["id"], name))
-    return len(alerts)
+    return _advance(transaction, f"alerts:{reader}", limit, consume, after, "id")
+
+
+def advance_raises(transaction: Transaction, reader: str, limit: int, consume: Callable[[Sequence[Row]], None]) -> int:
+    """Pass the alerts that were raised to a higher band next, as `advance_reader` does the new ones."""
+    return _advance(transaction, f"alert_raises:{reader}", limit, consume, raised_after, "raised_change")
 
 
 def acknowledge(database: Database, alert_id: int, by: str, now: datetime) -> datetime:
@@ -275,6 +274,23 @@ def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
     )
     transaction.execute("DELETE FROM alerts WHERE customer_pk = %s", (customer_pk,))
     return _falling(rows)
+
+
+def _advance(
+    transaction: Transaction,
+    name: str,
+    limit: int,
+    consume: Callable[[Sequence[Row]], None],
+    fetch: Callable[[Transaction, int, int], list[Row]],
+    key: str,
+) -> int:
+    transaction.execute("INSERT IGNORE INTO counters (name, value) VALUES (%s, 0)", (name,))
+    row = transaction.row("SELECT value FROM counters WHERE name = %s FOR UPDATE", (name,))
+    alerts = fetch(transaction, int(row["value"]) if row else 0, limit)
+    if alerts:
+        consume(alerts)
+        transaction.execute("UPDATE counters SET value = %s WHERE name = %s", (alerts[-1][key], name))
+    return len(alerts)
 
 
 def _falling(rows: Sequence[Row]) -> Counter[str]:
