@@ -11,8 +11,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from churn.adapters.mysql import Database, DatabaseUnavailableError
+from churn.adapters.mysql import Database
 from churn.domain.customer import observed_kinds
+from churn.domain.errors import UnavailableError
 from churn.domain.events import Event
 from churn.domain.timestamps import iso, parse_timestamp, to_millis
 from churn.services import hourly_stats
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             hourly_stats.rebuild(database, settings, datetime.now(UTC))
         finally:
             database.close()
-    except (NotRunningError, InvalidSettingsError, NoModelError, DatabaseUnavailableError) as error:
+    except (NotRunningError, InvalidSettingsError, NoModelError, UnavailableError) as error:
         print(f"sample: {error}", file=sys.stderr)
         return 1
     print(

@@ -49,6 +49,8 @@ class Imported:
 
     events: int = 0
     repeated: int = 0
+    too_late: int = 0
+    """Events from a time whose history was pruned."""
     customers: int = 0
     refused: int = 0
     """Events of customers whose stored data cannot be read."""
@@ -80,7 +82,7 @@ def import_events(scoring: EventSink, events: Iterable[Event], progress: Progres
         imported.customers += len(customers - {last_customer})
         last_customer = batch[-1].customer_id
         if progress:
-            progress(imported.events + imported.repeated + imported.refused)
+            progress(imported.events + imported.repeated + imported.too_late + imported.refused)
     return imported
 
 
@@ -98,6 +100,7 @@ def _import_batch(scoring: EventSink, batch: Sequence[Event], imported: Imported
         return
     imported.events += applied.events
     imported.repeated += applied.repeated
+    imported.too_late += applied.too_late
 
 
 def write_rejects(path: Path, rejects: Sequence[Reject]) -> None:
@@ -170,6 +173,10 @@ def _report(path: Path, history: History, imported: Imported, seconds: float) ->
         f"{history.lines:,} lines read, {imported.events:,} events imported, {imported.repeated:,} already there, "
         f"{len(history.rejects):,} lines rejected; {imported.customers:,} customers; {seconds:.1f} s"
     )
+    if imported.too_late:
+        print(
+            f"{imported.too_late:,} events lie in a time whose history was deleted (RETENTION_DAYS_EVENTS): passed over"
+        )
     if imported.refused:
         print(
             f"import: {imported.refused:,} events could not be stored: their customers' stored data cannot be read, "

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from churn.adapters.failed_batches import FailedBatches
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, dead_letters
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.dead_letters import DeadLetter
+from churn.adapters.mysql.erasure_key import ErasureKeyChangedError
 from churn.domain.tombstones import PREFIX, Tombstones
+from churn.entrypoints.kafka import decode, score_records
 from churn.services import erasing
 from churn.services.scoring import Scoring
 from churn.settings import Settings
@@ -65,8 +67,7 @@ def test_dead_letters_that_name_an_erased_customer_lose_their_content_afterwards
     letters = [DeadLetter("t", 0, number, None, content, "why") for number, content in enumerate(contents)]
     letters.append(DeadLetter("t", 0, 9, b"K-1", b"?", "why"))
     # Stored by a transaction that did not see the erasing yet.
-    unseeing = Scoring(database, RecencyModel(), Settings.from_environment({"ERASURE_KEY": "another"}))
-    unseeing.apply([], now=NOW, dead=letters)
+    database.run(lambda transaction: dead_letters.add(transaction, letters, NOW))
     assert erasing.clear_dead_letters(database, _TOMBSTONES, time_left=lambda: True) == 4
     left = _rows(database, "SELECT record_value, reason FROM dead_letters ORDER BY record_offset")
     assert [row["record_value"] for row in left] == [None, contents[1], None, None, contents[4], None]
@@ -105,3 +106,18 @@ def test_failed_batches_lose_the_records_of_erased_customers(
         found = s3.get_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])["Body"].read()
         assert _record("K-1", 1)["value"].encode() not in found
     assert erasing.clear_batches(database, _TOMBSTONES, bucket, time_left=lambda: True) == 0
+
+
+def test_with_another_key_nothing_is_applied_until_the_key_is_back(database: Database, scoring: Scoring) -> None:
+    scoring.apply([order("K-1")], now=NOW)
+    scoring.apply([event("customer_deleted", "K-1")], now=NOW)
+    key = ["another-key-than-the-one-of-the-tombstones"]
+    other = Scoring(database, RecencyModel(), Settings.from_environment({"ERASURE_KEY": key[0]}))
+    late = _record("K-1", 7)
+    records = decode({"records": {"t-0": [late]}}, NOW)
+    done, failed = score_records(records, other, NOW)
+    assert (done, failed) == ([], records), "the events wait"
+    with pytest.raises(ErasureKeyChangedError):
+        erasing.bury(database, Tombstones(lambda: key[0]), time_left=lambda: True)
+    assert len(_rows(database, "SELECT 1 AS one FROM customers")) == 1
+    assert scoring.apply([order("K-1")], now=NOW).repeated == 1

@@ -1,13 +1,15 @@
 """Pruning: what is old goes, what counts it stays right, and who asks for it is told."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from churn.adapters.mysql import Database, alerts, totals
-from churn.adapters.mysql.alerts import AlertsPrunedError, resolve
+from churn.adapters.mysql.alerts import AlertNotFoundError, AlertsPrunedError, resolve
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.domain.customer import CustomerState, replay
@@ -199,3 +201,38 @@ def test_events_that_wait_for_their_time_are_not_pruned(database: Database, scor
     # Nothing has been folded for two years: not even the sweep ran.
     assert _prune(database, NOW + timedelta(days=730), events=300)["events"] == 1
     assert len(_rows(database, "SELECT 1 AS one FROM events")) == 1
+
+
+def test_pruning_beside_scoring_erasing_and_resolving_leaves_the_totals_right(
+    database: Database, scoring: Scoring, mysql_url: str
+) -> None:
+    _years(scoring, database)
+    connections = [Database(mysql_url) for _ in range(4)]
+
+    def pruning(own: Database) -> None:
+        for days in range(500, 450, -5):
+            _prune(own, predictions=days, alerts=days)
+
+    def erasing(own: Database) -> None:
+        for number in range(5):
+            Scoring(own, RecencyModel(), _SETTINGS).apply([event("customer_deleted", f"C-{number}")], now=NOW)
+
+    def ordering(own: Database) -> None:
+        for number in range(5, 10):
+            late = [order(f"C-{number}", days_ago=600), event("payment_failed", f"C-{number}")]
+            Scoring(own, RecencyModel(), _SETTINGS).apply(late, now=NOW)
+
+    def resolving(own: Database) -> None:
+        for row in _rows(own, "SELECT id FROM alerts ORDER BY id"):
+            with suppress(AlertNotFoundError):
+                resolve(own, row["id"], "ann", None, NOW)
+
+    with ThreadPoolExecutor(4) as threads:
+        jobs = zip((pruning, erasing, ordering, resolving), connections, strict=True)
+        for outcome in [threads.submit(job, own) for job, own in jobs]:
+            outcome.result(60)
+    for own in connections:
+        own.close()
+    kept, anew = _recounted(database)
+    assert kept == anew
+    assert min(row["at"] for row in _rows(database, "SELECT created_at AS at FROM predictions")) > NOW - timedelta(500)

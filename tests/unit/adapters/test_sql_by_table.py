@@ -14,6 +14,7 @@ _OWNERS = {
     # A history is read with its customer, and a list of customers beside the words that find them.
     "customers": {"customers", "customer_search", "events"},
     "dead_letters": {"dead_letters"},
+    "erasure_key": {"erasure_key"},
     "evaluated_weeks": {"model_quality"},
     "events": {"events"},
     "feature_drift": {"model_quality"},

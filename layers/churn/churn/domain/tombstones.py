@@ -24,6 +24,11 @@ class Tombstones:
     def __init__(self, key: Callable[[], str]) -> None:
         self._key = key
 
+    @property
+    def fingerprint(self) -> str:
+        """What the key is recognised by, and not found by."""
+        return self.of("")
+
     def of(self, customer_id: str) -> str:
         """Return the tombstone of a customer, at most 64 characters like every id; that of a tombstone is itself."""
         if customer_id.startswith(PREFIX):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from churn.adapters.failed_batches import FailedBatch, FailedBatches
-from churn.adapters.mysql import Database, customers, dead_letters
+from churn.adapters.mysql import Database, customers, dead_letters, erasure_key
 from churn.adapters.mysql.dead_letters import Position
 from churn.domain.record_subjects import customers_perhaps_named
 from churn.domain.tombstones import Tombstones
@@ -20,8 +20,9 @@ TimeLeft = Callable[[], bool]
 def bury(database: Database, tombstones: Tombstones, *, time_left: TimeLeft) -> int:
     """Put tombstones in place of the ids of those who were erased before there were any; return how many.
 
-    Raises DatabaseUnavailableError.
+    Raises DatabaseUnavailableError, ErasureKeyChangedError.
     """
+    database.run(lambda transaction: erasure_key.check(transaction, tombstones))
     buried = 0
     while time_left():
         number = database.run(lambda transaction: customers.bury_older(transaction, tombstones, _CUSTOMERS))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 
 from churn.adapters import secrets_manager
-from churn.adapters.mysql import Database, DataRefusedError, Transaction, customers, models, totals
+from churn.adapters.mysql import Database, DataRefusedError, Transaction, customers, erasure_key, models, totals
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql import predictions as stored_predictions
 from churn.adapters.mysql.customer_search import index_words
@@ -103,14 +103,17 @@ class Scoring:
         self._challenger = challenger
         self.serving = ServingVersion(database, model, promoted_at, renew)
         self._tombstones = Tombstones(lambda: secrets_manager.resolve(settings.erasure_key))
+        self._known_key: str | None = None
 
     def apply(
         self, events: Sequence[Event], *, now: datetime, raise_alerts: bool = True, dead: Sequence[DeadLetter] = ()
     ) -> BatchResult:
         """Apply events, each once by its id, in one transaction, and store the records that are no events beside them.
 
-        `raise_alerts` is off for the import of a history. Raises DatabaseUnavailableError, and then nothing is done.
+        `raise_alerts` is off for the import of a history. Raises DatabaseUnavailableError, ErasureKeyChangedError, and
+        then nothing is done.
         """
+        self._check_key()
         self.serving.record_or_renew(now)
         try:
             result = self._run(events, now, raise_alerts, dead, most_due=_MOST_DUE)
@@ -148,6 +151,12 @@ class Scoring:
     def put_off(self, key: int, now: datetime) -> None:
         """Let no batch take a customer along for a day, whose stored data cannot be read."""
         self._database.run(lambda transaction: customers.put_off(transaction, key, now, now + _PUT_OFF))
+
+    def _check_key(self) -> None:
+        """Make sure, whenever the secret is read anew, that it is the key of the stored tombstones."""
+        if self._known_key != self._tombstones.fingerprint:
+            self._database.run(lambda transaction: erasure_key.check(transaction, self._tombstones))
+            self._known_key = self._tombstones.fingerprint
 
     def _run(
         self, events: Sequence[Event], now: datetime, raise_alerts: bool, dead: Sequence[DeadLetter], *, most_due: int
