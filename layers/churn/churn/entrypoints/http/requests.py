@@ -65,7 +65,7 @@ def _end_of_day(value: object) -> datetime:
     instant = parse_timestamp(value)
     # Ten digits are seconds, not a day.
     is_day = isinstance(value, str) and _DAY.fullmatch(value.strip())
-    return instant + timedelta(days=1, microseconds=-1) if is_day else instant
+    return instant + timedelta(days=1, milliseconds=-1) if is_day else instant
 
 
 From = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "examples": ["2026-01-31"]})]
