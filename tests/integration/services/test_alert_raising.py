@@ -294,9 +294,10 @@ def test_times_rise_strictly_in_the_order_of_the_commits(database: Database, mys
         own = Database(mysql_url)
         scoring = Scoring(own, RecencyModel(), _SETTINGS)
         for round_ in range(15):
-            # By the clocks of the callers some come late, and many at one instant.
+            # By the clocks of the callers some come late, and many at one instant; no event lies ahead of any of them.
             now = NOW - timedelta(minutes=worker)
-            scoring.apply([event("payment_failed", f"C-{worker}-{round_}-{n}") for n in range(3)], now=now)
+            failed = [event("payment_failed", f"C-{worker}-{round_}-{n}", days_ago=0.1) for n in range(3)]
+            scoring.apply(failed, now=now)
         own.close()
 
     with ThreadPoolExecutor(4) as pool:
