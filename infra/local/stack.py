@@ -182,6 +182,9 @@ class Stack:
         """Return what the commands need to reach the same database, model and topic as the functions."""
         return {
             **_ENVIRONMENT,
+            # What a queue or a bucket is named is set for the function alone that uses it.
+            **self._template.function("events").environment,
+            **self._template.function("retention").environment,
             **self._template.function("scoring").environment,
             "AWS_ENDPOINT_URL": self._aws_endpoint,
             "AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{self._config.lambda_port}",
