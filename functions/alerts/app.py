@@ -10,7 +10,7 @@ from churn.adapters import secrets_manager
 from churn.adapters.api_gateway_push import ApiGatewayPush
 from churn.adapters.aws_clients import invoke_later
 from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError, websocket_connections
-from churn.adapters.mysql.alerts import acknowledge, resolve
+from churn.adapters.mysql.alerts import Wanted, acknowledge, resolve
 from churn.adapters.redis_cache import Cache
 from churn.domain.timestamps import iso
 from churn.entrypoints.http.app import Api, Call
@@ -22,7 +22,8 @@ from churn.services.dashboard import Dashboard
 from churn.settings import settings
 
 if TYPE_CHECKING:
-    from churn.domain.answers import Acknowledged, AlertPage, DashboardData, Resolved, Ticket
+    from churn.domain.answers import Acknowledged, AlertPage, Resolved, Ticket
+    from churn.domain.dashboard_answers import DashboardData
 
 _settings = settings().require("database_url", "jwt_secret")
 _cache = Cache(_settings.redis_url)
@@ -34,7 +35,8 @@ app = _api.app
 
 @_api.answers("list_alerts")
 def list_alerts(call: Call) -> AlertPage:
-    return alerts.list_alerts(_database, **call.query.model_dump())
+    chosen = call.query.model_dump(exclude={"limit", "cursor"})
+    return alerts.list_alerts(_database, Wanted(**chosen), limit=call.query.limit, cursor=call.query.cursor)
 
 
 @_api.answers("acknowledge_alert")

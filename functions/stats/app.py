@@ -11,7 +11,7 @@ from churn.services.dashboard import Dashboard
 from churn.settings import settings
 
 if TYPE_CHECKING:
-    from churn.domain.answers import Stats, Trends
+    from churn.domain.dashboard_answers import Stats, Trends
 
 _settings = settings().require("database_url")
 _cache = Cache(_settings.redis_url)

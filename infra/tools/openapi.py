@@ -15,7 +15,7 @@ from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get
 from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 from pydantic.json_schema import models_json_schema
 
-from churn.domain import answers, features, model_answers
+from churn.domain import answers, dashboard_answers, features, model_answers
 from churn.domain.features import FEATURES
 from churn.entrypoints.http import requests
 from churn.entrypoints.http.requests import Model, NoQuery
@@ -24,7 +24,7 @@ from churn.entrypoints.http.tokens import WRITE
 from infra import console
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
-_MODULES = (answers, model_answers, features, requests)
+_MODULES = (answers, dashboard_answers, model_answers, features, requests)
 _CLASSES = {
     node.name: node
     for module in reversed(_MODULES)

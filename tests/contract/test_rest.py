@@ -129,6 +129,7 @@ def test_one_customer_and_its_history(stack: Stack, somebody: dict[str, Any]) ->
     customer_id = quote(somebody["customer_id"])
     customer = answered(stack, "get_customer", f"/api/customers/{customer_id}")
     assert set(FEATURE_NAMES) <= customer.keys()
+    assert customer["address"] is None or isinstance(customer["address"], dict)
     assert {name: customer[name] for name in ("name", "email")} == {name: somebody[name] for name in ("name", "email")}
     events = answered(stack, "list_events", f"/api/customers/{customer_id}/events?limit=500&event_type=order_placed")
     assert events["total"] >= len(events["events"]) >= 1
@@ -278,6 +279,9 @@ def test_the_dashboard(stack: Stack) -> None:
     assert stats["churn_rate"] is None or 0 <= stats["churn_rate"] <= 100
     assert stats["high_risk_customers"] == stats["risk_distribution"]["high"] + stats["risk_distribution"]["critical"]
     assert 0 < stats["model_accuracy"] <= 100
+    for link in [*stats["links"].values(), *stats["links"]["risk_distribution"].values()]:
+        if isinstance(link, str):
+            assert stack.get(link).status == 200, link
     for period in ("7d", "30d", "90d", "1y"):
         for granularity in ("day", "week", "month"):
             path = f"/api/dashboard/trends?period={period}&granularity={granularity}"
@@ -320,6 +324,8 @@ def test_the_version_that_serves_is_described(stack: Stack) -> None:
         ("list_customers", "risk_level=high;critical", "risk_level"),
         ("list_customers", "risk_level=current", "risk_level"),
         ("list_customers", "lapsed_since=yesterday", "lapsed_since"),
+        ("list_alerts", "created_from=", "created_from"),
+        ("list_alerts", "created_to=tomorrow", "created_to"),
         ("list_customers", "lapsed_until=", "lapsed_until"),
         ("list_customers", "search=", "search"),
         ("list_customers", "search=" + "x" * 201, "search"),

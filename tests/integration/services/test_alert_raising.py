@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from churn.adapters.mysql import Database, totals
-from churn.adapters.mysql.alerts import acknowledge, resolve
+from churn.adapters.mysql.alerts import Wanted, acknowledge, resolve
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.websocket_connections import Since
 from churn.domain.events import Event
@@ -312,8 +312,8 @@ def test_times_rise_strictly_in_the_order_of_the_commits(database: Database, mys
     for alert in told[::17]:
         since = alert["created_at"]
         assert len(since) == len("2026-01-01T00:00:00.000000Z")
-        by_time = list_alerts(database, limit=500, since=parse_since(since))
-        assert by_time["total"] == list_alerts(database, limit=500, since=alert["id"])["total"]
+        by_time = list_alerts(database, Wanted(since=parse_since(since)), limit=500)
+        assert by_time["total"] == list_alerts(database, Wanted(since=alert["id"]), limit=500)["total"]
     kept, anew = _recounted(database)
     assert kept == anew
 
@@ -339,7 +339,7 @@ def test_each_alert_that_changed_comes_once_in_its_present_form(database: Databa
     for number in range(6):
         scoring.apply([event("payment_failed", f"C-{number}")], now=NOW)
     start = list_alerts(database, limit=1)["newest_change"]
-    assert list_alerts(database, limit=10, changes_since=start)["alerts"] == []
+    assert list_alerts(database, Wanted(changes_since=start), limit=10)["alerts"] == []
     acknowledge(database, 2, "ann", NOW)
     acknowledge(database, 5, "ann", NOW)
     resolve(database, 2, "ann", None, NOW)
@@ -347,7 +347,7 @@ def test_each_alert_that_changed_comes_once_in_its_present_form(database: Databa
 
     seen, cursor = [], None
     for _ in range(3):
-        page = list_alerts(database, limit=1, changes_since=start, cursor=cursor)
+        page = list_alerts(database, Wanted(changes_since=start), limit=1, cursor=cursor)
         seen += [(alert["id"], alert["status"]) for alert in page["alerts"]]
         assert page["total"] == 3
         cursor = page["next_cursor"]

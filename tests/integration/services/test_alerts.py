@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from churn.adapters.mysql import Database
+from churn.adapters.mysql.alerts import Wanted
 from churn.services.alerts import list_alerts
 from churn.services.scoring import Scoring
 from churn.settings import Settings
@@ -23,7 +24,7 @@ def test_alerts_come_newest_first_page_by_page(shop: Database) -> None:
     first = list_alerts(shop, limit=3)
     second = list_alerts(shop, limit=100, cursor=first["next_cursor"])
     assert [alert["id"] for page in (first, second) for alert in page["alerts"]] == ids
-    assert list_alerts(shop, limit=2, since=ids[3])["total"] == 3
-    assert list_alerts(shop, limit=2, since=NOW + timedelta(seconds=9))["total"] == 2
-    assert list_alerts(shop, limit=2, status="resolved")["total"] == 0
-    assert list_alerts(shop, limit=2, status="new", priority="high")["total"] == 7
+    assert list_alerts(shop, Wanted(since=ids[3]), limit=2)["total"] == 3
+    assert list_alerts(shop, Wanted(since=NOW + timedelta(seconds=9)), limit=2)["total"] == 2
+    assert list_alerts(shop, Wanted(status="resolved"), limit=2)["total"] == 0
+    assert list_alerts(shop, Wanted(status="new", priority="high"), limit=2)["total"] == 7

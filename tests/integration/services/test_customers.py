@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -226,3 +227,26 @@ def test_a_history_with_numbers_that_are_none_can_be_shown(database: Database) -
     page = Customers(database, _SETTINGS).events("CUST-001", limit=5)
     json.loads(json.dumps(page, allow_nan=False))
     assert page["events"][0]["event_data"] == {"weight": "Infinity", "height": ["NaN"]}
+
+
+@pytest.mark.parametrize("sort", ["churn_probability", "days_since_last_order"])
+@pytest.mark.parametrize("cursor", [False, True])
+def test_levels_and_statuses_are_read_in_the_order_of_an_index(
+    customers: Customers, monkeypatch: pytest.MonkeyPatch, sort: CustomerSort, cursor: bool
+) -> None:
+    read, plans = Transaction.rows, []
+
+    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
+        if "FORCE INDEX" in statement:
+            plans.append(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
+        return read(transaction, statement, parameters)
+
+    query = CustomerQuery(sort=sort, limit=3, status=ACTIVE_STATUSES, risk_level=("low", "medium"))
+    after = customers.page(query, NOW)["next_cursor"] if cursor else None
+    monkeypatch.setattr(Transaction, "rows", explained)
+    assert customers.page(replace(query, cursor=after), NOW)["customers"]
+    (plan,) = plans
+    parts = [row for row in plan if str(row["key"]).startswith("customers_by_group_")]
+    # Three statuses of two levels; only what is merged of them is sorted.
+    assert len(parts) == 6
+    assert not any("filesort" in (row["Extra"] or "") or "temporary" in (row["Extra"] or "") for row in parts)

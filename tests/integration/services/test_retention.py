@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from churn.adapters.mysql import Database, alerts, totals
-from churn.adapters.mysql.alerts import AlertNotFoundError, AlertsPrunedError, resolve
+from churn.adapters.mysql.alerts import AlertNotFoundError, AlertsPrunedError, Wanted, resolve
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.domain.customer import CustomerState, replay
@@ -127,16 +127,16 @@ def test_pruning_ends_when_its_time_is_up_and_goes_on_later(database: Database, 
 def test_who_asks_for_alerts_from_before_the_oldest_that_is_kept_is_told(database: Database, scoring: Scoring) -> None:
     _years(scoring, database)
     numbers = [row["id"] for row in _rows(database, "SELECT id FROM alerts ORDER BY id")]
-    assert list_alerts(database, limit=50, since=0)["total"] == len(numbers)
+    assert list_alerts(database, Wanted(since=0), limit=50)["total"] == len(numbers)
     _prune(database, alerts=500)
     last = numbers[9]
     for since in (0, last - 1, NOW - timedelta(days=801)):
         with pytest.raises(AlertsPrunedError, match=f"since: is before the oldest alert .* begin with {last}"):
-            list_alerts(database, limit=50, since=since)
+            list_alerts(database, Wanted(since=since), limit=50)
         with pytest.raises(AlertsPrunedError):
             database.run(lambda transaction, since=since: alerts.require_kept(transaction, since))  # type: ignore[misc]
     for since in (last, NOW - timedelta(days=800) + timedelta(microseconds=9)):
-        assert list_alerts(database, limit=50, since=since)["total"] == len(numbers) - 10
+        assert list_alerts(database, Wanted(since=since), limit=50)["total"] == len(numbers) - 10
     assert list_alerts(database, limit=50)["total"] == len(numbers) - 10
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from churn.adapters.mysql import Database
+from churn.adapters.mysql.alerts import Wanted
 from churn.adapters.redis_cache import Cache
 from churn.domain.features import INPUT_NAMES
 from churn.domain.what_if import Question, predict, resolve
@@ -38,7 +39,7 @@ def _answers(database: Database, redis_url: str) -> Iterator[Any]:
         yield customers.get(customer_id, later)
         yield customers.events(customer_id, limit=50)
     yield list_alerts(database, limit=50)
-    yield list_alerts(database, limit=50, changes_since=0)
+    yield list_alerts(database, Wanted(changes_since=0), limit=50)
     yield list_predictions(database, limit=50)
     dashboard = Dashboard(database, Cache(redis_url), _SETTINGS)
     yield dashboard.stats(later)

@@ -1,13 +1,13 @@
 """The types of the answers, built by those who answer; the API's description is made from the same types.
 
 The type checker holds what the services return against these types, so nothing imports them at run time: they would
-add to a function's start. A string below a field is its description. Those about models are in `model_answers`.
+add to a function's start. A string below a field is its description. Those about the dashboard and models
+are in `dashboard_answers` and `model_answers`.
 """
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from churn.domain.alerts import AlertPriority, AlertStatus
-from churn.domain.dashboard import Granularity, Period
 from churn.domain.features import FeatureValues
 from churn.domain.model import ModelKind
 from churn.domain.risk import CustomerStatus, RiskLevel
@@ -16,7 +16,6 @@ from churn.domain.risk import CustomerStatus, RiskLevel
 Instant = Annotated[str, {"type": "string", "format": "date-time"}]
 Probability = Annotated[float, {"type": "number", "minimum": 0, "maximum": 1}]
 
-AccuracyBasis = Literal["matured_outcomes", "held_out_window"]
 CheckStatus = Literal["up", "down", "fallback"]
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 
@@ -60,6 +59,10 @@ class Customer(FeatureValues):
     churn_probability: Probability | None
     risk_level: RiskLevel | None
     model_kind: ModelKind | None
+    expected_spend: float
+    """Over the horizon of the prediction, at the rate of the customer's life so far."""
+    revenue_at_risk: float | None
+    """Churn probability times expected spend; null of those who are not active, and without a prediction."""
     recommendations: list[str]
     recommended_actions: list[RecommendedAction]
     """The recommendations with their reasons and worth, what answers the strongest reasons first."""
@@ -82,7 +85,8 @@ class CustomerDetail(Customer):
     """All that is known of one customer."""
 
     phone: str | None
-    address: str | None
+    address: dict[str, Any] | None
+    """As the shop sent it; an address that is text stands in `text`."""
     confidence: float | None
     model_version: str | None
     probability_interval: ProbabilityInterval | None
@@ -280,73 +284,6 @@ class Ticket(TypedDict):
     ticket: str
     expires_in: int
     """Seconds."""
-
-
-# --- dashboard
-
-
-class RiskDistribution(TypedDict):
-    """Active customers by risk level."""
-
-    low: int
-    medium: int
-    high: int
-    critical: int
-
-
-class Stats(TypedDict):
-    """The dashboard's figures."""
-
-    total_customers: int
-    churn_rate: float | None
-    """Per cent of the customers active 30 days ago who have lapsed since; null while that is not known."""
-    high_risk_customers: int
-    """Active customers whose risk is high or critical."""
-    revenue_at_risk: float
-    alerts_today: int
-    resolved_alerts: int
-    model_accuracy: float | None
-    """Per cent of the customers who were on the right side of 0.5."""
-    model_accuracy_basis: AccuracyBasis | None
-    """The predictions of the newest four weeks whose outcomes are known, or the test of the model while none is."""
-    last_model_update: Instant | None
-    risk_distribution: RiskDistribution
-    average_churn_probability: float
-    generated_at: Instant
-
-
-class RecentActivity(TypedDict):
-    """The newest alerts and predictions, for the dashboard on a WebSocket."""
-
-    alerts: list[Alert]
-    predictions: list[StoredPrediction]
-
-
-class DashboardData(TypedDict):
-    """What the dashboard asks for on a WebSocket."""
-
-    stats: Stats
-    recent_activity: RecentActivity
-
-
-class Trend(TypedDict):
-    """The figures of one hour, day, week or month."""
-
-    date: str
-    churn_rate: float | None
-    """Null where it is not known how many customers were active 30 days before, or nobody was."""
-    high_risk_customers: int | None
-    """Null where the service did not run."""
-    new_customers: int
-    churned_customers: int
-
-
-class Trends(TypedDict):
-    """The figures over time, the oldest first."""
-
-    trends: list[Trend]
-    period: Period
-    granularity: Granularity
 
 
 # --- health

@@ -10,7 +10,15 @@ from churn.domain.alerts import Measure, RiskState, Score
 from churn.domain.customer import FOLD_VERSION, CustomerState
 from churn.domain.features import Features
 from churn.domain.model import Prediction
-from churn.domain.risk import ACTIVE_STATUSES, CustomerStatus, RiskLevel, RiskRules, customer_status, expected_spend
+from churn.domain.risk import (
+    ACTIVE_STATUSES,
+    CustomerStatus,
+    RiskLevel,
+    RiskRules,
+    cents_at_risk,
+    customer_status,
+    expected_spend,
+)
 from churn.domain.search_terms import WORDS_VERSION
 from churn.domain.timestamps import from_millis
 
@@ -171,7 +179,7 @@ class CustomerRecord:
         share: Counter[str] = Counter({f"customers:{self.status}:{self.risk_level or 'none'}": 1})
         if self.status in ACTIVE_STATUSES and self.churn_probability is not None:
             share["probability"] = round(self.churn_probability * 1_000_000)
-            share["revenue_at_risk"] = round(self.churn_probability * self.expected_spend * 100)
+            share["revenue_at_risk"] = cents_at_risk(self.churn_probability, self.expected_spend)
         return share
 
 

@@ -77,3 +77,8 @@ def expected_spend(features: Features, horizon_days: int) -> float:
     """Return what a customer would spend in the horizon at the rate of their life so far."""
     age = max(features["account_age_days"] or 0.0, _SHORTEST_HISTORY_DAYS)
     return (features["total_spent"] or 0.0) / age * horizon_days
+
+
+def cents_at_risk(churn_probability: float, spend: float) -> int:
+    """Return what is expected to be lost of a customer's expected spend, in hundredths of the currency."""
+    return round(churn_probability * spend * 100)

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import Database, Transaction, alerts, totals
 from churn.adapters.mysql.alert_counters import newest_of_all
+from churn.adapters.mysql.alerts import Wanted
 from churn.services.cursors import read_alert_cursor, write_alert_cursor
 from churn.services.presentation import alert_json
 
 if TYPE_CHECKING:
     from churn.domain.answers import AlertPage
 
+_ALL = Wanted()
 
-def list_alerts(
-    database: Database,
-    *,
-    limit: int,
-    status: str | None = None,
-    priority: str | None = None,
-    since: int | datetime | None = None,
-    changes_since: int | None = None,
-    cursor: str | None = None,
-) -> AlertPage:
+
+def list_alerts(database: Database, wanted: Wanted = _ALL, *, limit: int, cursor: str | None = None) -> AlertPage:
     """Return alerts, the newest first; with `changes_since` those changed since, in the order of their changes.
 
     Raises InvalidCursorError, AlertsPrunedError, DatabaseUnavailableError.
     """
-    by_change = changes_since is not None
+    by_change = wanted.changes_since is not None
     position = None if cursor is None else read_alert_cursor(cursor, is_change=by_change)
-    wanted = alerts.Wanted(status, priority, since, changes_since)
 
     def work(transaction: Transaction) -> AlertPage:
-        alerts.require_kept(transaction, since)
+        alerts.require_kept(transaction, wanted.since)
         rows, total = alerts.page(transaction, wanted, limit=limit + 1, position=position)
         if total is None:
-            total = totals.read_pairs(
-                transaction, "alerts", () if status is None else (status,), () if priority is None else (priority,)
-            )
+            chosen = [() if value is None else (value,) for value in (wanted.status, wanted.priority)]
+            total = totals.read_pairs(transaction, "alerts", *chosen)
         more, rows = len(rows) > limit, rows[:limit]
         last = rows[-1]["change_number" if by_change else "id"] if more else None
         return {

@@ -17,11 +17,12 @@ from churn.domain.errors import DATA_ERRORS, CustomerNotFoundError, CustomerUnre
 from churn.domain.explanations import drivers, interval_json, others, rounded
 from churn.domain.features import FEATURE_NAMES, Features, Inputs, Observed, features_at, inputs_at, shown
 from churn.domain.recommendations import recommend
-from churn.domain.risk import CustomerStatus, RiskLevel
+from churn.domain.risk import ACTIVE_STATUSES, CustomerStatus, RiskLevel, cents_at_risk
 from churn.domain.search_terms import words_of
 from churn.domain.timestamps import from_millis, iso
 from churn.observability import note_unreadable
 from churn.services.cursors import read_customer_cursor, write_customer_cursor
+from churn.services.presentation import address_json
 from churn.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Customers:
             return {
                 **listed,
                 "phone": row["phone"],
-                "address": row["address"],
+                "address": address_json(row["address"]),
                 "confidence": None if "error" in listed else row["confidence"],
                 "model_version": row["model_version"],
                 "probability_interval": interval_json(reasons.get("interval")),
@@ -188,6 +189,7 @@ class Customers:
 
     def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any]) -> Customer:
         probability = row["churn_probability"]
+        is_counted = probability is not None and row["status"] in ACTIVE_STATUSES
         actions = recommend(
             features, probability or 0.0, reasons.get("contributions", {}),
             bands=self._settings.bands, horizon_days=self._settings.horizon_days,
@@ -202,6 +204,10 @@ class Customers:
             "churn_probability": None if probability is None else rounded(probability),
             "risk_level": row["risk_level"],
             "model_kind": row["model_kind"],
+            "expected_spend": float(row["expected_spend"]),
+            "revenue_at_risk": None
+            if not is_counted
+            else cents_at_risk(probability, float(row["expected_spend"])) / 100,
             "recommendations": [action["text"] for action in actions],
             "recommended_actions": actions,
         }

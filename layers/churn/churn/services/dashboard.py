@@ -13,14 +13,16 @@ from churn.adapters.mysql.database import Row
 from churn.adapters.redis_cache import Cache
 from churn.domain.dashboard import PERIOD_DAYS, Granularity, Period
 from churn.domain.errors import FieldError, InvalidInputError
+from churn.domain.explanations import rounded
 from churn.domain.risk import ACTIVE_STATUSES, RISK_LEVELS
 from churn.domain.timestamps import iso
 from churn.services.alerts import list_alerts
+from churn.services.figure_links import figure_links
 from churn.services.predictions import list_predictions
 from churn.settings import Settings
 
 if TYPE_CHECKING:
-    from churn.domain.answers import AccuracyBasis, RecentActivity, Stats, Trend, Trends
+    from churn.domain.dashboard_answers import AccuracyBasis, RecentActivity, Stats, Trend, Trends
 
 STATS_SECONDS = 2
 TRENDS_SECONDS = 30
@@ -86,32 +88,35 @@ class Dashboard:
                 levels[parts[1]] += count
         model = models.newest(transaction)
         accuracy, basis = _accuracy(model, model_quality.matured_accuracy(transaction, _ACCURACY_WEEKS))
+        before = now - timedelta(days=_RATE_DAYS)
+        lapsed, active = self._lapsed_since(transaction, before, now), hourly_stats.active_at(transaction, before)
         scored = sum(levels[level] for level in RISK_LEVELS)
         return {
             "total_customers": _prefixed(sums, "customers:"),
-            "churn_rate": self._churn_rate(transaction, now),
+            "churn_rate": _per_cent(lapsed, active),
+            "churned_customers": lapsed,
+            "active_customers_before": active,
             "high_risk_customers": levels["high"] + levels["critical"],
             "revenue_at_risk": sums["revenue_at_risk"] / 100,
             "alerts_today": _prefixed(sums, "alerts_created:"),
             "resolved_alerts": _prefixed(sums, "alerts:resolved:"),
             "model_accuracy": accuracy,
             "model_accuracy_basis": basis,
-            "last_model_update": None if model is None else iso(model["loaded_at"]),
+            "last_model_update": None if model is None else iso(model["promoted_at"] or model["loaded_at"]),
             "risk_distribution": {
                 "low": levels["low"],
                 "medium": levels["medium"],
                 "high": levels["high"],
                 "critical": levels["critical"],
             },
-            "average_churn_probability": sums["probability"] / 1e6 / scored if scored else 0.0,
+            "average_churn_probability": rounded(sums["probability"] / 1e6 / scored) if scored else 0.0,
+            "links": figure_links(now, before, model, basis),
             "generated_at": iso(now),
         }
 
-    def _churn_rate(self, transaction: Transaction, now: datetime) -> float | None:
-        before = now - timedelta(days=_RATE_DAYS)
+    def _lapsed_since(self, transaction: Transaction, since: datetime, now: datetime) -> int:
         inactivity = timedelta(days=self._settings.inactivity_days)
-        active = hourly_stats.active_at(transaction, before)
-        return _per_cent(customers.lapsed_between(transaction, before - inactivity, now - inactivity), active)
+        return customers.lapsed_between(transaction, since - inactivity, now - inactivity)
 
 
 def _accuracy(model: Row | None, realised: float | None) -> tuple[float | None, AccuracyBasis | None]:

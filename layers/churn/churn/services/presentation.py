@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -42,6 +44,31 @@ def alert_json(row: Mapping[str, Any]) -> Alert:
 def raised_json(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return an alert as `churn_alert` tells it when it was raised to a higher band."""
     return {**alert_json(row), "raised": True}
+
+
+def address_json(text: str | None) -> dict[str, Any] | None:
+    """Return a stored address as an object: what a JSON object holds, or text as ``{"text": …}``."""
+    if not text:
+        return None
+    found = _object(text)
+    if found is None and text.startswith("{"):
+        # A long object was cut when it was stored: its members before the cut are whole.
+        ends = [match.start() for match in re.finditer(',\\s*"', text)]
+        found = next((whole for end in reversed(ends) if (whole := _object(text[:end] + "}")) is not None), None)
+    return {"text": text} if found is None else found
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text writes, None if it writes none."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
 
 
 def parse_since(value: object) -> int | datetime:

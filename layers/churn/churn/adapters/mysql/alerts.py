@@ -153,12 +153,17 @@ def after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which alerts: those of a status, of a priority, above an id or after a time (`since`), changed after a change."""
+    """Which alerts: those of a status, of a priority, above an id or after a time (`since`), changed after a change.
+
+    `created_from` and `created_to`: between which instants they were raised, both included.
+    """
 
     status: str | None = None
     priority: str | None = None
     since: int | datetime | None = None
     changes_since: int | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
 
 
 def page(
@@ -179,7 +184,12 @@ def page(
     by_change = wanted.changes_since is not None
     if by_change:
         conditions.add("change_number > %s", wanted.changes_since)
-    total = conditions.count(transaction, "alerts") if by_change or wanted.since is not None else None
+    if wanted.created_from is not None:
+        conditions.add("created_at >= %s", micros_text(wanted.created_from))
+    if wanted.created_to is not None:
+        conditions.add("created_at <= %s", micros_text(wanted.created_to))
+    is_summed = wanted == Wanted(wanted.status, wanted.priority)
+    total = None if is_summed else conditions.count(transaction, "alerts")
     if position is not None:
         conditions.add("change_number > %s" if by_change else "id < %s", position)
     order = "change_number" if by_change else "id DESC"

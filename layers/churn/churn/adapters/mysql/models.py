@@ -58,8 +58,10 @@ def record_serving(
 
 
 def newest(transaction: Transaction) -> Row | None:
-    """Return the model that serves: version, metadata (JSON), loaded_at (since when)."""
-    return transaction.row("SELECT version, metadata, loaded_at FROM models ORDER BY loaded_at DESC LIMIT 1")
+    """Return the model that serves: version, metadata (JSON), loaded_at, and promoted_at where it was promoted."""
+    return transaction.row(
+        "SELECT version, metadata, loaded_at, promoted_at FROM models ORDER BY loaded_at DESC LIMIT 1"
+    )
 
 
 def serves(transaction: Transaction, version: str) -> bool:
