@@ -101,8 +101,9 @@ def greet(transaction: Transaction, connection_id: str, post: Callable[[], None]
 
     Raises what `post` raises, and then it has not been posted.
     """
-    row = transaction.row("SELECT greeted FROM sockets WHERE connection_id = %s FOR UPDATE", (connection_id,))
-    if row is not None and not row["greeted"]:
+    ungreeted = "SELECT 1 AS found FROM sockets WHERE connection_id = %s AND greeted = 0"
+    # The lock is for the first message alone.
+    if transaction.row(ungreeted, (connection_id,)) and transaction.row(f"{ungreeted} FOR UPDATE", (connection_id,)):
         post()
         transaction.execute("UPDATE sockets SET greeted = 1 WHERE connection_id = %s", (connection_id,))
 
