@@ -103,6 +103,12 @@ def test_rows_of_before_are_measured_again(database: Database, scoring: Scoring)
             "UPDATE hourly_stats SET active_customers = 1, churned_customers = 628, measured_at = NULL"
         )
     )
+    # The older version looked back for a shorter time, too.
+    database.run(
+        lambda transaction: transaction.execute(
+            "DELETE FROM hourly_stats WHERE hour < %s", (NOW - timedelta(days=366),)
+        )
+    )
     statistics.refresh(database, _SETTINGS, NOW)
     assert _rows(database) == good
 

@@ -21,16 +21,19 @@ def first_open(transaction: Transaction, since: datetime, now: datetime) -> date
     """Return the first hour from `since` to `now` that has not been measured since its end, None without any hour.
 
     After the newest stored hour that is the next one. What a wrong clock ahead of `now` has measured does not count;
-    its hours that have not come are deleted.
+    its hours that have not come are deleted. Where an older version has measured, it is all of them, from `since` on.
     """
     transaction.execute("DELETE FROM hourly_stats WHERE hour > %s", (now,))
     is_open = "measured_at IS NULL OR measured_at < hour + INTERVAL 1 HOUR OR measured_at > %s"
     row = transaction.row(
-        f"SELECT MAX(hour) AS newest, MIN(IF({is_open}, hour, NULL)) AS open FROM hourly_stats WHERE hour >= %s",
+        f"SELECT MAX(hour) AS newest, MIN(IF({is_open}, hour, NULL)) AS open, SUM(measured_at IS NULL) AS older "
+        "FROM hourly_stats WHERE hour >= %s",
         (now, since),
     )
     if row is None or row["newest"] is None:
         return None
+    if row["older"]:
+        return since
     first: datetime = row["open"] or row["newest"] + timedelta(hours=1)
     return first
 
