@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, totals
+from churn.adapters.mysql import Database, models, totals
 from churn.adapters.mysql.alerts import Wanted, acknowledge, resolve
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.websocket_connections import Since
@@ -211,6 +211,49 @@ def _system_alerts(push: FakePush) -> list[dict[str, Any]]:
         for message in push.messages("dashboard")
         if message["event"] == "system_alert" and "moved_up" in message["data"]
     ]
+
+
+def _two_versions(database: Database) -> tuple[Scoring, FakePush, EventPublisher]:
+    """Let a second version take the place of the first; return its scoring, and a dashboard that listens."""
+    _apply(Scoring(database, _Model("v1"), _SETTINGS), 0, order("C-1", days_ago=30), order("C-2", days_ago=50))
+    push = FakePush()
+    open_socket(database, "dashboard")
+    return Scoring(database, _Model("v2", 0.3), _SETTINGS), push, EventPublisher(database, push)
+
+
+def test_what_a_promotion_moved_is_told_also_where_its_teller_died(database: Database) -> None:
+    new, push, publisher = _two_versions(database)
+    _sweep(new, 0.5)
+    set_clock(database, NOW)
+    assert len(database.run(models.lease_untold)) == 1
+    publisher.publish([], NOW)
+    assert _system_alerts(push) == []
+    set_clock(database, NOW + timedelta(seconds=61))
+    publisher.publish([], NOW)
+    publisher.publish([], NOW)
+    assert [told["moved_up"] for told in _system_alerts(push)] == [2]
+
+
+def test_a_sweep_without_time_for_everybody_ends_no_promotion(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, push, publisher = _two_versions(database)
+    monkeypatch.setattr("churn.services.rescoring._PAGE", 1)
+    answers = iter([True, False])
+    first = sweep(new, now=NOW + timedelta(days=0.5), time_left=lambda: next(answers))
+    publisher.publish([], NOW)
+    assert (first.scored, _system_alerts(push)) == (1, [])
+    sweep(new, now=NOW + timedelta(days=0.6), time_left=lambda: True)
+    publisher.publish([], NOW)
+    assert [told["customers"] for told in _system_alerts(push)] == [2]
+
+
+def test_a_promotion_that_another_overtakes_is_told_with_it(database: Database) -> None:
+    new, push, publisher = _two_versions(database)
+    _apply(new, 0.4, event("login", "C-1"))
+    _sweep(Scoring(database, _Model("v3", 0.5), _SETTINGS), 0.5)
+    publisher.publish([], NOW)
+    assert [(told["model_version"], told["customers"]) for told in _system_alerts(push)] == [("v3", 2)]
 
 
 def test_a_sweep_that_holds_the_version_before_scores_nobody_back(database: Database) -> None:
