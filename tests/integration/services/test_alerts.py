@@ -28,3 +28,14 @@ def test_alerts_come_newest_first_page_by_page(shop: Database) -> None:
     assert list_alerts(shop, Wanted(since=NOW + timedelta(seconds=9)), limit=2)["total"] == 2
     assert list_alerts(shop, Wanted(status="resolved"), limit=2)["total"] == 0
     assert list_alerts(shop, Wanted(status="new", priority="high"), limit=2)["total"] == 7
+
+
+def test_a_range_includes_the_whole_of_its_last_millisecond(shop: Database) -> None:
+    raised = NOW + timedelta(microseconds=999_500)
+    set_clock(shop, raised)
+    Scoring(shop, RecencyModel(), Settings.from_environment({})).apply([event("payment_failed", "CUST-005")], now=NOW)
+    # Times of alerts are finer than those that a request may give.
+    last = raised.replace(microsecond=999_000)
+    assert list_alerts(shop, Wanted(created_from=last, created_to=last), limit=2)["total"] == 1
+    earlier = last - timedelta(milliseconds=1)
+    assert list_alerts(shop, Wanted(created_to=earlier), limit=2)["total"] == 0

@@ -7,7 +7,7 @@ Ids, changes and times come from `alert_counters`. The rows `alerts:READER` and
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from churn.adapters.mysql import alert_counters, totals
 from churn.adapters.mysql.alert_counters import Newest
@@ -155,7 +155,7 @@ def after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
 class Wanted:
     """Which alerts: those of a status, of a priority, above an id or after a time (`since`), changed after a change.
 
-    `created_from` and `created_to`: between which instants they were raised, both included.
+    `created_from` and `created_to`: between which milliseconds they were raised, both included.
     """
 
     status: str | None = None
@@ -187,7 +187,7 @@ def page(
     if wanted.created_from is not None:
         conditions.add("created_at >= %s", micros_text(wanted.created_from))
     if wanted.created_to is not None:
-        conditions.add("created_at <= %s", micros_text(wanted.created_to))
+        conditions.add("created_at < %s", micros_text(wanted.created_to + timedelta(milliseconds=1)))
     is_summed = wanted == Wanted(wanted.status, wanted.priority)
     total = None if is_summed else conditions.count(transaction, "alerts")
     if position is not None:
