@@ -30,6 +30,7 @@ from tests.support.stored import kept_and_counted, rows
 
 _SETTINGS = Settings.from_environment({})
 _CUSTOMERS = 30
+_FIGURES = ("churn_probability", "expected_spend", "revenue_at_risk")
 _BAD = ("C-07", "C-08", "C-29")
 _DAMAGES = ["", "{", "null", "[]", "17", '"text"', '{"fold": 2}', "[" * 100_000]
 
@@ -142,7 +143,7 @@ def test_a_list_shows_who_cannot_be_read_without_figures(database: Database, nam
         is_bad = customer["customer_id"] in _BAD
         assert ("error" in customer) == is_bad
         figures: dict[str, Any] = dict(customer)
-        assert all((figures[name] is None) for name in (*FEATURE_NAMES, "churn_probability")) == is_bad
+        assert all((figures[name] is None) for name in (*FEATURE_NAMES, *_FIGURES)) == is_bad
     one = customers.get(_BAD[0], NOW)
     assert (one["error"], one["drivers"], one["total_orders"], one["confidence"]) == (
         listed[7]["error"],

@@ -37,6 +37,9 @@ def test_what_people_type_begins_a_word_of_the_customer(looked_for: str) -> None
         ("Қайрат", "кайрат"),
         ("Ｆｕｌｌ Ｗｉｄｔｈ", "width"),
         ("Ǿystein", "oystein"),
+        ("Kɔfi Ɛnam", "kofi enam"),
+        ("Sinéad O’Brien", "o'brien"),
+        ("Anne\N{NON-BREAKING HYPHEN}Marie", "anne-marie"),
     ],
 )
 def test_letters_that_decomposition_does_not_take_apart_are_plain_ones(name: str, looked_for: str) -> None:

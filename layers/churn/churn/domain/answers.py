@@ -59,7 +59,7 @@ class Customer(FeatureValues):
     churn_probability: Probability | None
     risk_level: RiskLevel | None
     model_kind: ModelKind | None
-    expected_spend: float
+    expected_spend: float | None
     """Over the horizon of the prediction, at the rate of the customer's life so far."""
     revenue_at_risk: float | None
     """Churn probability times expected spend; null of those who are not active, and without a prediction."""

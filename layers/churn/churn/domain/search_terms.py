@@ -14,7 +14,10 @@ _NOT_A_WORD = re.compile(r"[\W_]+")
 # Most letters are named after the plain one, as LATIN SMALL LETTER L WITH STROKE; these are not.
 _LETTERS = {
     "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "ȷ": "j", "ŋ": "n", "ĸ": "k",
-    "ə": "e",
+    "ə": "e", "ǝ": "e", "ɛ": "e", "ɔ": "o", "ʒ": "z",
+    # Curly quotation marks, and apostrophes that are letters.
+    **dict.fromkeys("\u2018\u2019\u02bb\u02bc", "'"),
+    "\N{HYPHEN}": "-",
 }  # fmt: skip
 _WITHOUT_SPACES = re.compile(
     "CJK|IDEOGRAPHIC|HIRAGANA|KATAKANA|BOPOMOFO|HANGUL|YI SYLLABLE|THAI|LAO|KHMER|MYANMAR|TIBETAN", re.ASCII

@@ -164,7 +164,7 @@ class Customers:
             note_unreadable(row["id"], error)
             features = dict.fromkeys(FEATURE_NAMES)
             listed = self._listed(row, features, {})
-            listed["churn_probability"] = None
+            listed["churn_probability"] = listed["expected_spend"] = listed["revenue_at_risk"] = None
             listed["recommendations"], listed["recommended_actions"] = [], []
             listed["error"] = CustomerUnreadableError.sentence
             return listed, features, {}
