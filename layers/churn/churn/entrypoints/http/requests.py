@@ -1,7 +1,7 @@
 """What goes into every route, typed once: requests are checked with these, and the API is described with them."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -22,7 +22,7 @@ from churn.domain.dashboard import Granularity, Period
 from churn.domain.features import FEATURES
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
 from churn.domain.risk import ACTIVE_STATUSES, CURRENT, CUSTOMER_STATUSES, RISK_LEVELS, CustomerStatus, RiskLevel
-from churn.domain.timestamps import parse_exact_timestamp, parse_timestamp
+from churn.domain.timestamps import parse_timestamp
 from churn.services.presentation import parse_change, parse_since
 
 MAX_OFFSET = 10_000
@@ -57,25 +57,19 @@ def _integer(text: object) -> object:
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}", re.ASCII)
 
 
-def _until(read: Callable[[object], datetime], last: timedelta) -> BeforeValidator:
-    """Return a reader of the end of a range: a day without a time of day ends with its `last` instant."""
-
-    def read_end(value: object) -> datetime:
-        instant = read(value)
-        # Ten digits are seconds, not a day.
-        is_day = isinstance(value, str) and _DAY.fullmatch(value.strip())
-        return instant + timedelta(days=1) - last if is_day else instant
-
-    return BeforeValidator(read_end)
+def _end_of_day(value: object) -> datetime:
+    instant = parse_timestamp(value)
+    # Ten digits are seconds, not a day.
+    is_day = isinstance(value, str) and _DAY.fullmatch(value.strip())
+    return instant + timedelta(days=1, milliseconds=-1) if is_day else instant
 
 
-_FROM_SCHEMA = WithJsonSchema({"type": "string", "examples": ["2026-01-31"]})
-_UNTIL_SCHEMA = WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})
-From = Annotated[datetime, BeforeValidator(parse_timestamp), _FROM_SCHEMA]
-Until = Annotated[datetime, _until(parse_timestamp, timedelta(milliseconds=1)), _UNTIL_SCHEMA]
-# As the times of alerts are told.
-ExactFrom = Annotated[datetime, BeforeValidator(parse_exact_timestamp), _FROM_SCHEMA]
-ExactUntil = Annotated[datetime, _until(parse_exact_timestamp, timedelta(microseconds=1)), _UNTIL_SCHEMA]
+From = Annotated[
+    datetime, BeforeValidator(parse_timestamp), WithJsonSchema({"type": "string", "examples": ["2026-01-31"]})
+]
+Until = Annotated[
+    datetime, BeforeValidator(_end_of_day), WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})
+]
 Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_integer)]
 Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
 Change = Annotated[int, BeforeValidator(parse_change), WithJsonSchema({"type": "integer", "minimum": 0})]
@@ -224,8 +218,8 @@ class AlertsQuery(Request):
     """The id of an alert, or a time: only what came after it."""
     changes_since: Change | None = None
     """The number of a change: each alert that has changed since, once, as it is now, in the order of the changes."""
-    created_from: ExactFrom | None = None
-    created_to: ExactUntil | None = None
+    created_from: From | None = None
+    created_to: Until | None = None
     """A day without a time of day is included whole."""
     cursor: Cursor | None = None
     """`next_cursor` of the page before; goes on after it."""
