@@ -88,10 +88,12 @@ def lock(ledgers: Ledgers, customer_ids: Collection[str], now: datetime, tombsto
         locked = {row["customer_id"]: row for row in transaction.rows_among(query, names)}
         for customer_id in missing:
             grave, row = locked.get(graves[customer_id]), locked.get(customer_id)
-            if grave is not None and row is not None and grave is not row:
+            if grave is not None and row is not None and grave is not row and customer_id in new:
                 transaction.execute("DELETE FROM customers WHERE id = %s", (row["id"],))
-            if grave is not None or row is not None:
-                rows[customer_id] = grave or row or {}
+                row = None
+            # Where both stand, a version that knew no tombstones has made the customer again: until they are erased.
+            if found := row or grave:
+                rows[customer_id] = found
     by_key = {customer.pk: customer for customer in _with_states(ledgers, list(rows.values()))}
     return {customer_id: by_key[row["id"]] for customer_id, row in rows.items()}
 
@@ -111,7 +113,12 @@ def existing(transaction: Transaction, customer_ids: Collection[str]) -> set[str
 
 
 def bury(transaction: Transaction, customer_pk: int, tombstone: str) -> None:
-    """Put the tombstone in place of the id of an erased customer."""
+    """Put the tombstone in place of the id of an erased customer, and of an older row with the same tombstone."""
+    transaction.execute(
+        "DELETE c, s FROM customers c LEFT JOIN customer_states s ON s.customer_pk = c.id "
+        "WHERE c.customer_id = %s AND c.id <> %s",
+        (tombstone, customer_pk),
+    )
     transaction.execute("UPDATE customers SET customer_id = %s WHERE id = %s", (tombstone, customer_pk))
 
 
