@@ -22,7 +22,6 @@ os.environ.update(
     AWS_SECRET_ACCESS_KEY="test",
     AWS_DEFAULT_REGION="eu-central-1",
     AWS_REGION="eu-central-1",
-    POWERTOOLS_TRACE_DISABLED="true",
 )
 
 # How long an example takes says more about the machine than about the code.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from churn.observability import OTLP_ENDPOINT
 from churn.settings import VARIABLES
 from infra.local.servers.supervisor import StackError
 
@@ -14,6 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PYTHON_PATH = os.pathsep.join((str(ROOT), str(ROOT / "layers" / "churn")))
 """PYTHONPATH of the project's own programs."""
+
+TRACES_FILE = "traces.jsonl"
+"""The file of `TRACES=file`, in the folder of the logs."""
 
 # One machine is one client: the limits of clients on AWS would stop a test.
 _LOCAL_PARAMETERS = {"RateLimitMultiplier": "100"}
@@ -28,6 +32,10 @@ class Options:
     ws_port: int
     sample_customers: int
     event_rate: float
+    metrics_port: int
+    """Of the gateway's own address, with `/metrics` and `/status`; 0 takes a free one."""
+    traces: str
+    """Where the functions' traces are shown: `console`, `file`, or empty for nowhere."""
     concurrency: int
     database_url: str
     redis_url: str
@@ -49,12 +57,19 @@ class Options:
                 raise StackError(f"{name} must not be negative")
             return value
 
+        traces = environment.get("TRACES", "")
+        if traces not in {"", "console", "file"}:
+            raise StackError(f"TRACES must be console or file, not {traces!r}")
+        if traces and environment.get(OTLP_ENDPOINT):
+            raise StackError(f"set TRACES, or {OTLP_ENDPOINT}, not both: traces go to one place")
         return cls(
             state=state_folder(environment),
             port=int(number("PORT", "3000")),
             ws_port=int(number("WS_PORT", "3001")),
             sample_customers=int(number("SAMPLE_CUSTOMERS", "5000")),
             event_rate=number("EVENT_RATE", "2"),
+            metrics_port=int(number("METRICS_PORT", "0")),
+            traces=traces,
             concurrency=max(1, int(number("LOCAL_CONCURRENCY", "2"))),
             database_url=environment.get("DATABASE_URL", ""),
             redis_url=environment.get("REDIS_URL", ""),

@@ -26,7 +26,7 @@ from churn.domain.model_versions import RegistryUnavailableError, VersionNotFoun
 from churn.entrypoints.http.tokens import issue
 from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, log
 from infra.local.gateway.runtime import FunctionPool
-from infra.local.options import PYTHON_PATH, ROOT, Options, write_private
+from infra.local.options import PYTHON_PATH, ROOT, TRACES_FILE, Options, write_private
 from infra.local.servers import kafka_broker
 from infra.local.servers.databases import free_port, is_free, mariadb_url, redis_url, start_mariadb, start_redis
 from infra.local.servers.own_server import OwnServer
@@ -36,7 +36,6 @@ from infra.local.template.specs import ACCOUNT, Template
 
 REGION = "eu-central-1"
 _TOKEN_SECONDS = 30 * 86_400
-_ENVIRONMENT = {"POWERTOOLS_TRACE_DISABLED": "true"}
 # Customers of the simulated shop that the first model is trained on.
 _TRAINED_ON = 5000
 
@@ -101,7 +100,9 @@ class Stack:
         self._lock.write(str(os.getpid()))
         self._lock.flush()
         shutil.rmtree(self._state / "tmp", ignore_errors=True)
-        for variable, port in (("PORT", self._options.port), ("WS_PORT", self._options.ws_port)):
+        options = self._options
+        ports = (("PORT", options.port), ("WS_PORT", options.ws_port), ("METRICS_PORT", options.metrics_port))
+        for variable, port in ports:
             if port and not is_free(port):
                 raise PortTakenError(port, variable)
         (self._state / "endpoints.json").unlink(missing_ok=True)
@@ -149,15 +150,18 @@ class Stack:
     def _configure(self) -> None:
         """Choose the ports, and write what the gateway and the AWS APIs read."""
         options = self._options
+        lambda_port = options.metrics_port or free_port()
+        own_traces = {"OtlpEndpoint": f"http://127.0.0.1:{lambda_port}"} if options.traces else {}
         self._config = GatewayConfig(
             template=str(ROOT / "template.yaml"),
             port=options.port or free_port(),
             ws_port=options.ws_port or free_port(),
-            lambda_port=free_port(),
+            lambda_port=lambda_port,
             region=REGION,
             aws_endpoint=self._aws_endpoint,
             kafka=self._urls["kafka"],
             concurrency=options.concurrency,
+            traces=str(self._logs / TRACES_FILE) if options.traces == "file" else options.traces,
             parameters={
                 "DatabaseUrl": self._urls["database_url"],
                 "RedisUrl": self._urls["redis_url"],
@@ -166,8 +170,9 @@ class Stack:
                 "KafkaClusterArn": f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/local/00000000-0",
                 "KafkaBootstrapServers": self._urls["kafka"],
                 **options.parameters,
+                **own_traces,
             },
-            environment={**_ENVIRONMENT, "TMPDIR": self._temporary("functions")},
+            environment={"TMPDIR": self._temporary("functions")},
         )
         self._config.write(self._config_file)
         self._template = load(
@@ -181,7 +186,6 @@ class Stack:
     def _function_environment(self) -> dict[str, str]:
         """Return what the commands need to reach the same database, model and topic as the functions."""
         return {
-            **_ENVIRONMENT,
             # What a queue or a bucket is named is set for the function alone that uses it.
             **self._template.function("events").environment,
             **self._template.function("retention").environment,
@@ -306,6 +310,7 @@ class Stack:
             **self._urls,
             "token": self.token,
             "lambda_endpoint": environment["AWS_ENDPOINT_URL_LAMBDA"],
+            "metrics_url": f"{environment['AWS_ENDPOINT_URL_LAMBDA']}/metrics",
             "aws_endpoint": self._aws_endpoint,
             "socket_endpoint": environment["SOCKET_ENDPOINT"],
             "model_bucket": environment["MODEL_BUCKET"],
@@ -328,6 +333,7 @@ class Stack:
             f"  REST       {base}\n"
             f"  WebSocket  ws://127.0.0.1:{self._config.ws_port}\n"
             f"  Kafka      {self._urls['kafka']}{'' if self._options.kafka else '  (in memory)'}\n"
+            f"  metrics    http://127.0.0.1:{self._config.lambda_port}/metrics\n"
             f"  token      {token}\n\n"
             "try:\n"
             f"  curl {base}/health\n"

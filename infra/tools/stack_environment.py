@@ -44,7 +44,6 @@ def use_stack(*needed: str) -> Settings:
     if addresses.get("aws_endpoint"):
         for variable, value in _LOCAL_AWS.items():
             os.environ.setdefault(variable, value)
-    os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
     missing = [name for name in needed if not os.environ.get(name)]
     if missing:
         raise NotRunningError(

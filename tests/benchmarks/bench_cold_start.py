@@ -70,7 +70,7 @@ async def _cold_start(folder: Path, model: Path) -> tuple[float, float]:
         layers=(_ROOT / "layers/churn",),
         memory_mb=2048,
         timeout=30,
-        environment={"MODEL_PATH": str(model), "POWERTOOLS_TRACE_DISABLED": "true", "JWT_SECRET": "0" * 32},
+        environment={"MODEL_PATH": str(model), "JWT_SECRET": "0" * 32},
         reserved_concurrency=None,
     )
     pool = FunctionPool(spec, {}, "eu-central-1", 1, lambda source, line: None)  # noqa: ARG005

@@ -47,6 +47,7 @@ def test_a_function_starts_without_reaching_anything(name: str, template: Templa
     looks = f"import sys, {module}; assert callable({module}.{handler})"
     if not any(layer.name == "model" for layer in spec.layers):
         looks += "; assert 'numpy' not in sys.modules, 'numpy comes with the layer of the model'"
+    looks += "; assert not {'opentelemetry', 'aws_xray_sdk'} & sys.modules.keys(), 'no endpoint is named'"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", looks],
         env={**environment, **spec.environment, "MODEL_PATH": str(model)},

@@ -25,6 +25,7 @@ from infra.local.gateway.lambda_api import LambdaApi
 from infra.local.gateway.rest import RestApi
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.gateway.sqs_event_source import QueueSource
+from infra.local.gateway.telemetry import Telemetry, Traces
 from infra.local.gateway.websocket import Limits, WebSocketApi
 from infra.local.servers.supervisor import StackError
 from infra.local.template.reader import load
@@ -46,6 +47,8 @@ class GatewayConfig:
     kafka: str = ""
     concurrency: int = 2
     prewarm: bool = True
+    traces: str = ""
+    """Where the functions' spans are written: `console`, or the path of a file; empty for nowhere."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -124,13 +127,16 @@ class Gateway:
             "AWS_ENDPOINT_URL_LAMBDA": self.lambda_url,
             "EVENT_SOURCE_URL": f"{self.lambda_url}/status",
         }
+        telemetry = self._telemetry()
         self.pools = {
-            name: FunctionPool(spec, environment, config.region, config.concurrency, log)
+            name: FunctionPool(spec, environment, config.region, config.concurrency, telemetry.log)
             for name, spec in self.template.functions.items()
         }
         for pool in self.pools.values():
             self._stack.push_async_callback(pool.stop)
-        await self._serve(LambdaApi(self.template, self.pools, log, self.status).application(), lambda_socket)
+        lambda_api = LambdaApi(self.template, self.pools, log, self.status).application()
+        telemetry.add_routes(lambda_api)
+        await self._serve(lambda_api, lambda_socket)
         if self.template.websocket:
             self.websocket = WebSocketApi(self.template.websocket, self.pools, config.region, log, self._limits)
             await self._serve(self.websocket.application(), ws_socket)
@@ -141,6 +147,11 @@ class Gateway:
         await asyncio.gather(*(pool.warm() for pool in self.pools.values()))
         self._start_sources()
         self.ready = True
+
+    def _telemetry(self) -> Telemetry:
+        traces = self.config.traces
+        file = None if traces in {"", "console"} else Path(traces)
+        return Telemetry(log, Traces(log, file) if traces else None)
 
     def _prewarmed(self, name: str) -> int:
         """Return how many environments to start ahead: one of every function that clients wait for."""

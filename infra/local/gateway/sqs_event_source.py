@@ -80,7 +80,9 @@ class QueueSource:
     async def _deliver(self, url: str) -> int:
         """Deliver a batch; return how many messages the function has done."""
         most = min(self._spec.batch_size, _MOST_MESSAGES)
-        received = await self._call("receive_message", QueueUrl=url, MaxNumberOfMessages=most)
+        received = await self._call(
+            "receive_message", QueueUrl=url, MaxNumberOfMessages=most, MessageAttributeNames=["All"]
+        )
         messages: Sequence[dict[str, Any]] = received.get("Messages", [])
         if not messages:
             return 0
@@ -114,7 +116,11 @@ class QueueSource:
                     "receiptHandle": message["ReceiptHandle"],
                     "body": message["Body"],
                     "attributes": message.get("Attributes", {}),
-                    "messageAttributes": {},
+                    "messageAttributes": {
+                        name: {"stringValue": value["StringValue"], "dataType": value["DataType"]}
+                        for name, value in message.get("MessageAttributes", {}).items()
+                        if "StringValue" in value
+                    },
                     "md5OfBody": message["MD5OfBody"],
                     "eventSource": "aws:sqs",
                     "eventSourceARN": self._spec.arn,

@@ -1,10 +1,12 @@
-"""The logger, metrics and tracing of a function: those of Powertools, configured by its environment variables."""
+"""The logger and metrics of a function, those of Powertools, and its tracing, by variables of the environment."""
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from traceback import extract_tb
+from types import ModuleType
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
@@ -14,6 +16,15 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 from churn.domain.errors import ChurnError, InvalidInputError
 
 Handler = Callable[..., Any]
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+"""The variable that names where spans are sent."""
+
+tracing: ModuleType | None = None
+if os.environ.get(OTLP_ENDPOINT):
+    # At a function's start and not in its first request; without an endpoint the SDK is not even there.
+    from churn import tracing as _spans
+
+    tracing = _spans
 
 
 class ImpersonalFormatter(LambdaPowertoolsFormatter):
@@ -65,13 +76,25 @@ def note_unreadable(customer_key: int, error: BaseException) -> None:
 
 
 def traced(handler: Handler) -> Handler:
-    """Return a handler whose invocations X-Ray traces, or the handler itself if POWERTOOLS_TRACE_DISABLED is true.
+    """Return a handler whose invocations are sent as spans, or the handler itself if no OTLP endpoint is named.
 
-    Importing the X-Ray SDK takes as long as the rest of most functions' start, so only traced functions import it.
+    Lambda's own segments need nothing of the function.
     """
-    if os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true"}:
+    if tracing is None:
         return handler
-    from aws_lambda_powertools.tracing import Tracer  # noqa: PLC0415
-
-    traced_handler: Handler = Tracer().capture_lambda_handler(handler, capture_response=False, capture_error=False)
+    traced_handler: Handler = tracing.traced(handler)
     return traced_handler
+
+
+def span(name: str, attributes: Mapping[str, str | int]) -> AbstractContextManager[None]:
+    """Return a context that measures a part of an invocation as a span, where invocations are traced."""
+    if tracing is None:
+        return nullcontext()
+    measured: AbstractContextManager[None] = tracing.span(name, attributes)
+    return measured
+
+
+def trace_headers() -> dict[str, str]:
+    """Return the headers that make a message a part of the present trace; none where nothing is traced."""
+    headers: dict[str, str] = {} if tracing is None else tracing.headers()
+    return headers

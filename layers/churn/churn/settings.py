@@ -85,6 +85,8 @@ VARIABLES = (
     Variable("ALLOWED_ORIGIN", "*"),
     Variable("ALLOWED_CUSTOMER_IDS", ""),
     Variable("SERVICE_VERSION", "0.1.0"),
+    Variable("OTEL_EXPORTER_OTLP_ENDPOINT", "", parameter="OtlpEndpoint"),
+    Variable("OTEL_TRACES_SAMPLER_ARG", "1", 0, 1, parameter="TraceRatio"),
     Variable(
         "POWERTOOLS_LOG_LEVEL",
         "INFO",

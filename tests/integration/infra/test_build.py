@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[3]
 _LABELS = sorted(app.parent.name for app in ROOT.glob("functions/*/app.py"))
 _PREDICTING = {"evaluation", "health", "prediction", "rescoring", "scoring", "training"}
 _LIMIT = 200_000_000
-_LAYERS = {"churn": "ChurnLayer", "model": "ModelLayer", "training": "TrainingLayer"}
+_LAYERS = {"churn": "ChurnLayer", "model": "ModelLayer", "training": "TrainingLayer", "tracing": "TracingLayer"}
+_PURE = {"tracing"}
 _MACHINES = {"x86_64": 62, "arm64": 183}  # e_machine of an ELF file
 _PARAMETERS = {
     "DatabaseUrl": "mysql://nobody@127.0.0.1:9/churn",
@@ -85,6 +86,26 @@ def test_a_function_starts_with_its_template_environment_alone(function: Functio
             origin = getattr(module, "__file__", None)
             if origin and not origin.startswith(allowed):
                 assert origin.startswith(standard) and "site-packages" not in origin, (name, origin)
+        """,
+    )
+
+
+@every_function(_LABELS)
+def test_nothing_of_tracing_is_carried_unless_an_endpoint_is_named(function: FunctionSpec) -> None:
+    packages = {path.name for layer in function.layers for path in (layer / "python").iterdir()}
+    assert not {"opentelemetry", "aws_xray_sdk", "wrapt"} & packages
+
+
+def test_a_function_that_sends_traces_finds_the_sdk_in_its_layer(build: Path) -> None:
+    traced = _functions(build, OtlpEndpoint="http://127.0.0.1:9")
+    for function in traced.values():
+        assert sum(path.lstat().st_size for path in _files(function)) < _LIMIT
+    _run(
+        traced["customers"],
+        """
+        import app
+        from churn.observability import traced, trace_headers
+        assert traced(lambda event, context: trace_headers())({}, None)["traceparent"].endswith("-01")
         """,
     )
 
@@ -161,7 +182,7 @@ def test_the_layers_are_built_for_arm64_too_and_small(tmp_path: Path) -> None:
         folder = tmp_path / name
         folder.mkdir()
         _make(ROOT / "layers" / layer, f"build-{name}", f"ARTIFACTS_DIR={folder}", "ARCHITECTURE=arm64")
-        assert _machines(folder) == {_MACHINES["arm64"]}
+        assert _machines(folder) == (set() if layer in _PURE else {_MACHINES["arm64"]})
     assert sum(path.lstat().st_size for path in tmp_path.rglob("*") if not path.is_dir()) < _LIMIT
 
 
@@ -176,8 +197,8 @@ def test_a_model_that_cannot_be_served_ends_the_build(tmp_path: Path) -> None:
     assert not (tmp_path / "layer").exists()
 
 
-def _functions(build: Path) -> dict[str, FunctionSpec]:
-    template = load(build / "template.yaml", _PARAMETERS, region="eu-central-1")
+def _functions(build: Path, **parameters: str) -> dict[str, FunctionSpec]:
+    template = load(build / "template.yaml", {**_PARAMETERS, **parameters}, region="eu-central-1")
     return {spec.label: spec for spec in template.functions.values()}
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from churn.domain.errors import UnavailableError
+from churn.observability import trace_headers
 
 
 class InvocationError(UnavailableError):
@@ -50,7 +51,8 @@ def invoke_later(function: str) -> Callable[[Mapping[str, Any]], None]:
 
         try:
             lambdas = client("lambda", connect_timeout=1, read_timeout=2)
-            lambdas.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(payload).encode())
+            content = json.dumps({**payload, **trace_headers()}).encode()
+            lambdas.invoke(FunctionName=function, InvocationType="Event", Payload=content)
         except (BotoCoreError, ClientError) as error:
             raise InvocationError(f"{function}: {error}") from error
 

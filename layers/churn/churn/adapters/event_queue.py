@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from churn.adapters.aws_clients import client
 from churn.domain.errors import UnavailableError
+from churn.observability import trace_headers
 
 MAX_MESSAGE_BYTES = 200_000
 """So large is a message at most: below SQS's limit for a request, which holds one message here."""
@@ -32,8 +33,11 @@ class EventQueue:
         """
         try:
             queue = client("sqs")
+            attributes = {
+                name: {"DataType": "String", "StringValue": value} for name, value in trace_headers().items() if value
+            }
             for message in messages(events):
-                queue.send_message(QueueUrl=self._url, MessageBody=message)
+                queue.send_message(QueueUrl=self._url, MessageBody=message, MessageAttributes=attributes)
         except (BotoCoreError, ClientError) as error:
             raise QueueUnavailableError(str(error)) from error
 

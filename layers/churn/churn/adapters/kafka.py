@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from churn.adapters import aws_clients
 from churn.domain.errors import UnavailableError
+from churn.observability import trace_headers
 
 _CLUSTER = re.compile(r"arn:aws[a-z-]*:kafka:")
 _WEEK_MS = 7 * 24 * 3600 * 1000
@@ -98,11 +99,13 @@ class KafkaOutput:
                     request_timeout_ms=_FLUSH_SECONDS * 1000,
                     **connection(self._servers),
                 )
+            headers = [(name, value.encode()) for name, value in trace_headers().items()]
             sent = [
                 self._producer.send(
                     self._topic,
                     key=str(item["customer_id"]).encode(),
                     value=json.dumps({"event": event, "data": item}, separators=(",", ":")).encode(),
+                    headers=headers,
                 )
                 for item in items
             ]

@@ -10,7 +10,7 @@ from churn.adapters.kafka import KafkaOutput, Output, OutputUnavailableError
 from churn.adapters.mysql import Database, DatabaseUnavailableError, models
 from churn.adapters.mysql.alerts import advance_raises, advance_reader
 from churn.domain.timestamps import iso
-from churn.observability import logger, metrics
+from churn.observability import logger, metrics, span
 from churn.services.alert_delivery import broadcast, broadcast_predictions, deliver
 from churn.services.presentation import alert_json, raised_json
 from churn.services.scoring import BatchResult
@@ -66,9 +66,10 @@ class EventPublisher:
             if result.new_model
         ]
         try:
-            deliver(self._database, self._push)
-            broadcast_predictions(self._database, self._push, updates)
-            broadcast(self._database, self._push, "system_alert", new_models)
+            with span("push", {"churn.predictions": len(updates)}):
+                deliver(self._database, self._push)
+                broadcast_predictions(self._database, self._push, updates)
+                broadcast(self._database, self._push, "system_alert", new_models)
             self._tell_model_changes()
             if self._output is not None:
                 self._send(self._output, updates)

@@ -19,6 +19,7 @@ from churn.adapters import secrets_manager
 from churn.adapters.mysql.activity import PROCESS, Activity
 from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.domain.errors import ChurnError, UnavailableError
+from churn.observability import span
 
 Row = dict[str, Any]
 Parameters = Sequence[object] | Mapping[str, object]
@@ -60,6 +61,7 @@ _OF_THE_DATA = frozenset(
     }
 )
 _ATTEMPTS = 5
+_SPAN = {"db.system.name": "mysql"}
 # From the first to the last sign: a value may hold one too.
 _QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
 _LITERALS_PER_STATEMENT = 1000
@@ -238,14 +240,16 @@ class Database:
         After a deadlock or a lost connection it is run again from its beginning, so `work` changes nothing but the
         database. Raises DatabaseUnavailableError if the server stays away, StatementRefusedError if it refuses.
         """
-        return self._run(work, snapshot=False)
+        with span("transaction", _SPAN):
+            return self._run(work, snapshot=False)
 
     def read[T](self, work: Callable[[Transaction], T]) -> T:
         """Run `work`, which only reads, on one snapshot of the database: all that it reads is of the same instant.
 
         Raises DatabaseUnavailableError, StatementRefusedError.
         """
-        return self._run(work, snapshot=True)
+        with span("read", _SPAN):
+            return self._run(work, snapshot=True)
 
     def _run[T](self, work: Callable[[Transaction], T], *, snapshot: bool) -> T:
         for attempt in range(1, self._attempts + 1):

@@ -1,0 +1,35 @@
+"""What a local stack shows of itself: metrics for Prometheus, and traces in a file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.local.options import TRACES_FILE
+from tests.contract.conftest import running_stack
+from tests.support import eventually
+from tests.support.http import send
+
+_TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.slow
+def test_a_request_shows_in_metrics_and_traces(tmp_path: Path, buckets: Path) -> None:
+    with running_stack(tmp_path, buckets, SAMPLE_CUSTOMERS="0", EVENT_RATE="0", TRACES="file") as stack:
+        endpoints = json.loads((tmp_path / "endpoints.json").read_text())
+        metrics_url = endpoints["metrics_url"]
+        headers = {
+            "Authorization": f"Bearer {endpoints['token']}",
+            "traceparent": f"00-{_TRACE}-b7ad6b7169203331-01",
+        }
+        assert send(f"{stack.base_url}/api/customers", headers=headers).status == 200
+
+        def counted() -> bool:
+            return 'churn_requests_total{function="customers",operation="list_customers"} 1.0' in send(metrics_url).text
+
+        eventually(counted, within=10)
+        lines = (tmp_path / "logs" / TRACES_FILE).read_text().splitlines()
+    own = {span["name"]: span for span in map(json.loads, lines) if span["trace_id"] == _TRACE}
+    assert {"authorize", "GET /api/customers", "read"} <= own.keys()
+    assert own["read"]["parent_span_id"] == own["GET /api/customers"]["span_id"]
+    assert own["GET /api/customers"]["attributes"]["http.response.status_code"] == 200
