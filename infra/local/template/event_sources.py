@@ -7,22 +7,23 @@ from infra.local.template.intrinsics import TemplateError
 from infra.local.template.specs import KafkaSourceSpec, QueueSourceSpec, ScheduleSpec
 
 
-def kafka_source(function: str, event_id: str, event: Mapping[str, Any]) -> KafkaSourceSpec:
-    """Read a Kafka event source of a function. Raises TemplateError."""
-    path = f"{function}.Events.{event_id}"
+def kafka_source(function: str, logical_id: str, event: Mapping[str, Any]) -> KafkaSourceSpec:
+    """Read an event source mapping of a function, from a Kafka cluster. Raises TemplateError."""
+    path = f"Resources.{logical_id}.Properties"
     topics = event.get("Topics") or []
     if len(topics) != 1:
         raise TemplateError(f"{path}.Topics: exactly one topic is needed")
     if event.get("StartingPosition") not in ("TRIM_HORIZON", "LATEST"):
         raise TemplateError(f"{path}.StartingPosition: {event.get('StartingPosition')} is not supported")
+    config = event.get("AmazonManagedKafkaEventSourceConfig") or {}
     destination = ((event.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
     if destination is not None and not str(destination).startswith("arn:aws:s3:"):
         raise TemplateError(f"{path}.DestinationConfig.OnFailure.Destination: only a bucket (S3) is supported")
     return KafkaSourceSpec(
         function=function,
-        arn=str(event["Stream"]),
+        arn=str(event["EventSourceArn"]),
         topic=str(topics[0]),
-        group=str(event.get("ConsumerGroupId") or f"lambda-{function}"),
+        group=str(config.get("ConsumerGroupId") or f"lambda-{function}"),
         batch_size=int(event.get("BatchSize", 100)),
         window=float(event.get("MaximumBatchingWindowInSeconds", 0.5)),
         from_start=event["StartingPosition"] == "TRIM_HORIZON",

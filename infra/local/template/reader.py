@@ -115,9 +115,12 @@ class _Reader:
             rest=self._rest_api(events),
             websocket=self._websocket_api(),
             kafka=tuple(
-                kafka_source(event.function, event.name, event.properties)
-                for event in events
-                if event.kind == "MSK" and event.properties.get("Enabled", True)
+                kafka_source(
+                    self._function_name(self._resources[id_].get("FunctionName"), f"Resources.{id_}.FunctionName"),
+                    id_,
+                    self._resources[id_],
+                )
+                for id_ in self._of_type("AWS::Lambda::EventSourceMapping")
             ),
             queue_sources=tuple(
                 queue_source(event.function, event.properties)

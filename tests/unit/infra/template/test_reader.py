@@ -69,8 +69,8 @@ def test_the_projects_own_template_is_served_whole() -> None:
         (FUNCTION + "      ImageUri: x\n", "Resources.OneFunction.Properties.ImageUri"),
         (FUNCTION + "      Events: {Q: {Type: SNS, Properties: {}}}\n", "Resources.OneFunction.Properties.Events.Q"),
         (
-            FUNCTION + "      Events: {K: {Type: MSK, Properties: {Topics: [t], FilterCriteria: {}}}}\n",
-            "Resources.OneFunction.Properties.Events.K.Properties.FilterCriteria",
+            FUNCTION + "  K: {Type: AWS::Lambda::EventSourceMapping, Properties: {Topics: [t], FilterCriteria: {}}}\n",
+            "Resources.K.Properties.FilterCriteria",
         ),
         (FUNCTION + "    Retain: true\n", "Resources.OneFunction.Retain"),
         ("  T: {Type: AWS::DynamoDB::Table}\n", "AWS::DynamoDB::Table"),
