@@ -9,6 +9,8 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,29 @@ def output(stack: Stack, attribute: str) -> str:
     return str(found.value)
 
 
+@cache
+def packages() -> dict[str, bytes]:
+    """Return the translated templates by their names."""
+    templates = {Path(name).name: read(name) for name in NESTED} | {"template.yaml": translated()}
+    return {name: json.dumps(for_moto(template)).encode() for name, template in templates.items()}
+
+
+def network() -> dict[str, str]:
+    """Make a network as a shop may have one, and return the parameters that name it."""
+    ec2 = boto3.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{place}.0/24")["Subnet"]["SubnetId"] for place in range(3)]
+    functions, endpoints = (
+        ec2.create_security_group(VpcId=vpc, GroupName=name, Description=name)["GroupId"] for name in ("f", "e")
+    )
+    return {
+        "VpcId": vpc,
+        "SubnetIds": ",".join(subnets),
+        "FunctionSecurityGroupId": functions,
+        "EndpointSecurityGroupId": endpoints,
+    }
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     # moto keeps a nested stack's outputs, and has no way to ask for them.
@@ -87,27 +112,35 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         with zipfile.ZipFile(code, "w") as archive:
             archive.writestr("app.py", "")
         s3.put_object(Bucket="packages", Key="code.zip", Body=code.getvalue())
-        for name in NESTED:
-            s3.put_object(Bucket="packages", Key=Path(name).name, Body=json.dumps(for_moto(read(name))).encode())
-        s3.put_object(Bucket="packages", Key="template.yaml", Body=json.dumps(for_moto(translated())).encode())
+        for name, body in packages().items():
+            s3.put_object(Bucket="packages", Key=name, Body=body)
         yield boto3.client("cloudformation")
+
+
+_DATABASE = {
+    "DatabaseUrl": "mysql://db:3306/churn?ssl=true&secret=arn:aws:secretsmanager:eu-central-1:1:secret:db",
+    "DatabaseSecretArn": "arn:aws:secretsmanager:eu-central-1:1:secret:db",
+    "JwtSecret": "arn:aws:secretsmanager:eu-central-1:1:secret:jwt",
+}
+_CLUSTER = {"KafkaClusterArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/shop/0-1"}
+_NETWORK = {"VpcId": "is made beside it"}
+# Each choice that the documents offer, with every other.
+_CHOICES = product(
+    [{}, {"Kafka": "provisioned"}, {"Kafka": "none"}, _CLUSTER],
+    [{}, {"Endpoints": "none"}, {"Nat": "none"}, _NETWORK],
+    [{}, _DATABASE],
+    [{}, {"RedisUrl": "none"}],
+)
 
 
 @pytest.mark.parametrize(
     "parameters",
-    [
-        {},
-        {
-            "DatabaseUrl": "mysql://db:3306/churn?ssl=true&secret=arn:aws:secretsmanager:eu-central-1:1:secret:db",
-            "DatabaseSecretArn": "arn:aws:secretsmanager:eu-central-1:1:secret:db",
-            "RedisUrl": "none",
-            "KafkaClusterArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/shop/0-1",
-            "JwtSecret": "arn:aws:secretsmanager:eu-central-1:1:secret:jwt",
-        },
-    ],
-    ids=["everything is made", "data stores are given"],
+    [{name: value for choice in choices for name, value in choice.items()} for choices in _CHOICES],
+    ids=lambda parameters: "-".join(f"{name}={value[:12]}" for name, value in parameters.items()) or "defaults",
 )
 def test_the_stack_is_made_and_taken_down(aws: Any, parameters: dict[str, str]) -> None:
+    if "VpcId" in parameters:
+        parameters = parameters | network()
     aws.create_stack(
         StackName="churn",
         TemplateURL="https://s3.amazonaws.com/packages/template.yaml",
@@ -117,11 +150,17 @@ def test_the_stack_is_made_and_taken_down(aws: Any, parameters: dict[str, str]) 
     stacks = {stack["StackName"]: stack for stack in aws.describe_stacks()["Stacks"]}
     assert {stack["StackStatus"] for stack in stacks.values()} == {"CREATE_COMPLETE"}
     made = {name.split("-")[1] for name in stacks if name != "churn"}
-    assert made == ({"Network", "Monitoring"} if parameters else {"Network", "Data", "Monitoring"})
+    makes_kafka = "KafkaClusterArn" not in parameters and parameters.get("Kafka") != "none"
+    expected = {
+        "Monitoring": True,
+        "Network": "VpcId" not in parameters,
+        "Data": makes_kafka or "DatabaseUrl" not in parameters or "RedisUrl" not in parameters,
+    }
+    assert made == {name for name, is_made in expected.items() if is_made}
     functions = {function["FunctionName"] for function in boto3.client("lambda").list_functions()["Functions"]}
     assert {"churn-scoring", "churn-customers", "churn-migration"} <= functions
     environment = boto3.client("lambda").get_function_configuration(FunctionName="churn-scoring")["Environment"]
-    assert "secret=arn:" in environment["Variables"]["DATABASE_URL"] or not parameters
+    assert "secret=arn:" in environment["Variables"]["DATABASE_URL"] or "DatabaseUrl" not in parameters
     assert not any(isinstance(value, dict) for value in environment["Variables"].values())
     aws.delete_stack(StackName="churn")
     assert aws.describe_stacks()["Stacks"] == []
