@@ -13,6 +13,7 @@ from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.migrations import migrate, read_migrations
 from churn.domain.timestamps import to_millis
 from churn.services.customers import CustomerQuery, Customers
+from churn.services.hourly_stats import refresh
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
@@ -51,6 +52,7 @@ def _named(rows: Sequence[Row], customer_id: str) -> Row:
 
 def test_the_sweep_makes_every_state_again_and_totals_move_with_it(upgraded: Database) -> None:
     assert not upgraded.run(customers.all_folded)
+    assert refresh(upgraded, _SETTINGS, _LATER) == 0
     assert _sweep(upgraded) == 27
     assert upgraded.run(customers.all_folded)
     assert compare_with_histories(upgraded) == 27
@@ -62,6 +64,10 @@ def test_the_sweep_makes_every_state_again_and_totals_move_with_it(upgraded: Dat
     assert _named(stored, "AHEAD")["due_at"] == NOW + timedelta(days=40)
     assert _named(stored, "AHEAD")["total_orders"] == 2
     assert _sweep(upgraded) == 0
+    assert refresh(upgraded, _SETTINGS, _LATER) > 24 * 366
+    (hour,) = rows(upgraded, "SELECT active_customers FROM hourly_stats ORDER BY hour DESC LIMIT 1")
+    counted = rows(upgraded, "SELECT COUNT(*) AS n FROM customers WHERE status IN ('new', 'active', 'at_risk')")
+    assert hour["active_customers"] == counted[0]["n"]
 
 
 _STATE_OF = "SELECT s.state FROM customer_states s JOIN customers c ON c.id = s.customer_pk WHERE c.customer_id = '{}'"

@@ -36,8 +36,11 @@ def refresh(database: Database, settings: Settings, now: datetime) -> int:
     """Store the figures of the hours that have not been measured since their end; return how many.
 
     The hour of `now` is among them: it is measured as of now, and again when it is over. If none is stored yet, those
-    of the look-back are calculated. Raises DatabaseUnavailableError.
+    of the look-back are calculated. After an upgrade nothing is measured until the sweep has stored the orders of every
+    customer; the hours until then are measured later. Raises DatabaseUnavailableError.
     """
+    if not database.run(customers.all_folded):
+        return 0
     since = _hour(now - _LOOK_BACK)
     first = database.run(lambda transaction: hourly_stats.first_open(transaction, since, now))
     if first is None or now - first > _MEASURED_SINGLY * _HOUR:
