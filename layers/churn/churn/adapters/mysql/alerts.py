@@ -7,7 +7,7 @@ Ids, changes and times come from `alert_counters`. The rows `alerts:READER` and
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from churn.adapters.mysql import alert_counters, totals
 from churn.adapters.mysql.alert_counters import Newest
@@ -187,7 +187,8 @@ def page(
     if wanted.created_from is not None:
         conditions.add("created_at >= %s", micros_text(wanted.created_from))
     if wanted.created_to is not None:
-        conditions.add("created_at < %s", micros_text(wanted.created_to + timedelta(milliseconds=1)))
+        last = wanted.created_to.replace(microsecond=wanted.created_to.microsecond // 1000 * 1000 + 999)
+        conditions.add("created_at <= %s", micros_text(last))
     is_summed = wanted == Wanted(wanted.status, wanted.priority)
     total = None if is_summed else conditions.count(transaction, "alerts")
     if position is not None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -61,7 +61,8 @@ def _end_of_day(value: object) -> datetime:
     instant = parse_timestamp(value)
     # Ten digits are seconds, not a day.
     is_day = isinstance(value, str) and _DAY.fullmatch(value.strip())
-    return instant + timedelta(days=1, milliseconds=-1) if is_day else instant
+    # The last day that there is has no next one to reckon from.
+    return instant.replace(hour=23, minute=59, second=59, microsecond=999_000) if is_day else instant
 
 
 From = Annotated[
