@@ -57,7 +57,8 @@ def up() -> int:
             say(f"it runs in the background; its log is {log}")
             return 0
         if ended or time.monotonic() > deadline:
-            say(f"it did not start; its log is {log}")
+            if not any(line.startswith("error: ") for line in lines):
+                say(f"it did not start; its log is {log}")
             if not ended:
                 process.terminate()
             return 1

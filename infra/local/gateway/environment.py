@@ -33,6 +33,14 @@ class Result:
     request_id: str
     error: str | None = None
 
+    @property
+    def message(self) -> str:
+        """What a function that failed says of it, without its stack."""
+        try:
+            return str(json.loads(self.payload)["errorMessage"])
+        except (ValueError, KeyError, TypeError):
+            return self.payload.decode("utf-8", "replace")
+
     @classmethod
     def failure(cls, request_id: str, kind: str, message: str) -> "Result":
         """Return the answer that Lambda gives in the place of a function that cannot."""

@@ -1,0 +1,127 @@
+"""Servers of one's own: what is wrong with one ends the start with one sentence, before anything else is started."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from churn.adapters.mysql import Database
+from churn.adapters.mysql.migrations import migrate, read_migrations
+from infra.local.options import PYTHON_PATH, ROOT
+from infra.local.servers import external
+from infra.local.servers.databases import free_port, start_mariadb
+from infra.local.servers.supervisor import StackError
+
+PASSWORD = "p@ss:w%rd/#?"
+ENCODED = "p%40ss%3Aw%25rd%2F%23%3F"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the address of a server whose root has no password: TEST_DATABASE_URL's, else a MariaDB of its own."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield urlsplit(given).netloc.rpartition("@")[2]
+        return
+    started = start_mariadb(tmp_path_factory.mktemp("own"))
+    try:
+        yield f"127.0.0.1:{urlsplit(started.url).port}"
+    finally:
+        started.stop()
+
+
+def as_owner(server: str, *statements: str) -> None:
+    with closing(Database(f"mysql://root@{server}/churn")) as owner:
+        owner.run(lambda transaction: [transaction.execute(statement.replace("%", "%%")) for statement in statements])
+
+
+@pytest.fixture
+def user(server: str) -> Iterator[str]:
+    """Yield the URL of a user with just the documented rights, in an empty database."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    (granted,) = re.findall(r"^GRANT (.+) ON churn\.\* TO churn@'%';$", text, re.MULTILINE)
+    assert granted.split(", ") == list(external.RIGHTS)
+    as_owner(server, "CREATE DATABASE shop")
+    with closing(Database(f"mysql://root@{server}/churn")) as owner:
+        owner.run(lambda transaction: transaction.execute("CREATE USER shop@'%%' IDENTIFIED BY %s", (PASSWORD,)))
+    as_owner(server, f"GRANT {granted} ON shop.* TO shop@'%'")
+    yield f"mysql://shop:{ENCODED}@{server}/shop"
+    as_owner(server, "DROP USER shop@'%'", "DROP DATABASE shop")
+
+
+def refusal(database: str = "", cache: str = "", kafka: str = "") -> str:
+    """Return the sentence with which servers are refused within five seconds."""
+    begun = time.monotonic()
+    with pytest.raises(StackError) as refused:
+        external.check(database, cache, kafka)
+    assert time.monotonic() - begun < 5
+    sentence = str(refused.value)
+    assert "\n" not in sentence
+    assert "{" not in sentence
+    assert PASSWORD not in sentence
+    return sentence
+
+
+def test_the_documented_rights_are_enough_to_bring_the_schema_up_to_date(user: str) -> None:
+    external.check(user, "", "")
+    with closing(Database(user)) as database:
+        migrations = read_migrations(ROOT / "infra" / "migrations")
+        assert migrate(database, migrations) == [migration.name for migration in migrations]
+    external.check(user, "", "")
+
+
+@pytest.mark.parametrize("right", external.RIGHTS)
+def test_a_missing_right_is_named(user: str, server: str, right: str) -> None:
+    as_owner(server, f"REVOKE {right} ON shop.* FROM shop@'%'")
+    assert refusal(user).startswith(f"DATABASE_URL: the user 'shop' may not {right} in the database 'shop'")
+
+
+def test_a_wrong_password_and_a_missing_database_are_told_apart(user: str, server: str) -> None:
+    assert f"the server at {server} refuses the user 'shop', or their password" in refusal(user.replace("p%40", "x"))
+    assert "has no right in a database 'other' at" in refusal(user.removesuffix("shop") + "other")
+    assert f"there is no database 'other' at {server}: create it" in refusal(f"mysql://root@{server}/other")
+
+
+def test_a_server_that_is_not_there_is_named_with_its_variable() -> None:
+    place = f"127.0.0.1:{free_port()}"
+    assert refusal(f"mysql://root@{place}/churn") == f"DATABASE_URL: no database server answers at {place}"
+    assert refusal("", f"redis://{place}/0") == f"REDIS_URL: no Redis answers at {place}"
+    assert refusal("", "", place) == f"KAFKA_BOOTSTRAP_SERVERS: no broker answers at {place}"
+
+
+def test_a_server_that_accepts_and_says_nothing_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        assert "no database server answers" in refusal(f"mysql://root@{place}/churn")
+        assert "no Redis answers" in refusal("", f"redis://{place}/0")
+
+
+@pytest.mark.parametrize("url", ["shop", "postgres://a:b@c/d", f"mysql://u:{PASSWORD}@host:3306/churn"])
+def test_a_url_that_is_none_is_refused_without_being_quoted(url: str) -> None:
+    assert refusal(url).startswith("DATABASE_URL must look like mysql://")
+    assert refusal("", "", "localhost").startswith("KAFKA_BOOTSTRAP_SERVERS must look like")
+
+
+@pytest.mark.parametrize("command", ["up", "run"])
+def test_the_command_ends_with_one_sentence(user: str, tmp_path: Path, command: str) -> None:
+    variables = {
+        **os.environ,
+        "PYTHONPATH": PYTHON_PATH,
+        "CHURN_STATE_DIR": str(tmp_path),
+        "DATABASE_URL": user.replace("p%40", "x"),
+        "PORT": "0",
+        "WS_PORT": "0",
+    }
+    arguments = [sys.executable, "-m", "infra.local", command]
+    done = subprocess.run(arguments, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    (sentence,) = (done.stdout + done.stderr).splitlines()
+    assert sentence.startswith("error: DATABASE_URL: the server at")
