@@ -24,6 +24,7 @@ from infra import console
 from infra.local.options import state_folder, write_private
 from infra.local.template import schema
 from infra.local.template.intrinsics import parse_yaml
+from infra.tools.sam_api import ColdFunctionError, WarmingRequest, warm, warming_requests, without_tracebacks
 from infra.tools.stack_environment import NotRunningError, endpoints, stack_environment
 
 _BUILT = Path(".aws-sam/build/template.yaml")
@@ -31,6 +32,10 @@ _SAM = Path(".local/sam/bin/sam")
 _HOST = "host.docker.internal"
 _LOOPBACK = re.compile(r"(?<![\w.-])(?:127\.0\.0\.1|localhost):(\d+)")
 _SERVED = ("AWS::Serverless::Function", "AWS::Serverless::Api", "AWS::Serverless::LayerVersion")
+# The first function also waits for SAM's image.
+_WARM_SECONDS = 600.0
+# A function logs a batch in one line.
+_LINE_BYTES = 8 * 1024 * 1024
 _IMAGE = "public.ecr.aws/lambda/python:3.13"
 
 
@@ -177,17 +182,37 @@ async def _run_sam(options: argparse.Namespace) -> int:
     variables, ports = for_containers(environment)
     # In the same folder the relative paths to the artefacts stay true.
     template = _BUILT.with_name("local.json")
-    write_private(template, json.dumps(local_template(_BUILT, variables)))
+    content = local_template(_BUILT, variables)
+    write_private(template, json.dumps(content))
     async with relays(ports) as address:
         command = [str(_SAM), "local", *_sam_arguments(options), "--template", str(template)]
         command += ["--add-host", f"{_HOST}:{address}", "--parameter-overrides", f"Architecture={options.architecture}"]
         if _has_image(options.architecture):
             command.append("--skip-pull-image")
         print(shlex.join(command), flush=True)
-        if options.command == "api":
-            addresses = {**endpoints(), "base_url": f"http://127.0.0.1:{options.port}"}
-            write_private(state_folder(os.environ) / "sam-endpoints.json", json.dumps(addresses, indent=2) + "\n")
-        return await _until_stopped(command, _sam_environment(environment["AWS_REGION"]))
+        sam = _until_stopped(command, _sam_environment(environment["AWS_REGION"]))
+        if options.command != "api":
+            return await sam
+        served = asyncio.create_task(sam)
+        await _announce_when_warm(f"http://127.0.0.1:{options.port}", warming_requests(content), served)
+        return await served
+
+
+async def _announce_when_warm(base_url: str, requests: list[WarmingRequest], served: asyncio.Task[int]) -> None:
+    """Write the addresses and say ready, once every function has answered, unless SAM ends before that."""
+    addresses = {**endpoints(), "base_url": base_url}
+    warming = asyncio.create_task(warm(base_url, str(addresses["token"]), requests, _WARM_SECONDS))
+    await asyncio.wait([warming, served], return_when=asyncio.FIRST_COMPLETED)
+    if not warming.done():
+        warming.cancel()
+        return
+    try:
+        await warming
+    except ColdFunctionError as error:
+        print(f"not ready: {error}; its log is above", file=sys.stderr, flush=True)
+        return
+    write_private(state_folder(os.environ) / "sam-endpoints.json", json.dumps(addresses, indent=2) + "\n")
+    print(f"ready: {base_url}, {len(requests)} functions", flush=True)
 
 
 async def _until_stopped(command: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -196,14 +221,26 @@ async def _until_stopped(command: Sequence[str], environment: Mapping[str, str])
     # Before SAM starts, which would otherwise inherit a background shell's ignored signals.
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    process = await asyncio.create_subprocess_exec(*command, env=environment, start_new_session=True)
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, start_new_session=True, stderr=asyncio.subprocess.PIPE, limit=_LINE_BYTES
+    )
+    assert process.stderr  # noqa: S101
+    showing = asyncio.create_task(_show(process.stderr))
     stopping = asyncio.create_task(stop.wait())
     ending = asyncio.create_task(process.wait())
     await asyncio.wait([stopping, ending], return_when=asyncio.FIRST_COMPLETED)
     if not ending.done():
         process.send_signal(signal.SIGINT)
     stopping.cancel()
-    return await ending
+    code = await ending
+    await showing
+    return code
+
+
+async def _show(output: asyncio.StreamReader) -> None:
+    async for line in without_tracebacks(output):
+        sys.stderr.buffer.write(line)
+        sys.stderr.flush()
 
 
 def _sam_arguments(options: argparse.Namespace) -> list[str]:
@@ -216,7 +253,8 @@ def _sam_environment(region: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     # SAM hands these to the functions; its own telemetry is off.
     credentials = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-    return {**inherited, **credentials, "AWS_DEFAULT_REGION": region, "AWS_REGION": region, "SAM_CLI_TELEMETRY": "0"}
+    options = {"SAM_CLI_TELEMETRY": "0", "PYTHONUNBUFFERED": "1"}
+    return {**inherited, **credentials, **options, "AWS_DEFAULT_REGION": region, "AWS_REGION": region}
 
 
 def main(arguments: list[str]) -> int:
