@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import Any
 
+from churn.observability import OTLP_ENDPOINT
 from infra import console
 from infra.local.options import state_folder, write_private
 from infra.local.template import schema
@@ -53,7 +54,9 @@ def for_containers(environment: Mapping[str, str]) -> tuple[dict[str, str], set[
 
     variables = {name: _LOOPBACK.sub(host_address, value) for name, value in environment.items()}
     # A Kafka broker names its own address to its clients, and the stack's names the loopback address.
-    return {**variables, "MODEL_PATH": "/opt/model/model.npz", "OUTPUT_TOPIC": ""}, ports
+    # What was built has no layer of tracing, which a parameter of the deployment adds.
+    own = {"MODEL_PATH": "/opt/model/model.npz", "OUTPUT_TOPIC": "", OTLP_ENDPOINT: ""}
+    return {**variables, **own}, ports
 
 
 def local_template(built: Path, variables: Mapping[str, str]) -> dict[str, Any]:

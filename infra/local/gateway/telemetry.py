@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from infra.local.gateway.environment import Log
 
 _LABELS = ("function", "operation")
+# When a counter was made is of no interest: it would double the list.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
