@@ -24,7 +24,8 @@ from infra.local.gateway.kafka_backlog import BacklogWatch, Causes, sentence_of
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.specs import KafkaSourceSpec
 
-_PARTITIONS = 4
+# As the template's TopicPartitions.
+_PARTITIONS = 48
 _POLL_MS = 500
 # The bundled broker looks for new records once half of a fetch's wait has passed, not when they come.
 _FETCH_WAIT_MS = 50

@@ -19,6 +19,7 @@ from infra.local.template.specs import ACCOUNT, RestApiSpec, RestRoute
 MAX_BODY = 10 * 1024 * 1024
 _INTEGRATION_SECONDS = 29.0
 _CONTEXT = re.compile(r"\$context\.([A-Za-z.]*[A-Za-z])")
+_CODINGS = (web.ContentCoding.gzip, web.ContentCoding.deflate)
 
 # API Gateway's own answers: status, message. https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 _ANSWERS = {
@@ -68,6 +69,17 @@ class RestApi:
         return app
 
     async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request, compressed if the client accepts that and the answer is as long as the API says."""
+        response = await self._routed(request)
+        body, smallest = response.body, self._spec.compression_from
+        if smallest is not None and isinstance(body, bytes) and len(body) >= max(1, smallest):
+            accepted = request.headers.get("Accept-Encoding", "").lower()
+            coding = next((coding for coding in _CODINGS if coding.value in accepted), None)
+            if coding:
+                response.enable_compression(coding)
+        return response
+
+    async def _routed(self, request: web.Request) -> web.Response:
         """Answer one request, from its route on."""
         matched = self._match(request.raw_path.split("?", 1)[0])
         resource, parameters = matched or (None, {})

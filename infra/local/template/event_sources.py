@@ -6,6 +6,10 @@ from typing import Any
 from infra.local.template.intrinsics import TemplateError
 from infra.local.template.specs import KafkaSourceSpec, QueueSourceSpec, ScheduleSpec
 
+# With somewhere to put what fails, "no limit" is this many, as on AWS:
+# https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html
+_RETRIES_BEFORE_DESTINATION = 10
+
 
 def kafka_source(function: str, logical_id: str, event: Mapping[str, Any]) -> KafkaSourceSpec:
     """Read an event source mapping of a function, from a Kafka cluster. Raises TemplateError."""
@@ -19,6 +23,7 @@ def kafka_source(function: str, logical_id: str, event: Mapping[str, Any]) -> Ka
     destination = ((event.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
     if destination is not None and not str(destination).startswith("arn:aws:s3:"):
         raise TemplateError(f"{path}.DestinationConfig.OnFailure.Destination: only a bucket (S3) is supported")
+    retries = int(event.get("MaximumRetryAttempts", -1))
     return KafkaSourceSpec(
         function=function,
         arn=str(event["EventSourceArn"]),
@@ -28,7 +33,7 @@ def kafka_source(function: str, logical_id: str, event: Mapping[str, Any]) -> Ka
         window=float(event.get("MaximumBatchingWindowInSeconds", 0.5)),
         from_start=event["StartingPosition"] == "TRIM_HORIZON",
         partial_answers="ReportBatchItemFailures" in (event.get("FunctionResponseTypes") or []),
-        retries=int(event.get("MaximumRetryAttempts", -1)),
+        retries=_RETRIES_BEFORE_DESTINATION if retries < 0 and destination is not None else retries,
         record_age=float(event.get("MaximumRecordAgeInSeconds", -1)),
         bisect=_truth(event.get("BisectBatchOnFunctionError", False)),
         on_failure=None if destination is None else str(destination).split(":")[-1],

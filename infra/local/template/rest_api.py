@@ -24,7 +24,7 @@ def rest_api(
         name: _gateway_response(settings, f"{path}.GatewayResponses.{name}")
         for name, settings in (properties.get("GatewayResponses") or {}).items()
     }
-    cors = properties.get("Cors")
+    cors, smallest = properties.get("Cors"), properties.get("MinimumCompressionSize")
     return RestApiSpec(
         api_id=api_id,
         stage=str(properties["StageName"]),
@@ -35,6 +35,7 @@ def rest_api(
         responses=responses,
         cors=None if cors is None else _cors(cors),
         binary_types=tuple(str(kind).replace("~1", "/") for kind in properties.get("BinaryMediaTypes") or ()),
+        compression_from=None if smallest is None else int(smallest),
     )
 
 

@@ -107,6 +107,7 @@ _REST_API: dict[str, Spec] = {
     "BinaryMediaTypes": USED,
     "Cors": {"AllowOrigin": USED, "AllowHeaders": USED, "AllowMethods": USED, "MaxAge": USED},
     "GatewayResponses": {"*": _GATEWAY_RESPONSE},
+    "MinimumCompressionSize": USED,
     "AccessLogSetting": MOOT,
     "AlwaysDeploy": MOOT,
     "CanarySetting": MOOT,
@@ -116,6 +117,7 @@ _REST_API: dict[str, Spec] = {
     "Name": MOOT,
     "OpenApiVersion": MOOT,
     "TracingEnabled": MOOT,
+    "Variables": MOOT,
     **_DESCRIPTIVE,
 }
 
@@ -141,6 +143,7 @@ RESOURCE_SPECS: dict[str, dict[str, Spec]] = {
         "IpAddressType": MOOT,
         "Name": MOOT,
         "RouteSettings": MOOT,
+        "StageVariables": MOOT,
         **_DESCRIPTIVE,
     },
     "AWS::Serverless::LayerVersion": {
@@ -158,6 +161,7 @@ RESOURCE_SPECS: dict[str, dict[str, Spec]] = {
         "VersioningConfiguration": {"Status": USED},
         "BucketEncryption": MOOT,
         "LifecycleConfiguration": MOOT,
+        "LoggingConfiguration": MOOT,
         "OwnershipControls": MOOT,
         "PublicAccessBlockConfiguration": MOOT,
         **_DESCRIPTIVE,

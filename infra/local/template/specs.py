@@ -79,6 +79,8 @@ class RestApiSpec:
     responses: Mapping[str, GatewayResponse]
     cors: Cors | None
     binary_types: tuple[str, ...]
+    compression_from: int | None = None
+    """The bytes from which an answer is compressed for a client that accepts it; None for no compression."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """The REST API of the gateway, as its clients see it."""
 
+import gzip
 import json
+import zlib
 
 import pytest
 
@@ -72,3 +74,20 @@ def test_a_preflight_is_answered_without_a_token(served: Served) -> None:
 
 def test_a_body_over_ten_megabytes_is_refused(served: Served) -> None:
     assert served.get("/items/1", "good", method="POST", body=bytes(10 * 1024 * 1024 + 1))[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [("gzip, deflate", "gzip"), ("deflate", "deflate"), ("identity", None), ("br", None), ("", None)],
+)
+def test_a_long_answer_is_compressed_for_who_accepts_it(served: Served, accepted: str, coding: str | None) -> None:
+    status, headers, body = served.get(f"/open?long={'x' * 900}", headers={"Accept-Encoding": accepted})
+    assert (status, headers.get("Content-Encoding")) == (200, coding)
+    if coding:
+        body = gzip.decompress(body) if coding == "gzip" else zlib.decompress(body)
+    assert json.loads(body)["event"]["queryStringParameters"]["long"] == "x" * 900
+
+
+def test_a_short_answer_is_not_compressed(served: Served) -> None:
+    status, headers, _ = served.get("/nowhere", headers={"Accept-Encoding": "gzip"})
+    assert (status, headers.get("Content-Encoding")) == (403, None)

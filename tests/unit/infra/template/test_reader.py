@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.template.event_sources import kafka_source
 from infra.local.template.intrinsics import TemplateError
 from infra.local.template.reader import load
 
@@ -83,6 +84,19 @@ def test_what_would_have_to_be_ignored_is_refused_by_name(tmp_path: Path, resour
         read(tmp_path, resources)
     assert named in str(refusal.value)
     assert str(refusal.value).startswith("template.yaml: ")
+
+
+@pytest.mark.parametrize(
+    ("attempts", "destination", "counted"),
+    [(-1, "arn:aws:s3:::kept", 10), (-1, None, -1), (10_000, "arn:aws:s3:::kept", 10_000), (3, None, 3)],
+)
+def test_retries_without_a_limit_are_ten_where_what_fails_has_a_destination(
+    attempts: int, destination: str | None, counted: int
+) -> None:
+    source = {"EventSourceArn": "a", "Topics": ["t"], "StartingPosition": "LATEST", "MaximumRetryAttempts": attempts}
+    if destination:
+        source["DestinationConfig"] = {"OnFailure": {"Destination": destination}}
+    assert kafka_source("one", "Stream", source).retries == counted
 
 
 def test_what_has_no_local_meaning_is_not_even_resolved(tmp_path: Path) -> None:
