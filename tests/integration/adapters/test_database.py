@@ -1,6 +1,7 @@
 """The connection's own promises, on a real server."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from churn.adapters.mysql import (
     StatementRefusedError,
     Transaction,
 )
-from churn.adapters.mysql.database import in_parts
+from churn.adapters.mysql.statement_parts import in_parts
 
 
 def test_an_instant_comes_back_in_utc_with_its_milliseconds_not_rounded(database: Database) -> None:
@@ -126,6 +127,67 @@ def test_a_row_that_no_statement_can_hold_is_refused_for_its_data(small_packets:
                 "INSERT INTO customer_states (customer_pk, state)", [(1, "x" * 70_000)]
             )
         )
+
+
+def _log_of_statements(database: Database, *, on: bool) -> None:
+    state = "ON" if on else "OFF"
+    database.run(
+        lambda transaction: transaction.execute(f"SET GLOBAL log_output = 'TABLE', GLOBAL general_log = {state}")
+    )
+
+
+def test_a_request_sends_no_statement_that_pins_a_session_of_a_proxy(mysql_url: str, database: Database) -> None:
+    requests, batches = Database.for_requests(mysql_url), Database(mysql_url)
+    query = "SELECT customer_id FROM customers WHERE customer_id IN ({values})"
+    longest = {}
+    for name, asks in (("requests", requests), ("batches", batches)):
+        row = asks.run(lambda transaction: transaction.row("SELECT CONNECTION_ID() AS id"))
+        assert row is not None
+        _log_of_statements(database, on=True)
+        try:
+            asks.run(lambda transaction: transaction.rows_among(query, [f"{number:0200}" for number in range(500)]))
+        finally:
+            _log_of_statements(database, on=False)
+        found = database.run(
+            partial(
+                Transaction.row,
+                statement="SELECT MAX(LENGTH(argument)) AS bytes FROM mysql.general_log WHERE thread_id = %s",
+                parameters=(row["id"],),
+            )
+        )
+        assert found is not None
+        longest[name] = found["bytes"]
+        asks.close()
+    assert longest["requests"] < 16 * 1024 < longest["batches"]
+
+
+def test_behind_a_proxy_a_session_sets_nothing_that_pins_it(mysql_url: str) -> None:
+    direct = Database(mysql_url)
+    behind_proxy = Database(f"{mysql_url}{'&' if '?' in mysql_url else '?'}proxy=true")
+    settings = "SELECT @@innodb_lock_wait_timeout AS own, @@GLOBAL.innodb_lock_wait_timeout AS servers"
+    seconds = [database.run(lambda transaction: transaction.row(settings)) for database in (direct, behind_proxy)]
+    # The proxy's initial query sets it on the proxy's connections.
+    assert seconds == [{"own": 10, "servers": 50}, {"own": 50, "servers": 50}]
+    direct.close()
+    behind_proxy.close()
+
+
+def test_a_snapshot_leaves_the_isolation_of_the_next_transaction_alone(mysql_url: str, database: Database) -> None:
+    database.run(lambda transaction: transaction.execute("INSERT INTO totals (name, shard, value) VALUES ('i', 0, 1)"))
+    session = Database(mysql_url)
+    for reads in (session.read, session.run, session.read):
+        seen: list[int] = []
+
+        def twice(transaction: Transaction, seen: list[int] = seen) -> None:
+            for _ in range(2):
+                row = transaction.row("SELECT value FROM totals WHERE name = 'i'")
+                assert row is not None
+                seen.append(row["value"])
+                database.run(lambda other: other.execute("UPDATE totals SET value = value + 1 WHERE name = 'i'"))
+
+        reads(twice)
+        assert seen[1] - seen[0] == (1 if reads == session.run else 0)
+    session.close()
 
 
 @given(st.lists(st.text(min_size=1, max_size=9)), st.integers(1, 5), st.integers(1, 40))

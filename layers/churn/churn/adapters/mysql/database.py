@@ -17,6 +17,7 @@ from pymysql.cursors import DictCursor
 
 from churn.adapters import secrets_manager
 from churn.adapters.mysql.activity import PROCESS, Activity
+from churn.adapters.mysql.statement_parts import bytes_of, in_parts
 from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.domain.errors import ChurnError, UnavailableError
 from churn.observability import span
@@ -66,6 +67,13 @@ _SPAN = {"db.system.name": "mysql"}
 _QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
 _LITERALS_PER_STATEMENT = 1000
 _BYTES_PER_STATEMENT = 4 * 1024 * 1024
+# A statement of 16 KB or more pins a session of RDS Proxy to its connection, which nobody else can use from then on.
+_BYTES_PER_REQUEST_STATEMENT = 15 * 1024
+# Of every session. Behind RDS Proxy the connections have them (InitQuery in infra/data.yaml): a session that sets the
+# lock wait by itself is pinned too.
+SESSION_SETTINGS = (
+    "time_zone = '+00:00', innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
+)
 # What a packet holds beside its statement is a few bytes.
 _PACKET_MARGIN = 256
 
@@ -101,10 +109,11 @@ class DatabaseOperationError(StatementRefusedError, UnavailableError):
 class Transaction:
     """Statements of one transaction. Parameters are always bound; instants go in and come out aware, in UTC."""
 
-    def __init__(self, cursor: "DictCursor", max_packet: int) -> None:
-        """`max_packet`: the most bytes that the server takes at once."""
+    def __init__(self, cursor: "DictCursor", max_packet: int, most_bytes: int) -> None:
+        """`max_packet`: the most bytes that the server takes at once; `most_bytes`: of a statement with a list."""
         self._cursor = cursor
         self._max_packet = max_packet
+        self._most_bytes = most_bytes
         self.has_written = False
 
     def execute(self, statement: str, parameters: Parameters = ()) -> int:
@@ -160,36 +169,17 @@ class Transaction:
     def _parts(self, literals: Iterable[str], rest: int) -> Iterator[str]:
         """Yield lists of literals, each as many as go into one statement that has `rest` characters besides."""
         longest = self._max_packet - rest - _PACKET_MARGIN
-        for part in in_parts(literals, _LITERALS_PER_STATEMENT, min(longest, _BYTES_PER_STATEMENT)):
-            if len(part) == 1 and _size(part[0]) > longest:
+        for part in in_parts(literals, _LITERALS_PER_STATEMENT, min(longest, self._most_bytes - rest)):
+            if len(part) == 1 and bytes_of(part[0]) > longest:
                 raise DataRefusedError("DataError", ER.NET_PACKET_TOO_LARGE, "a row is longer than max_allowed_packet")
             yield ", ".join(part)
-
-
-def in_parts(literals: Iterable[str], most: int, most_bytes: int) -> Iterator[list[str]]:
-    """Yield lists of literals in their order: as many as both limits allow with their commas, one as the least."""
-    part: list[str] = []
-    used = 0
-    for literal in literals:
-        size = _size(literal) + len(", ")
-        if part and (len(part) == most or used + size > most_bytes):
-            yield part
-            part, used = [], 0
-        part.append(literal)
-        used += size
-    if part:
-        yield part
-
-
-def _size(literal: str) -> int:
-    # The driver writes bytes that are not UTF-8 as surrogates.
-    return len(literal) if literal.isascii() else len(literal.encode("utf-8", "surrogateescape"))
 
 
 class Database:
     """A MySQL or MariaDB database, named by a URL such as ``mysql://user:password@host:3306/churn?ssl=true``.
 
     With ``?secret=ARN`` user and password come from Secrets Manager, and are read again if the server refuses them.
+    With ``?proxy=true`` it is RDS Proxy, whose connections have the session's settings already.
     """
 
     def __init__(
@@ -199,9 +189,13 @@ class Database:
         connect_timeout: float = 5,
         statement_timeout: float = 20,
         attempts: int = _ATTEMPTS,
+        statement_bytes: int = _BYTES_PER_STATEMENT,
         activity: Activity = PROCESS,
     ) -> None:
-        """`activity`: where it is noted that the database was read and written, or that it failed."""
+        """`activity`: where it is noted that the database was read and written, or that it failed.
+
+        A statement with a list has `statement_bytes` at most, and is run in parts.
+        """
         parts = urlsplit(url)
         if parts.scheme not in {"mysql", "mysql+pymysql", "mariadb"} or not parts.hostname:
             raise ValueError("DATABASE_URL must look like mysql://user:password@host:3306/database")
@@ -218,9 +212,10 @@ class Database:
             "read_timeout": statement_timeout,
             "write_timeout": statement_timeout,
             "autocommit": False,
-            "init_command": "SET time_zone = '+00:00', innodb_lock_wait_timeout = 10, "
-            "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
         }
+        self._behind_proxy = options.get("proxy", ["false"])[0] == "true"
+        if not self._behind_proxy:
+            self._arguments["init_command"] = f"SET {SESSION_SETTINGS}"
         if options.get("ssl", ["false"])[0] in {"true", "1", "required"}:
             self._arguments["ssl"] = ssl.create_default_context(cafile=options.get("ssl_ca", [None])[0])
         self._secret = options.get("secret", [""])[0]
@@ -228,11 +223,20 @@ class Database:
         self._activity = activity
         self._connection: pymysql.connections.Connection[DictCursor] | None = None
         self._max_packet = 0
+        self._statement_bytes = statement_bytes
+        self._isolation = ""
 
     @classmethod
     def for_requests(cls, url: str, activity: Activity = PROCESS) -> Self:
         """Return a database for synchronous answers: it gives up well before API Gateway does (29 seconds)."""
-        return cls(url, connect_timeout=2, statement_timeout=5, attempts=2, activity=activity)
+        return cls(
+            url,
+            connect_timeout=2,
+            statement_timeout=5,
+            attempts=2,
+            statement_bytes=_BYTES_PER_REQUEST_STATEMENT,
+            activity=activity,
+        )
 
     def run[T](self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one transaction and commit it.
@@ -325,19 +329,16 @@ class Database:
     def _transaction(self, *, snapshot: bool) -> Iterator[Transaction]:
         if self._connection is None:
             self._connection = self._connect()
+            self._isolation = "READ COMMITTED" if self._behind_proxy else ""
             with self._connection.cursor() as cursor:
-                cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
                 cursor.execute("SELECT @@max_allowed_packet AS bytes")
                 self._max_packet = int((cursor.fetchone() or {})["bytes"])
         connection = self._connection
         try:
-            if not snapshot:
-                connection.begin()
             with connection.cursor() as cursor:
-                if snapshot:
-                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                    cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
-                yield Transaction(cursor, self._max_packet)
+                self._isolate(cursor, "REPEATABLE READ" if snapshot else "READ COMMITTED")
+                cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY" if snapshot else "BEGIN")
+                yield Transaction(cursor, self._max_packet, self._statement_bytes)
             connection.commit()
         except BaseException:
             try:
@@ -345,6 +346,12 @@ class Database:
             except (pymysql.MySQLError, OSError):
                 self.close()
             raise
+
+    def _isolate(self, cursor: "DictCursor", level: str) -> None:
+        """Set the isolation of the session: RDS Proxy tracks that, and might send that of one transaction elsewhere."""
+        if level != self._isolation:
+            cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
+            self._isolation = level
 
 
 def _refusal(error: pymysql.MySQLError) -> StatementRefusedError:
