@@ -213,7 +213,15 @@ def test_everything_that_is_stored_is_encrypted_with_the_stacks_key(template: di
     key = {"Fn::GetAtt": ["Key", "Arn"]}
     assert all(group["KmsKeyId"] == key for group in of_type(template, "AWS::Logs::LogGroup").values())
     assert all(group["RetentionInDays"] for group in of_type(template, "AWS::Logs::LogGroup").values())
-    for bucket in of_type(template, "AWS::S3::Bucket").values():
+    buckets = of_type(template, "AWS::S3::Bucket")
+    # S3 delivers its logs into no bucket with a key of one's own.
+    logs = buckets.pop("BucketLogs")
+    assert {bucket["LoggingConfiguration"]["DestinationBucketName"]["Ref"] for bucket in buckets.values()} == {
+        "BucketLogs"
+    }
+    (rule,) = logs["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    for bucket in buckets.values():
         (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     assert all(queue["KmsMasterKeyId"] == key for queue in of_type(template, "AWS::SQS::Queue").values())
@@ -229,14 +237,12 @@ def test_functions_log_are_traced_and_published_and_wait_for_the_schema(template
         assert function["LoggingConfig"]["LogGroup"] == {"Ref": name.removesuffix("Function") + "Logs"}
         assert function["TracingConfig"] == {"Mode": "Active"}
         assert f"{name}Aliaslive" in aliases
+        assert function["ReservedConcurrentExecutions"]
         if name not in {"AuthorizerFunction", "MigrationFunction"}:
             assert "Migration" in as_list(template["Resources"][name]["DependsOn"])
-            assert function["ReservedConcurrentExecutions"]
         if name != "MigrationFunction":
             deployed = template["Resources"][f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
             assert deployed["DeploymentGroupName"]
-    for group in of_type(template, "AWS::CodeDeploy::DeploymentGroup").values():
-        assert len(group["AlarmConfiguration"]["Alarms"]) == 2
 
 
 def test_callers_reach_the_published_version(template: dict[str, Any]) -> None:
@@ -277,7 +283,8 @@ def test_no_outage_makes_the_stream_pass_over_events(template: dict[str, Any]) -
         assert (condition, without) == ("ProvisionedPollers", {"Ref": "AWS::NoValue"})
         return value
 
-    assert provisioned("MaximumRetryAttempts") == -1
+    # As many as there may be: the age is the limit.
+    assert provisioned("MaximumRetryAttempts") == 10_000
     assert provisioned("FunctionResponseTypes") == ["ReportBatchItemFailures"]
     assert provisioned("BisectBatchOnFunctionError") is True
     assert provisioned("MaximumRecordAgeInSeconds") == 7 * 24 * 3600
@@ -307,9 +314,35 @@ def test_stages_name_parameters_that_there_are() -> None:
 def test_every_alarm_leads_to_its_page() -> None:
     pages = re.findall(r"^### (\w+)$", (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8"), re.MULTILINE)
     alarms = [alarm for name in TEMPLATES for alarm in of_type(read(name), "AWS::CloudWatch::Alarm").items()]
-    assert {name for name, _ in alarms} == set(pages)
+    # The canaries of all functions share one page.
+    titles = {"FunctionErrors" if "Canary" in name else name for name, _ in alarms}
+    assert titles == set(pages)
     for name, alarm in alarms:
-        assert alarm["AlarmDescription"].endswith(f" - docs/deployment.md#{name.lower()}")
+        title = "FunctionErrors" if "Canary" in name else name
+        assert alarm["AlarmDescription"].endswith(f" - docs/deployment.md#{title.lower()}")
+
+
+def test_a_canary_is_watched_by_the_calls_of_its_own_new_version(template: dict[str, Any]) -> None:
+    groups = of_type(template, "AWS::CodeDeploy::DeploymentGroup")
+    assert len(groups) == len(FUNCTIONS) - 1  # the migration has no canary
+    alarms = of_type(template, "AWS::CloudWatch::Alarm")
+    for group, properties in groups.items():
+        name = group.removesuffix("FunctionDeploymentGroup")
+        watching = {alarm["Name"]["Ref"] for alarm in properties["AlarmConfiguration"]["Alarms"]}
+        lag = {"ScoringCanaryLag"} if name == "Scoring" else set()
+        assert watching == {"ServerErrors", f"{name}Canary"} | lag
+        watched = [
+            {dimension["Name"]: dimension["Value"] for dimension in mapping["Dimensions"]}
+            for mapping in walk(alarms[f"{name}Canary"])
+            if "Dimensions" in mapping
+        ]
+        assert watched
+        for dimensions in watched:
+            assert dimensions["FunctionName"] == {"Ref": f"{name}Function"}
+            assert dimensions["Resource"] == {"Fn::Sub": f"${{{name}Function}}:live"}
+            version, attribute = dimensions["ExecutedVersion"]["Fn::GetAtt"]
+            assert (template["Resources"][version]["Type"], attribute) == ("AWS::Lambda::Version", "Version")
+            assert version.startswith(f"{name}FunctionVersion")
 
 
 def test_alarms_and_dashboard_watch_the_metrics_of_their_own_stage() -> None:

@@ -1,0 +1,422 @@
+"""What AWS's services allow, where no linter knows it: each rule names AWS's own page.
+
+A property that is valid by its shape can be refused in combination with another, or by a limit of the service. All of
+these would be found by a deployment that is rolled back, or by an alarm at night.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn.adapters.mysql.database import SESSION_SETTINGS
+from infra.local.gateway.rest import MAX_BODY
+from infra.local.template.reader import load
+from tests.template.test_template import FUNCTIONS, NESTED, ROOT, TEMPLATES, as_list, of_type, read, translated, walk
+
+_DOCUMENT = ROOT / "docs" / "deployment.md"
+_STAGES = ("dev", "staging", "prod")
+# Behind an API that waits for an answer.
+_REQUESTS = ("health", "customers", "prediction", "alerts", "stats", "models", "events", "authorizer")
+_WITHOUT_DATABASE = {"authorizer", "events"}
+# May run statements of more than 16 KB, which pin a session of the proxy.
+_MAY_PIN = ("scoring", "rescoring", "training", "evaluation")
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return translated()
+
+
+@pytest.fixture(scope="module")
+def data() -> dict[str, Any]:
+    return read("infra/data.yaml")
+
+
+def stage_parameters(stage: str) -> dict[str, str]:
+    """Return the template's parameters as a stage has them."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    overrides = config[stage]["deploy"]["parameters"]["parameter_overrides"]
+    defaults = {name: str(declared["Default"]) for name, declared in read("template.yaml")["Parameters"].items()}
+    return {**defaults, **dict(override.partition("=")[::2] for override in overrides)}
+
+
+def reserved(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, int]:
+    """Return the concurrency that each function reserves."""
+    found = {}
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        value = function["ReservedConcurrentExecutions"]
+        found[name.removesuffix("Function").lower()] = int(
+            parameters[value["Ref"]] if isinstance(value, dict) else value
+        )
+    return found
+
+
+def chosen(value: Any, conditions: Mapping[str, Any], parameters: Mapping[str, str]) -> Any:
+    """Return what a value with Fn::If becomes, with conditions that compare parameters."""
+    match value:
+        case {"Fn::If": [condition, then, otherwise]}:
+            return chosen(
+                then if holds({"Condition": condition}, conditions, parameters) else otherwise, conditions, parameters
+            )
+        case {"Ref": "AWS::NoValue"}:
+            return None
+    return value
+
+
+def holds(condition: Any, conditions: Mapping[str, Any], parameters: Mapping[str, str]) -> bool:
+    match condition:
+        case {"Condition": name}:
+            return holds(conditions[name], conditions, parameters)
+        case {"Fn::Equals": [{"Ref": name}, value]}:
+            return bool(parameters[name] == value)
+        case {"Fn::Or": parts}:
+            return any(holds(part, conditions, parameters) for part in parts)
+        case {"Fn::And": parts}:
+            return all(holds(part, conditions, parameters) for part in parts)
+        case {"Fn::Not": [part]}:
+            return not holds(part, conditions, parameters)
+    raise AssertionError(condition)
+
+
+# -- RDS
+
+
+def test_no_class_that_lacks_database_insights_switches_it_on(data: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DatabaseInsights.Engines.html ."""
+    database = data["Resources"]["Database"]["Properties"]
+    classes = read("template.yaml")["Parameters"]["DatabaseClass"]["AllowedValues"]
+    for name in (*classes, "db.t3.micro", "db.t3.small", "db.t2.micro", "db.t2.small"):
+        values = {
+            key: chosen(database[key], data["Conditions"], {"DatabaseClass": name})
+            for key in ("EnablePerformanceInsights", "PerformanceInsightsKMSKeyId", "DatabaseInsightsMode")
+        }
+        has_none = re.fullmatch(r"db\.(t2|t3|t4g)\.(micro|small)", name)
+        assert values["EnablePerformanceInsights"] is (not has_none), name
+        # RDS refuses a key, or a mode, of what is switched off.
+        assert (values["PerformanceInsightsKMSKeyId"] is None) == bool(has_none)
+        assert values["DatabaseInsightsMode"] == (None if has_none else "standard")
+
+
+def test_the_proxys_role_is_trusted_without_a_condition_and_it_alone(data: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-iam-setup.html ."""
+    for name in NESTED:
+        for role, properties in of_type(read(name), "AWS::IAM::Role").items():
+            (statement,) = properties["AssumeRolePolicyDocument"]["Statement"]
+            assert ("Condition" in statement) == (role != "ProxyRole"), role
+    assert data["Resources"]["Proxy"]["Properties"]["RoleArn"] == {"Fn::GetAtt": ["ProxyRole", "Arn"]}
+
+
+def test_the_proxys_connections_have_the_settings_that_a_session_would_set(data: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-pinning.html ."""
+    pool = data["Resources"]["ProxyTarget"]["Properties"]["ConnectionPoolConfigurationInfo"]
+    assert pool["InitQuery"] == f"SET {SESSION_SETTINGS}, transaction_isolation = 'READ-COMMITTED'"
+    for output in ("DatabaseUrl", "OwnersDatabaseUrl"):
+        condition, behind_proxy, without = data["Outputs"][output]["Value"]["Fn::If"]
+        assert condition == "WithProxy"
+        assert "proxy=true" in behind_proxy["Fn::Sub"]
+        assert "proxy" not in without["Fn::Sub"].lower()
+
+
+@pytest.mark.parametrize("stage", _STAGES)
+def test_pinned_sessions_of_two_versions_leave_connections_for_everybody_else(
+    stage: str, template: dict[str, Any], data: dict[str, Any]
+) -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections ."""
+    parameters = stage_parameters(stage)
+    connections = read("template.yaml")["Mappings"]["DatabaseClasses"][parameters["DatabaseClass"]]["Connections"]
+    pool = data["Resources"]["ProxyTarget"]["Properties"]["ConnectionPoolConfigurationInfo"]
+    of_proxy = connections * pool["MaxConnectionsPercent"] // 100
+    by_function = {
+        name: count for name, count in reserved(template, parameters).items() if name not in _WITHOUT_DATABASE
+    }
+    pinned = 2 * sum(by_function[name] for name in _MAY_PIN)
+    # The reservation is of a function with all its versions; what is not pinned goes back after each transaction.
+    others = sum(count for name, count in by_function.items() if name not in _MAY_PIN)
+    assert pinned + others <= of_proxy
+
+
+def test_a_class_has_the_connections_that_its_memory_allows() -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections ."""
+    memory = {
+        "micro": 1,
+        "small": 2,
+        "medium": 4,
+        "large": 8,
+        "xlarge": 16,
+        "2xlarge": 32,
+        "4xlarge": 64,
+        "8xlarge": 128,
+    }
+    content = read("template.yaml")
+    classes = content["Mappings"]["DatabaseClasses"]
+    assert set(classes) == set(content["Parameters"]["DatabaseClass"]["AllowedValues"])
+    for name, values in classes.items():
+        size = name.rpartition(".")[2]
+        assert values["Connections"] == memory[size] * 2**30 // 12_582_880, name
+        # A tenth of what a day earns: 12, 24, 24 and 36 credits an hour.
+        # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-credits-baseline-concepts.html
+        earned = {"micro": 12, "small": 24, "medium": 24, "large": 36}[size] if ".t4g." in name else 0
+        assert 0.9 * earned <= values["FewCredits"] / 2.4 <= 1.1 * earned, name
+
+
+def test_log_groups_that_services_would_make_are_there_before_them(
+    template: dict[str, Any], data: dict[str, Any]
+) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html ."""
+    groups = {
+        name: group["LogGroupName"]["Fn::Sub"] for name, group in of_type(template, "AWS::Logs::LogGroup").items()
+    }
+    assert groups["RestErrorLogs"] == "API-Gateway-Execution-Logs_${RestApi}/${Stage}"
+    assert groups["SocketErrorLogs"] == "/aws/apigateway/${SocketApi}/${Stage}"
+    assert of_type(template, "AWS::ApiGateway::Stage")["RestApiStage"]["Variables"] == {
+        "logs": {"Ref": "RestErrorLogs"}
+    }
+    socket = of_type(template, "AWS::ApiGatewayV2::Stage")["SocketApiStage"]
+    assert socket["StageVariables"] == {"logs": {"Ref": "SocketErrorLogs"}}
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Procedural.UploadtoCloudWatch.html
+    resources = data["Resources"]
+    assert resources["Database"]["Properties"]["DBInstanceIdentifier"] == {"Ref": "Service"}
+    exported = resources["Database"]["Properties"]["EnableCloudwatchLogsExports"]
+    assert [f"/aws/rds/instance/${{Service}}/{kind}" for kind in exported] == [
+        resources["DatabaseLogs"]["Properties"]["LogGroupName"]["Fn::Sub"]
+    ]
+    assert resources["Database"]["DependsOn"] == "DatabaseLogs"
+    assert resources["Proxy"]["DependsOn"] == "ProxyLogs"
+    for name in NESTED:
+        for group in of_type(read(name), "AWS::Logs::LogGroup").values():
+            assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+            assert group["KmsKeyId"]
+
+
+# -- Lambda and its event sources
+
+
+def test_retries_of_the_stream_have_a_number(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html ."""
+    for source in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        if "MaximumRetryAttempts" in source:
+            _, attempts, _ = source["MaximumRetryAttempts"]["Fn::If"]
+            assert 0 <= attempts <= 10_000, "with a destination no limit means ten"
+            assert 60 <= source["MaximumRecordAgeInSeconds"]["Fn::If"][1] <= 604_800
+
+
+def test_a_failed_migration_is_not_called_again(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html ."""
+    # CloudFormation's call is asynchronous, and of what the service token names.
+    assert template["Resources"]["Migration"]["Properties"]["ServiceToken"] == {"Ref": "MigrationFunctionAliaslive"}
+    config = of_type(template, "AWS::Lambda::EventInvokeConfig")["MigrationFunctionEventInvokeConfig"]
+    assert config["Qualifier"] == "live"
+    assert config["MaximumRetryAttempts"] == 0
+
+
+@pytest.mark.parametrize("stage", _STAGES)
+def test_the_account_has_the_concurrency_that_a_stage_reserves(stage: str, template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html ."""
+    total = sum(reserved(template, stage_parameters(stage)).values())
+    assert total + 100 <= 1000
+    text = _DOCUMENT.read_text(encoding="utf-8")
+    assert f"`{stage}` reserves {total}" in text.replace("\n   ", " ")
+
+
+def test_a_function_stays_within_lambdas_quotas(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html ."""
+    functions = of_type(template, "AWS::Lambda::Function")
+    assert len(functions) == len(FUNCTIONS)
+    for name, function in functions.items():
+        assert 128 <= function["MemorySize"] <= 10_240, name
+        assert function["Timeout"] <= 900, name
+        assert len(function["Layers"]) <= 5, name
+    secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:" + "s" * 60
+    parameters = {
+        "DatabaseUrl": f"mysql://{'d' * 60}:3306/churn?ssl=true&proxy=true&secret={secret}",
+        "RedisUrl": f"rediss://{'r' * 60}:6379/0?secret={secret}",
+        "JwtSecret": secret,
+        "ErasureKey": secret,
+        "KafkaClusterArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/" + "k" * 100,
+        "OutputTopic": "t" * 60,
+    }
+    for name in FUNCTIONS:
+        environment = load(ROOT / "template.yaml", parameters, region="eu-central-1").function(name).environment
+        assert len(json.dumps(dict(environment)).encode()) < 4096, name
+
+
+def test_batches_are_of_a_size_that_event_sources_take(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html ."""
+    sources = of_type(template, "AWS::Lambda::EventSourceMapping")
+    # SQS: more than ten need a window.
+    assert sources["ScoringFunctionQueue"]["BatchSize"] <= 10
+    assert sources["ScoringFunctionQueue"]["ScalingConfig"]["MaximumConcurrency"] >= 2
+    parameters = read("template.yaml")["Parameters"]
+    assert 1 <= parameters["BatchSize"]["Default"] <= parameters["BatchSize"]["MaxValue"] <= 10_000
+    assert parameters["BatchWindowSeconds"]["MaxValue"] <= 300
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    queue = of_type(template, "AWS::SQS::Queue")["EventsQueue"]
+    scoring = of_type(template, "AWS::Lambda::Function")["ScoringFunction"]
+    assert queue["VisibilityTimeout"] >= 6 * scoring["Timeout"]
+
+
+# -- API Gateway
+
+
+def test_answers_come_within_the_time_and_size_of_api_gateway(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html ."""
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        if name.removesuffix("Function").lower() in _REQUESTS:
+            assert function["Timeout"] <= 29, name
+    assert MAX_BODY == 10 * 1024 * 1024
+    api = of_type(template, "AWS::ApiGateway::RestApi")["RestApi"]
+    assert 0 <= api["MinimumCompressionSize"] <= 10 * 1024 * 1024
+    # What a client waits for is retried by nobody else: the authorizer answers within its own ten seconds.
+    assert of_type(template, "AWS::Lambda::Function")["AuthorizerFunction"]["Timeout"] <= 10
+    authorizers = [
+        value for mapping in walk(api) for key, value in mapping.items() if key == "authorizerResultTtlInSeconds"
+    ]
+    assert authorizers
+    assert all(0 <= seconds <= 3600 for seconds in authorizers)
+
+
+def test_the_role_that_all_stages_log_with_outlives_the_stage_that_made_it() -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html ."""
+    resources = read("template.yaml")["Resources"]
+    for name in ("ApiGatewayRole", "ApiGatewayAccount"):
+        assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_two_apis_of_a_stage_have_names_of_their_own(template: dict[str, Any]) -> None:
+    names = [
+        json.dumps(api["Name"])
+        for kind in ("AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api")
+        for api in of_type(template, kind).values()
+    ]
+    assert len(names) == len(set(names)) == 2
+    assert all("AWS::StackName" in name for name in names)
+
+
+# -- S3, CloudFormation, IAM, CloudWatch
+
+
+def test_s3_can_deliver_its_access_logs(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html ."""
+    buckets = of_type(template, "AWS::S3::Bucket")
+    for bucket in buckets.values():
+        if "LoggingConfiguration" in bucket:
+            target = buckets[bucket["LoggingConfiguration"]["DestinationBucketName"]["Ref"]]
+            (rule,) = target["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+            assert "ObjectLockEnabled" not in target
+            assert "LoggingConfiguration" not in target
+    policy = of_type(template, "AWS::S3::BucketPolicy")["BucketLogsPolicy"]["PolicyDocument"]["Statement"]
+    (delivery,) = [statement for statement in policy if statement["Effect"] == "Allow"]
+    assert delivery["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+    assert delivery["Action"] == "s3:PutObject"
+
+
+def test_what_outlives_a_stack_does_not_outlive_its_failed_creation() -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html ."""
+    for name in TEMPLATES:
+        for resource, declared in read(name)["Resources"].items():
+            assert declared.get("DeletionPolicy") != "Retain", f"{name} {resource}"
+            if declared.get("DeletionPolicy") == "RetainExceptOnCreate":
+                assert declared["UpdateReplacePolicy"] == "Retain", f"{name} {resource}"
+
+
+def test_templates_stay_within_cloudformations_quotas(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html ."""
+    for name, content in [("template.yaml", template), *((name, read(name)) for name in NESTED)]:
+        assert len(json.dumps(content).encode()) < 1_000_000, name
+        assert len(content["Resources"]) <= 500, name
+        assert len(content.get("Parameters", {})) <= 200, name
+        assert len(content.get("Outputs", {})) <= 200, name
+        assert len(content.get("Mappings", {})) <= 200, name
+
+
+def test_roles_and_policies_stay_within_iams_quotas(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html ."""
+    for content in (template, *map(read, NESTED)):
+        for name, role in of_type(content, "AWS::IAM::Role").items():
+            assert len(role.get("ManagedPolicyArns", [])) <= 10, name
+            assert sum(map(_characters, (policy["PolicyDocument"] for policy in role.get("Policies", [])))) < 10_240, (
+                name
+            )
+            assert _characters(role["AssumeRolePolicyDocument"]) < 2_048, name
+        for name, policy in of_type(content, "AWS::IAM::ManagedPolicy").items():
+            assert _characters(policy["PolicyDocument"]) < 6_144, name
+
+
+def _characters(document: Any) -> int:
+    return len(re.sub(r"\s", "", json.dumps(document)))
+
+
+def test_alarms_are_such_as_cloudwatch_takes(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html ."""
+    for content in (template, *map(read, NESTED)):
+        for name, alarm in of_type(content, "AWS::CloudWatch::Alarm").items():
+            parts = alarm.get("Metrics", [])
+            assert len(parts) <= 10, name
+            if parts:
+                assert [part.get("ReturnData", True) for part in parts].count(True) == 1, name
+                assert "Namespace" not in alarm, name
+                (returned,) = [part for part in parts if part.get("ReturnData", True)]
+                assert "Expression" in returned, name
+                periods = {part["MetricStat"]["Period"] for part in parts if "MetricStat" in part}
+                assert len(periods) == 1, name
+                period = periods.pop()
+            else:
+                period = alarm["Period"]
+            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+            seven_days = period >= 3600
+            assert period * alarm["EvaluationPeriods"] <= (604_800 if seven_days else 86_400), name
+            assert len(alarm["AlarmDescription"]) <= 1024, name
+            for mapping in walk(alarm):
+                assert len(as_list(mapping.get("Dimensions", []))) <= 30, name
+
+
+# -- regions
+
+
+def regions() -> Iterator[str]:
+    """Yield the regions that the documents name as having everything."""
+    (line,) = re.findall(r"^Regions with everything: (.+)$", _DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    yield from re.findall(r"`([a-z]{2}-[a-z]+-\d)`", line)
+
+
+@pytest.mark.slow
+def test_the_linter_finds_nothing_in_any_region_that_the_documents_name() -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.RDS_Fea_Regions_DB-eng.Feature.RDSProxy.html ."""
+    named = list(regions())
+    assert len(named) >= 5
+    done = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), "--regions", *named, "--", *TEMPLATES],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout + done.stderr == ""
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(("count", "zones"), [(2, "eu-central-1a,eu-central-1c"), (3, "")])
+def test_subnets_are_in_as_many_zones_as_asked_for(count: int, zones: str) -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-network-prereqs.html ."""
+    network = read("infra/network.yaml")
+    parameters = {"ZoneCount": count, "Zones": zones}
+    subnets = [
+        name
+        for name, resource in network["Resources"].items()
+        if resource["Type"] == "AWS::EC2::Subnet"
+        and name != "PublicSubnet"
+        and ("Condition" not in resource or holds(resource, network["Conditions"], parameters))  # type: ignore[arg-type]
+    ]
+    assert len(subnets) == count >= 2
+    condition, three, two = network["Outputs"]["SubnetIds"]["Value"]["Fn::If"]
+    assert condition == "ThreeZones"
+    assert len({3: three, 2: two}[count]["Fn::Join"][1]) == count
