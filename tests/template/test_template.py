@@ -229,6 +229,22 @@ def test_everything_that_is_stored_is_encrypted_with_the_stacks_key(template: di
     assert all(function["KmsKeyArn"] == key for function in of_type(template, "AWS::Lambda::Function").values())
 
 
+def test_functions_carry_the_layers_of_tracing_only_where_they_send_traces(template: dict[str, Any]) -> None:
+    by_condition = {
+        condition: name.get("Ref")
+        for function in of_type(template, "AWS::Lambda::Function").values()
+        for layer in function["Layers"]
+        if "Fn::If" in layer
+        for condition, name, _ in [layer["Fn::If"]]
+    }
+    assert by_condition.keys() == {"SendsTraces", "HasCollector"}
+    assert str(by_condition["SendsTraces"]).startswith("TracingLayer")
+    assert by_condition["HasCollector"] == "CollectorLayerArn"
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        own = [layer["Ref"] for layer in function["Layers"] if "Ref" in layer]
+        assert not any(layer.startswith("TracingLayer") for layer in own), name
+
+
 def test_functions_log_are_traced_and_published_and_wait_for_the_schema(template: dict[str, Any]) -> None:
     functions = of_type(template, "AWS::Lambda::Function")
     assert {name.removesuffix("Function").lower() for name in functions} == FUNCTIONS

@@ -125,12 +125,15 @@ _DATABASE = {
 _CLUSTER = {"KafkaClusterArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/shop/0-1"}
 _NETWORK = {"VpcId": "is made beside it"}
 # Each choice that the documents offer, with every other.
-_CHOICES = product(
-    [{}, {"Kafka": "provisioned"}, {"Kafka": "none"}, _CLUSTER],
-    [{}, {"Endpoints": "none"}, {"Nat": "none"}, _NETWORK],
-    [{}, _DATABASE],
-    [{}, {"RedisUrl": "none"}],
-)
+_CHOICES: list[tuple[dict[str, str], ...]] = [
+    *product(
+        [{}, {"Kafka": "provisioned"}, {"Kafka": "none"}, _CLUSTER],
+        [{}, {"Endpoints": "none"}, {"Nat": "none"}, _NETWORK],
+        [{}, _DATABASE],
+        [{}, {"RedisUrl": "none"}],
+    ),
+    ({"OtlpEndpoint": "http://localhost:4318"}, {"CollectorLayerArn": "arn:aws:lambda:eu-central-1:1:layer:adot:3"}),
+]
 
 
 @pytest.mark.parametrize(
