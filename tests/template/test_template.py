@@ -19,6 +19,8 @@ NESTED = ("infra/network.yaml", "infra/data.yaml", "infra/monitoring.yaml")
 TEMPLATES = ("template.yaml", *NESTED)
 REGION = "eu-central-1"
 FUNCTIONS = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+# Those that answer clients themselves; a client hears of the authorizer by API Gateway.
+ANSWERING = {"health", "customers", "prediction", "alerts", "stats", "models", "events"}
 # Names that AWS gives neither to interfaces and traces nor to what describes a network.
 NAMELESS = {"ec2", "xray"}
 
@@ -348,15 +350,19 @@ def test_a_canary_is_watched_by_the_calls_of_its_own_new_version(template: dict[
         lag = {"ScoringCanaryLag"} if name == "Scoring" else set()
         assert watching == {"ServerErrors", f"{name}Canary"} | lag
         watched = [
-            {dimension["Name"]: dimension["Value"] for dimension in mapping["Dimensions"]}
+            (mapping["MetricName"], {dimension["Name"]: dimension["Value"] for dimension in mapping["Dimensions"]})
             for mapping in walk(alarms[f"{name}Canary"])
             if "Dimensions" in mapping
         ]
-        assert watched
-        for dimensions in watched:
-            assert dimensions["FunctionName"] == {"Ref": f"{name}Function"}
-            assert dimensions["Resource"] == {"Fn::Sub": f"${{{name}Function}}:live"}
-            version, attribute = dimensions["ExecutedVersion"]["Fn::GetAtt"]
+        # An answer with a status of 500 is no failed invocation.
+        assert ("FailedAnswers" in dict(watched)) == (name.lower() in ANSWERING)
+        assert "Errors" in dict(watched)
+        for metric, dimensions in watched:
+            of_own = metric == "FailedAnswers"
+            assert dimensions["function" if of_own else "FunctionName"] == {"Ref": f"{name}Function"}
+            if not of_own:
+                assert dimensions["Resource"] == {"Fn::Sub": f"${{{name}Function}}:live"}
+            version, attribute = dimensions["version" if of_own else "ExecutedVersion"]["Fn::GetAtt"]
             assert (template["Resources"][version]["Type"], attribute) == ("AWS::Lambda::Version", "Version")
             assert version.startswith(f"{name}FunctionVersion")
 

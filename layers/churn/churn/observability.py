@@ -57,12 +57,23 @@ logger = Logger(logger_formatter=ImpersonalFormatter(utc=True, serialize_stacktr
 metrics = Metrics(namespace="Churn")
 
 
-def count_alone(name: str) -> None:
+def count_alone(name: str, **dimensions: str) -> None:
     """Add one to the metric `name`, apart from the invocation's other metrics and dimensions; also works at start."""
-    with single_metric(
-        name, MetricUnit.Count, 1, namespace="Churn", default_dimensions={"service": str(logger.service)}
-    ):
+    named = {"service": str(logger.service), **dimensions}
+    with single_metric(name, MetricUnit.Count, 1, namespace="Churn", default_dimensions=named):
         pass
+
+
+def count_failed_answer() -> None:
+    """Count an answer that tells of a failure: Lambda counts failed invocations alone, and an answer is none.
+
+    By function and version, as a canary is judged by the answers of its own.
+    """
+    count_alone(
+        "FailedAnswers",
+        function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        version=os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""),
+    )
 
 
 def note_unreadable(customer_key: int, error: BaseException) -> None:

@@ -205,6 +205,24 @@ def test_a_failure_of_ours_tells_nothing_of_its_inside(service: _Service) -> Non
     assert "ZeroDivision" not in str(answer)
 
 
+def test_a_failed_answer_is_counted_for_the_version_that_gave_it(
+    service: _Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "churn-prediction")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    service.predict({"total_orders": "many"})
+    service.predict({"total_orders": 1})
+    assert "FailedAnswers" not in capsys.readouterr().out
+    service.is_down = True
+    service.predict({"customer_id": "CUST-001"})
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "FailedAnswers" in line]
+    written = json.loads(line)
+    (metrics,) = written["_aws"]["CloudWatchMetrics"]
+    assert metrics["Namespace"] == "Churn"
+    assert {name for names in metrics["Dimensions"] for name in names} == {"service", "function", "version"}
+    assert (written["function"], written["version"]) == ("churn-prediction", "7")
+
+
 def test_logs_hold_neither_the_query_nor_the_body(service: _Service, capsys: pytest.CaptureFixture[str]) -> None:
     service.predict({"customer_id": "secret@example.com"}, subject="somebody@example.com")
     assert "@example.com" not in capsys.readouterr().out

@@ -25,7 +25,7 @@ from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRe
 from churn.adapters.mysql.alerts import AlertsPrunedError
 from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.timestamps import iso
-from churn.observability import logger
+from churn.observability import count_failed_answer, logger
 from churn.services import alert_delivery
 from churn.services.presentation import parse_change, parse_since
 from churn.settings import Settings
@@ -188,6 +188,7 @@ class WebSocketHandler:
                 raise
             except Exception:  # noqa: BLE001 (whatever fails, every message gets an answer)
                 logger.exception("a message could not be handled now")
+                count_failed_answer()
                 self._post(caller, "error", _BadMessageError(503, "not available at the moment, try again").data)
         except ConnectionGoneError:
             self._database.run(lambda transaction: websocket_connections.forget(transaction, [caller.connection_id]))

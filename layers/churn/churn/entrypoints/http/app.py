@@ -22,7 +22,7 @@ from churn.domain.values import storable
 from churn.entrypoints.http.problems import CONTENT_TYPE, ProblemError, bad_request, problem_of
 from churn.entrypoints.http.requests import Model
 from churn.entrypoints.http.routes import BY_OPERATION, Route
-from churn.observability import logger, metrics, traced
+from churn.observability import count_failed_answer, logger, metrics, traced
 from churn.services.component_reports import EVERY_SECONDS, HeldModel, Reporter
 from churn.settings import Settings
 
@@ -183,6 +183,8 @@ class Api:
         metrics.add_metric("Latency", MetricUnit.Milliseconds, milliseconds)
         if status >= 400:
             metrics.add_metric("ClientErrors" if status < 500 else "ServerErrors", MetricUnit.Count, 1)
+        if status >= 500:
+            count_failed_answer()
         logger.info(
             "request",
             extra={
