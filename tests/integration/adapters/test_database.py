@@ -15,6 +15,7 @@ from churn.adapters.mysql import (
     StatementRefusedError,
     Transaction,
 )
+from churn.adapters.mysql.database import SESSION_SETTINGS
 from churn.adapters.mysql.statement_parts import in_parts
 
 
@@ -170,6 +171,16 @@ def test_behind_a_proxy_a_session_sets_nothing_that_pins_it(mysql_url: str) -> N
     assert seconds == [{"own": 10, "servers": 50}, {"own": 50, "servers": 50}]
     direct.close()
     behind_proxy.close()
+
+
+def test_a_server_takes_what_a_proxy_sends_when_it_connects(database: Database) -> None:
+    row = database.run(lambda transaction: transaction.row("SELECT VERSION() AS version"))
+    assert row is not None
+    # MariaDB before 11.1 has the older name alone.
+    name = "tx_isolation" if "MariaDB" in row["version"] else "transaction_isolation"
+    database.run(lambda transaction: transaction.execute(f"SET {SESSION_SETTINGS}, {name} = 'READ-COMMITTED'"))
+    own = database.run(lambda transaction: transaction.row(f"SELECT @@{name} AS isolation, @@time_zone AS zone"))
+    assert own == {"isolation": "READ-COMMITTED", "zone": "+00:00"}
 
 
 def test_a_snapshot_leaves_the_isolation_of_the_next_transaction_alone(mysql_url: str, database: Database) -> None:
