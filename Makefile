@@ -92,7 +92,7 @@ promote: $(STAMP) ## Let a version serve: make promote VERSION=… [REASON=…] 
 rollback: $(STAMP) ## Let the previous version serve again: make rollback [REASON=…]
 	@$(PYTHON) -m infra.tools.models rollback $(if $(REASON),--reason "$(REASON)")
 
-bench: $(STAMP) ## Measure the model, batches, cold starts, evaluation and large accounts
+bench: $(STAMP) ## Measure the model, batches, cold starts, evaluation, large accounts, lists
 	@for benchmark in tests/benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(PYTHON) $$benchmark; done
 
 ##@ Test

@@ -26,9 +26,9 @@ def customer(database: Database, customer_id: str = "CUST-001") -> Row:
 
 def kept_and_counted(database: Database) -> tuple[Counter[str], Counter[str]]:
     """Return the kept sums, and the same sums counted again from the tables."""
-    kept = database.run(
-        lambda transaction: totals.read(transaction, "customers:", "probability", "revenue", "alerts:", "predictions:")
-    )
+    names = ("customers:", "probability", "revenue", "bins:", "alerts:", "predictions:")
+    names = ("customers:", "probability", "revenue", "bins:", "alerts:", "predictions:")
+    kept = database.run(lambda transaction: totals.read(transaction, *names))
     counted: Counter[str] = Counter()
     for row in rows(database, "SELECT * FROM customers"):
         counted.update(CustomerRecord.from_row(row).share_of_totals())

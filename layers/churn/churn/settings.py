@@ -1,6 +1,7 @@
 """The settings, read once from the environment: the only place that looks at it."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +22,8 @@ class InvalidSettingsError(ChurnError, ValueError):
 class Variable:
     """A variable of the environment that a deployment may set; the template has a parameter for it.
 
-    A number lies between `least` and `most`; where there are `choices`, the value is one of them.
+    A number lies between `least` and `most`; where there are `choices`, the value is one of them. With a
+    `pattern` it has that form.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Variable:
     least: float | None = None
     most: float | None = None
     choices: tuple[str, ...] = ()
+    pattern: str = ""
     is_whole: bool = False
     parameter: str = ""
     """The name of the template's parameter, if it is not the variable's in CamelCase."""
@@ -68,6 +71,7 @@ VARIABLES = (
     _real("RISK_HYSTERESIS", 0.05, 0, 0.5),
     _real("ALERT_COOLDOWN_HOURS", 24, 0, _HOURS_OF_A_YEAR),
     Variable("ALERT_ON_RETURN", "off", choices=("off", "on")),
+    Variable("CURRENCY", "EUR", pattern="^[A-Z]{3}$"),
     _whole("INACTIVITY_DAYS", 180, 1, _LONGEST_DAYS),
     _whole("HORIZON_DAYS", 90, 1, _LONGEST_DAYS),
     _whole("EMBARGO_DAYS", 7, 0, 365),
@@ -138,6 +142,7 @@ class Settings:
     kafka_bootstrap_servers: str
     topic_partitions: int
     alerts: AlertRules
+    currency: str
     inactivity_days: int
     horizon_days: int
     embargo_days: int
@@ -200,6 +205,7 @@ class Settings:
                 cooldown=timedelta(hours=value.real("ALERT_COOLDOWN_HOURS")),
                 on_return=value.text("ALERT_ON_RETURN") == "on",
             ),
+            currency=value.text("CURRENCY"),
             inactivity_days=value.whole("INACTIVITY_DAYS"),
             horizon_days=value.whole("HORIZON_DAYS"),
             embargo_days=value.whole("EMBARGO_DAYS"),
@@ -241,6 +247,8 @@ class _Values:
         text = self._environment.get(name, variable.default)
         if variable.choices and text not in variable.choices:
             raise InvalidSettingsError(f"{name} must be one of {', '.join(variable.choices)}, not {text!r}")
+        if variable.pattern and not re.search(variable.pattern, text, re.ASCII):
+            raise InvalidSettingsError(f"{name} must match {variable.pattern}, not {text!r}")
         return text
 
     def whole(self, name: str) -> int:

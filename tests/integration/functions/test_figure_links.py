@@ -134,13 +134,14 @@ def test_every_figure_opens_what_it_counts_or_sums(get: Get, promoted_at: dateti
             assert (len(rows), _ACTIVE_BEFORE) == (stats["churned_customers"], stats["active_customers_before"])
             assert figure == round(100 * len(rows) / _ACTIVE_BEFORE, 2)
         elif name == "revenue_at_risk":
-            assert round(sum(row["revenue_at_risk"] or 0 for row in rows), 2) == figure > 0
+            assert round(sum(row["value_at_risk"] or 0 for row in rows), 2) == figure > 0
+            assert [row["revenue_at_risk"] for row in rows] == [row["value_at_risk"] for row in rows]
         elif name == "average_churn_probability":
             known = [row["churn_probability"] for row in rows if row["churn_probability"] is not None]
             assert sum(known) / len(known) == pytest.approx(figure, abs=2e-6)
         else:
             assert len(rows) == figure > 0, name
-    others = {"model_accuracy_basis", "generated_at", "churned_customers", "active_customers_before"}
+    others = {"model_accuracy_basis", "generated_at", "currency", "churned_customers", "active_customers_before"}
     assert links.keys() == {name for name in figures if not name.startswith("links.")} - others
 
 

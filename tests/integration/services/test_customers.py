@@ -16,7 +16,7 @@ from churn.domain.answers import CustomerPage
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.errors import CustomerNotFoundError
 from churn.domain.risk import ACTIVE_STATUSES, CUSTOMER_STATUSES
-from churn.services.customers import CustomerQuery, Customers
+from churn.services.customers import CustomerQuery, Customers, OffsetRefusedError
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.integration.services.conftest import SHOP_SIZE
@@ -118,6 +118,10 @@ def test_a_filter_of_several_values_is_a_part_of_the_list_in_its_order(
         found += _ids(page)
         cursor = page["next_cursor"]
     assert found == expected
+    if sort in {"value_at_risk", "expected_spend"} and not filters.keys() <= {"risk_level", "status"}:
+        with pytest.raises(OffsetRefusedError):
+            customers.page(CustomerQuery(sort=sort, offset=3, **filters), NOW)
+        return
     by_offset = [
         name
         for start in range(0, len(expected), 3)
@@ -143,6 +147,19 @@ def test_a_search_that_finds_very_many_walks_the_order(customers: Customers, mon
     assert (page["total"], page["total_is_lower_bound"]) == (11, True)
     rest = customers.page(CustomerQuery(search="muller", limit=100, cursor=page["next_cursor"]), NOW)
     assert _ids(rest) == everybody[10:]
+
+
+def test_a_percentile_is_the_share_of_current_customers_whose_risk_is_not_higher(customers: Customers) -> None:
+    everybody = customers.page(CustomerQuery(limit=500), NOW)["customers"]
+    current = [customer for customer in everybody if customer["status"] in ACTIVE_STATUSES]
+    assert 0 < len(current) < len(everybody)
+    for customer in everybody:
+        risk = customer["churn_probability"]
+        not_higher = [other for other in current if (other["churn_probability"] or 0) <= (risk or 0)]
+        expected = round(100 * len(not_higher) / len(current), 1) if customer in current else None
+        assert customer["risk_percentile"] == expected
+        assert customer["value_at_risk"] == round((risk or 0) * (customer["expected_spend"] or 0), 2)
+        assert customer["expected_spend_basis"] == "rate_of_life"
 
 
 def test_features_are_of_now_and_drivers_of_the_stored_prediction(customers: Customers) -> None:

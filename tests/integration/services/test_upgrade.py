@@ -11,15 +11,18 @@ import pytest
 from churn.adapters.mysql import Database, Transaction, customers
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.migrations import migrate, read_migrations
+from churn.adapters.redis_cache import Cache
+from churn.domain.risk import ACTIVE_STATUSES
 from churn.domain.timestamps import to_millis
 from churn.services.customers import CustomerQuery, Customers
+from churn.services.dashboard import Dashboard
 from churn.services.hourly_stats import refresh
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
-from tests.support.stored import compare_with_histories, rows, stored_orders
+from tests.support.stored import compare_with_histories, kept_and_counted, rows, stored_orders
 
 _ROOT = Path(__file__).parents[3]
 _DUMP = Path(__file__).parent / "data" / "release_0_1.sql.gz"
@@ -82,6 +85,34 @@ def test_a_customer_is_made_again_at_the_next_event_and_can_be_read_before(upgra
     assert len(stored_orders(upgraded)["BURST"]) == 7
     _sweep(upgraded)
     assert compare_with_histories(upgraded) == 27
+
+
+def test_the_sweep_stores_values_at_risk_and_bins_and_sums_agree_before_it(upgraded: Database) -> None:
+    def agree() -> list[float]:
+        page = Customers(upgraded, _SETTINGS).page(
+            CustomerQuery(sort="value_at_risk", status=ACTIVE_STATUSES, limit=500), _LATER
+        )
+        values = [customer["value_at_risk"] or 0.0 for customer in page["customers"]]
+        stats = Dashboard(upgraded, Cache(""), _SETTINGS).stats(_LATER)
+        assert len(values) == page["total"]
+        assert round(sum(values), 2) == stats["revenue_at_risk"] > 0
+        return values
+
+    assert agree()
+    # One event brings its customer up to date, and the sums of the others stand.
+    Scoring(upgraded, RecencyModel(), _SETTINGS).apply([order("BURST", days_ago=-20, value=9)], now=_LATER)
+    assert agree()
+    assert _sweep(upgraded) > 0
+    values = agree()
+    assert values == sorted(values, reverse=True)
+    kept, counted = kept_and_counted(upgraded)
+    assert kept == counted
+    assert sum(count for name, count in kept.items() if name.startswith("bins:")) == len(values)
+    # A version of before that is still about scores somebody: what it does not know of is set right later.
+    upgraded.run(lambda transaction: transaction.execute("UPDATE customers SET value_at_risk = NULL LIMIT 9"))
+    assert 0 < _sweep(upgraded) <= 9
+    stored = rows(upgraded, "SELECT COUNT(*) AS n FROM customers WHERE deleted = 0 AND value_at_risk IS NULL")
+    assert stored[0]["n"] == 0
 
 
 def test_the_sweep_makes_the_search_words_of_stored_customers_again(upgraded: Database) -> None:

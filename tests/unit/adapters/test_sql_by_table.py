@@ -6,7 +6,8 @@ from pathlib import Path
 from churn.adapters import mysql
 
 _OWNERS = {
-    "alerts": {"alerts"},
+    # Who has an open alert is a choice of customers.
+    "alerts": {"alerts", "customer_search"},
     "component_reports": {"component_reports"},
     "counters": {"alert_counters", "alerts", "websocket_connections"},
     "customer_states": {"customers"},

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.features import FeatureValues
 from churn.domain.model import ModelKind
-from churn.domain.risk import CustomerStatus, RiskLevel
+from churn.domain.risk import CustomerStatus, RiskLevel, SpendBasis
 
 # The mapping is the JSON schema of such a value.
 Instant = Annotated[str, {"type": "string", "format": "date-time"}]
@@ -60,9 +60,15 @@ class Customer(FeatureValues):
     risk_level: RiskLevel | None
     model_kind: ModelKind | None
     expected_spend: float | None
-    """Over the horizon of the prediction, at the rate of the customer's life so far."""
+    """Over the horizon of the prediction, found as `expected_spend_basis` says."""
+    expected_spend_basis: SpendBasis
+    """`rate_of_life`: what was spent so far, over the age of the account (30 days at least), times the horizon."""
+    value_at_risk: float | None
+    """Churn probability times expected spend, to hundredths; null without a prediction."""
+    risk_percentile: float | None
+    """Per cent of the current customers whose churn probability is not higher (to a thousandth); null of others."""
     revenue_at_risk: float | None
-    """Churn probability times expected spend; null of those who are not active, and without a prediction."""
+    """`value_at_risk` as the dashboard sums it; null of those who are not active, and without a prediction."""
     recommendations: list[str]
     recommended_actions: list[RecommendedAction]
     """The recommendations with their reasons and worth, what answers the strongest reasons first."""

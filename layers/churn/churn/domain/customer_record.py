@@ -18,6 +18,8 @@ from churn.domain.risk import (
     cents_at_risk,
     customer_status,
     expected_spend,
+    probability_bin,
+    value_at_risk,
 )
 from churn.domain.search_terms import WORDS_VERSION
 from churn.domain.timestamps import from_millis
@@ -72,6 +74,10 @@ class CustomerRecord:
     pending_level: RiskLevel | None = None
     pending_from: float | None = None
     words_version: int = WORDS_VERSION
+    value_at_risk: float | None = None
+    counted_bin: int | None = None
+    """The bin of the churn probability that the totals count the customer in: none before the first score, or by a
+    version that kept no bins, and of those who are not current."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -81,6 +87,8 @@ class CustomerRecord:
             values[flag] = bool(values[flag])
         for amount in ("total_spent", "expected_spend"):
             values[amount] = float(values[amount])
+        # A version that did not know of it may have written the row last, or the first time.
+        values["value_at_risk"] = value_at_risk(values["churn_probability"], values["expected_spend"])
         return cls(**values)
 
     @property
@@ -121,6 +129,9 @@ class CustomerRecord:
         """Return the record after a score as of an instant, brought up to date with the customer's state."""
         level = rules.bands.level(prediction.churn_probability)
         profile: dict[str, Any] = {name: value for name, (_, value) in state.profile.items()}
+        probability = prediction.churn_probability
+        status = customer_status(features, level, inactivity_days=rules.inactivity_days)
+        spend = min(round(expected_spend(features, rules.horizon_days), 2), MAX_STORED_SUM)
         return replace(
             self,
             **profile,
@@ -129,12 +140,14 @@ class CustomerRecord:
             last_order_at=state.last_order_at,
             total_orders=min(int(features["total_orders"] or 0), MAX_STORED_ORDERS),
             total_spent=min(features["total_spent"] or 0, MAX_STORED_SUM),
-            status=customer_status(features, level, inactivity_days=rules.inactivity_days),
-            churn_probability=prediction.churn_probability,
+            status=status,
+            churn_probability=probability,
             risk_level=level,
             confidence=prediction.confidence,
             model_version=prediction.model_version,
-            expected_spend=min(round(expected_spend(features, rules.horizon_days), 2), MAX_STORED_SUM),
+            expected_spend=spend,
+            value_at_risk=value_at_risk(probability, spend),
+            counted_bin=probability_bin(probability) if status in ACTIVE_STATUSES else None,
             scored_at=as_of,
             fold_version=FOLD_VERSION,
             updated_at=now,
@@ -180,10 +193,14 @@ class CustomerRecord:
         if self.status in ACTIVE_STATUSES and self.churn_probability is not None:
             share["probability"] = round(self.churn_probability * 1_000_000)
             share["revenue_at_risk"] = cents_at_risk(self.churn_probability, self.expected_spend)
+        if self.counted_bin is not None:
+            share[f"bins:{self.counted_bin:03d}"] = 1
         return share
 
 
-CustomerSort = Literal["churn_probability", "total_spent", "days_since_last_order", "customer_id"]
+CustomerSort = Literal[
+    "churn_probability", "value_at_risk", "expected_spend", "total_spent", "days_since_last_order", "customer_id"
+]
 """What lists of customers can be sorted by."""
 
 SortOrder = Literal["desc", "asc"]

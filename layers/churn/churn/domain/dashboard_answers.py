@@ -59,7 +59,9 @@ class Stats(TypedDict):
     high_risk_customers: int
     """Active customers whose risk is high or critical."""
     revenue_at_risk: float
-    """Churn probability times expected spend, summed over the active customers."""
+    """`value_at_risk` summed over the current customers."""
+    currency: str
+    """Of all sums of money (ISO 4217): the setting `CURRENCY`."""
     alerts_today: int
     """Alerts raised on this day (UTC)."""
     resolved_alerts: int

@@ -1,6 +1,8 @@
 """What a churn probability means: risk bands, a customer's status, expected spend."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Literal, get_args
 
 from churn.domain.features import Features
@@ -19,7 +21,14 @@ CURRENT = "current"
 ACTIVE_STATUSES: tuple[CustomerStatus, ...] = ("new", "active", "at_risk")
 """The statuses of current customers, whom the dashboard's sums count."""
 
+SpendBasis = Literal["rate_of_life"]
+"""How an expected spend was found: the customer's spend so far over the age of the account, times the horizon."""
+
 NEW_CUSTOMER_DAYS = 30
+PROBABILITY_BINS = 1000
+"""Customers are counted by their churn probability in so many bins, to tell who has a higher risk than how many."""
+
+SPEND_BASIS: SpendBasis = "rate_of_life"
 # The order rate of somebody known for a day would promise a fortune.
 _SHORTEST_HISTORY_DAYS = 30.0
 
@@ -82,3 +91,25 @@ def expected_spend(features: Features, horizon_days: int) -> float:
 def cents_at_risk(churn_probability: float, spend: float) -> int:
     """Return what is expected to be lost of a customer's expected spend, in hundredths of the currency."""
     return round(churn_probability * spend * 100)
+
+
+def value_at_risk(churn_probability: float | None, spend: float) -> float | None:
+    """Return what is expected to be lost of a customer's expected spend, None without a prediction."""
+    return None if churn_probability is None else cents_at_risk(churn_probability, spend) / 100
+
+
+def probability_bin(churn_probability: float) -> int:
+    """Return which of PROBABILITY_BINS equal bins a churn probability lies in."""
+    return min(int(churn_probability * PROBABILITY_BINS), PROBABILITY_BINS - 1)
+
+
+class RiskPercentiles:
+    """Where a churn probability stands among those of the current customers, who are counted by its bins."""
+
+    def __init__(self, counts: Mapping[int, int]) -> None:
+        self._up_to = list(accumulate(counts.get(number, 0) for number in range(PROBABILITY_BINS)))
+
+    def of(self, churn_probability: float) -> float | None:
+        """Return the per cent of them whose probability is not higher, None if nobody is counted."""
+        everybody = self._up_to[-1]
+        return round(100 * self._up_to[probability_bin(churn_probability)] / everybody, 1) if everybody > 0 else None

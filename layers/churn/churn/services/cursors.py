@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from churn.adapters.mysql.customer_search import Position
+from churn.adapters.mysql.customer_pages import Position
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.timestamps import iso
@@ -23,13 +23,14 @@ class InvalidCursorError(InvalidInputError):
         super().__init__(FieldError("cursor", message))
 
 
-def write_customer_cursor(sort: CustomerSort, order: SortOrder, value: object, key: int) -> str:
-    """Return the cursor of the page after the customer with this value of the sort column, and this key."""
+def write_customer_cursor(sort: CustomerSort, order: SortOrder, after: Position) -> str:
+    """Return the cursor of the page after a position."""
+    value = after.value
     if isinstance(value, datetime):
         value = iso(value)
     elif isinstance(value, Decimal):
         value = str(value)
-    return _encode([sort, order, value, key])
+    return _encode([sort, order, value, after.key])
 
 
 def read_customer_cursor(cursor: str, sort: CustomerSort, order: SortOrder) -> Position:
@@ -95,6 +96,8 @@ def _identifier(value: Any) -> str:
 
 _SORT_VALUES: Mapping[CustomerSort, Callable[[Any], object]] = {
     "churn_probability": _probability,
+    "value_at_risk": _finite,
+    "expected_spend": _finite,
     "total_spent": _finite,
     "days_since_last_order": _instant,
     "customer_id": _identifier,

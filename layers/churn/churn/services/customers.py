@@ -9,15 +9,21 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn.adapters.mysql import Database, Transaction, customer_search, customers, events, totals
-from churn.adapters.mysql.customer_search import CustomerFilter, Page
+from churn.adapters.mysql.customer_pages import Bound, CustomerFilter, Found, Page
 from churn.adapters.mysql.database import Row
 from churn.domain.customer import CustomerState
 from churn.domain.customer_record import CustomerSort, SortOrder
-from churn.domain.errors import DATA_ERRORS, CustomerNotFoundError, CustomerUnreadableError
+from churn.domain.errors import (
+    DATA_ERRORS,
+    CustomerNotFoundError,
+    CustomerUnreadableError,
+    FieldError,
+    InvalidInputError,
+)
 from churn.domain.explanations import drivers, interval_json, others, rounded
 from churn.domain.features import FEATURE_NAMES, Features, Inputs, Observed, features_at, inputs_at, shown
 from churn.domain.recommendations import recommend
-from churn.domain.risk import ACTIVE_STATUSES, CustomerStatus, RiskLevel, cents_at_risk
+from churn.domain.risk import ACTIVE_STATUSES, SPEND_BASIS, CustomerStatus, RiskLevel, RiskPercentiles, value_at_risk
 from churn.domain.search_terms import words_of
 from churn.domain.timestamps import from_millis, iso
 from churn.observability import note_unreadable
@@ -43,6 +49,52 @@ class CustomerQuery:
     lapsed_since: datetime | None = None
     lapsed_until: datetime | None = None
     search: str | None = None
+    has_open_alert: bool | None = None
+    min_churn_probability: float | None = None
+    max_churn_probability: float | None = None
+    min_value_at_risk: float | None = None
+    max_value_at_risk: float | None = None
+    min_total_spent: float | None = None
+    max_total_spent: float | None = None
+    min_total_orders: int | None = None
+    max_total_orders: int | None = None
+    min_days_since_last_order: float | None = None
+    max_days_since_last_order: float | None = None
+    min_account_age_days: float | None = None
+    max_account_age_days: float | None = None
+
+    def bounds(self, now: datetime) -> tuple[Bound, ...]:
+        """Return the bounds of columns; who has an age of so many days at `now` dates from so long before it."""
+        ages = (
+            ("last_order_at", self.min_days_since_last_order, self.max_days_since_last_order),
+            ("first_seen_at", self.min_account_age_days, self.max_account_age_days),
+        )
+        bounds = (
+            Bound("churn_probability", self.min_churn_probability, self.max_churn_probability),
+            Bound("value_at_risk", self.min_value_at_risk, self.max_value_at_risk),
+            Bound("total_spent", self.min_total_spent, self.max_total_spent),
+            Bound("total_orders", self.min_total_orders, self.max_total_orders),
+            *(Bound(column, _before(now, most), _before(now, least)) for column, least, most in ages),
+        )
+        return tuple(bound for bound in bounds if bound.least is not None or bound.most is not None)
+
+
+class OffsetRefusedError(InvalidInputError):
+    """The list has pages by cursor alone."""
+
+    sentence = (
+        "works without has_open_alert, min_ and max_ fields, and for the sorts value_at_risk and expected_spend "
+        "without search, lapsed_since and lapsed_until; this list goes on with `cursor`"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What customers are shown with: the instant, since when the shop sends what, and everybody's risk."""
+
+    now: datetime
+    observed: Observed
+    percentiles: RiskPercentiles
 
 
 class Customers:
@@ -53,24 +105,31 @@ class Customers:
         self._settings = settings
 
     def page(self, query: CustomerQuery, now: datetime) -> CustomerPage:
-        """Return a page of customers. Raises InvalidCursorError, DatabaseUnavailableError."""
+        """Return a page of customers. Raises InvalidCursorError, OffsetRefusedError, DatabaseUnavailableError."""
         column = customer_search.SORT_COLUMNS[query.sort]
         # The customer without an order for the longest time has the earliest last order.
         descending = (query.order == "desc") != (query.sort == "days_since_last_order")
         after = None if query.cursor is None else read_customer_cursor(query.cursor, query.sort, query.order)
-        wanted = Page(column, descending, query.limit + 1, 0 if after else query.offset, after)
+        wanted = Page(column, descending, query.limit, 0 if after else query.offset, after)
+        asked = self._filter(query, now)
+        if wanted.offset and not customer_search.takes_offset(asked, column):
+            raise OffsetRefusedError(FieldError("offset", OffsetRefusedError.sentence))
 
         def work(transaction: Transaction) -> CustomerPage:
-            rows, total = self._search(transaction, query, wanted)
-            more, rows = len(rows) > query.limit, rows[: query.limit]
-            observed = events.observed(transaction)
+            nobody = query.search is not None and not asked.words
+            found, total = (Found([], None), 0) if nobody else _search(transaction, asked, wanted)
+            reading = _reading(transaction, now)
+            more = found.after is not None
             return {
-                "customers": [self._shown(transaction, row, observed, now)[0] for row in rows],
-                "total": wanted.offset + len(rows) + more if total is None else total,
-                "total_is_lower_bound": total is None,
+                "customers": [self._shown(transaction, row, reading)[0] for row in found.rows],
+                "total": wanted.offset + len(found.rows) + more if total is None else total,
+                # A first page that is the whole list has them all.
+                "total_is_lower_bound": total is None and (more or after is not None),
                 "limit": query.limit,
                 "offset": wanted.offset,
-                "next_cursor": _cursor_after(rows[-1], query, column) if more else None,
+                "next_cursor": None
+                if found.after is None
+                else write_customer_cursor(query.sort, query.order, found.after),
             }
 
         return self._database.read(work)
@@ -80,8 +139,7 @@ class Customers:
 
         def work(transaction: Transaction) -> CustomerDetail:
             row = _existing(transaction, customer_id)
-            observed = events.observed(transaction)
-            listed, features, reasons = self._shown(transaction, row, observed, now)
+            listed, features, reasons = self._shown(transaction, row, _reading(transaction, now))
             probability, base = listed["churn_probability"], reasons.get("base")
             why = drivers(reasons.get("contributions", {}), features)
             rest = None if probability is None or base is None else others(probability, rounded(base), why)
@@ -154,42 +212,38 @@ class Customers:
         return self._database.read(work)
 
     def _shown(
-        self, transaction: Transaction, row: Row, observed: Observed, now: datetime
+        self, transaction: Transaction, row: Row, reading: _Reading
     ) -> tuple[Customer, Features, dict[str, Any]]:
         """Return a customer as a list shows them, with what the figures are made of; without figures if that fails."""
         try:
-            features, reasons = _features(transaction, row, observed, now), _reasons(row)
-            return self._listed(row, features, reasons), features, reasons
+            features, reasons = _features(transaction, row, reading), _reasons(row)
+            return self._listed(row, features, reasons, reading), features, reasons
         except DATA_ERRORS as error:
             note_unreadable(row["id"], error)
             features = dict.fromkeys(FEATURE_NAMES)
-            listed = self._listed(row, features, {})
-            listed["churn_probability"] = listed["expected_spend"] = listed["revenue_at_risk"] = None
+            listed = self._listed(row, features, {}, reading)
+            listed["churn_probability"] = listed["expected_spend"] = listed["risk_percentile"] = None
+            listed["value_at_risk"] = listed["revenue_at_risk"] = None
             listed["recommendations"], listed["recommended_actions"] = [], []
             listed["error"] = CustomerUnreadableError.sentence
             return listed, features, {}
 
-    def _search(self, transaction: Transaction, query: CustomerQuery, wanted: Page) -> tuple[list[Row], int | None]:
-        """Return the rows of a page, and how many customers match in all, None if they were too many to count."""
-        words = tuple(words_of(query.search)) if query.search is not None else ()
-        if query.search is not None and not words:
-            return [], 0
-        levels, statuses = query.risk_level or (), query.status or ()
+    def _filter(self, query: CustomerQuery, now: datetime) -> CustomerFilter:
+        words = tuple(words_of(query.search or ""))
         # Who lapsed at an instant had the last order so long before it.
         since, until = (
             instant and instant - timedelta(days=self._settings.inactivity_days)
             for instant in (query.lapsed_since, query.lapsed_until)
         )
-        asked = CustomerFilter(levels, statuses, since, until, words)
-        search = customer_search.search(transaction, asked)
-        total = search.total
-        if asked.is_summed:
-            total = totals.read_pairs(transaction, "customers", statuses, levels)
-        return customer_search.page(transaction, search, wanted, total), total
+        return CustomerFilter(
+            query.risk_level or (), query.status or (), since, until, words, query.bounds(now), query.has_open_alert
+        )
 
-    def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any]) -> Customer:
-        probability = row["churn_probability"]
+    def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any], reading: _Reading) -> Customer:
+        probability, spend = row["churn_probability"], float(row["expected_spend"])
         is_counted = probability is not None and row["status"] in ACTIVE_STATUSES
+        # Not the stored one, which may be of a version that did not know of it.
+        value = value_at_risk(probability, spend)
         actions = recommend(
             features, probability or 0.0, reasons.get("contributions", {}),
             bands=self._settings.bands, horizon_days=self._settings.horizon_days,
@@ -204,17 +258,33 @@ class Customers:
             "churn_probability": None if probability is None else rounded(probability),
             "risk_level": row["risk_level"],
             "model_kind": row["model_kind"],
-            "expected_spend": float(row["expected_spend"]),
-            "revenue_at_risk": None
-            if not is_counted
-            else cents_at_risk(probability, float(row["expected_spend"])) / 100,
+            "expected_spend": spend,
+            "expected_spend_basis": SPEND_BASIS,
+            "value_at_risk": value,
+            "risk_percentile": reading.percentiles.of(probability) if is_counted else None,
+            "revenue_at_risk": value if is_counted else None,
             "recommendations": [action["text"] for action in actions],
             "recommended_actions": actions,
         }
 
 
-def _cursor_after(row: Row, query: CustomerQuery, column: str) -> str:
-    return write_customer_cursor(query.sort, query.order, row[column], row["id"])
+def _reading(transaction: Transaction, now: datetime) -> _Reading:
+    counts = totals.read(transaction, "bins:")
+    percentiles = RiskPercentiles({int(name.removeprefix("bins:")): count for name, count in counts.items()})
+    return _Reading(now, events.observed(transaction), percentiles)
+
+
+def _search(transaction: Transaction, asked: CustomerFilter, wanted: Page) -> tuple[Found, int | None]:
+    """Return the customers of a page, and how many match in all, None if they were too many to count."""
+    search = customer_search.search(transaction, asked)
+    total = search.total
+    if asked.is_summed:
+        total = totals.read_pairs(transaction, "customers", asked.statuses, asked.risk_levels)
+    return customer_search.page(transaction, search, wanted, total), total
+
+
+def _before(now: datetime, days: float | None) -> datetime | None:
+    return None if days is None else now - timedelta(days=days)
 
 
 def _existing(transaction: Transaction, customer_id: str) -> Row:
@@ -224,8 +294,8 @@ def _existing(transaction: Transaction, customer_id: str) -> Row:
     return row
 
 
-def _features(transaction: Transaction, row: Row, observed: Observed, now: datetime) -> Features:
-    return features_at(*_state(transaction, row, now), observed)
+def _features(transaction: Transaction, row: Row, reading: _Reading) -> Features:
+    return features_at(*_state(transaction, row, reading.now), reading.observed)
 
 
 def _state(transaction: Transaction, row: Row, now: datetime) -> tuple[CustomerState, datetime]:

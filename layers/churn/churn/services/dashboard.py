@@ -98,6 +98,7 @@ class Dashboard:
             "active_customers_before": active,
             "high_risk_customers": levels["high"] + levels["critical"],
             "revenue_at_risk": sums["revenue_at_risk"] / 100,
+            "currency": self._settings.currency,
             "alerts_today": _prefixed(sums, "alerts_created:"),
             "resolved_alerts": _prefixed(sums, "alerts:resolved:"),
             "model_accuracy": accuracy,

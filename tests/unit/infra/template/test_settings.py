@@ -87,6 +87,8 @@ def test_a_setting_is_a_parameter_of_the_template(variable: Variable) -> None:
         assert parameter["Type"] == "String"
         assert str(parameter["Default"]) == variable.default
         assert tuple(parameter.get("AllowedValues", ())) == variable.choices
+        if variable.pattern:
+            assert parameter["AllowedPattern"] == variable.pattern
     else:
         assert parameter["Type"] == "Number"
         assert float(parameter["Default"]) == float(variable.default)

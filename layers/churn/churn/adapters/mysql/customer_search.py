@@ -1,13 +1,16 @@
-"""Table `customer_words`, and the list of customers: each page is a range of an index, whatever the shop's size."""
+"""Table `customer_words`, and the list of customers: each page is a range of an index, whatever the shop's size.
+
+What no index tells (bounds of another column than the list is sorted by, open alerts) is looked for among the next
+customers of the order, a bounded number of them a page: a page may then hold few of them, or none, and have a next one.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from itertools import product
-from typing import Any
+from itertools import batched, product
 
 from churn.adapters.mysql import customers
 from churn.adapters.mysql.conditions import Conditions
+from churn.adapters.mysql.customer_pages import Bound, CustomerFilter, Found, Page, Position
 from churn.adapters.mysql.database import Row, Transaction, placeholders
 from churn.domain.customer_record import CustomerSort
 from churn.domain.risk import CUSTOMER_STATUSES, RISK_LEVELS
@@ -15,8 +18,13 @@ from churn.domain.risk import CUSTOMER_STATUSES, RISK_LEVELS
 MANY_MATCHES = 10_000
 """Up to so many customers that match are sorted; beyond that, a scan along the order meets enough of them."""
 
+MOST_WALKED = 10_000
+"""So many customers are looked at for one page where no index tells who of them matches."""
+
 SORT_COLUMNS: dict[CustomerSort, str] = {
     "churn_probability": "churn_probability",
+    "value_at_risk": "value_at_risk",
+    "expected_spend": "expected_spend",
     "total_spent": "total_spent",
     # The longest silence is the earliest order: the two run against each other.
     "days_since_last_order": "last_order_at",
@@ -33,63 +41,64 @@ _INDEXES = {
 _INDEXES_BY_GROUP = {
     "churn_probability": "customers_by_group_and_probability",
     "last_order_at": "customers_by_group_and_last_order",
+    "value_at_risk": "customers_by_group_and_value",
+    "expected_spend": "customers_by_group_and_expected",
 }
-"""Of the customers of one status and one risk level, who are a group."""
+"""Of the customers of one status and one risk level, who are a group; everybody is the sum of all groups."""
 _GROUPS = tuple(product(CUSTOMER_STATUSES, (*RISK_LEVELS, None)))
-_NULLABLE = frozenset({"churn_probability", "last_order_at"})
+_NULLABLE = frozenset({"churn_probability", "last_order_at", "value_at_risk"})
+_LONGEST_STEP = 2000
+# A longer statement would pin a session of RDS Proxy.
+_KEYS_PER_STATEMENT = 500
+_HAS_OPEN_ALERT = "EXISTS (SELECT 1 FROM alerts a WHERE a.customer_pk = c.id AND a.is_open = 1)"
 # Greater than any character that a word can hold.
 _LAST = "\U0010ffff"
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerFilter:
-    """A choice of customers: of one of the levels and statuses (all without any), and found by every one of `words`.
-
-    `ordered_after` and `ordered_until`: between which instants the last order lies.
-    """
-
-    risk_levels: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-    ordered_after: datetime | None = None
-    ordered_until: datetime | None = None
-    words: tuple[str, ...] = ()
-
-    @property
-    def has_window(self) -> bool:
-        """Whether the instant of the last order is bounded."""
-        return self.ordered_after is not None or self.ordered_until is not None
-
-    @property
-    def is_summed(self) -> bool:
-        """Whether the totals have the number of customers that match."""
-        return not self.words and not self.has_window
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place in a sorted list: the value and key of the last row before it; `value` None among those without one."""
-
-    value: Any
-    key: int
+_OTHER = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A filter as conditions: those of levels and statuses, and all others; and the number of customers that match.
+    """A filter as conditions, beside those of levels and statuses; and the number of customers that match.
 
     `total` is None where the totals have the number, and where it is too great to count.
     """
 
     wanted: CustomerFilter
-    others: Conditions
+    by_column: Mapping[str, Conditions]
+    """Conditions by the column that they bound, under `_OTHER` all others."""
     total: int | None
     is_sorted: bool = False
     """Whether the customers are few and known, so that they are sorted whatever they are sorted by."""
 
+    @property
+    def others(self) -> Conditions:
+        """All conditions but those of levels and statuses."""
+        return _merged(self.by_column.values())
+
+    def is_walked(self, column: str, *, is_many: bool) -> bool:
+        """Return whether the customers are looked at one by one in the order of a column."""
+        if self.is_sorted:
+            return False
+        return self.wanted.is_narrowed or (is_many and not takes_offset(self.wanted, column))
+
+    def walk(self, column: str) -> tuple["Search", Conditions]:
+        """Return the search of whom to look at in the order of a column, and what to look for."""
+        asked, rest = self.wanted, _merged(part for name, part in self.by_column.items() if name != column)
+        told = Conditions()
+        if column in self.by_column:
+            told = self.by_column[column].copy()
+        told.add("c.deleted = 0")
+        groups = CustomerFilter()
+        if column in _INDEXES_BY_GROUP:
+            groups = CustomerFilter(asked.risk_levels, asked.statuses)
+        else:
+            rest = self.whole(rest)
+        return Search(groups, {column: told}, None), rest
+
     def are_groups(self, column: str) -> bool:
         """Return whether each group of the customers is a range of an index that is sorted by a column."""
         asked = self.wanted
-        has_group = bool(asked.statuses or asked.risk_levels)
+        has_group = bool(asked.statuses or asked.risk_levels) or column not in _INDEXES
         return column in _INDEXES_BY_GROUP and has_group and not self.is_sorted and not asked.has_window
 
     def ranges(self, column: str, others: Conditions) -> list[Conditions]:
@@ -114,32 +123,6 @@ class Search:
         return whole
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of a list of customers: `limit` customers after `offset` others or after a position."""
-
-    column: str
-    descending: bool
-    limit: int
-    offset: int = 0
-    after: Position | None = None
-
-    @property
-    def key(self) -> str:
-        """The column that orders customers with the same value."""
-        return "customer_id" if self.column == "customer_id" else "id"
-
-    @property
-    def direction(self) -> str:
-        """The SQL keyword of the order."""
-        return "DESC" if self.descending else "ASC"
-
-    @property
-    def beyond(self) -> str:
-        """The operator that compares a row with those before it."""
-        return "<" if self.descending else ">"
-
-
 def index_words(transaction: Transaction, words: Mapping[int, Iterable[str]]) -> None:
     """Replace the search words of customers, by their keys."""
     if words:
@@ -151,13 +134,31 @@ def index_words(transaction: Transaction, words: Mapping[int, Iterable[str]]) ->
         )
 
 
+def takes_offset(wanted: CustomerFilter, column: str) -> bool:
+    """Return whether the list in the order of a column has pages by offset, too."""
+    return not wanted.is_narrowed and (column in _INDEXES or wanted.is_summed)
+
+
 def search(transaction: Transaction, wanted: CustomerFilter) -> Search:
     """Prepare the list of the customers that a filter matches."""
-    conditions = Conditions()
-    conditions.add("c.deleted = 0")
+    by_column = {_OTHER: Conditions(["c.deleted = 0"])}
+    for bound in (*wanted.bounds, Bound("last_order_at", None, wanted.ordered_until)):
+        conditions = by_column.setdefault(bound.column, Conditions())
+        if bound.least is not None:
+            conditions.add(f"c.{bound.column} >= %s", bound.least)
+        if bound.most is not None:
+            conditions.add(f"c.{bound.column} <= %s", bound.most)
     if wanted.ordered_after is not None:
-        conditions.add("c.last_order_at > %s", wanted.ordered_after)
-    conditions.add_between("c.last_order_at", None, wanted.ordered_until)
+        by_column["last_order_at"].add("c.last_order_at > %s", wanted.ordered_after)
+    is_counted = _add_known(transaction, wanted, by_column[_OTHER])
+    found = Search(wanted, by_column, None, is_sorted=is_counted)
+    if wanted.is_summed or ((wanted.words or wanted.is_narrowed) and not is_counted):
+        return found
+    return replace(found, total=found.whole(found.others).count(transaction, "customers c"))
+
+
+def _add_known(transaction: Transaction, wanted: CustomerFilter, conditions: Conditions) -> bool:
+    """Add what is asked of words and alerts; return whether the customers are few and known by that."""
     is_counted = False
     # The longest beginning has the fewest words.
     for word in sorted(wanted.words, key=len, reverse=True):
@@ -170,25 +171,82 @@ def search(transaction: Transaction, wanted: CustomerFilter) -> Search:
             )
         else:
             is_counted = True
-            conditions.add(f"c.id IN ({placeholders(keys)})" if keys else "FALSE", *keys)
-    found = Search(wanted, conditions, None, is_sorted=is_counted)
-    if wanted.is_summed or (wanted.words and not is_counted):
-        return found
-    return replace(found, total=found.whole(conditions).count(transaction, "customers c"))
+            _add_keys(conditions, keys)
+    if wanted.has_open_alert is not None:
+        keys = _alerted(transaction) if wanted.has_open_alert and not is_counted else None
+        if keys is None:
+            conditions.add(_HAS_OPEN_ALERT if wanted.has_open_alert else f"NOT {_HAS_OPEN_ALERT}")
+        else:
+            is_counted = True
+            _add_keys(conditions, keys)
+    return is_counted
 
 
-def page(transaction: Transaction, search: Search, wanted: Page, matches: int | None) -> list[Row]:
+def _add_keys(conditions: Conditions, keys: Sequence[int]) -> None:
+    conditions.add(f"c.id IN ({placeholders(keys)})" if keys else "FALSE", *keys)
+
+
+def page(transaction: Transaction, search: Search, wanted: Page, matches: int | None) -> Found:
     """Return customers with their states, sorted by a column and then by key; those without a value come last.
 
     `matches`: how many there are in all, None if they are very many.
     """
+    is_many = matches is None or matches > (_MANY_IN_WINDOW if search.wanted.has_window else MANY_MATCHES)
+    if search.is_walked(wanted.column, is_many=is_many):
+        keys, after = _walked(transaction, search, wanted)
+        return Found(customers.by_key(transaction, keys), after)
+    keys = _ordered(transaction, search, replace(wanted, limit=wanted.limit + 1), is_many=is_many)
+    rows = customers.by_key(transaction, keys)
+    shown = rows[: wanted.limit]
+    return Found(shown, wanted.place(shown[-1]) if len(rows) > wanted.limit else None)
+
+
+def _walked(transaction: Transaction, search: Search, wanted: Page) -> tuple[list[int], Position | None]:
+    """Return the keys of those who match among the next customers, and the last place that was looked at.
+
+    At the end of the list that place is None.
+    """
+    walk, rest = search.walk(wanted.column)
+    found: list[int] = []
+    after = wanted.after
+    walked, step = 0, wanted.limit + 1
+    while walked < MOST_WALKED:
+        keys = _ordered(transaction, walk, replace(wanted, limit=step, offset=0, after=after), is_many=True)
+        rows = _looked_at(transaction, keys, wanted.column, rest)
+        for key in keys:
+            if rows[key]["fits"]:
+                if len(found) == wanted.limit:
+                    return found, after
+                found.append(key)
+            after = wanted.place(rows[key])
+        if len(keys) < step:
+            return found, None
+        walked, step = walked + step, min(4 * step, _LONGEST_STEP)
+    return found, after
+
+
+def _looked_at(transaction: Transaction, keys: Sequence[int], column: str, rest: Conditions) -> dict[int, Row]:
+    """Return customers by key: the column, and whether they meet the conditions (`fits`)."""
+    found: dict[int, Row] = {}
+    columns = ", ".join(f"c.{name}" for name in dict.fromkeys(["id", column]))
+    fits = " AND ".join(rest.texts) or "TRUE"
+    for part in batched(keys, _KEYS_PER_STATEMENT, strict=False):
+        rows = transaction.rows(
+            f"SELECT {columns}, ({fits}) AS fits FROM customers c FORCE INDEX (PRIMARY) "
+            f"WHERE c.id IN ({placeholders(part)})",
+            [*rest.values, *part],
+        )
+        found.update((row["id"], row) for row in rows)
+    return found
+
+
+def _ordered(transaction: Transaction, search: Search, wanted: Page, *, is_many: bool) -> list[int]:
     nullable = wanted.column in _NULLABLE
     is_past_values = nullable and wanted.after is not None and wanted.after.value is None
-    is_many = matches is None or matches > (_MANY_IN_WINDOW if search.wanted.has_window else MANY_MATCHES)
     keys = [] if is_past_values else _keys_with_value(transaction, search, wanted, is_many=is_many)
     if nullable and len(keys) < wanted.limit:
-        keys += _keys_without_value(transaction, search, wanted, keys, is_past_values=is_past_values)
-    return customers.by_key(transaction, keys)
+        keys += _keys_without_value(transaction, search, wanted, keys, is_past_values=is_past_values, is_many=is_many)
+    return keys
 
 
 def _keys_with_value(transaction: Transaction, search: Search, wanted: Page, *, is_many: bool) -> list[int]:
@@ -206,20 +264,13 @@ def _keys_with_value(transaction: Transaction, search: Search, wanted: Page, *, 
             after.key,
         )
     ranges = search.ranges(column, ranged)
-    index = None
-    if search.are_groups(column):
-        index = _INDEXES_BY_GROUP[column]
-    elif is_many:
-        # A server that underestimates the match would sort a great part of the table.
-        index = _INDEXES[column]
-    elif search.wanted.has_window and not search.is_sorted:
-        index = _INDEXES["last_order_at"]
+    index = _index(search, column, is_many=is_many)
     columns = list(dict.fromkeys([column, key]))
     return _keys(transaction, ranges, columns, wanted.direction, wanted.limit, wanted.offset, index)
 
 
 def _keys_without_value(
-    transaction: Transaction, search: Search, wanted: Page, before: list[int], *, is_past_values: bool
+    transaction: Transaction, search: Search, wanted: Page, before: list[int], *, is_past_values: bool, is_many: bool
 ) -> list[int]:
     offset = 0
     if wanted.offset and not before:
@@ -232,7 +283,31 @@ def _keys_without_value(
     if is_past_values and wanted.after is not None:
         ranged.add(f"c.id {wanted.beyond} %s", wanted.after.key)
     ranges = search.ranges(wanted.column, ranged)
-    return _keys(transaction, ranges, ["id"], wanted.direction, wanted.limit - len(before), offset)
+    index = _index(search, wanted.column, is_many=is_many)
+    return _keys(transaction, ranges, ["id"], wanted.direction, wanted.limit - len(before), offset, index)
+
+
+def _index(search: Search, column: str, *, is_many: bool) -> str | None:
+    if search.are_groups(column):
+        return _INDEXES_BY_GROUP[column]
+    if is_many and not search.is_sorted:
+        # A server that underestimates the match would sort a great part of the table.
+        return _INDEXES[column]
+    return _INDEXES["last_order_at"] if search.wanted.has_window and not search.is_sorted else None
+
+
+def _merged(parts: Iterable[Conditions]) -> Conditions:
+    whole = Conditions()
+    for part in parts:
+        whole.texts += part.texts
+        whole.values += part.values
+    return whole
+
+
+def _alerted(transaction: Transaction) -> list[int] | None:
+    """Return who has an open alert, None if they are very many."""
+    rows = transaction.rows("SELECT DISTINCT customer_pk FROM alerts WHERE is_open = 1 LIMIT %s", (MANY_MATCHES + 1,))
+    return None if len(rows) > MANY_MATCHES else [int(row["customer_pk"]) for row in rows]
 
 
 def _matches(transaction: Transaction, word: str) -> list[int] | None:

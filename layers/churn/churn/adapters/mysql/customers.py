@@ -150,8 +150,8 @@ def lock_due(
     """Lock those of the next `limit` customers by key who are due to be scored.
 
     Their score is older than `scored_before`, another model's or of the future, a stored event's time has come, their
-    state was made by another version of the fold, or the newest alert is older than `alerted_before` and one was held
-    back since. Returns them with the last key that was looked at, None at the
+    state was made by another version of the fold, their value at risk is not stored yet, or the newest alert is older
+    than `alerted_before` and one was held back since. Returns them with the last key that was looked at, None at the
     end of the table.
     """
     transaction = ledgers.transaction
@@ -162,7 +162,8 @@ def lock_due(
     rows = transaction.rows(
         f"{_SELECT} WHERE id > %s AND id <= %s AND deleted = 0 "
         "AND (scored_at IS NULL OR scored_at < %s OR scored_at > %s OR model_version <> %s OR due_at <= %s "
-        "OR fold_version < %s OR words_version < %s OR (pending_level IS NOT NULL AND alerted_at <= %s)) "
+        "OR fold_version < %s OR words_version < %s OR value_at_risk IS NULL "
+        "OR (pending_level IS NOT NULL AND alerted_at <= %s)) "
         "ORDER BY id FOR UPDATE",
         (
             *(after, last, scored_before, now + WRONG_CLOCK, model_version, now),

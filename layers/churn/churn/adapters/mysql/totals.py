@@ -8,6 +8,7 @@ name                                   what it sums
 ``customers:STATUS:LEVEL``             customers that are not deleted, by status and risk level (``none`` unscored)
 ``probability``                        churn probability in millionths, over the active customers
 ``revenue_at_risk``                    churn probability x expected spend in hundredths, over the active customers
+``bins:NNN``                           active customers by the bin of their churn probability (`probability_bin`)
 ``predictions:LEVEL``                  stored predictions by their risk level
 ``alerts:STATUS:PRIORITY``             alerts
 ``alerts_created:YYYY-MM-DD``          alerts by the day (UTC) that they were raised on

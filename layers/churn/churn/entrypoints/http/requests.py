@@ -54,6 +54,15 @@ def _integer(text: object) -> object:
     return text
 
 
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
+
+
+def _number(text: object) -> object:
+    if isinstance(text, str) and not _NUMBER.fullmatch(text):
+        raise ValueError("must be a number such as 12.5")
+    return text
+
+
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}", re.ASCII)
 
 
@@ -75,6 +84,10 @@ Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_integer)]
 Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
 Change = Annotated[int, BeforeValidator(parse_change), WithJsonSchema({"type": "integer", "minimum": 0})]
 Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
+Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
+Money = Annotated[float, Field(ge=0, le=1e13), BeforeValidator(_number)]
+Count = Annotated[int, Field(ge=0), BeforeValidator(_integer)]
+Days = Annotated[float, Field(ge=0, le=36_500), BeforeValidator(_number)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
 
@@ -130,6 +143,12 @@ class Empty(Request):
 # --- customers
 
 
+BOUNDED = (
+    "churn_probability", "value_at_risk", "total_spent", "total_orders", "days_since_last_order", "account_age_days",
+)  # fmt: skip
+"""What lists of customers can be bounded by: fields of a customer."""
+
+
 class CustomersQuery(Request):
     """Which customers, and in what order."""
 
@@ -149,8 +168,34 @@ class CustomersQuery(Request):
     """And not after this one. A day without a time of day is included whole."""
     search: Text | None = None
     """The beginning of a word of name, e-mail or id; of several words, each."""
+    has_open_alert: bool | None = None
+    """Whether there is an alert that nobody has dealt with yet.
+
+    With this, or a `min_` or `max_` field, a page may have fewer customers than `limit`, even none, and go on all the
+    same: `next_cursor` is null at the end. `offset` is refused, and `total` may be a lower bound.
+    """
+    min_churn_probability: Share | None = None
+    max_churn_probability: Share | None = None
+    min_value_at_risk: Money | None = None
+    max_value_at_risk: Money | None = None
+    min_total_spent: Money | None = None
+    max_total_spent: Money | None = None
+    min_total_orders: Count | None = None
+    max_total_orders: Count | None = None
+    min_days_since_last_order: Days | None = None
+    max_days_since_last_order: Days | None = None
+    min_account_age_days: Days | None = None
+    max_account_age_days: Days | None = None
     sort: CustomerSort = "churn_probability"
     order: SortOrder = "desc"
+
+    @field_validator(*(f"max_{name}" for name in BOUNDED))
+    @classmethod
+    def _is_not_below_the_least(cls, most: float | None, info: ValidationInfo) -> float | None:
+        least = info.data.get(f"min_{str(info.field_name).removeprefix('max_')}")
+        if most is not None and least is not None and most < least:
+            raise ValueError(f"must not be below min_{str(info.field_name).removeprefix('max_')}")
+        return most
 
 
 class EventsQuery(Request):

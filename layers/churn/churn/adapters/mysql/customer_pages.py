@@ -1,0 +1,93 @@
+"""What a list of customers is asked for, and what is found: a filter, a page, a place in the list."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from churn.adapters.mysql.database import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Between which values, both included, a column lies; None leaves that end open."""
+
+    column: str
+    least: object | None = None
+    most: object | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerFilter:
+    """A choice of customers: of one of the levels and statuses (all without any), and found by every one of `words`.
+
+    `ordered_after` and `ordered_until`: between which instants the last order lies. `bounds`: of other columns as well.
+    """
+
+    risk_levels: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    ordered_after: datetime | None = None
+    ordered_until: datetime | None = None
+    words: tuple[str, ...] = ()
+    bounds: tuple[Bound, ...] = ()
+    has_open_alert: bool | None = None
+
+    @property
+    def has_window(self) -> bool:
+        """Whether the instant of the last order is bounded."""
+        return self.ordered_after is not None or self.ordered_until is not None
+
+    @property
+    def is_summed(self) -> bool:
+        """Whether the totals have the number of customers that match."""
+        return not self.words and not self.has_window and not self.is_narrowed
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether something is asked for that is looked at customer by customer, unless they are few and known."""
+        return bool(self.bounds) or self.has_open_alert is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a sorted list: the value and key of the last row before it; `value` None among those without one."""
+
+    value: Any
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list of customers: `limit` customers after `offset` others or after a position."""
+
+    column: str
+    descending: bool
+    limit: int
+    offset: int = 0
+    after: Position | None = None
+
+    def place(self, row: Row) -> Position:
+        """Return where a row stands in the list."""
+        return Position(row[self.column], row["id"])
+
+    @property
+    def key(self) -> str:
+        """The column that orders customers with the same value."""
+        return "customer_id" if self.column == "customer_id" else "id"
+
+    @property
+    def direction(self) -> str:
+        """The SQL keyword of the order."""
+        return "DESC" if self.descending else "ASC"
+
+    @property
+    def beyond(self) -> str:
+        """The operator that compares a row with those before it."""
+        return "<" if self.descending else ">"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Customers of a list, and where the next page begins, None at the end."""
+
+    rows: list[Row]
+    after: Position | None
