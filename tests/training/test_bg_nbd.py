@@ -19,7 +19,7 @@ from churn.ml.metrics import measure
 from churn.ml.random_forest import ChurnModel
 from churn.training import CannotTrainError, Plan, Trained, table, train, train_or_begin
 from infra.tools.simulator import sample_histories, simulate
-from tests.support.events import order
+from tests.support.events import event, order
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 YOUNG = START + timedelta(days=150)
@@ -108,8 +108,17 @@ def test_orders_of_one_hour_make_no_model() -> None:
         )
         for number in range(200)
     ]
-    with pytest.raises(CannotTrainError, match=r"the orders span 0.0 days; a first model needs 14, 14.0 more"):
-        begin(burst, YOUNG)
+    long_ago = at - timedelta(days=30)
+    gift = replace(order("C-1", value=0), timestamp=long_ago)
+    taken_back = [
+        replace(order("C-2", order_id="back"), timestamp=long_ago),
+        replace(event("order_cancelled", "C-2", order_id="back"), timestamp=at),
+    ]
+    stray = replace(order("C-3"), timestamp=at - timedelta(days=10_000))
+    more = [("C-201", [gift]), ("C-202", taken_back), ("C-203", [stray])]
+    for histories in (burst, [*burst, *more]):
+        with pytest.raises(CannotTrainError, match=r"the orders span 0.0 days; a first model needs 14, 14.0 more"):
+            begin(histories, YOUNG)
 
 
 def test_a_shop_that_has_just_opened_is_told_what_is_missing() -> None:

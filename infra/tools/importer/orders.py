@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from churn.domain.events import Event
-from churn.domain.identifiers import canonical
+from churn.domain.identifiers import canonical, stands_for_nobody
 from churn.domain.timestamps import to_millis
 from infra.tools.importer.cells import cancellation, discount, instant, items_count, number
 from infra.tools.importer.events import build_event, digest
@@ -98,7 +98,9 @@ class Orders:
 
         Raises BadRowError.
         """
-        order = self._read(row, customer_id, order_id, cells, columns)
+        # What tools write where there is no number joins no lines.
+        number = "" if stands_for_nobody(order_id) else order_id
+        order = self._read(row, customer_id, number, cells, columns)
         if not order.order_id:
             content = (order.customer_id, to_millis(order.at), order.value, order.discount, order.cancelled_at)
             order.repetition = self._unnumbered[content]

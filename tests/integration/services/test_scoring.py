@@ -21,6 +21,7 @@ from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.domain.customer import replay
 from churn.domain.events import Event
 from churn.domain.features import Features, features_at
+from churn.domain.model import Prediction
 from churn.entrypoints.kafka import decode, failures, redrive, score_records
 from churn.services.rescoring import Swept, sweep
 from churn.services.scoring import BatchResult, Scoring
@@ -451,3 +452,19 @@ def test_records_of_nobody_are_kept_counted_and_applied_once_they_are_allowed(
     done, _ = redrive(database, scoring, NOW, allowed={"0"})
     assert [result.events for result in done] == [1]
     assert customer(database, "0")["total_orders"] == 1
+
+
+def test_a_model_that_fails_for_everybody_makes_no_dead_letters(
+    database: Database, scoring: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_rows: Sequence[Features]) -> list[Prediction]:
+        raise KeyError("a column that the model lost")
+
+    batch = decode(_batch(*(_wire(order(f"C-{number}")) for number in range(5))), NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring._model, "predict", fail)
+        done, failed = score_records(batch, scoring, NOW)
+    assert (done, len(failed)) == ([], 5)
+    assert rows(database, "SELECT * FROM dead_letters") == []
+    done, failed = score_records(batch, scoring, NOW)
+    assert (sum(result.events for result in done), failed) == (5, [])

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from churn.domain.customer import replay
-from churn.domain.events import InvalidEventError, NoCustomerError, parse_event
+from churn.domain.events import InvalidEventError, NoCustomerError, parse_event, stored_data
 from churn.domain.features import features_at
 from churn.domain.timestamps import iso
-from tests.support.events import NOW
+from tests.support.events import NOW, order
 from tests.support.histories import ALL_OBSERVED
 
 _ORDER: dict[str, Any] = {
@@ -229,3 +229,22 @@ def test_a_number_that_no_history_can_show_is_refused(number: str) -> None:
     raw = json.dumps(_ORDER).replace('"o1"', f'"o1", "weight": {number}')
     with pytest.raises(InvalidEventError, match="data: holds a number that is too large"):
         parse_event(raw, now=NOW)
+
+
+@pytest.mark.parametrize("number", [None, "", " ", 0, 0.0, "0", "null", "#N/A", "-"])
+def test_what_tools_write_for_no_number_is_no_order(number: object) -> None:
+    assert order(order_id=number).order_id != order(order_id=number).order_id
+
+
+@pytest.mark.parametrize("number", [12345, 12345.0, "12345", " 12345 "])
+def test_a_number_of_an_order_is_one_whatever_its_type(number: object) -> None:
+    assert order(order_id=number).order_id == "12345"
+
+
+@pytest.mark.parametrize(("stored", "read"), [("false", False), ("0", False), ("true", True), ("maybe", None)])
+def test_text_that_an_earlier_version_stored_is_read_as_the_truth_that_it_means(stored: str, read: bool | None) -> None:
+    assert stored_data(json.dumps({"discount_used": stored, "success": stored, "note": stored})) == {
+        "discount_used": read,
+        "success": read,
+        "note": stored,
+    }

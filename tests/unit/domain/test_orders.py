@@ -103,6 +103,9 @@ def test_any_split_gives_the_same_state_with_events_ahead_of_the_clock(
 def test_an_account_of_a_hundred_thousand_orders_has_a_small_state() -> None:
     events = [order(days_ago=number / 300, value=10.01, discount_used=number % 2 == 0) for number in range(100_000)]
     events += [event("loyalty_points_changed", days_ago=number / 300, points=0.1) for number in range(10_000)]
+    # Cancelled in the order of their numbers, the oldest last: each is looked up, and none is looked for.
+    taken_back = [event("order_cancelled", order_id=str(events[number].data["order_id"])) for number in range(5000)]
+    assert replay([*events, *taken_back], to_millis(NOW)).purchases.orders == 95_000
     state = replay(events, to_millis(NOW))
     features = features_at(state, NOW, ALL_OBSERVED)
     assert len(state.to_json()) < 100_000

@@ -228,7 +228,7 @@ def immediate_alert(event: Event, name: str, probability: float | None, now: dat
     def told(field: str) -> str:
         return " ".join(str(data.get(field) or "").replace("_", " ").split())[:255]
 
-    order = f" of order {data['order_id']}" if data.get("order_id") else ""
+    order = "" if event.order_id == event.event_id else f" of order {event.order_id}"
     match event.event_type:
         case "payment_failed":
             given = told("failure_reason")

@@ -218,7 +218,7 @@ class CustomerState:
         Raises OutdatedStateError if another version of the fold made it, UnreadableStateError if it is damaged.
         """
         try:
-            return cls._from_raw(json.loads(text), ledger)
+            return cls._from_raw(json.loads(text, parse_constant=_no_number), ledger)
         except DATA_ERRORS as error:
             raise UnreadableStateError(f"the state cannot be read: {type(error).__name__}") from error
 
@@ -323,6 +323,10 @@ def observed_kinds(events: Iterable[Event]) -> dict[str, int]:
         if kind is not None:
             since[kind] = min(since.get(kind, event.at), event.at)
     return since
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"a state holds {name}")
 
 
 def _tells_no_balance(event: Event) -> bool:

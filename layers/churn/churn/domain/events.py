@@ -74,8 +74,13 @@ class Event:
 
     @property
     def order_id(self) -> str:
-        """The number of the event's order; an order without one goes by the event's id."""
-        return canonical(str(self.data.get("order_id") or self.event_id))
+        """The number of the event's order; without one, or with what tools write for none, it is the event's id."""
+        sent = self.data.get("order_id")
+        try:
+            number = "" if sent is None else canonical(as_sent(sent))
+        except ValueError:
+            number = canonical(str(sent))
+        return canonical(self.event_id) if not number or stands_for_nobody(number) else number
 
 
 def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime, allowed: Container[str] = ()) -> Event:
@@ -142,6 +147,21 @@ def _data(record: Mapping[str, Any], errors: list[FieldError]) -> tuple[object, 
     return sent, data
 
 
+def stored_data(text: str) -> dict[str, Any]:
+    """Return the data of a stored event as they would be read now.
+
+    Earlier versions stored text for truth values as it came; what means neither is unknown.
+    """
+    data: dict[str, Any] = json.loads(text)
+    for name in _TRUTHS:
+        if isinstance(data.get(name), str):
+            try:
+                data[name] = truth(data[name])
+            except ValueError:
+                data[name] = None
+    return data
+
+
 def _object(raw: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(raw, bytes | str):
         if not raw:
@@ -157,8 +177,12 @@ def _object(raw: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
             raw = json.loads(raw, parse_constant=_no_constant)
         except RecursionError:
             raise InvalidEventError(FieldError("", "is nested too deeply")) from None
-        except ValueError:
+        except (json.JSONDecodeError, UnicodeDecodeError):
             raise InvalidEventError(FieldError("", "is not JSON in UTF-8")) from None
+        except _NoJsonError as error:
+            raise InvalidEventError(FieldError("", str(error))) from None
+        except ValueError:
+            raise InvalidEventError(FieldError("", "holds a number with too many digits")) from None
     if isinstance(raw, str) and raw.lstrip().startswith("{"):
         raise InvalidEventError(FieldError("", "is JSON within a JSON text: publish the object itself"))
     if not isinstance(raw, Mapping):
@@ -166,8 +190,12 @@ def _object(raw: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
     return raw
 
 
+class _NoJsonError(ValueError):
+    """A name of JavaScript's that is no JSON."""
+
+
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
+    raise _NoJsonError(f"holds {name}, which is not JSON")
 
 
 def _identifier(record: Mapping[str, Any], names: tuple[str, ...], errors: list[FieldError]) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast, get_args
 
-from churn.domain.errors import ConflictError
+from churn.domain.errors import ConflictError, UnavailableError
 from churn.domain.features import Features
 
 ModelKind = Literal["random_forest", "purchase_process"]
@@ -12,6 +12,12 @@ ModelKind = Literal["random_forest", "purchase_process"]
 MODEL_KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
 RANDOM_FOREST: ModelKind = "random_forest"
 PURCHASE_PROCESS: ModelKind = "purchase_process"
+
+
+class ModelFailedError(UnavailableError):
+    """The model fails for every customer: it, and not a record, is at fault."""
+
+    dependency = "model"
 
 
 class BrokenModelError(ConflictError):

@@ -4,6 +4,7 @@ An order counts, wherever orders are counted, when it stands (was placed and not
 """
 
 from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
@@ -84,12 +85,16 @@ class Ledger(Protocol):
 
 
 class MemoryLedger:
-    """A ledger in memory, for histories that are replayed."""
+    """A ledger in memory, for histories that are replayed; what it is asked for costs the same however long it is."""
 
     def __init__(self, orders: dict[str, Order] | None = None) -> None:
         """Take orders by their ids."""
-        self.by_id = {} if orders is None else orders
+        self.by_id: dict[str, Order] = {}
+        self._placed: list[int] = []
+        self._on_day: Counter[int] = Counter()
         self._points: list[tuple[int, int]] = []
+        for order_id, order in sorted((orders or {}).items(), key=lambda one: one[1].placed_at or 0):
+            self.put(order_id, order)
 
     def get(self, order_id: str) -> Order | None:
         """Return an order by its id."""
@@ -97,7 +102,16 @@ class MemoryLedger:
 
     def put(self, order_id: str, order: Order) -> None:
         """Store an order under its id."""
+        before = self.by_id.get(order_id)
+        if before is not None and before.counts:
+            at = before.placed_at or 0
+            del self._placed[bisect_left(self._placed, at)]
+            self._on_day[at // DAY] -= 1
         self.by_id[order_id] = order
+        if order.counts:
+            at = order.placed_at or 0
+            insort(self._placed, at)
+            self._on_day[at // DAY] += 1
 
     def orders(self) -> Iterable[Order]:
         """Return all orders."""
@@ -105,14 +119,13 @@ class MemoryLedger:
 
     def newest(self, most: int) -> list[int]:
         """Return the instants of the newest orders that count, the oldest first."""
-        return sorted(order.placed_at or 0 for order in self.by_id.values() if order.counts)[-most:]
+        return self._placed[-most:]
 
     def counts_on(self, day: int, without: str) -> bool:
         """Return whether an order other than `without` counts that was placed on a UTC day (days since 1970)."""
-        return any(
-            order.counts and (order.placed_at or 0) // DAY == day and order_id != without
-            for order_id, order in self.by_id.items()
-        )
+        own = self.by_id.get(without)
+        is_own = own is not None and own.counts and (own.placed_at or 0) // DAY == day
+        return self._on_day[day] > is_own
 
     def point_changes(self, after: int) -> list[tuple[int, int]]:
         """Return the folded changes of loyalty points after an instant: (instant, millionths of a point)."""
@@ -125,6 +138,8 @@ class MemoryLedger:
     def clear(self) -> None:
         """Forget everything."""
         self.by_id.clear()
+        self._placed.clear()
+        self._on_day.clear()
         self._points.clear()
 
 

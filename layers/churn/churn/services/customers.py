@@ -21,7 +21,7 @@ from churn.domain.errors import (
     InvalidInputError,
 )
 from churn.domain.explanations import drivers, interval_json, others, rounded
-from churn.domain.features import FEATURE_NAMES, Features, Inputs, Observed, features_at, inputs_at, shown
+from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, Features, Inputs, Observed, features_at, inputs_at, shown
 from churn.domain.recommendations import recommend
 from churn.domain.risk import ACTIVE_STATUSES, SPEND_BASIS, CustomerStatus, RiskLevel, RiskPercentiles, value_at_risk
 from churn.domain.search_terms import words_of
@@ -309,4 +309,8 @@ def _reasons(row: Row) -> dict[str, Any]:
     if row["churn_probability"] is None or row["contributions"] is None:
         return {}
     reasons: dict[str, Any] = json.loads(row["contributions"])
+    numbers = {"base": reasons.get("base"), **reasons.get("contributions", {})}
+    are_numbers = all(isinstance(one, int | float) for one in numbers.values())
+    if not are_numbers or not numbers.keys() <= {"base", *INPUT_NAMES}:
+        raise ValueError("the reasons of the prediction cannot be read")
     return reasons

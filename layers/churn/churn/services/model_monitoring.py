@@ -74,7 +74,9 @@ class _Group:
         self.probabilities.append(predicted.probability)
         self.others.append(predicted.other)
         if self.is_known:
-            self.churned.append(not state.ordered_between(predicted.at, predicted.at + self.horizon_days * DAY))
+            # Orders up to that instant are in the prediction.
+            start = predicted.at + 1
+            self.churned.append(not state.ordered_between(start, start + self.horizon_days * DAY))
 
 
 def evaluate_weeks(

@@ -24,8 +24,8 @@ from churn.domain.customer import observed_kinds
 from churn.domain.customer_record import CustomerRecord
 from churn.domain.errors import DATA_ERRORS
 from churn.domain.events import EVENT_TYPES, Event
-from churn.domain.features import Inputs, Observed, inputs_at
-from churn.domain.model import Prediction, Predictor
+from churn.domain.features import INPUT_NAMES, Inputs, Observed, inputs_at
+from churn.domain.model import ModelFailedError, Prediction, Predictor
 from churn.domain.risk import ACTIVE_STATUSES, RiskLevel
 from churn.domain.search_terms import WORDS_VERSION, search_words
 from churn.domain.timestamps import from_millis
@@ -281,7 +281,7 @@ class Scoring:
             return {}
         inputs = [inputs_at(customer.state, _as_of(customer), work.observed) for customer in scored]
         work.inputs = {customer.pk: row for customer, row in zip(scored, inputs, strict=True)}
-        predictions = self._model.predict(inputs)
+        predictions = self._predicted(inputs)
         for customer, row, prediction in zip(scored, inputs, predictions, strict=True):
             before = customer.record
             customer.record = before.scored(
@@ -303,6 +303,17 @@ class Scoring:
             if work.raising.is_stored(customer, is_asked_for=is_asked_for and bool(events.get(customer.pk)))
         ]
         return by_key
+
+    def _predicted(self, inputs: Sequence[Inputs]) -> list[Prediction]:
+        """Return the model's predictions. Raises ModelFailedError if the model fails whatever it is asked."""
+        try:
+            return self._model.predict(inputs)
+        except Exception as error:
+            try:
+                self._model.predict([dict.fromkeys(INPUT_NAMES)])
+            except Exception:  # noqa: BLE001 (whatever it raises for nothing but unknowns is the model's fault)
+                raise ModelFailedError(type(error).__name__) from error
+            raise
 
     def _write(
         self,

@@ -9,7 +9,7 @@ import numpy as np
 from churn.domain.customer import replay
 from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION, inputs_at
 from churn.domain.model import PURCHASE_PROCESS, RANDOM_FOREST, kind_of
-from churn.domain.timestamps import DAY, iso, to_millis
+from churn.domain.timestamps import iso, to_millis
 from churn.ml.arrays import Floats
 from churn.ml.bg_nbd import INPUTS, PARAMETERS, PurchaseModel, occasions
 from churn.ml.drift import reference
@@ -31,7 +31,7 @@ def train_purchases(
     TooLittleHistoryError if fewer than 50 customers have ordered, or if the orders span less than 14 days.
     """
     extent = scan_histories(histories, now, progress)
-    span = ((extent.last or 0) - (extent.first or 0)) / DAY
+    span = extent.span_days
     if span < LEAST_SPAN_DAYS:
         raise TooLittleHistoryError(
             f"the orders span {span:.1f} days; a first model needs {LEAST_SPAN_DAYS}, {LEAST_SPAN_DAYS - span:.1f} more"

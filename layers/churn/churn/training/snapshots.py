@@ -18,6 +18,7 @@ from churn.domain.customer import CustomerState, observed_kinds
 from churn.domain.events import Event
 from churn.domain.features import INPUT_NAMES, inputs_at
 from churn.domain.timestamps import DAY, from_millis, iso, to_millis
+from churn.domain.values import amount
 from churn.ml.arrays import Flags, Floats
 from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
 
@@ -83,15 +84,24 @@ class TrainingSet:
 
 @dataclass(slots=True)
 class Extent:
-    """The extent of the histories; instants are those of orders, in milliseconds since 1970."""
+    """The extent of the histories; instants are those of orders that count, in milliseconds since 1970."""
 
     customers: int = 0
     events: int = 0
     first: int | None = None
     last: int | None = None
+    orders: array[int] = field(default_factory=lambda: array("q"))
     observed: dict[str, int] = field(default_factory=dict)
     fingerprint: str = ""
     """SHA-256 of every customer's id and of the events' ids, types and instants."""
+
+    @property
+    def span_days(self) -> float:
+        """From the first order to the last, without the hundredth of them at each end: a stray date spans nothing."""
+        placed = np.sort(np.array(self.orders))
+        strays = math.ceil(len(placed) / 100)
+        kept = placed[strays : len(placed) - strays]
+        return float(kept[-1] - kept[0]) / DAY if len(kept) else 0.0
 
     def described(self) -> dict[str, Any]:
         """Return what a model's metadata say of the data."""
@@ -115,8 +125,17 @@ def scan_histories(histories: Histories, now: datetime, progress: Progress) -> E
         for kind, since in observed_kinds(events).items():
             extent.observed[kind] = min(extent.observed.get(kind, since), since)
         timed = [(event.event_id, event.event_type, event.at) for event in events]
-        orders = [at for _, kind, at in timed if kind == "order_placed" and at <= latest]
+        taken_back = {event.order_id for event in events if event.event_type == "order_cancelled"}
+        orders = [
+            event.at
+            for event in events
+            if event.event_type == "order_placed"
+            and event.at <= latest
+            and amount(event.data["order_value"]) > 0
+            and event.order_id not in taken_back
+        ]
         if orders:
+            extent.orders.extend(orders)
             extent.first = min(orders) if extent.first is None else min(extent.first, *orders)
             extent.last = max(orders) if extent.last is None else max(extent.last, *orders)
         lines = sorted(f"{event_id} {kind} {at}" for event_id, kind, at in timed)

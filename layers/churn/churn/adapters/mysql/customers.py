@@ -341,6 +341,9 @@ def _customer(ledgers: Ledgers, record: CustomerRecord, text: str | None) -> Cus
     ledger = ledgers.of(record.id)
     if record.deleted:
         return Customer(record, CustomerState(ledger, deleted=True), Counter())
+    if text is None and record.scored_at is not None:
+        # The state was lost; the history is there.
+        return Customer(record, CustomerState(ledger), record.share_of_totals(), is_outdated=True)
     if text is None:
         # A row without a state was made in this transaction: no total counts it yet.
         return Customer(record, CustomerState(ledger), Counter())

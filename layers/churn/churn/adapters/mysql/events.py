@@ -9,7 +9,7 @@ from itertools import groupby
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.domain.customer import micro_points
-from churn.domain.events import Event
+from churn.domain.events import Event, stored_data
 from churn.domain.identifiers import stored_forms
 from churn.domain.timestamps import from_millis, to_millis
 
@@ -40,7 +40,7 @@ def known(transaction: Transaction, events: Sequence[tuple[int, Event]]) -> dict
         for row in rows:
             pair = (int(row["customer_pk"]), row["event_id"])
             event = sent[pair]
-            stored = (row["event_type"], row["occurred_at"], json.loads(row["data"]))
+            stored = (row["event_type"], row["occurred_at"], stored_data(row["data"]))
             existing[pair] = stored == (event.event_type, event.timestamp, event.data)
     return existing
 
@@ -199,4 +199,4 @@ def erase(transaction: Transaction, customer_pk: int) -> None:
 
 
 def _event(row: Row, customer_id: str) -> Event:
-    return Event(row["event_id"], row["event_type"], customer_id, row["occurred_at"], json.loads(row["data"]))
+    return Event(row["event_id"], row["event_type"], customer_id, row["occurred_at"], stored_data(row["data"]))
