@@ -57,7 +57,7 @@ def run(checkout: Path, script: str) -> list[Any]:
 
 
 def test_the_examples_work_as_printed(checkout: Path) -> None:
-    addresses, reads, predictions, alerts = examples("bash")
+    addresses, reads, chosen, predictions, alerts = examples("bash")
     listener, publisher = examples("python")
     (checkout / "listen.py").write_text(listener)
     (checkout / "publish.py").write_text(publisher)
@@ -69,6 +69,10 @@ def test_the_examples_work_as_printed(checkout: Path) -> None:
     answers = run(checkout, addresses + reads)[len(first) :]
     assert len(answers) == reads.count("curl ")
     assert answers[0]["customer_id"] == "CUST-001"
+    (listed,) = run(checkout, addresses + chosen)[len(first) :]
+    values = [customer["value_at_risk"] for customer in listed["customers"]]
+    assert values == sorted(values, reverse=True)
+    assert min(customer["total_orders"] for customer in listed["customers"]) >= 3
 
     stored, what_if, from_features = run(checkout, addresses + predictions)[len(first) :]
     assert what_if["churn_probability"] <= stored["churn_probability"]
