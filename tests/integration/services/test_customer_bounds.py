@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from churn.adapters.mysql.database import Row
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.risk import ACTIVE_STATUSES
 from churn.services.customers import CustomerQuery, Customers, OffsetRefusedError
+from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.integration.services.conftest import SHOP_SIZE
@@ -156,7 +158,7 @@ def test_every_page_is_read_from_ranges_of_indexes_and_by_keys(
             plans.append(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
         return read(transaction, statement, parameters)
 
-    asked = [bounds for bounds, _ in _BOUNDS] + [{"has_open_alert": True}, {}]
+    asked = [*(bounds for bounds, _ in _BOUNDS), {"has_open_alert": True}, {"changed_since": NOW}, {}]
     queries = [CustomerQuery(sort=sort, limit=3, **bounds) for sort in customer_search.SORT_COLUMNS for bounds in asked]
     pages = [(query, customers.page(query, NOW)["next_cursor"]) for query in queries]
     monkeypatch.setattr(Transaction, "rows", explained)
@@ -170,3 +172,30 @@ def test_every_page_is_read_from_ranges_of_indexes_and_by_keys(
         for row in ranges:
             assert str(row["key"]).startswith("customers_by_"), (query, row)
             assert "filesort" not in (row["Extra"] or ""), (query, row)
+
+
+def test_a_change_is_from_the_newest_prediction_of_a_week_ago_and_renewed_by_the_sweep(
+    customers: Customers, shop: Database
+) -> None:
+    def changes(**asked: Any) -> dict[str, float | None]:
+        page = customers.page(CustomerQuery(sort="risk_change_7d", limit=500, **asked), NOW)
+        return {customer["customer_id"]: customer["risk_change_7d"] for customer in page["customers"]}
+
+    def swept(days: float) -> None:
+        scoring = Scoring(shop, RecencyModel(), _SETTINGS)
+        sweep(scoring, now=NOW + timedelta(days=days), time_left=lambda: True)
+
+    swept(6.9)
+    assert set(changes().values()) == {None}
+    later = NOW + timedelta(days=8)
+    Scoring(shop, RecencyModel(), _SETTINGS).apply([event("payment_failed", "CUST-010", days_ago=-8)], now=later)
+    assert changes()["CUST-010"] == pytest.approx(0.08 + 0.1)
+    swept(9.1)
+    found = changes()
+    ordered = [change for change in found.values() if change is not None]
+    assert (len(ordered), next(iter(found))) == (_SIZE, "CUST-010")
+    assert ordered == sorted(ordered, reverse=True)
+    # Who never ordered keeps the risk, and nothing is stored anew of them.
+    assert found["CUST-000"] == 0
+    assert "CUST-000" not in changes(changed_since=later)
+    assert set(changes(changed_since=NOW - timedelta(days=1))) == set(found)

@@ -118,7 +118,7 @@ def test_a_filter_of_several_values_is_a_part_of_the_list_in_its_order(
         found += _ids(page)
         cursor = page["next_cursor"]
     assert found == expected
-    if sort in {"value_at_risk", "expected_spend"} and not filters.keys() <= {"risk_level", "status"}:
+    if sort in {"value_at_risk", "expected_spend", "risk_change_7d"} and not filters.keys() <= {"risk_level", "status"}:
         with pytest.raises(OffsetRefusedError):
             customers.page(CustomerQuery(sort=sort, offset=3, **filters), NOW)
         return

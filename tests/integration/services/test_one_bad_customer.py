@@ -30,7 +30,9 @@ from tests.support.stored import kept_and_counted, rows
 
 _SETTINGS = Settings.from_environment({})
 _CUSTOMERS = 30
-_FIGURES = ("churn_probability", "expected_spend", "value_at_risk", "risk_percentile", "revenue_at_risk")
+_FIGURES = (
+    "churn_probability", "expected_spend", "value_at_risk", "risk_percentile", "risk_change_7d", "revenue_at_risk",
+)  # fmt: skip
 _BAD = ("C-07", "C-08", "C-29")
 _DAMAGES = ["", "{", "null", "[]", "17", '"text"', '{"fold": 2}', "[" * 100_000]
 

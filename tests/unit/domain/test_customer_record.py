@@ -19,7 +19,7 @@ def _columns_of_the_table() -> list[str]:
     assert table is not None
     columns = re.findall(r"^  ([a-z_]+) ", table[1], re.MULTILINE)
     for statement in re.findall(r"ALTER TABLE customers\b(.*?);", sql, re.DOTALL):
-        columns += re.findall(r"ADD COLUMN ([a-z_]+)", statement)
+        columns += re.findall(r"ADD COLUMN ([a-z0-9_]+)", statement)
     return columns
 
 

@@ -67,6 +67,8 @@ class Customer(FeatureValues):
     """Churn probability times expected spend, to hundredths; null without a prediction."""
     risk_percentile: float | None
     """Per cent of the current customers whose churn probability is not higher (to a thousandth); null of others."""
+    risk_change_7d: float | None
+    """The newest churn probability less the newest that was stored at least 7 days before it; null without one."""
     revenue_at_risk: float | None
     """`value_at_risk` as the dashboard sums it; null of those who are not active, and without a prediction."""
     recommendations: list[str]

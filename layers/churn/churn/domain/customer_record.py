@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 from churn.domain.alerts import Measure, RiskState, Score
@@ -26,6 +26,9 @@ from churn.domain.timestamps import from_millis
 
 MAX_STORED_SUM = 9_999_999_999_999.99
 """The largest sum of money that a column holds (DECIMAL(15, 2)): what is larger is stored as this."""
+
+CHANGE_SPAN = timedelta(days=7)
+"""A change of the risk is that from the newest prediction that is so old."""
 
 MAX_STORED_ORDERS = 2**31 - 1
 """The largest number of orders that a column holds (INT)."""
@@ -78,6 +81,7 @@ class CustomerRecord:
     counted_bin: int | None = None
     """The bin of the churn probability that the totals count the customer in: none before the first score, or by a
     version that kept no bins, and of those who are not current."""
+    risk_change_7d: float | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -153,6 +157,11 @@ class CustomerRecord:
             updated_at=now,
         )
 
+    def compared_with(self, before: float | None) -> Self:
+        """Return the record with its change from the churn probability of CHANGE_SPAN before, if there was one."""
+        after = self.churn_probability
+        return replace(self, risk_change_7d=None if before is None or after is None else after - before)
+
     def with_risk_state(self, state: RiskState) -> Self:
         """Return the record with another risk state, as of the record's own score."""
         stored, earlier = state.stored, state.earlier
@@ -199,7 +208,13 @@ class CustomerRecord:
 
 
 CustomerSort = Literal[
-    "churn_probability", "value_at_risk", "expected_spend", "total_spent", "days_since_last_order", "customer_id"
+    "churn_probability",
+    "value_at_risk",
+    "expected_spend",
+    "risk_change_7d",
+    "total_spent",
+    "days_since_last_order",
+    "customer_id",
 ]
 """What lists of customers can be sorted by."""
 

@@ -88,6 +88,12 @@ def _probability(value: Any) -> float:
     return float(value)
 
 
+def _change(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, float | int) or not -1 <= value <= 1:
+        raise ValueError("not a change of a probability")
+    return float(value)
+
+
 def _identifier(value: Any) -> str:
     if not isinstance(value, str) or len(value) > 64 or storable(value) != value:
         raise ValueError("not an id")
@@ -98,6 +104,7 @@ _SORT_VALUES: Mapping[CustomerSort, Callable[[Any], object]] = {
     "churn_probability": _probability,
     "value_at_risk": _finite,
     "expected_spend": _finite,
+    "risk_change_7d": _change,
     "total_spent": _finite,
     "days_since_last_order": _instant,
     "customer_id": _identifier,

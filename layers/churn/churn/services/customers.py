@@ -50,6 +50,7 @@ class CustomerQuery:
     lapsed_until: datetime | None = None
     search: str | None = None
     has_open_alert: bool | None = None
+    changed_since: datetime | None = None
     min_churn_probability: float | None = None
     max_churn_probability: float | None = None
     min_value_at_risk: float | None = None
@@ -74,6 +75,7 @@ class CustomerQuery:
             Bound("value_at_risk", self.min_value_at_risk, self.max_value_at_risk),
             Bound("total_spent", self.min_total_spent, self.max_total_spent),
             Bound("total_orders", self.min_total_orders, self.max_total_orders),
+            Bound("stored_at", self.changed_since),
             *(Bound(column, _before(now, most), _before(now, least)) for column, least, most in ages),
         )
         return tuple(bound for bound in bounds if bound.least is not None or bound.most is not None)
@@ -83,8 +85,8 @@ class OffsetRefusedError(InvalidInputError):
     """The list has pages by cursor alone."""
 
     sentence = (
-        "works without has_open_alert, min_ and max_ fields, and for the sorts value_at_risk and expected_spend "
-        "without search, lapsed_since and lapsed_until; this list goes on with `cursor`"
+        "works without has_open_alert, changed_since, min_ and max_ fields, and for the sorts value_at_risk, "
+        "expected_spend and risk_change_7d without search, lapsed_since and lapsed_until; go on with `cursor` here"
     )
 
 
@@ -223,7 +225,7 @@ class Customers:
             features = dict.fromkeys(FEATURE_NAMES)
             listed = self._listed(row, features, {}, reading)
             listed["churn_probability"] = listed["expected_spend"] = listed["risk_percentile"] = None
-            listed["value_at_risk"] = listed["revenue_at_risk"] = None
+            listed["value_at_risk"] = listed["revenue_at_risk"] = listed["risk_change_7d"] = None
             listed["recommendations"], listed["recommended_actions"] = [], []
             listed["error"] = CustomerUnreadableError.sentence
             return listed, features, {}
@@ -262,6 +264,7 @@ class Customers:
             "expected_spend_basis": SPEND_BASIS,
             "value_at_risk": value,
             "risk_percentile": reading.percentiles.of(probability) if is_counted else None,
+            "risk_change_7d": None if row["risk_change_7d"] is None else rounded(row["risk_change_7d"]),
             "revenue_at_risk": value if is_counted else None,
             "recommendations": [action["text"] for action in actions],
             "recommended_actions": actions,

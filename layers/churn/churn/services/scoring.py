@@ -21,7 +21,7 @@ from churn.adapters.mysql.erasure import add_dead_letters, erase
 from churn.adapters.mysql.orders import Ledgers
 from churn.domain.alerts import is_above
 from churn.domain.customer import observed_kinds
-from churn.domain.customer_record import CustomerRecord
+from churn.domain.customer_record import CHANGE_SPAN, CustomerRecord
 from churn.domain.errors import DATA_ERRORS
 from churn.domain.events import EVENT_TYPES, Event
 from churn.domain.features import INPUT_NAMES, Inputs, Observed, inputs_at
@@ -323,6 +323,10 @@ class Scoring:
         work: _Work,
         result: BatchResult,
     ) -> None:
+        before = stored_predictions.newest_until(transaction, predictions, work.now - CHANGE_SPAN)
+        for customer in changed:
+            if customer.pk in predictions:
+                customer.record = customer.record.compared_with(before.get(customer.pk))
         customers.save(transaction, changed, predictions)
         as_of = {customer.pk: _as_of(customer) for customer in changed if customer.state.clock is not None}
         stored_predictions.add(transaction, work.stored, as_of, work.now)

@@ -25,6 +25,7 @@ SORT_COLUMNS: dict[CustomerSort, str] = {
     "churn_probability": "churn_probability",
     "value_at_risk": "value_at_risk",
     "expected_spend": "expected_spend",
+    "risk_change_7d": "risk_change_7d",
     "total_spent": "total_spent",
     # The longest silence is the earliest order: the two run against each other.
     "days_since_last_order": "last_order_at",
@@ -43,10 +44,11 @@ _INDEXES_BY_GROUP = {
     "last_order_at": "customers_by_group_and_last_order",
     "value_at_risk": "customers_by_group_and_value",
     "expected_spend": "customers_by_group_and_expected",
+    "risk_change_7d": "customers_by_group_and_change",
 }
 """Of the customers of one status and one risk level, who are a group; everybody is the sum of all groups."""
 _GROUPS = tuple(product(CUSTOMER_STATUSES, (*RISK_LEVELS, None)))
-_NULLABLE = frozenset({"churn_probability", "last_order_at", "value_at_risk"})
+_NULLABLE = frozenset({"churn_probability", "last_order_at", "value_at_risk", "risk_change_7d"})
 _LONGEST_STEP = 2000
 # A longer statement would pin a session of RDS Proxy.
 _KEYS_PER_STATEMENT = 500

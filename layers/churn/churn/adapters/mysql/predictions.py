@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import customers
@@ -24,6 +25,7 @@ TABLES: Mapping[ScoringRole, str] = {"served": "predictions", "shadow": "shadow_
 
 _COLUMNS = "p.id, p.customer_pk, p.model_version, p.churn_probability, p.created_at, p.as_of"
 _PAGE = 5000
+_SEEKS_PER_STATEMENT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,21 @@ def newest(
     )
     has_time = date_from is not None or date_to is not None
     return rows, conditions.count(transaction, "predictions") if has_time else None
+
+
+def newest_until(transaction: Transaction, keys: Iterable[int], until: datetime) -> dict[int, float]:
+    """Return the newest churn probability of customers, by key, that was stored no later than an instant."""
+    one = (
+        "(SELECT customer_pk, churn_probability FROM predictions WHERE customer_pk = %s AND created_at <= %s "
+        "ORDER BY created_at DESC, id DESC LIMIT 1)"
+    )
+    found: dict[int, float] = {}
+    for part in batched(keys, _SEEKS_PER_STATEMENT, strict=False):
+        rows = transaction.rows(
+            " UNION ALL ".join([one] * len(part)), [value for key in part for value in (key, until)]
+        )
+        found.update((row["customer_pk"], row["churn_probability"]) for row in rows)
+    return found
 
 
 def oldest(transaction: Transaction) -> datetime | None:

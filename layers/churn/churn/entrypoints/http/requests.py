@@ -171,8 +171,13 @@ class CustomersQuery(Request):
     has_open_alert: bool | None = None
     """Whether there is an alert that nobody has dealt with yet.
 
-    With this, or a `min_` or `max_` field, a page may have fewer customers than `limit`, even none, and go on all the
-    same: `next_cursor` is null at the end. `offset` is refused, and `total` may be a lower bound.
+    With this, `changed_since`, or a `min_` or `max_` field, a page may have fewer customers than `limit`, even none,
+    and go on all the same: `next_cursor` is null at the end. `offset` is refused, and `total` may be a lower bound.
+    """
+    changed_since: From | None = None
+    """Customers whose newest stored prediction is of this instant or later: new events, or another risk than before.
+
+    `sort=risk_change_7d` tells whose risk rose most.
     """
     min_churn_probability: Share | None = None
     max_churn_probability: Share | None = None
