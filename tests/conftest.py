@@ -79,6 +79,7 @@ def database(mysql_url: str) -> Iterator[Database]:
     )
     database.run(lambda transaction: [transaction.execute(f"DELETE FROM `{row['name']}`") for row in tables])
     database.run(lambda transaction: transaction.execute("UPDATE counters SET value = 0"))
+    database.run(lambda transaction: transaction.execute("DELETE FROM counters WHERE name LIKE 'hours_changed_%%'"))
     try:
         yield database
     finally:

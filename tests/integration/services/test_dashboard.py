@@ -11,9 +11,11 @@ from churn.domain.dashboard import Granularity
 from churn.domain.risk import RISK_LEVELS
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.dashboard import Dashboard
+from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.integration.services.conftest import SHOP_SIZE
-from tests.support.events import NOW
+from tests.support.events import NOW, order
+from tests.support.models import RecencyModel
 
 _SETTINGS = Settings.from_environment({})
 
@@ -71,7 +73,7 @@ def test_accuracy_is_that_of_outcomes_once_they_are_known(database: Database, em
 
 def test_an_empty_shop_has_a_dashboard(empty: Dashboard) -> None:
     stats = empty.stats(NOW)
-    assert (stats["total_customers"], stats["churn_rate"]) == (0, None)
+    assert (stats["total_customers"], stats["churn_rate"], stats["average_churn_probability"]) == (0, None, None)
     assert (stats["model_accuracy"], stats["model_accuracy_basis"]) == (None, None)
     assert empty.trends("7d", "day", NOW)["trends"] == []
 
@@ -82,6 +84,8 @@ def test_trends_sum_what_flows_and_keep_what_stands(
 ) -> None:
     hours = [NOW.replace(minute=0) - timedelta(hours=number) for number in range(40 * 24)]
     database.run(lambda transaction: hourly_stats.put(transaction, [(hour, 1000, 2, 1) for hour in hours], NOW))
+    assert empty.trends("7d", granularity, NOW)["trends"][-1]["churn_rate"] is None, "nobody can have lapsed"
+    Scoring(database, RecencyModel(), _SETTINGS).apply([order(days_ago=400)], now=NOW)
     found = empty.trends("7d", granularity, NOW)["trends"]
     assert len(found) == points
     assert [one["date"] for one in found] == sorted(one["date"] for one in found)

@@ -156,3 +156,34 @@ def test_hours_measured_one_by_one_are_those_of_one_pass_over_all_orders(
     assert one_by_one == in_one_pass
     for column in _COLUMNS.split(", "):
         assert len({row[column] for row in one_by_one.values()}) > 1
+
+
+def test_events_that_come_late_are_in_the_hours_that_they_belong_to(database: Database, scoring: Scoring) -> None:
+    _all_order(scoring, NOW - timedelta(days=2), 20)
+    statistics.refresh(database, _SETTINGS, NOW - 5 * _HOUR)
+    for hours in range(4, -1, -1):
+        # On its way for twenty seconds, over the end of an hour that has been measured at once.
+        at = NOW - hours * _HOUR
+        statistics.refresh(database, _SETTINGS, at)
+        scoring.apply([_order(f"LATE-{hours}", at - timedelta(seconds=10))], now=at + timedelta(seconds=10))
+    # A consumer that stood still for hours.
+    scoring.apply([_order(f"BACKLOG-{one}", NOW - 4.5 * _HOUR) for one in range(30)], now=NOW + _HOUR / 60)
+    statistics.refresh(database, _SETTINGS, NOW + timedelta(minutes=15))
+    stored = _rows(database, _COLUMNS)
+    statistics.rebuild(database, _SETTINGS, NOW + timedelta(minutes=15))
+    again = _rows(database, _COLUMNS)
+    assert {hour: (row, again[hour]) for hour, row in stored.items() if again[hour] != row} == {}
+    assert stored[NOW - 5 * _HOUR]["active_customers"] == 51
+    assert statistics.refresh(database, _SETTINGS, NOW + timedelta(minutes=30)) == 1
+
+
+def test_hours_of_long_ago_are_measured_again_in_the_night(database: Database, scoring: Scoring) -> None:
+    _all_order(scoring, NOW - timedelta(days=2), 20)
+    statistics.refresh(database, _SETTINGS, NOW)
+    hour = NOW - timedelta(days=3)
+    scoring.apply([_order("VERY-LATE", hour)], now=NOW)
+    assert statistics.refresh(database, _SETTINGS, NOW + _HOUR) == 2
+    assert _active(database)[hour] == 0
+    night = NOW.replace(hour=3) + timedelta(days=1)
+    statistics.refresh(database, _SETTINGS, night)
+    assert _active(database)[hour] == 1

@@ -9,7 +9,7 @@ _OWNERS = {
     # Who has an open alert is a choice of customers.
     "alerts": {"alerts", "customer_search"},
     "component_reports": {"component_reports"},
-    "counters": {"alert_counters", "alerts", "websocket_connections"},
+    "counters": {"alert_counters", "alerts", "hourly_stats", "websocket_connections"},
     "customer_states": {"customers"},
     "customer_words": {"customer_search"},
     # A history is read with its customer, and a list of customers beside the words that find them.

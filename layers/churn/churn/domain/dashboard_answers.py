@@ -72,7 +72,8 @@ class Stats(TypedDict):
     last_model_update: Instant | None
     """Since when the version that serves does so: its promotion, or the roll-back to it."""
     risk_distribution: RiskDistribution
-    average_churn_probability: float
+    average_churn_probability: float | None
+    """Of the current customers; null while nobody is scored."""
     links: FigureLinks
     generated_at: Instant
 

@@ -152,7 +152,8 @@ def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Fe
         "total_orders": float(bought.orders),
         "total_spent": bought.cents / 100,
         "avg_order_value": bought.cents / bought.orders / 100 if bought.orders else None,
-        "days_since_last_order": None if last is None else (at - last) / DAY,
+        # Never below 0: a clock that was wrong may have counted an order of later.
+        "days_since_last_order": None if last is None else max(0, at - last) / DAY,
         "support_tickets": count("support_tickets", WINDOW_DAYS),
         "product_returns": count("product_returns", WINDOW_DAYS),
         "email_engagement": _engagement(

@@ -49,6 +49,11 @@ class Dashboard:
             "stats", STATS_SECONDS, lambda: self._database.read(lambda transaction: self._stats(transaction, now))
         )
 
+    def _rates_from(self, transaction: Transaction) -> datetime | None:
+        """Return from when on somebody can have lapsed, hence a churn rate is known; None without customers."""
+        oldest = customers.first_known(transaction)
+        return None if oldest is None else oldest + timedelta(days=self._settings.inactivity_days)
+
     def trends(self, period: Period, granularity: Granularity, now: datetime) -> Trends:
         """Return the dashboard's figures over time. Raises GranularityTooFineError, DatabaseUnavailableError."""
         days = PERIOD_DAYS[period]
@@ -60,11 +65,13 @@ class Dashboard:
             first = now - timedelta(days=days)
             # A point's rate is relative to the customers of 30 days before it.
             earliest = _bucket(first, granularity) - timedelta(days=_RATE_DAYS)
-            return _trends(
-                self._database.read(lambda transaction: hourly_stats.between(transaction, earliest, now)),
-                first,
-                granularity,
+            rows, rates_from = self._database.read(
+                lambda transaction: (
+                    hourly_stats.between(transaction, earliest, now),
+                    self._rates_from(transaction),
+                )
             )
+            return _trends(rows, first, granularity, rates_from)
 
         points = self._cache.get_or_make(f"trends:{period}:{granularity}", TRENDS_SECONDS, make)
         return {"trends": points, "period": period, "granularity": granularity}
@@ -90,10 +97,11 @@ class Dashboard:
         accuracy, basis = _accuracy(model, model_quality.matured_accuracy(transaction, _ACCURACY_WEEKS))
         before = now - timedelta(days=_RATE_DAYS)
         lapsed, active = self._lapsed_since(transaction, before, now), hourly_stats.active_at(transaction, before)
+        rates_from = self._rates_from(transaction)
         scored = sum(levels[level] for level in RISK_LEVELS)
         return {
             "total_customers": _prefixed(sums, "customers:"),
-            "churn_rate": _per_cent(lapsed, active),
+            "churn_rate": _per_cent(lapsed, active) if rates_from is not None and rates_from <= now else None,
             "churned_customers": lapsed,
             "active_customers_before": active,
             "high_risk_customers": levels["high"] + levels["critical"],
@@ -110,7 +118,7 @@ class Dashboard:
                 "high": levels["high"],
                 "critical": levels["critical"],
             },
-            "average_churn_probability": rounded(sums["probability"] / 1e6 / scored) if scored else 0.0,
+            "average_churn_probability": rounded(sums["probability"] / 1e6 / scored) if scored else None,
             "links": figure_links(now, before, model, basis),
             "generated_at": iso(now),
         }
@@ -129,7 +137,7 @@ def _accuracy(model: Row | None, realised: float | None) -> tuple[float | None, 
     return (None, None) if accuracy is None else (round(100 * accuracy, 2), "held_out_window")
 
 
-def _trends(rows: list[Row], first: datetime, granularity: Granularity) -> list[Trend]:
+def _trends(rows: list[Row], first: datetime, granularity: Granularity, rates_from: datetime | None) -> list[Trend]:
     points: dict[datetime, Trend] = {}
     lapsed_until: list[int] = []
     active = {row["hour"]: row["active_customers"] for row in rows}
@@ -158,7 +166,8 @@ def _trends(rows: list[Row], first: datetime, granularity: Granularity) -> list[
             point["high_risk_customers"] = row["high_risk_customers"]
         before = hour - timedelta(days=_RATE_DAYS)
         # With an hour missing between them, the sum is not known either.
-        is_whole = before in position and len(lapsed_until) - 1 - position[before] == _RATE_DAYS * 24
+        is_known = rates_from is not None and rates_from <= hour
+        is_whole = is_known and before in position and len(lapsed_until) - 1 - position[before] == _RATE_DAYS * 24
         rate = _per_cent(lapsed - lapsed_until[position[before]], active[before]) if is_whole else None
         point["churn_rate"] = rate
     return list(points.values())

@@ -17,7 +17,7 @@ from churn.domain.events import Event
 from churn.domain.orders import MemoryLedger
 from churn.domain.timestamps import from_millis, to_millis
 
-_ABOUT_ORDERS = frozenset({"order_placed", "order_cancelled"})
+ABOUT_ORDERS = frozenset({"order_placed", "order_cancelled"})
 
 
 @dataclass(slots=True)
@@ -50,18 +50,41 @@ def fold(
     for customer in touched:
         if customer.damage is not None and not _is_erased(new.get(customer.pk, ())):
             raise customer.damage
+        if everybody and _is_ahead(customer.state, now) and customer.state.pruned_until is not None:
+            # What was pruned of a history cannot be folded again: only the clock is set right.
+            customer.state.clock = to_millis(now)
         remade = customer.is_outdated or (everybody and _is_ahead(customer.state, now))
         if remade:
             _make_again(ledgers, customer, now)
         ripe[customer.pk] = _ripe(ledgers.transaction, customer, new.get(customer.pk, ()), now)
         if everybody or remade or ripe[customer.pk] or new.get(customer.pk):
             result.changed.append(customer)
-    ledgers.load([(pk, one.order_id) for pk, own in ripe.items() for one in own if one.event_type in _ABOUT_ORDERS])
+    ledgers.load([(pk, one.order_id) for pk, own in ripe.items() for one in own if one.event_type in ABOUT_ORDERS])
     for customer in result.changed:
         customer.state.advance(ripe[customer.pk], _clock(customer.state, now))
         result.events[customer.pk] = ripe[customer.pk]
         result.new[customer.pk] = [*new.get(customer.pk, ())]
     return result
+
+
+def first_late(scored: Sequence[Customer], events: Mapping[int, Sequence[Event]], now: datetime) -> datetime | None:
+    """Return the first of the folded events that change the dashboard's figures of an hour that is over.
+
+    Call it before the customers' records are brought up to date.
+    """
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    instants = [
+        event.timestamp
+        for customer in scored
+        for event in events.get(customer.pk, ())
+        if event.timestamp < hour and (event.event_type in ABOUT_ORDERS or _is_first(customer, event))
+    ]
+    return min(instants, default=None)
+
+
+def _is_first(customer: Customer, event: Event) -> bool:
+    first = customer.record.first_seen_at
+    return first is None or event.timestamp < first
 
 
 def _is_erased(events: Sequence[Event]) -> bool:
@@ -90,8 +113,7 @@ def _clock(state: CustomerState, now: datetime) -> int:
 
 
 def _is_ahead(state: CustomerState, now: datetime) -> bool:
-    # What was pruned of a history cannot be folded again.
-    return state.clock is not None and state.clock > to_millis(now + WRONG_CLOCK) and state.pruned_until is None
+    return state.clock is not None and state.clock > to_millis(now + WRONG_CLOCK)
 
 
 def _make_again(ledgers: Ledgers, customer: Customer, now: datetime) -> None:

@@ -19,7 +19,9 @@ _MILLISECOND = timedelta(milliseconds=1)
 # A year by the month begins with a whole month, and its first rate with the customers of 30 days before.
 _LOOK_BACK = timedelta(days=366 + 31 + 30)
 # More than so many hours are quicker measured in one pass over all orders.
-_MEASURED_SINGLY = 24
+_MEASURED_SINGLY = 25
+# The hour (UTC) in which older hours are measured again that late events have changed.
+_NIGHT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,23 @@ class Spell:
 def refresh(database: Database, settings: Settings, now: datetime) -> int:
     """Store the figures of the hours that have not been measured since their end; return how many.
 
-    The hour of `now` is among them: it is measured as of now, and again when it is over. If none is stored yet, those
+    The hour of `now` is among them: it is measured as of now, and again when it is over. So are hours that events have
+    changed which came later, those of more than a day ago in the night. If none is stored yet, those
     of the look-back are calculated. After an upgrade nothing is measured until the sweep has stored the orders of every
     customer; the hours until then are measured later. Raises DatabaseUnavailableError.
     """
     if not database.run(customers.all_folded):
         return 0
     since = _hour(now - _LOOK_BACK)
-    first = database.run(lambda transaction: hourly_stats.first_open(transaction, since, now))
+    first, changed = database.run(
+        lambda transaction: (
+            hourly_stats.first_open(transaction, since, now),
+            # One pass over all orders is for the night, if it is for late events alone.
+            hourly_stats.take_change(transaction, long_ago=now.hour == _NIGHT),
+        )
+    )
+    if first is not None and changed is not None:
+        first = max(since, min(first, _hour(changed)))
     if first is None or now - first > _MEASURED_SINGLY * _HOUR:
         return rebuild(database, settings, now, since=first or since)
     hours = list(_hours(first, now))

@@ -11,7 +11,16 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 
 from churn.adapters import secrets_manager
-from churn.adapters.mysql import Database, DataRefusedError, Transaction, customers, erasure_key, models, totals
+from churn.adapters.mysql import (
+    Database,
+    DataRefusedError,
+    Transaction,
+    customers,
+    erasure_key,
+    hourly_stats,
+    models,
+    totals,
+)
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql import predictions as stored_predictions
 from churn.adapters.mysql.customer_search import index_words
@@ -32,7 +41,7 @@ from churn.domain.timestamps import from_millis
 from churn.domain.tombstones import Tombstones
 from churn.observability import count_alone, logger
 from churn.services.alert_raising import AlertRaising
-from churn.services.folding import Folded, fold
+from churn.services.folding import Folded, first_late, fold
 from churn.services.serving_version import ServingVersion
 from churn.settings import Settings
 
@@ -184,12 +193,15 @@ class Scoring:
         raising = AlertRaising(transaction, self._settings.alerts, now, is_on=raise_alerts)
         work = _Work(now, observed | earlier, raising)
         kept = self._without_erased(transaction, folded, work)
+        late = first_late(kept, folded.events, now)
         predictions = self._score(kept, folded.events, work, is_asked_for=True)
         history.add(
             transaction,
             [(customer.pk, event) for customer in sorted(kept, key=_key) for event in folded.new[customer.pk]],
         )
         ledgers.save()
+        if raise_alerts:
+            hourly_stats.note_change(transaction, late, now)
         _index_words(transaction, kept, folded.events)
         self._write(transaction, folded.changed, predictions, work, result)
         history.observe(transaction, earlier)
@@ -239,8 +251,10 @@ class Scoring:
         raising = AlertRaising(transaction, self._settings.alerts, now)
         work = _Work(now, history.observed(transaction), raising)
         folded = fold(ledgers, due, {}, now, everybody=True)
+        late = first_late(due, folded.events, now)
         predictions = self._score(due, folded.events, work, is_asked_for=False)
         ledgers.save()
+        hourly_stats.note_change(transaction, late, now)
         _index_words(transaction, due, folded.events)
         self._write(transaction, due, predictions, work, result)
         self._finish(transaction, work, result)

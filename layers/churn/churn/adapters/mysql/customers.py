@@ -283,6 +283,13 @@ def first_seen(database: Database) -> Iterator[datetime]:
             yield row["first_seen_at"]
 
 
+def first_known(transaction: Transaction) -> datetime | None:
+    """Return when the oldest customer was first seen, None without any."""
+    row = transaction.row("SELECT MIN(first_seen_at) AS first FROM customers WHERE deleted = 0")
+    first: datetime | None = row["first"] if row else None
+    return first
+
+
 def count(transaction: Transaction, condition: str = "TRUE", *values: object) -> int:
     """Return how many customers that are not deleted meet a condition."""
     return Conditions(["deleted = 0", condition], [*values]).count(transaction, "customers")

@@ -4,8 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from churn.adapters.mysql import customers, orders, totals
-from churn.adapters.mysql.database import Row, Transaction
+from churn.adapters.mysql.database import Row, Transaction, placeholders
 from churn.domain.risk import ACTIVE_STATUSES, HIGH_RISK_LEVELS
+from churn.domain.timestamps import from_millis, to_millis
+
+_RECENTLY, _LONG_AGO = "hours_changed_recently", "hours_changed_long_ago"
+"""The rows of the table `counters` that hold since when hours that are over have changed (milliseconds since 1970)."""
+
+RECENT = timedelta(hours=24)
+"""Up to so long ago a change is recent."""
 
 _FIGURES = ("active_customers", "new_customers", "churned_customers", "measured_at")
 _INSERT = f"INSERT INTO hourly_stats (hour, {', '.join(_FIGURES)}, high_risk_customers)"
@@ -36,6 +43,31 @@ def first_open(transaction: Transaction, since: datetime, now: datetime) -> date
         return since
     first: datetime = row["open"] or row["newest"] + timedelta(hours=1)
     return first
+
+
+def note_change(transaction: Transaction, since: datetime | None, now: datetime) -> None:
+    """Note that orders or customers of an hour that is over have changed: it is measured again, and those after it."""
+    if since is None:
+        return
+    name, millis = _RECENTLY if now - since <= RECENT else _LONG_AGO, to_millis(since)
+    row = transaction.row("SELECT value FROM counters WHERE name = %s", (name,))
+    if row is None or row["value"] > millis:
+        transaction.execute(
+            "INSERT INTO counters (name, value) VALUES (%s, %s) "
+            "ON DUPLICATE KEY UPDATE value = LEAST(value, VALUES(value))",
+            (name, millis),
+        )
+
+
+def take_change(transaction: Transaction, *, long_ago: bool) -> datetime | None:
+    """Return since when hours that are over have changed, None if they have not, and forget it.
+
+    Call it before they are measured again: what comes meanwhile is noted again. `long_ago`: older changes too.
+    """
+    names = [_RECENTLY, _LONG_AGO] if long_ago else [_RECENTLY]
+    row = transaction.row(f"SELECT MIN(value) AS value FROM counters WHERE name IN ({placeholders(names)})", names)
+    transaction.execute(f"DELETE FROM counters WHERE name IN ({placeholders(names)})", names)
+    return None if row is None or row["value"] is None else from_millis(int(row["value"]))
 
 
 def between(transaction: Transaction, first: datetime, last: datetime) -> list[Row]:
