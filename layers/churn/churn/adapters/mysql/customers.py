@@ -84,8 +84,11 @@ def lock(ledgers: Ledgers, customer_ids: Collection[str], now: datetime, tombsto
         )
         # Somebody may have created and erased a new one meanwhile: the tombstone then stands beside the row made here.
         names = sorted({*known, *new, *(graves[customer_id] for customer_id in new)})
-        query = _SELECT + " WHERE customer_id IN ({values}) ORDER BY customer_id FOR UPDATE"
-        locked = {row["customer_id"]: row for row in transaction.rows_among(query, names)}
+        # By their keys, as the sweep locks them: writers that lock in two orders wait for each other.
+        keys = transaction.rows_among("SELECT id FROM customers WHERE customer_id IN ({values})", names)
+        query = _SELECT + " WHERE id IN ({values}) ORDER BY id FOR UPDATE"
+        rows_by_key = transaction.rows_among(query, sorted(row["id"] for row in keys))
+        locked = {row["customer_id"]: row for row in rows_by_key}
         for customer_id in missing:
             grave, row = locked.get(graves[customer_id]), locked.get(customer_id)
             if grave is not None and row is not None and grave is not row and customer_id in new:
