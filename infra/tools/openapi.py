@@ -218,8 +218,13 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 def _responses(route: Route) -> dict[str, Any]:
     limits = {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS}
     answer = {"application/json": {"schema": {"$ref": _REF + route.answer}}}
+    if route.is_table:
+        answer = {"text/csv": {"schema": {"type": "string"}}}
     page = {"text/html": {"schema": {"type": "string"}}} if route.is_page else {}
     success: dict[str, Any] = {"description": route.summary, "headers": limits, "content": answer | page}
+    if route.is_table:
+        following = {"description": "The next part (`rel=next`); none with the last one", "schema": {"type": "string"}}
+        success["headers"] = {**limits, "Link": following}
     if route.status == 202:
         place = {"description": "Where its state is", "schema": {"type": "string", "format": "uri-reference"}}
         success["headers"] = {**limits, "Location": place}

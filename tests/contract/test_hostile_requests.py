@@ -39,6 +39,7 @@ _BODIES = [
         "/api/models/runs/{}",
         "/api/customers?search={}",
         "/api/customers?limit={}",
+        "/api/customers?min_value_at_risk={}",
         "/api/customers?cursor={}",
         "/api/customers?{}=1",
         "/api/alerts?since={}",

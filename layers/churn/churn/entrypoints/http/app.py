@@ -33,6 +33,7 @@ _PAGE_HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
     "X-Content-Type-Options": "nosniff",
 }
+_TABLE_HEADERS = {"Content-Type": "text/csv; charset=utf-8", "X-Content-Type-Options": "nosniff"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,15 @@ class Page:
     html: str
 
 
-View = Callable[[Call], Mapping[str, Any] | Page]
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An answer for a spreadsheet: CSV, to be kept as a file."""
+
+    csv: str
+    file: str
+
+
+View = Callable[[Call], Mapping[str, Any] | Page | Table]
 
 
 class Api:
@@ -113,7 +122,7 @@ class Api:
         event = self.app.current_request.to_original_event() if self.app.current_request else {}
         headers: dict[str, str] = {
             "Access-Control-Allow-Origin": self._settings.allowed_origin,
-            "Access-Control-Expose-Headers": "Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, "
+            "Access-Control-Expose-Headers": "Link, Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, "
             "X-RateLimit-Reset, X-Request-Id",
             "Cache-Control": "no-store",
             "Content-Type": "application/json",
@@ -131,6 +140,9 @@ class Api:
         self._reporter.note()
         if isinstance(body, Page):
             return Response(body.html, {**headers, **_PAGE_HEADERS}, status)
+        if isinstance(body, Table):
+            disposition = {"Content-Disposition": f'attachment; filename="{body.file}"'}
+            return Response(body.csv, {**headers, **_TABLE_HEADERS, **disposition}, status)
         # A problem repeats names and ids that a client has sent, which need not be text that has bytes.
         text = storable(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
         return Response(text, {**headers}, status)

@@ -203,6 +203,12 @@ class CustomersQuery(Request):
         return most
 
 
+class ExportQuery(CustomersQuery):
+    """Which customers of a file, and in what order."""
+
+    limit: Limit = 500
+
+
 class EventsQuery(Request):
     """Which events."""
 

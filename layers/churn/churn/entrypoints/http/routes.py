@@ -11,7 +11,8 @@ class Route:
     """One route: the function that answers it, the weakest role that may call it (None: anybody), its models.
 
     `answer` is the name of a type of `churn.domain.answers` or `model_answers`, of which the API's description is made.
-    `is_prediction` says that the rate limit of predictions holds for it too, `is_page` that it also answers with HTML.
+    `is_prediction` says that the rate limit of predictions holds for it too, `is_page` that it also answers with HTML,
+    `is_table` that it answers with CSV, a line for each of what the model has in a list.
     """
 
     operation: str
@@ -26,6 +27,7 @@ class Route:
     body_is_optional: bool = False
     is_prediction: bool = False
     is_page: bool = False
+    is_table: bool = False
     status: int = 200
     body_bytes: int = 2 * 1024 * 1024
     """A larger body is refused."""
@@ -37,6 +39,11 @@ ROUTES = (
     Route(
         "list_customers", "GET", "/api/customers", "customers", "read",
         "Customers with their features and churn predictions", "CustomerPage", query=requests.CustomersQuery,
+    ),
+    Route(
+        "export_customers", "GET", "/api/customers.csv", "customers", "read",
+        "The list of customers as a part of a file; `Link` leads to the next part", "CustomerPage",
+        query=requests.ExportQuery, is_table=True,
     ),
     Route(
         "get_customer", "GET", "/api/customers/{customer_id}", "customers", "read",
