@@ -59,8 +59,8 @@ logs: $(STAMP) ## Follow a function's log: make logs FN=scoring [ENV=dev], by de
 	@$(if $(ENV),$(PYTHON) -m infra.tools.aws_stages check $(ENV) && $(MAKE) .local/sam/$(SAM_VERSION) && exec $(PYTHON) -m infra.tools.aws_stages logs $(ENV) $(FN),\
 		tail -n +1 -f $(or $(CHURN_STATE_DIR),.local)/stack.log | grep --line-buffered "^$(FN) *|")
 
-token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin]
-	@$(PYTHON) -m infra.tools.issue_token $(if $(ROLE),--role $(ROLE)) $(ARGS)
+token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin] [SUBJECT=anna]
+	@$(PYTHON) -m infra.tools.issue_token $(if $(ROLE),--role $(ROLE)) $(if $(SUBJECT),--subject "$(SUBJECT)") $(ARGS)
 
 clean: ## Remove what was built, and the local stack's data (it must not run)
 	@if [ -x $(PYTHON) ] && $(PYTHON) -m infra.local status >/dev/null; then echo "the local stack runs: make down"; exit 1; fi

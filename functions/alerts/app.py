@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -10,19 +11,31 @@ from churn.adapters import secrets_manager
 from churn.adapters.api_gateway_push import ApiGatewayPush
 from churn.adapters.aws_clients import invoke_later
 from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError, websocket_connections
-from churn.adapters.mysql.alerts import Wanted, acknowledge, resolve
+from churn.adapters.mysql.alert_pages import Wanted
+from churn.adapters.mysql.alert_work import acknowledge, resolve
 from churn.adapters.redis_cache import Cache
+from churn.domain.alert_work import Work
 from churn.domain.timestamps import iso
 from churn.entrypoints.http.app import Api, Call
+from churn.entrypoints.http.problems import problem_of
 from churn.entrypoints.http.tokens import TICKET_SECONDS, issue_ticket
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.observability import logger, traced
 from churn.services import alerts
 from churn.services.dashboard import Dashboard
+from churn.services.presentation import alert_json
 from churn.settings import settings
 
 if TYPE_CHECKING:
-    from churn.domain.answers import Acknowledged, AlertPage, Resolved, Ticket
+    from churn.domain.alert_answers import (
+        Acknowledged,
+        AlertDetail,
+        AlertOutcome,
+        AlertOutcomes,
+        AlertPage,
+        Resolved,
+    )
+    from churn.domain.answers import Ticket
     from churn.domain.dashboard_answers import DashboardData
 
 _settings = settings().require("database_url", "jwt_secret")
@@ -35,8 +48,38 @@ app = _api.app
 
 @_api.answers("list_alerts")
 def list_alerts(call: Call) -> AlertPage:
-    chosen = call.query.model_dump(exclude={"limit", "cursor"})
-    return alerts.list_alerts(_database, Wanted(**chosen), limit=call.query.limit, cursor=call.query.cursor)
+    query = call.query
+    chosen = query.model_dump(exclude={"limit", "cursor", "customer_id", "snoozed", "assigned_to", "status"})
+    # Who follows changes is to see that an alert was snoozed.
+    snoozed = query.snoozed or ("false" if query.changes_since is None else "true")
+    wanted = Wanted(
+        **chosen,
+        status=query.status or (),
+        assigned_to=_person(call, query.assigned_to),
+        awake_at=call.now if snoozed == "false" else None,
+        snoozed_at=call.now if snoozed == "only" else None,
+    )
+    return alerts.list_alerts(_database, wanted, limit=query.limit, cursor=query.cursor, customer_id=query.customer_id)
+
+
+@_api.answers("get_alert")
+def get_alert(call: Call) -> AlertDetail:
+    return _versioned(call, alerts.get_alert(_database, alerts.alert_id(call.path["id"])))
+
+
+@_api.answers("work_on_alert")
+def work_on_alert(call: Call) -> AlertDetail:
+    number = alerts.alert_id(call.path["id"])
+    return _versioned(call, alerts.work_on(_database, number, _work(call), call.client, call.now, call.versions))
+
+
+@_api.answers("work_on_alerts")
+def work_on_alerts(call: Call) -> AlertOutcomes:
+    numbers = [*dict.fromkeys(call.body.ids)]
+    outcomes = alerts.work_on_many(_database, numbers, _work(call), call.client, call.now)
+    results = [_outcome(number, outcome) for number, outcome in zip(numbers, outcomes, strict=True)]
+    counts = Counter(result["outcome"] for result in results)
+    return {"changed": counts["changed"], "refused": counts["refused"], "results": results}
 
 
 @_api.answers("acknowledge_alert")
@@ -56,6 +99,39 @@ def ticket(call: Call) -> Ticket:
     return {
         "ticket": issue_ticket(secrets_manager.resolve(_settings.jwt_secret), call.client, call.role or "read"),
         "expires_in": TICKET_SECONDS,
+    }
+
+
+def _person(call: Call, name: str | None) -> str | None:
+    return call.client if name == "me" else name
+
+
+def _work(call: Call) -> Work:
+    body = call.body
+    return Work(
+        body.status,
+        body.reason,
+        body.note,
+        "assigned_to" in body.model_fields_set,
+        _person(call, body.assigned_to),
+        "snoozed_until" in body.model_fields_set,
+        body.snoozed_until,
+    )
+
+
+def _versioned(call: Call, alert: AlertDetail) -> AlertDetail:
+    call.headers["ETag"] = f'"{alert["change"]}"'
+    return alert
+
+
+def _outcome(number: int, outcome: alerts.Outcome) -> AlertOutcome:
+    problem = None if outcome.error is None else problem_of(outcome.error)
+    return {
+        "id": number,
+        "outcome": "refused" if problem else "changed" if outcome.has_changed else "unchanged",
+        "alert": None if outcome.alert is None else alert_json(outcome.alert),
+        "error": None if problem is None else problem.detail,
+        "code": None if problem is None else problem.status,
     }
 
 
@@ -84,15 +160,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         on_socket: dict[str, Any] = _handle_websocket(event, context)
         return on_socket
     answer: dict[str, Any] = app(event, context)
-    if event.get("httpMethod") == "POST" and _has_followers():
+    if event.get("httpMethod") in {"PATCH", "POST"} and _is_somebody_behind():
         _websocket_handler(context.invoked_function_arn).deliver_later()
     return answer
 
 
-def _has_followers() -> bool:
-    """Return whether a socket follows the changes of alerts, and is to be told what was just done."""
+def _is_somebody_behind() -> bool:
+    """Return whether an open socket is to be told what was just done."""
     try:
-        return _database.run(websocket_connections.has_followers)
+        return _database.run(websocket_connections.is_behind)
     except (DatabaseUnavailableError, StatementRefusedError):
-        logger.exception("whether anybody follows the changes of alerts is not known")
+        logger.exception("whether a socket is to be told of a change is not known")
         return False

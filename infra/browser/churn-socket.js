@@ -7,7 +7,8 @@
  *   socket.emit("subscribe_alerts", { min_priority: "high" });
  *
  * It pings, connects anew when the connection ends, and then resumes after the newest alert that it has seen. No alert
- * is delivered twice. Besides the server's events there are "open" and "close" of each connection.
+ * is delivered twice. Besides the server's events there are "open" and "close" of each connection. What people did with
+ * alerts while there was none is in GET /api/alerts?changes_since= with `lastChange` of the time before.
  */
 (function (root) {
   "use strict";
@@ -40,6 +41,7 @@
       this._waiting = [];
       this._subscription = null;
       this._lastAlert = this._options.since;
+      this._lastChange = null;
       this._tries = 0;
       this._closed = false;
       this._connect();
@@ -48,6 +50,11 @@
     /** Id of the newest alert seen, to be kept and given as `since` the next time; null before the first. */
     get lastAlert() {
       return this._lastAlert;
+    }
+
+    /** The largest number of a change of an alert that was seen, for `changes_since`; null before the first. */
+    get lastChange() {
+      return this._lastChange;
     }
 
     /** Calls `listener` with the data of each event of that name. */
@@ -138,6 +145,9 @@
       this._tries = 0;
       clearTimeout(this._overdue);
       const { event, data = {} } = message;
+      if ((event === "churn_alert" || event === "alert_updated") && data.change > (this._lastChange ?? -1)) {
+        this._lastChange = data.change;
+      }
       if (event === "churn_alert") {
         // Ids rise in the order in which alerts are sent.
         const isKnown = this._lastAlert !== null && data.id <= this._lastAlert;

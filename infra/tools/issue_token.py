@@ -18,7 +18,11 @@ def main() -> int:
         description="Print a token for the running local stack, or for the service whose JWT_SECRET is set.",
     )
     parser.add_argument("--role", choices=ROLES, default=os.environ.get("ROLE") or "read")
-    parser.add_argument("--subject", default="local", help="who the client is: its rate limits are counted by it")
+    parser.add_argument(
+        "--subject",
+        default="local",
+        help="who the client is: actions on alerts carry the name",
+    )
     parser.add_argument("--seconds", type=int, default=_DAY, help="how long the token is valid")
     options = parser.parse_args()
     try:

@@ -15,16 +15,16 @@ from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get
 from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 from pydantic.json_schema import models_json_schema
 
-from churn.domain import answers, dashboard_answers, features, model_answers
+from churn.domain import alert_answers, answers, dashboard_answers, features, model_answers
 from churn.domain.features import FEATURES
-from churn.entrypoints.http import requests
+from churn.entrypoints.http import alert_requests, requests
 from churn.entrypoints.http.requests import Model, NoQuery
 from churn.entrypoints.http.routes import ROUTES, Route
 from churn.entrypoints.http.tokens import WRITE
 from infra import console
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
-_MODULES = (answers, dashboard_answers, model_answers, features, requests)
+_MODULES = (answers, alert_answers, dashboard_answers, model_answers, features, alert_requests, requests)
 _CLASSES = {
     node.name: node
     for module in reversed(_MODULES)
@@ -39,6 +39,7 @@ _PROBLEMS = {
     "403": "The token's role is too weak",
     "404": "There is no such thing",
     "409": "It cannot be done as things stand; `detail` says why",
+    "412": "It has changed since: its version is none of those of `If-Match`",
     "413": "The body is too large",
     "429": "Too many requests in this minute",
     "503": "Something that is needed is not available now",
@@ -64,6 +65,8 @@ _EXAMPLES: dict[str, Any] = {
     },
     "resolve_alert": {"resolution_notes": "Called; the card had expired."},
     "acknowledge_alert": {},
+    "work_on_alert": {"status": "in_progress", "assigned_to": "me", "note": "She asks for a call next week."},
+    "work_on_alerts": {"ids": [17, 21], "status": "dismissed", "reason": "Test orders."},
     "issue_ticket": {},
     "promote_model": {"force": True, "reason": "The shop has changed; the version in use is blind to it."},
     "roll_back_model": {"reason": "Twice as many alerts as the day before."},
@@ -204,6 +207,12 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
                 {"name": name, "in": "query", "required": False, "schema": _without_null(plain)}
                 | ({"description": schema["description"]} if "description" in schema else {})
             )
+    if route.has_version and route.body is not None:
+        text = "The `ETag` of the alert as it was read: if it has changed since, nothing is done (412)"
+        schema = {"type": "string", "examples": ['"42"']}
+        parameters.append(
+            {"name": "If-Match", "in": "header", "required": False, "schema": schema, "description": text}
+        )
     return parameters
 
 
@@ -225,6 +234,9 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.is_table:
         following = {"description": "The next part (`rel=next`); none with the last one", "schema": {"type": "string"}}
         success["headers"] = {**limits, "Link": following}
+    if route.has_version:
+        version = {"description": "Its version, for `If-Match`", "schema": {"type": "string"}}
+        success["headers"] = {**limits, "ETag": version}
     if route.status == 202:
         place = {"description": "Where its state is", "schema": {"type": "string", "format": "uri-reference"}}
         success["headers"] = {**limits, "Location": place}
@@ -257,6 +269,8 @@ def _statuses(route: Route) -> list[str]:
         statuses.append("409")
     if route.body is not None:
         statuses.append("413")
+        if route.has_version:
+            statuses.append("412")
     return sorted(statuses)
 
 

@@ -126,10 +126,19 @@ class Stack:
         return self.ask("POST", path, body, role=role)
 
     def ask(
-        self, method: str, path: str, body: object = None, *, role: str | None = "admin", token: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        role: str | None = "admin",
+        token: str | None = None,
+        if_match: str | None = None,
     ) -> Answer:
         """Send a request; `token` takes the place of a token of `role`."""
         headers = {"Content-Type": "application/json"}
+        if if_match is not None:
+            headers["If-Match"] = if_match
         if token or role:
             headers["Authorization"] = f"Bearer {token or _token(self, role or '')}"
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()

@@ -5,7 +5,7 @@ import io
 import json
 import re
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -303,6 +303,43 @@ def test_an_alert_is_acknowledged_and_resolved(stack: Stack) -> None:
     assert alert["id"] in [one["id"] for one in again["alerts"]]
 
 
+def test_two_people_work_on_alerts_and_neither_undoes_what_the_other_did(stack: Stack) -> None:
+    customers = {f"WORK-{uuid.uuid4().hex[:8]}" for _ in range(2)}
+    for customer_id in customers:
+        stack.publish("payment_failed", customer_id, datetime.now(UTC), order_id="o1")
+
+    def raised() -> list[dict[str, Any]]:
+        pages = [answered(stack, "list_alerts", f"/api/alerts?customer_id={one}") for one in sorted(customers)]
+        alerts = [alert for page in pages for alert in page["alerts"]]
+        return alerts if len(alerts) == 2 else []
+
+    first, second = eventually(raised, within=10, every=0.1)
+    path, anna, ben = (
+        f"/api/alerts/{first['id']}",
+        stack.token("act", subject="anna"),
+        stack.token("act", subject="ben"),
+    )
+    version = f'"{first["change"]}"'
+    work = {"status": "in_progress", "assigned_to": "me", "note": "She asks for a call."}
+    taken = stack.ask("PATCH", path, work, token=anna, if_match=version)
+    assert assert_described("work_on_alert", taken)["assigned_to"] == "anna"
+    assert taken.headers["ETag"] == f'"{taken.json["change"]}"'
+    late = stack.ask("PATCH", path, {"status": "dismissed", "reason": "a test"}, token=ben, if_match=version)
+    _assert_refused("work_on_alert", late, 412, by_sam=set())
+    mine = stack.ask("GET", "/api/alerts?assigned_to=me&status=in_progress,new", token=anna).json
+    assert first["id"] in [alert["id"] for alert in mine["alerts"]]
+
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    both = {"ids": [first["id"], second["id"], 999999999], "snoozed_until": tomorrow}
+    outcomes = assert_described("work_on_alerts", stack.ask("PATCH", "/api/alerts", both, token=ben))
+    assert [one["outcome"] for one in outcomes["results"]] == ["changed", "changed", "refused"]
+    assert answered(stack, "list_alerts", f"/api/alerts?customer_id={first['customer_id']}")["alerts"] == []
+    asleep = answered(stack, "list_alerts", f"/api/alerts?snoozed=only&customer_id={first['customer_id']}")
+    assert [alert["last_action"]["by"] for alert in asleep["alerts"]] == ["ben"]
+    story = answered(stack, "get_alert", path)["actions"]
+    assert [(action["by"], action["note"]) for action in story] == [("ben", None), ("anna", "She asks for a call.")]
+
+
 def test_alerts_come_newest_first_page_by_page(stack: Stack) -> None:
     first = answered(stack, "list_alerts", "/api/alerts?limit=2")
     ids = [alert["id"] for alert in first["alerts"]]
@@ -398,6 +435,8 @@ def test_the_version_that_serves_is_described(stack: Stack) -> None:
         ("list_predictions", "risk_level=", "risk_level"),
         ("list_alerts", "status=open", "status"),
         ("list_alerts", "priority=9", "priority"),
+        ("list_alerts", "snoozed=maybe", "snoozed"),
+        ("list_alerts", "assigned_to=", "assigned_to"),
         ("list_alerts", "since=then", "since"),
         ("list_alerts", "cursor=zzz", "cursor"),
         ("dashboard_stats", "period=7d", "period"),
@@ -422,7 +461,16 @@ def test_a_bad_query_is_a_400_that_names_the_parameter(stack: Stack, operation: 
 
 
 @pytest.mark.parametrize(
-    "operation", ["predict", "predict_batch", "resolve_alert", "acknowledge_alert", "promote_model"]
+    "operation",
+    [
+        "predict",
+        "predict_batch",
+        "resolve_alert",
+        "acknowledge_alert",
+        "work_on_alert",
+        "work_on_alerts",
+        "promote_model",
+    ],
 )
 @pytest.mark.parametrize(
     "body",
@@ -439,7 +487,8 @@ def test_a_bad_query_is_a_400_that_names_the_parameter(stack: Stack, operation: 
     ],
 )
 def test_a_bad_body_is_a_400(stack: Stack, operation: str, body: bytes) -> None:
-    answer = stack.post(_filled(_OPERATIONS[operation][1]), body)
+    method, path = _OPERATIONS[operation]
+    answer = stack.ask(method, _filled(path), body)
     _assert_refused(operation, answer, 400, by_sam={502} if body == b"\xff\xfe" else set())
 
 
@@ -452,6 +501,8 @@ def test_a_bad_body_is_a_400(stack: Stack, operation: str, body: bytes) -> None:
         ("GET", "/api/customers/no%20such/events", "list_events"),
         ("POST", "/api/alerts/999999999/acknowledge", "acknowledge_alert"),
         ("POST", "/api/alerts/99999999999999999999999/resolve", "resolve_alert"),
+        ("GET", "/api/alerts/abc", "get_alert"),
+        ("GET", "/api/alerts/999999999", "get_alert"),
         ("POST", "/api/alerts/abc/resolve", "resolve_alert"),
         ("POST", "/api/alerts/-1/resolve", "resolve_alert"),
         ("GET", "/api/models/no-such-version", "get_model"),

@@ -190,6 +190,27 @@ def test_who_follows_changes_hears_of_those_that_were_missed_and_of_each_new_one
     _talk(stack, conversation)
 
 
+def test_two_windows_see_what_somebody_does_with_an_alert(stack: Stack) -> None:
+    alert = _raise_alert(stack)
+
+    async def run() -> None:
+        token = {"token": stack.token("read")}
+        async with _open(stack, token) as subscribed, _open(stack, token) as silent:
+            await _hear(silent, "connected")
+            await _ask(subscribed, "subscribe_alerts")
+            await _hear(subscribed, "subscribed")
+            path, work = f"/api/alerts/{alert['id']}", {"status": "in_progress", "assigned_to": "me", "note": "Called."}
+            changed = (await asyncio.to_thread(stack.ask, "PATCH", path, work)).json
+            for window in (subscribed, silent):
+                update = await _hear(window, "alert_updated")
+                while update["id"] != alert["id"]:
+                    update = await _hear(window, "alert_updated")
+                assert update == {name: changed[name] for name in update}
+                assert update["last_action"]["note"] == "Called."
+
+    asyncio.run(run())
+
+
 def test_only_alerts_of_the_wanted_priority_are_heard(stack: Stack) -> None:
     async def conversation(socket: Socket) -> None:
         await _ask(socket, "subscribe_alerts", {"min_priority": "urgent"})

@@ -4,10 +4,10 @@ import importlib.util
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -48,6 +48,7 @@ def ask(
     subject: str = "tester",
     source: str = "192.0.2.1",
     accept: str = "*/*",
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Answer:
     """Send a request past the authorizer; `body` is sent as it is where it is text, else as JSON."""
     parts = urlsplit(target)
@@ -57,7 +58,7 @@ def ask(
         "resource": resource,
         "path": parts.path,
         "httpMethod": method,
-        "headers": {"Content-Type": "application/json", "Accept": accept},
+        "headers": {"Content-Type": "application/json", "Accept": accept, **headers},
         "multiValueHeaders": {"Content-Type": ["application/json"]},
         "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
         "multiValueQueryStringParameters": query or None,

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from churn.adapters.mysql import Database, totals
-from churn.adapters.mysql.alerts import AlertClosedError, AlertNotFoundError, acknowledge, resolve
+from churn.adapters.mysql.alert_work import acknowledge, resolve
+from churn.adapters.mysql.alerts import AlertNotFoundError
+from churn.domain.alert_work import AlertClosedError
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, DatabaseOperationError, alerts
+from churn.adapters.mysql import Database, DatabaseOperationError, alert_work, alerts
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.services import alert_delivery
 from churn.settings import Settings
@@ -100,7 +100,7 @@ def test_speaking_and_greeting_at_once_post_connected_once_and_first(client: Cli
 def test_changes_since_begins_after_a_change(client: Client, database: Database) -> None:
     customer = add_customer(database)
     raise_alerts(database, customer, "low", "high")
-    alerts.acknowledge(database, 1, "ann", datetime(2026, 1, 2, tzinfo=UTC))
+    alert_work.acknowledge(database, 1, "ann", datetime(2026, 1, 2, tzinfo=UTC))
     client.connect()
     messages = client.say("subscribe_alerts", {"changes_since": "0"})
     assert messages[0]["data"] == {"min_priority": "low", "since": None, "cursor": 2, "changes_since": 0, "change": 0}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from churn.adapters.mysql import Database, hourly_stats
-from churn.adapters.mysql.alerts import resolve
+from churn.adapters.mysql.alert_work import resolve
 from churn.adapters.redis_cache import Cache
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.services.current_model import CurrentModel

@@ -100,8 +100,9 @@ def _assert_answered(answer: Answer, field: str | None, sent: str) -> None:
     assert answer.status < 500, (field, sent[:80], answer.body[:300])
     if answer.status == 400 and field is not None:
         fields = [error["field"] for error in answer.json["errors"]]
-        # A promotion that is forced needs a reason.
-        assert any(re.split(r"[.\[]", name)[0] in {field, "", "reason"} for name in fields), (field, sent[:80], fields)
+        # A promotion that is forced needs a reason, and work on several alerts their ids.
+        known = {field, "", "reason", "ids"}
+        assert any(re.split(r"[.\[]", name)[0] in known for name in fields), (field, sent[:80], fields)
         assert all(error["message"] for error in answer.json["errors"])
 
 

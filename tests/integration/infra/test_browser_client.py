@@ -175,3 +175,22 @@ def test_without_a_ticket_it_tries_again() -> None:
     """
     with serving(serve) as url:
         assert run_client(url, script) == ["third"]
+
+
+def test_what_somebody_did_with_an_alert_is_passed_on_and_remembered_by_its_number() -> None:
+    async def serve(socket: web.WebSocketResponse, _number: int, _ticket: str) -> None:
+        await send(socket, "churn_alert", id=4, change=9)
+        await send(socket, "alert_updated", id=4, change=11, status="in_progress")
+        await send(socket, "alert_updated", id=3, change=10)
+        await socket.receive()
+
+    script = """
+        const socket = new ChurnSocket(url, () => "t");
+        print(socket.lastChange);
+        socket.on("alert_updated", (alert) => {
+          print([alert.id, socket.lastChange, socket.lastAlert]);
+          if (alert.id === 3) socket.close();
+        });
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == [None, [4, 11, 4], [3, 11, 4]]

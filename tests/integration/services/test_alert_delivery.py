@@ -52,9 +52,14 @@ def test_an_alert_is_posted_once_in_the_contracts_shape(database: Database) -> N
             "timestamp": "2026-01-02T03:04:05.678000Z",
             "created_at": "2026-01-02T03:04:05.678000Z",
             "acknowledged_at": None,
+            "acknowledged_by": None,
             "resolved_at": None,
+            "resolved_by": None,
+            "assigned_to": None,
+            "snoozed_until": None,
             "raised_at": None,
             "change": 0,
+            "last_action": None,
         },
     }
 

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from churn.adapters.mysql import Database, models, totals
-from churn.adapters.mysql.alerts import Wanted, acknowledge, resolve
+from churn.adapters.mysql.alert_pages import Wanted
+from churn.adapters.mysql.alert_work import AlertChangedError, acknowledge, resolve
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.websocket_connections import Since
+from churn.domain.alert_work import Work
 from churn.domain.events import Event
 from churn.domain.features import Features
 from churn.domain.model import Prediction
 from churn.services.alert_delivery import deliver, subscribe
-from churn.services.alerts import list_alerts
+from churn.services.alerts import list_alerts, work_on
 from churn.services.event_publisher import EventPublisher
 from churn.services.presentation import parse_since
 from churn.services.rescoring import Swept, sweep
@@ -406,6 +408,20 @@ def test_each_alert_that_changed_comes_once_in_its_present_form(database: Databa
     deliver(database, push)
     assert push.alert_ids("follower") == [5, 2, 7, 7]
     assert push.messages("follower")[-1]["data"]["status"] == "acknowledged"
+
+
+def test_a_raise_ends_a_snooze_and_makes_another_version(database: Database, scoring: Scoring) -> None:
+    _apply(scoring, 0, order())
+    _sweep(scoring, 65)
+    (first,) = list_alerts(database, limit=1)["alerts"]
+    until = NOW + timedelta(days=400)
+    asleep = work_on(database, first["id"], Work(changes_snooze=True, snoozed_until=until), "ann", NOW)
+    assert list_alerts(database, Wanted(awake_at=NOW), limit=1)["total"] == 0
+    _sweep(scoring, 85)
+    (raised,) = list_alerts(database, Wanted(awake_at=NOW), limit=1)["alerts"]
+    assert (raised["priority"], raised["snoozed_until"]) == ("urgent", None)
+    with pytest.raises(AlertChangedError, match=str(raised["change"])):
+        work_on(database, first["id"], Work("resolved"), "ann", NOW, versions={asleep["change"]})
 
 
 def test_since_an_id_gives_new_alerts_alone(database: Database, scoring: Scoring) -> None:

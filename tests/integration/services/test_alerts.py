@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from churn.adapters.mysql import Database
-from churn.adapters.mysql.alerts import Wanted
+from churn.adapters.mysql.alert_pages import Wanted
 from churn.services.alerts import list_alerts
 from churn.services.scoring import Scoring
 from churn.settings import Settings
@@ -26,8 +26,8 @@ def test_alerts_come_newest_first_page_by_page(shop: Database) -> None:
     assert [alert["id"] for page in (first, second) for alert in page["alerts"]] == ids
     assert list_alerts(shop, Wanted(since=ids[3]), limit=2)["total"] == 3
     assert list_alerts(shop, Wanted(since=NOW + timedelta(seconds=9)), limit=2)["total"] == 2
-    assert list_alerts(shop, Wanted(status="resolved"), limit=2)["total"] == 0
-    assert list_alerts(shop, Wanted(status="new", priority="high"), limit=2)["total"] == 7
+    assert list_alerts(shop, Wanted(status=("resolved",)), limit=2)["total"] == 0
+    assert list_alerts(shop, Wanted(status=("new",), priority="high"), limit=2)["total"] == 7
 
 
 def test_a_range_includes_the_whole_of_its_last_millisecond(shop: Database) -> None:

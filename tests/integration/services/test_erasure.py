@@ -20,7 +20,7 @@ from churn.adapters.mysql import (
     training_runs,
     websocket_connections,
 )
-from churn.adapters.mysql.alerts import acknowledge, resolve
+from churn.adapters.mysql.alert_work import acknowledge, resolve
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.adapters.mysql.erasure import erase

@@ -3,20 +3,26 @@
 import random
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from multiprocessing import get_context
+from typing import get_args
 
-from churn.adapters.mysql import Database, alerts
+from churn.adapters.mysql import Database, alert_work
+from churn.domain.alert_work import Work
+from churn.domain.alerts import AlertStatus
 from churn.domain.errors import ConflictError, NotFoundError
 from churn.domain.events import Event
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
+from tests.support import eventually
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
 from tests.support.stored import compare_with_histories, rows
 
 _CUSTOMERS = 40
 _SETTINGS = Settings.from_environment({})
+_STATUSES = get_args(AlertStatus)
 _LAST = NOW + timedelta(minutes=50)
 
 
@@ -65,16 +71,22 @@ def _sweep(url: str, times: int) -> None:
 
 def _work_on_alerts(url: str, times: int) -> None:
     chance, database = random.Random(9), Database(url)
+    # Who scores takes longer to begin.
+    eventually(lambda: rows(database, "SELECT id FROM alerts LIMIT 1"), within=30)
     for _ in range(times):
-        ids = [row["id"] for row in rows(database, "SELECT id FROM alerts WHERE is_open = 1")]
+        ids = [row["id"] for row in rows(database, "SELECT id FROM alerts")]
         if not ids:
             continue
         at: datetime = NOW + timedelta(minutes=chance.randint(0, 50))
         try:
             if chance.random() < 0.5:
-                alerts.acknowledge(database, chance.choice(ids), "ann", at)
+                work = Work(chance.choice(_STATUSES), reason="why", note="what")
+                some = chance.sample(ids, min(len(ids), 5))
+                database.run(partial(alert_work.work_on, alert_ids=some, work=work, by="ann", now=at))
+            elif chance.random() < 0.5:
+                alert_work.acknowledge(database, chance.choice(ids), "ann", at)
             else:
-                alerts.resolve(database, chance.choice(ids), "ann", None, at)
+                alert_work.resolve(database, chance.choice(ids), "ann", None, at)
         except (ConflictError, NotFoundError):
             # Another process was quicker: erased, or closed.
             continue
@@ -107,5 +119,8 @@ def test_after_scoring_sweeps_actions_and_erasures_at_once_everything_equals_a_r
     erased = {f"C-{number}" for number in range(0, _CUSTOMERS, 10)}
     expected = sum(one.customer_id not in erased for one in events)
     assert stored == [{"n": expected, "ids": expected}]
+    assert rows(database, "SELECT alert_id FROM alert_actions WHERE alert_id NOT IN (SELECT id FROM alerts)") == []
+    numbers = rows(database, "SELECT change_number FROM alert_actions ORDER BY change_number")
+    assert len({row["change_number"] for row in numbers}) == len(numbers) > 50
     told = rows(database, "SELECT id, created_at FROM alerts ORDER BY id")
     assert [row["created_at"] for row in told] == sorted({row["created_at"] for row in told})

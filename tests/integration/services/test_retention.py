@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from churn.adapters.mysql import Database, alerts, totals
-from churn.adapters.mysql.alerts import AlertNotFoundError, AlertsPrunedError, Wanted, resolve
+from churn.adapters.mysql.alert_pages import Wanted
+from churn.adapters.mysql.alert_work import resolve
+from churn.adapters.mysql.alerts import AlertNotFoundError, AlertsPrunedError
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.domain.customer import CustomerState, replay

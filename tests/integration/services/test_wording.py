@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from churn.adapters.mysql import Database
-from churn.adapters.mysql.alerts import Wanted
+from churn.adapters.mysql.alert_pages import Wanted
 from churn.adapters.redis_cache import Cache
 from churn.domain.features import INPUT_NAMES
 from churn.domain.what_if import Question, predict, resolve

@@ -6,8 +6,9 @@ from pathlib import Path
 from churn.adapters import mysql
 
 _OWNERS = {
-    # Who has an open alert is a choice of customers.
-    "alerts": {"alerts", "customer_search"},
+    "alert_actions": {"alert_actions"},
+    # Raised, read, and worked on; who has an open alert is a choice of customers.
+    "alerts": {"alerts", "alert_pages", "alert_work", "customer_search"},
     "component_reports": {"component_reports"},
     "counters": {"alert_counters", "alerts", "hourly_stats", "websocket_connections"},
     "customer_states": {"customers"},

@@ -1,13 +1,12 @@
 """The types of the answers, built by those who answer; the API's description is made from the same types.
 
 The type checker holds what the services return against these types, so nothing imports them at run time: they would
-add to a function's start. A string below a field is its description. Those about the dashboard and models
-are in `dashboard_answers` and `model_answers`.
+add to a function's start. A string below a field is its description. Those about alerts, the
+dashboard and models are in `alert_answers`, `dashboard_answers` and `model_answers`.
 """
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.features import FeatureValues
 from churn.domain.model import ModelKind
 from churn.domain.risk import CustomerStatus, RiskLevel, SpendBasis
@@ -234,56 +233,7 @@ class PredictionPage(TypedDict):
     total: int
 
 
-# --- alerts
-
-
-class Alert(TypedDict):
-    """Something about a customer that somebody should look at."""
-
-    id: int
-    customer_id: str
-    customer_name: str
-    alert_type: str
-    priority: AlertPriority
-    title: str
-    message: str
-    reason: str
-    risk_score: float | None
-    previous_risk_score: float | None
-    """Where a risk has risen: the stored probability that it rose from."""
-    status: AlertStatus
-    timestamp: Instant
-    created_at: Instant
-    acknowledged_at: Instant | None
-    resolved_at: Instant | None
-    raised_at: Instant | None
-    """When it was raised to a higher band while it was open."""
-    change: int
-    """The number of its newest change: raised, acknowledged, closed. It rises in the order of the changes."""
-
-
-class AlertPage(TypedDict):
-    """Alerts, the newest first; with `changes_since` in the order of their changes."""
-
-    alerts: list[Alert]
-    total: int
-    next_cursor: str | None
-    newest_change: int
-    """The number of the newest change of any alert: `changes_since` of the next request, once all pages are read."""
-
-
-class Acknowledged(TypedDict):
-    """The alert is acknowledged."""
-
-    message: str
-    acknowledged_at: Instant
-
-
-class Resolved(TypedDict):
-    """The alert is resolved."""
-
-    message: str
-    resolved_at: Instant
+# --- sockets
 
 
 class Ticket(TypedDict):

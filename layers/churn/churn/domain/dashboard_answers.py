@@ -2,7 +2,8 @@
 
 from typing import Literal, TypedDict
 
-from churn.domain.answers import Alert, Instant, StoredPrediction
+from churn.domain.alert_answers import Alert
+from churn.domain.answers import Instant, StoredPrediction
 from churn.domain.dashboard import Granularity, Period
 
 AccuracyBasis = Literal["matured_outcomes", "held_out_window"]

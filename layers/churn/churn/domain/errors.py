@@ -7,6 +7,7 @@ ChurnError
 ├── InvalidInputError   the input is wrong; nothing was done
 ├── NotFoundError       what was asked for does not exist
 ├── ConflictError       it exists, but its present state does not allow the action
+│   └── OutdatedError   it has changed since the caller read it
 └── UnavailableError    a dependency does not answer; the same request may succeed later
 """
 
@@ -47,6 +48,10 @@ class ConflictError(ChurnError):
 
     errors: tuple[FieldError, ...] = ()
     location: str | None = None
+
+
+class OutdatedError(ConflictError):
+    """It has changed since the caller read it, who wants nothing done then."""
 
 
 class UnavailableError(ChurnError):

@@ -1,7 +1,8 @@
 """Delivery of alerts to open sockets: each socket gets every alert after its cursors, in order; then the cursors move.
 
 A new alert comes once, a raise of an alert that the socket was told of comes as the same alert again. A socket that
-follows changes gets every alert that has changed instead, each in its present form, in the order of the changes.
+follows changes gets every alert that has changed instead, each in its present form, in the order of the changes. What
+people do with alerts comes to every open socket, subscribed or not, as `alert_updated`: the alert in its present form.
 
 Nothing is kept in memory between calls, so the next call of `deliver` completes what a crash left undone. Only the
 holder of a socket's lease posts to it, and returns the lease before looking for alerts again: an alert that is
@@ -27,9 +28,9 @@ from churn.adapters.api_gateway_push import (
     Push,
     PushUnavailableError,
 )
-from churn.adapters.mysql import Database, Transaction, alerts, websocket_connections
+from churn.adapters.mysql import Database, Transaction, alert_pages, websocket_connections
 from churn.adapters.mysql.database import Row
-from churn.adapters.mysql.websocket_connections import Since, Socket
+from churn.adapters.mysql.websocket_connections import Cursors, Since, Socket
 from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.errors import UnavailableError
 from churn.observability import logger
@@ -58,10 +59,6 @@ class Delivery:
     finished: bool
 
 
-_Cursors = tuple[int, int]
-"""The id of an alert and the number of a change: up to there a socket has been told."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Alert:
     """A message on an alert, and where the cursors are when it is posted."""
@@ -69,7 +66,7 @@ class _Alert:
     id: int
     priority: int
     message: bytes
-    cursors: _Cursors
+    cursors: Cursors
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ class _Work:
 
     socket: Socket
     alerts: Sequence[_Alert]
-    end: _Cursors
+    end: Cursors
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class _Posted:
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     socket: Socket
-    cursors: _Cursors
+    cursors: Cursors
     posted: int
     gone: bool = False
     pause: float = 0
@@ -103,7 +100,7 @@ def message(event: str, data: Mapping[str, Any]) -> bytes:
 
 
 def deliver(database: Database, push: Push, *, budget: float = 5) -> Delivery:
-    """Post to every subscribed socket the alerts that it has not received, within about `budget` seconds.
+    """Post to every socket what it has not received of the alerts, within about `budget` seconds.
 
     Sockets that are gone are removed. A slow one keeps its cursor and pauses for some seconds, while the others are
     posted to. Raises DatabaseUnavailableError.
@@ -169,7 +166,7 @@ def subscribe(
     finally:
         database.run(
             lambda transaction: websocket_connections.release(
-                transaction, socket.lease, (socket.alert_cursor, socket.change_cursor), [connection_id]
+                transaction, socket.lease, socket.cursors, [connection_id]
             )
         )
 
@@ -209,41 +206,62 @@ def broadcast_predictions(database: Database, push: Push, predictions: Sequence[
 def _claim(transaction: Transaction) -> list[_Work]:
     """Return claimed sockets with what they are to be told."""
     newest, claimed = websocket_connections.claim(transaction)
-    news = _Pages(partial(alerts.after, transaction), "id", newest.alert)
-    raises = _Pages(partial(alerts.raised_after, transaction), "raised_change", newest.a_raise)
-    changes = _Pages(partial(alerts.changed_after, transaction), "change_number", newest.change)
+    news = _Pages(partial(alert_pages.after, transaction), "id", newest.alert)
+    raises = _Pages(partial(alert_pages.raised_after, transaction), "raised_change", newest.a_raise)
+    changes = _Pages(partial(alert_pages.changed_after, transaction), "change_number", newest.change)
+    actions = _Pages(partial(alert_pages.acted_after, transaction), "acted_change", newest.an_action)
     work = []
-    for socket in sorted(claimed, key=lambda socket: (socket.alert_cursor, socket.change_cursor)):
+    for socket in sorted(claimed, key=lambda socket: socket.cursors):
+        told: list[_Alert] = []
+        end = socket.cursors
         if socket.follows_changes:
-            rows, end = changes.after(socket.change_cursor)
-            told = [
-                _message(
-                    row, (newest.alert, row["change_number"]), is_raise=row["raised_change"] == row["change_number"]
-                )
-                for row in rows
-            ]
-            work.append(_Work(socket, told, (newest.alert, end)))
-        else:
-            work.append(_news(socket, news, raises))
+            told, end = _changes(socket, changes, newest.alert)
+        elif socket.subscribed:
+            told, end = _news(socket, news, raises)
+        rows, action = actions.after(socket.action_cursor)
+        # Who does not follow changes has just been told of some in their present form.
+        known = set() if socket.follows_changes else {alert.id for alert in told}
+        told += [
+            _message(row, end._replace(action=row["acted_change"]), "alert_updated")
+            for row in rows
+            if row["id"] not in known
+        ]
+        work.append(_Work(socket, told, end._replace(action=action)))
     return work
 
 
-def _news(socket: Socket, news: "_Pages", raises: "_Pages") -> _Work:
-    """Return the alerts that are new to a socket, and then the raises of those that it was told of."""
+def _changes(socket: Socket, changes: "_Pages", newest: int) -> tuple[list[_Alert], Cursors]:
+    """Return the alerts that have changed for a socket that follows changes, and where it is after them."""
+    rows, end = changes.after(socket.change_cursor)
+    cursors = socket.cursors._replace(alert=newest)
+    told = [
+        _message(
+            row,
+            cursors._replace(change=row["change_number"]),
+            is_raise=row["raised_change"] == row["change_number"],
+        )
+        for row in rows
+    ]
+    return told, cursors._replace(change=end)
+
+
+def _news(socket: Socket, news: "_Pages", raises: "_Pages") -> tuple[list[_Alert], Cursors]:
+    """Return what is new to a socket, then the raises of what it was told of, and where it is after them."""
     rows, end = news.after(socket.alert_cursor)
-    change = socket.change_cursor
-    told = [_message(row, (row["id"], change)) for row in rows]
+    cursors = socket.cursors
+    told = [_message(row, cursors._replace(alert=row["id"])) for row in rows]
+    cursors = cursors._replace(alert=end)
     if not news.is_last(end):
-        return _Work(socket, told, (end, change))
+        return told, cursors
     shown = {row["id"]: row["raised_change"] or 0 for row in rows}
-    rows, change = raises.after(change)
+    rows, change = raises.after(cursors.change)
     told += [
-        _message(row, (end, row["raised_change"]), is_raise=True)
+        _message(row, cursors._replace(change=row["raised_change"]), is_raise=True)
         for row in rows
         # What is new to the socket comes in its present form.
         if row["id"] <= end and row["raised_change"] > shown.get(row["id"], 0)
     ]
-    return _Work(socket, told, (end, change))
+    return told, cursors._replace(change=change)
 
 
 class _Pages:
@@ -272,14 +290,14 @@ class _Pages:
         return end >= self._newest
 
 
-def _message(row: Row, cursors: _Cursors, *, is_raise: bool = False) -> _Alert:
+def _message(row: Row, cursors: Cursors, event: str = "churn_alert", *, is_raise: bool = False) -> _Alert:
     content = raised_json(row) if is_raise else alert_json(row)
-    return _Alert(row["id"], ALERT_PRIORITIES.index(row["priority"]), message("churn_alert", content), cursors)
+    return _Alert(row["id"], ALERT_PRIORITIES.index(row["priority"]), message(event, content), cursors)
 
 
 def _post(push: Push, work: _Work, post_until: float) -> _Outcome:
     socket, posted = work.socket, 0
-    cursors = (socket.alert_cursor, socket.change_cursor)
+    cursors = socket.cursors
     for alert in work.alerts:
         if alert.priority >= socket.min_priority:
             if time.monotonic() > post_until:
@@ -302,7 +320,7 @@ def _settle(transaction: Transaction, outcomes: Sequence[_Outcome]) -> None:
     gone = [outcome.socket.connection_id for outcome in outcomes if outcome.gone]
     if gone:
         websocket_connections.forget(transaction, gone)
-    together: defaultdict[tuple[str, _Cursors, float], list[str]] = defaultdict(list)
+    together: defaultdict[tuple[str, Cursors, float], list[str]] = defaultdict(list)
     for outcome in outcomes:
         if not outcome.gone:
             together[outcome.socket.lease, outcome.cursors, outcome.pause].append(outcome.socket.connection_id)

@@ -1,35 +1,66 @@
-"""Reading the alerts."""
+"""Reading the alerts, and working on them."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from churn.adapters.mysql import Database, Transaction, alerts, totals
+from churn.adapters.mysql import (
+    Database,
+    Transaction,
+    alert_actions,
+    alert_pages,
+    alert_work,
+    alerts,
+    customers,
+    totals,
+)
 from churn.adapters.mysql.alert_counters import newest_of_all
-from churn.adapters.mysql.alerts import Wanted
+from churn.adapters.mysql.alert_pages import Wanted
+from churn.adapters.mysql.database import Row
+from churn.domain.alert_work import Work
+from churn.domain.errors import ChurnError, FieldError, InvalidInputError
 from churn.services.cursors import read_alert_cursor, write_alert_cursor
-from churn.services.presentation import alert_json
+from churn.services.presentation import alert_detail_json, alert_json
 
 if TYPE_CHECKING:
-    from churn.domain.answers import AlertPage
+    from churn.domain.alert_answers import AlertDetail, AlertPage
 
 _ALL = Wanted()
+_ACTIONS = 200
 
 
-def list_alerts(database: Database, wanted: Wanted = _ALL, *, limit: int, cursor: str | None = None) -> AlertPage:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one of several alerts: its row, whether it has changed, or why the work could not be done."""
+
+    alert: Row | None
+    has_changed: bool
+    error: ChurnError | None
+
+
+def list_alerts(
+    database: Database, wanted: Wanted = _ALL, *, limit: int, cursor: str | None = None, customer_id: str | None = None
+) -> AlertPage:
     """Return alerts, the newest first; with `changes_since` those changed since, in the order of their changes.
 
-    Raises InvalidCursorError, AlertsPrunedError, DatabaseUnavailableError.
+    `customer_id`: of that customer alone. Raises InvalidCursorError, AlertsPrunedError, DatabaseUnavailableError.
     """
     by_change = wanted.changes_since is not None
     position = None if cursor is None else read_alert_cursor(cursor, is_change=by_change)
 
     def work(transaction: Transaction) -> AlertPage:
         alerts.require_kept(transaction, wanted.since)
-        rows, total = alerts.page(transaction, wanted, limit=limit + 1, position=position)
+        chosen = wanted
+        if customer_id is not None:
+            chosen = replace(wanted, customer_pk=_key(transaction, customer_id))
+        rows, total = alert_pages.page(transaction, chosen, limit=limit + 1, position=position)
         if total is None:
-            chosen = [() if value is None else (value,) for value in (wanted.status, wanted.priority)]
-            total = totals.read_pairs(transaction, "alerts", *chosen)
+            priorities = () if chosen.priority is None else (chosen.priority,)
+            total = totals.read_pairs(transaction, "alerts", chosen.status, priorities)
+            total -= alert_pages.snoozed(transaction, chosen)
         more, rows = len(rows) > limit, rows[:limit]
         last = rows[-1]["change_number" if by_change else "id"] if more else None
         return {
@@ -42,8 +73,69 @@ def list_alerts(database: Database, wanted: Wanted = _ALL, *, limit: int, cursor
     return database.read(work)
 
 
+def get_alert(database: Database, alert_id: int) -> AlertDetail:
+    """Return an alert with what was done about it. Raises AlertNotFoundError, DatabaseUnavailableError."""
+    return database.read(lambda transaction: _detail(transaction, alert_id))
+
+
+def work_on(
+    database: Database, alert_id: int, work: Work, by: str, now: datetime, versions: Collection[int] | None = None
+) -> AlertDetail:
+    """Do some work on an alert, which must be of one of the versions, if they are given; return it as it is then.
+
+    Raises InvalidInputError, AlertNotFoundError, AlertChangedError, AlertClosedError, AlertBesideOpenError,
+    DatabaseUnavailableError.
+    """
+    _check(work, now)
+
+    def run(transaction: Transaction) -> AlertDetail:
+        outcome = alert_work.work_on(transaction, [alert_id], work, by, now, versions)[alert_id]
+        if isinstance(outcome, ChurnError):
+            raise outcome
+        return _detail(transaction, alert_id)
+
+    return database.run(run)
+
+
+def work_on_many(database: Database, alert_ids: Sequence[int], work: Work, by: str, now: datetime) -> list[Outcome]:
+    """Do the same work on alerts, in one transaction; return an outcome for each, in the order that they are given.
+
+    Raises InvalidInputError, DatabaseUnavailableError.
+    """
+    _check(work, now)
+
+    def run(transaction: Transaction) -> list[Outcome]:
+        outcomes = alert_work.work_on(transaction, alert_ids, work, by, now)
+        rows = alert_pages.by_ids(transaction, alert_ids)
+        return [
+            Outcome(rows.get(alert_id), outcome is True, outcome if isinstance(outcome, ChurnError) else None)
+            for alert_id in alert_ids
+            for outcome in [outcomes[alert_id]]
+        ]
+
+    return database.run(run)
+
+
 def alert_id(text: str) -> int:
     """Return the id that a path writes. Raises AlertNotFoundError if it is the id of no alert."""
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise alerts.AlertNotFoundError(text)
     return int(text)
+
+
+def _check(work: Work, now: datetime) -> None:
+    if work.snoozed_until is not None and work.snoozed_until <= now:
+        raise InvalidInputError(FieldError("snoozed_until", "must lie ahead"))
+
+
+def _detail(transaction: Transaction, alert_id: int) -> AlertDetail:
+    row = alert_pages.by_ids(transaction, [alert_id]).get(alert_id)
+    if row is None:
+        raise alerts.AlertNotFoundError(alert_id)
+    return alert_detail_json(row, alert_actions.of_alert(transaction, alert_id, _ACTIONS))
+
+
+def _key(transaction: Transaction, customer_id: str) -> int:
+    """Return the key of a customer, 0, which nobody has, for somebody who is not known."""
+    row = customers.by_id(transaction, [customer_id]).get(customer_id)
+    return 0 if row is None else int(row["id"])

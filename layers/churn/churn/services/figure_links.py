@@ -51,7 +51,8 @@ def _customers(**query: str) -> str:
 
 
 def _alerts(**query: str) -> str:
-    return _link("/api/alerts", query)
+    # What is counted are all alerts, also those that are snoozed.
+    return _link("/api/alerts", {**query, "snoozed": "true"})
 
 
 def _link(path: str, query: dict[str, str]) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from churn.adapters.mysql.alert_pages import NOTE_BEGINNING
 from churn.domain.timestamps import iso, iso_micros, parse_exact_timestamp
 
 if TYPE_CHECKING:
-    from churn.domain.answers import Alert
+    from churn.domain.alert_answers import Alert, AlertAction, AlertDetail
 
 # Below lie ids, from here on seconds since 1970 (the year 2001).
 _TIMES_FROM = 10**9
@@ -35,10 +36,42 @@ def alert_json(row: Mapping[str, Any]) -> Alert:
         "timestamp": created_at,
         "created_at": created_at,
         "acknowledged_at": _optional(row["acknowledged_at"]),
+        "acknowledged_by": row["acknowledged_by"],
         "resolved_at": _optional(row["resolved_at"]),
+        "resolved_by": row["resolved_by"],
+        "assigned_to": row["assigned_to"],
+        "snoozed_until": _optional(row["snoozed_until"]),
         "raised_at": None if row["raised_at"] is None else iso_micros(row["raised_at"]),
         "change": row["change_number"],
+        "last_action": None if row["done_at"] is None else _beginning(action_json(row, row["acted_change"])),
     }
+
+
+def alert_detail_json(row: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> AlertDetail:
+    """Return an alert with what was done about it, of a row as above and rows of `alert_actions`."""
+    return {
+        **alert_json(row),
+        "resolution_notes": row["resolution_notes"],
+        "actions": [action_json(action, action["change_number"]) for action in actions],
+    }
+
+
+def action_json(row: Mapping[str, Any], change: int) -> AlertAction:
+    """Return an action on an alert, which was the change of that number."""
+    return {
+        "change": change,
+        "by": row["done_by"],
+        "at": iso(row["done_at"]),
+        "changed": json.loads(row["changed"]),
+        "note": row["note"],
+    }
+
+
+def _beginning(action: AlertAction) -> AlertAction:
+    note = action["note"]
+    if note is None or len(note) <= NOTE_BEGINNING:
+        return action
+    return {**action, "note": note[:NOTE_BEGINNING] + "…"}
 
 
 def raised_json(row: Mapping[str, Any]) -> Mapping[str, Any]:

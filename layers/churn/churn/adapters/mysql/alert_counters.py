@@ -1,33 +1,35 @@
-"""The counters of the alerts, four rows of the table `counters`.
+"""The counters of the alerts, five rows of the table `counters`.
 
-`alerts` is the id of the newest alert; `alert_changes` and `alert_raises` are the numbers of the newest change of an
-alert and of the newest raise; `alert_clock` is the time that was given last (microseconds since 1970). They, and the
-totals of alerts, are written under the lock of the row `alerts`, which is taken last in a transaction: ids, changes and
-times rise in the order of the commits, and a reader that asks for what lies above the last one it saw misses none.
+`alerts` is the id of the newest alert; `alert_changes`, `alert_raises` and `alert_actions` are the numbers of the
+newest change of an alert, of the newest raise and of the newest action; `alert_clock` is the time that was given last
+(microseconds since 1970). They, and the totals of alerts, are written under the lock of the row `alerts`, which is
+taken last in a transaction: ids, changes and times rise in the order of the commits, and a reader that asks for what
+lies above the last one it saw misses none.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from churn.adapters.mysql.database import Transaction
+from churn.adapters.mysql.database import Transaction, placeholders
+
+_NAMES = ("alerts", "alert_changes", "alert_raises", "alert_actions")
 
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The id of the newest alert, and the numbers of the newest change and of the newest raise; 0 before the first."""
+    """The id of the newest alert, and the numbers of the newest change, raise and action; 0 before the first."""
 
     alert: int = 0
     change: int = 0
     a_raise: int = 0
+    an_action: int = 0
 
 
 def newest_of_all(transaction: Transaction) -> Newest:
     """Return the ids and numbers of what was committed last, all as of one instant."""
-    rows = transaction.rows(
-        "SELECT name, value FROM counters WHERE name IN ('alerts', 'alert_changes', 'alert_raises')"
-    )
+    rows = transaction.rows(f"SELECT name, value FROM counters WHERE name IN ({placeholders(_NAMES)})", _NAMES)
     values = {row["name"]: int(row["value"]) for row in rows}
-    return Newest(values.get("alerts", 0), values.get("alert_changes", 0), values.get("alert_raises", 0))
+    return Newest(*(values.get(name, 0) for name in _NAMES))
 
 
 def lock(transaction: Transaction) -> tuple[Newest, int]:
@@ -39,7 +41,7 @@ def lock(transaction: Transaction) -> tuple[Newest, int]:
 
 def store(transaction: Transaction, newest: Newest, times: Sequence[int] = ()) -> None:
     """Write the counters, which are locked, and the last of the times that were given."""
-    values = {"alerts": newest.alert, "alert_changes": newest.change, "alert_raises": newest.a_raise}
+    values = dict(zip(_NAMES, astuple(newest), strict=True))
     if times:
         values["alert_clock"] = times[-1]
     transaction.insert_many(

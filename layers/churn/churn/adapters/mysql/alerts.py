@@ -1,25 +1,23 @@
-"""Table `alerts`: raising, reading and closing them; every change keeps the totals of alerts right.
+"""Table `alerts`: raising, pruning and erasing them; every change keeps the totals of alerts right.
 
-Ids, changes and times come from `alert_counters`. The rows `alerts:READER` and
-`alert_raises:READER` of the table `counters` are a reader's cursors.
+`alert_pages` reads them, `alert_work` changes them as people work on them. Ids, changes and times come from
+`alert_counters`. The rows `alerts:READER` and `alert_raises:READER` of the table `counters` are a reader's cursors.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from churn.adapters.mysql import alert_counters, totals
-from churn.adapters.mysql.alert_counters import Newest
-from churn.adapters.mysql.conditions import Conditions
-from churn.adapters.mysql.database import Database, Row, Transaction
+from churn.adapters.mysql import alert_actions, alert_counters, totals
+from churn.adapters.mysql.alert_pages import after, raised_after
+from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.alerts import AlertPriority, AlertStatus, NewAlert
-from churn.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
+from churn.domain.errors import FieldError, InvalidInputError, NotFoundError
 from churn.domain.timestamps import from_micros, micros_text, to_micros
 
 # Of the newest alert that was pruned; the instant in microseconds since 1970.
 _PRUNED_ID, _PRUNED_AT = "alerts.pruned", "alerts.pruned_until"
-_READ = "SELECT a.*, c.customer_id, c.name AS customer_name FROM alerts a JOIN customers c ON c.id = a.customer_pk"
 # The day that the totals count an alert under; those of the release before have none of their own.
 _DAY = "DATE_FORMAT(IFNULL(counted_on, created_at), '%%Y-%%m-%%d') AS day"
 
@@ -28,13 +26,6 @@ class AlertNotFoundError(NotFoundError):
     """There is no alert with this id."""
 
     sentence = "There is no such alert."
-
-
-class AlertClosedError(ConflictError):
-    """The alert is closed, which rules the action out; it is resolved or dismissed."""
-
-    def __init__(self, status: str) -> None:
-        super().__init__(f"The alert is {status} already.")
 
 
 class AlertsPrunedError(InvalidInputError):
@@ -95,9 +86,8 @@ def store(
         _raise(transaction, opened, alert, instant, number)
         sums[f"alerts:{opened.status}:{opened.priority}"] -= 1
         sums[f"alerts:{opened.status}:{alert.priority}"] += 1
-    alert_counters.store(
-        transaction, Newest(newest.alert + len(new), number, number if raises else newest.a_raise), times
-    )
+    last = replace(newest, alert=newest.alert + len(new), change=number, a_raise=number if raises else newest.a_raise)
+    alert_counters.store(transaction, last, times)
     totals.add(transaction, sums)
     return ids
 
@@ -124,7 +114,9 @@ def prune(transaction: Transaction, before: datetime, limit: int) -> tuple[int, 
     )
     if not rows:
         return 0, Counter()
-    transaction.execute_among("DELETE FROM alerts WHERE id IN ({values})", [row["id"] for row in rows])
+    ids = [row["id"] for row in rows]
+    alert_actions.delete(transaction, ids)
+    transaction.execute_among("DELETE FROM alerts WHERE id IN ({values})", ids)
     transaction.insert_many(
         "INSERT INTO counters (name, value)",
         [
@@ -134,85 +126,6 @@ def prune(transaction: Transaction, before: datetime, limit: int) -> tuple[int, 
         "ON DUPLICATE KEY UPDATE value = GREATEST(value, VALUES(value))",
     )
     return len(rows), _falling(rows)
-
-
-def raised_after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
-    """Return the alerts that were raised after a change, in the order of their raises."""
-    return transaction.rows(f"{_READ} WHERE a.raised_change > %s ORDER BY a.raised_change LIMIT %s", (cursor, limit))
-
-
-def changed_after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
-    """Return the alerts that have changed after a change, in the order of their newest changes."""
-    return transaction.rows(f"{_READ} WHERE a.change_number > %s ORDER BY a.change_number LIMIT %s", (cursor, limit))
-
-
-def after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
-    """Return the alerts with ids above the cursor, in order, as `churn.services.presentation.alert_json` takes them."""
-    return transaction.rows(f"{_READ} WHERE a.id > %s ORDER BY a.id LIMIT %s", (cursor, limit))
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which alerts: those of a status, of a priority, above an id or after a time (`since`), changed after a change.
-
-    `created_from` and `created_to`: between which milliseconds they were raised, both included.
-    """
-
-    status: str | None = None
-    priority: str | None = None
-    since: int | datetime | None = None
-    changes_since: int | None = None
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-
-
-def page(
-    transaction: Transaction, wanted: Wanted, *, limit: int, position: int | None = None
-) -> tuple[list[Row], int | None]:
-    """Return a page of alerts, and their number where the totals do not have it.
-
-    They come the newest first, and `position` is the id before which the page begins; with `changes_since` in the
-    order of their changes, and it is the number of the change after which it begins.
-    """
-    conditions = Conditions()
-    conditions.add_equal("status", wanted.status)
-    conditions.add_equal("priority", wanted.priority)
-    if isinstance(wanted.since, datetime):
-        conditions.add("created_at > %s", micros_text(wanted.since))
-    elif wanted.since is not None:
-        conditions.add("id > %s", wanted.since)
-    by_change = wanted.changes_since is not None
-    if by_change:
-        conditions.add("change_number > %s", wanted.changes_since)
-    if wanted.created_from is not None:
-        conditions.add("created_at >= %s", micros_text(wanted.created_from))
-    if wanted.created_to is not None:
-        last = wanted.created_to.replace(microsecond=wanted.created_to.microsecond // 1000 * 1000 + 999)
-        conditions.add("created_at <= %s", micros_text(last))
-    is_summed = wanted == Wanted(wanted.status, wanted.priority)
-    total = None if is_summed else conditions.count(transaction, "alerts")
-    if position is not None:
-        conditions.add("change_number > %s" if by_change else "id < %s", position)
-    order = "change_number" if by_change else "id DESC"
-    rows = transaction.rows(
-        f"SELECT a.*, c.customer_id, c.name AS customer_name FROM (SELECT * FROM alerts {conditions.where()} "
-        f"ORDER BY {order} LIMIT %s) a JOIN customers c ON c.id = a.customer_pk ORDER BY a.{order}",
-        [*conditions.values, limit],
-    )
-    return rows, total
-
-
-def cursor_at(transaction: Transaction, since: datetime, newest: int) -> int:
-    """Return the id before the first alert that a client misses whose last alert has the time `since`."""
-    time = micros_text(since)
-    first = transaction.row(
-        "SELECT MIN(id) AS id, COUNT(*) AS number FROM alerts WHERE created_at = %s AND id <= %s", (time, newest)
-    )
-    if first is not None and first["number"] == 1:
-        # The time of one alert names that alert, which the client has. Of old ones that share it, it may have a part.
-        return int(first["id"])
-    missed = transaction.row("SELECT MIN(id) AS id FROM alerts WHERE created_at >= %s AND id <= %s", (time, newest))
-    return newest if missed is None or missed["id"] is None else int(missed["id"]) - 1
 
 
 def advance_reader(transaction: Transaction, reader: str, limit: int, consume: Callable[[Sequence[Row]], None]) -> int:
@@ -229,60 +142,16 @@ def advance_raises(transaction: Transaction, reader: str, limit: int, consume: C
     return _advance(transaction, f"alert_raises:{reader}", limit, consume, raised_after, "raised_change")
 
 
-def acknowledge(database: Database, alert_id: int, by: str, now: datetime) -> datetime:
-    """Mark an alert as acknowledged; return since when. Raises AlertNotFoundError, AlertClosedError."""
-
-    def work(transaction: Transaction) -> datetime:
-        alert = _locked(transaction, alert_id)
-        if alert["status"] in {"resolved", "dismissed"}:
-            raise AlertClosedError(alert["status"])
-        if alert["acknowledged_at"] is not None:
-            since: datetime = alert["acknowledged_at"]
-            return since
-        transaction.execute(
-            "UPDATE alerts SET status = IF(status = 'new', 'acknowledged', status), acknowledged_at = %s, "
-            "acknowledged_by = %s WHERE id = %s",
-            (now, by, alert_id),
-        )
-        _move(transaction, alert, "acknowledged" if alert["status"] == "new" else alert["status"])
-        return now
-
-    return database.run(work)
-
-
-def resolve(database: Database, alert_id: int, by: str, notes: str | None, now: datetime) -> datetime:
-    """Mark an alert as resolved; return since when.
-
-    Raises AlertNotFoundError, and AlertClosedError if it was dismissed.
-    """
-
-    def work(transaction: Transaction) -> datetime:
-        alert = _locked(transaction, alert_id)
-        if alert["status"] == "dismissed":
-            raise AlertClosedError("dismissed")
-        if alert["status"] == "resolved":
-            since: datetime = alert["resolved_at"]
-            return since
-        transaction.execute(
-            "UPDATE alerts SET status = 'resolved', is_open = NULL, resolved_at = %s, resolved_by = %s, "
-            "resolution_notes = %s WHERE id = %s",
-            (now, by, notes, alert_id),
-        )
-        _move(transaction, alert, "resolved")
-        return now
-
-    return database.run(work)
-
-
 def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
-    """Delete a customer's alerts; return the change of the totals, which is for `store`.
+    """Delete a customer's alerts and what was done about them; return the change of the totals, for `store`.
 
     They are locked as they are read: somebody may be resolving one at this moment.
     """
     rows = transaction.rows(
-        f"SELECT status, priority, {_DAY} FROM alerts WHERE customer_pk = %s FOR UPDATE",
+        f"SELECT id, status, priority, {_DAY} FROM alerts WHERE customer_pk = %s FOR UPDATE",
         (customer_pk,),
     )
+    alert_actions.delete(transaction, [row["id"] for row in rows])
     transaction.execute("DELETE FROM alerts WHERE customer_pk = %s", (customer_pk,))
     return _falling(rows)
 
@@ -311,24 +180,6 @@ def _falling(rows: Sequence[Row]) -> Counter[str]:
         change[f"alerts:{row['status']}:{row['priority']}"] -= 1
         change[f"alerts_created:{row['day']}"] -= 1
     return change
-
-
-def _locked(transaction: Transaction, alert_id: int) -> Row:
-    alert = transaction.row("SELECT * FROM alerts WHERE id = %s FOR UPDATE", (alert_id,))
-    if alert is None:
-        raise AlertNotFoundError(alert_id)
-    return alert
-
-
-def _move(transaction: Transaction, alert: Row, status: AlertStatus) -> None:
-    """Give the change of a locked alert its number, and move the alert to the totals of its status."""
-    newest, _ = alert_counters.lock(transaction)
-    number = newest.change + 1
-    transaction.execute("UPDATE alerts SET change_number = %s WHERE id = %s", (number, alert["id"]))
-    alert_counters.store(transaction, Newest(newest.alert, number, newest.a_raise))
-    change = Counter({f"alerts:{status}:{alert['priority']}": 1})
-    change[f"alerts:{alert['status']}:{alert['priority']}"] -= 1
-    totals.add(transaction, change)
 
 
 def _insert(
@@ -360,7 +211,7 @@ def _insert(
 def _raise(transaction: Transaction, opened: OpenAlert, alert: NewAlert, instant: int, number: int) -> None:
     transaction.execute(
         "UPDATE alerts SET priority = %s, title = %s, message = %s, reason = %s, risk_score = %s, risk_before = %s, "
-        "raised_at = %s, raised_change = %s, change_number = %s WHERE id = %s",
+        "raised_at = %s, raised_change = %s, change_number = %s, snoozed_until = NULL WHERE id = %s",
         (
             alert.priority,
             alert.title[:512],

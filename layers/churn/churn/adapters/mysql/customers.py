@@ -216,6 +216,11 @@ def lock_keys(ledgers: Ledgers, keys: Collection[int]) -> list[Customer]:
     return _with_states(ledgers, ledgers.transaction.rows_among(query, sorted(keys)))
 
 
+def hold(transaction: Transaction, keys: Collection[int]) -> None:
+    """Lock the rows of customers until the transaction ends, in the order of those who raise their alerts."""
+    transaction.rows_among("SELECT id FROM customers WHERE id IN ({values}) ORDER BY id FOR UPDATE", sorted(keys))
+
+
 def save_state(transaction: Transaction, customer: Customer) -> None:
     """Write the state alone back."""
     transaction.execute(

@@ -1,7 +1,8 @@
 """Tables `sockets`, with the owner, cursors and lease of every open WebSocket, and `used_tickets`.
 
-A socket's place is the id of the newest alert that it was told of, and the number of the newest change of an alert:
-most sockets are told of new alerts and of raises, those that follow changes of every change instead. Leases and expiry
+A socket's place is the id of the newest alert that it was told of, and the numbers of the newest change of an alert and
+of the newest action on one. Subscribed sockets are told of new alerts and of raises, those that follow changes of every
+change instead; all are told what people do with alerts. Leases and expiry
 follow the database server's clock, so that no two environments disagree about them.
 """
 
@@ -9,8 +10,9 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from churn.adapters.mysql import alerts
+from churn.adapters.mysql import alert_pages, alerts
 from churn.adapters.mysql.alert_counters import Newest, newest_of_all
 from churn.adapters.mysql.database import Transaction, placeholders
 from churn.domain.errors import ConflictError
@@ -32,6 +34,14 @@ class TooManySocketsError(ConflictError):
     """The client has as many open sockets as it may have."""
 
 
+class Cursors(NamedTuple):
+    """The id of an alert, and the numbers of a change and of an action: up to there a socket has been told."""
+
+    alert: int
+    change: int
+    action: int
+
+
 @dataclass(frozen=True, slots=True)
 class Socket:
     """A socket whose lease the reader holds; `min_priority` is an index in `churn.domain.alerts.ALERT_PRIORITIES`."""
@@ -39,9 +49,16 @@ class Socket:
     connection_id: str
     alert_cursor: int
     change_cursor: int
+    action_cursor: int
+    subscribed: bool
     follows_changes: bool
     min_priority: int
     lease: str
+
+    @property
+    def cursors(self) -> Cursors:
+        """Where the socket is."""
+        return Cursors(self.alert_cursor, self.change_cursor, self.action_cursor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +134,10 @@ def reachable(transaction: Transaction) -> list[str]:
     return [row["connection_id"] for row in rows]
 
 
-def has_followers(transaction: Transaction) -> bool:
-    """Return whether an open socket follows changes."""
-    row = transaction.row(
-        "SELECT 1 AS found FROM sockets WHERE subscribed = 1 AND follows_changes = 1 "
-        "AND expires_at > UTC_TIMESTAMP(3) LIMIT 1"
-    )
-    return row is not None
+def is_behind(transaction: Transaction) -> bool:
+    """Return whether there is an open socket that is to be told something."""
+    waiting, limits = _waiting(newest_of_all(transaction))
+    return transaction.row(f"SELECT 1 AS found FROM sockets WHERE {waiting} LIMIT 1", limits) is not None
 
 
 def subscribe(transaction: Transaction, connection_id: str, min_priority: int, since: Since) -> Socket | None:
@@ -135,8 +149,8 @@ def subscribe(transaction: Transaction, connection_id: str, min_priority: int, s
     alerts.require_kept(transaction, since.alert)
     newest = newest_of_all(transaction)
     row = transaction.row(
-        "SELECT subscribed, alert_cursor, change_cursor, follows_changes FROM sockets WHERE connection_id = %s "
-        "AND (lease IS NULL OR leased_until < UTC_TIMESTAMP(3)) FOR UPDATE",
+        "SELECT subscribed, alert_cursor, change_cursor, action_cursor, follows_changes FROM sockets "
+        "WHERE connection_id = %s AND (lease IS NULL OR leased_until < UTC_TIMESTAMP(3)) FOR UPDATE",
         (connection_id,),
     )
     if row is None:
@@ -146,7 +160,7 @@ def subscribe(transaction: Transaction, connection_id: str, min_priority: int, s
         change, follows = min(since.change, newest.change), True
     elif since.alert is not None:
         at = since.alert
-        alert = min(at, alert) if isinstance(at, int) else alerts.cursor_at(transaction, at, alert)
+        alert = min(at, alert) if isinstance(at, int) else alert_pages.cursor_at(transaction, at, alert)
     elif row["subscribed"]:
         alert, change = int(row["alert_cursor"]), int(row["change_cursor"])
         follows = bool(row["follows_changes"])
@@ -157,21 +171,17 @@ def subscribe(transaction: Transaction, connection_id: str, min_priority: int, s
         "WHERE connection_id = %s",
         (min_priority, alert, change, follows, lease, connection_id),
     )
-    return Socket(connection_id, alert, change, follows, min_priority, lease)
+    return Socket(connection_id, alert, change, int(row["action_cursor"]), True, follows, min_priority, lease)
 
 
 def claim(transaction: Transaction) -> tuple[Newest, list[Socket]]:
-    """Take the leases of subscribed sockets that have something pending and no leaseholder.
+    """Take the leases of sockets that have something pending and no leaseholder.
 
     Returns what is newest of the alerts, and the sockets.
     """
     newest = newest_of_all(transaction)
     lease = secrets.token_hex(16)
-    waiting = (
-        "subscribed = 1 AND (follows_changes = 0 AND (alert_cursor < %s OR change_cursor < %s) "
-        f"OR follows_changes = 1 AND change_cursor < %s) AND {_FREE} AND expires_at > UTC_TIMESTAMP(3)"
-    )
-    limits = (newest.alert, newest.a_raise, newest.change)
+    waiting, limits = _waiting(newest)
     candidates = transaction.rows(f"SELECT connection_id FROM sockets WHERE {waiting} LIMIT {CLAIM_LIMIT}", limits)
     if not candidates:
         return newest, []
@@ -184,20 +194,20 @@ def claim(transaction: Transaction) -> tuple[Newest, list[Socket]]:
         (lease, *connections, *limits),
     )
     rows = transaction.rows(
-        "SELECT connection_id, alert_cursor, change_cursor, follows_changes = 1 AS follows_changes, min_priority, "
-        f"lease FROM sockets WHERE {among} AND lease = %s",
+        "SELECT connection_id, alert_cursor, change_cursor, action_cursor, subscribed = 1 AS subscribed, "
+        f"follows_changes = 1 AS follows_changes, min_priority, lease FROM sockets WHERE {among} AND lease = %s",
         (*connections, lease),
     )
     return newest, [Socket(**row) for row in rows]
 
 
 def release(
-    transaction: Transaction, lease: str, cursors: tuple[int, int], connection_ids: Iterable[str], pause: float = 0
+    transaction: Transaction, lease: str, cursors: Cursors, connection_ids: Iterable[str], pause: float = 0
 ) -> None:
-    """Move the cursors (alert and change) of leased sockets and return the leases; nobody posts for `pause` seconds."""
+    """Move the cursors of leased sockets and return the leases; nobody posts for `pause` seconds."""
     connections = sorted(connection_ids)
     transaction.execute(
-        "UPDATE sockets SET alert_cursor = %s, change_cursor = %s, lease = NULL, "
+        "UPDATE sockets SET alert_cursor = %s, change_cursor = %s, action_cursor = %s, lease = NULL, "
         "leased_until = IF(%s > 0, UTC_TIMESTAMP(3) + INTERVAL %s MICROSECOND, NULL) "
         f"WHERE lease = %s AND connection_id IN ({placeholders(connections)})",
         (*cursors, pause, round(pause * 1e6), lease, *connections),
@@ -216,8 +226,19 @@ def pause(transaction: Transaction, connection_id: str, seconds: float) -> None:
 def _insert(transaction: Transaction, connection_id: str, subject: str, role: str, *, is_greeted: bool) -> None:
     newest = newest_of_all(transaction)
     transaction.execute(
-        "INSERT INTO sockets (connection_id, subject, role, alert_cursor, change_cursor, greeted, connected_at, "
-        "expires_at) VALUES (%s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(3), "
+        "INSERT INTO sockets (connection_id, subject, role, alert_cursor, change_cursor, action_cursor, greeted, "
+        "connected_at, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(3), "
         f"UTC_TIMESTAMP(3) + INTERVAL {_LIFETIME_MINUTES} MINUTE)",
-        (connection_id, subject, role, newest.alert, newest.change, is_greeted),
+        (connection_id, subject, role, newest.alert, newest.change, newest.an_action, is_greeted),
     )
+
+
+def _waiting(newest: Newest) -> tuple[str, tuple[int, ...]]:
+    """Return the condition of sockets that are behind what is newest and have no leaseholder, and its values."""
+    condition = (
+        "((greeted = 1 OR subscribed = 1) AND action_cursor < %s "
+        "OR subscribed = 1 AND follows_changes = 0 AND (alert_cursor < %s OR change_cursor < %s) "
+        f"OR subscribed = 1 AND follows_changes = 1 AND change_cursor < %s) AND {_FREE} "
+        "AND expires_at > UTC_TIMESTAMP(3)"
+    )
+    return condition, (newest.an_action, newest.alert, newest.a_raise, newest.change)

@@ -6,6 +6,7 @@ The framework is named here and nowhere else; a view takes a `Call` and returns 
 import base64
 import binascii
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from churn.services.component_reports import EVERY_SECONDS, HeldModel, Reporter
 from churn.settings import Settings
 
 _MINUTE = 60
+_TAG = re.compile(r'"[0-9]{1,18}"')
 # Nothing of a page is run, and nothing is fetched for it.
 _PAGE_HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
@@ -42,6 +44,7 @@ class Call:
 
     `answer` holds the status that the answer will have and `headers` what it has besides; a view may set both.
     `wants_page`: HTML was asked for, by `format` in the query or by the Accept header.
+    `versions`: those that `If-Match` names, None for any.
     """
 
     path: Mapping[str, str]
@@ -53,6 +56,7 @@ class Call:
     answer: dict[str, int]
     headers: dict[str, str] = field(default_factory=dict)
     wants_page: bool = False
+    versions: frozenset[int] | None = None
 
     @property
     def client(self) -> str:
@@ -122,8 +126,8 @@ class Api:
         event = self.app.current_request.to_original_event() if self.app.current_request else {}
         headers: dict[str, str] = {
             "Access-Control-Allow-Origin": self._settings.allowed_origin,
-            "Access-Control-Expose-Headers": "Link, Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, "
-            "X-RateLimit-Reset, X-Request-Id",
+            "Access-Control-Expose-Headers": "ETag, Link, Location, Retry-After, X-RateLimit-Limit, "
+            "X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id",
             "Cache-Control": "no-store",
             "Content-Type": "application/json",
             "X-Request-Id": str(event["requestContext"].get("requestId", "")),
@@ -156,6 +160,7 @@ class Api:
         client = f"sub:{subject}" if subject else f"ip:{context['identity']['sourceIp']}"
         self._limit(route, client, headers)
         query = _query(route, event.get("multiValueQueryStringParameters"))
+        sent = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         return Call(
             path={name: storable(value) for name, value in path.items()},
             query=query,
@@ -164,7 +169,8 @@ class Api:
             role=role,
             now=datetime.now(UTC),
             answer={"status": route.status},
-            wants_page=_wants_page(getattr(query, "format", None), event.get("headers") or {}),
+            wants_page=_wants_page(getattr(query, "format", None), sent.get("accept", "")),
+            versions=_versions(sent.get("if-match")),
         )
 
     def _limit(self, route: Route, client: str, headers: dict[str, str]) -> None:
@@ -258,10 +264,17 @@ def _query(route: Route, parameters: Mapping[str, list[str]] | None) -> Model:
     return check(route.query, values)
 
 
-def _wants_page(form: str | None, headers: Mapping[str, str]) -> bool:
+def _versions(if_match: str | None) -> frozenset[int] | None:
+    """Return the versions that `If-Match` names, None for any; what is none of ours is no version that there is."""
+    tags = [] if if_match is None else [tag.strip() for tag in if_match.split(",")]
+    if if_match is None or "*" in tags:
+        return None
+    return frozenset(int(tag[1:-1]) for tag in tags if _TAG.fullmatch(tag))
+
+
+def _wants_page(form: str | None, accepted: str) -> bool:
     if form is not None:
         return form == "html"
-    accepted = next((value for name, value in headers.items() if name.lower() == "accept"), "")
     kinds = [kind.split(";")[0].strip().lower() for kind in accepted.split(",")]
     return "text/html" in kinds and "application/json" not in kinds
 

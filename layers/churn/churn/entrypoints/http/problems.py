@@ -13,6 +13,7 @@ from churn.domain.errors import (
     FieldError,
     InvalidInputError,
     NotFoundError,
+    OutdatedError,
     UnavailableError,
 )
 from churn.observability import logger
@@ -74,7 +75,9 @@ def problem_of(error: Exception) -> ProblemError:
         case NotFoundError() | CustomerUnreadableError():
             return ProblemError(404 if isinstance(error, NotFoundError) else 500, error.sentence)
         case ConflictError():
-            return ProblemError(409, str(error), error.errors, {"Location": error.location} if error.location else None)
+            status = 412 if isinstance(error, OutdatedError) else 409
+            headers = {"Location": error.location} if error.location else None
+            return ProblemError(status, str(error), error.errors, headers)
         case UnavailableError():
             logger.error(f"the {error.dependency} is not available", extra={"reason": str(error)})
             return unavailable(error.dependency)

@@ -16,7 +16,6 @@ from pydantic import (
     field_validator,
 )
 
-from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.dashboard import Granularity, Period
 from churn.domain.features import FEATURES
@@ -27,7 +26,6 @@ from churn.services.presentation import parse_change, parse_since
 
 MAX_OFFSET = 10_000
 MAX_BATCH = 1000
-MAX_NOTES = 4000
 MAX_EVENTS = 500
 
 
@@ -92,7 +90,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-def _choice(known: Sequence[str], groups: Mapping[str, Sequence[str]]) -> BeforeValidator:
+def choice(known: Sequence[str], groups: Mapping[str, Sequence[str]]) -> BeforeValidator:
     """Return a reader of values with commas between them; the name of a group stands for several."""
 
     def read(text: object) -> object:
@@ -107,15 +105,16 @@ def _choice(known: Sequence[str], groups: Mapping[str, Sequence[str]]) -> Before
     return BeforeValidator(read)
 
 
-def _described(known: Sequence[str], *groups: str) -> WithJsonSchema:
+def described(known: Sequence[str], *groups: str) -> WithJsonSchema:
+    """Return the description of such values."""
     return WithJsonSchema({"type": "array", "items": {"type": "string", "enum": [*known, *groups]}, "minItems": 1})
 
 
-RiskLevels = Annotated[tuple[RiskLevel, ...], _choice(RISK_LEVELS, {}), _described(RISK_LEVELS)]
+RiskLevels = Annotated[tuple[RiskLevel, ...], choice(RISK_LEVELS, {}), described(RISK_LEVELS)]
 Statuses = Annotated[
     tuple[CustomerStatus, ...],
-    _choice(CUSTOMER_STATUSES, {CURRENT: ACTIVE_STATUSES}),
-    _described(CUSTOMER_STATUSES, CURRENT),
+    choice(CUSTOMER_STATUSES, {CURRENT: ACTIVE_STATUSES}),
+    described(CUSTOMER_STATUSES, CURRENT),
 ]
 
 
@@ -130,6 +129,9 @@ CustomerId = Annotated[
     BeforeValidator(_customer_id),
     WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH}, {"type": "integer"}]}),
 ]
+
+
+Reason = Annotated[str, Field(strict=True, min_length=1, max_length=500)]
 
 
 class NoQuery(Request):
@@ -262,32 +264,6 @@ class PredictionsQuery(Request):
     """A day without a time of day is included whole."""
 
 
-# --- alerts
-
-
-class AlertsQuery(Request):
-    """Which alerts."""
-
-    limit: Limit = 20
-    status: AlertStatus | None = None
-    priority: AlertPriority | None = None
-    since: Since | None = None
-    """The id of an alert, or a time: only what came after it."""
-    changes_since: Change | None = None
-    """The number of a change: each alert that has changed since, once, as it is now, in the order of the changes."""
-    created_from: From | None = None
-    created_to: Until | None = None
-    """A day without a time of day is included whole."""
-    cursor: Cursor | None = None
-    """`next_cursor` of the page before; goes on after it."""
-
-
-class Resolution(Request):
-    """How an alert was dealt with."""
-
-    resolution_notes: Annotated[str, Field(strict=True, max_length=MAX_NOTES)] | None = None
-
-
 # --- dashboard
 
 
@@ -300,9 +276,6 @@ class TrendsQuery(Request):
 
 
 # --- models
-
-
-Reason = Annotated[str, Field(strict=True, min_length=1, max_length=500)]
 
 
 class ModelsQuery(Request):

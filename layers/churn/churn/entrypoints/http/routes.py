@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from churn.entrypoints.http import requests
+from churn.entrypoints.http import alert_requests, requests
 from churn.entrypoints.http.requests import Model
 
 
@@ -12,7 +12,8 @@ class Route:
 
     `answer` is the name of a type of `churn.domain.answers` or `model_answers`, of which the API's description is made.
     `is_prediction` says that the rate limit of predictions holds for it too, `is_page` that it also answers with HTML,
-    `is_table` that it answers with CSV, a line for each of what the model has in a list.
+    `is_table` that it answers with CSV, a line for each of what the model has in a list,
+    `has_version` that answers carry an `ETag`, which `If-Match` of a change takes.
     """
 
     operation: str
@@ -28,6 +29,7 @@ class Route:
     is_prediction: bool = False
     is_page: bool = False
     is_table: bool = False
+    has_version: bool = False
     status: int = 200
     body_bytes: int = 2 * 1024 * 1024
     """A larger body is refused."""
@@ -73,7 +75,20 @@ ROUTES = (
     ),
     Route(
         "list_alerts", "GET", "/api/alerts", "alerts", "read",
-        "Alerts, the newest first", "AlertPage", query=requests.AlertsQuery,
+        "Alerts, the newest first", "AlertPage", query=alert_requests.AlertsQuery,
+    ),
+    Route(
+        "get_alert", "GET", "/api/alerts/{id}", "alerts", "read",
+        "One alert, with what was done about it", "AlertDetail", has_version=True,
+    ),
+    Route(
+        "work_on_alert", "PATCH", "/api/alerts/{id}", "alerts", "act",
+        "Take an alert on, hand it over, put it off, note something, close it or open it again", "AlertDetail",
+        body=alert_requests.AlertWork, has_version=True,
+    ),
+    Route(
+        "work_on_alerts", "PATCH", "/api/alerts", "alerts", "act",
+        "Do the same with up to 500 alerts; each is answered", "AlertOutcomes", body=alert_requests.AlertsWork,
     ),
     Route(
         "acknowledge_alert", "POST", "/api/alerts/{id}/acknowledge", "alerts", "act",
@@ -81,7 +96,7 @@ ROUTES = (
     ),
     Route(
         "resolve_alert", "POST", "/api/alerts/{id}/resolve", "alerts", "act",
-        "An alert has been dealt with", "Resolved", body=requests.Resolution, body_is_optional=True,
+        "An alert has been dealt with", "Resolved", body=alert_requests.Resolution, body_is_optional=True,
     ),
     Route(
         "issue_ticket", "POST", "/api/alerts/ticket", "alerts", "read",

@@ -1,0 +1,104 @@
+"""What goes into the routes about alerts, as in `requests`."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+
+from churn.domain.alerts import AlertPriority, AlertStatus
+from churn.domain.timestamps import parse_timestamp
+from churn.entrypoints.http.requests import (
+    Change,
+    Cursor,
+    CustomerId,
+    From,
+    Limit,
+    Reason,
+    Request,
+    Since,
+    Until,
+    choice,
+    described,
+)
+
+MAX_ALERTS = 500
+MAX_NOTES = 4000
+MAX_SUBJECT = 255
+# Null is a value for these: nobody, and no snooze.
+_CLEARED_BY_NULL = frozenset({"assigned_to", "snoozed_until"})
+
+AlertStatuses = Annotated[tuple[AlertStatus, ...], choice(get_args(AlertStatus), {}), described(get_args(AlertStatus))]
+Person = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_SUBJECT)]
+Moment = Annotated[
+    datetime, BeforeValidator(parse_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+AlertNumber = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+
+
+class AlertsQuery(Request):
+    """Which alerts."""
+
+    repeatable = frozenset({"status"})
+
+    limit: Limit = 20
+    status: AlertStatuses | None = None
+    """One or more, repeated or with commas between them."""
+    customer_id: CustomerId | None = None
+    assigned_to: Person | None = None
+    """The name of a person; `me` stands for whoever asks."""
+    snoozed: Literal["false", "true", "only"] | None = None
+    """Whether snoozed alerts come too; `only`: these alone. By default they do with `changes_since` alone."""
+    priority: AlertPriority | None = None
+    since: Since | None = None
+    """The id of an alert, or a time: only what came after it."""
+    changes_since: Change | None = None
+    """The number of a change: each alert that has changed since, once, as it is now, in the order of the changes."""
+    created_from: From | None = None
+    created_to: Until | None = None
+    """A day without a time of day is included whole."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it."""
+
+
+Note = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_NOTES)]
+
+
+class AlertWork(Request):
+    """What is done with an alert: at least one of these fields, but for `reason`. What is not named stays as it is."""
+
+    status: AlertStatus | None = None
+    """`in_progress`, `acknowledged`, `resolved`, `dismissed`, or back to `new`."""
+    reason: Reason | None = Field(default=None, validate_default=True)
+    """Why it is dismissed: needed with that status, and for that alone."""
+    assigned_to: Person | None = None
+    """Who is to work on it, by the name in their token; `me` for whoever asks, null for nobody any more."""
+    snoozed_until: Moment | None = None
+    """Until when lists leave the alert out; null shows it again."""
+    note: Note | None = None
+    """What is worth knowing. With the status `resolved` it tells how the alert was dealt with."""
+
+    @field_validator("reason")
+    @classmethod
+    def _dismissing_has_a_reason(cls, reason: str | None, info: ValidationInfo) -> str | None:
+        if (reason is not None) != (info.data.get("status") == "dismissed"):
+            raise ValueError("is needed with the status dismissed, and with that alone")
+        return reason
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.status is None and self.note is None and self.model_fields_set.isdisjoint(_CLEARED_BY_NULL):
+            raise ValueError("give one or more of status, assigned_to, snoozed_until and note")
+        return self
+
+
+class AlertsWork(AlertWork):
+    """The same work on up to 500 alerts."""
+
+    ids: Annotated[list[AlertNumber], Field(min_length=1, max_length=MAX_ALERTS)]
+    """The ids of the alerts."""
+
+
+class Resolution(Request):
+    """How an alert was dealt with."""
+
+    resolution_notes: Annotated[str, Field(strict=True, max_length=MAX_NOTES)] | None = None
