@@ -13,10 +13,13 @@ import pytest
 
 from churn.adapters.mysql import Database, dead_letters
 from churn.adapters.mysql.dead_letters import DeadLetter
+from churn.domain.tombstones import Tombstones
 from infra.local.gateway.kafka_event_source import msk_event
 from infra.local.options import PYTHON_PATH
 from tests.contract.conftest import ROOT, Stack
 from tests.support import eventually
+
+_TOMBSTONES = Tombstones(lambda: "only-a-test-knows-this-key-of-32-bytes")
 
 
 def _client(stack: Stack, service: Any) -> Any:
@@ -101,7 +104,7 @@ def test_a_dead_letter_is_read_again(stack: Stack, customer_id: str) -> None:
     try:
         value = _event(customer_id)
         letter = DeadLetter(customer_id, 0, 1, None, value, "an older version did not know it")
-        database.run(lambda transaction: dead_letters.add(transaction, [letter], datetime.now(UTC)))
+        database.run(lambda transaction: dead_letters.add(transaction, [letter], datetime.now(UTC), _TOMBSTONES))
     finally:
         database.close()
     assert "dead letters: 1 applied" in _redrive(stack)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from churn.adapters.mysql import Database
+from churn.adapters.mysql.database import Row
 
 
 def forms(mark: str) -> Iterator[bytes]:
@@ -21,8 +22,8 @@ def holds(content: bytes, marks: Sequence[str]) -> bool:
     return any(form in content for mark in marks for form in forms(mark))
 
 
-def tables_that_hold(database: Database, marks: Sequence[str]) -> set[str]:
-    """Return the tables with a text or a blob that holds a mark; every column of the schema is looked at."""
+def columns_of_text(database: Database) -> list[Row]:
+    """Return every column of the schema that holds a text or a blob: table (`tab`) and column (`col`)."""
     columns = database.run(
         lambda transaction: transaction.rows(
             "SELECT table_name AS tab, column_name AS col FROM information_schema.columns "
@@ -31,8 +32,23 @@ def tables_that_hold(database: Database, marks: Sequence[str]) -> set[str]:
         )
     )
     assert len(columns) > 40
+    return columns
+
+
+def empty_columns(database: Database) -> set[str]:
+    """Return the columns for texts or blobs, as ``TABLE.COLUMN``, in which nothing is stored."""
+    empty = set()
+    for column in columns_of_text(database):
+        query = f"SELECT 1 AS present FROM `{column['tab']}` WHERE LENGTH(`{column['col']}`) > 0 LIMIT 1"
+        if not database.run(lambda transaction, query=query: transaction.rows(query)):  # type: ignore[misc]
+            empty.add(f"{column['tab']}.{column['col']}")
+    return empty
+
+
+def tables_that_hold(database: Database, marks: Sequence[str]) -> set[str]:
+    """Return the tables with a text or a blob that holds a mark; every column of the schema is looked at."""
     found = set()
-    for column in columns:
+    for column in columns_of_text(database):
         query = f"SELECT CAST(`{column['col']}` AS BINARY) AS content FROM `{column['tab']}`"
         rows = database.run(lambda transaction, query=query: transaction.rows(query))  # type: ignore[misc]
         if any(holds(row["content"], marks) for row in rows if row["content"] is not None):

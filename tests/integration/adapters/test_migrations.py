@@ -8,8 +8,11 @@ import pytest
 from churn.adapters.mysql import Database, dead_letters
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.adapters.mysql.migrations import Migration, MigrationError, migrate, read_migrations
+from churn.domain.tombstones import Tombstones
 from tests.conftest import MIGRATIONS
 from tests.support.events import NOW
+
+_TOMBSTONES = Tombstones(lambda: "only-a-test-knows-this-key-of-32-bytes")
 
 
 def test_running_again_applies_nothing(database: Database) -> None:
@@ -59,9 +62,9 @@ def test_dead_letters_of_before_are_known_by_their_content(empty: Database) -> N
     )
     migrate(empty, read_migrations(MIGRATIONS))
     assert empty.run(lambda transaction: dead_letters.waiting(transaction, None, 10)) == letters
-    assert empty.run(lambda transaction: dead_letters.add(transaction, letters, NOW)) == 0
+    assert empty.run(lambda transaction: dead_letters.add(transaction, letters, NOW, _TOMBSTONES)) == 0
     other = replace(letters[0], value=b"another record at the same place")
-    assert empty.run(lambda transaction: dead_letters.add(transaction, [other], NOW)) == 1
+    assert empty.run(lambda transaction: dead_letters.add(transaction, [other], NOW, _TOMBSTONES)) == 1
 
 
 def _undo(database: Database, name: str, table: str) -> None:

@@ -67,7 +67,7 @@ def test_dead_letters_that_name_an_erased_customer_lose_their_content_afterwards
     letters = [DeadLetter("t", 0, number, None, content, "why") for number, content in enumerate(contents)]
     letters.append(DeadLetter("t", 0, 9, b"K-1", b"?", "why"))
     # Stored by a transaction that did not see the erasing yet.
-    database.run(lambda transaction: dead_letters.add(transaction, letters, NOW))
+    database.run(lambda transaction: dead_letters.add(transaction, letters, NOW, _TOMBSTONES))
     assert erasing.clear_dead_letters(database, _TOMBSTONES, time_left=lambda: True) == 4
     left = _rows(database, "SELECT record_value, reason FROM dead_letters ORDER BY record_offset")
     assert [row["record_value"] for row in left] == [None, contents[1], None, None, contents[4], None]

@@ -1,10 +1,13 @@
 """Erasing customers: nothing is left of them, and the totals stay right."""
 
+import base64
+import gzip
 import json
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -37,7 +40,7 @@ from churn.settings import Settings
 from tests.support import eventually
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
-from tests.support.personal_data import tables_that_hold
+from tests.support.personal_data import empty_columns, tables_that_hold
 
 _SETTINGS = Settings.from_environment({"ERASURE_KEY": "only-a-test-knows-this-key-of-32-bytes"})
 _ID, _NAME, _EMAIL, _PHONE = "KUNDE-ø-4711", "Zoë Qvist Łarsen", "zoe.qvist@example.org", "+45 12 34 56 78"
@@ -47,6 +50,14 @@ _MARKS = (_ID, _NAME, "Qvist", _EMAIL, _OLD_EMAIL, _PHONE)
 _OTHER = "KUNDE-ø-47112"
 # Tables that the migrations keep for themselves.
 _OF_THE_SCHEMA = {"schema_migrations"}
+# Columns that stay empty here, and why they need no mark of a customer.
+_LEFT_EMPTY = {
+    **dict.fromkeys(
+        (f"customers.{name}" for name in ("alerted_level", "level_before", "pending_level")), "one of four levels"
+    ),
+    "customers.earlier_version": "the version of a model",
+    "sockets.lease": "random, while somebody posts to the socket",
+}
 
 
 @pytest.fixture
@@ -131,12 +142,20 @@ def _fill(database: Database) -> None:
     evaluate_weeks(database, _SETTINGS, now=NOW, time_left=lambda: True)
     compare_challengers(database, _SETTINGS, now=NOW)
     watch_drift(database, model, _SETTINGS, now=NOW)
-    database.run(lambda transaction: training_runs.enqueue(transaction, "0" * 32, "ann", NOW))
+    run_id = "0" * 32
+    database.run(lambda transaction: training_runs.enqueue(transaction, run_id, "ann", NOW))
+    database.run(lambda transaction: training_runs.begin(transaction, run_id, NOW))
+    database.run(lambda transaction: training_runs.advance(transaction, run_id, "fitting", NOW))
+    database.run(lambda transaction: training_runs.succeed(transaction, run_id, "v2", "is no better", NOW))
     database.run(
         lambda transaction: websocket_connections.register(
             transaction, "socket", "ann", "read", limit=5, ticket_id="1" * 32
         )
     )
+    report = component_reports.Report(
+        "scorer", NOW, NOW, failed_at=NOW, failure="kind", model_version="v1", model_refused="why"
+    )
+    database.run(lambda transaction: component_reports.note(transaction, report))
     database.run(lambda transaction: component_reports.try_write(transaction, NOW, timedelta(seconds=10)))
     database.run(lambda transaction: alerts.advance_reader(transaction, "output", 100, lambda _: None))
 
@@ -144,6 +163,7 @@ def _fill(database: Database) -> None:
 def test_erasing_leaves_nothing_in_any_column_of_any_table(database: Database, scoring: Scoring) -> None:
     _fill(database)
     assert _empty_tables(database) == set(), "fill the new table above: what it holds of a customer must be erased"
+    assert empty_columns(database) == set(_LEFT_EMPTY), "fill the new column above, or say why it needs none"
     assert {"customers", "customer_states", "customer_words", "events", "alerts", "dead_letters"} <= _where_found(
         database
     )
@@ -211,7 +231,7 @@ def test_a_customer_who_is_erased_while_their_next_event_waits_is_not_brought_ba
             waiting = thread.submit(Scoring(later, RecencyModel(), _SETTINGS).apply, [order(_ID)], now=NOW)
             eventually(lambda: _waiting(looker) == 1, within=10, every=0.25)
             customer.state.apply(event("customer_deleted", _ID))
-            erase(transaction, customer.record, tombstones.of(_ID))
+            erase(transaction, customer.record, tombstones)
             customer.record = customer.record.erased(tombstones.of(_ID), NOW)
             customers.save(transaction, [customer], {})
             return waiting
@@ -266,3 +286,61 @@ def test_an_alert_that_is_resolved_while_its_customer_is_erased_leaves_the_total
         threads.shutdown()
         for own in (resolver, eraser, database_of_the_test):
             own.close()
+
+
+def _writings() -> list[tuple[bytes | None, bytes]]:
+    """Return key and value of records that name the customer in ways of which none is that of an event."""
+    named = json.dumps({"customerId": _ID}).encode()
+    return [
+        (json.dumps(_ID).encode(), b"?"),
+        (json.dumps({"customer_id": _ID}).encode(), b"?"),
+        (b"\0\0\0\0\7" + json.dumps(_ID).encode(), b"?"),
+        (None, named),
+        (None, json.dumps({"customer_id": [_ID]}).encode()),
+        (None, json.dumps({"customer": {"id": _ID, "email": _EMAIL}}).encode()),
+        (None, json.dumps({"events": [{"customer_id": "K-9"}, {"customer_id": _ID}]}).encode()),
+        (None, f"login,{_ID},9.90".encode()),
+        (None, f"customer_id={quote(_ID)}&x=2".encode()),
+        (None, named.decode().encode("utf-16")),
+        (None, base64.b64encode(named)),
+        (None, gzip.compress(named)),
+    ]
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["stored before", "come later"])
+def test_a_record_is_cleared_whenever_it_comes_and_however_it_names_the_customer(
+    database: Database, scoring: Scoring, is_late: bool
+) -> None:
+    letters = [
+        DeadLetter("user-events", 2, offset, key, value, "why") for offset, (key, value) in enumerate(_writings())
+    ]
+    scoring.apply([order(_ID)], now=NOW, dead=[] if is_late else letters)
+    scoring.apply([event("customer_deleted", _ID)], now=NOW)
+    assert scoring.apply([], now=NOW, dead=letters).dead_letters == (len(letters) if is_late else 0)
+    assert scoring.apply([], now=NOW, dead=letters).dead_letters == 0, "a repeated delivery makes no second row"
+    kept = _rows(database, "SELECT record_offset, content_hash, record_key, record_value FROM dead_letters")
+    assert [row["record_offset"] for row in kept if row["record_key"] or row["record_value"]] == []
+    hashes = {letter.position[-1] for letter in letters}
+    assert not hashes & {row["content_hash"] for row in kept}, "a hash would confirm an id that somebody guesses"
+
+
+def test_of_others_only_the_records_that_hold_the_persons_e_mail_or_phone_are_cleared(
+    database: Database, scoring: Scoring
+) -> None:
+    cut = b'{"customer_id": "K-5", "event_type": "order_placed", "data": {"quantity": 1, "x'
+    kept = [cut, b"K-5;login;1;9.90", b'{"event_type": "login"}', b'{"customer_id": "K-5", "data": {"name": "login"}}']
+    cleared = [
+        json.dumps({"customer_id": "K-5", "data": {"note": f"call {_PHONE}"}}).encode(),
+        json.dumps({"customer_id": "K-5", "data": {"referred_by": _EMAIL.upper()}}).encode(),
+    ]
+    letters = [DeadLetter("user-events", 3, place, b"K-5", one, "why") for place, one in enumerate([*kept, *cleared])]
+    known = [
+        event("customer_registered", "1", name="login"),
+        event("customer_registered", _ID, email=_EMAIL, phone=_PHONE),
+    ]
+    scoring.apply([*known, order("login")], now=NOW, dead=letters)
+    scoring.apply([event("customer_deleted", one) for one in ("1", "login", _ID)], now=NOW)
+    left = _rows(
+        database, "SELECT record_value FROM dead_letters WHERE record_value IS NOT NULL ORDER BY record_offset"
+    )
+    assert [row["record_value"] for row in left] == kept

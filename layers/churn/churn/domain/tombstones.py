@@ -29,6 +29,10 @@ class Tombstones:
         """What the key is recognised by, and not found by."""
         return self.of("")
 
+    def digest(self, content_hash: bytes) -> bytes:
+        """Return what replaces the hash of an erased content: the same for the same one, and nobody can guess it."""
+        return hmac.digest(self._key().encode(), b"content:" + content_hash, "sha256")
+
     def of(self, customer_id: str) -> str:
         """Return the tombstone of a customer, at most 64 characters like every id; that of a tombstone is itself."""
         if customer_id.startswith(PREFIX):

@@ -45,7 +45,7 @@ def clear_dead_letters(database: Database, tombstones: Tombstones, *, time_left:
             break
         erased = _erased(database, tombstones, (name for _, names in page for name in names))
         positions = [position for position, names in page if not erased.isdisjoint(names)]
-        database.run(partial(dead_letters.drop_contents, positions=positions))
+        database.run(partial(dead_letters.drop_contents, positions=positions, tombstones=tombstones))
         cleared += len(positions)
         after = page[-1][0]
     return cleared

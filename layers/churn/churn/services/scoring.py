@@ -280,7 +280,8 @@ class Scoring:
         for customer in folded.changed:
             if customer.state.deleted:
                 tombstone = self._tombstones.of(customer.record.customer_id)
-                work.change.update(erase(transaction, customer.record, tombstone, folded.new[customer.pk]))
+                change = erase(transaction, customer.record, self._tombstones, folded.new[customer.pk])
+                work.change.update(change)
                 customer.record = customer.record.erased(tombstone, work.now)
         return [customer for customer in folded.changed if not customer.state.deleted]
 

@@ -1,13 +1,14 @@
 """Table `dead_letters`: Kafka records that could not be applied."""
 
 import hashlib
-import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.record_subjects import Person, customer_of, customers_perhaps_named, is_about
+from churn.domain.tombstones import Tombstones
 
 _KEY_BYTES = 512
 Position = tuple[str, int, int, bytes]
@@ -15,7 +16,11 @@ Position = tuple[str, int, int, bytes]
 
 _PLACE = "topic, partition_id, record_offset, content_hash"
 _FIRST: Position = ("", -1, -1, b"")
-_NO_CONTENT = "customer_id = NULL, record_key = NULL, record_value = NULL"
+_CONTENT = ("record_key", "record_value")
+# Any bytes are text in Latin-1, and its letters of ASCII are the same in UTF-8.
+_LOWER = "LOWER(CONVERT({} USING latin1))"
+_PLAIN = re.compile(r"[a-z0-9_.-]+")
+_READ_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,43 +42,51 @@ class DeadLetter:
 
 
 def add(
-    transaction: Transaction, letters: Sequence[DeadLetter], now: datetime, *, erased: frozenset[str] = frozenset()
+    transaction: Transaction,
+    letters: Sequence[DeadLetter],
+    now: datetime,
+    tombstones: Tombstones,
+    *,
+    erased: frozenset[str] = frozenset(),
 ) -> int:
     """Store records, each once by its position and content; return how many were new.
 
-    Of a record that names an erased customer neither key nor value are stored.
+    Of a record that may name an erased customer neither key nor value are stored, as if they had been dropped.
     """
 
-    def content(letter: DeadLetter) -> tuple[str | None, bytes | None, bytes | None]:
+    def row(letter: DeadLetter) -> tuple[object, ...]:
+        *place, digest = letter.position
+        reason = letter.reason[:1024]
         if not erased.isdisjoint(customers_perhaps_named(letter.key, letter.value)):
-            return None, None, None
+            return *place, tombstones.digest(digest), reason, None, None, None, now
         key = None if letter.key is None else letter.key[:_KEY_BYTES]
-        return customer_of(letter.value), key, letter.value
+        return *place, digest, reason, customer_of(letter.value), key, letter.value, now
 
     return transaction.insert_many(
         "INSERT IGNORE INTO dead_letters "
         "(topic, partition_id, record_offset, content_hash, reason, customer_id, record_key, record_value, failed_at)",
-        [(*letter.position, letter.reason[:1024], *content(letter), now) for letter in letters],
+        [row(letter) for letter in letters],
     )
 
 
-def erase(transaction: Transaction, person: Person) -> None:
-    """Drop key and value of the records about a customer; their reasons and their number stay."""
-    words = sorted({person.customer_id, *person.details})
-    transaction.execute(f"UPDATE dead_letters SET {_NO_CONTENT} WHERE customer_id = %s", (person.customer_id,))
-    transaction.execute_among(
-        f"UPDATE dead_letters SET {_NO_CONTENT} WHERE record_key IN ({{values}})", [word.encode() for word in words]
-    )
-    # Of what names nobody, the server finds what may be meant: as it is written, or with the escapes of JSON.
-    forms = sorted({form for word in words for form in (word.encode(), json.dumps(word)[1:-1].encode())})
-    rows = transaction.rows(
-        f"SELECT {_PLACE}, record_key, record_value FROM dead_letters WHERE customer_id IS NULL "
-        f"AND ({' OR '.join(['LOCATE(%s, record_value) > 0'] * len(forms))})",
-        forms,
-    )
-    drop_contents(
-        transaction, [_place(row) for row in rows if is_about(person, row["record_key"], row["record_value"])]
-    )
+def erase(transaction: Transaction, person: Person, tombstones: Tombstones) -> None:
+    """Drop key and value of the records about a customer; their reasons and their number stay.
+
+    Of those that name another customer the server finds those that may be meant; all others are looked at.
+    """
+    parts = sorted({_part(person.customer_id), *map(_part, person.details)})
+    may_be_meant = " OR ".join([f"LOCATE(%s, {_LOWER.format(column)}) > 0" for column in _CONTENT for _ in parts])
+    after: Position | None = _FIRST
+    while after:
+        rows = transaction.rows(
+            f"SELECT {_PLACE}, record_key, record_value FROM dead_letters "
+            f"WHERE ({_PLACE}) > (%s, %s, %s, %s) AND (record_key IS NOT NULL OR record_value IS NOT NULL) "
+            f"AND (customer_id IS NULL OR customer_id = %s OR {may_be_meant}) ORDER BY {_PLACE} LIMIT %s",
+            (*after, person.customer_id, *(parts * len(_CONTENT)), _READ_AT_ONCE),
+        )
+        meant = [_place(row) for row in rows if is_about(person, row["record_key"], row["record_value"])]
+        drop_contents(transaction, meant, tombstones)
+        after = _place(rows[-1]) if len(rows) == _READ_AT_ONCE else None
 
 
 def with_content(transaction: Transaction, after: Position | None, limit: int) -> list[tuple[Position, list[str]]]:
@@ -93,10 +106,14 @@ def count_since(transaction: Transaction, since: datetime) -> int:
     return 0 if row is None else int(row["number"])
 
 
-def drop_contents(transaction: Transaction, positions: Sequence[Position]) -> None:
-    """Drop key and value of records; their reasons and their number stay."""
+def drop_contents(transaction: Transaction, positions: Sequence[Position], tombstones: Tombstones) -> None:
+    """Drop key and value of records; their reasons and their number stay, and nobody can guess what they held."""
     for position in positions:
-        transaction.execute(f"UPDATE dead_letters SET {_NO_CONTENT} WHERE ({_PLACE}) = (%s, %s, %s, %s)", position)
+        transaction.execute(
+            "UPDATE dead_letters SET customer_id = NULL, record_key = NULL, record_value = NULL, content_hash = %s "
+            f"WHERE ({_PLACE}) = (%s, %s, %s, %s)",
+            (tombstones.digest(position[-1]), *position),
+        )
 
 
 def prune(transaction: Transaction, before: datetime, limit: int) -> int:
@@ -138,3 +155,13 @@ def mark_redriven(transaction: Transaction, letter: DeadLetter, now: datetime) -
 
 def _place(row: Row) -> Position:
     return row["topic"], row["partition_id"], row["record_offset"], row["content_hash"]
+
+
+def _part(word: str) -> str:
+    """Return a part of an id, e-mail or name that is the same in every writing, and of a phone its last digits.
+
+    Empty if there is none, which is found everywhere.
+    """
+    if not any(character.isalpha() for character in word):
+        return re.sub(r"\D", "", word)[-2:]
+    return max(_PLAIN.findall(word.lower().split("@")[0]), key=len, default="")

@@ -15,22 +15,22 @@ from churn.domain.tombstones import Tombstones
 
 
 def erase(
-    transaction: Transaction, record: CustomerRecord, tombstone: str, arriving: Sequence[Event] = ()
+    transaction: Transaction, record: CustomerRecord, tombstones: Tombstones, arriving: Sequence[Event] = ()
 ) -> Counter[str]:
     """Delete what is stored of a customer beside their record, which gets the tombstone in place of the id.
 
     `arriving` are their events that are not stored yet. Return the change of the totals.
     """
-    details = {record.customer_id, record.name, record.email, record.phone}
+    details = {record.name, record.email, record.phone}
     details |= events.details(transaction, record.id, arriving)
     person = Person(canonical(record.customer_id), frozenset(detail for detail in details if detail))
-    dead_letters.erase(transaction, person)
+    dead_letters.erase(transaction, person, tombstones)
     events.erase(transaction, record.id)
     orders.erase(transaction, record.id)
     change = predictions.erase(transaction, record.id)
     change.update(alerts.erase(transaction, record.id))
     customer_search.index_words(transaction, {record.id: ()})
-    customers.bury(transaction, record.id, tombstone)
+    customers.bury(transaction, record.id, tombstones.of(record.customer_id))
     return change
 
 
@@ -41,4 +41,4 @@ def add_dead_letters(
     named = {name for letter in letters for name in customers_perhaps_named(letter.key, letter.value)}
     graves = customers.existing(transaction, {tombstones.of(name) for name in named})
     erased = frozenset(name for name in named if tombstones.of(name) in graves)
-    return dead_letters.add(transaction, letters, now, erased=erased)
+    return dead_letters.add(transaction, letters, now, tombstones, erased=erased)
