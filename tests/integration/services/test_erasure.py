@@ -23,11 +23,12 @@ from churn.adapters.mysql import (
     training_runs,
     websocket_connections,
 )
-from churn.adapters.mysql.alert_work import acknowledge, resolve
+from churn.adapters.mysql.alert_work import acknowledge, resolve, work_on
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.adapters.mysql.erasure import erase
 from churn.adapters.mysql.orders import Ledgers
+from churn.domain.alert_work import Work
 from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES
 from churn.domain.tombstones import PREFIX, Tombstones
@@ -136,6 +137,8 @@ def _fill(database: Database) -> None:
     ]
     failed = event("payment_failed", _ID)
     numbers = scoring.apply([*history, failed], now=NOW, dead=_bad_records()).alert_ids
+    work = Work(changes_assignee=True, assigned_to="ben", note=f"for {_NAME}")
+    database.run(lambda transaction: work_on(transaction, numbers, work, "ann", NOW))
     acknowledge(database, numbers[0], "ann", NOW)
     resolve(database, numbers[0], "ann", f"called {_NAME} at {_PHONE}", NOW)
     refresh(database, _SETTINGS, NOW)
