@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
-from churn.domain.alerts import Measure, RiskState, Score
+from churn.domain.alerts import Measure, RiskState, Score, is_above
 from churn.domain.customer import FOLD_VERSION, CustomerState
 from churn.domain.features import Features
 from churn.domain.model import Prediction
@@ -193,6 +193,16 @@ class CustomerRecord:
             created_at=self.created_at,
             updated_at=now,
         )
+
+    def moves_since(self, before: Self) -> list[str]:
+        """Return what a score counts in the change of the model's version: nothing if the version is as before."""
+        if before.model_version in {None, self.model_version}:
+            return []
+        if not {before.status, self.status} <= set(ACTIVE_STATUSES) or before.risk_level is None:
+            return ["customers"]
+        if before.risk_level == self.risk_level or self.risk_level is None:
+            return ["customers"]
+        return ["customers", "up" if is_above(self.risk_level, before.risk_level) else "down"]
 
     def share_of_totals(self) -> Counter[str]:
         """Return what the customer adds to the stored sums, by their names."""

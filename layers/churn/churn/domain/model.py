@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast, get_args
 
 from churn.domain.errors import ConflictError, UnavailableError
-from churn.domain.features import Features
+from churn.domain.features import INPUT_NAMES, Features
 
 ModelKind = Literal["random_forest", "purchase_process"]
 """A forest trained on what customers did, or, while there is too little of that, the shop's purchase process alone."""
@@ -62,3 +62,15 @@ class Predictor(Protocol):
 
     def probabilities(self, rows: Sequence[Features]) -> list[float]:
         """Return the churn probability of each row alone."""
+
+
+def predict(model: Predictor, rows: Sequence[Features]) -> list[Prediction]:
+    """Return a model's predictions. Raises ModelFailedError if the model fails whatever it is asked."""
+    try:
+        return model.predict(rows)
+    except Exception as error:
+        try:
+            model.predict([dict.fromkeys(INPUT_NAMES)])
+        except Exception:  # noqa: BLE001 (whatever it raises for nothing but unknowns is the model's fault)
+            raise ModelFailedError(type(error).__name__) from error
+        raise

@@ -28,14 +28,13 @@ from churn.adapters.mysql.customers import Customer
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.adapters.mysql.erasure import add_dead_letters, erase
 from churn.adapters.mysql.orders import Ledgers
-from churn.domain.alerts import is_above
 from churn.domain.customer import observed_kinds
-from churn.domain.customer_record import CHANGE_SPAN, CustomerRecord
+from churn.domain.customer_record import CHANGE_SPAN
 from churn.domain.errors import DATA_ERRORS
 from churn.domain.events import EVENT_TYPES, Event
-from churn.domain.features import INPUT_NAMES, Inputs, Observed, inputs_at
-from churn.domain.model import ModelFailedError, Prediction, Predictor
-from churn.domain.risk import ACTIVE_STATUSES, RiskLevel
+from churn.domain.features import Inputs, Observed, inputs_at
+from churn.domain.model import Prediction, Predictor, predict
+from churn.domain.risk import RiskLevel
 from churn.domain.search_terms import WORDS_VERSION, search_words
 from churn.domain.timestamps import from_millis
 from churn.domain.tombstones import Tombstones
@@ -296,7 +295,7 @@ class Scoring:
             return {}
         inputs = [inputs_at(customer.state, _as_of(customer), work.observed) for customer in scored]
         work.inputs = {customer.pk: row for customer, row in zip(scored, inputs, strict=True)}
-        predictions = self._predicted(inputs)
+        predictions = predict(self._model, inputs)
         for customer, row, prediction in zip(scored, inputs, predictions, strict=True):
             before = customer.record
             customer.record = before.scored(
@@ -307,7 +306,7 @@ class Scoring:
                 now=work.now,
                 rules=self._settings.risk_rules,
             )
-            work.moves.update(_moves(before, customer.record))
+            work.moves.update(customer.record.moves_since(before))
             work.raising.weigh(before, customer, row, prediction)
             work.raising.take_events(customer, events.get(customer.pk, ()))
         work.raising.decide()
@@ -318,17 +317,6 @@ class Scoring:
             if work.raising.is_stored(customer, is_asked_for=is_asked_for and bool(events.get(customer.pk)))
         ]
         return by_key
-
-    def _predicted(self, inputs: Sequence[Inputs]) -> list[Prediction]:
-        """Return the model's predictions. Raises ModelFailedError if the model fails whatever it is asked."""
-        try:
-            return self._model.predict(inputs)
-        except Exception as error:
-            try:
-                self._model.predict([dict.fromkeys(INPUT_NAMES)])
-            except Exception:  # noqa: BLE001 (whatever it raises for nothing but unknowns is the model's fault)
-                raise ModelFailedError(type(error).__name__) from error
-            raise
 
     def _write(
         self,
@@ -385,17 +373,6 @@ def _as_of(customer: Customer) -> datetime:
     if customer.state.clock is None:
         raise ValueError(f"nothing was folded of customer {customer.pk}")
     return from_millis(customer.state.clock)
-
-
-def _moves(before: CustomerRecord, after: CustomerRecord) -> list[str]:
-    """Return what a score counts in the change of the model's version: nothing if the version is as before."""
-    if before.model_version in {None, after.model_version}:
-        return []
-    if not {before.status, after.status} <= set(ACTIVE_STATUSES) or before.risk_level is None:
-        return ["customers"]
-    if before.risk_level == after.risk_level or after.risk_level is None:
-        return ["customers"]
-    return ["customers", "up" if is_above(after.risk_level, before.risk_level) else "down"]
 
 
 def _level(customer: Customer) -> RiskLevel:
