@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from churn.observability import OTLP_ENDPOINT
-from churn.settings import VARIABLES
+from churn.settings import OTLP_ENDPOINT, VARIABLES, InvalidSettingsError, Settings, Variable, brief
 from infra.local.servers.supervisor import StackError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +18,7 @@ PYTHON_PATH = os.pathsep.join((str(ROOT), str(ROOT / "layers" / "churn")))
 TRACES_FILE = "traces.jsonl"
 """The file of `TRACES=file`, in the folder of the logs."""
 
+_MOST = 1_000_000_000
 # One machine is one client: the limits of clients on AWS would stop a test.
 _LOCAL_PARAMETERS = {"RateLimitMultiplier": "100"}
 
@@ -46,31 +46,24 @@ class Options:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Return the options, with their defaults. Raises StackError naming a variable that makes no sense."""
-
-        def number(name: str, default: str) -> float:
-            text = environment.get(name) or default
-            try:
-                value = float(text)
-            except ValueError:
-                raise StackError(f"{name} must be a number, not {text!r}") from None
-            if value < 0:
-                raise StackError(f"{name} must not be negative")
-            return value
-
+        try:
+            Settings.from_environment(environment)
+        except InvalidSettingsError as error:
+            raise StackError(str(error)) from None
         traces = environment.get("TRACES", "")
         if traces not in {"", "console", "file"}:
-            raise StackError(f"TRACES must be console or file, not {traces!r}")
+            raise StackError(f"TRACES must be console or file, not {brief(traces)}")
         if traces and environment.get(OTLP_ENDPOINT):
             raise StackError(f"set TRACES, or {OTLP_ENDPOINT}, not both: traces go to one place")
         return cls(
             state=state_folder(environment),
-            port=int(number("PORT", "3000")),
-            ws_port=int(number("WS_PORT", "3001")),
-            sample_customers=int(number("SAMPLE_CUSTOMERS", "5000")),
-            event_rate=number("EVENT_RATE", "2"),
-            metrics_port=int(number("METRICS_PORT", "0")),
+            port=int(_number(environment, "PORT", "3000")),
+            ws_port=int(_number(environment, "WS_PORT", "3001")),
+            sample_customers=int(_number(environment, "SAMPLE_CUSTOMERS", "5000")),
+            event_rate=_number(environment, "EVENT_RATE", "2"),
+            metrics_port=int(_number(environment, "METRICS_PORT", "0")),
             traces=traces,
-            concurrency=max(1, int(number("LOCAL_CONCURRENCY", "2"))),
+            concurrency=max(1, int(_number(environment, "LOCAL_CONCURRENCY", "2"))),
             database_url=environment.get("DATABASE_URL", ""),
             redis_url=environment.get("REDIS_URL", ""),
             kafka=environment.get("KAFKA_BOOTSTRAP_SERVERS", ""),
@@ -81,6 +74,13 @@ class Options:
                 if environment.get(variable.name)
             },
         )
+
+
+def _number(environment: Mapping[str, str], name: str, default: str) -> float:
+    try:
+        return float(Variable(name, default, 0, _MOST).text(environment))
+    except InvalidSettingsError as error:
+        raise StackError(str(error)) from None
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:

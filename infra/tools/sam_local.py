@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import Any
 
-from churn.observability import OTLP_ENDPOINT
+from churn.settings import OTLP_ENDPOINT
 from infra import console
 from infra.local.options import state_folder, write_private
 from infra.local.template import schema

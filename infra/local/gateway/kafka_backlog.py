@@ -16,6 +16,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 _EVERY_SECONDS = 2.0
 _TIMEOUT_MS = 5000
+# A broker that hangs takes requests and answers none, and not every request ends by itself: what was found is the past.
+_SILENT_AFTER_SECONDS = 10.0
 # So much is remembered of a partition that nobody reads: older ends are kept, for they say since when it waits.
 _SIGHTINGS = 1000
 
@@ -98,20 +100,44 @@ class Causes:
 class BacklogWatch:
     """A thread that watches the backlog of a group on a topic."""
 
-    def __init__(self, bootstrap: str, topic: str, group: str, causes: Causes, *, from_start: bool) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        group: str,
+        causes: Causes,
+        *,
+        from_start: bool,
+        silent_after: float = _SILENT_AFTER_SECONDS,
+    ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._group = group
         self._causes = causes
         self._from_start = from_start
         self._backlog = Backlog()
-        self._answered = False
+        self._silent_after = silent_after
+        self._has_failed = False
+        self._looked_at = time.monotonic()
 
     @property
     def waiting(self) -> Waiting:
         """What waits now."""
-        waiting = self._backlog.waiting(time.monotonic())
-        return waiting if self._answered else Waiting(None, waiting.oldest_seconds)
+        waiting, age = self._backlog.waiting(time.monotonic()), self._age
+        is_known = not self._has_failed and age <= self._silent_after
+        return waiting if is_known else Waiting(None, max(waiting.oldest_seconds, age))
+
+    @property
+    def silence(self) -> str | None:
+        """That the broker has not answered for long, which nothing else tells while a request to it hangs."""
+        age = self._age
+        is_silent = not self._has_failed and age > self._silent_after
+        return f"the broker has not answered for {age:.0f} s" if is_silent else None
+
+    @property
+    def _age(self) -> float:
+        """The seconds since the last look that succeeded, or since the start."""
+        return time.monotonic() - self._looked_at
 
     def run(self, stopping: threading.Event) -> None:
         """Watch until `stopping` is set."""
@@ -120,11 +146,11 @@ class BacklogWatch:
                 with contextlib.closing(self._consumer()) as consumer:
                     while not stopping.is_set():
                         self._look(consumer)
-                        self._answered = True
+                        self._looked_at, self._has_failed = time.monotonic(), False
                         self._causes.tell("broker", None)
                         stopping.wait(_EVERY_SECONDS)
             except Exception as error:  # noqa: BLE001 (whatever fails, the watch goes on and tells of it)
-                self._answered = False
+                self._has_failed = True
                 self._causes.tell("broker", f"the broker does not answer: {sentence_of(error)}")
                 stopping.wait(_EVERY_SECONDS)
 
@@ -143,7 +169,7 @@ class BacklogWatch:
         if not partitions:
             # The pollers make the topic.
             return
-        committed = {partition: consumer.committed(partition) for partition in partitions}
+        committed = {partition: consumer.committed(partition, timeout_ms=_TIMEOUT_MS) for partition in partitions}
         ends = consumer.end_offsets(partitions)
         starts = consumer.beginning_offsets(partitions) if self._from_start else ends
         self._backlog.observe(

@@ -94,7 +94,7 @@ class KafkaSource:
             **self._counts,
             waiting=waiting.records,
             behind_seconds=round(max(waiting.oldest_seconds, causes.seconds), 1),
-            cause=causes.sentence,
+            cause="; ".join(filter(None, (causes.sentence, self._watch.silence))) or None,
         )
 
     @property

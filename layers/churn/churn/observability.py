@@ -14,10 +14,12 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
 from churn.domain.errors import ChurnError, InvalidInputError
+from churn.settings import OTLP_ENDPOINT, check
 
 Handler = Callable[..., Any]
-OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-"""The variable that names where spans are sent."""
+
+# What the libraries below read themselves: they fail with a word of their own, or go on with another value.
+check(os.environ, "POWERTOOLS_LOG_LEVEL", "OTEL_TRACES_SAMPLER_ARG")
 
 tracing: ModuleType | None = None
 if os.environ.get(OTLP_ENDPOINT):

@@ -23,7 +23,7 @@ class Variable:
     """A variable of the environment that a deployment may set; the template has a parameter for it.
 
     A number lies between `least` and `most`; where there are `choices`, the value is one of them. With a
-    `pattern` it has that form.
+    `pattern` it has that form. Where one of them limits the value, an empty one is the default.
     """
 
     name: str
@@ -41,6 +41,43 @@ class Variable:
         """The name of the template's parameter."""
         return self.parameter or self.name.title().replace("_", "")
 
+    def text(self, environment: Mapping[str, str]) -> str:
+        """Return the value. Raises InvalidSettingsError if it is impossible."""
+        text = environment.get(self.name, self.default)
+        if self.least is not None or self.choices or self.pattern:
+            text = text or self.default
+        if self.choices and text not in self.choices:
+            raise InvalidSettingsError(f"{self.name} must be one of {', '.join(self.choices)}, not {brief(text)}")
+        if self.pattern and not re.search(self.pattern, text, re.ASCII):
+            raise InvalidSettingsError(f"{self.name} must match {self.pattern}, not {brief(text)}")
+        if self.least is not None:
+            self._check_number(text)
+        return text
+
+    def _check_number(self, text: str) -> None:
+        # int() and float() of Python take underscores, spaces and other scripts' digits, too.
+        form = _WHOLE if self.is_whole else _REAL
+        if not form.fullmatch(text):
+            kind = "whole number" if self.is_whole else "number"
+            raise InvalidSettingsError(f"{self.name} must be a {kind}, not {brief(text)}")
+        least = 0 if self.least is None else self.least
+        most = _MOST if self.most is None else self.most
+        if not least <= float(text) <= most:
+            raise InvalidSettingsError(f"{self.name} must be between {least} and {most}, not {brief(text)}")
+
+
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_BRIEF = 20
+
+
+def brief(text: str) -> str:
+    """Return a value as a message quotes it: a secret or a file that came into the wrong variable is cut."""
+    return repr(text) if len(text) <= _BRIEF else f"{text[:_BRIEF]!r}…"
+
+
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+"""The variable that names where spans are sent."""
 
 _MOST = 1_000_000
 
@@ -89,7 +126,7 @@ VARIABLES = (
     Variable("ALLOWED_ORIGIN", "*"),
     Variable("ALLOWED_CUSTOMER_IDS", ""),
     Variable("SERVICE_VERSION", "0.1.0"),
-    Variable("OTEL_EXPORTER_OTLP_ENDPOINT", "", parameter="OtlpEndpoint"),
+    Variable(OTLP_ENDPOINT, "", parameter="OtlpEndpoint"),
     Variable("OTEL_TRACES_SAMPLER_ARG", "1", 0, 1, parameter="TraceRatio"),
     Variable(
         "POWERTOOLS_LOG_LEVEL",
@@ -99,6 +136,8 @@ VARIABLES = (
     ),
 )
 """What a shop may set, locally and on AWS. The deployment itself sets addresses and secrets."""
+
+_TOPIC_PARTITIONS = _whole("TOPIC_PARTITIONS", 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,20 +207,11 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Return the settings that the variables describe. Raises InvalidSettingsError if one is impossible."""
+        check(environment)
         text = environment.get
         value = _Values(environment)
-        thresholds = [value.real(name) for name in ("MEDIUM_RISK", "HIGH_RISK", "CRITICAL_RISK")]
-        try:
-            bands = RiskBands(*thresholds)
-        except ValueError as error:
-            raise InvalidSettingsError(f"MEDIUM_RISK, HIGH_RISK, CRITICAL_RISK: {error}") from None
-        hysteresis = value.real("RISK_HYSTERESIS")
-        if hysteresis >= bands.medium:
-            raise InvalidSettingsError(
-                f"RISK_HYSTERESIS must be below MEDIUM_RISK, {bands.medium:g}, or nobody would ever leave the level"
-            )
+        bands, hysteresis = _bands(value)
         multiplier = value.whole("RATE_LIMIT_MULTIPLIER")
-        partitions = _whole("TOPIC_PARTITIONS", 0, 0)
         return cls(
             database_url=text("DATABASE_URL", ""),
             database_user_secret=text("DATABASE_USER_SECRET", ""),
@@ -197,7 +227,7 @@ class Settings:
             events_topic=value.text("EVENTS_TOPIC"),
             output_topic=value.text("OUTPUT_TOPIC"),
             kafka_bootstrap_servers=text("KAFKA_BOOTSTRAP_SERVERS", ""),
-            topic_partitions=int(_number(partitions, environment)),
+            topic_partitions=int(_TOPIC_PARTITIONS.text(environment)),
             alerts=AlertRules(
                 bands=bands,
                 from_level=cast("RiskLevel", value.text("ALERT_FROM_RISK")),
@@ -235,6 +265,13 @@ class Settings:
         return self
 
 
+def check(environment: Mapping[str, str], *names: str) -> None:
+    """Check what the environment says of these of VARIABLES, or of all. Raises InvalidSettingsError."""
+    for variable in VARIABLES:
+        if not names or variable.name in names:
+            variable.text(environment)
+
+
 class _Values:
     """The values of VARIABLES by their names."""
 
@@ -243,19 +280,34 @@ class _Values:
         self._variables = {variable.name: variable for variable in VARIABLES}
 
     def text(self, name: str) -> str:
-        variable = self._variables[name]
-        text = self._environment.get(name, variable.default)
-        if variable.choices and text not in variable.choices:
-            raise InvalidSettingsError(f"{name} must be one of {', '.join(variable.choices)}, not {text!r}")
-        if variable.pattern and not re.search(variable.pattern, text, re.ASCII):
-            raise InvalidSettingsError(f"{name} must match {variable.pattern}, not {text!r}")
-        return text
+        return self._variables[name].text(self._environment)
 
     def whole(self, name: str) -> int:
-        return int(_number(self._variables[name], self._environment))
+        return int(self.text(name))
 
     def real(self, name: str) -> float:
-        return _number(self._variables[name], self._environment)
+        return float(self.text(name))
+
+
+def _bands(value: _Values) -> tuple[RiskBands, float]:
+    """Return the risk bands, and how far below the start of one a customer leaves it."""
+    try:
+        bands = RiskBands(*(value.real(name) for name in ("MEDIUM_RISK", "HIGH_RISK", "CRITICAL_RISK")))
+    except ValueError as error:
+        raise InvalidSettingsError(f"MEDIUM_RISK, HIGH_RISK, CRITICAL_RISK: {error}") from None
+    hysteresis = value.real("RISK_HYSTERESIS")
+    if hysteresis >= bands.medium:
+        raise InvalidSettingsError(
+            f"RISK_HYSTERESIS must be below MEDIUM_RISK, {bands.medium:g}, or nobody would ever leave the level"
+        )
+    narrowest = min(bands.high - bands.medium, bands.critical - bands.high)
+    # 0.8 - 0.6 and 0.6 - 0.4 are not quite the same.
+    if hysteresis > narrowest + 1e-9:
+        raise InvalidSettingsError(
+            f"RISK_HYSTERESIS must not be wider than the narrowest risk level, {narrowest:g}, or a level would be "
+            "left where the one below it has begun to end"
+        )
+    return bands, hysteresis
 
 
 def _retention(value: _Values) -> Retention:
@@ -275,19 +327,6 @@ def _retention(value: _Values) -> Retention:
                 f"RETENTION_DAYS_{name} must be 0, for ever, or at least {fewest} ({why}), not {days[name]}"
             )
     return Retention(**{name.lower(): number for name, number in days.items()})
-
-
-def _number(variable: Variable, environment: Mapping[str, str]) -> float:
-    text = environment.get(variable.name) or variable.default
-    try:
-        value = int(text) if variable.is_whole else float(text)
-    except ValueError:
-        raise InvalidSettingsError(f"{variable.name} must be a number, not {text!r}") from None
-    least = 0 if variable.least is None else variable.least
-    most = _MOST if variable.most is None else variable.most
-    if not least <= value <= most:
-        raise InvalidSettingsError(f"{variable.name} must be between {least} and {most}, not {text}")
-    return value
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.domain.values import MAX_DEPTH, amount, json_value, number, storable, truth
+from churn.domain.values import MAX_DEPTH, amount, json_value, number, shown_json, storable, truth
 
 _ANYTHING = (
     st.none()
@@ -79,3 +79,8 @@ def test_deep_nesting_is_refused() -> None:
 def test_a_number_that_json_does_not_have_is_refused_wherever_it_stands(number: float) -> None:
     with pytest.raises(ValueError, match="too large"):
         json_value({"a": [1, {"b": number}]})
+
+
+def test_stored_json_is_shown_as_json() -> None:
+    shown = shown_json('{"a": 1e999, "b": [-1e999, Infinity, NaN], "c": 1.5, "d": 2}')
+    assert shown == {"a": "1e999", "b": ["-1e999", "Infinity", "NaN"], "c": 1.5, "d": 2}

@@ -240,6 +240,15 @@ def test_the_written_description_is_up_to_date_and_sound() -> None:
     [
         ("2026-01-31", datetime(2026, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC)),
         ("20260131", datetime(2026, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC)),
+        ("2026-W48-4", datetime(2026, 11, 26, 23, 59, 59, 999_000, tzinfo=UTC)),
+        ("2026W484", datetime(2026, 11, 26, 23, 59, 59, 999_000, tzinfo=UTC)),
+        # A week without a day, up to its Sunday.
+        ("2026-W48", datetime(2026, 11, 29, 23, 59, 59, 999_000, tzinfo=UTC)),
+        ("2026W48", datetime(2026, 11, 29, 23, 59, 59, 999_000, tzinfo=UTC)),
+        ("9999-12-31", datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)),
+        # Eight digits that are no day are seconds.
+        ("99999999", datetime(1973, 3, 3, 9, 46, 39, tzinfo=UTC)),
+        ("2026-W48-4T12:00:00Z", datetime(2026, 11, 26, 12, tzinfo=UTC)),
         ("2026-01-31T12:00:00Z", datetime(2026, 1, 31, 12, tzinfo=UTC)),
         # As many characters as a day, and seconds.
         ("1769860800", datetime(2026, 1, 31, 12, tzinfo=UTC)),

@@ -18,7 +18,9 @@ def test_traces_go_to_one_place() -> None:
         ({"TRACES": "jaeger"}, "TRACES must be console or file, not 'jaeger'"),
         ({"TRACES": "file", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, "not both"),
         ({"METRICS_PORT": "http"}, "METRICS_PORT must be a number"),
-        ({"METRICS_PORT": "-1"}, "METRICS_PORT must not be negative"),
+        ({"PORT": "3_000"}, "PORT must be a number"),
+        ({"POWERTOOLS_LOG_LEVEL": "loud"}, "POWERTOOLS_LOG_LEVEL must be one of DEBUG, INFO"),
+        ({"METRICS_PORT": "-1"}, "METRICS_PORT must be between 0 and 1000000000"),
     ],
 )
 def test_nonsense_is_refused_with_a_sentence(environment: dict[str, str], sentence: str) -> None:

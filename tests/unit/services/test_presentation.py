@@ -23,6 +23,8 @@ _LONG = {"city": "Rome", "lines": ["Via " + "x" * 200, "2"], "notes": "y" * 600}
         ('"Åvej 1"', {"text": '"Åvej 1"'}),
         ("{not JSON", {"text": "{not JSON"}),
         ('{"a": NaN}', {"text": '{"a": NaN}'}),
+        ('{"a":1e999}', {"text": '{"a":1e999}'}),
+        ('{"a":[{"b":-1e999}]}', {"text": '{"a":[{"b":-1e999}]}'}),
         ('{"a": {"b": "c"}, "d": {"e": "f", "g": "h', {"a": {"b": "c"}}),
         (json.dumps(_LONG)[:512], {"city": "Rome", "lines": _LONG["lines"]}),
     ],

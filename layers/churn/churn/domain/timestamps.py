@@ -1,6 +1,7 @@
 """Instants: milliseconds since 1970, and how they are read from input and written as text."""
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 
 from churn.domain.values import number
 
@@ -16,6 +17,8 @@ _MILLISECONDS_FROM = 1e11
 _MICROSECONDS_FROM = 1e14
 # ISO 8601 without any sign between the digits is at most YYYYMMDD; more digits count seconds or milliseconds.
 _LONGEST_DATE = 8
+# A week of ISO 8601 without a day.
+_WEEK = re.compile(r"\d{4}-?W\d{2}", re.ASCII)
 _NO_TIMESTAMP = "must be ISO 8601, or a number of seconds or milliseconds since 1970"
 _OUT_OF_RANGE = "is outside the range of times that can be stored"
 
@@ -70,6 +73,32 @@ def parse_exact_timestamp(value: object) -> datetime:
     Raises ValueError with a sentence for the sender.
     """
     return _parse(value, is_exact=True)
+
+
+def parse_end(value: object) -> datetime:
+    """Return an instant as `parse_timestamp` does, and of a day, or of a week of ISO 8601, its last millisecond.
+
+    Raises ValueError with a sentence for the sender.
+    """
+    instant = parse_timestamp(value)
+    day = _date_of(value.strip()) if isinstance(value, str) else None
+    if day is None:
+        return instant
+    try:
+        last = day + timedelta(days=6) if _WEEK.fullmatch(str(value).strip()) else day
+    except OverflowError:
+        raise ValueError(_OUT_OF_RANGE) from None
+    # The last day that there is has no next one to reckon from.
+    return datetime(last.year, last.month, last.day, 23, 59, 59, 999_000, tzinfo=UTC)
+
+
+def _date_of(text: str) -> date | None:
+    """Return the date that a text writes without a time of day, in any form of ISO 8601 that instants have."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        # Eight digits that are no date are seconds.
+        return None
 
 
 def _parse(value: object, *, is_exact: bool) -> datetime:

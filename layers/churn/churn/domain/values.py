@@ -3,6 +3,7 @@
 Each function raises ValueError with a sentence for the sender, and nothing else, whatever it is given.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -74,6 +75,16 @@ def json_value(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("holds a number that is too large")
     return value
+
+
+def shown_json(text: str) -> Any:
+    """Return what stored JSON holds as JSON can show it: a number that is none (Infinity, 1e999) as its text."""
+    return json.loads(text, parse_constant=str, parse_float=_finite)
+
+
+def _finite(digits: str) -> float | str:
+    value = float(digits)
+    return value if math.isfinite(value) else digits
 
 
 def storable(text: str) -> str:

@@ -4,16 +4,21 @@ import base64
 import binascii
 import contextlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from churn.adapters.mysql.customer_pages import Position
+from churn.adapters.mysql.customer_search import NULLABLE, SORT_COLUMNS
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.timestamps import iso
 from churn.domain.values import storable
+
+# As MySQL writes DECIMAL(15, 2).
+_MONEY = re.compile(r"(0|[1-9]\d{0,12})\.\d{2}", re.ASCII)
 
 
 class InvalidCursorError(InvalidInputError):
@@ -37,10 +42,9 @@ def read_customer_cursor(cursor: str, sort: CustomerSort, order: SortOrder) -> P
     """Return the position that a cursor stands for. Raises InvalidCursorError."""
     match _decode(cursor):
         case [str(cursor_sort), str(cursor_order), value, key] if (cursor_sort, cursor_order) == (sort, order):
-            try:
-                return Position(None if value is None else _SORT_VALUES[sort](value), _key(key))
-            except (ValueError, TypeError, InvalidOperation, OverflowError):
-                pass
+            with contextlib.suppress(ValueError, OverflowError):
+                has_value = value is not None or SORT_COLUMNS[sort] not in NULLABLE
+                return Position(_SORT_VALUES[sort](value) if has_value else None, _key(key))
     raise InvalidCursorError("is not the next_cursor of a page of this list in this order")
 
 
@@ -68,44 +72,45 @@ def _key(value: Any) -> int:
     return value
 
 
-def _finite(value: Any) -> Decimal:
-    number = Decimal(value)
-    if not number.is_finite() or abs(number) > 10**13:
-        raise ValueError("not a value of the list")
-    return number
+def _money(value: Any) -> Decimal:
+    if not isinstance(value, str) or not _MONEY.fullmatch(value):
+        raise ValueError("not an amount of the list")
+    return Decimal(value)
 
 
 def _instant(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError("not a time of the list")
     instant = datetime.fromisoformat(value)
-    if instant.tzinfo is None or not 1970 < instant.year < 9999:
+    if instant.tzinfo is None or not 1970 < instant.year < 9999 or iso(instant) != value:
         raise ValueError("not a time of the list")
     return instant
 
 
 def _probability(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, float | int) or not 0 <= value <= 1:
+    if not isinstance(value, float) or not 0 <= value <= 1:
         raise ValueError("not a probability")
-    return float(value)
+    return value
 
 
 def _change(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, float | int) or not -1 <= value <= 1:
+    if not isinstance(value, float) or not -1 <= value <= 1:
         raise ValueError("not a change of a probability")
-    return float(value)
+    return value
 
 
 def _identifier(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 64 or storable(value) != value:
+    if not isinstance(value, str) or not 0 < len(value) <= 64 or storable(value) != value:
         raise ValueError("not an id")
     return value
 
 
 _SORT_VALUES: Mapping[CustomerSort, Callable[[Any], object]] = {
     "churn_probability": _probability,
-    "value_at_risk": _finite,
-    "expected_spend": _finite,
+    "value_at_risk": _money,
+    "expected_spend": _money,
     "risk_change_7d": _change,
-    "total_spent": _finite,
+    "total_spent": _money,
     "days_since_last_order": _instant,
     "customer_id": _identifier,
 }
@@ -116,7 +121,9 @@ def _encode(value: list[Any]) -> str:
 
 
 def _decode(cursor: str) -> Any:
+    """Return what `_encode` made a cursor of, None if it did not make this one."""
     try:
-        return json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        value = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        return value if _encode(value) == cursor else None
     except (binascii.Error, ValueError, RecursionError):
         return None

@@ -26,6 +26,7 @@ from churn.domain.recommendations import recommend
 from churn.domain.risk import ACTIVE_STATUSES, SPEND_BASIS, CustomerStatus, RiskLevel, RiskPercentiles, value_at_risk
 from churn.domain.search_terms import words_of
 from churn.domain.timestamps import from_millis, iso
+from churn.domain.values import json_value, shown_json
 from churn.observability import note_unreadable
 from churn.services.cursors import read_customer_cursor, write_customer_cursor
 from churn.services.presentation import address_json
@@ -204,7 +205,7 @@ class Customers:
                     "id": event["event_id"],
                     "event_type": event["event_type"],
                     # Infinity and NaN were stored once, and are no JSON.
-                    "event_data": json.loads(event["data"], parse_constant=str),
+                    "event_data": shown_json(event["data"]),
                     "timestamp": iso(event["occurred_at"]),
                 }
                 for event in rows
@@ -311,7 +312,7 @@ def _reasons(row: Row) -> dict[str, Any]:
     """Return what explains a customer's current prediction, nothing without one."""
     if row["churn_probability"] is None or row["contributions"] is None:
         return {}
-    reasons: dict[str, Any] = json.loads(row["contributions"])
+    reasons: dict[str, Any] = json_value(json.loads(row["contributions"]))
     numbers = {"base": reasons.get("base"), **reasons.get("contributions", {})}
     are_numbers = all(isinstance(one, int | float) for one in numbers.values())
     if not are_numbers or not numbers.keys() <= {"base", *INPUT_NAMES}:

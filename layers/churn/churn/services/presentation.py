@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.adapters.mysql.alert_pages import NOTE_BEGINNING
 from churn.domain.timestamps import iso, iso_micros, parse_exact_timestamp
+from churn.domain.values import json_value
 
 if TYPE_CHECKING:
     from churn.domain.alert_answers import Alert, AlertAction, AlertDetail
@@ -94,14 +95,10 @@ def address_json(text: str | None) -> dict[str, Any] | None:
 def _object(text: str) -> dict[str, Any] | None:
     """Return the JSON object that a text writes, None if it writes none."""
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json_value(json.loads(text))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
 
 
 def parse_since(value: object) -> int | datetime:

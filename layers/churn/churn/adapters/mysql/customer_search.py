@@ -48,7 +48,8 @@ _INDEXES_BY_GROUP = {
 }
 """Of the customers of one status and one risk level, who are a group; everybody is the sum of all groups."""
 _GROUPS = tuple(product(CUSTOMER_STATUSES, (*RISK_LEVELS, None)))
-_NULLABLE = frozenset({"churn_probability", "last_order_at", "value_at_risk", "risk_change_7d"})
+NULLABLE = frozenset({"churn_probability", "last_order_at", "value_at_risk", "risk_change_7d"})
+"""Of the columns that lists are sorted by, those that may be NULL."""
 _LONGEST_STEP = 2000
 # A longer statement would pin a session of RDS Proxy.
 _KEYS_PER_STATEMENT = 500
@@ -243,7 +244,7 @@ def _looked_at(transaction: Transaction, keys: Sequence[int], column: str, rest:
 
 
 def _ordered(transaction: Transaction, search: Search, wanted: Page, *, is_many: bool) -> list[int]:
-    nullable = wanted.column in _NULLABLE
+    nullable = wanted.column in NULLABLE
     is_past_values = nullable and wanted.after is not None and wanted.after.value is None
     keys = [] if is_past_values else _keys_with_value(transaction, search, wanted, is_many=is_many)
     if nullable and len(keys) < wanted.limit:
@@ -254,7 +255,7 @@ def _ordered(transaction: Transaction, search: Search, wanted: Page, *, is_many:
 def _keys_with_value(transaction: Transaction, search: Search, wanted: Page, *, is_many: bool) -> list[int]:
     column, key, beyond, after = wanted.column, wanted.key, wanted.beyond, wanted.after
     ranged = search.others.copy()
-    if column in _NULLABLE:
+    if column in NULLABLE:
         ranged.add(f"c.{column} IS NOT NULL")
     if after is not None and key == column:
         ranged.add(f"c.{column} {beyond} %s", after.value)

@@ -21,7 +21,7 @@ from churn.domain.dashboard import Granularity, Period
 from churn.domain.features import FEATURES
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
 from churn.domain.risk import ACTIVE_STATUSES, CURRENT, CUSTOMER_STATUSES, RISK_LEVELS, CustomerStatus, RiskLevel
-from churn.domain.timestamps import parse_timestamp
+from churn.domain.timestamps import parse_end, parse_timestamp
 from churn.services.presentation import parse_change, parse_since
 
 MAX_OFFSET = 10_000
@@ -61,22 +61,11 @@ def _number(text: object) -> object:
     return text
 
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}", re.ASCII)
-
-
-def _end_of_day(value: object) -> datetime:
-    instant = parse_timestamp(value)
-    # Ten digits are seconds, not a day.
-    is_day = isinstance(value, str) and _DAY.fullmatch(value.strip())
-    # The last day that there is has no next one to reckon from.
-    return instant.replace(hour=23, minute=59, second=59, microsecond=999_000) if is_day else instant
-
-
 From = Annotated[
     datetime, BeforeValidator(parse_timestamp), WithJsonSchema({"type": "string", "examples": ["2026-01-31"]})
 ]
 Until = Annotated[
-    datetime, BeforeValidator(_end_of_day), WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})
+    datetime, BeforeValidator(parse_end), WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})
 ]
 Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_integer)]
 Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
