@@ -39,14 +39,18 @@ def described(event: Mapping[str, Any], xray: str = "") -> Invocation:
         attributes = {"faas.trigger": "http", "churn.request_id": str(event["requestContext"].get("requestId", ""))}
         return Invocation(f"socket {kind}", "server", attributes, _of_headers(event) or segment)
     if event.get("eventSource") == "aws:kafka":
-        records = [record for batch in event["records"].values() for record in batch]
-        topics = sorted({str(record["topic"]) for record in records})
-        return _batch("kafka", ",".join(topics), records, map(_of_record, records), segment)
+        return _of_topics(event, segment)
     messages = event.get("Records")
     if isinstance(messages, list) and messages and messages[0].get("eventSource") == "aws:sqs":
         queue = str(messages[0].get("eventSourceARN", "")).rpartition(":")[2]
         return _batch("aws_sqs", queue, messages, map(_of_message, messages), segment)
     return Invocation(parent=_chosen(event) or segment)
+
+
+def _of_topics(event: Mapping[str, Any], segment: Carrier) -> Invocation:
+    records = [record for batch in event["records"].values() for record in batch]
+    topics = sorted({str(record["topic"]) for record in records})
+    return _batch("kafka", ",".join(topics), records, map(_of_record, records), segment)
 
 
 def _request(event: Mapping[str, Any], segment: Carrier) -> Invocation:

@@ -251,13 +251,7 @@ def _check_data(event_type: str, data: dict[str, Any], errors: list[FieldError])
             except ValueError as error:
                 errors.append(FieldError(f"data.{name}", str(error)))
     if data.get("order_id") is not None:
-        try:
-            number = identifier(data["order_id"])
-        except ValueError as error:
-            errors.append(FieldError("data.order_id", str(error)))
-        else:
-            if isinstance(data["order_id"], float):
-                data["order_id"] = number
+        _check_order_id(data, errors)
     if event_type == "loyalty_points_changed" and data.get("balance") is None:
         _check_points(data.get("points"), errors)
     if event_type in {"customer_registered", "profile_updated"}:
@@ -266,6 +260,16 @@ def _check_data(event_type: str, data: dict[str, Any], errors: list[FieldError])
             for name in _TEXTS
             if data.get(name) is not None and not isinstance(data[name], str)
         )
+
+
+def _check_order_id(data: dict[str, Any], errors: list[FieldError]) -> None:
+    try:
+        number = identifier(data["order_id"])
+    except ValueError as error:
+        errors.append(FieldError("data.order_id", str(error)))
+    else:
+        if isinstance(data["order_id"], float):
+            data["order_id"] = number
 
 
 def _check_points(points: object, errors: list[FieldError]) -> None:

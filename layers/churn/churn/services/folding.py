@@ -50,12 +50,7 @@ def fold(
     for customer in touched:
         if customer.damage is not None and not _is_erased(new.get(customer.pk, ())):
             raise customer.damage
-        if everybody and _is_ahead(customer.state, now) and customer.state.pruned_until is not None:
-            # What was pruned of a history cannot be folded again: only the clock is set right.
-            customer.state.clock = to_millis(now)
-        remade = customer.is_outdated or (everybody and _is_ahead(customer.state, now))
-        if remade:
-            _make_again(ledgers, customer, now)
+        remade = _bring_up_to_date(ledgers, customer, now, heals=everybody)
         ripe[customer.pk] = _ripe(ledgers.transaction, customer, new.get(customer.pk, ()), now)
         if everybody or remade or ripe[customer.pk] or new.get(customer.pk):
             result.changed.append(customer)
@@ -65,6 +60,18 @@ def fold(
         result.events[customer.pk] = ripe[customer.pk]
         result.new[customer.pk] = [*new.get(customer.pk, ())]
     return result
+
+
+def _bring_up_to_date(ledgers: Ledgers, customer: Customer, now: datetime, *, heals: bool) -> bool:
+    """Make a state again that another version of the fold made, or, if it `heals`, a wrong clock; return whether."""
+    is_ahead = heals and _is_ahead(customer.state, now)
+    if is_ahead and customer.state.pruned_until is not None:
+        # What was pruned of a history cannot be folded again: only the clock is set right.
+        customer.state.clock, is_ahead = to_millis(now), False
+    if customer.is_outdated or is_ahead:
+        _make_again(ledgers, customer, now)
+        return True
+    return False
 
 
 def first_late(scored: Sequence[Customer], events: Mapping[int, Sequence[Event]], now: datetime) -> datetime | None:

@@ -125,15 +125,7 @@ def scan_histories(histories: Histories, now: datetime, progress: Progress) -> E
         for kind, since in observed_kinds(events).items():
             extent.observed[kind] = min(extent.observed.get(kind, since), since)
         timed = [(event.event_id, event.event_type, event.at) for event in events]
-        taken_back = {event.order_id for event in events if event.event_type == "order_cancelled"}
-        orders = [
-            event.at
-            for event in events
-            if event.event_type == "order_placed"
-            and event.at <= latest
-            and amount(event.data["order_value"]) > 0
-            and event.order_id not in taken_back
-        ]
+        orders = _orders_that_count(events, latest)
         if orders:
             extent.orders.extend(orders)
             extent.first = min(orders) if extent.first is None else min(extent.first, *orders)
@@ -142,6 +134,13 @@ def scan_histories(histories: Histories, now: datetime, progress: Progress) -> E
         digest.update("\n".join([customer_id, *lines, ""]).encode())
     extent.fingerprint = digest.hexdigest()
     return extent
+
+
+def _orders_that_count(events: Sequence[Event], latest: int) -> list[int]:
+    """Return the instants of a customer's orders up to `latest` that have a value and were never cancelled."""
+    taken_back = {event.order_id for event in events if event.event_type == "order_cancelled"}
+    placed = (event for event in events if event.event_type == "order_placed" and event.at <= latest)
+    return [event.at for event in placed if amount(event.data["order_value"]) > 0 and event.order_id not in taken_back]
 
 
 def cut_offs(extent: Extent, plan: Plan) -> list[int]:
