@@ -53,6 +53,11 @@ def iso_micros(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def hour_of(instant: datetime) -> datetime:
+    """Return the beginning of the hour (UTC) of an instant."""
+    return instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
 def iso(instant: datetime) -> str:
     """Return ISO 8601 in UTC with ``Z``, with milliseconds only if there are some."""
     precision = "milliseconds" if instant.microsecond >= 1000 else "seconds"

@@ -15,7 +15,7 @@ from churn.domain.dashboard import PERIOD_DAYS, Granularity, Period
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.explanations import rounded
 from churn.domain.risk import ACTIVE_STATUSES, RISK_LEVELS
-from churn.domain.timestamps import iso
+from churn.domain.timestamps import hour_of, iso
 from churn.services.alerts import list_alerts
 from churn.services.figure_links import figure_links
 from churn.services.predictions import list_predictions
@@ -174,7 +174,7 @@ def _trends(rows: list[Row], first: datetime, granularity: Granularity, rates_fr
 
 
 def _bucket(instant: datetime, granularity: Granularity) -> datetime:
-    hour = instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    hour = hour_of(instant)
     match granularity:
         case "hour":
             return hour

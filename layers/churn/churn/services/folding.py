@@ -15,7 +15,7 @@ from churn.adapters.mysql.orders import Ledgers
 from churn.domain.customer import FOLD_VERSION, CustomerState, replay
 from churn.domain.events import Event
 from churn.domain.orders import MemoryLedger
-from churn.domain.timestamps import from_millis, to_millis
+from churn.domain.timestamps import from_millis, hour_of, to_millis
 
 ABOUT_ORDERS = frozenset({"order_placed", "order_cancelled"})
 
@@ -79,7 +79,7 @@ def first_late(scored: Sequence[Customer], events: Mapping[int, Sequence[Event]]
 
     Call it before the customers' records are brought up to date.
     """
-    hour = now.replace(minute=0, second=0, microsecond=0)
+    hour = hour_of(now)
     instants = [
         event.timestamp
         for customer in scored

@@ -7,11 +7,11 @@ spell. The figures of an hour are those of its end, whenever they are measured: 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from churn.adapters.mysql import Database, customers, hourly_stats, orders
 from churn.domain.orders import Order
-from churn.domain.timestamps import DAY, from_millis, to_millis
+from churn.domain.timestamps import DAY, from_millis, hour_of, to_millis
 from churn.settings import Settings
 
 _HOUR = timedelta(hours=1)
@@ -44,7 +44,7 @@ def refresh(database: Database, settings: Settings, now: datetime) -> int:
     """
     if not database.run(customers.all_folded):
         return 0
-    since = _hour(now - _LOOK_BACK)
+    since = hour_of(now - _LOOK_BACK)
     first, changed = database.run(
         lambda transaction: (
             hourly_stats.first_open(transaction, since, now),
@@ -53,7 +53,7 @@ def refresh(database: Database, settings: Settings, now: datetime) -> int:
         )
     )
     if first is not None and changed is not None:
-        first = max(since, min(first, _hour(changed)))
+        first = max(since, min(first, hour_of(changed)))
     if first is None or now - first > _MEASURED_SINGLY * _HOUR:
         return rebuild(database, settings, now, since=first or since)
     hours = list(_hours(first, now))
@@ -68,7 +68,7 @@ def rebuild(database: Database, settings: Settings, now: datetime, since: dateti
     It is for an import, and for hours that nobody measured; how many were at high risk in these is not known. Raises
     DatabaseUnavailableError.
     """
-    first = since or _hour(now - _LOOK_BACK)
+    first = since or hour_of(now - _LOOK_BACK)
     changes, active = activity(
         customers.first_seen(database),
         orders.histories(database),
@@ -82,7 +82,7 @@ def rebuild(database: Database, settings: Settings, now: datetime, since: dateti
         active += begun - ended
         rows.append((hour, active, seen, lapsed))
     database.run(lambda transaction: hourly_stats.put(transaction, rows, now))
-    _measure(database, settings, _hour(now), now)
+    _measure(database, settings, hour_of(now), now)
     return len(rows)
 
 
@@ -100,16 +100,16 @@ def activity(
     """
     counts: Counter[tuple[datetime, str]] = Counter()
     active, at_since, at_now = 0, to_millis(since), to_millis(now)
-    counts.update((_hour(instant), "seen") for instant in first_seen if since <= instant <= now)
+    counts.update((hour_of(instant), "seen") for instant in first_seen if since <= instant <= now)
     for history in histories:
         for spell in spells(history, inactivity_days * DAY):
             # One that ends at the very beginning was active just before it.
             active += spell.begin < at_since <= spell.end
             if at_since <= spell.begin <= at_now:
-                counts[_hour(from_millis(spell.begin)), "begun"] += 1
+                counts[hour_of(from_millis(spell.begin)), "begun"] += 1
             if at_since <= spell.end <= at_now:
-                counts[_hour(from_millis(spell.end)), "ended"] += 1
-                counts[_hour(from_millis(spell.end)), "lapsed"] += spell.lapsed
+                counts[hour_of(from_millis(spell.end)), "ended"] += 1
+                counts[hour_of(from_millis(spell.end)), "lapsed"] += spell.lapsed
     return counts, active
 
 
@@ -142,12 +142,8 @@ def _measure(database: Database, settings: Settings, hour: datetime, now: dateti
     database.run(lambda transaction: hourly_stats.measure(transaction, hour, at, now, settings.inactivity_days))
 
 
-def _hour(instant: datetime) -> datetime:
-    return instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
 def _hours(first: datetime, last: datetime) -> Iterator[datetime]:
-    hour = _hour(first)
+    hour = hour_of(first)
     while hour <= last:
         yield hour
         hour += _HOUR

@@ -193,12 +193,7 @@ def _insert(
                 alert_id,
                 pk,
                 alert.alert_type,
-                alert.priority,
-                alert.title[:512],
-                alert.message[:1024],
-                alert.reason[:512],
-                alert.risk_score,
-                alert.risk_before,
+                *_content(alert),
                 micros_text(from_micros(instant)),
                 from_micros(instant).date(),
                 number,
@@ -208,17 +203,18 @@ def _insert(
     )
 
 
+def _content(alert: NewAlert) -> tuple[object, ...]:
+    """Return what an alert says: the columns from its priority to the risk before, cut to their lengths."""
+    texts = (alert.title[:512], alert.message[:1024], alert.reason[:512])
+    return alert.priority, *texts, alert.risk_score, alert.risk_before
+
+
 def _raise(transaction: Transaction, opened: OpenAlert, alert: NewAlert, instant: int, number: int) -> None:
     transaction.execute(
         "UPDATE alerts SET priority = %s, title = %s, message = %s, reason = %s, risk_score = %s, risk_before = %s, "
         "raised_at = %s, raised_change = %s, change_number = %s, snoozed_until = NULL WHERE id = %s",
         (
-            alert.priority,
-            alert.title[:512],
-            alert.message[:1024],
-            alert.reason[:512],
-            alert.risk_score,
-            alert.risk_before,
+            *_content(alert),
             micros_text(from_micros(instant)),
             number,
             number,

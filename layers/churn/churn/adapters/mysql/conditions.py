@@ -1,10 +1,13 @@
-"""WHERE clauses that are put together from optional conditions."""
+"""Parts of statements: WHERE clauses put together from optional conditions, and lists of pairs to join with."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import batched
 
-from churn.adapters.mysql.database import Transaction, placeholders
+from churn.adapters.mysql.database import Row, Transaction, placeholders
+
+_PAIRS_PER_QUERY = 500
 
 
 @dataclass(slots=True)
@@ -48,3 +51,16 @@ class Conditions:
         """Return how many rows of a table meet the conditions."""
         row = transaction.row(f"SELECT COUNT(*) AS number FROM {table} {self.where()}", self.values)
         return int(row["number"]) if row else 0
+
+
+def rows_of_pairs(transaction: Transaction, query: str, pairs: Iterable[tuple[int, str]]) -> list[Row]:
+    """Return all rows of a query that joins with ``{pairs}``, a list of pairs named `pk` and `id`.
+
+    A join with a list of rows: both servers look each pair up by the primary key, which a row constructor behind IN is
+    no guarantee of.
+    """
+    found: list[Row] = []
+    for chunk in batched(pairs, _PAIRS_PER_QUERY, strict=False):
+        listed = "(SELECT %s AS pk, %s AS id" + " UNION ALL SELECT %s, %s" * (len(chunk) - 1) + ")"
+        found += transaction.rows(query.replace("{pairs}", listed), [value for pair in chunk for value in pair])
+    return found

@@ -76,18 +76,20 @@ def lock(ledgers: Ledgers, customer_ids: Collection[str], now: datetime, tombsto
     rows: dict[str, Row] = {}
     # A customer who is erased at this moment is found under the tombstone when they are looked for again.
     while missing := sorted(graves.keys() - rows.keys()):
-        known = existing(transaction, {name for customer_id in missing for name in (customer_id, graves[customer_id])})
-        new = [customer_id for customer_id in missing if known.isdisjoint((customer_id, graves[customer_id]))]
-        transaction.insert_many(
-            "INSERT IGNORE INTO customers (customer_id, created_at, updated_at)",
-            [(customer_id, now, now) for customer_id in new],
-        )
-        # Somebody may have created and erased a new one meanwhile: the tombstone then stands beside the row made here.
-        names = sorted({*known, *new, *(graves[customer_id] for customer_id in new)})
+        names = {name for customer_id in missing for name in (customer_id, graves[customer_id])}
+        keys = existing(transaction, names)
+        new = [customer_id for customer_id in missing if keys.keys().isdisjoint((customer_id, graves[customer_id]))]
+        if new:
+            transaction.insert_many(
+                "INSERT IGNORE INTO customers (customer_id, created_at, updated_at)",
+                [(customer_id, now, now) for customer_id in new],
+            )
+            # Somebody may have created and erased a new one meanwhile: the tombstone then stands beside the row made
+            # here.
+            keys = existing(transaction, names)
         # By their keys, as the sweep locks them: writers that lock in two orders wait for each other.
-        keys = transaction.rows_among("SELECT id FROM customers WHERE customer_id IN ({values})", names)
         query = _SELECT + " WHERE id IN ({values}) ORDER BY id FOR UPDATE"
-        rows_by_key = transaction.rows_among(query, sorted(row["id"] for row in keys))
+        rows_by_key = transaction.rows_among(query, sorted(keys.values()))
         locked = {row["customer_id"]: row for row in rows_by_key}
         for customer_id in missing:
             grave, row = locked.get(graves[customer_id]), locked.get(customer_id)
@@ -109,10 +111,10 @@ def with_events_due(transaction: Transaction, now: datetime, most: int) -> list[
     return [row["customer_id"] for row in rows]
 
 
-def existing(transaction: Transaction, customer_ids: Collection[str]) -> set[str]:
-    """Return those of some ids, or tombstones, that stand in the table."""
-    rows = transaction.rows_among("SELECT customer_id FROM customers WHERE customer_id IN ({values})", customer_ids)
-    return {row["customer_id"] for row in rows}
+def existing(transaction: Transaction, customer_ids: Collection[str]) -> dict[str, int]:
+    """Return those of some ids, or tombstones, that stand in the table, with their keys."""
+    query = "SELECT id, customer_id FROM customers WHERE customer_id IN ({values})"
+    return {row["customer_id"]: int(row["id"]) for row in transaction.rows_among(query, customer_ids)}
 
 
 def bury(transaction: Transaction, customer_pk: int, tombstone: str) -> None:

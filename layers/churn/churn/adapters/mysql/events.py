@@ -6,14 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
-from churn.adapters.mysql.conditions import Conditions
+from churn.adapters.mysql.conditions import Conditions, rows_of_pairs
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.domain.customer import micro_points
 from churn.domain.events import Event, stored_data
 from churn.domain.identifiers import stored_forms
 from churn.domain.timestamps import from_millis, to_millis
 
-_PAIRS_PER_QUERY = 500
 _OF_THE_PROFILE = ("customer_registered", "profile_updated")
 _DETAILS = ("name", "email", "phone")
 
@@ -25,23 +24,17 @@ def known(transaction: Transaction, events: Sequence[tuple[int, Event]]) -> dict
     """
     existing: dict[tuple[int, str], bool] = {}
     sent = {(pk, event.event_id): event for pk, event in events}
-    pairs = list(sent)
-    for start in range(0, len(pairs), _PAIRS_PER_QUERY):
-        chunk = pairs[start : start + _PAIRS_PER_QUERY]
-        # A join with a list of rows: both servers look each pair up by the primary key, which a row constructor
-        # behind IN is no guarantee of.
-        listed = "SELECT %s AS pk, %s AS id" + " UNION ALL SELECT %s, %s" * (len(chunk) - 1)
-        rows = transaction.rows(
-            "SELECT STRAIGHT_JOIN e.customer_pk, e.event_id, e.event_type, e.occurred_at, e.data "
-            f"FROM ({listed}) AS asked "
-            "JOIN events AS e ON e.customer_pk = asked.pk AND e.event_id = asked.id COLLATE utf8mb4_bin",
-            [value for pair in chunk for value in pair],
-        )
-        for row in rows:
-            pair = (int(row["customer_pk"]), row["event_id"])
-            event = sent[pair]
-            stored = (row["event_type"], row["occurred_at"], stored_data(row["data"]))
-            existing[pair] = stored == (event.event_type, event.timestamp, event.data)
+    rows = rows_of_pairs(
+        transaction,
+        "SELECT STRAIGHT_JOIN e.customer_pk, e.event_id, e.event_type, e.occurred_at, e.data FROM {pairs} AS asked "
+        "JOIN events AS e ON e.customer_pk = asked.pk AND e.event_id = asked.id COLLATE utf8mb4_bin",
+        sent,
+    )
+    for row in rows:
+        pair = (int(row["customer_pk"]), row["event_id"])
+        event = sent[pair]
+        stored = (row["event_type"], row["occurred_at"], stored_data(row["data"]))
+        existing[pair] = stored == (event.event_type, event.timestamp, event.data)
     return existing
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import batched, groupby
+from itertools import groupby
 from operator import itemgetter
 
 from churn.adapters.mysql import events as history
+from churn.adapters.mysql.conditions import rows_of_pairs
 from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.domain.orders import Order
 from churn.domain.timestamps import DAY, from_millis, to_millis
 
-_PAIRS_PER_QUERY = 500
 _ORDERS_PER_PAGE = 5000
 _COLUMNS = "placed_at, cents, discounted, cancelled_at"
 _COUNTS = "placed_at IS NOT NULL AND cents > 0 AND cancelled_at IS NULL"
@@ -35,17 +35,13 @@ class Ledgers:
     def load(self, pairs: Collection[tuple[int, str]]) -> None:
         """Read the orders with these customers' keys and ids, all together."""
         wanted = sorted(set(pairs) - self._known.keys())
-        for chunk in batched(wanted, _PAIRS_PER_QUERY, strict=False):
-            # A join with a list of rows: both servers look each pair up by the primary key, which a row constructor
-            # behind IN is no guarantee of.
-            listed = "SELECT %s AS pk, %s AS id" + " UNION ALL SELECT %s, %s" * (len(chunk) - 1)
-            rows = self.transaction.rows(
-                f"SELECT STRAIGHT_JOIN o.customer_pk, o.order_id, {_COLUMNS} FROM ({listed}) AS asked "
-                "JOIN orders AS o ON o.customer_pk = asked.pk AND o.order_id = asked.id COLLATE utf8mb4_bin",
-                [value for pair in chunk for value in pair],
-            )
-            found = {(int(row["customer_pk"]), row["order_id"]): _order(row) for row in rows}
-            self._known.update((pair, found.get(pair)) for pair in chunk)
+        query = (
+            f"SELECT STRAIGHT_JOIN o.customer_pk, o.order_id, {_COLUMNS} FROM {{pairs}} AS asked "
+            "JOIN orders AS o ON o.customer_pk = asked.pk AND o.order_id = asked.id COLLATE utf8mb4_bin"
+        )
+        self._known.update(dict.fromkeys(wanted))
+        for row in rows_of_pairs(self.transaction, query, wanted):
+            self._known[int(row["customer_pk"]), row["order_id"]] = _order(row)
 
     def get(self, customer_pk: int, order_id: str) -> Order | None:
         """Return an order."""
