@@ -1,10 +1,13 @@
-"""The HTTP client of the tests."""
+"""The HTTP client of the tests, and servers that live as long as a test."""
 
 import json
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import HTTPServer
 from typing import Any
 
 
@@ -51,3 +54,16 @@ def send(
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, dict(error.headers), error.read())
+
+
+@contextmanager
+def serving(server: HTTPServer) -> Iterator[None]:
+    """Serve in a thread, and end both."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -24,6 +23,7 @@ from churn.services.scoring import Scoring
 from churn.settings import Settings, settings
 from tests.support.events import NOW, order
 from tests.support.forests import small_model
+from tests.support.hostile import any_json
 from tests.support.http import Answer
 from tests.support.models import RecencyModel
 from tests.support.registry import BUCKET, model, publish
@@ -156,15 +156,7 @@ def test_any_item_of_a_batch_is_answered_for_itself(functions: dict[str, ModuleT
             assert answer.json["predictions"][1]["churn_probability"] >= 0
 
 
-_JSON: Any = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(st.characters(codec="utf-16", exclude_categories=())),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=8,
-)
+_JSON = any_json(8)
 
 
 @hypothesis_settings(

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.reader import load
 from tests.support.forests import small_model
+from tests.support.http import serving
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.usefixtures("database")
@@ -65,14 +65,8 @@ class Receiver:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     receiver = Receiver()
-    thread = threading.Thread(target=receiver.server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    with serving(receiver.server):
         yield receiver
-    finally:
-        receiver.server.shutdown()
-        thread.join()
-        receiver.server.server_close()
 
 
 def call(function: str, endpoint: str, mysql_url: str, model: Path, *events: dict[str, Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from infra.tools.importer.columns import KINDS, SYNONYMS, Kind
 from infra.tools.importer.command import write_rejects
 from infra.tools.importer.parser import History, read_history
 from infra.tools.importer.readers import UnreadableFileError
+from tests.support.hostile import any_json
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _DIGITS = [1, 8, 9, 14, 19, 20, 64, 65, 308, 309, 400, 4299, 4300]
@@ -91,15 +92,7 @@ def test_no_json_costs_more_than_its_line(tmp_path: Path, kind: Kind, field: str
     _assert_the_good_line_came(_read(path, kind), len(lines))
 
 
-_JSON: Any = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(st.characters(codec="utf-16", exclude_categories=())),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=6,
-)
+_JSON = any_json(6)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

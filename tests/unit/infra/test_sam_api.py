@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ import pytest
 from infra.local.template.intrinsics import parse_yaml
 from infra.tools import sam_local
 from infra.tools.sam_api import ColdFunctionError, WarmingRequest, warm, warming_requests, without_tracebacks
+from tests.support.http import serving
 
 ROOT = Path(__file__).parents[3]
 
@@ -48,14 +48,8 @@ class Sam:
 @pytest.fixture
 def sam() -> Iterator[Sam]:
     sam = Sam()
-    thread = threading.Thread(target=sam.server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    with serving(sam.server):
         yield sam
-    finally:
-        sam.server.shutdown()
-        thread.join()
-        sam.server.server_close()
 
 
 def test_every_function_behind_the_api_is_warmed_by_a_request_that_changes_nothing() -> None:
