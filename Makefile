@@ -21,7 +21,7 @@ SAM_VERSION := 1.170.0
 ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
-.PHONY: help run up down status logs token clean import events redrive train models promote rollback bench \
+.PHONY: help run up down status logs token sign-in clean import events redrive train models promote rollback bench \
 	format lint unit integration contract check test test-mysql test-kafka smoke openapi build sam-api sam-invoke deploy destroy
 
 help: ## This list
@@ -61,6 +61,9 @@ logs: $(STAMP) ## Follow a function's log: make logs FN=scoring [ENV=dev], by de
 
 token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin] [SUBJECT=anna]
 	@$(PYTHON) -m infra.tools.issue_token $(if $(ROLE),--role $(ROLE)) $(if $(SUBJECT),--subject "$(SUBJECT)") $(ARGS)
+
+sign-in: $(STAMP) ## Print an address that signs in once, within a minute [ROLE=read] [SUBJECT=anna]
+	@$(PYTHON) -m infra.tools.issue_token --sign-in --role $(or $(ROLE),admin) $(if $(SUBJECT),--subject "$(SUBJECT)") $(if $(URL),--url "$(URL)")
 
 clean: ## Remove what was built, and the local stack's data (it must not run)
 	@if [ -x $(PYTHON) ] && $(PYTHON) -m infra.local status >/dev/null; then echo "the local stack runs: make down"; exit 1; fi

@@ -18,6 +18,7 @@ from churn.domain.alert_work import Work
 from churn.domain.timestamps import iso
 from churn.entrypoints.http.app import Api, Call
 from churn.entrypoints.http.problems import problem_of
+from churn.entrypoints.http.sessions import open_session
 from churn.entrypoints.http.tokens import TICKET_SECONDS, issue_ticket
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.observability import logger, traced
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
         AlertPage,
         Resolved,
     )
-    from churn.domain.answers import Ticket
+    from churn.domain.answers import Session, Ticket
     from churn.domain.dashboard_answers import DashboardData
 
 _settings = settings().require("database_url", "jwt_secret")
@@ -100,6 +101,11 @@ def ticket(call: Call) -> Ticket:
         "ticket": issue_ticket(secrets_manager.resolve(_settings.jwt_secret), call.client, call.role or "read"),
         "expires_in": TICKET_SECONDS,
     }
+
+
+@_api.answers("open_session")
+def session(call: Call) -> Session:
+    return open_session(_database, secrets_manager.resolve(_settings.jwt_secret), call.body.code)
 
 
 def _person(call: Call, name: str | None) -> str | None:

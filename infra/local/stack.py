@@ -23,7 +23,7 @@ from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.features import is_outdated
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError, VersionNotFoundError
-from churn.entrypoints.http.tokens import issue
+from churn.entrypoints.http.tokens import issue, sign_in_address
 from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, log
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.options import PYTHON_PATH, ROOT, TRACES_FILE, Options, write_private
@@ -335,7 +335,10 @@ class Stack:
             f"  WebSocket  ws://127.0.0.1:{self._config.ws_port}\n"
             f"  Kafka      {self._urls['kafka']}{'' if self._options.kafka else '  (in memory)'}\n"
             f"  metrics    http://127.0.0.1:{self._config.lambda_port}/metrics\n"
-            f"  token      {token}\n\n"
+            f"  token      {token}\n"
+            "\n"
+            "sign in with this address, once, within a minute ('make sign-in' prints another):\n"
+            f"  {sign_in_address(base, self._secret(), 'local', 'admin')}\n\n"
             "try:\n"
             f"  curl {base}/health\n"
             f"  curl -H 'Authorization: Bearer {token}' '{base}/api/customers?limit=3'\n"

@@ -1,21 +1,22 @@
-"""Tokens for the running local stack, or for the service whose JWT_SECRET is set."""
+"""Tokens and sign-in addresses for the running local stack, or for the service whose JWT_SECRET is set."""
 
 import argparse
 import os
 import sys
 
-from churn.entrypoints.http.tokens import ROLES, issue
+from churn.entrypoints.http.tokens import ROLES, issue, sign_in_address
 from infra import console
-from infra.tools.stack_environment import NotRunningError, use_stack
+from infra.tools.stack_environment import NotRunningError, endpoints, use_stack
 
 _DAY = 86_400
 
 
 def main() -> int:
-    """Print a token; return 1 if there is no secret to sign it with."""
+    """Print a token, or an address that signs in; return 1 if there is no secret to sign it with."""
     parser = argparse.ArgumentParser(
         prog="python -m infra.tools.issue_token",
-        description="Print a token for the running local stack, or for the service whose JWT_SECRET is set.",
+        description="Print a token, or an address that signs in once within a minute, "
+        "for the running local stack or for the service whose JWT_SECRET is set.",
     )
     parser.add_argument("--role", choices=ROLES, default=os.environ.get("ROLE") or "read")
     parser.add_argument(
@@ -24,13 +25,27 @@ def main() -> int:
         help="who the client is: actions on alerts carry the name",
     )
     parser.add_argument("--seconds", type=int, default=_DAY, help="how long the token is valid")
+    parser.add_argument("--sign-in", action="store_true", help="print an address that signs in")
+    parser.add_argument("--url", default="", help="where the service is, by default the local stack")
     options = parser.parse_args()
     try:
-        print(issue(use_stack("JWT_SECRET").jwt_secret, options.subject, options.role, options.seconds))
+        secret = use_stack("JWT_SECRET").jwt_secret
+        if options.sign_in:
+            print(sign_in_address(_base_url(options.url), secret, options.subject, options.role))
+        else:
+            print(issue(secret, options.subject, options.role, options.seconds))
     except (NotRunningError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _base_url(named: str) -> str:
+    """Return the service's address. Raises NotRunningError if none is named and no local stack runs."""
+    url = named or str(endpoints().get("base_url", ""))
+    if not url:
+        raise NotRunningError("no local stack runs: start one with 'make up', or name the service's URL")
+    return url.rstrip("/")
 
 
 if __name__ == "__main__":

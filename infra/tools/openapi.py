@@ -35,7 +35,7 @@ _FEATURE_TEXTS = {feature.name: f"{feature.description} ({feature.unit}); null =
 _REF = "#/components/schemas/"
 _PROBLEMS = {
     "400": "Something in the request is wrong; `errors` names each field",
-    "401": "There is no valid token",
+    "401": "There is no valid token, or code",
     "403": "The token's role is too weak",
     "404": "There is no such thing",
     "409": "It cannot be done as things stand; `detail` says why",
@@ -68,6 +68,7 @@ _EXAMPLES: dict[str, Any] = {
     "work_on_alert": {"status": "in_progress", "assigned_to": "me", "note": "She asks for a call next week."},
     "work_on_alerts": {"ids": [17, 21], "status": "dismissed", "reason": "Test orders."},
     "issue_ticket": {},
+    "open_session": {"code": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJzZXNzaW9uIn0.c2lnbmF0dXJl"},
     "promote_model": {"force": True, "reason": "The shop has changed; the version in use is blind to it."},
     "roll_back_model": {"reason": "Twice as many alerts as the day before."},
     "train_model": {},
@@ -263,9 +264,11 @@ def _statuses(route: Route) -> list[str]:
     statuses = ["400", "429", "503"]
     if route.role is not None:
         statuses += ["401", "403"]
+    elif route.answer == "Session":
+        statuses.append("401")
     if "{" in route.path or route.operation == "predict":
         statuses.append("404")
-    if route.body is not None and route.operation not in {"predict", "predict_batch", "issue_ticket"}:
+    if route.body is not None and route.operation not in {"predict", "predict_batch", "issue_ticket", "open_session"}:
         statuses.append("409")
     if route.body is not None:
         statuses.append("413")

@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from churn.domain.features import FEATURE_NAMES
-from churn.entrypoints.http.tokens import ROLES, includes
+from churn.entrypoints.http.tokens import ROLES, includes, issue_code
 from tests.contract.conftest import Stack
 from tests.support import eventually
 from tests.support.http import Answer
@@ -355,6 +355,17 @@ def test_a_ticket_lives_thirty_seconds(stack: Stack) -> None:
     assert ticket["expires_in"] == 30
     answer = stack.ask("GET", "/api/customers", token=ticket["ticket"])
     _assert_refused("list_customers", answer, 401, by_sam={502})
+
+
+def test_a_code_signs_in_once_without_a_token(stack: Stack) -> None:
+    if not stack.secret:
+        pytest.skip("signs a code: JWT_SECRET is not set")
+    code = {"code": issue_code(stack.secret, "anna", "read")}
+    session = assert_described("open_session", stack.post("/api/session", code, role=None))
+    assert stack.ask("GET", "/api/customers?limit=1", token=session["token"]).status == 200
+    answer = stack.post("/api/session", code, role=None)
+    assert answer.status == 401, answer.body
+    assert_described("open_session", answer)
 
 
 def test_the_dashboard(stack: Stack) -> None:

@@ -33,7 +33,7 @@ _OWNERS = {
     "sockets": {"websocket_connections"},
     "totals": {"totals"},
     "training_runs": {"training_runs"},
-    "used_tickets": {"websocket_connections"},
+    "used_tickets": {"used_tickets"},
 }
 _STATEMENT = re.compile(r'(?:\bFROM|\bINTO|\bUPDATE(?: IGNORE)?|\bcount\(transaction,)\s"?([a-z_]+)(?![\w.])')
 _PACKAGE = Path(mysql.__file__).parent

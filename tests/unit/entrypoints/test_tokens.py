@@ -11,7 +11,17 @@ import pytest
 
 from churn.entrypoints.http.authorizer import authorize
 from churn.entrypoints.http.routes import ROUTES
-from churn.entrypoints.http.tokens import ROLES, InvalidTokenError, includes, issue, issue_ticket, verify, verify_ticket
+from churn.entrypoints.http.tokens import (
+    ROLES,
+    InvalidTokenError,
+    includes,
+    issue,
+    issue_code,
+    issue_ticket,
+    verify,
+    verify_code,
+    verify_ticket,
+)
 
 _SECRET = "a secret of more than thirty-two characters"
 _ARN = "arn:aws:execute-api:eu-central-1:123456789012:abc/live"
@@ -66,6 +76,7 @@ def _signed(secret: str = _SECRET, **claims: Any) -> str:
         issue(_SECRET, "ann", "read", -1),
         issue("another secret of thirty-two characters!", "ann", "read", 60),
         issue_ticket(_SECRET, "ann", "read"),
+        issue_code(_SECRET, "ann", "read"),
         jwt.encode({"sub": "ann", "role": "admin", "exp": time.time() + 60}, "", algorithm="none"),
         jwt.encode({"sub": "ann", "role": "read"}, _SECRET, algorithm="HS256"),
         jwt.encode({"role": "read", "exp": time.time() + 60}, _SECRET, algorithm="HS256"),
@@ -112,6 +123,19 @@ def test_a_ticket_opens_a_socket_and_nothing_else() -> None:
         authorize(_event(ticket), _SECRET)
     with pytest.raises(InvalidTokenError):
         authorize(_connect(ticket=issue(_SECRET, "ann", "read", 60)), _SECRET)
+
+
+def test_a_code_names_somebody_for_a_minute_and_opens_nothing_by_itself() -> None:
+    code = issue_code(_SECRET, "ann", "act")
+    claims = verify_code(_SECRET, code)
+    assert (claims.subject, claims.role) == ("ann", "act")
+    assert claims.expires_at == pytest.approx(time.time() + 60, abs=2)
+    assert claims.ticket_id != verify_code(_SECRET, issue_code(_SECRET, "ann", "act")).ticket_id
+    with pytest.raises(InvalidTokenError):
+        authorize(_connect(ticket=code), _SECRET)
+    for other in (issue_ticket(_SECRET, "ann", "act"), issue(_SECRET, "ann", "act", 60), _altered(code)):
+        with pytest.raises(InvalidTokenError):
+            verify_code(_SECRET, other)
 
 
 def test_a_socket_opens_with_a_token_in_query_or_header() -> None:

@@ -244,6 +244,19 @@ class Ticket(TypedDict):
     """Seconds."""
 
 
+class Session(TypedDict):
+    """A token for whoever has signed in."""
+
+    token: str
+    """For the header `Authorization: Bearer`."""
+    expires_in: int
+    """Seconds."""
+    subject: str
+    """The name that actions are kept under."""
+    role: str
+    """What the token may do: read < predict < act < admin; `write` hands in events and does nothing else."""
+
+
 # --- health
 
 

@@ -23,6 +23,7 @@ from churn.adapters.api_gateway_push import (
 from churn.adapters.aws_clients import InvocationError
 from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError, websocket_connections
 from churn.adapters.mysql.alerts import AlertsPrunedError
+from churn.adapters.mysql.used_tickets import TicketUsedError
 from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.timestamps import iso
 from churn.observability import count_failed_answer, logger
@@ -127,7 +128,7 @@ class WebSocketHandler:
                     ticket_id=caller.ticket_id,
                 )
             )
-        except websocket_connections.TicketUsedError:
+        except TicketUsedError:
             return {"statusCode": 401, "body": "The ticket has been used."}
         except websocket_connections.TooManySocketsError:
             return {

@@ -1,4 +1,4 @@
-"""Tables `sockets`, with the owner, cursors and lease of every open WebSocket, and `used_tickets`.
+"""Table `sockets`: the owner, cursors and lease of every open WebSocket.
 
 A socket's place is the id of the newest alert that it was told of, and the numbers of the newest change of an alert and
 of the newest action on one. Subscribed sockets are told of new alerts and of raises, those that follow changes of every
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from churn.adapters.mysql import alert_pages, alerts
+from churn.adapters.mysql import alert_pages, alerts, used_tickets
 from churn.adapters.mysql.alert_counters import Newest, newest_of_all
 from churn.adapters.mysql.database import Transaction, placeholders
 from churn.domain.errors import ConflictError
@@ -21,13 +21,7 @@ LEASE_SECONDS = 10
 CLAIM_LIMIT = 500
 # API Gateway ends a connection after two hours.
 _LIFETIME_MINUTES = 130
-# Far longer than a ticket lives.
-_TICKET_MEMORY_MINUTES = 60
 _FREE = "(leased_until IS NULL OR leased_until < UTC_TIMESTAMP(3))"
-
-
-class TicketUsedError(ConflictError):
-    """The ticket has opened a socket before."""
 
 
 class TooManySocketsError(ConflictError):
@@ -72,9 +66,8 @@ class Since:
 def register(
     transaction: Transaction, connection_id: str, subject: str, role: str, *, limit: int, ticket_id: str | None
 ) -> None:
-    """Register a socket that is being opened, and use up its ticket. Raises TicketUsedError, TooManySocketsError."""
+    """Register a socket that is being opened, and use its ticket. Raises TicketUsedError, TooManySocketsError."""
     transaction.execute("DELETE FROM sockets WHERE expires_at < UTC_TIMESTAMP(3) LIMIT 1000")
-    transaction.execute("DELETE FROM used_tickets WHERE expires_at < UTC_TIMESTAMP(3) LIMIT 1000")
     # This row, which counts every socket ever opened, is a lock: no other can register until the commit.
     transaction.execute(
         "INSERT INTO counters (name, value) VALUES ('sockets', 1) ON DUPLICATE KEY UPDATE value = value + 1"
@@ -82,12 +75,8 @@ def register(
     if transaction.row("SELECT 1 AS found FROM sockets WHERE connection_id = %s", (connection_id,)):
         # A commit whose answer was lost: this socket itself has used the ticket.
         return
-    if ticket_id is not None and not transaction.execute(
-        "INSERT IGNORE INTO used_tickets (ticket_id, expires_at) "
-        f"VALUES (%s, UTC_TIMESTAMP(3) + INTERVAL {_TICKET_MEMORY_MINUTES} MINUTE)",
-        (ticket_id,),
-    ):
-        raise TicketUsedError
+    if ticket_id is not None:
+        used_tickets.use(transaction, ticket_id)
     opened = transaction.row("SELECT COUNT(*) AS number FROM sockets WHERE subject = %s", (subject,))
     if opened is not None and opened["number"] >= limit:
         raise TooManySocketsError

@@ -131,6 +131,13 @@ class Empty(Request):
     """An empty object."""
 
 
+class SessionCode(Request):
+    """What signs somebody in."""
+
+    code: Annotated[str, Field(strict=True, min_length=1, max_length=2000)]
+    """From the address that the start of the local stack, or `make sign-in`, prints; holds for a minute, once."""
+
+
 # --- customers
 
 

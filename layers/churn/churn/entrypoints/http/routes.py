@@ -103,6 +103,10 @@ ROUTES = (
         "A ticket that opens one WebSocket within 30 seconds", "Ticket", body=requests.Empty, body_is_optional=True,
     ),
     Route(
+        "open_session", "POST", "/api/session", "alerts", None,
+        "Exchange a code, which is used once, for a token", "Session", body=requests.SessionCode,
+    ),
+    Route(
         "dashboard_stats", "GET", "/api/dashboard/stats", "stats", "read", "The figures of this moment", "Stats"
     ),
     Route(

@@ -1,4 +1,4 @@
-"""JSON Web Tokens (HS256): who a client is and what it may do, and single-use tickets to open a socket with."""
+"""JSON Web Tokens (HS256): who a client is and what it may do, and single-use tickets for a socket or a session."""
 
 import time
 import uuid
@@ -17,12 +17,15 @@ WRITE = "write"
 ROLES = (*_LADDER, WRITE)
 
 TICKET_SECONDS = 30
+CODE_SECONDS = 60
+SESSION_SECONDS = 12 * 3600
 LEEWAY_SECONDS = 30
 """By how much the clock of a token's issuer may be ahead."""
 SHORTEST_SECRET = 32
 _ALGORITHM = "HS256"
 # A ticket names its audience, so that it is never taken for a token, nor a token for it.
 _SOCKET = "socket"
+_SESSION = "session"
 _LONGEST_SUBJECT = 255
 
 
@@ -49,14 +52,22 @@ def includes(role: str, needed: str) -> bool:
 
 def issue(secret: str, subject: str, role: str, seconds: int) -> str:
     """Return a token for `subject` that holds for so many seconds. Raises ValueError."""
-    if role not in ROLES:
-        raise ValueError(f"a role is one of {', '.join(ROLES)}, not {role!r}")
     return _sign(secret, subject, role, seconds, {})
 
 
 def issue_ticket(secret: str, subject: str, role: str) -> str:
     """Return a ticket that opens one socket within 30 seconds. Raises ValueError."""
-    return _sign(secret, subject, role, TICKET_SECONDS, {"aud": _SOCKET, "jti": uuid.uuid4().hex})
+    return _sign_once(secret, subject, role, TICKET_SECONDS, _SOCKET)
+
+
+def issue_code(secret: str, subject: str, role: str) -> str:
+    """Return a code that can be exchanged for a token once, within 60 seconds. Raises ValueError."""
+    return _sign_once(secret, subject, role, CODE_SECONDS, _SESSION)
+
+
+def sign_in_address(base_url: str, secret: str, subject: str, role: str) -> str:
+    """Return the address of the page with a code, which no server sees before the page sends it. Raises ValueError."""
+    return f"{base_url}/#code={issue_code(secret, subject, role)}"
 
 
 def verify(secret: str, token: str) -> Claims:
@@ -67,7 +78,20 @@ def verify(secret: str, token: str) -> Claims:
 
 def verify_ticket(secret: str, ticket: str) -> Claims:
     """Return what a ticket says; the store makes sure that it is used only once. Raises InvalidTokenError."""
-    claims = _decode(secret, ticket, _SOCKET, ["exp", "sub", "role", "aud", "jti"])
+    return _verify_once(secret, ticket, _SOCKET)
+
+
+def verify_code(secret: str, code: str) -> Claims:
+    """Return what a code says; the store makes sure that it is used only once. Raises InvalidTokenError."""
+    return _verify_once(secret, code, _SESSION)
+
+
+def _sign_once(secret: str, subject: str, role: str, seconds: int, audience: str) -> str:
+    return _sign(secret, subject, role, seconds, {"aud": audience, "jti": uuid.uuid4().hex})
+
+
+def _verify_once(secret: str, ticket: str, audience: str) -> Claims:
+    claims = _decode(secret, ticket, audience, ["exp", "sub", "role", "aud", "jti"])
     if len(str(claims["jti"])) != 32:
         raise InvalidTokenError("the ticket's id is not one of ours")
     return Claims(claims["sub"], claims["role"], int(claims["exp"]), claims["jti"])
@@ -76,6 +100,8 @@ def verify_ticket(secret: str, ticket: str) -> Claims:
 def _sign(secret: str, subject: str, role: str, seconds: int, more: dict[str, str]) -> str:
     if len(secret) < SHORTEST_SECRET:
         raise ValueError(f"JWT_SECRET must have at least {SHORTEST_SECRET} characters")
+    if role not in ROLES:
+        raise ValueError(f"a role is one of {', '.join(ROLES)}, not {role!r}")
     if not 0 < len(subject) <= _LONGEST_SUBJECT:
         raise ValueError(f"a subject has 1 to {_LONGEST_SUBJECT} characters")
     now = int(time.time())
