@@ -67,7 +67,7 @@ sign-in: $(STAMP) ## Print an address that signs in once, within a minute [ROLE=
 
 clean: ## Remove what was built, and the local stack's data (it must not run)
 	@if [ -x $(PYTHON) ] && $(PYTHON) -m infra.local status >/dev/null; then echo "the local stack runs: make down"; exit 1; fi
-	rm -rf .local $(VENV) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache layers/model/model
+	rm -rf .local $(VENV) .aws-sam functions/dashboard/static functions/dashboard/web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache layers/model/model
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ Data
@@ -102,12 +102,14 @@ bench: $(STAMP) ## Measure the model, batches, cold starts, evaluation, large ac
 format: $(STAMP) ## Format the code, and fix what ruff can fix
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
+	@$(PYTHON) -m infra.tools.node functions/dashboard/web format
 
-lint: $(STAMP) ## Check style, types and the direction of imports
+lint: $(STAMP) ## Check style, types and imports, in Python and TypeScript
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
+	@$(PYTHON) -m infra.tools.node functions/dashboard/web lint
 
 unit: $(STAMP) ## Run the unit tests: quick, without servers or training runs
 	@$(PYTHON) -m pytest tests/unit
@@ -147,7 +149,8 @@ openapi: $(STAMP) ## Write docs/openapi.json from the request and response model
 	@$(UV) pip install --quiet --python .local/sam aws-sam-cli==$(SAM_VERSION)
 	@touch $@
 
-build: .local/sam/$(SAM_VERSION) ## Build functions and layers, without Docker: make build [ARCHITECTURE=arm64]
+build: .local/sam/$(SAM_VERSION) ## Build page, functions, layers, without Docker: make build [ARCHITECTURE=arm64]
+	@$(PYTHON) -m infra.tools.dashboard
 	@env -u PYTHONPATH ARCHITECTURE=$(ARCHITECTURE) SAM_CLI_TELEMETRY=0 $(SAM) build \
 		--build-dir "$(BUILD_DIR)" --parameter-overrides Architecture=$(ARCHITECTURE)
 

@@ -66,11 +66,13 @@ class Stack:
         try:
             external.check(self._options.database_url, self._options.redis_url, self._options.kafka)
             with self._supervisor:
+                page = self._start_page()
                 self._start_servers()
                 self._prepare()
                 self._start_gateway()
                 self._publish()
                 self._fill()
+                self._finish_page(page)
                 self._announce(time.monotonic() - begun)
                 self._watch()
         except _Ended:
@@ -212,6 +214,28 @@ class Stack:
             CHURN_STATE_DIR=str(self._state),
             PYTHONPATH=PYTHON_PATH,
         )
+
+    # -- the dashboard's page, built beside everything else
+
+    def _start_page(self) -> Program:
+        program = Program("page", module("infra.tools.dashboard"), inherited(PYTHONPATH=PYTHON_PATH), self._page_log)
+        program.start()
+        return program
+
+    def _finish_page(self, page: Program) -> None:
+        """Wait until the page is built; without it the service runs, and the page's address says how to build it."""
+        try:
+            with progress("building the dashboard"):
+                while page.alive:
+                    time.sleep(0.05)
+        finally:
+            page.stop()
+        if page.code:
+            say(f"the dashboard could not be built, everything else runs; see {self._page_log}")
+
+    @property
+    def _page_log(self) -> Path:
+        return self._logs / "dashboard.log"
 
     # -- schema, model, gateway
 

@@ -118,7 +118,7 @@ def document() -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     received = {model for route in ROUTES for model in (route.query, route.body) if model is not None}
-    sent = {_model(name) for name in {route.answer for route in ROUTES} | {"ProblemDocument"}}
+    sent = {_model(name) for name in {route.answer for route in ROUTES if route.answer} | {"ProblemDocument"}}
     modes: list[tuple[type[Model], Any]] = [(model, "validation") for model in received]
     modes += [(model, "serialization") for model in sent]
     modes.sort(key=lambda pair: pair[0].__name__)
@@ -227,7 +227,9 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(route: Route) -> dict[str, Any]:
     limits = {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS}
-    answer = {"application/json": {"schema": {"$ref": _REF + route.answer}}}
+    answer: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in route.media_types}
+    if route.answer:
+        answer = {"application/json": {"schema": {"$ref": _REF + route.answer}}}
     if route.is_table:
         answer = {"text/csv": {"schema": {"type": "string"}}}
     page = {"text/html": {"schema": {"type": "string"}}} if route.is_page else {}

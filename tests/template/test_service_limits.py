@@ -23,8 +23,8 @@ from tests.template.test_template import FUNCTIONS, NESTED, ROOT, TEMPLATES, as_
 _DOCUMENT = ROOT / "docs" / "deployment.md"
 _STAGES = ("dev", "staging", "prod")
 # Behind an API that waits for an answer.
-_REQUESTS = ("health", "customers", "prediction", "alerts", "stats", "models", "events", "authorizer")
-_WITHOUT_DATABASE = {"authorizer", "events"}
+_REQUESTS = ("health", "customers", "prediction", "alerts", "stats", "dashboard", "models", "events", "authorizer")
+_WITHOUT_DATABASE = {"authorizer", "events", "dashboard"}
 # May run statements of more than 16 KB, which pin a session of the proxy.
 _MAY_PIN = ("scoring", "rescoring", "training", "evaluation")
 

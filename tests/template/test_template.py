@@ -20,7 +20,7 @@ TEMPLATES = ("template.yaml", *NESTED)
 REGION = "eu-central-1"
 FUNCTIONS = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
 # Those that answer clients themselves; a client hears of the authorizer by API Gateway.
-ANSWERING = {"health", "customers", "prediction", "alerts", "stats", "models", "events"}
+ANSWERING = {"health", "customers", "prediction", "alerts", "stats", "dashboard", "models", "events"}
 # Names that AWS gives neither to interfaces and traces nor to what describes a network.
 NAMELESS = {"ec2", "xray"}
 
@@ -165,6 +165,7 @@ def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]
     assert allowed == {
         "authorizer": {secret},
         "customers": {secret},
+        "dashboard": {secret},
         "stats": {secret},
         "migration": {secret, *rotation, *topics, "kms:GenerateDataKey"},
         "health": {secret, *model},
@@ -280,7 +281,7 @@ def test_functions_behind_an_api_start_from_a_snapshot(template: dict[str, Any])
         for name, function in of_type(template, "AWS::Lambda::Function").items()
         if function.get("SnapStart") == {"ApplyOn": "PublishedVersions"}
     }
-    assert snapped == {"authorizer", "health", "customers", "prediction", "models", "alerts", "stats", "events"}
+    assert snapped == ANSWERING | {"authorizer"}
 
 
 def test_the_migration_alone_logs_in_as_the_databases_owner(template: dict[str, Any]) -> None:

@@ -54,11 +54,12 @@ def test_the_projects_own_template_is_served_whole() -> None:
         socket_endpoint="http://127.0.0.1:3001",
     )
     assert {spec.label for spec in template.functions.values()} == {
-        *("health", "customers", "prediction", "models", "alerts", "stats", "events"),
+        *("health", "customers", "prediction", "models", "alerts", "stats", "dashboard", "events"),
         *("scoring", "rescoring", "training", "evaluation", "retention", "authorizer", "migration"),
     }
     assert template.rest is not None
-    assert {route.path for route in template.rest.routes if route.authorizer is None} == {"/health", "/api/session"}
+    open_paths = {"/health", "/", "/assets/{name}", "/api/session"}
+    assert {route.path for route in template.rest.routes if route.authorizer is None} == open_paths
     assert template.function("alerts").environment["SOCKET_ENDPOINT"] == "http://127.0.0.1:3001"
     assert [source.topic for source in template.kafka] == ["user-events"]
     assert [(source.queue, source.partial_answers) for source in template.queue_sources] == [("EventsQueue", True)]

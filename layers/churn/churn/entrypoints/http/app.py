@@ -44,7 +44,8 @@ class Call:
 
     `answer` holds the status that the answer will have and `headers` what it has besides; a view may set both.
     `wants_page`: HTML was asked for, by `format` in the query or by the Accept header.
-    `versions`: those that `If-Match` names, None for any.
+    `versions`: those that `If-Match` names, None for any. `known_tags`: the `ETag`s that `If-None-Match` names.
+    `at`: the path as the client wrote it, with the stage.
     """
 
     path: Mapping[str, str]
@@ -57,6 +58,8 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict)
     wants_page: bool = False
     versions: frozenset[int] | None = None
+    known_tags: frozenset[str] = frozenset()
+    at: str = "/"
 
     @property
     def client(self) -> str:
@@ -79,7 +82,15 @@ class Table:
     file: str
 
 
-View = Callable[[Call], Mapping[str, Any] | Page | Table]
+@dataclass(frozen=True, slots=True)
+class File:
+    """An answer that is a text of some type, under the headers that the view sets."""
+
+    text: str
+    content_type: str
+
+
+View = Callable[[Call], Mapping[str, Any] | Page | Table | File]
 
 
 class Api:
@@ -147,6 +158,9 @@ class Api:
         if isinstance(body, Table):
             disposition = {"Content-Disposition": f'attachment; filename="{body.file}"'}
             return Response(body.csv, {**headers, **_TABLE_HEADERS, **disposition}, status)
+        if isinstance(body, File):
+            kind = {"Content-Type": f"{body.content_type}; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+            return Response(body.text, {**headers, **kind}, status)
         # A problem repeats names and ids that a client has sent, which need not be text that has bytes.
         text = storable(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
         return Response(text, {**headers}, status)
@@ -171,6 +185,8 @@ class Api:
             answer={"status": route.status},
             wants_page=_wants_page(getattr(query, "format", None), sent.get("accept", "")),
             versions=_versions(sent.get("if-match")),
+            known_tags=_tags(sent.get("if-none-match", "")),
+            at=context.get("path") or "/",
         )
 
     def _limit(self, route: Route, client: str, headers: dict[str, str]) -> None:
@@ -270,6 +286,11 @@ def _versions(if_match: str | None) -> frozenset[int] | None:
     if if_match is None or "*" in tags:
         return None
     return frozenset(int(tag[1:-1]) for tag in tags if _TAG.fullmatch(tag))
+
+
+def _tags(if_none_match: str) -> frozenset[str]:
+    # A proxy that compresses an answer makes its tag a weak one.
+    return frozenset(tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
 
 
 def _wants_page(form: str | None, accepted: str) -> bool:

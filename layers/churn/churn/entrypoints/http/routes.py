@@ -10,7 +10,8 @@ from churn.entrypoints.http.requests import Model
 class Route:
     """One route: the function that answers it, the weakest role that may call it (None: anybody), its models.
 
-    `answer` is the name of a type of `churn.domain.answers` or `model_answers`, of which the API's description is made.
+    `answer` is the name of a type of `churn.domain.answers` or `model_answers`, of which the API's description is made;
+    it is empty where `media_types` say what comes in the place of JSON.
     `is_prediction` says that the rate limit of predictions holds for it too, `is_page` that it also answers with HTML,
     `is_table` that it answers with CSV, a line for each of what the model has in a list,
     `has_version` that answers carry an `ETag`, which `If-Match` of a change takes.
@@ -30,6 +31,7 @@ class Route:
     is_page: bool = False
     is_table: bool = False
     has_version: bool = False
+    media_types: tuple[str, ...] = ()
     status: int = 200
     body_bytes: int = 2 * 1024 * 1024
     """A larger body is refused."""
@@ -38,6 +40,14 @@ class Route:
 ROUTES = (
     Route("health", "GET", "/health", "health", None, "Whether the service is well", "Health"),
     Route("health_status", "HEAD", "/health", "health", None, "Whether the service is well, by the status", "Health"),
+    Route(
+        "dashboard_page", "GET", "/", "dashboard", None, "The dashboard, a page for a browser", "",
+        media_types=("text/html",),
+    ),
+    Route(
+        "dashboard_asset", "GET", "/assets/{name}", "dashboard", None, "A file of the dashboard", "",
+        media_types=("text/javascript", "text/css", "image/svg+xml"),
+    ),
     Route(
         "list_customers", "GET", "/api/customers", "customers", "read",
         "Customers with their features and churn predictions", "CustomerPage", query=requests.CustomersQuery,

@@ -1,0 +1,95 @@
+"""The dashboard's function: the page and its files, with what a browser may keep and run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from churn.settings import settings
+from tests.support.http import Answer
+from tests.support.rest import ask, load
+
+_DOCUMENT = '<head><meta name="churn-socket" content="" /><script src="./assets/main-1.js"></script></head>'
+
+
+@pytest.fixture
+def function(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType]:
+    """Yield the function, whose page is built into `tmp_path`."""
+    monkeypatch.setenv("REDIS_URL", "")
+    monkeypatch.setenv("SOCKET_ENDPOINT", "https://abc.execute-api.eu-central-1.amazonaws.com/dev")
+    settings.cache_clear()
+    module = load("dashboard")
+    monkeypatch.setattr(module._page, "_folder", tmp_path)
+    yield module
+    settings.cache_clear()
+
+
+def _build(folder: Path) -> None:
+    (folder / "assets").mkdir()
+    (folder / "assets" / "main-1.js").write_text("run()", encoding="utf-8")
+    (folder / "assets" / "icon-1.svg").write_text("<svg/>", encoding="utf-8")
+    (folder / "index.html").write_text(_DOCUMENT, encoding="utf-8")
+
+
+def _get(function: ModuleType, path: str, known: str = "") -> Answer:
+    return ask(function.app, "GET", path, role=None, headers={"If-None-Match": known} if known else {})
+
+
+def test_the_page_runs_what_is_its_own_and_asks_its_origin_and_the_sockets_alone(
+    function: ModuleType, tmp_path: Path
+) -> None:
+    _build(tmp_path)
+    page = _get(function, "/")
+    assert page.status == 200
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert 'content="wss://abc.execute-api.eu-central-1.amazonaws.com/dev"' in page.body.decode()
+    policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
+    assert policy.pop("connect-src") == "'self' wss://abc.execute-api.eu-central-1.amazonaws.com"
+    assert set(policy.values()) == {"'none'", "'self'"}
+    assert policy["default-src"] == "'none'"
+
+
+def test_the_page_is_asked_for_again_and_its_files_are_kept_for_ever(function: ModuleType, tmp_path: Path) -> None:
+    _build(tmp_path)
+    page, script = _get(function, "/"), _get(function, "/assets/main-1.js")
+    assert page.headers["Cache-Control"] == "no-cache"
+    assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert (script.headers["Content-Type"], script.body) == ("text/javascript; charset=utf-8", b"run()")
+    assert _get(function, "/assets/icon-1.svg").headers["Content-Type"].startswith("image/svg+xml")
+    for path, answer in (("/", page), ("/assets/main-1.js", script)):
+        for known in (answer.headers["ETag"], f'"other", W/{answer.headers["ETag"]}'):
+            again = _get(function, path, known)
+            assert (again.status, again.body, again.headers["ETag"]) == (304, b"", answer.headers["ETag"])
+    assert _get(function, "/", '"other"').status == 200
+
+
+def test_what_is_no_file_of_the_page_is_not_found(function: ModuleType, tmp_path: Path) -> None:
+    _build(tmp_path)
+    (tmp_path / "made-of").write_text("secret", encoding="utf-8")
+    for name in ("main-2.js", "index.html", "made-of", "..%2Fmade-of", "%2Fetc%2Fpasswd"):
+        assert _get(function, f"/assets/{name}").status == 404, name
+
+
+def test_without_a_build_the_page_says_how_to_build_it_and_is_there_once_it_is(
+    function: ModuleType, tmp_path: Path
+) -> None:
+    before = _get(function, "/")
+    assert before.status == 404
+    assert "make build" in before.body.decode()
+    assert before.headers["Cache-Control"] == "no-store"
+    _build(tmp_path)
+    assert _get(function, "/").status == 200
+
+
+def test_an_address_without_the_last_slash_leads_to_the_one_with_it(function: ModuleType, tmp_path: Path) -> None:
+    _build(tmp_path)
+
+    def of_stage(event: dict[str, object], context: object) -> dict[str, object]:
+        request = event["requestContext"]
+        assert isinstance(request, dict)
+        answer: dict[str, object] = function.app({**event, "requestContext": {**request, "path": "/dev"}}, context)
+        return answer
+
+    moved = ask(of_stage, "GET", "/", role=None)
+    assert (moved.status, moved.headers["Location"]) == (308, "dev/")
