@@ -12,6 +12,7 @@ from functools import partial
 
 import shap
 
+from churn.ml.loading import read_model
 from churn.ml.random_forest import ChurnModel
 from tests.support.forests import fitted_forest, metadata, random_features, trees_of
 
@@ -21,7 +22,8 @@ BATCH = 1000
 def main() -> None:
     forest = fitted_forest(trees=200, rows=12_000)
     content = ChurnModel.from_trees(trees_of(forest), metadata()).to_bytes()
-    model = ChurnModel.from_bytes(content)
+    model = read_model(content)
+    assert isinstance(model, ChurnModel)
     features = random_features(BATCH, seed=9)
     columns = model.columns(features)
     explainer = shap.TreeExplainer(forest, feature_perturbation="tree_path_dependent")

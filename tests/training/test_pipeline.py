@@ -11,6 +11,7 @@ import pytest
 
 from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES
+from churn.ml.loading import read_model
 from churn.ml.metrics import measure
 from churn.ml.random_forest import ChurnModel
 from churn.training import CannotTrainError, Plan, TrainedModel, table, train
@@ -78,7 +79,7 @@ def test_the_held_out_window_lies_after_all_windows_learned_from() -> None:
 
 def test_the_model_is_the_same_when_read_again_and_the_same_for_the_same_histories() -> None:
     model = trained().model
-    metrics = ChurnModel.from_bytes(model.to_bytes()).metadata["metrics"]
+    metrics = read_model(model.to_bytes()).metadata["metrics"]
     assert metrics.items() <= trained().report.items()
     few, plan = histories_of(shop()[:900]), Plan(trees=8, search=False)
     assert train(few, now=NOW, plan=plan).model.version == train(few, now=NOW, plan=plan).model.version

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from churn.adapters.s3_model_registry import S3ModelRegistry
-from churn.domain.model import BrokenModelError
+from churn.domain.model import MOST_BYTES, BrokenModelError
 from churn.domain.model_versions import (
     NoPreviousVersionError,
     NotPromotableError,
@@ -151,6 +151,24 @@ def test_a_roll_back_to_a_version_that_was_tampered_with_is_refused(registry: S3
     with pytest.raises(BrokenModelError):
         registry.roll_back(by="bob", reason=None, now=NOW)
     assert registry.promotion_state().version == second.version
+
+
+@pytest.mark.parametrize("content", [b"[]", b"null", b"[" * 100_000, b"\xff", b"{"])
+def test_metadata_that_are_no_object_are_refused(registry: S3ModelRegistry, s3: Any, content: bytes) -> None:
+    first = model(1)
+    publish(registry, first)
+    s3.put_object(Bucket=BUCKET, Key=f"models/{first.version}/metadata.json", Body=content)
+    for refused in (registry.describe, registry.load):
+        with pytest.raises(BrokenModelError, match="metadata"):
+            refused(first.version)
+
+
+def test_a_file_that_would_fill_the_memory_is_not_read(registry: S3ModelRegistry, s3: Any) -> None:
+    first = model(1)
+    publish(registry, first)
+    s3.put_object(Bucket=BUCKET, Key=f"models/{first.version}/model.npz", Body=bytes(MOST_BYTES + 1))
+    with pytest.raises(BrokenModelError, match="more than"):
+        registry.load(first.version)
 
 
 class _Meanwhile:

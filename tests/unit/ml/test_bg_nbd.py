@@ -119,6 +119,4 @@ def test_what_is_no_purchase_process_is_refused() -> None:
         with pytest.raises(BrokenModelError):
             read_model(broken)
     with pytest.raises(BrokenModelError):
-        PurchaseModel.from_bytes(small_model().to_bytes())
-    with pytest.raises(BrokenModelError):
         PurchaseModel.from_draws(np.ones((4, 3)), np.ones(3), model().metadata)

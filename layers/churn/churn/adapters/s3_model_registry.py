@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.adapters.aws_clients import client
-from churn.domain.model import BrokenModelError
+from churn.domain.model import MOST_BYTES, BrokenModelError
 from churn.domain.model_versions import (
     Artifact,
     NoPreviousVersionError,
@@ -81,9 +81,11 @@ class S3ModelRegistry:
         Raises VersionNotFoundError, BrokenModelError.
         """
         try:
-            metadata: dict[str, Any] = json.loads(self._get(version, "metadata.json"))
-        except ValueError as error:
+            metadata = json.loads(self._get(version, "metadata.json"))
+        except (ValueError, RecursionError) as error:
             raise BrokenModelError(f"the metadata of version {version} cannot be read: {error}") from error
+        if not isinstance(metadata, dict):
+            raise BrokenModelError(f"the metadata of version {version} are no JSON object")
         return metadata
 
     def report(self, version: str, kind: str) -> bytes:
@@ -195,11 +197,14 @@ class S3ModelRegistry:
         if not _VERSION.fullmatch(version):
             raise VersionNotFoundError(f"no version is called {version!r}")
         try:
-            content: bytes = self._call("get_object", Key=_key(version, name))["Body"].read()
+            response = self._call("get_object", Key=_key(version, name))
         except _S3Error as refusal:
             if refusal.code in {"NoSuchKey", "404"}:
                 raise VersionNotFoundError(f"version {version} has no {name}") from refusal
             raise
+        if response["ContentLength"] > MOST_BYTES:
+            raise BrokenModelError(f"{name} of version {version} has more than {MOST_BYTES} bytes")
+        content: bytes = response["Body"].read()
         return content
 
     def _call(self, operation: str, **arguments: Any) -> Any:

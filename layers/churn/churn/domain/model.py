@@ -12,6 +12,8 @@ ModelKind = Literal["random_forest", "purchase_process"]
 MODEL_KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
 RANDOM_FOREST: ModelKind = "random_forest"
 PURCHASE_PROCESS: ModelKind = "purchase_process"
+MOST_BYTES = 64 * 1024 * 1024
+"""The largest file of a model that is read; a forest of 200 trees has about 0.5 MB."""
 
 
 class ModelFailedError(UnavailableError):

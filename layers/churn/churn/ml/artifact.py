@@ -5,28 +5,33 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import struct
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from churn.domain.model import BrokenModelError
+from churn.domain.model import MOST_BYTES, BrokenModelError
+from churn.ml.artifact_schema import kind_in, parse_arrays, parse_list, parse_metadata
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 FORMAT = 2
+_MOST_MEMBERS = 32
 
 
 def pack(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) -> bytes:
     """Return the archive of a model; equal models give equal bytes."""
-    members = _members(arrays, metadata)
-    members["checksum"] = _npy(np.array(_checksum(members).encode()))
+    return seal(_members(arrays, metadata))
+
+
+def seal(members: Mapping[str, bytes]) -> bytes:
+    """Return the archive of `.npy` members with their checksum."""
+    sealed = {**members, "checksum": npy(np.array(_checksum(members).encode()))}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in members.items():
+        for name, content in sealed.items():
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content)
     return buffer.getvalue()
 
@@ -34,35 +39,26 @@ def pack(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) ->
 def unpack(content: bytes) -> tuple[Arrays, dict[str, Any]]:
     """Return the arrays and the metadata of an archive, and interpret nothing before the checksum is verified.
 
-    Raises BrokenModelError if the bytes are cut, altered, or of another format.
+    Raises BrokenModelError if the bytes are cut, altered, of another format, or not as `churn.ml.artifact_schema` says.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = {
-                info.filename.removesuffix(".npy"): archive.read(info)
-                for info in archive.infolist()
-                if info.compress_type == zipfile.ZIP_STORED
-            }
-        checksum = members.pop("checksum")[-64:].decode()
-        if checksum != _checksum(members):
-            raise BrokenModelError("the model's content does not have the checksum written in it")
-        arrays = {name: np.lib.format.read_array(io.BytesIO(member)) for name, member in members.items()}
-        file_format = int(arrays.pop("format").item())
-        if file_format != FORMAT:
-            raise BrokenModelError(f"the model is of format {file_format}, this code reads format {FORMAT}")
-        metadata: dict[str, Any] = json.loads(arrays.pop("metadata").tobytes())
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, LookupError, struct.error) as error:
-        raise BrokenModelError(f"the bytes are no model: {error}") from error
-    return arrays, metadata
-
-
-def restore[M](content: bytes, make: Callable[[Arrays, dict[str, Any]], M]) -> M:
-    """Return the model that `make` builds from an archive's arrays and metadata. Raises BrokenModelError."""
-    arrays, metadata = unpack(content)
-    try:
-        return make(arrays, metadata)
-    except (ValueError, LookupError, TypeError) as error:
-        raise BrokenModelError(f"the model cannot be served: {error}") from error
+    if len(content) > MOST_BYTES:
+        raise BrokenModelError(f"the model has {len(content)} bytes; at most {MOST_BYTES} are read")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        listed = archive.infolist()
+        members = {info.filename.removesuffix(".npy"): info for info in listed}
+        if len(members) != len(listed) or len(listed) > _MOST_MEMBERS:
+            raise BrokenModelError("the archive holds an array twice, or more of them than a model has")
+        if any(info.compress_type != zipfile.ZIP_STORED for info in listed):
+            raise BrokenModelError("the archive is compressed: a model's is not")
+        contents = {name: archive.read(info) for name, info in members.items()}
+    checksum = contents.pop("checksum")[-64:].decode()
+    if checksum != _checksum(contents):
+        raise BrokenModelError("the model's content does not have the checksum written in it")
+    file_format = parse_list("format", contents.pop("format"), "<u2").tolist()
+    if file_format != [FORMAT]:
+        raise BrokenModelError(f"the model is of format {str(file_format)[:40]}, this code reads format {FORMAT}")
+    metadata = parse_metadata(parse_list("metadata", contents.pop("metadata"), "|u1").tobytes())
+    return parse_arrays(contents, kind_in(metadata)), metadata
 
 
 def checksum_of(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]) -> str:
@@ -79,10 +75,11 @@ def _members(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, Any]
     """Return the content of each of the archive's members except the checksum."""
     described = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
     rest: Arrays = {"metadata": np.frombuffer(described, dtype=np.uint8), "format": np.array([FORMAT], dtype=np.uint16)}
-    return {name: _npy(array) for name, array in (*arrays.items(), *rest.items())}
+    return {name: npy(array) for name, array in (*arrays.items(), *rest.items())}
 
 
-def _npy(array: npt.NDArray[Any]) -> bytes:
+def npy(array: npt.NDArray[Any]) -> bytes:
+    """Return an array as a `.npy` file."""
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
     return buffer.getvalue()

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from churn.domain.features import FEATURE_NAMES
 from churn.domain.model import PURCHASE_PROCESS, BrokenModelError, Prediction
 from churn.ml.arrays import Floats
-from churn.ml.artifact import Arrays, checksum_of, pack, restore, version_of
+from churn.ml.artifact import Arrays, checksum_of, pack, version_of
 
 PARAMETERS = ("r", "alpha", "a", "b")
 INPUTS = ("total_orders", "days_since_last_order", "account_age_days")
@@ -90,11 +90,6 @@ class PurchaseModel:
     def to_bytes(self) -> bytes:
         """Return the model as an `.npz` archive without pickle, with its SHA-256 checksum."""
         return pack(self._arrays, self.metadata)
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> PurchaseModel:
-        """Read what `to_bytes` wrote. Raises BrokenModelError."""
-        return restore(content, cls)
 
     def predict(self, rows: Sequence[Mapping[str, float | None]]) -> list[Prediction]:
         """Return one prediction for each of `rows`; a missing input is that of the typical customer.

@@ -1,22 +1,59 @@
-"""Reading a model of any kind from its bytes."""
+"""Reading a model of any kind from its bytes, which nobody need trust."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from churn.domain.model import PURCHASE_PROCESS, kind_of
-from churn.ml.artifact import Arrays, restore
+from churn.domain.features import INPUT_NAMES
+from churn.domain.model import PURCHASE_PROCESS, BrokenModelError
+from churn.ml.artifact import Arrays, unpack
+from churn.ml.artifact_schema import kind_in
 from churn.ml.bg_nbd import PurchaseModel
+from churn.ml.forest_structure import check_forest
 from churn.ml.random_forest import ChurnModel
 
 StoredModel = ChurnModel | PurchaseModel
 """A model that can be written and read again."""
 
+# Nothing known, a new customer, an old and busy one: each branch of the inputs' arithmetic.
+_TRIAL_ROWS: tuple[dict[str, float | None], ...] = (
+    dict.fromkeys(INPUT_NAMES),
+    dict.fromkeys(INPUT_NAMES, 0.0),
+    dict.fromkeys(INPUT_NAMES, 30.0),
+    {**dict.fromkeys(INPUT_NAMES, 1e6), "days_since_last_order": 1.0},
+)
+_TOLERANCE = 1e-6
+
 
 def read_model(content: bytes) -> StoredModel:
-    """Return the model of an artifact after verifying its checksum. Raises BrokenModelError."""
-    return restore(content, _make)
+    """Return the model of an artifact that was checked: checksum, meaning of each array, and a trial prediction.
+
+    Raises BrokenModelError, and nothing else, for bytes that are no model which can be served.
+    """
+    try:
+        model = _make(*unpack(content))
+        _try_out(model)
+    except BrokenModelError:
+        raise
+    except Exception as error:
+        raise BrokenModelError(f"the bytes are no model: {type(error).__name__}: {error}") from error
+    return model
 
 
 def _make(arrays: Arrays, metadata: dict[str, Any]) -> StoredModel:
-    return PurchaseModel(arrays, metadata) if kind_of(metadata) == PURCHASE_PROCESS else ChurnModel(arrays, metadata)
+    if kind_in(metadata) == PURCHASE_PROCESS:
+        return PurchaseModel(arrays, metadata)
+    check_forest(arrays, len(metadata["columns"]))
+    return ChurnModel(arrays, metadata)
+
+
+def _try_out(model: StoredModel) -> None:
+    probabilities = model.probabilities(_TRIAL_ROWS)
+    # One row alone is explained: reasons take most of the time, and a function that starts has none to spare.
+    (prediction,) = model.predict(_TRIAL_ROWS[:1])
+    if not all(0 <= number <= 1 for number in (*probabilities, prediction.churn_probability, prediction.confidence)):
+        raise BrokenModelError("a trial prediction is no probability")
+    explained = prediction.base + math.fsum(prediction.contributions.values())
+    if not abs(explained - prediction.churn_probability) <= _TOLERANCE:
+        raise BrokenModelError("the reasons of a trial prediction do not add up to its probability")

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
 from churn.domain.model import BrokenModelError, Prediction
 from churn.ml.arrays import Floats, Integers
-from churn.ml.artifact import Arrays, checksum_of, pack, restore, version_of
+from churn.ml.artifact import Arrays, checksum_of, pack, version_of
 from churn.ml.bg_nbd import INPUTS
 from churn.ml.derived_features import DERIVED_COLUMNS, derived, derived_row
 from churn.ml.tree_shap import ShapleyValues, Splits
@@ -157,14 +157,6 @@ class ChurnModel:
     def to_bytes(self) -> bytes:
         """Return the model as an `.npz` archive without pickle, with its checksum; equal models give equal bytes."""
         return pack(self._arrays, self.metadata)
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> ChurnModel:
-        """Read what `to_bytes` wrote, and interpret nothing before the checksum is verified.
-
-        Raises BrokenModelError if the bytes are cut, altered, of another format, or for other features.
-        """
-        return restore(content, cls)
 
     def columns(self, features: npt.ArrayLike) -> Floats:
         """Return the forest's columns, shape (n, columns), of inputs of shape (n, 12) or (n, INPUT_NAMES)."""
