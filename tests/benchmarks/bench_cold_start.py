@@ -107,7 +107,7 @@ def _event() -> dict[str, Any]:
             "path": _PATH,
             "requestId": "cold-start",
             "identity": {"sourceIp": "127.0.0.1"},
-            "authorizer": {"sub": "bench", "role": "predict"},
+            "authorizer": {"sub": "bench", "role": "predict", "exp": "99999999999"},
             "requestTimeEpoch": int(datetime.now(UTC).timestamp() * 1000),
         },
         "body": json.dumps(features),

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ def ask(
     *,
     role: str | None = "admin",
     subject: str = "tester",
+    expires_in: float = 3600,
     source: str = "192.0.2.1",
     accept: str = "*/*",
     headers: Mapping[str, str] = MappingProxyType({}),
@@ -69,7 +71,7 @@ def ask(
             "httpMethod": method,
             "requestId": str(uuid.uuid4()),
             "identity": {"sourceIp": source},
-            "authorizer": {"sub": subject, "role": role} if role else None,
+            "authorizer": {"sub": subject, "role": role, "exp": str(int(time.time() + expires_in))} if role else None,
         },
         "body": body if body is None or isinstance(body, str) else json.dumps(body),
         "isBase64Encoded": False,

@@ -116,7 +116,7 @@ def request(**more: Any) -> dict[str, Any]:
             "path": "/live/api/customers/CUST-7",
             "requestId": "request-1",
             "identity": {"sourceIp": "127.0.0.1"},
-            "authorizer": {"sub": "test", "role": "read"},
+            "authorizer": {"sub": "test", "role": "read", "exp": "99999999999"},
             "requestTimeEpoch": 1764000000000,
         },
         "body": None,

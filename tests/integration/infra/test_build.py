@@ -126,7 +126,7 @@ def test_prediction_answers_by_the_model_in_its_layer(function: FunctionSpec) ->
             "requestContext": {
                 "httpMethod": "POST", "resourcePath": "/api/churn/predict", "path": "/live/api/churn/predict",
                 "requestId": "1", "identity": {"sourceIp": "192.0.2.1"},
-                "authorizer": {"role": "admin", "principalId": "test", "sub": "test"},
+                "authorizer": {"role": "admin", "principalId": "test", "sub": "test", "exp": "99999999999"},
             },
         }
         class Context:

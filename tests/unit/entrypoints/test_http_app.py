@@ -198,6 +198,19 @@ def test_a_request_that_no_authorizer_let_through_is_refused(service: _Service) 
     _assert_problem(service.predict({}, role=None), 401)
 
 
+@pytest.mark.parametrize(
+    ("role", "expires_in", "status"),
+    [("predict", 60, 200), ("predict", -1, 401), ("admin", -3600, 401), ("read", 60, 403), ("write", 60, 403)],
+)
+def test_a_function_checks_the_role_and_the_end_of_the_token_itself(
+    service: _Service, role: str, expires_in: float, status: int
+) -> None:
+    answer = service.predict({"days_since_last_order": 10}, role=role, expires_in=expires_in)
+    assert answer.status == status
+    if status != 200:
+        _assert_problem(answer, status)
+
+
 def test_a_failure_of_ours_tells_nothing_of_its_inside(service: _Service) -> None:
     service.model.predict = lambda _: 1 / 0  # type: ignore[method-assign, assignment, return-value]
     answer = service.predict({"total_orders": 1})

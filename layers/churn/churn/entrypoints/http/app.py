@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from churn.adapters.redis_cache import Cache, Window
 from churn.domain.errors import FieldError
 from churn.domain.values import storable
+from churn.entrypoints.http.grants import granted
 from churn.entrypoints.http.problems import CONTENT_TYPE, ProblemError, bad_request, problem_of
 from churn.entrypoints.http.requests import Model
 from churn.entrypoints.http.routes import BY_OPERATION, Route
@@ -167,10 +168,8 @@ class Api:
 
     def _call(self, route: Route, event: Mapping[str, Any], path: Mapping[str, str], headers: dict[str, str]) -> Call:
         context = event["requestContext"]
-        granted = context.get("authorizer") or {}
-        subject, role = granted.get("sub"), granted.get("role")
-        if route.role is not None and not (subject and role):
-            raise ProblemError(401, "A valid token is needed.")
+        now = datetime.now(UTC)
+        subject, role = granted(context, route.role, now.timestamp())
         client = f"sub:{subject}" if subject else f"ip:{context['identity']['sourceIp']}"
         self._limit(route, client, headers)
         query = _query(route, event.get("multiValueQueryStringParameters"))
@@ -181,7 +180,7 @@ class Api:
             body=_body(route, event),
             subject=subject,
             role=role,
-            now=datetime.now(UTC),
+            now=now,
             answer={"status": route.status},
             wants_page=_wants_page(getattr(query, "format", None), sent.get("accept", "")),
             versions=_versions(sent.get("if-match")),
