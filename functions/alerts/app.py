@@ -22,7 +22,7 @@ from churn.entrypoints.http.sessions import open_session
 from churn.entrypoints.http.tokens import TICKET_SECONDS, issue_ticket
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.observability import logger, traced
-from churn.services import alerts
+from churn.services import alert_outcomes, alerts
 from churn.services.dashboard import Dashboard
 from churn.services.presentation import alert_json
 from churn.settings import settings
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         AlertOutcome,
         AlertOutcomes,
         AlertPage,
+        AlertPerformance,
         Resolved,
     )
     from churn.domain.answers import Session, Ticket
@@ -50,17 +51,26 @@ app = _api.app
 @_api.answers("list_alerts")
 def list_alerts(call: Call) -> AlertPage:
     query = call.query
-    chosen = query.model_dump(exclude={"limit", "cursor", "customer_id", "snoozed", "assigned_to", "status"})
+    chosen = query.model_dump(exclude={"limit", "cursor", "customer_id", "snoozed", "assigned_to", "status", "outcome"})
     # Who follows changes is to see that an alert was snoozed.
     snoozed = query.snoozed or ("false" if query.changes_since is None else "true")
     wanted = Wanted(
         **chosen,
         status=query.status or (),
+        outcome=query.outcome or (),
         assigned_to=_person(call, query.assigned_to),
         awake_at=call.now if snoozed == "false" else None,
         snoozed_at=call.now if snoozed == "only" else None,
     )
     return alerts.list_alerts(_database, wanted, limit=query.limit, cursor=query.cursor, customer_id=query.customer_id)
+
+
+@_api.answers("alert_performance")
+def alert_performance(call: Call) -> AlertPerformance:
+    query = call.query
+    return alert_outcomes.performance(
+        _database, _settings, by=query.by, first=query.date_from, last=query.date_to, now=call.now
+    )
 
 
 @_api.answers("get_alert")

@@ -1,11 +1,13 @@
-"""The outcomes of predictions, and the drift of customers; runs every day, at the time in its event."""
+"""The outcomes of predictions and alerts, and the drift of customers; runs every day, at the time in its event."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from churn.adapters.mysql import Database, model_quality
 from churn.domain.timestamps import parse_timestamp
 from churn.observability import logger, metrics, traced
+from churn.services.alert_outcomes import judge_alerts
 from churn.services.component_reports import Reporter
 from churn.services.current_model import CurrentModel
 from churn.services.model_monitoring import compare_challengers, evaluate_weeks, figures, watch_drift
@@ -23,17 +25,25 @@ _MILLISECONDS_FOR_A_WEEK_AND_THE_REST = 300_000
 @traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Evaluate the weeks that are due, the challengers and today's customers; the next run does the weeks left."""
+    """Judge alerts, and evaluate the weeks that are due, the challengers and today's customers.
+
+    The next run does what is left.
+    """
     _model.refresh()
     now = parse_timestamp(event["time"]) if event.get("time") else datetime.now(UTC)
+
+    def time_left() -> bool:
+        return bool(context.get_remaining_time_in_millis() > _MILLISECONDS_FOR_A_WEEK_AND_THE_REST)
+
     held = [model for model in (_model, _model.challenger) if model is not None]
     horizons = {model.version: int(model.metadata.get("horizon_days") or _settings.horizon_days) for model in held}
     drifts = watch_drift(_database, _model, _settings, now=now)
+    judged = judge_alerts(_database, _settings, now=now, time_left=time_left)
     evaluated = evaluate_weeks(
         _database,
         _settings,
         now=now,
-        time_left=lambda: context.get_remaining_time_in_millis() > _MILLISECONDS_FOR_A_WEEK_AND_THE_REST,
+        time_left=time_left,
         horizons=horizons,
     )
     compared = compare_challengers(_database, _settings, now=now, horizons=horizons)
@@ -41,6 +51,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     for name, value in measured.items():
         metrics.add_metric(name, "Count" if name.startswith("Drift") else "NoUnit", value)
     answer = {
+        "alerts": asdict(judged),
         "weeks": evaluated.weeks,
         "weeks_left": evaluated.left,
         "comparisons": {comparison.challenger: comparison.verdict for comparison in compared},

@@ -350,6 +350,17 @@ def test_alerts_come_newest_first_page_by_page(stack: Stack) -> None:
     assert first["total"] >= len(ids)
 
 
+def test_what_became_of_alerts_is_told_and_opens_the_alerts(stack: Stack) -> None:
+    answer = answered(stack, "alert_performance", "/api/alerts/performance?by=kind&by=week")
+    assert answer["total"]["alerts"] == sum(group["alerts"] for group in answer["groups"])
+    listed = answered(stack, "list_alerts", answer["total"]["links"]["alerts"])
+    assert listed["total"] == answer["total"]["alerts"]
+    for query, field in (("by=customer", "by"), ("date_from=2020-01-01", "date_from"), ("date_to=soon", "date_to")):
+        refused = stack.get(f"/api/alerts/performance?{query}")
+        _assert_refused("alert_performance", refused, 400, by_sam=set())
+        assert refused.json["errors"][0]["field"] == field
+
+
 def test_a_ticket_lives_thirty_seconds(stack: Stack) -> None:
     ticket = answered(stack, "issue_ticket", "/api/alerts/ticket")
     assert ticket["expires_in"] == 30

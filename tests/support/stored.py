@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import timedelta
 
 from churn.adapters.mysql import Database, orders, totals
 from churn.adapters.mysql import events as history
@@ -32,8 +33,17 @@ def kept_and_counted(database: Database) -> tuple[Counter[str], Counter[str]]:
     counted: Counter[str] = Counter()
     for row in rows(database, "SELECT * FROM customers"):
         counted.update(CustomerRecord.from_row(row).share_of_totals())
+    kept.update(
+        {
+            f"alerts_by_week:{row['week']}:{row['alert_type']}:{row['handling']}:{row['outcome']}": int(row["number"])
+            for row in rows(database, "SELECT * FROM alert_weeks")
+        }
+    )
     for row in rows(database, "SELECT *, DATE(IFNULL(counted_on, created_at)) AS day FROM alerts"):
         counted.update([f"alerts:{row['status']}:{row['priority']}", f"alerts_created:{row['day']}"])
+        if row["handling"] is not None:
+            week = row["day"] - timedelta(days=row["day"].weekday())
+            counted.update([f"alerts_by_week:{week}:{row['alert_type']}:{row['handling']}:{row['outcome']}"])
     counted.update(f"predictions:{row['risk_level']}" for row in rows(database, "SELECT * FROM predictions"))
     # A sum that has come to 0 may be kept, and one below 0 is an error that must be seen.
     return _without_zeros(kept), _without_zeros(counted)

@@ -14,6 +14,7 @@ from churn.adapters.mysql.migrations import migrate, read_migrations
 from churn.adapters.redis_cache import Cache
 from churn.domain.risk import ACTIVE_STATUSES
 from churn.domain.timestamps import to_millis
+from churn.services.alert_outcomes import judge_alerts
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.dashboard import Dashboard
 from churn.services.hourly_stats import refresh
@@ -176,3 +177,12 @@ def test_an_upgrade_raises_no_alert_and_old_alerts_keep_their_times(upgraded: Da
     assert newest["id"] == before[-1]["id"] + 1
     assert newest["change_number"] > before[-1]["change_number"]
     assert newest["created_at"] > max(row["created_at"] for row in before)
+
+
+def test_alerts_of_before_are_counted_by_week_in_the_first_night(upgraded: Database) -> None:
+    (stored,) = rows(upgraded, "SELECT COUNT(*) AS n FROM alerts")
+    judged = judge_alerts(upgraded, _SETTINGS, now=_LATER, time_left=lambda: True)
+    assert judged.counted == stored["n"] > 0
+    kept, counted = kept_and_counted(upgraded)
+    assert kept == counted
+    assert any(name.startswith("alerts_by_week:") for name in kept)

@@ -7,8 +7,9 @@ from churn.adapters import mysql
 
 _OWNERS = {
     "alert_actions": {"alert_actions"},
-    # Raised, read, and worked on; who has an open alert is a choice of customers.
-    "alerts": {"alerts", "alert_pages", "alert_work", "customer_search"},
+    # Raised, read, worked on, and judged; who has an open alert is a choice of customers.
+    "alert_weeks": {"alert_weeks"},
+    "alerts": {"alerts", "alert_outcomes", "alert_pages", "alert_work", "customer_search"},
     "component_reports": {"component_reports"},
     "counters": {"alert_counters", "alerts", "hourly_stats", "websocket_connections"},
     "customer_states": {"customers"},

@@ -4,6 +4,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.answers import Instant
+from churn.domain.outcomes import Handling, Outcome
 
 
 class WhatChanged(TypedDict):
@@ -59,6 +60,11 @@ class Alert(TypedDict):
     change: int
     """The number of its newest change: raised, worked on, closed. It rises in the order of the changes, and is the
     alert's version: `If-Match` takes it."""
+    outcome: Outcome
+    """What became of the customer within the horizon: `pending` until it is known, `none` for somebody who was no
+    current customer. It is no change of the alert, and gives it no other version."""
+    handling: Handling | None
+    """What people had made of it when the outcome became known, or until now; null until the night after an upgrade."""
     last_action: AlertAction | None
     """What somebody did last with it."""
 
@@ -115,3 +121,63 @@ class Resolved(TypedDict):
 
     message: str
     resolved_at: Instant
+
+
+class HandledAlerts(TypedDict):
+    """Alerts, and what became of their customers."""
+
+    alerts: int
+    """All of them."""
+    matured: int
+    """Those whose outcome is known: what `left` and `left_rate` rest on."""
+    left: int | None
+    """Those whose customers did not order within the horizon; null where nothing has matured."""
+    left_rate: float | None
+    """Per cent of the matured ones; null where nothing has matured."""
+
+
+class AlertFigureLinks(TypedDict):
+    """The lists of the alerts that figures count, as paths below the service's address."""
+
+    alerts: str
+    matured: str
+    left: str
+
+
+class AlertFigures(HandledAlerts):
+    """Alerts, what became of their customers, and the same by what people made of the alerts.
+
+    A matured alert counts by what had been made of it when the outcome became known.
+    """
+
+    without_outcome: int
+    """Alerts on somebody who was no current customer: there is nobody to leave. They never mature."""
+    worked: HandledAlerts
+    """Acknowledged, in progress or resolved."""
+    dismissed: HandledAlerts
+    untouched: HandledAlerts
+    """New: nobody has taken care of them."""
+    links: AlertFigureLinks
+
+
+class AlertGroup(AlertFigures):
+    """The figures of a kind, of a week, or of a kind in a week."""
+
+    alert_type: str | None
+    """Null where the figures are of all kinds."""
+    week: str | None
+    """The Monday (UTC) of the week that they were raised in; null where the figures are of all weeks."""
+
+
+class AlertPerformance(TypedDict):
+    """What became of the alerts of whole weeks."""
+
+    first_day: str
+    """A Monday (UTC)."""
+    last_day: str
+    """A Sunday, which may lie ahead."""
+    horizon_days: int
+    """A customer has left who did not order for so many days after the alert; the outcome is known a day later."""
+    total: AlertFigures
+    groups: list[AlertGroup]
+    """The oldest week first; what has no alerts is left out."""

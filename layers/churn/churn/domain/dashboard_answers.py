@@ -2,7 +2,7 @@
 
 from typing import Literal, TypedDict
 
-from churn.domain.alert_answers import Alert
+from churn.domain.alert_answers import Alert, AlertFigures
 from churn.domain.answers import Instant, StoredPrediction
 from churn.domain.dashboard import Granularity, Period
 
@@ -66,6 +66,8 @@ class Stats(TypedDict):
     alerts_today: int
     """Alerts raised on this day (UTC)."""
     resolved_alerts: int
+    alert_outcomes: AlertFigures | None
+    """What became of the alerts of the newest four weeks with outcomes; null while no outcome is known."""
     model_accuracy: float | None
     """Per cent of the customers who were on the right side of 0.5."""
     model_accuracy_basis: AccuracyBasis | None

@@ -16,6 +16,7 @@ from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.explanations import rounded
 from churn.domain.risk import ACTIVE_STATUSES, RISK_LEVELS
 from churn.domain.timestamps import hour_of, iso
+from churn.services.alert_outcomes import newest_known
 from churn.services.alerts import list_alerts
 from churn.services.figure_links import figure_links
 from churn.services.predictions import list_predictions
@@ -109,6 +110,7 @@ class Dashboard:
             "currency": self._settings.currency,
             "alerts_today": _prefixed(sums, "alerts_created:"),
             "resolved_alerts": _prefixed(sums, "alerts:resolved:"),
+            "alert_outcomes": newest_known(transaction, _ACCURACY_WEEKS),
             "model_accuracy": accuracy,
             "model_accuracy_basis": basis,
             "last_model_update": None if model is None else iso(model["promoted_at"] or model["loaded_at"]),

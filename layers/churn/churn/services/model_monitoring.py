@@ -23,7 +23,8 @@ from churn.adapters.mysql.predictions import Predicted
 from churn.domain.customer import CustomerState
 from churn.domain.features import FEATURE_NAMES, inputs_at
 from churn.domain.model import Predictor
-from churn.domain.timestamps import DAY, from_millis, to_millis
+from churn.domain.outcomes import GRACE, LATE, has_left, monday
+from churn.domain.timestamps import from_millis, to_millis
 from churn.ml import metrics
 from churn.ml.drift import INCIDENTS, SCORE, Drift, compare
 from churn.settings import Settings
@@ -31,8 +32,6 @@ from churn.settings import Settings
 if TYPE_CHECKING:
     from churn.domain.model_answers import ComparisonVerdict, Intervals, QualityStage, ScoringRole
 
-GRACE = timedelta(days=1)
-LATE = timedelta(days=28)
 MOST_CUSTOMERS = 100_000
 """Customers of a week; of a week with more, a sample is evaluated."""
 MOST_COMPARED = 20_000
@@ -74,9 +73,7 @@ class _Group:
         self.probabilities.append(predicted.probability)
         self.others.append(predicted.other)
         if self.is_known:
-            # Orders up to that instant are in the prediction.
-            start = predicted.at + 1
-            self.churned.append(not state.ordered_between(start, start + self.horizon_days * DAY))
+            self.churned.append(has_left(state, predicted.at, self.horizon_days))
 
 
 def evaluate_weeks(
@@ -274,8 +271,8 @@ def _comparison(champion: str, challenger: str, group: _Group) -> Comparison:
     return Comparison(
         champion,
         challenger,
-        _monday(from_millis(min(instants))),
-        _monday(from_millis(max(instants))),
+        monday(from_millis(min(instants)).date()),
+        monday(from_millis(max(instants)).date()),
         len(churned),
         int(churned.sum()),
         _defined(metrics.measure(served, churned)),
@@ -300,14 +297,10 @@ def _stage(week: date, horizon_days: int, now: datetime) -> tuple[QualityStage, 
 
 def _weeks(oldest: datetime, now: datetime) -> Iterator[date]:
     """Yield the Mondays from now back to the oldest prediction."""
-    week = _monday(now)
+    week = monday(now.date())
     while _midnight(week) + _WEEK > oldest:
         yield week
         week -= _WEEK
-
-
-def _monday(instant: datetime) -> date:
-    return instant.date() - timedelta(days=instant.weekday())
 
 
 def _midnight(day: date) -> datetime:

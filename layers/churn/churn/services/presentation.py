@@ -44,6 +44,8 @@ def alert_json(row: Mapping[str, Any]) -> Alert:
         "snoozed_until": _optional(row["snoozed_until"]),
         "raised_at": None if row["raised_at"] is None else iso_micros(row["raised_at"]),
         "change": row["change_number"],
+        "outcome": row["outcome"],
+        "handling": row["handling"],
         "last_action": None if row["done_at"] is None else _beginning(action_json(row, row["acted_change"])),
     }
 

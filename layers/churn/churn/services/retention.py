@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from churn.adapters.mysql import (
     Database,
     Transaction,
+    alert_weeks,
     alerts,
     customers,
     dead_letters,
@@ -20,6 +21,7 @@ from churn.adapters.mysql import (
 )
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.orders import Ledgers
+from churn.domain.outcomes import monday
 from churn.domain.timestamps import from_millis, to_millis
 from churn.settings import Retention
 
@@ -58,6 +60,7 @@ def prune(database: Database, retention: Retention, *, now: datetime, time_left:
     }
     last_week = (now - timedelta(days=7)).date()
     database.run(lambda transaction: totals.prune_days(transaction, "alerts_created", last_week))
+    database.run(lambda transaction: alert_weeks.prune(transaction, monday(last_week)))
     if retention.events:
         pruned["events"] = _prune_events(database, now - timedelta(days=retention.events), time_left)
     return pruned

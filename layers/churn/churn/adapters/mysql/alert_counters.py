@@ -4,13 +4,17 @@
 newest change of an alert, of the newest raise and of the newest action; `alert_clock` is the time that was given last
 (microseconds since 1970). They, and the totals of alerts, are written under the lock of the row `alerts`, which is
 taken last in a transaction: ids, changes and times rise in the order of the commits, and a reader that asks for what
-lies above the last one it saw misses none.
+lies above the last one it saw misses none. Three more rows are the cursors of the nightly evaluation.
 """
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from typing import Literal
 
 from churn.adapters.mysql.database import Transaction, placeholders
+
+AlertCursor = Literal["alerts_counted", "alerts_judged", "alerts_settled"]
+"""Up to which alert the nightly evaluation has counted by week, given a first outcome, and the last."""
 
 _NAMES = ("alerts", "alert_changes", "alert_raises", "alert_actions")
 
@@ -57,3 +61,18 @@ def next_times(transaction: Transaction, last: int, count: int) -> list[int]:
     now = transaction.row("SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) AS micros")
     first = max(int(now["micros"]) if now else 0, last + 1)
     return list(range(first, first + count))
+
+
+def read_cursor(transaction: Transaction, cursor: AlertCursor) -> int:
+    """Return the id of the alert that a cursor stands at."""
+    row = transaction.row("SELECT value FROM counters WHERE name = %s", (cursor,))
+    return int(row["value"]) if row else 0
+
+
+def move_cursor(transaction: Transaction, cursor: AlertCursor, last: int) -> None:
+    """Move a cursor on to an alert; it never goes back."""
+    transaction.insert_many(
+        "INSERT INTO counters (name, value)",
+        [(cursor, last)],
+        "ON DUPLICATE KEY UPDATE value = GREATEST(value, VALUES(value))",
+    )

@@ -6,10 +6,12 @@ Rows have what `churn.services.presentation.alert_json` takes: also the customer
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.alerts import AlertStatus
+from churn.domain.outcomes import OUTCOMES, Handling, Outcome
 from churn.domain.timestamps import micros_text
 
 NOTE_BEGINNING = 200
@@ -63,6 +65,9 @@ class Wanted:
 
     status: tuple[AlertStatus, ...] = ()
     priority: str | None = None
+    alert_type: str | None = None
+    outcome: tuple[Outcome, ...] = ()
+    handling: Handling | None = None
     since: int | datetime | None = None
     changes_since: int | None = None
     created_from: datetime | None = None
@@ -91,16 +96,19 @@ def page(
     if not wanted.is_summed:
         counted = conditions.copy()
         counted.add_among("status", wanted.status)
+        counted.add_among("outcome", wanted.outcome)
         total = counted.count(transaction, "alerts")
     by_change = wanted.changes_since is not None
     if position is not None:
         conditions.add("change_number > %s" if by_change else "id < %s", position)
     order = "change_number" if by_change else "id DESC"
-    # Of each status as many as the page needs, each from its index in order.
+    # Of each status or outcome as many as the page needs, each from its index in order; a kind has a range an outcome.
+    outcomes = wanted.outcome or (OUTCOMES if wanted.alert_type is not None and not wanted.status else (None,))
     parts, values = [], []
-    for status in wanted.status or (None,):
+    for status, outcome in product(wanted.status or (None,), outcomes):
         own = conditions.copy()
         own.add_equal("status", status)
+        own.add_equal("outcome", outcome)
         parts.append(f"(SELECT * FROM alerts {own.where()} ORDER BY {order} LIMIT %s)")
         values += [*own.values, limit]
     union = " UNION ALL ".join(parts) if len(parts) > 1 else parts[0][1:-1]
@@ -127,6 +135,8 @@ def _conditions(wanted: Wanted) -> Conditions:
     conditions.add_equal("customer_pk", wanted.customer_pk)
     conditions.add_equal("assigned_to", wanted.assigned_to)
     conditions.add_equal("priority", wanted.priority)
+    conditions.add_equal("alert_type", wanted.alert_type)
+    conditions.add_equal("handling", wanted.handling)
     if isinstance(wanted.since, datetime):
         conditions.add("created_at > %s", micros_text(wanted.since))
     elif wanted.since is not None:

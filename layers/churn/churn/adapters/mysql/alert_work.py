@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import batched
 
-from churn.adapters.mysql import alert_actions, alert_counters, customers, totals
+from churn.adapters.mysql import alert_actions, alert_counters, alert_weeks, customers
 from churn.adapters.mysql.alert_actions import Action
 from churn.adapters.mysql.alerts import AlertNotFoundError, lock_open
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.domain.alert_work import Work, WorkState
 from churn.domain.errors import ChurnError, ConflictError, OutdatedError
+from churn.domain.outcomes import CountedAlert, Handling, handling_of
 
 _NUMBERED_TOGETHER = 100
 
@@ -149,9 +150,12 @@ def _store(transaction: Transaction, done: Sequence[_Done], by: str, now: dateti
         return
     change: Counter[str] = Counter()
     for one in done:
-        _update(transaction, one)
-        change[f"alerts:{one.alert['status']}:{one.alert['priority']}"] -= 1
-        change[f"alerts:{one.after.status}:{one.alert['priority']}"] += 1
+        before = CountedAlert.from_row(one.alert)
+        # What is made of an alert once its outcome is known no longer counts.
+        handling = handling_of(one.after.status) if before.outcome == "pending" else before.handling
+        _update(transaction, one, handling)
+        change.subtract(before.share())
+        change.update(replace(before, status=one.after.status, handling=handling).share())
     newest, _ = alert_counters.lock(transaction)
     last = newest.change + len(done)
     alert_actions.add(transaction, [one.action for one in done], newest.change + 1, by, now)
@@ -165,13 +169,13 @@ def _store(transaction: Transaction, done: Sequence[_Done], by: str, now: dateti
         )
         number += len(part)
     alert_counters.store(transaction, replace(newest, change=last, an_action=last))
-    totals.add(transaction, change)
+    alert_weeks.add(transaction, change)
 
 
-def _update(transaction: Transaction, one: _Done) -> None:
+def _update(transaction: Transaction, one: _Done, handling: Handling | None) -> None:
     values = asdict(one.after)
     columns = ", ".join(f"{column} = %s" for column in values)
     transaction.execute(
-        f"UPDATE alerts SET {columns}, is_open = %s WHERE id = %s",
-        (*values.values(), 1 if one.after.is_open else None, one.alert["id"]),
+        f"UPDATE alerts SET {columns}, is_open = %s, handling = %s WHERE id = %s",
+        (*values.values(), 1 if one.after.is_open else None, handling, one.alert["id"]),
     )

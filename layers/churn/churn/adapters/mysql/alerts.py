@@ -1,7 +1,8 @@
 """Table `alerts`: raising, pruning and erasing them; every change keeps the totals of alerts right.
 
-`alert_pages` reads them, `alert_work` changes them as people work on them. Ids, changes and times come from
-`alert_counters`. The rows `alerts:READER` and `alert_raises:READER` of the table `counters` are a reader's cursors.
+`alert_pages` reads them, `alert_work` changes them as people work on them, `alert_outcomes` as their outcomes are
+known. Ids, changes and times come from `alert_counters`. The rows `alerts:READER` and `alert_raises:READER` of the
+table `counters` are a reader's cursors.
 """
 
 from collections import Counter
@@ -9,17 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from churn.adapters.mysql import alert_actions, alert_counters, totals
+from churn.adapters.mysql import alert_actions, alert_counters, alert_weeks
 from churn.adapters.mysql.alert_pages import after, raised_after
 from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.alerts import AlertPriority, AlertStatus, NewAlert
 from churn.domain.errors import FieldError, InvalidInputError, NotFoundError
+from churn.domain.outcomes import CountedAlert, handling_of
 from churn.domain.timestamps import from_micros, micros_text, to_micros
 
 # Of the newest alert that was pruned; the instant in microseconds since 1970.
 _PRUNED_ID, _PRUNED_AT = "alerts.pruned", "alerts.pruned_until"
-# The day that the totals count an alert under; those of the release before have none of their own.
-_DAY = "DATE_FORMAT(IFNULL(counted_on, created_at), '%%Y-%%m-%%d') AS day"
+_COUNTED = "id, status, priority, alert_type, created_at, counted_on, handling, outcome"
 
 
 class AlertNotFoundError(NotFoundError):
@@ -78,8 +79,8 @@ def store(
     sums = Counter(change)
     _insert(transaction, ids, new, created_at, newest.change)
     for (_, alert), instant in zip(new, created_at, strict=True):
-        sums[f"alerts:new:{alert.priority}"] += 1
-        sums[f"alerts_created:{from_micros(instant):%Y-%m-%d}"] += 1
+        day = from_micros(instant).date()
+        sums.update(CountedAlert("new", alert.priority, day, alert.alert_type, handling_of("new")).share())
     number = newest.change + len(new)
     for (opened, alert), instant in zip(raises, raised_at, strict=True):
         number += 1
@@ -88,7 +89,7 @@ def store(
         sums[f"alerts:{opened.status}:{alert.priority}"] += 1
     last = replace(newest, alert=newest.alert + len(new), change=number, a_raise=number if raises else newest.a_raise)
     alert_counters.store(transaction, last, times)
-    totals.add(transaction, sums)
+    alert_weeks.add(transaction, sums)
     return ids
 
 
@@ -108,8 +109,7 @@ def require_kept(transaction: Transaction, since: int | datetime | None) -> None
 def prune(transaction: Transaction, before: datetime, limit: int) -> tuple[int, Counter[str]]:
     """Delete at most `limit` alerts raised before an instant; return how many, and the totals' change, for `store`."""
     rows = transaction.rows(
-        f"SELECT id, status, priority, created_at, {_DAY} FROM alerts "
-        "WHERE created_at < %s ORDER BY created_at, id LIMIT %s FOR UPDATE",
+        f"SELECT {_COUNTED} FROM alerts WHERE created_at < %s ORDER BY created_at, id LIMIT %s FOR UPDATE",
         (before, limit),
     )
     if not rows:
@@ -148,7 +148,7 @@ def erase(transaction: Transaction, customer_pk: int) -> Counter[str]:
     They are locked as they are read: somebody may be resolving one at this moment.
     """
     rows = transaction.rows(
-        f"SELECT id, status, priority, {_DAY} FROM alerts WHERE customer_pk = %s FOR UPDATE",
+        f"SELECT {_COUNTED} FROM alerts WHERE customer_pk = %s FOR UPDATE",
         (customer_pk,),
     )
     alert_actions.delete(transaction, [row["id"] for row in rows])
@@ -177,8 +177,7 @@ def _falling(rows: Sequence[Row]) -> Counter[str]:
     """Return the change of the totals by alerts that are deleted."""
     change: Counter[str] = Counter()
     for row in rows:
-        change[f"alerts:{row['status']}:{row['priority']}"] -= 1
-        change[f"alerts_created:{row['day']}"] -= 1
+        change.subtract(CountedAlert.from_row(row).share())
     return change
 
 
@@ -187,7 +186,7 @@ def _insert(
 ) -> None:
     transaction.insert_many(
         "INSERT INTO alerts (id, customer_pk, alert_type, priority, title, message, reason, risk_score, risk_before, "
-        "created_at, counted_on, change_number)",
+        "created_at, counted_on, handling, change_number)",
         [
             (
                 alert_id,
@@ -196,6 +195,7 @@ def _insert(
                 *_content(alert),
                 micros_text(from_micros(instant)),
                 from_micros(instant).date(),
+                handling_of("new"),
                 number,
             )
             for number, (alert_id, (pk, alert), instant) in enumerate(zip(ids, new, times, strict=True), change + 1)

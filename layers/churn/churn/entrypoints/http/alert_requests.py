@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from churn.domain.alerts import AlertPriority, AlertStatus
+from churn.domain.outcomes import OUTCOMES, Handling, Outcome, PerformanceGroup
 from churn.domain.timestamps import parse_timestamp
 from churn.entrypoints.http.requests import (
     Change,
@@ -27,6 +28,11 @@ MAX_SUBJECT = 255
 # Null is a value for these: nobody, and no snooze.
 _CLEARED_BY_NULL = frozenset({"assigned_to", "snoozed_until"})
 
+Outcomes = Annotated[tuple[Outcome, ...], choice(OUTCOMES, {}), described(OUTCOMES)]
+PerformanceGroups = Annotated[
+    tuple[PerformanceGroup, ...], choice(get_args(PerformanceGroup), {}), described(get_args(PerformanceGroup))
+]
+AlertKind = Annotated[str, Field(pattern="^[a-z_]{1,64}$")]
 AlertStatuses = Annotated[tuple[AlertStatus, ...], choice(get_args(AlertStatus), {}), described(get_args(AlertStatus))]
 Person = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_SUBJECT)]
 Moment = Annotated[
@@ -38,7 +44,7 @@ AlertNumber = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 class AlertsQuery(Request):
     """Which alerts."""
 
-    repeatable = frozenset({"status"})
+    repeatable = frozenset({"status", "outcome"})
 
     limit: Limit = 20
     status: AlertStatuses | None = None
@@ -49,6 +55,12 @@ class AlertsQuery(Request):
     snoozed: Literal["false", "true", "only"] | None = None
     """Whether snoozed alerts come too; `only`: these alone. By default they do with `changes_since` alone."""
     priority: AlertPriority | None = None
+    alert_type: AlertKind | None = None
+    """A kind of alert, such as `churn_risk`."""
+    outcome: Outcomes | None = None
+    """One or more: what became of the customer within the horizon."""
+    handling: Handling | None = None
+    """What people had made of the alert when its outcome became known, or until now."""
     since: Since | None = None
     """The id of an alert, or a time: only what came after it."""
     changes_since: Change | None = None
@@ -102,3 +114,16 @@ class Resolution(Request):
     """How an alert was dealt with."""
 
     resolution_notes: Annotated[str, Field(strict=True, max_length=MAX_NOTES)] | None = None
+
+
+class PerformanceQuery(Request):
+    """Which weeks, and by what."""
+
+    repeatable = frozenset({"by"})
+
+    by: PerformanceGroups = ("kind", "week")
+    """`kind`, `week`, or both, repeated or with a comma between them."""
+    date_from: From | None = None
+    """A day of the first week; without it, half a year before the last."""
+    date_to: Until | None = None
+    """A day of the last week; without it, the present one. At most 106 weeks."""

@@ -88,6 +88,11 @@ ROUTES = (
         "Alerts, the newest first", "AlertPage", query=alert_requests.AlertsQuery,
     ),
     Route(
+        "alert_performance", "GET", "/api/alerts/performance", "alerts", "read",
+        "What became of the customers of alerts, by kind and week", "AlertPerformance",
+        query=alert_requests.PerformanceQuery,
+    ),
+    Route(
         "get_alert", "GET", "/api/alerts/{id}", "alerts", "read",
         "One alert, with what was done about it", "AlertDetail", has_version=True,
     ),
