@@ -153,7 +153,7 @@ def _outcome(number: int, outcome: alerts.Outcome) -> AlertOutcome:
 
 @lru_cache(maxsize=1)
 def _websocket_handler(function_arn: str) -> WebSocketHandler:
-    push = ApiGatewayPush(_settings.require("socket_endpoint").socket_endpoint)
+    push = ApiGatewayPush(_settings.socket_endpoint)
     return WebSocketHandler(_database, push, _settings, _dashboard_data, invoke_later(function_arn))
 
 
@@ -164,6 +164,8 @@ def _dashboard_data() -> DashboardData:
 @traced
 @logger.inject_lambda_context
 def _handle_websocket(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    if not _settings.socket_endpoint:
+        return {"statusCode": 503, "body": "Nothing could be posted to a WebSocket here: ask by REST."}
     # By the ARN that was called: later work goes to the same version.
     answer = _websocket_handler(context.invoked_function_arn).handle(event)
     _api.report()

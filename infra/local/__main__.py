@@ -12,8 +12,8 @@ from typing import Any
 
 from infra import console
 from infra.local.options import ROOT, Options, state_folder
+from infra.local.servers import external
 from infra.local.servers.supervisor import StackError, module, say
-from infra.local.stack import Stack, gateway_status
 from infra.local.template.intrinsics import TemplateError
 
 _UP_SECONDS = 900.0
@@ -22,7 +22,11 @@ _DOWN_SECONDS = 60.0
 
 def run() -> int:
     """Run the stack in the foreground until Ctrl-C."""
-    Stack(Options.from_environment(os.environ)).run()
+    options = Options.from_environment(os.environ)
+    external.check(options.database_url, options.redis_url, options.kafka)
+    from infra.local.stack import Stack  # noqa: PLC0415 (takes seconds, which a refusal need not wait for)
+
+    Stack(options).run()
     return 0
 
 
@@ -90,6 +94,8 @@ def status() -> int:
     if pid is None:
         say("no local stack runs")
         return 1
+    from infra.local.stack import gateway_status  # noqa: PLC0415
+
     endpoints = state / "endpoints.json"
     if not endpoints.exists():
         say(f"starting (process {pid})")

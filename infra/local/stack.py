@@ -27,7 +27,7 @@ from churn.entrypoints.http.tokens import issue, sign_in_address
 from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, log
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.options import PYTHON_PATH, ROOT, TRACES_FILE, Options, write_private
-from infra.local.servers import external, kafka_broker
+from infra.local.servers import kafka_broker
 from infra.local.servers.databases import free_port, is_free, mariadb_url, redis_url, start_mariadb, start_redis
 from infra.local.servers.own_server import OwnServer
 from infra.local.servers.supervisor import Program, StackError, Supervisor, inherited, module, progress, say, wait_until
@@ -64,7 +64,6 @@ class Stack:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._end)
         try:
-            external.check(self._options.database_url, self._options.redis_url, self._options.kafka)
             with self._supervisor:
                 page = self._start_page()
                 self._start_servers()

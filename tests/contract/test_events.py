@@ -1,5 +1,6 @@
 """Events by REST: each is answered, and they come to the same as those on Kafka."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -67,10 +68,11 @@ def test_both_ways_end_in_the_same_state(stack: Stack) -> None:
 
 def test_each_event_is_answered_and_the_field_is_named(stack: Stack) -> None:
     good, bad = _history(f"MIX-{uuid.uuid4().hex[:8]}")[2], {"event_type": "order_placed", "customer_id": "x"}
-    answer = stack.post("/api/events", {"events": [bad, good, 7]}, role="write")
+    text = json.dumps(good)
+    answer = stack.post("/api/events", {"events": [bad, good, 7, text]}, role="write")
     taken = assert_described("take_events", answer)
-    assert (answer.status, taken["accepted"], taken["refused"]) == (202, 1, 2)
-    assert [result["status"] for result in taken["results"]] == ["refused", "accepted", "refused"]
+    assert (answer.status, taken["accepted"], taken["refused"]) == (202, 1, 3)
+    assert [result["status"] for result in taken["results"]] == ["refused", "accepted", "refused", "refused"]
     assert {error["field"] for error in taken["results"][0]["errors"]} == {"timestamp", "data.order_value"}
     eventually(lambda: _customer(stack, good["customer_id"], total_orders=1), within=10)
 
@@ -79,6 +81,13 @@ def test_a_single_bad_event_is_a_400(stack: Stack) -> None:
     answer = stack.post("/api/events", {"event_type": "login", "customer_id": "x"}, role="write")
     assert_described("take_events", answer)
     assert (answer.status, [error["field"] for error in answer.json["errors"]]) == (400, ["timestamp"])
+
+
+def test_what_stands_beside_a_list_is_refused_by_its_name(stack: Stack) -> None:
+    body = {"events": [_history("BESIDE")[0]], "dry_run": True, "customer_id": "BESIDE"}
+    answer = stack.post("/api/events", body, role="write")
+    assert_described("take_events", answer)
+    assert (answer.status, {error["field"] for error in answer.json["errors"]}) == (400, {"dry_run", "customer_id"})
 
 
 @pytest.mark.parametrize("count", [0, 501])

@@ -8,25 +8,24 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from churn.adapters.mysql.database import SESSION_SETTINGS
+from churn.adapters.event_queue import MAX_MESSAGE_BYTES, MAX_MESSAGE_EVENTS
+from churn.entrypoints.http.routes import BY_OPERATION, ROUTES
+from infra.local.gateway.environment import MAX_PAYLOAD
 from infra.local.gateway.rest import MAX_BODY
 from infra.local.template.reader import load
+from infra.tools.aws_stages import deployment
+from tests.template.parameters import STAGES, holds, reserved, stage_parameters
 from tests.template.test_template import FUNCTIONS, NESTED, ROOT, TEMPLATES, as_list, of_type, read, translated, walk
 
 _DOCUMENT = ROOT / "docs" / "deployment.md"
-_STAGES = ("dev", "staging", "prod")
 # Behind an API that waits for an answer.
 _REQUESTS = ("health", "customers", "prediction", "alerts", "stats", "dashboard", "models", "events", "authorizer")
-_WITHOUT_DATABASE = {"authorizer", "events", "dashboard"}
-# May run statements of more than 16 KB, which pin a session of the proxy.
-_MAY_PIN = ("scoring", "rescoring", "training", "evaluation")
 
 
 @pytest.fixture(scope="module")
@@ -39,131 +38,7 @@ def data() -> dict[str, Any]:
     return read("infra/data.yaml")
 
 
-def stage_parameters(stage: str) -> dict[str, str]:
-    """Return the template's parameters as a stage has them."""
-    config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
-    overrides = config[stage]["deploy"]["parameters"]["parameter_overrides"]
-    defaults = {name: str(declared["Default"]) for name, declared in read("template.yaml")["Parameters"].items()}
-    return {**defaults, **dict(override.partition("=")[::2] for override in overrides)}
-
-
-def reserved(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, int]:
-    """Return the concurrency that each function reserves."""
-    found = {}
-    for name, function in of_type(template, "AWS::Lambda::Function").items():
-        value = function["ReservedConcurrentExecutions"]
-        found[name.removesuffix("Function").lower()] = int(
-            parameters[value["Ref"]] if isinstance(value, dict) else value
-        )
-    return found
-
-
-def chosen(value: Any, conditions: Mapping[str, Any], parameters: Mapping[str, str]) -> Any:
-    """Return what a value with Fn::If becomes, with conditions that compare parameters."""
-    match value:
-        case {"Fn::If": [condition, then, otherwise]}:
-            return chosen(
-                then if holds({"Condition": condition}, conditions, parameters) else otherwise, conditions, parameters
-            )
-        case {"Ref": "AWS::NoValue"}:
-            return None
-    return value
-
-
-def holds(condition: Any, conditions: Mapping[str, Any], parameters: Mapping[str, str]) -> bool:
-    match condition:
-        case {"Condition": name}:
-            return holds(conditions[name], conditions, parameters)
-        case {"Fn::Equals": [{"Ref": name}, value]}:
-            return bool(parameters[name] == value)
-        case {"Fn::Or": parts}:
-            return any(holds(part, conditions, parameters) for part in parts)
-        case {"Fn::And": parts}:
-            return all(holds(part, conditions, parameters) for part in parts)
-        case {"Fn::Not": [part]}:
-            return not holds(part, conditions, parameters)
-    raise AssertionError(condition)
-
-
-# -- RDS
-
-
-def test_no_class_that_lacks_database_insights_switches_it_on(data: dict[str, Any]) -> None:
-    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DatabaseInsights.Engines.html ."""
-    database = data["Resources"]["Database"]["Properties"]
-    classes = read("template.yaml")["Parameters"]["DatabaseClass"]["AllowedValues"]
-    for name in (*classes, "db.t3.micro", "db.t3.small", "db.t2.micro", "db.t2.small"):
-        values = {
-            key: chosen(database[key], data["Conditions"], {"DatabaseClass": name})
-            for key in ("EnablePerformanceInsights", "PerformanceInsightsKMSKeyId", "DatabaseInsightsMode")
-        }
-        has_none = re.fullmatch(r"db\.(t2|t3|t4g)\.(micro|small)", name)
-        assert values["EnablePerformanceInsights"] is (not has_none), name
-        # RDS refuses a key, or a mode, of what is switched off.
-        assert (values["PerformanceInsightsKMSKeyId"] is None) == bool(has_none)
-        assert values["DatabaseInsightsMode"] == (None if has_none else "standard")
-
-
-def test_the_proxys_role_is_trusted_without_a_condition_and_it_alone(data: dict[str, Any]) -> None:
-    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-iam-setup.html ."""
-    for name in NESTED:
-        for role, properties in of_type(read(name), "AWS::IAM::Role").items():
-            (statement,) = properties["AssumeRolePolicyDocument"]["Statement"]
-            assert ("Condition" in statement) == (role != "ProxyRole"), role
-    assert data["Resources"]["Proxy"]["Properties"]["RoleArn"] == {"Fn::GetAtt": ["ProxyRole", "Arn"]}
-
-
-def test_the_proxys_connections_have_the_settings_that_a_session_would_set(data: dict[str, Any]) -> None:
-    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-pinning.html ."""
-    pool = data["Resources"]["ProxyTarget"]["Properties"]["ConnectionPoolConfigurationInfo"]
-    assert pool["InitQuery"] == f"SET {SESSION_SETTINGS}, transaction_isolation = 'READ-COMMITTED'"
-    for output in ("DatabaseUrl", "OwnersDatabaseUrl"):
-        condition, behind_proxy, without = data["Outputs"][output]["Value"]["Fn::If"]
-        assert condition == "WithProxy"
-        assert "proxy=true" in behind_proxy["Fn::Sub"]
-        assert "proxy" not in without["Fn::Sub"].lower()
-
-
-@pytest.mark.parametrize("stage", _STAGES)
-def test_pinned_sessions_of_two_versions_leave_connections_for_everybody_else(
-    stage: str, template: dict[str, Any], data: dict[str, Any]
-) -> None:
-    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections ."""
-    parameters = stage_parameters(stage)
-    connections = read("template.yaml")["Mappings"]["DatabaseClasses"][parameters["DatabaseClass"]]["Connections"]
-    pool = data["Resources"]["ProxyTarget"]["Properties"]["ConnectionPoolConfigurationInfo"]
-    of_proxy = connections * pool["MaxConnectionsPercent"] // 100
-    by_function = {
-        name: count for name, count in reserved(template, parameters).items() if name not in _WITHOUT_DATABASE
-    }
-    pinned = 2 * sum(by_function[name] for name in _MAY_PIN)
-    # The reservation is of a function with all its versions; what is not pinned goes back after each transaction.
-    others = sum(count for name, count in by_function.items() if name not in _MAY_PIN)
-    assert pinned + others <= of_proxy
-
-
-def test_a_class_has_the_connections_that_its_memory_allows() -> None:
-    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections ."""
-    memory = {
-        "micro": 1,
-        "small": 2,
-        "medium": 4,
-        "large": 8,
-        "xlarge": 16,
-        "2xlarge": 32,
-        "4xlarge": 64,
-        "8xlarge": 128,
-    }
-    content = read("template.yaml")
-    classes = content["Mappings"]["DatabaseClasses"]
-    assert set(classes) == set(content["Parameters"]["DatabaseClass"]["AllowedValues"])
-    for name, values in classes.items():
-        size = name.rpartition(".")[2]
-        assert values["Connections"] == memory[size] * 2**30 // 12_582_880, name
-        # A tenth of what a day earns: 12, 24, 24 and 36 credits an hour.
-        # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-credits-baseline-concepts.html
-        earned = {"micro": 12, "small": 24, "medium": 24, "large": 36}[size] if ".t4g." in name else 0
-        assert 0.9 * earned <= values["FewCredits"] / 2.4 <= 1.1 * earned, name
+# -- log groups
 
 
 def test_log_groups_that_services_would_make_are_there_before_them(
@@ -216,7 +91,7 @@ def test_a_failed_migration_is_not_called_again(template: dict[str, Any]) -> Non
     assert config["MaximumRetryAttempts"] == 0
 
 
-@pytest.mark.parametrize("stage", _STAGES)
+@pytest.mark.parametrize("stage", STAGES)
 def test_the_account_has_the_concurrency_that_a_stage_reserves(stage: str, template: dict[str, Any]) -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html ."""
     total = sum(reserved(template, stage_parameters(stage)).values())
@@ -256,10 +131,40 @@ def test_batches_are_of_a_size_that_event_sources_take(template: dict[str, Any])
     parameters = read("template.yaml")["Parameters"]
     assert 1 <= parameters["BatchSize"]["Default"] <= parameters["BatchSize"]["MaxValue"] <= 10_000
     assert parameters["BatchWindowSeconds"]["MaxValue"] <= 300
-    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-    queue = of_type(template, "AWS::SQS::Queue")["EventsQueue"]
+
+
+def test_a_batch_is_scored_well_within_the_functions_time(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html ."""
     scoring = of_type(template, "AWS::Lambda::Function")["ScoringFunction"]
+    queue = of_type(template, "AWS::SQS::Queue")["EventsQueue"]
     assert queue["VisibilityTimeout"] >= 6 * scoring["Timeout"]
+    (sentence,) = re.findall(r"applied ([\d, and]+) events a second", _DOCUMENT.read_text(encoding="utf-8"))
+    slowest = min(int(number) for number in re.findall(r"\d+", sentence))
+    messages = of_type(template, "AWS::Lambda::EventSourceMapping")["ScoringFunctionQueue"]["BatchSize"]
+    for events in (messages * MAX_MESSAGE_EVENTS, read("template.yaml")["Parameters"]["BatchSize"]["MaxValue"]):
+        # Ten times what was measured on a busy machine of two cores: a database across the network, a cold start.
+        assert 10 * events / slowest <= scoring["Timeout"]
+
+
+def test_a_dead_letter_queue_keeps_for_longer_than_its_source(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html ."""
+    queues = of_type(template, "AWS::SQS::Queue")
+    sources = [queue for queue in queues.values() if "RedrivePolicy" in queue]
+    assert sources
+    for queue in sources:
+        policy = queue["RedrivePolicy"]
+        kept = queues[policy["deadLetterTargetArn"]["Fn::GetAtt"][0]]["MessageRetentionPeriod"]
+        # SQS counts from when a message came, also after it was moved.
+        assert kept > queue["MessageRetentionPeriod"]
+        assert 1 <= policy["maxReceiveCount"] <= 1000
+        # It is moved before it is deleted, with days to spare.
+        moved = policy["maxReceiveCount"] * queue["VisibilityTimeout"]
+        assert moved + 5 * 86_400 <= queue["MessageRetentionPeriod"]
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+    for name, queue in queues.items():
+        assert 60 <= queue["MessageRetentionPeriod"] <= 14 * 86_400, name
+        assert queue.get("VisibilityTimeout", 30) <= 12 * 3600, name
+    assert MAX_MESSAGE_BYTES < 256 * 1024
 
 
 # -- API Gateway
@@ -280,6 +185,22 @@ def test_answers_come_within_the_time_and_size_of_api_gateway(template: dict[str
     ]
     assert authorizers
     assert all(0 <= seconds <= 3600 for seconds in authorizers)
+
+
+def test_a_body_fits_into_the_event_that_lambda_takes() -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html ."""
+    assert MAX_PAYLOAD == 6 * 1024 * 1024
+    # API Gateway's quota for all headers of a request, which come twice, and as much for the rest.
+    room = MAX_PAYLOAD - 2 * 2 * 10_240 - 20_480
+    for route in ROUTES:
+        if route.body is not None and route.operation != "take_events":
+            # Within the event a quotation mark, a backslash or a line break has two bytes.
+            assert 2 * route.body_bytes <= room, route.operation
+    text = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+    ((always, most),) = re.findall(r"(\d) MB always fit, (\d) MB where .* one byte in six", " ".join(text.split()))
+    assert 2 * int(always) * 1_000_000 <= room
+    assert int(most) * 1024 * 1024 == BY_OPERATION["take_events"].body_bytes
+    assert BY_OPERATION["take_events"].body_bytes * (1 + 1 / 6) <= room
 
 
 def test_the_role_that_all_stages_log_with_outlives_the_stage_that_made_it() -> None:
@@ -402,6 +323,28 @@ def test_the_linter_finds_nothing_in_any_region_that_the_documents_name() -> Non
     )
     assert done.stdout + done.stderr == ""
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["churn", "churn-dev2", "Churn", "churn_dev", "2churn", "churn--dev", "churn-", "c" * 51]
+)
+def test_a_stack_has_a_name_that_rds_writes_as_it_is(name: str) -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.Constraints ."""
+    service = read("infra/data.yaml")["Parameters"]["Service"]
+    fits = re.fullmatch(service["AllowedPattern"], name) is not None and len(name) <= service["MaxLength"]
+    assert fits == (name in {"churn", "churn-dev2"})
+    # Names of functions: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+    assert service["MaxLength"] + max(len(f"-{function}") for function in FUNCTIONS) <= 64
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_stages_have_names_that_all_services_take(stage: str) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/api/API_CreateStage.html ."""
+    names = read("infra/data.yaml")["Parameters"]["Service"]["AllowedPattern"]
+    assert re.fullmatch(names, deployment(stage)["stack_name"])
+    pattern = read("template.yaml")["Parameters"]["Stage"]["AllowedPattern"]
+    assert re.fullmatch(pattern, stage_parameters(stage)["Stage"])
+    assert not any(re.fullmatch(pattern, wrong) for wrong in ("Dev", "dev-2", "", "a b", "1st"))
 
 
 @pytest.mark.parametrize(("count", "zones"), [(2, "eu-central-1a,eu-central-1c"), (3, "")])

@@ -34,7 +34,7 @@ _IDS: Any = (
 def _over_kafka(value: object) -> str | None:
     record = {"customer_id": value, "event_type": "login", "timestamp": "2026-01-01"}
     try:
-        return parse_event(json.dumps(record), now=NOW).customer_id
+        return parse_event(json.dumps(record).encode(), now=NOW).customer_id
     except InvalidEventError:
         return None
 

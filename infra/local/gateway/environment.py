@@ -21,7 +21,8 @@ Log = Callable[[str, str], None]
 # Importing takes longer here than on Lambda when every function starts at once.
 _INIT_SECONDS = 60.0
 _MEMORY_CHECK_SECONDS = 0.25
-_MAX_RESPONSE = 6 * 1024 * 1024
+# Of a synchronous invocation, either way.
+MAX_PAYLOAD = 6 * 1024 * 1024
 _LOG_LINE_LIMIT = 4 * 1024 * 1024
 
 
@@ -88,7 +89,7 @@ class Environment:
 
     async def start(self) -> None:
         """Start the process; return when the Runtime API is up, not when the function has been imported."""
-        app = web.Application(client_max_size=2 * _MAX_RESPONSE)
+        app = web.Application(client_max_size=2 * MAX_PAYLOAD)
         version = "/2018-06-01/runtime"
         app.router.add_get(f"{version}/invocation/next", self._next)
         app.router.add_post(f"{version}/invocation/{{request_id}}/response", self._response)
@@ -231,8 +232,8 @@ class Environment:
         invocation = self._of(request)
         if invocation is None:
             return _refused("InvalidRequestID", "not the invocation under way")
-        if len(body) > _MAX_RESPONSE:
-            text = f"Response payload size exceeded maximum allowed payload size ({_MAX_RESPONSE} bytes)."
+        if len(body) > MAX_PAYLOAD:
+            text = f"Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD} bytes)."
             self._settle(invocation, Result.failure(invocation.request_id, "Function.ResponseSizeTooLarge", text))
             return _refused("RequestEntityTooLarge", text, 413)
         self._settle(invocation, Result(body, invocation.request_id))

@@ -8,11 +8,10 @@ from typing import Any
 
 from aiohttp import web
 
-from infra.local.gateway.environment import Log
+from infra.local.gateway.environment import MAX_PAYLOAD, Log
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.specs import Template
 
-MAX_PAYLOAD = 6 * 1024 * 1024
 _ASYNC_RETRIES = 2
 _RETRY_SECONDS = 1.0
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from infra.local.gateway.authorizer import AccessDeniedError, Authorizer, AuthorizerFailedError, UnauthorizedError
-from infra.local.gateway.environment import Log
+from infra.local.gateway.environment import MAX_PAYLOAD, Log
 from infra.local.gateway.proxy import BadAnswerError, http_response, request_event
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.specs import ACCOUNT, RestApiSpec, RestRoute
@@ -136,8 +136,12 @@ class RestApi:
 
     async def _integrate(self, route: RestRoute, event: dict[str, Any], request_id: str) -> web.Response:
         where = f"{event['httpMethod']} {event['resource']}"
+        payload = json.dumps(event).encode()
+        if len(payload) > MAX_PAYLOAD and _size(event) > MAX_PAYLOAD:
+            # Lambda refuses it, and API Gateway says so in the words that it has for a body of its own limit.
+            return self._answer("REQUEST_TOO_LARGE", request_id)
         # What runs longer than API Gateway waits goes on in the function all the same.
-        invocation = asyncio.ensure_future(self._pools[route.function].invoke(json.dumps(event).encode()))
+        invocation = asyncio.ensure_future(self._pools[route.function].invoke(payload))
         done, _ = await asyncio.wait([invocation], timeout=self._seconds)
         if not done:
             self._log("gateway", f"{where}: no answer from {route.function} within {self._seconds:g} s")
@@ -193,6 +197,11 @@ class RestApi:
                 body = _CONTEXT.sub(lambda variable: values.get(variable[1], ""), template)
         headers.setdefault("Content-Type", content_type)
         return web.Response(status=status, body=body.encode(), headers=headers)
+
+
+def _size(event: Mapping[str, Any]) -> int:
+    """Return how many bytes an event has on its way to Lambda: its text stays UTF-8."""
+    return len(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -103,3 +103,8 @@ def test_a_gateway_that_is_not_there_is_tried_again_soon() -> None:
     with pytest.raises(PushUnavailableError) as failure:
         ApiGatewayPush("http://127.0.0.1:9/live").post("a", b"{}")
     assert failure.value.pause < 1
+
+
+def test_without_an_address_every_connection_is_gone() -> None:
+    with pytest.raises(ConnectionGoneError):
+        ApiGatewayPush("").post("a", b"{}")

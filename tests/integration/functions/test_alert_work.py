@@ -18,7 +18,7 @@ from churn.settings import Settings, settings
 from tests.support.events import NOW, event
 from tests.support.http import Answer
 from tests.support.models import RecencyModel
-from tests.support.rest import ask, load
+from tests.support.rest import Context, ask, load
 from tests.support.sockets import FakePush, open_socket
 from tests.support.stored import kept_and_counted, rows
 
@@ -360,3 +360,9 @@ def test_only_who_may_act_works_on_alerts(function: ModuleType) -> None:
     answer = ask(function.app, "PATCH", "/api/alerts/1", {"note": "x"}, role=None)
     assert answer.status == 401
     assert json.loads(answer.body)["code"] == 401
+
+
+def test_a_socket_to_which_nothing_could_be_posted_is_not_opened(function: ModuleType, database: Database) -> None:
+    context = {"connectionId": "a", "eventType": "CONNECT", "authorizer": {"sub": "anna", "role": "read"}}
+    assert function.handler({"requestContext": context}, Context())["statusCode"] == 503
+    assert rows(database, "SELECT connection_id FROM sockets") == []

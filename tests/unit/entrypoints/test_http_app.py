@@ -149,6 +149,8 @@ def test_bad_input_is_a_400_that_names_the_field(service: _Service, body: object
 
 def test_a_body_that_is_too_large_is_a_413(service: _Service) -> None:
     _assert_problem(service.predict(" " * (2 * 1024 * 1024 + 1)), 413)
+    # Bytes and not characters are counted.
+    _assert_problem(service.predict("é" * (1024 * 1024 + 1)), 413)
 
 
 def test_a_batch_keeps_its_order_and_says_what_is_wrong_with_each(service: _Service) -> None:

@@ -51,17 +51,22 @@ class ApiGatewayPush:
     """
 
     def __init__(self, endpoint: str) -> None:
-        self._client: ApiGatewayManagementApiClient = aws_clients.client(
-            "apigatewaymanagementapi",
-            endpoint_url=endpoint,
-            connect_timeout=1,
-            read_timeout=POST_TIMEOUT_SECONDS,
-            attempts=1,
-            connections=POSTERS,
-        )
+        """`endpoint`: the stage's address, empty where none can be reached; every connection is gone then."""
+        self._client: ApiGatewayManagementApiClient | None = None
+        if endpoint:
+            self._client = aws_clients.client(
+                "apigatewaymanagementapi",
+                endpoint_url=endpoint,
+                connect_timeout=1,
+                read_timeout=POST_TIMEOUT_SECONDS,
+                attempts=1,
+                connections=POSTERS,
+            )
 
     def post(self, connection_id: str, message: bytes) -> None:
         """Send one message. Raises ConnectionGoneError, MessageRefusedError, PushUnavailableError."""
+        if self._client is None:
+            raise ConnectionGoneError
         try:
             self._client.post_to_connection(ConnectionId=connection_id, Data=message)
         except ClientError as error:

@@ -12,6 +12,8 @@ from churn.observability import trace_headers
 
 MAX_MESSAGE_BYTES = 200_000
 """So large is a message at most: below SQS's limit for a request, which holds one message here."""
+MAX_MESSAGE_EVENTS = 100
+"""So many events has a message at most: ten messages go to one invocation of scoring, within its time-out."""
 
 
 class QueueUnavailableError(UnavailableError):
@@ -43,12 +45,12 @@ class EventQueue:
 
 
 def messages(events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield JSON arrays of the events, in their order, each of MAX_MESSAGE_BYTES at most or of one event."""
+    """Yield JSON arrays of MAX_MESSAGE_EVENTS at most, in their order, each of MAX_MESSAGE_BYTES or of one event."""
     pending: list[str] = []
     size = 0
     for event in events:
         text = json.dumps(event, separators=(",", ":"))
-        if pending and size + len(text) + 1 > MAX_MESSAGE_BYTES:
+        if pending and (size + len(text) + 1 > MAX_MESSAGE_BYTES or len(pending) == MAX_MESSAGE_EVENTS):
             yield f"[{','.join(pending)}]"
             pending, size = [], 0
         pending.append(text)

@@ -38,7 +38,7 @@ EVENT_TYPES = frozenset(
 
 MAX_DATA_BYTES = 64 * 1024
 MAX_FUTURE = timedelta(days=366)
-_NOBODY = "stands for no customer; if it is one, name it in ALLOWED_CUSTOMER_IDS, and apply this record by make redrive"
+_NOBODY = "stands for no customer; if it is one, name it in ALLOWED_CUSTOMER_IDS"
 # A zero byte, and a schema id of four.
 _WIRE_PREFIX = 5
 
@@ -83,7 +83,7 @@ class Event:
         return canonical(self.event_id) if not number or stands_for_nobody(number) else number
 
 
-def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime, allowed: Container[str] = ()) -> Event:
+def parse_event(raw: bytes | Mapping[str, Any], *, now: datetime, allowed: Container[str] = ()) -> Event:
     """Return the event that a record holds, in today's shape or the older one with ``user_id`` and ``metadata``.
 
     An event without an id gets one from its content, so that a repetition is recognised. `allowed` are customers whose
@@ -98,7 +98,7 @@ def parse_event(raw: bytes | str | Mapping[str, Any], *, now: datetime, allowed:
         raise InvalidEventError(FieldError("", f"cannot be read: {type(error).__name__}")) from error
 
 
-def _parse(raw: bytes | str | Mapping[str, Any], now: datetime, allowed: Container[str]) -> Event:
+def _parse(raw: bytes | Mapping[str, Any], now: datetime, allowed: Container[str]) -> Event:
     record = _object(raw)
     errors: list[FieldError] = []
     customer_id, sent_customer_id = _identifier(record, ("customer_id", "user_id"), errors)
@@ -162,11 +162,11 @@ def stored_data(text: str) -> dict[str, Any]:
     return data
 
 
-def _object(raw: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
-    if isinstance(raw, bytes | str):
+def _object(raw: object) -> Mapping[str, Any]:
+    if isinstance(raw, bytes):
         if not raw:
             raise InvalidEventError(FieldError("", "is empty"))
-        if isinstance(raw, bytes) and len(raw) > _WIRE_PREFIX and raw[0] == 0:
+        if len(raw) > _WIRE_PREFIX and raw[0] == 0:
             schema = int.from_bytes(raw[1:_WIRE_PREFIX])
             raise InvalidEventError(
                 FieldError(
@@ -184,7 +184,7 @@ def _object(raw: bytes | str | Mapping[str, Any]) -> Mapping[str, Any]:
         except ValueError:
             raise InvalidEventError(FieldError("", "holds a number with too many digits")) from None
     if isinstance(raw, str) and raw.lstrip().startswith("{"):
-        raise InvalidEventError(FieldError("", "is JSON within a JSON text: publish the object itself"))
+        raise InvalidEventError(FieldError("", "is JSON within a JSON text: send the object itself"))
     if not isinstance(raw, Mapping):
         raise InvalidEventError(FieldError("", "must be a JSON object"))
     return raw

@@ -162,8 +162,11 @@ def read_record(
     try:
         event = parse_event(value or b"", now=now, allowed=allowed)
     except InvalidEventError as error:
-        reason = str(error).removeprefix(": ")
-        return Record(topic, partition, offset, key, value, None, reason, isinstance(error, NoCustomerError))
+        reason, is_nobodys = str(error).removeprefix(": "), isinstance(error, NoCustomerError)
+        if is_nobodys:
+            # It is kept, so that it can still be applied.
+            reason += "; then apply this record by make redrive"
+        return Record(topic, partition, offset, key, value, None, reason, is_nobodys)
     return Record(topic, partition, offset, key, value, event)
 
 

@@ -38,7 +38,7 @@ class EventPublisher:
         if settings.output_topic:
             servers = settings.require("kafka_bootstrap_servers").kafka_bootstrap_servers
             output = KafkaOutput(servers, settings.output_topic)
-        return cls(database, ApiGatewayPush(settings.require("socket_endpoint").socket_endpoint), output)
+        return cls(database, ApiGatewayPush(settings.socket_endpoint), output)
 
     def publish(self, results: Sequence[BatchResult], now: datetime) -> None:
         """Publish all pending alerts, then the predictions of these transactions and the news of a new model."""

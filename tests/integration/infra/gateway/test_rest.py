@@ -77,6 +77,21 @@ def test_a_body_over_ten_megabytes_is_refused(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"x" * 6_200_000, 200),
+        (b"x" * 6_291_456, 413),
+        (b'"' * 3_100_000, 200),
+        (b'"' * 3_200_000, 413),
+        (("é" * 3_000_000).encode(), 200),
+    ],
+)
+def test_a_request_that_lambda_would_not_take_is_refused(served: Served, body: bytes, status: int) -> None:
+    # In the event a quotation mark has two bytes; a letter has what it has in UTF-8.
+    assert served.get("/items/1?do=binary", "good", method="POST", body=body)[0] == status
+
+
+@pytest.mark.parametrize(
     ("accepted", "coding"),
     [("gzip, deflate", "gzip"), ("deflate", "deflate"), ("identity", None), ("br", None), ("", None)],
 )

@@ -303,10 +303,10 @@ def _body(route: Route, event: Mapping[str, Any]) -> Model | None:
     if route.body is None:
         return None
     text = event.get("body") or ""
-    if len(text) > route.body_bytes * (4 / 3 if event.get("isBase64Encoded") else 1):
-        raise ProblemError(413, f"The body is larger than {route.body_bytes} bytes.")
     try:
         raw = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+        if len(raw) > route.body_bytes:
+            raise ProblemError(413, f"The body is larger than {route.body_bytes} bytes.")
         if not raw.strip() and route.body_is_optional:
             return route.body()
         value = json.loads(raw, parse_constant=_no_constant)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -15,6 +16,7 @@ from pydantic import (
     create_model,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.dashboard import Granularity, Period
@@ -308,13 +310,26 @@ class RollBack(Request):
     reason: Reason | None = None
 
 
+def _beside_no_list(value: object, info: ValidationInfo) -> object:
+    if info.data.get("events"):
+        raise PydanticCustomError("extra_forbidden", "unknown field")
+    return value
+
+
+_FieldOfEvent = Annotated[Any, AfterValidator(_beside_no_list), WithJsonSchema({})]
+
+
 class EventsRequest(Model):
     """One event, with its fields as on Kafka, or up to 500 of them in `events`."""
 
     model_config = ConfigDict(extra="allow")
 
     events: Annotated[list[Any], Field(min_length=1, max_length=MAX_EVENTS)] = Field(default_factory=list)
-    """Events, each with `customer_id`, `event_type`, `timestamp`, `data` and, to be counted once, its `event_id`."""
+    """Events, each with `customer_id`, `event_type`, `timestamp`, `data` and, to be counted once, its `event_id`.
+
+    Nothing else may stand beside a list.
+    """
+    __pydantic_extra__: dict[str, _FieldOfEvent]
 
     @property
     def is_list(self) -> bool:
