@@ -8,15 +8,19 @@ from urllib.parse import urlencode
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
 from churn.entrypoints.http.app import Api, Call, Table
+from churn.services.customer_story import CustomerStory, RiskQuery, TimelineQuery
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.customers_csv import customers_csv
 from churn.settings import settings
 
 if TYPE_CHECKING:
     from churn.domain.answers import CustomerDetail, CustomerPage, EventPage
+    from churn.domain.story_answers import CustomerThen, RiskHistory, Timeline
 
 _settings = settings().require("database_url")
-_customers = Customers(Database.for_requests(_settings.database_url), _settings)
+_database = Database.for_requests(_settings.database_url)
+_customers = Customers(_database, _settings)
+_story = CustomerStory(_database, _settings.retention)
 _api = Api("customers", _settings, Cache(_settings.redis_url))
 app = _api.app
 
@@ -37,8 +41,20 @@ def export_customers(call: Call) -> Table:
 
 
 @_api.answers("get_customer")
-def get_customer(call: Call) -> CustomerDetail:
+def get_customer(call: Call) -> CustomerDetail | CustomerThen:
+    if call.query.as_of is not None:
+        return _story.then(call.path["customer_id"], call.query.as_of, call.now)
     return _customers.get(call.path["customer_id"], call.now)
+
+
+@_api.answers("get_timeline")
+def get_timeline(call: Call) -> Timeline:
+    return _story.timeline(call.path["customer_id"], TimelineQuery(**call.query.model_dump()), call.now)
+
+
+@_api.answers("get_risk_history")
+def get_risk_history(call: Call) -> RiskHistory:
+    return _story.predictions(call.path["customer_id"], RiskQuery(**call.query.model_dump()))
 
 
 @_api.answers("list_events")

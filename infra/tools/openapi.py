@@ -15,7 +15,7 @@ from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get
 from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 from pydantic.json_schema import models_json_schema
 
-from churn.domain import alert_answers, answers, dashboard_answers, features, model_answers
+from churn.domain import alert_answers, answers, dashboard_answers, features, model_answers, story_answers
 from churn.domain.features import FEATURES
 from churn.entrypoints.http import alert_requests, requests
 from churn.entrypoints.http.requests import Model, NoQuery
@@ -24,7 +24,7 @@ from churn.entrypoints.http.tokens import WRITE
 from infra import console
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
-_MODULES = (answers, alert_answers, dashboard_answers, model_answers, features, alert_requests, requests)
+_MODULES = (answers, alert_answers, dashboard_answers, model_answers, story_answers, features, alert_requests, requests)
 _CLASSES = {
     node.name: node
     for module in reversed(_MODULES)
@@ -118,7 +118,7 @@ def document() -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     received = {model for route in ROUTES for model in (route.query, route.body) if model is not None}
-    sent = {_model(name) for name in {route.answer for route in ROUTES if route.answer} | {"ProblemDocument"}}
+    sent = {_model(name) for name in {name for route in ROUTES for name in _answers(route)} | {"ProblemDocument"}}
     modes: list[tuple[type[Model], Any]] = [(model, "validation") for model in received]
     modes += [(model, "serialization") for model in sent]
     modes.sort(key=lambda pair: pair[0].__name__)
@@ -128,6 +128,10 @@ def _schemas() -> dict[str, Any]:
         for field, text in _field_docstrings(_described(name)).items():
             schema["properties"][field]["description"] = text
     return schemas
+
+
+def _answers(route: Route) -> list[str]:
+    return [name for name in (route.answer, route.other_answer) if name]
 
 
 def _described(name: str) -> type[Any]:
@@ -229,7 +233,8 @@ def _responses(route: Route) -> dict[str, Any]:
     limits = {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS}
     answer: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in route.media_types}
     if route.answer:
-        answer = {"application/json": {"schema": {"$ref": _REF + route.answer}}}
+        schemas = [{"$ref": _REF + name} for name in _answers(route)]
+        answer = {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}}
     if route.is_table:
         answer = {"text/csv": {"schema": {"type": "string"}}}
     page = {"text/html": {"schema": {"type": "string"}}} if route.is_page else {}

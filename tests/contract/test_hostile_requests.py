@@ -35,6 +35,12 @@ _BODIES = [
     [
         "/api/customers/{}",
         "/api/customers/{}/events",
+        "/api/customers/{}/timeline",
+        "/api/customers/{}/predictions",
+        "/api/customers/CUST-001/timeline?cursor={}",
+        "/api/customers/CUST-001/timeline?kind={}",
+        "/api/customers/CUST-001/predictions?compare_from={}&compare_to=1",
+        "/api/customers/CUST-001?as_of={}",
         "/api/models/{}",
         "/api/models/runs/{}",
         "/api/customers?search={}",

@@ -340,6 +340,27 @@ def test_two_people_work_on_alerts_and_neither_undoes_what_the_other_did(stack: 
     assert [(action["by"], action["note"]) for action in story] == [("ben", None), ("anna", "She asks for a call.")]
 
 
+def test_a_customers_story_page_by_page(stack: Stack, somebody: dict[str, Any]) -> None:
+    path = f"/api/customers/{quote(somebody['customer_id'], safe='')}"
+    page = answered(stack, "get_timeline", f"{path}/timeline?limit=3&kind=event,prediction&kind=alert")
+    items = page["items"]
+    assert len(items) == 3
+    while page["next_cursor"] is not None and len(items) < 30:
+        page = answered(stack, "get_timeline", f"{path}/timeline?limit=9&cursor={page['next_cursor']}")
+        items += page["items"]
+    assert len({json.dumps(item) for item in items}) == len(items)
+    assert [item["at"] for item in items] == sorted((item["at"] for item in items), reverse=True)
+    risk = answered(stack, "get_risk_history", f"{path}/predictions?limit=1")
+    (newest,) = risk["predictions"]
+    number = newest["id"]
+    compared = answered(stack, "get_risk_history", f"{path}/predictions?compare_from={number}&compare_to={number}")
+    assert compared["comparison"]["change"] == 0
+    then = answered(stack, "get_customer", f"{path}?as_of={newest['created_at']}")
+    assert then["churn_probability"] == newest["churn_probability"]
+    assert then["name"] is None
+    assert somebody["name"] is not None
+
+
 def test_alerts_come_newest_first_page_by_page(stack: Stack) -> None:
     first = answered(stack, "list_alerts", "/api/alerts?limit=2")
     ids = [alert["id"] for alert in first["alerts"]]
@@ -521,6 +542,9 @@ def test_a_bad_body_is_a_400(stack: Stack, operation: str, body: bytes) -> None:
         ("GET", "/api/customers/%F0%9F%92%A9", "get_customer"),
         ("GET", "/api/customers/" + "x" * 1000, "get_customer"),
         ("GET", "/api/customers/no%20such/events", "list_events"),
+        ("GET", "/api/customers/no%20such/timeline", "get_timeline"),
+        ("GET", "/api/customers/no%20such/predictions", "get_risk_history"),
+        ("GET", "/api/customers/no%20such?as_of=2026-01-01", "get_customer"),
         ("POST", "/api/alerts/999999999/acknowledge", "acknowledge_alert"),
         ("POST", "/api/alerts/99999999999999999999999/resolve", "resolve_alert"),
         ("GET", "/api/alerts/abc", "get_alert"),

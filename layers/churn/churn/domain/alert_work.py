@@ -1,6 +1,6 @@
 """Work on an alert: what somebody may do with it, and what that makes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Self
@@ -41,6 +41,40 @@ class WorkState:
     def is_open(self) -> bool:
         """Whether there is something left to do."""
         return self.status not in CLOSED
+
+
+@dataclass(frozen=True, slots=True)
+class WorkThen:
+    """How far the work on an alert was at an instant; the status is None where nothing stored tells it."""
+
+    status: AlertStatus | None
+    assigned_to: str | None
+
+    @property
+    def is_open(self) -> bool | None:
+        """Whether there was something left to do."""
+        return None if self.status is None else self.status not in CLOSED
+
+
+def work_then(row: Mapping[str, Any], actions: Sequence[tuple[datetime, Mapping[str, Any]]], at: datetime) -> WorkThen:
+    """Return how far the work on an alert was at an instant, by all actions on it, the oldest first."""
+    statuses = [(done_at, changed["status"]) for done_at, changed in actions if "status" in changed]
+    people = [changed["assigned_to"] for done_at, changed in actions if "assigned_to" in changed and done_at <= at]
+    before = [status for done_at, status in statuses if done_at <= at]
+    if before:
+        status = before[-1]
+    elif statuses and statuses[0][1] == "new":
+        # It was closed before actions were kept, and when is lost.
+        status = None
+    elif _is_by(row["resolved_at"], at) and not statuses:
+        status = "resolved"
+    else:
+        status = "acknowledged" if _is_by(row["acknowledged_at"], at) else "new"
+    return WorkThen(status, people[-1] if people else None)
+
+
+def _is_by(instant: datetime | None, at: datetime) -> bool:
+    return instant is not None and instant <= at
 
 
 @dataclass(frozen=True, slots=True)

@@ -308,6 +308,18 @@ def replay(events: Iterable[Event], clock: int | None = None, ledger: Ledger | N
     return state
 
 
+def pruned_until(text: str | None) -> int | None:
+    """Return up to where a stored state says that the history was deleted (milliseconds since 1970).
+
+    None if all of it is kept, and of a state that cannot be read.
+    """
+    try:
+        until: int | None = None if text is None else json.loads(text).get("pruned_until")
+    except DATA_ERRORS:
+        return None
+    return until
+
+
 def micro_points(points: float) -> int:
     """Return loyalty points in millionths of a point."""
     return round(float(points) * _MICRO)

@@ -57,10 +57,26 @@ def reason(name: str, value: float | None, points: float) -> str:
     """Return a feature's value, and what it does to the risk, as a sentence."""
     if not is_worth_telling(points):
         return f"{_fact(name, value)}."
-    effect = f"{'raises' if points > 0 else 'lowers'} the risk by {abs(points) * 100:.0f} points"
-    if round(abs(points) * 100) == 1:
-        effect = effect.removesuffix("s")
-    return f"{_fact(name, value)}: this {effect}."
+    return f"{_fact(name, value)}: this {_effect(points)}."
+
+
+def change_reason(name: str, before: float | None, after: float | None, points: float) -> str:
+    """Return what a feature was and is, and what the change of its contribution does to the risk, as a sentence."""
+    was = "as before" if BY_NAME[name].is_same(before, after) else f"before: {_plain(name, before)}"
+    return f"{_fact(name, after)} ({was}): this {_effect(points)}."
+
+
+def _effect(points: float) -> str:
+    number = round(abs(points) * 100)
+    return f"{'raises' if points > 0 else 'lowers'} the risk by {number} point{'' if number == 1 else 's'}"
+
+
+def _plain(name: str, value: float | None) -> str:
+    if value is None:
+        return "not known"
+    if name in _COUNTED or name in _DAYS:
+        return f"{int(value) if name in _DAYS else round(value):,}"
+    return f"{value:.0%}" if BY_NAME[name].unit == "share" else f"{value:,.2f}"
 
 
 def _fact(name: str, value: float | None) -> str:

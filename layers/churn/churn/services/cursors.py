@@ -5,7 +5,7 @@ import binascii
 import contextlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,8 @@ from churn.adapters.mysql.customer_pages import Position
 from churn.adapters.mysql.customer_search import NULLABLE, SORT_COLUMNS
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.errors import FieldError, InvalidInputError
-from churn.domain.timestamps import iso
+from churn.domain.timeline import Place, TimelineKind
+from churn.domain.timestamps import iso, iso_micros
 from churn.domain.values import storable
 
 # As MySQL writes DECIMAL(15, 2).
@@ -62,6 +63,22 @@ def read_alert_cursor(cursor: str, *, is_change: bool = False) -> int:
     raise InvalidCursorError("is not the next_cursor of a page of alerts in this order")
 
 
+def write_timeline_cursor(place: Place) -> str:
+    """Return the cursor of the page after a place in a customer's story."""
+    return _encode(["story", iso_micros(place.at), place.kind, place.key])
+
+
+def read_timeline_cursor(cursor: str, kinds: Collection[TimelineKind]) -> Place:
+    """Return the place that a cursor stands for, of one of some kinds. Raises InvalidCursorError."""
+    match _decode(cursor):
+        case ["story", str(at), str(name), key]:
+            for kind in kinds:
+                if kind == name:
+                    with contextlib.suppress(ValueError):
+                        return Place(_exact(at), kind, _identifier(key) if kind == "event" else _key(key))
+    raise InvalidCursorError("is not the next_cursor of a page of this list")
+
+
 def _alert_list(*, is_change: bool) -> str:
     return "alert_changes" if is_change else "alerts"
 
@@ -83,6 +100,13 @@ def _instant(value: Any) -> datetime:
         raise ValueError("not a time of the list")
     instant = datetime.fromisoformat(value)
     if instant.tzinfo is None or not 1970 < instant.year < 9999 or iso(instant) != value:
+        raise ValueError("not a time of the list")
+    return instant
+
+
+def _exact(value: str) -> datetime:
+    instant = datetime.fromisoformat(value)
+    if instant.tzinfo is None or not 1970 < instant.year < 9999 or iso_micros(instant) != value:
         raise ValueError("not a time of the list")
     return instant
 

@@ -141,7 +141,7 @@ class Customers:
         """Return all that is stored of a customer. Raises CustomerNotFoundError, DatabaseUnavailableError."""
 
         def work(transaction: Transaction) -> CustomerDetail:
-            row = _existing(transaction, customer_id)
+            row = existing(transaction, customer_id)
             listed, features, reasons = self._shown(transaction, row, _reading(transaction, now))
             probability, base = listed["churn_probability"], reasons.get("base")
             why = drivers(reasons.get("contributions", {}), features)
@@ -196,21 +196,11 @@ class Customers:
         """Return a customer's events, the newest first. Raises CustomerNotFoundError, DatabaseUnavailableError."""
 
         def work(transaction: Transaction) -> EventPage:
-            row = _existing(transaction, customer_id)
+            row = existing(transaction, customer_id)
             rows, total = events.of_customer(
                 transaction, row["id"], limit=limit, event_type=event_type, date_from=date_from, date_to=date_to
             )
-            history: list[Event] = [
-                {
-                    "id": event["event_id"],
-                    "event_type": event["event_type"],
-                    # Infinity and NaN were stored once, and are no JSON.
-                    "event_data": shown_json(event["data"]),
-                    "timestamp": iso(event["occurred_at"]),
-                }
-                for event in rows
-            ]
-            return {"events": history, "total": total}
+            return {"events": [event_json(event) for event in rows], "total": total}
 
         return self._database.read(work)
 
@@ -272,6 +262,17 @@ class Customers:
         }
 
 
+def event_json(row: Row) -> Event:
+    """Return an event of a customer's history as clients see it."""
+    return {
+        "id": row["event_id"],
+        "event_type": row["event_type"],
+        # Infinity and NaN were stored once, and are no JSON.
+        "event_data": shown_json(row["data"]),
+        "timestamp": iso(row["occurred_at"]),
+    }
+
+
 def _reading(transaction: Transaction, now: datetime) -> _Reading:
     counts = totals.read(transaction, "bins:")
     percentiles = RiskPercentiles({int(name.removeprefix("bins:")): count for name, count in counts.items()})
@@ -291,7 +292,8 @@ def _before(now: datetime, days: float | None) -> datetime | None:
     return None if days is None else now - timedelta(days=days)
 
 
-def _existing(transaction: Transaction, customer_id: str) -> Row:
+def existing(transaction: Transaction, customer_id: str) -> Row:
+    """Return a customer's row, with the state. Raises CustomerNotFoundError."""
     row = customers.by_id(transaction, [customer_id]).get(customer_id)
     if row is None:
         raise CustomerNotFoundError(customer_id)

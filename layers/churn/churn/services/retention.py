@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from churn.adapters.mysql import (
     Database,
     Transaction,
+    alert_actions,
     alert_weeks,
     alerts,
     customers,
@@ -61,6 +62,8 @@ def prune(database: Database, retention: Retention, *, now: datetime, time_left:
     last_week = (now - timedelta(days=7)).date()
     database.run(lambda transaction: totals.prune_days(transaction, "alerts_created", last_week))
     database.run(lambda transaction: alert_weeks.prune(transaction, monday(last_week)))
+    while database.run(lambda transaction: alert_actions.complete(transaction, _ROWS)) == _ROWS and time_left():
+        pass
     if retention.events:
         pruned["events"] = _prune_events(database, now - timedelta(days=retention.events), time_left)
     return pruned

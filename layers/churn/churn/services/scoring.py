@@ -332,7 +332,7 @@ class Scoring:
                 customer.record = customer.record.compared_with(before.get(customer.pk))
         customers.save(transaction, changed, predictions)
         as_of = {customer.pk: _as_of(customer) for customer in changed if customer.state.clock is not None}
-        stored_predictions.add(transaction, work.stored, as_of, work.now)
+        stored_predictions.add(transaction, work.stored, work.inputs, as_of, work.now)
         self._shadow(transaction, work, as_of)
         for _, level, _ in work.stored:
             work.change[f"predictions:{level}"] += 1

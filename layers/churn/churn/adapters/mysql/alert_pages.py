@@ -12,6 +12,7 @@ from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.alerts import AlertStatus
 from churn.domain.outcomes import OUTCOMES, Handling, Outcome
+from churn.domain.timeline import Window
 from churn.domain.timestamps import micros_text
 
 NOTE_BEGINNING = 200
@@ -52,6 +53,17 @@ def after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
 def acted_after(transaction: Transaction, cursor: int, limit: int) -> list[Row]:
     """Return the alerts that somebody has worked on after a change, in the order of the newest of these changes."""
     return transaction.rows(f"{_READ} WHERE a.acted_change > %s ORDER BY a.acted_change LIMIT %s", (cursor, limit))
+
+
+def of_customer(transaction: Transaction, customer_pk: int, window: Window, limit: int) -> list[Row]:
+    """Return a customer's alerts, the newest first."""
+    conditions = Conditions(["customer_pk = %s"], [customer_pk])
+    conditions.add_window(window, "created_at", "id", is_exact=True)
+    return transaction.rows(
+        f"SELECT {_COLUMNS} FROM (SELECT * FROM alerts {conditions.where()} "
+        f"ORDER BY created_at DESC, id DESC LIMIT %s) a {_JOINED} ORDER BY a.created_at DESC, a.id DESC",
+        [*conditions.values, limit],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def work_on(
         changed = work.told(WorkState.from_row(alert), after)
         outcomes[alert_id] = bool(changed or work.note)
         if outcomes[alert_id]:
-            done.append(_Done(alert, after, Action(alert_id, changed, work.note)))
+            done.append(_Done(alert, after, Action(alert_id, alert["customer_pk"], changed, work.note)))
     _store(transaction, done, by, now)
     return outcomes
 

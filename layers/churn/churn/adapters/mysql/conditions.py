@@ -6,6 +6,8 @@ from datetime import datetime
 from itertools import batched
 
 from churn.adapters.mysql.database import Row, Transaction, placeholders
+from churn.domain.timeline import Window
+from churn.domain.timestamps import micros_text
 
 _PAIRS_PER_QUERY = 500
 
@@ -38,6 +40,16 @@ class Conditions:
             self.add(f"{column} >= %s", first)
         if last is not None:
             self.add(f"{column} <= %s", last)
+
+    def add_window(self, window: Window, column: str, key: str, *, is_exact: bool = False) -> None:
+        """Add that a row lies in a window, by its instant and its key; `is_exact`: the column has microseconds."""
+        first, last, below = window.bounds(is_exact=is_exact)
+        if first is not None:
+            self.add(f"{column} >= %s", micros_text(first))
+        if last is not None:
+            self.add(f"{column} <= %s", micros_text(last))
+        if below is not None:
+            self.add(f"({column} < %s OR {key} < %s)", micros_text(below[0]), below[1])
 
     def copy(self) -> "Conditions":
         """Return the same conditions, to be added to independently."""

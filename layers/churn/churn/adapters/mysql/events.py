@@ -11,6 +11,7 @@ from churn.adapters.mysql.database import Database, Row, Transaction, placeholde
 from churn.domain.customer import micro_points
 from churn.domain.events import Event, stored_data
 from churn.domain.identifiers import stored_forms
+from churn.domain.timeline import Window
 from churn.domain.timestamps import from_millis, to_millis
 
 _OF_THE_PROFILE = ("customer_registered", "profile_updated")
@@ -104,6 +105,17 @@ def of_customer(
         [*conditions.values, limit],
     )
     return rows, conditions.count(transaction, "events")
+
+
+def newest_of(transaction: Transaction, customer_pk: int, window: Window, limit: int) -> list[Row]:
+    """Return a customer's events, the newest first."""
+    conditions = Conditions(["customer_pk = %s"], [customer_pk])
+    conditions.add_window(window, "occurred_at", "event_id")
+    return transaction.rows(
+        f"SELECT event_id, event_type, occurred_at, data FROM events {conditions.where()} "
+        "ORDER BY occurred_at DESC, event_id DESC LIMIT %s",
+        [*conditions.values, limit],
+    )
 
 
 def of_one(

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 from churn.adapters.mysql import customers
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction
+from churn.domain.features import Features
 from churn.domain.model import Prediction
+from churn.domain.reasons import write_reasons
+from churn.domain.timeline import Window
 from churn.domain.timestamps import to_millis
 
 if TYPE_CHECKING:
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 TABLES: Mapping[ScoringRole, str] = {"served": "predictions", "shadow": "shadow_predictions"}
 """Where the predictions of each role are stored."""
 
+_OF_CUSTOMER = (
+    "SELECT p.*, m.kind AS model_kind FROM (SELECT * FROM predictions {} ORDER BY created_at DESC, id DESC LIMIT %s) p "
+    "LEFT JOIN models m ON m.version = p.model_version"
+)
 _COLUMNS = "p.id, p.customer_pk, p.model_version, p.churn_probability, p.created_at, p.as_of"
 _PAGE = 5000
 _SEEKS_PER_STATEMENT = 100
@@ -43,18 +50,22 @@ class Predicted:
 def add(
     transaction: Transaction,
     predictions: Sequence[tuple[int, str, Prediction]],
+    inputs: Mapping[int, Features],
     as_of: Mapping[int, datetime],
     now: datetime,
 ) -> None:
     """Store predictions, each with its customer's key and risk level.
 
-    `as_of`: the instant that each is for, by key.
+    `inputs`: what each was made of, by key. `as_of`: the instant that it is for.
     """
     transaction.insert_many(
         "INSERT INTO predictions "
-        "(customer_pk, risk_level, churn_probability, confidence, model_version, as_of, created_at)",
+        "(customer_pk, risk_level, churn_probability, confidence, model_version, reasons, as_of, created_at)",
         [
-            (pk, level, prediction.churn_probability, prediction.confidence, prediction.model_version, as_of[pk], now)
+            (
+                *(pk, level, prediction.churn_probability, prediction.confidence, prediction.model_version),
+                *(write_reasons(prediction, inputs[pk]), as_of[pk], now),
+            )
             for pk, level, prediction in predictions
         ],
     )
@@ -95,6 +106,24 @@ def newest(
     )
     has_time = date_from is not None or date_to is not None
     return rows, conditions.count(transaction, "predictions") if has_time else None
+
+
+def of_customer(transaction: Transaction, customer_pk: int, window: Window, limit: int) -> list[Row]:
+    """Return a customer's stored predictions, the newest first."""
+    conditions = Conditions(["customer_pk = %s"], [customer_pk])
+    conditions.add_window(window, "created_at", "id")
+    return transaction.rows(
+        f"{_OF_CUSTOMER.format(conditions.where())} ORDER BY p.created_at DESC, p.id DESC",
+        [*conditions.values, limit],
+    )
+
+
+def of_customer_by_id(transaction: Transaction, customer_pk: int, ids: Sequence[int]) -> dict[int, Row]:
+    """Return those of some predictions, by their ids, that are a customer's."""
+    conditions = Conditions(["customer_pk = %s"], [customer_pk])
+    conditions.add_among("id", ids)
+    rows = transaction.rows(_OF_CUSTOMER.format(conditions.where()), [*conditions.values, len(ids)])
+    return {row["id"]: row for row in rows}
 
 
 def newest_until(transaction: Transaction, keys: Iterable[int], until: datetime) -> dict[int, float]:

@@ -23,6 +23,7 @@ from churn.domain.dashboard import Granularity, Period
 from churn.domain.features import FEATURES
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
 from churn.domain.risk import ACTIVE_STATUSES, CURRENT, CUSTOMER_STATUSES, RISK_LEVELS, CustomerStatus, RiskLevel
+from churn.domain.timeline import TIMELINE_KINDS, TimelineKind
 from churn.domain.timestamps import parse_end, parse_timestamp
 from churn.services.presentation import parse_change, parse_since
 
@@ -54,6 +55,12 @@ def _integer(text: object) -> object:
     return text
 
 
+def _long(text: object) -> object:
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise ValueError("must be a whole number")
+    return text
+
+
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
 
 
@@ -73,6 +80,7 @@ Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_integer)]
 Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
 Change = Annotated[int, BeforeValidator(parse_change), WithJsonSchema({"type": "integer", "minimum": 0})]
 Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
+Number = Annotated[int, BeforeValidator(_long), WithJsonSchema({"type": "integer", "minimum": 0})]
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
 Money = Annotated[float, Field(ge=0, le=1e13), BeforeValidator(_number)]
 Count = Annotated[int, Field(ge=0), BeforeValidator(_integer)]
@@ -102,6 +110,7 @@ def described(known: Sequence[str], *groups: str) -> WithJsonSchema:
 
 
 RiskLevels = Annotated[tuple[RiskLevel, ...], choice(RISK_LEVELS, {}), described(RISK_LEVELS)]
+TimelineKinds = Annotated[tuple[TimelineKind, ...], choice(TIMELINE_KINDS, {}), described(TIMELINE_KINDS)]
 Statuses = Annotated[
     tuple[CustomerStatus, ...],
     choice(CUSTOMER_STATUSES, {CURRENT: ACTIVE_STATUSES}),
@@ -217,6 +226,50 @@ class EventsQuery(Request):
     date_from: From | None = None
     date_to: Until | None = None
     """A day without a time of day is included whole."""
+
+
+class AsOfQuery(Request):
+    """As of when."""
+
+    as_of: From | None = None
+    """What was known and said at this instant, in place of now; what nothing stored tells of then is null."""
+
+
+class TimelineQuery(Request):
+    """Which part of a customer's story."""
+
+    repeatable = frozenset({"kind"})
+
+    limit: Limit = 50
+    kind: TimelineKinds | None = None
+    """One or more, repeated or with commas between them."""
+    date_from: From | None = None
+    date_to: Until | None = None
+    """A day without a time of day is included whole."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it."""
+
+
+class RiskQuery(Request):
+    """Which stored predictions of a customer."""
+
+    limit: Limit = 50
+    date_from: From | None = None
+    date_to: Until | None = None
+    """A day without a time of day is included whole."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it."""
+    compare_from: Number | None = None
+    """The id of a stored prediction of the customer: `comparison` tells what changed the risk from it on."""
+    compare_to: Number | None = Field(default=None, validate_default=True)
+    """And up to which one."""
+
+    @field_validator("compare_to")
+    @classmethod
+    def _has_both_ends(cls, last: int | None, info: ValidationInfo) -> int | None:
+        if (last is None) != (info.data.get("compare_from") is None):
+            raise ValueError("give both compare_from and compare_to, or neither")
+        return last
 
 
 # --- predictions

@@ -15,6 +15,7 @@ class Route:
     `is_prediction` says that the rate limit of predictions holds for it too, `is_page` that it also answers with HTML,
     `is_table` that it answers with CSV, a line for each of what the model has in a list,
     `has_version` that answers carry an `ETag`, which `If-Match` of a change takes.
+    `other_answer` is a second type of answers, which the query chooses.
     """
 
     operation: str
@@ -32,6 +33,7 @@ class Route:
     is_table: bool = False
     has_version: bool = False
     media_types: tuple[str, ...] = ()
+    other_answer: str | None = None
     status: int = 200
     body_bytes: int = 2 * 1024 * 1024
     """A larger body is refused."""
@@ -59,7 +61,18 @@ ROUTES = (
     ),
     Route(
         "get_customer", "GET", "/api/customers/{customer_id}", "customers", "read",
-        "One customer, with what drives the prediction", "CustomerDetail",
+        "One customer, with what drives the prediction", "CustomerDetail", query=requests.AsOfQuery,
+        other_answer="CustomerThen",
+    ),
+    Route(
+        "get_timeline", "GET", "/api/customers/{customer_id}/timeline", "customers", "read",
+        "A customer's events, predictions, alerts, and what was done with these, the newest first", "Timeline",
+        query=requests.TimelineQuery,
+    ),
+    Route(
+        "get_risk_history", "GET", "/api/customers/{customer_id}/predictions", "customers", "read",
+        "A customer's risk over time, the newest prediction first, and what changed it", "RiskHistory",
+        query=requests.RiskQuery,
     ),
     Route(
         "list_events", "GET", "/api/customers/{customer_id}/events", "customers", "read",
