@@ -137,7 +137,7 @@ test: lint ## Lint and run all tests
 
 smoke: $(STAMP) ## Test a deployment: JWT_SECRET=… make smoke URL=https://… [WS_URL=wss://…]
 	@test -n "$(URL)" || { echo "which deployment? make smoke URL=https://… [WS_URL=wss://…]"; exit 2; }
-	@BASE_URL="$(URL)" $(PYTHON) -m pytest tests/contract/test_rest.py $(if $(WS_URL),tests/contract/test_socket.py)
+	@BASE_URL="$(URL)" $(PYTHON) -m pytest tests/contract/test_rest.py tests/contract/test_exports.py $(if $(WS_URL),tests/contract/test_socket.py)
 
 openapi: $(STAMP) ## Write docs/openapi.json from the request and response models
 	@$(PYTHON) -m infra.tools.openapi $(ARGS)

@@ -16,13 +16,15 @@ from churn.adapters.mysql.alert_work import acknowledge, resolve
 from churn.adapters.redis_cache import Cache
 from churn.domain.alert_work import Work
 from churn.domain.timestamps import iso
-from churn.entrypoints.http.app import Api, Call
+from churn.entrypoints.http.app import Api, Call, Table
 from churn.entrypoints.http.problems import problem_of
 from churn.entrypoints.http.sessions import open_session
+from churn.entrypoints.http.tables import part_of_file
 from churn.entrypoints.http.tokens import TICKET_SECONDS, issue_ticket
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.observability import logger, traced
 from churn.services import alert_outcomes, alerts
+from churn.services.csv_files import ALERTS
 from churn.services.dashboard import Dashboard
 from churn.services.presentation import alert_json
 from churn.settings import settings
@@ -71,6 +73,11 @@ def alert_performance(call: Call) -> AlertPerformance:
     return alert_outcomes.performance(
         _database, _settings, by=query.by, first=query.date_from, last=query.date_to, now=call.now
     )
+
+
+@_api.answers("export_alerts")
+def export_alerts(call: Call) -> Table:
+    return part_of_file(call, "export_alerts", ALERTS, list_alerts(call))
 
 
 @_api.answers("get_alert")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
 from churn.entrypoints.http.app import Api, Call, Table
+from churn.entrypoints.http.tables import part_of_file
+from churn.services.csv_files import CUSTOMERS
 from churn.services.customer_story import CustomerStory, RiskQuery, TimelineQuery
 from churn.services.customers import CustomerQuery, Customers
-from churn.services.customers_csv import customers_csv
 from churn.settings import settings
 
 if TYPE_CHECKING:
@@ -32,12 +32,7 @@ def list_customers(call: Call) -> CustomerPage:
 
 @_api.answers("export_customers")
 def export_customers(call: Call) -> Table:
-    page = _customers.page(CustomerQuery(**call.query.model_dump()), call.now)
-    if page["next_cursor"] is not None:
-        asked = call.query.model_dump(mode="json", exclude_unset=True, exclude={"offset"})
-        query = urlencode({**{name: _text(value) for name, value in asked.items()}, "cursor": page["next_cursor"]})
-        call.headers["Link"] = f'</api/customers.csv?{query}>; rel="next"'
-    return Table(customers_csv(page["customers"], has_header=call.query.cursor is None), "customers.csv")
+    return part_of_file(call, "export_customers", CUSTOMERS, list_customers(call))
 
 
 @_api.answers("get_customer")
@@ -60,9 +55,3 @@ def get_risk_history(call: Call) -> RiskHistory:
 @_api.answers("list_events")
 def list_events(call: Call) -> EventPage:
     return _customers.events(call.path["customer_id"], **call.query.model_dump())
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(value) if isinstance(value, list) else str(value)

@@ -6,9 +6,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from churn.adapters.redis_cache import Cache
-from churn.entrypoints.http.app import Api, Call
+from churn.entrypoints.http.app import Api, Call, Table
 from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.entrypoints.http.problems import unavailable
+from churn.entrypoints.http.tables import part_of_file
+from churn.services.csv_files import PREDICTIONS
 from churn.services.current_model import CurrentModel
 from churn.settings import settings
 
@@ -40,6 +42,14 @@ def list_predictions(call: Call) -> PredictionPage:
     from churn.services import predictions  # noqa: PLC0415 (as in `_database`)
 
     return predictions.list_predictions(_database(), **call.query.model_dump())
+
+
+@_api.answers("export_predictions")
+def export_predictions(call: Call) -> Table:
+    from churn.services import predictions  # noqa: PLC0415 (as in `_database`)
+
+    part = predictions.part_of_predictions(_database(), **call.query.model_dump())
+    return part_of_file(call, "export_predictions", PREDICTIONS, part)
 
 
 def _stored(customer_ids: set[str], call: Call) -> Stored:

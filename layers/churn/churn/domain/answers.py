@@ -226,10 +226,16 @@ class StoredPrediction(TypedDict):
     created_at: Instant
 
 
-class PredictionPage(TypedDict):
-    """Stored predictions, the newest first."""
+class PredictionPart(TypedDict):
+    """A part of the stored predictions, the newest first."""
 
     predictions: list[StoredPrediction]
+    next_cursor: str | None
+
+
+class PredictionPage(PredictionPart):
+    """Stored predictions, the newest first."""
+
     total: int
 
 

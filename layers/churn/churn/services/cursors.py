@@ -79,6 +79,20 @@ def read_timeline_cursor(cursor: str, kinds: Collection[TimelineKind]) -> Place:
     raise InvalidCursorError("is not the next_cursor of a page of this list")
 
 
+def write_prediction_cursor(created_at: datetime, key: int) -> str:
+    """Return the cursor of the page after a stored prediction."""
+    return _encode(["predictions", iso(created_at), key])
+
+
+def read_prediction_cursor(cursor: str) -> Position:
+    """Return the position that a cursor stands for, by when it was stored. Raises InvalidCursorError."""
+    match _decode(cursor):
+        case ["predictions", created_at, key]:
+            with contextlib.suppress(ValueError, OverflowError):
+                return Position(_instant(created_at), _key(key))
+    raise InvalidCursorError("is not the next_cursor of a page of predictions")
+
+
 def _alert_list(*, is_change: bool) -> str:
     return "alert_changes" if is_change else "alerts"
 

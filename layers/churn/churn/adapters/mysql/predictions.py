@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import customers
 from churn.adapters.mysql.conditions import Conditions
+from churn.adapters.mysql.customer_pages import Position
 from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.domain.features import Features
 from churn.domain.model import Prediction
@@ -85,27 +86,45 @@ def add_shadows(
     )
 
 
-def newest(
-    transaction: Transaction,
-    *,
-    limit: int,
-    risk_level: str | None = None,
-    date_from: datetime | None = None,
-    date_to: datetime | None = None,
-) -> tuple[list[Row], int | None]:
-    """Return stored predictions, the newest first, and their number if a time is given; else the totals have it."""
-    conditions = Conditions()
-    conditions.add_equal("risk_level", risk_level)
-    conditions.add_between("created_at", date_from, date_to)
-    rows = transaction.rows(
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which stored predictions: of a risk level, and stored between two instants, both included."""
+
+    risk_level: str | None = None
+    stored_from: datetime | None = None
+    stored_until: datetime | None = None
+
+    @property
+    def has_time(self) -> bool:
+        """Whether an instant is given: the totals have the number of all others."""
+        return self.stored_from is not None or self.stored_until is not None
+
+    def conditions(self) -> Conditions:
+        """Return what the rows must meet."""
+        conditions = Conditions()
+        conditions.add_equal("risk_level", self.risk_level)
+        conditions.add_between("created_at", self.stored_from, self.stored_until)
+        return conditions
+
+
+def newest(transaction: Transaction, wanted: Wanted, *, limit: int, after: Position | None = None) -> list[Row]:
+    """Return stored predictions, the newest first: those after a place, which is when one was stored, and its id."""
+    conditions = wanted.conditions()
+    if after is not None:
+        # Two ranges of an index: a sweep stores all its predictions at one instant.
+        conditions.add("((created_at = %s AND id < %s) OR created_at < %s)", after.value, after.key, after.value)
+    return transaction.rows(
         "SELECT p.*, c.customer_id, m.kind AS model_kind FROM (SELECT * FROM predictions "
         f"{conditions.where()} ORDER BY created_at DESC, id DESC LIMIT %s) p "
         "JOIN customers c ON c.id = p.customer_pk LEFT JOIN models m ON m.version = p.model_version "
         "ORDER BY p.created_at DESC, p.id DESC",
         [*conditions.values, limit],
     )
-    has_time = date_from is not None or date_to is not None
-    return rows, conditions.count(transaction, "predictions") if has_time else None
+
+
+def count(transaction: Transaction, wanted: Wanted) -> int:
+    """Return how many stored predictions there are."""
+    return wanted.conditions().count(transaction, "predictions")
 
 
 def of_customer(transaction: Transaction, customer_pk: int, window: Window, limit: int) -> list[Row]:

@@ -14,6 +14,7 @@ from churn.entrypoints.http.requests import (
     CustomerId,
     From,
     Limit,
+    LimitOfLong,
     Reason,
     Request,
     Since,
@@ -70,6 +71,12 @@ class AlertsQuery(Request):
     """A day without a time of day is included whole."""
     cursor: Cursor | None = None
     """`next_cursor` of the page before; goes on after it."""
+
+
+class AlertsExport(AlertsQuery):
+    """Which alerts of a file."""
+
+    limit: LimitOfLong = 200
 
 
 Note = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_NOTES)]

@@ -113,13 +113,13 @@ class Api:
         self._cache = cache
         self.app = _Application(app_name=function, configure_logs=False)
 
-    def answers(self, operation: str) -> Callable[[View], View]:
+    def answers[V: View](self, operation: str) -> Callable[[V], V]:
         """Decorate the view of an operation in the table of routes. Raises ValueError if it is another function's."""
         route = BY_OPERATION[operation]
         if route.function != self._function:
             raise ValueError(f"{operation} belongs to the function {route.function}, not {self._function}")
 
-        def register(view: View) -> View:
+        def register(view: V) -> V:
             def framework_view(**path: str) -> Response:
                 return self._respond(route, view, path)
 

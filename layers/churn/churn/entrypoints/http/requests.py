@@ -77,6 +77,8 @@ Until = Annotated[
     datetime, BeforeValidator(parse_end), WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})
 ]
 Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_integer)]
+# Of longer lines: a part of a file stays below the 6 MB that a function may answer with, whatever is written in them.
+LimitOfLong = Annotated[int, Field(ge=1, le=200), BeforeValidator(_integer)]
 Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
 Change = Annotated[int, BeforeValidator(parse_change), WithJsonSchema({"type": "integer", "minimum": 0})]
 Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
@@ -212,7 +214,7 @@ class CustomersQuery(Request):
         return most
 
 
-class ExportQuery(CustomersQuery):
+class CustomersExport(CustomersQuery):
     """Which customers of a file, and in what order."""
 
     limit: Limit = 500
@@ -313,6 +315,14 @@ class PredictionsQuery(Request):
     date_from: From | None = None
     date_to: Until | None = None
     """A day without a time of day is included whole."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it."""
+
+
+class PredictionsExport(PredictionsQuery):
+    """Which stored predictions of a file."""
+
+    limit: Limit = 500
 
 
 # --- dashboard

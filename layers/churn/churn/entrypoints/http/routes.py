@@ -57,7 +57,7 @@ ROUTES = (
     Route(
         "export_customers", "GET", "/api/customers.csv", "customers", "read",
         "The list of customers as a part of a file; `Link` leads to the next part", "CustomerPage",
-        query=requests.ExportQuery, is_table=True,
+        query=requests.CustomersExport, is_table=True,
     ),
     Route(
         "get_customer", "GET", "/api/customers/{customer_id}", "customers", "read",
@@ -97,6 +97,11 @@ ROUTES = (
         "Stored predictions, the newest first", "PredictionPage", query=requests.PredictionsQuery,
     ),
     Route(
+        "export_predictions", "GET", "/api/churn/predictions.csv", "prediction", "read",
+        "The list of predictions as a part of a file; `Link` leads to the next part", "PredictionPage",
+        query=requests.PredictionsExport, is_table=True,
+    ),
+    Route(
         "list_alerts", "GET", "/api/alerts", "alerts", "read",
         "Alerts, the newest first", "AlertPage", query=alert_requests.AlertsQuery,
     ),
@@ -104,6 +109,11 @@ ROUTES = (
         "alert_performance", "GET", "/api/alerts/performance", "alerts", "read",
         "What became of the customers of alerts, by kind and week", "AlertPerformance",
         query=alert_requests.PerformanceQuery,
+    ),
+    Route(
+        "export_alerts", "GET", "/api/alerts.csv", "alerts", "read",
+        "The list of alerts as a part of a file; `Link` leads to the next part", "AlertPage",
+        query=alert_requests.AlertsExport, is_table=True,
     ),
     Route(
         "get_alert", "GET", "/api/alerts/{id}", "alerts", "read",

@@ -1,0 +1,73 @@
+"""Lists as files over HTTP: the parts are the list, with the same filters."""
+
+import csv
+import io
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Stack
+from tests.contract.test_rest import answered, assert_described
+from tests.support import eventually
+
+
+def _file(stack: Stack, name: str, path: str) -> tuple[list[dict[str, str]], int]:
+    """Return the lines of a file, and of how many parts it is."""
+    text, parts = "", 0
+    while path:
+        answer = stack.ask("GET", path)
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}.csv"'
+        text += assert_described(f"export_{name}", answer)
+        link = answer.headers.get("Link")
+        path, parts = "" if link is None else re.fullmatch(r'<(.+)>; rel="next"', link)[1], parts + 1  # type: ignore[index]
+    return list(csv.DictReader(io.StringIO(text, newline=""))), parts
+
+
+def _list(stack: Stack, name: str, path: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = answered(stack, f"list_{name}", f"{path}{cursor}")
+        listed += page[name]
+        if page["next_cursor"] is None:
+            return listed
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+def test_the_parts_of_a_file_are_the_list(stack: Stack) -> None:
+    query = "sort=value_at_risk&status=new,active,at_risk&min_total_orders=2&has_open_alert=false"
+    lines, parts = _file(stack, "customers", f"/api/customers.csv?limit=40&{query}")
+    listed = _list(stack, "customers", f"/api/customers?limit=500&{query}")
+    ids = [line["customer_id"] for line in lines]
+    assert parts > len(lines) // 40
+    assert len(set(ids)) == len(ids) > 0
+    # The stream goes on meanwhile: a few may have moved.
+    assert len(set(ids) ^ {customer["customer_id"] for customer in listed}) <= 20
+    by_id = {customer["customer_id"]: customer for customer in listed}
+    same = sum(line["value_at_risk"] == str(by_id.get(line["customer_id"], {}).get("value_at_risk")) for line in lines)
+    assert same > 0.9 * len(lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "query"),
+    [
+        ("alerts", "/api/alerts", "snoozed=true&created_to={}"),
+        ("predictions", "/api/churn/predictions", "risk_level=low&date_to={}"),
+    ],
+)
+def test_the_parts_of_a_file_of_what_is_there_already_are_the_list(
+    stack: Stack, name: str, path: str, query: str
+) -> None:
+    stack.publish(
+        "payment_failed", f"EXPORT-{name}", datetime.now(UTC), order_id="1", failure_reason="x", retry_count=3
+    )
+    (newest,) = eventually(lambda: answered(stack, f"list_{name}", f"{path}?limit=1")[name], within=30)
+    chosen = query.format(newest["created_at"])
+    lines, parts = _file(stack, name, f"{path}.csv?limit=200&{chosen}")
+    listed = _list(stack, name, f"{path}?limit=500&{chosen}")
+    assert parts == max(1, -(-len(lines) // 200))
+    assert [line["id"] for line in lines] == [str(one["id"]) for one in listed]
+    assert [line["customer_id"] for line in lines] == [one["customer_id"] for one in listed]
+    assert len(lines) > 0
