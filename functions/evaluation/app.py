@@ -1,4 +1,4 @@
-"""The outcomes of predictions and alerts, and the drift of customers; runs every day, at the time in its event."""
+"""The outcomes of predictions and alerts, drift, and counts of segments; runs every day, at the time in its event."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from churn.services.alert_outcomes import judge_alerts
 from churn.services.component_reports import Reporter
 from churn.services.current_model import CurrentModel
 from churn.services.model_monitoring import compare_challengers, evaluate_weeks, figures, watch_drift
+from churn.services.segments import count_every
 from churn.settings import settings
 
 _settings = settings().require("database_url")
@@ -19,13 +20,14 @@ _model = CurrentModel(_settings, shadow=True)
 _reporter = Reporter("evaluation", _settings.database_url, _model)
 
 _MILLISECONDS_FOR_A_WEEK_AND_THE_REST = 300_000
+_MILLISECONDS_FOR_A_SEGMENT = 60_000
 
 
 @logger.inject_lambda_context
 @traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Judge alerts, and evaluate the weeks that are due, the challengers and today's customers.
+    """Judge alerts, evaluate the weeks that are due, the challengers and today's customers, and count the segments.
 
     The next run does what is left.
     """
@@ -47,6 +49,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         horizons=horizons,
     )
     compared = compare_challengers(_database, _settings, now=now, horizons=horizons)
+    segments = count_every(
+        _database,
+        _settings,
+        now=now,
+        time_left=lambda: context.get_remaining_time_in_millis() > _MILLISECONDS_FOR_A_SEGMENT,
+    )
     measured = figures(_database.run(model_quality.served_weeks), drifts)
     for name, value in measured.items():
         metrics.add_metric(name, "Count" if name.startswith("Drift") else "NoUnit", value)
@@ -56,6 +64,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "weeks_left": evaluated.left,
         "comparisons": {comparison.challenger: comparison.verdict for comparison in compared},
         "drift": {drift.column: drift.verdict for drift in drifts if drift.verdict != "stable"},
+        "segments": segments,
         "figures": measured,
     }
     logger.info("evaluated", extra=answer)

@@ -15,16 +15,27 @@ from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get
 from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 from pydantic.json_schema import models_json_schema
 
-from churn.domain import alert_answers, answers, dashboard_answers, features, model_answers, story_answers
+from churn.domain import (
+    alert_answers,
+    answers,
+    dashboard_answers,
+    features,
+    model_answers,
+    segment_answers,
+    story_answers,
+)
 from churn.domain.features import FEATURES
-from churn.entrypoints.http import alert_requests, requests
+from churn.entrypoints.http import alert_requests, customer_requests, requests, segment_requests
 from churn.entrypoints.http.requests import Model, NoQuery
 from churn.entrypoints.http.routes import ROUTES, Route
 from churn.entrypoints.http.tokens import WRITE
 from infra import console
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
-_MODULES = (answers, alert_answers, dashboard_answers, model_answers, story_answers, features, alert_requests, requests)
+_MODULES = (
+    answers, alert_answers, dashboard_answers, model_answers, segment_answers, story_answers, features,
+    alert_requests, segment_requests, customer_requests, requests,
+)  # fmt: skip
 _CLASSES = {
     node.name: node
     for module in reversed(_MODULES)
@@ -69,6 +80,8 @@ _EXAMPLES: dict[str, Any] = {
     "work_on_alerts": {"ids": [17, 21], "status": "dismissed", "reason": "Test orders."},
     "issue_ticket": {},
     "open_session": {"code": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJzZXNzaW9uIn0.c2lnbmF0dXJl"},
+    "add_segment": {"name": "Big baskets gone quiet", "filter": {"status": "current", "min_total_spent": 500}},
+    "change_segment": {"filter": {"status": ["new", "active", "at_risk"], "min_total_spent": 800}},
     "promote_model": {"force": True, "reason": "The shop has changed; the version in use is blind to it."},
     "roll_back_model": {"reason": "Twice as many alerts as the day before."},
     "train_model": {},
@@ -212,8 +225,8 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
                 {"name": name, "in": "query", "required": False, "schema": _without_null(plain)}
                 | ({"description": schema["description"]} if "description" in schema else {})
             )
-    if route.has_version and route.body is not None:
-        text = "The `ETag` of the alert as it was read: if it has changed since, nothing is done (412)"
+    if _takes_version(route):
+        text = "The `ETag` as it was read: if it has changed since, nothing is done (412)"
         schema = {"type": "string", "examples": ['"42"']}
         parameters.append(
             {"name": "If-Match", "in": "header", "required": False, "schema": schema, "description": text}
@@ -245,9 +258,11 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.has_version:
         version = {"description": "Its version, for `If-Match`", "schema": {"type": "string"}}
         success["headers"] = {**limits, "ETag": version}
-    if route.status == 202:
-        place = {"description": "Where its state is", "schema": {"type": "string", "format": "uri-reference"}}
-        success["headers"] = {**limits, "Location": place}
+    if route.status in {201, 202}:
+        place = {"description": "Where it is, or its state", "schema": {"type": "string", "format": "uri-reference"}}
+        success["headers"] = {**success["headers"], "Location": place}
+    if route.status == 204:
+        success = {"description": route.summary, "headers": limits}
     responses: dict[str, Any] = {str(route.status): success}
     for status in _statuses(route):
         response: dict[str, Any] = {
@@ -279,9 +294,16 @@ def _statuses(route: Route) -> list[str]:
         statuses.append("409")
     if route.body is not None:
         statuses.append("413")
-        if route.has_version:
-            statuses.append("412")
+    if _takes_version(route):
+        statuses.append("412")
+    if route.method == "DELETE":
+        statuses.append("409")
     return sorted(statuses)
+
+
+def _takes_version(route: Route) -> bool:
+    """Return whether a change is of one version alone, which `If-Match` names: what is made new has none before."""
+    return route.has_version and route.method in {"PATCH", "DELETE"}
 
 
 def main() -> int:

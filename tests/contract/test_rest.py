@@ -121,6 +121,39 @@ def test_customers_between_bounds_come_by_their_value_at_risk(stack: Stack) -> N
         assert 0 < customer["risk_percentile"] <= 100
 
 
+def test_a_segment_is_made_listed_opened_and_deleted(stack: Stack) -> None:
+    name = f"at risk {uuid.uuid4().hex[:8]}"
+    made = stack.post("/api/segments", {"name": name, "filter": {"status": "at_risk", "min_total_orders": 2}})
+    assert made.status == 201, made.body
+    segment = assert_described("add_segment", made)
+    path = f"/api/segments/{segment['id']}"
+    taken = stack.post("/api/segments", {"name": name.upper(), "filter": {}})
+    _assert_refused("add_segment", taken, 409, by_sam=set())
+    figures = answered(stack, "get_segment", path)["figures"]
+    page = answered(stack, "list_customers", f"/api/customers?segment={quote(name)}&limit=500&sort=value_at_risk")
+    assert {customer["status"] for customer in page["customers"]} <= {"at_risk"}
+    # The stream goes on meanwhile: a few may have moved.
+    assert abs(figures["customers"] - len(page["customers"])) <= 20 or page["next_cursor"]
+    assert path in [
+        f"/api/segments/{one['id']}" for one in answered(stack, "list_segments", "/api/segments")["segments"]
+    ]
+    assert answered(stack, "segment_history", f"{path}/history")["segment_id"] == segment["id"]
+    changed = stack.ask("PATCH", path, {"name": f"{name}!"}, if_match='"7"')
+    _assert_refused("change_segment", changed, 412, by_sam=set())
+    gone = stack.ask("DELETE", path)
+    assert (gone.status, gone.body) == (204, b"")
+    _assert_refused("get_segment", stack.get(path), 404, by_sam=set())
+
+
+def test_segments_come_with_the_service_and_stay(stack: Stack) -> None:
+    built_in = [one for one in answered(stack, "list_segments", "/api/segments")["segments"] if one["is_built_in"]]
+    assert len(built_in) == 4
+    for segment in built_in:
+        assert answered(stack, "list_customers", segment["links"]["customers"])["total"] >= 0
+        refused = stack.ask("DELETE", f"/api/segments/{segment['id']}")
+        _assert_refused("delete_segment", refused, 409, by_sam=set())
+
+
 @pytest.mark.parametrize("sort", ["churn_probability", "total_spent", "days_since_last_order", "customer_id"])
 @pytest.mark.parametrize("order", ["desc", "asc"])
 def test_customers_come_sorted_and_page_by_page(stack: Stack, sort: str, order: str) -> None:

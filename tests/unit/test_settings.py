@@ -15,9 +15,9 @@ def test_the_defaults_are_valid() -> None:
 
 
 def test_the_shortest_retention_is_accepted() -> None:
-    days = {"PREDICTIONS": 126, "HOURS": 400, "EVENTS": 270, "ALERTS": 1, "DEAD_LETTERS": 1}
+    days = {"PREDICTIONS": 126, "HOURS": 400, "EVENTS": 270, "ALERTS": 1, "DEAD_LETTERS": 1, "SEGMENTS": 1}
     settings = Settings.from_environment({f"RETENTION_DAYS_{name}": str(number) for name, number in days.items()})
-    assert settings.retention == Retention(events=270, predictions=126, alerts=1, dead_letters=1, hours=400)
+    assert settings.retention == Retention(events=270, predictions=126, alerts=1, dead_letters=1, hours=400, segments=1)
     assert Settings.from_environment({}).retention.events == 0, "events are the truth, and are kept"
 
 

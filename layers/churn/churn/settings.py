@@ -118,6 +118,7 @@ VARIABLES = (
     _whole("RETENTION_DAYS_ALERTS", 730, 0, _LONGEST_RETENTION_DAYS),
     _whole("RETENTION_DAYS_DEAD_LETTERS", 90, 0, _LONGEST_RETENTION_DAYS),
     _whole("RETENTION_DAYS_HOURS", 800, 0, _LONGEST_RETENTION_DAYS),
+    _whole("RETENTION_DAYS_SEGMENTS", 800, 0, _LONGEST_RETENTION_DAYS),
     _whole("RATE_LIMIT_ANONYMOUS", 100, 1),
     _whole("RATE_LIMIT_AUTHENTICATED", 6000, 1),
     _whole("RATE_LIMIT_PREDICTIONS", 600, 1),
@@ -149,6 +150,7 @@ class Retention:
     alerts: int = 730
     dead_letters: int = 90
     hours: int = 800
+    segments: int = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +321,7 @@ def _retention(value: _Values) -> Retention:
         "ALERTS": (1, "a day"),
         "DEAD_LETTERS": (1, "a day"),
         "HOURS": (_LEAST_HOURS_DAYS, "what the trends of a year need"),
+        "SEGMENTS": (1, "a day"),
     }
     days = {name: value.whole(f"RETENTION_DAYS_{name}") for name in least}
     for name, (fewest, why) in least.items():

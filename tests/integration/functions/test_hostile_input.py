@@ -18,6 +18,7 @@ from churn.adapters.aws_clients import client
 from churn.adapters.mysql import Database
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.values import storable
+from churn.entrypoints.http.customer_requests import CustomerFilters
 from churn.entrypoints.http.routes import ROUTES, Route
 from churn.services.scoring import Scoring
 from churn.settings import Settings, settings
@@ -100,8 +101,8 @@ def _assert_answered(answer: Answer, field: str | None, sent: str) -> None:
     assert answer.status < 500, (field, sent[:80], answer.body[:300])
     if answer.status == 400 and field is not None:
         fields = [error["field"] for error in answer.json["errors"]]
-        # A promotion that is forced needs a reason, and work on several alerts their ids.
-        known = {field, "", "reason", "ids"}
+        # A promotion that is forced needs a reason, work on several alerts their ids, and a segment both of its fields.
+        known = {field, "", "reason", "ids", "name", "filter"}
         assert any(re.split(r"[.\[]", name)[0] in known for name in fields), (field, sent[:80], fields)
         assert all(error["message"] for error in answer.json["errors"])
 
@@ -142,6 +143,14 @@ def test_any_body_is_answered(functions: dict[str, ModuleType], route: Route) ->
         for value in _VALUES:
             answer = _ask(functions, route, _path(route), f"{{{json.dumps(field)}: {value}}}")
             _assert_answered(answer, storable(field), value)
+
+
+def test_any_filter_of_a_segment_is_answered(functions: dict[str, ModuleType]) -> None:
+    [route] = [route for route in ROUTES if route.operation == "add_segment"]
+    for field in [*CustomerFilters.model_fields, "unheard_of"]:
+        for number, value in enumerate(_VALUES):
+            body = f'{{"name": "{field} {number}", "filter": {{{json.dumps(field)}: {value}}}}}'
+            _assert_answered(_ask(functions, route, route.path, body), "filter", value)
 
 
 def test_any_item_of_a_batch_is_answered_for_itself(functions: dict[str, ModuleType]) -> None:

@@ -28,15 +28,18 @@ from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.adapters.mysql.erasure import erase
 from churn.adapters.mysql.orders import Ledgers
+from churn.adapters.redis_cache import Cache
 from churn.domain.alert_work import Work
 from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES
 from churn.domain.tombstones import PREFIX, Tombstones
 from churn.entrypoints.kafka import redrive
 from churn.ml.drift import reference
+from churn.services.customer_filters import CustomerFilters
 from churn.services.hourly_stats import refresh
 from churn.services.model_monitoring import compare_challengers, evaluate_weeks, watch_drift
 from churn.services.scoring import BatchResult, Scoring
+from churn.services.segments import Segments, count_every
 from churn.settings import Settings
 from tests.support import eventually
 from tests.support.events import NOW, event, order
@@ -161,6 +164,8 @@ def _fill(database: Database) -> None:
     database.run(lambda transaction: component_reports.note(transaction, report))
     database.run(lambda transaction: component_reports.try_write(transaction, NOW, timedelta(seconds=10)))
     database.run(lambda transaction: alerts.advance_reader(transaction, "output", 100, lambda _: None))
+    Segments(database, Cache(""), _SETTINGS).add("everybody", CustomerFilters(), "ann", NOW)
+    assert count_every(database, _SETTINGS, now=NOW, time_left=lambda: True) == 1
 
 
 def test_erasing_leaves_nothing_in_any_column_of_any_table(database: Database, scoring: Scoring) -> None:

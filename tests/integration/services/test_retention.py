@@ -88,7 +88,14 @@ def test_each_kind_is_kept_for_its_days_and_the_totals_stay_equal_to_a_recount(
     }
     assert (before["predictions"], before["dead_letters"]) == (30, 12)
     pruned = _prune(database, predictions=500, alerts=500, dead_letters=90)
-    assert pruned == {"predictions": 10, "shadow_predictions": 10, "alerts": 10, "dead_letters": 8, "hours": 0}
+    assert pruned == {
+        "predictions": 10,
+        "shadow_predictions": 10,
+        "alerts": 10,
+        "dead_letters": 8,
+        "hours": 0,
+        "segments": 0,
+    }
     for table, column, days in (
         ("predictions", "created_at", 500),
         ("shadow_predictions", "created_at", 500),

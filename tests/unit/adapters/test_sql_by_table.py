@@ -14,8 +14,8 @@ _OWNERS = {
     "counters": {"alert_counters", "alerts", "hourly_stats", "websocket_connections"},
     "customer_states": {"customers"},
     "customer_words": {"customer_search"},
-    # A history is read with its customer, and a list of customers beside the words that find them.
-    "customers": {"customers", "customer_search", "events"},
+    # A history is read with its customer; lists, and counts by their filters, have modules of their own.
+    "customers": {"customers", "customer_counts", "customer_search", "events"},
     "dead_letters": {"dead_letters"},
     "erasure_key": {"erasure_key"},
     "evaluated_weeks": {"model_quality"},
@@ -30,6 +30,8 @@ _OWNERS = {
     "orders": {"orders"},
     "predictions": {"predictions"},
     "schema_migrations": {"migrations"},
+    "segment_history": {"segments"},
+    "segments": {"segments"},
     "shadow_predictions": {"predictions"},
     "sockets": {"websocket_connections"},
     "totals": {"totals"},

@@ -70,6 +70,10 @@ class Customer(FeatureValues):
     """The newest churn probability less the newest that was stored at least 7 days before it; null without one."""
     revenue_at_risk: float | None
     """`value_at_risk` as the dashboard sums it; null of those who are not active, and without a prediction."""
+    days_at_risk: float | None
+    """Since the status became at_risk; null for others, and where the first score or another model made it so."""
+    days_since_return: float | None
+    """Since the newest order that came after a lapse; null for who never lapsed and came back."""
     recommendations: list[str]
     recommended_actions: list[RecommendedAction]
     """The recommendations with their reasons and worth, what answers the strongest reasons first."""

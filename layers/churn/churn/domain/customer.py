@@ -11,6 +11,7 @@ from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any, Self
 
@@ -168,6 +169,15 @@ class CustomerState:
         """The instant of the newest order that counts."""
         recent = self.purchases.recent
         return from_millis(recent[-1]) if recent else None
+
+    def returned_at(self, inactivity_days: int) -> datetime | None:
+        """Return the instant of the newest order that came more than so many days after the one before it.
+
+        Of the newest orders (MAX_RECENT); None without one.
+        """
+        lapse = inactivity_days * DAY
+        returns = [later for earlier, later in pairwise(self.purchases.recent) if later - earlier > lapse]
+        return from_millis(returns[-1]) if returns else None
 
     def is_eligible(self, at: int, within_days: int) -> bool:
         """Return whether models are judged by this customer at that instant (milliseconds since 1970).

@@ -82,6 +82,10 @@ class CustomerRecord:
     """The bin of the churn probability that the totals count the customer in: none before the first score, or by a
     version that kept no bins, and of those who are not current."""
     risk_change_7d: float | None = None
+    returned_at: datetime | None = None
+    """The newest order that ended a lapse."""
+    at_risk_since: datetime | None = None
+    """When the status became at risk; None for others, and where that is not known."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -152,10 +156,20 @@ class CustomerRecord:
             expected_spend=spend,
             value_at_risk=value_at_risk(probability, spend),
             counted_bin=probability_bin(probability) if status in ACTIVE_STATUSES else None,
+            returned_at=state.returned_at(rules.inactivity_days),
+            at_risk_since=self._at_risk_since(status, prediction.model_version, as_of),
             scored_at=as_of,
             fold_version=FOLD_VERSION,
             updated_at=now,
         )
+
+    def _at_risk_since(self, status: CustomerStatus, model_version: str, as_of: datetime) -> datetime | None:
+        if status != "at_risk":
+            return None
+        if self.status == "at_risk":
+            return self.at_risk_since
+        # The first score does not tell since when, and another version of the model moves customers who did nothing.
+        return as_of if self.model_version == model_version else None
 
     def compared_with(self, before: float | None) -> Self:
         """Return the record with its change from the churn probability of CHANGE_SPAN before, if there was one."""

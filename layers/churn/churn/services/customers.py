@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn.adapters.mysql import Database, Transaction, customer_search, customers, events, totals
-from churn.adapters.mysql.customer_pages import Bound, CustomerFilter, Found, Page
+from churn.adapters.mysql.customer_pages import CustomerFilter, Found, Page
 from churn.adapters.mysql.database import Row
 from churn.domain.customer import CustomerState
 from churn.domain.customer_record import CustomerSort, SortOrder
@@ -23,12 +23,12 @@ from churn.domain.errors import (
 from churn.domain.explanations import drivers, interval_json, others, rounded
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, Features, Inputs, Observed, features_at, inputs_at, shown
 from churn.domain.recommendations import recommend
-from churn.domain.risk import ACTIVE_STATUSES, SPEND_BASIS, CustomerStatus, RiskLevel, RiskPercentiles, value_at_risk
-from churn.domain.search_terms import words_of
+from churn.domain.risk import ACTIVE_STATUSES, SPEND_BASIS, RiskPercentiles, value_at_risk
 from churn.domain.timestamps import from_millis, iso
 from churn.domain.values import json_value, shown_json
 from churn.observability import note_unreadable
 from churn.services.cursors import read_customer_cursor, write_customer_cursor
+from churn.services.customer_filters import CustomerFilters, filter_at
 from churn.services.presentation import address_json
 from churn.settings import Settings
 
@@ -37,56 +37,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerQuery:
-    """A choice of customers, their order, and a page of them (by `cursor`, or else by `offset`)."""
+class CustomerQuery(CustomerFilters):
+    """A choice of customers, their order, and a page of them (by `cursor`, or else by `offset`).
+
+    `segment`: the id or the name of a segment, whose filters hold as well.
+    """
 
     sort: CustomerSort = "churn_probability"
     order: SortOrder = "desc"
     limit: int = 100
     offset: int = 0
     cursor: str | None = None
-    risk_level: tuple[RiskLevel, ...] | None = None
-    status: tuple[CustomerStatus, ...] | None = None
-    lapsed_since: datetime | None = None
-    lapsed_until: datetime | None = None
-    search: str | None = None
-    has_open_alert: bool | None = None
-    changed_since: datetime | None = None
-    min_churn_probability: float | None = None
-    max_churn_probability: float | None = None
-    min_value_at_risk: float | None = None
-    max_value_at_risk: float | None = None
-    min_total_spent: float | None = None
-    max_total_spent: float | None = None
-    min_total_orders: int | None = None
-    max_total_orders: int | None = None
-    min_days_since_last_order: float | None = None
-    max_days_since_last_order: float | None = None
-    min_account_age_days: float | None = None
-    max_account_age_days: float | None = None
-
-    def bounds(self, now: datetime) -> tuple[Bound, ...]:
-        """Return the bounds of columns; who has an age of so many days at `now` dates from so long before it."""
-        ages = (
-            ("last_order_at", self.min_days_since_last_order, self.max_days_since_last_order),
-            ("first_seen_at", self.min_account_age_days, self.max_account_age_days),
-        )
-        bounds = (
-            Bound("churn_probability", self.min_churn_probability, self.max_churn_probability),
-            Bound("value_at_risk", self.min_value_at_risk, self.max_value_at_risk),
-            Bound("total_spent", self.min_total_spent, self.max_total_spent),
-            Bound("total_orders", self.min_total_orders, self.max_total_orders),
-            Bound("stored_at", self.changed_since),
-            *(Bound(column, _before(now, most), _before(now, least)) for column, least, most in ages),
-        )
-        return tuple(bound for bound in bounds if bound.least is not None or bound.most is not None)
+    segment: str | None = None
 
 
 class OffsetRefusedError(InvalidInputError):
     """The list has pages by cursor alone."""
 
     sentence = (
-        "works without has_open_alert, changed_since, min_ and max_ fields, and for the sorts value_at_risk, "
+        "works without segment, has_open_alert, changed_since, min_ and max_ fields, and for the sorts value_at_risk, "
         "expected_spend and risk_change_7d without search, lapsed_since and lapsed_until; go on with `cursor` here"
     )
 
@@ -108,19 +77,23 @@ class Customers:
         self._settings = settings
 
     def page(self, query: CustomerQuery, now: datetime) -> CustomerPage:
-        """Return a page of customers. Raises InvalidCursorError, OffsetRefusedError, DatabaseUnavailableError."""
+        """Return a page of customers.
+
+        Raises InvalidCursorError, OffsetRefusedError, UnknownSegmentError, DatabaseUnavailableError.
+        """
         column = customer_search.SORT_COLUMNS[query.sort]
         # The customer without an order for the longest time has the earliest last order.
         descending = (query.order == "desc") != (query.sort == "days_since_last_order")
         after = None if query.cursor is None else read_customer_cursor(query.cursor, query.sort, query.order)
         wanted = Page(column, descending, query.limit, 0 if after else query.offset, after)
-        asked = self._filter(query, now)
-        if wanted.offset and not customer_search.takes_offset(asked, column):
+        days = self._settings.inactivity_days
+        takes_offset = query.segment is None and customer_search.takes_offset(query.at(now, days), column)
+        if wanted.offset and not takes_offset:
             raise OffsetRefusedError(FieldError("offset", OffsetRefusedError.sentence))
 
         def work(transaction: Transaction) -> CustomerPage:
-            nobody = query.search is not None and not asked.words
-            found, total = (Found([], None), 0) if nobody else _search(transaction, asked, wanted)
+            asked = filter_at(transaction, query, now, days, query.segment)
+            found, total = _search(transaction, asked, wanted)
             reading = _reading(transaction, now)
             more = found.after is not None
             return {
@@ -221,17 +194,6 @@ class Customers:
             listed["error"] = CustomerUnreadableError.sentence
             return listed, features, {}
 
-    def _filter(self, query: CustomerQuery, now: datetime) -> CustomerFilter:
-        words = tuple(words_of(query.search or ""))
-        # Who lapsed at an instant had the last order so long before it.
-        since, until = (
-            instant and instant - timedelta(days=self._settings.inactivity_days)
-            for instant in (query.lapsed_since, query.lapsed_until)
-        )
-        return CustomerFilter(
-            query.risk_level or (), query.status or (), since, until, words, query.bounds(now), query.has_open_alert
-        )
-
     def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any], reading: _Reading) -> Customer:
         probability, spend = row["churn_probability"], float(row["expected_spend"])
         is_counted = probability is not None and row["status"] in ACTIVE_STATUSES
@@ -257,6 +219,8 @@ class Customers:
             "risk_percentile": reading.percentiles.of(probability) if is_counted else None,
             "risk_change_7d": None if row["risk_change_7d"] is None else rounded(row["risk_change_7d"]),
             "revenue_at_risk": value if is_counted else None,
+            "days_at_risk": _days_since(reading.now, row["at_risk_since"]),
+            "days_since_return": _days_since(reading.now, row["returned_at"]),
             "recommendations": [action["text"] for action in actions],
             "recommended_actions": actions,
         }
@@ -281,6 +245,8 @@ def _reading(transaction: Transaction, now: datetime) -> _Reading:
 
 def _search(transaction: Transaction, asked: CustomerFilter, wanted: Page) -> tuple[Found, int | None]:
     """Return the customers of a page, and how many match in all, None if they were too many to count."""
+    if asked.is_nobody:
+        return Found([], None), 0
     search = customer_search.search(transaction, asked)
     total = search.total
     if asked.is_summed:
@@ -288,8 +254,8 @@ def _search(transaction: Transaction, asked: CustomerFilter, wanted: Page) -> tu
     return customer_search.page(transaction, search, wanted, total), total
 
 
-def _before(now: datetime, days: float | None) -> datetime | None:
-    return None if days is None else now - timedelta(days=days)
+def _days_since(now: datetime, instant: datetime | None) -> float | None:
+    return None if instant is None else round(max(0.0, (now - instant) / timedelta(days=1)), 1)
 
 
 def existing(transaction: Transaction, customer_id: str) -> Row:

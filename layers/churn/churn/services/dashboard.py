@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from churn.adapters.mysql import Database, Transaction, customers, hourly_stats, model_quality, models, totals
 from churn.adapters.mysql.database import Row
 from churn.adapters.redis_cache import Cache
-from churn.domain.dashboard import PERIOD_DAYS, Granularity, Period
+from churn.domain.dashboard import PERIOD_DAYS, RATE_DAYS, Granularity, Period, churn_rate
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.explanations import rounded
 from churn.domain.risk import ACTIVE_STATUSES, RISK_LEVELS
 from churn.domain.timestamps import hour_of, iso
 from churn.services.alert_outcomes import newest_known
 from churn.services.alerts import list_alerts
+from churn.services.churn_rates import rates_from
 from churn.services.figure_links import figure_links
 from churn.services.predictions import list_predictions
 from churn.settings import Settings
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 STATS_SECONDS = 2
 TRENDS_SECONDS = 30
-_RATE_DAYS = 30
 _ACCURACY_WEEKS = 4
 _HOURLY_UP_TO_DAYS = 30
 
@@ -50,11 +50,6 @@ class Dashboard:
             "stats", STATS_SECONDS, lambda: self._database.read(lambda transaction: self._stats(transaction, now))
         )
 
-    def _rates_from(self, transaction: Transaction) -> datetime | None:
-        """Return from when on somebody can have lapsed, hence a churn rate is known; None without customers."""
-        oldest = customers.first_known(transaction)
-        return None if oldest is None else oldest + timedelta(days=self._settings.inactivity_days)
-
     def trends(self, period: Period, granularity: Granularity, now: datetime) -> Trends:
         """Return the dashboard's figures over time. Raises GranularityTooFineError, DatabaseUnavailableError."""
         days = PERIOD_DAYS[period]
@@ -65,14 +60,14 @@ class Dashboard:
         def make() -> list[Trend]:
             first = now - timedelta(days=days)
             # A point's rate is relative to the customers of 30 days before it.
-            earliest = _bucket(first, granularity) - timedelta(days=_RATE_DAYS)
-            rows, rates_from = self._database.read(
+            earliest = _bucket(first, granularity) - timedelta(days=RATE_DAYS)
+            rows, known_from = self._database.read(
                 lambda transaction: (
                     hourly_stats.between(transaction, earliest, now),
-                    self._rates_from(transaction),
+                    rates_from(transaction, self._settings.inactivity_days),
                 )
             )
-            return _trends(rows, first, granularity, rates_from)
+            return _trends(rows, first, granularity, known_from)
 
         points = self._cache.get_or_make(f"trends:{period}:{granularity}", TRENDS_SECONDS, make)
         return {"trends": points, "period": period, "granularity": granularity}
@@ -96,13 +91,13 @@ class Dashboard:
                 levels[parts[1]] += count
         model = models.newest(transaction)
         accuracy, basis = _accuracy(model, model_quality.matured_accuracy(transaction, _ACCURACY_WEEKS))
-        before = now - timedelta(days=_RATE_DAYS)
+        before = now - timedelta(days=RATE_DAYS)
         lapsed, active = self._lapsed_since(transaction, before, now), hourly_stats.active_at(transaction, before)
-        rates_from = self._rates_from(transaction)
+        known_from = rates_from(transaction, self._settings.inactivity_days)
         scored = sum(levels[level] for level in RISK_LEVELS)
         return {
             "total_customers": _prefixed(sums, "customers:"),
-            "churn_rate": _per_cent(lapsed, active) if rates_from is not None and rates_from <= now else None,
+            "churn_rate": churn_rate(lapsed, active) if known_from is not None and known_from <= now else None,
             "churned_customers": lapsed,
             "active_customers_before": active,
             "high_risk_customers": levels["high"] + levels["critical"],
@@ -139,7 +134,7 @@ def _accuracy(model: Row | None, realised: float | None) -> tuple[float | None, 
     return (None, None) if accuracy is None else (round(100 * accuracy, 2), "held_out_window")
 
 
-def _trends(rows: list[Row], first: datetime, granularity: Granularity, rates_from: datetime | None) -> list[Trend]:
+def _trends(rows: list[Row], first: datetime, granularity: Granularity, known_from: datetime | None) -> list[Trend]:
     points: dict[datetime, Trend] = {}
     lapsed_until: list[int] = []
     active = {row["hour"]: row["active_customers"] for row in rows}
@@ -166,11 +161,11 @@ def _trends(rows: list[Row], first: datetime, granularity: Granularity, rates_fr
         point["churned_customers"] += row["churned_customers"]
         if row["high_risk_customers"] is not None:
             point["high_risk_customers"] = row["high_risk_customers"]
-        before = hour - timedelta(days=_RATE_DAYS)
+        before = hour - timedelta(days=RATE_DAYS)
         # With an hour missing between them, the sum is not known either.
-        is_known = rates_from is not None and rates_from <= hour
-        is_whole = is_known and before in position and len(lapsed_until) - 1 - position[before] == _RATE_DAYS * 24
-        rate = _per_cent(lapsed - lapsed_until[position[before]], active[before]) if is_whole else None
+        is_known = known_from is not None and known_from <= hour
+        is_whole = is_known and before in position and len(lapsed_until) - 1 - position[before] == RATE_DAYS * 24
+        rate = churn_rate(lapsed - lapsed_until[position[before]], active[before]) if is_whole else None
         point["churn_rate"] = rate
     return list(points.values())
 
@@ -190,11 +185,6 @@ def _bucket(instant: datetime, granularity: Granularity) -> datetime:
 
 def _label(start: datetime, granularity: Granularity) -> str:
     return iso(start) if granularity == "hour" else f"{start:%Y-%m-%d}"
-
-
-def _per_cent(part: int, whole: int | None) -> float | None:
-    """Return the share of a whole, None where the whole is not known or nobody."""
-    return round(min(100.0, 100 * part / whole), 2) if whole else None
 
 
 def _prefixed(sums: Mapping[str, int], prefix: str) -> int:

@@ -18,6 +18,7 @@ from churn.adapters.mysql import (
     dead_letters,
     hourly_stats,
     predictions,
+    segments,
     totals,
 )
 from churn.adapters.mysql import events as history
@@ -58,6 +59,7 @@ def prune(database: Database, retention: Retention, *, now: datetime, time_left:
             retention.dead_letters, lambda transaction, before: dead_letters.prune(transaction, before, _ROWS)
         ),
         "hours": repeat(retention.hours, lambda transaction, before: hourly_stats.prune(transaction, before, _ROWS)),
+        "segments": repeat(retention.segments, lambda transaction, before: segments.prune(transaction, before, _ROWS)),
     }
     last_week = (now - timedelta(days=7)).date()
     database.run(lambda transaction: totals.prune_days(transaction, "alerts_created", last_week))

@@ -30,6 +30,26 @@ class CustomerFilter:
     words: tuple[str, ...] = ()
     bounds: tuple[Bound, ...] = ()
     has_open_alert: bool | None = None
+    is_nobody: bool = False
+    """Whether the filter contradicts itself, so that nobody can match."""
+
+    def narrowed_by(self, other: "CustomerFilter") -> "CustomerFilter":
+        """Return the choice of those whom both filters match."""
+        levels = _common(self.risk_levels, other.risk_levels)
+        statuses = _common(self.statuses, other.statuses)
+        alerts = {self.has_open_alert, other.has_open_alert} - {None}
+        after = [instant for instant in (self.ordered_after, other.ordered_after) if instant is not None]
+        until = [instant for instant in (self.ordered_until, other.ordered_until) if instant is not None]
+        return CustomerFilter(
+            levels or (),
+            statuses or (),
+            max(after, default=None),
+            min(until, default=None),
+            (*self.words, *other.words),
+            (*self.bounds, *other.bounds),
+            next(iter(alerts), None),
+            is_nobody=self.is_nobody or other.is_nobody or levels is None or statuses is None or len(alerts) > 1,
+        )
 
     @property
     def has_window(self) -> bool:
@@ -91,3 +111,10 @@ class Found:
 
     rows: list[Row]
     after: Position | None
+
+
+def _common(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return what two choices have in common, each of which is empty for any value; None for nothing."""
+    if not first or not second:
+        return first or second
+    return tuple(value for value in first if value in second) or None

@@ -38,6 +38,8 @@ _INDEXES = {
     "total_spent": "customers_by_spend",
     "last_order_at": "customers_by_last_order",
     "customer_id": "customers_by_id",
+    "returned_at": "customers_by_return",
+    "at_risk_since": "customers_at_risk",
 }
 _INDEXES_BY_GROUP = {
     "churn_probability": "customers_by_group_and_probability",
@@ -98,6 +100,13 @@ class Search:
             rest = self.whole(rest)
         return Search(groups, {column: told}, None), rest
 
+    def indexed_columns(self) -> list[str]:
+        """Return the columns whose index tells a part of the filter: a bound of them, or levels and statuses."""
+        bounded = {column for column, conditions in self.by_column.items() if conditions.texts}
+        columns = [column for column in {**_INDEXES, **_INDEXES_BY_GROUP} if column in bounded]
+        is_of_groups = bool(self.wanted.statuses or self.wanted.risk_levels)
+        return columns if not is_of_groups or not bounded.isdisjoint(_INDEXES_BY_GROUP) else [*columns, "value_at_risk"]
+
     def are_groups(self, column: str) -> bool:
         """Return whether each group of the customers is a range of an index that is sorted by a column."""
         asked = self.wanted
@@ -143,7 +152,15 @@ def takes_offset(wanted: CustomerFilter, column: str) -> bool:
 
 
 def search(transaction: Transaction, wanted: CustomerFilter) -> Search:
-    """Prepare the list of the customers that a filter matches."""
+    """Prepare the list of the customers that a filter matches, and count them where that is bounded work."""
+    found = prepared(transaction, wanted)
+    if wanted.is_summed or ((wanted.words or wanted.is_narrowed) and not found.is_sorted):
+        return found
+    return replace(found, total=found.whole(found.others).count(transaction, "customers c"))
+
+
+def prepared(transaction: Transaction, wanted: CustomerFilter) -> Search:
+    """Return a filter as conditions, without the number of customers that match."""
     by_column = {_OTHER: Conditions(["c.deleted = 0"])}
     for bound in (*wanted.bounds, Bound("last_order_at", None, wanted.ordered_until)):
         conditions = by_column.setdefault(bound.column, Conditions())
@@ -153,11 +170,8 @@ def search(transaction: Transaction, wanted: CustomerFilter) -> Search:
             conditions.add(f"c.{bound.column} <= %s", bound.most)
     if wanted.ordered_after is not None:
         by_column["last_order_at"].add("c.last_order_at > %s", wanted.ordered_after)
-    is_counted = _add_known(transaction, wanted, by_column[_OTHER])
-    found = Search(wanted, by_column, None, is_sorted=is_counted)
-    if wanted.is_summed or ((wanted.words or wanted.is_narrowed) and not is_counted):
-        return found
-    return replace(found, total=found.whole(found.others).count(transaction, "customers c"))
+    is_known = _add_known(transaction, wanted, by_column[_OTHER])
+    return Search(wanted, by_column, None, is_sorted=is_known)
 
 
 def _add_known(transaction: Transaction, wanted: CustomerFilter, conditions: Conditions) -> bool:
@@ -290,12 +304,15 @@ def _keys_without_value(
     return _keys(transaction, ranges, ["id"], wanted.direction, wanted.limit - len(before), offset, index)
 
 
+def index_of(search: Search, column: str) -> str:
+    """Return the index that has the customers of a search in the order of a column."""
+    return _INDEXES_BY_GROUP[column] if search.are_groups(column) else _INDEXES[column]
+
+
 def _index(search: Search, column: str, *, is_many: bool) -> str | None:
-    if search.are_groups(column):
-        return _INDEXES_BY_GROUP[column]
-    if is_many and not search.is_sorted:
-        # A server that underestimates the match would sort a great part of the table.
-        return _INDEXES[column]
+    # A server that underestimates the match would sort a great part of the table.
+    if search.are_groups(column) or (is_many and not search.is_sorted):
+        return index_of(search, column)
     return _INDEXES["last_order_at"] if search.wanted.has_window and not search.is_sorted else None
 
 

@@ -6,13 +6,18 @@ from itertools import groupby
 from operator import itemgetter
 
 from churn.adapters.mysql import events as history
-from churn.adapters.mysql.conditions import rows_of_pairs
+from churn.adapters.mysql.conditions import Conditions, rows_of_pairs
 from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.domain.orders import Order
 from churn.domain.timestamps import DAY, from_millis, to_millis
 
 _ORDERS_PER_PAGE = 5000
 _COLUMNS = "placed_at, cents, discounted, cancelled_at"
+# Of an order between two instants, the later of which is given twice.
+_STOOD = (
+    "{order}placed_at > %s AND {order}placed_at <= %s AND {order}cents > 0 "
+    "AND ({order}cancelled_at IS NULL OR {order}cancelled_at > %s)"
+)
 _COUNTS = "placed_at IS NOT NULL AND cents > 0 AND cancelled_at IS NULL"
 
 
@@ -149,11 +154,22 @@ def histories(database: Database) -> Iterator[list[Order]]:
 def active_customers(transaction: Transaction, at: datetime, lapse: timedelta) -> int:
     """Return how many customers had at an instant an order that stood, no older than `lapse`."""
     row = transaction.row(
-        "SELECT COUNT(DISTINCT customer_pk) AS number FROM orders WHERE placed_at > %(after)s AND placed_at <= %(at)s "
-        "AND cents > 0 AND (cancelled_at IS NULL OR cancelled_at > %(at)s)",
-        {"after": at - lapse, "at": at},
+        f"SELECT COUNT(DISTINCT customer_pk) AS number FROM orders WHERE {_STOOD.format(order='')}",
+        (at - lapse, at, at),
     )
     return int(row["number"]) if row else 0
+
+
+def active_at(customer_pk: str, at: datetime, lapse: timedelta) -> Conditions:
+    """Return the condition that a customer, by the name of a column, is one of `active_customers`."""
+    active = Conditions()
+    active.add(
+        f"EXISTS (SELECT 1 FROM orders o WHERE o.customer_pk = {customer_pk} AND {_STOOD.format(order='o.')})",
+        at - lapse,
+        at,
+        at,
+    )
+    return active
 
 
 def lapsed_customers(transaction: Transaction, first: datetime, last: datetime, lapse: timedelta) -> int:

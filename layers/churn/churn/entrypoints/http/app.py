@@ -91,7 +91,7 @@ class File:
     content_type: str
 
 
-View = Callable[[Call], Mapping[str, Any] | Page | Table | File]
+View = Callable[[Call], Mapping[str, Any] | Page | Table | File | None]
 
 
 class Api:
@@ -162,6 +162,8 @@ class Api:
         if isinstance(body, File):
             kind = {"Content-Type": f"{body.content_type}; charset=utf-8", "X-Content-Type-Options": "nosniff"}
             return Response(body.text, {**headers, **kind}, status)
+        if body is None:
+            return Response("", {**headers}, status)
         # A problem repeats names and ids that a client has sent, which need not be text that has bytes.
         text = storable(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
         return Response(text, {**headers}, status)

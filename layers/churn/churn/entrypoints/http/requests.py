@@ -18,12 +18,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.dashboard import Granularity, Period
 from churn.domain.features import FEATURES
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
-from churn.domain.risk import ACTIVE_STATUSES, CURRENT, CUSTOMER_STATUSES, RISK_LEVELS, CustomerStatus, RiskLevel
-from churn.domain.timeline import TIMELINE_KINDS, TimelineKind
+from churn.domain.risk import RISK_LEVELS, RiskLevel
 from churn.domain.timestamps import parse_end, parse_timestamp
 from churn.services.presentation import parse_change, parse_since
 
@@ -50,7 +48,7 @@ class Request(Model):
 
 def _integer(text: object) -> object:
     # int() of Python takes underscores, spaces and other scripts' digits, which are invalid in a query.
-    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 9):
+    if isinstance(text, bool) or (isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 9)):
         raise ValueError("must be a whole number")
     return text
 
@@ -64,8 +62,9 @@ def _long(text: object) -> object:
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
 
 
-def _number(text: object) -> object:
-    if isinstance(text, str) and not _NUMBER.fullmatch(text):
+def number_of_query(text: object) -> object:
+    """Return a number of a body, or the text of one in a query. Raises ValueError for what is none."""
+    if isinstance(text, bool) or (isinstance(text, str) and not _NUMBER.fullmatch(text)):
         raise ValueError("must be a number such as 12.5")
     return text
 
@@ -83,18 +82,19 @@ Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
 Change = Annotated[int, BeforeValidator(parse_change), WithJsonSchema({"type": "integer", "minimum": 0})]
 Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
 Number = Annotated[int, BeforeValidator(_long), WithJsonSchema({"type": "integer", "minimum": 0})]
-Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
-Money = Annotated[float, Field(ge=0, le=1e13), BeforeValidator(_number)]
-Count = Annotated[int, Field(ge=0), BeforeValidator(_integer)]
-Days = Annotated[float, Field(ge=0, le=36_500), BeforeValidator(_number)]
+Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(number_of_query)]
+Money = Annotated[float, Field(ge=0, le=1e13), BeforeValidator(number_of_query)]
+Count = Annotated[int, Field(ge=0, lt=1_000_000_000), BeforeValidator(_integer)]
+Days = Annotated[float, Field(ge=0, le=36_500), BeforeValidator(number_of_query)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 def choice(known: Sequence[str], groups: Mapping[str, Sequence[str]]) -> BeforeValidator:
-    """Return a reader of values with commas between them; the name of a group stands for several."""
+    """Return a reader of values in a list or with commas between them; the name of a group stands for several."""
 
-    def read(text: object) -> object:
+    def read(value: object) -> object:
+        text = ",".join(value) if isinstance(value, list) and all(isinstance(name, str) for name in value) else value
         if not isinstance(text, str):
             return text
         names = [name.strip() for name in text.split(",")]
@@ -112,12 +112,6 @@ def described(known: Sequence[str], *groups: str) -> WithJsonSchema:
 
 
 RiskLevels = Annotated[tuple[RiskLevel, ...], choice(RISK_LEVELS, {}), described(RISK_LEVELS)]
-TimelineKinds = Annotated[tuple[TimelineKind, ...], choice(TIMELINE_KINDS, {}), described(TIMELINE_KINDS)]
-Statuses = Annotated[
-    tuple[CustomerStatus, ...],
-    choice(CUSTOMER_STATUSES, {CURRENT: ACTIVE_STATUSES}),
-    described(CUSTOMER_STATUSES, CURRENT),
-]
 
 
 def _customer_id(value: object) -> str:
@@ -149,129 +143,6 @@ class SessionCode(Request):
 
     code: Annotated[str, Field(strict=True, min_length=1, max_length=2000)]
     """From the address that the start of the local stack, or `make sign-in`, prints; holds for a minute, once."""
-
-
-# --- customers
-
-
-BOUNDED = (
-    "churn_probability", "value_at_risk", "total_spent", "total_orders", "days_since_last_order", "account_age_days",
-)  # fmt: skip
-"""What lists of customers can be bounded by: fields of a customer."""
-
-
-class CustomersQuery(Request):
-    """Which customers, and in what order."""
-
-    repeatable = frozenset({"risk_level", "status"})
-
-    limit: Limit = 100
-    offset: Offset = 0
-    cursor: Cursor | None = None
-    """`next_cursor` of the page before; goes on after it, with the same sort and order."""
-    risk_level: RiskLevels | None = None
-    """One or more, repeated or with commas between them."""
-    status: Statuses | None = None
-    """One or more, repeated or with commas between them; `current` stands for new, active and at_risk."""
-    lapsed_since: From | None = None
-    """Customers whose last order became too old for a current customer after this instant."""
-    lapsed_until: Until | None = None
-    """And not after this one. A day without a time of day is included whole."""
-    search: Text | None = None
-    """The beginning of a word of name, e-mail or id; of several words, each."""
-    has_open_alert: bool | None = None
-    """Whether there is an alert that nobody has dealt with yet.
-
-    With this, `changed_since`, or a `min_` or `max_` field, a page may have fewer customers than `limit`, even none,
-    and go on all the same: `next_cursor` is null at the end. `offset` is refused, and `total` may be a lower bound.
-    """
-    changed_since: From | None = None
-    """Customers whose newest stored prediction is of this instant or later: new events, or another risk than before.
-
-    `sort=risk_change_7d` tells whose risk rose most.
-    """
-    min_churn_probability: Share | None = None
-    max_churn_probability: Share | None = None
-    min_value_at_risk: Money | None = None
-    max_value_at_risk: Money | None = None
-    min_total_spent: Money | None = None
-    max_total_spent: Money | None = None
-    min_total_orders: Count | None = None
-    max_total_orders: Count | None = None
-    min_days_since_last_order: Days | None = None
-    max_days_since_last_order: Days | None = None
-    min_account_age_days: Days | None = None
-    max_account_age_days: Days | None = None
-    sort: CustomerSort = "churn_probability"
-    order: SortOrder = "desc"
-
-    @field_validator(*(f"max_{name}" for name in BOUNDED))
-    @classmethod
-    def _is_not_below_the_least(cls, most: float | None, info: ValidationInfo) -> float | None:
-        least = info.data.get(f"min_{str(info.field_name).removeprefix('max_')}")
-        if most is not None and least is not None and most < least:
-            raise ValueError(f"must not be below min_{str(info.field_name).removeprefix('max_')}")
-        return most
-
-
-class CustomersExport(CustomersQuery):
-    """Which customers of a file, and in what order."""
-
-    limit: Limit = 500
-
-
-class EventsQuery(Request):
-    """Which events."""
-
-    limit: Limit = 50
-    event_type: Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)] | None = None
-    date_from: From | None = None
-    date_to: Until | None = None
-    """A day without a time of day is included whole."""
-
-
-class AsOfQuery(Request):
-    """As of when."""
-
-    as_of: From | None = None
-    """What was known and said at this instant, in place of now; what nothing stored tells of then is null."""
-
-
-class TimelineQuery(Request):
-    """Which part of a customer's story."""
-
-    repeatable = frozenset({"kind"})
-
-    limit: Limit = 50
-    kind: TimelineKinds | None = None
-    """One or more, repeated or with commas between them."""
-    date_from: From | None = None
-    date_to: Until | None = None
-    """A day without a time of day is included whole."""
-    cursor: Cursor | None = None
-    """`next_cursor` of the page before; goes on after it."""
-
-
-class RiskQuery(Request):
-    """Which stored predictions of a customer."""
-
-    limit: Limit = 50
-    date_from: From | None = None
-    date_to: Until | None = None
-    """A day without a time of day is included whole."""
-    cursor: Cursor | None = None
-    """`next_cursor` of the page before; goes on after it."""
-    compare_from: Number | None = None
-    """The id of a stored prediction of the customer: `comparison` tells what changed the risk from it on."""
-    compare_to: Number | None = Field(default=None, validate_default=True)
-    """And up to which one."""
-
-    @field_validator("compare_to")
-    @classmethod
-    def _has_both_ends(cls, last: int | None, info: ValidationInfo) -> int | None:
-        if (last is None) != (info.data.get("compare_from") is None):
-            raise ValueError("give both compare_from and compare_to, or neither")
-        return last
 
 
 # --- predictions

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from churn.entrypoints.http import alert_requests, requests
+from churn.entrypoints.http import alert_requests, customer_requests, requests, segment_requests
 from churn.entrypoints.http.requests import Model
 
 
@@ -11,7 +11,7 @@ class Route:
     """One route: the function that answers it, the weakest role that may call it (None: anybody), its models.
 
     `answer` is the name of a type of `churn.domain.answers` or `model_answers`, of which the API's description is made;
-    it is empty where `media_types` say what comes in the place of JSON.
+    it is empty where `media_types` say what comes in the place of JSON, and for an answer without content.
     `is_prediction` says that the rate limit of predictions holds for it too, `is_page` that it also answers with HTML,
     `is_table` that it answers with CSV, a line for each of what the model has in a list,
     `has_version` that answers carry an `ETag`, which `If-Match` of a change takes.
@@ -52,31 +52,57 @@ ROUTES = (
     ),
     Route(
         "list_customers", "GET", "/api/customers", "customers", "read",
-        "Customers with their features and churn predictions", "CustomerPage", query=requests.CustomersQuery,
+        "Customers with their features and churn predictions", "CustomerPage", query=customer_requests.CustomersQuery,
     ),
     Route(
         "export_customers", "GET", "/api/customers.csv", "customers", "read",
         "The list of customers as a part of a file; `Link` leads to the next part", "CustomerPage",
-        query=requests.CustomersExport, is_table=True,
+        query=customer_requests.CustomersExport, is_table=True,
     ),
     Route(
         "get_customer", "GET", "/api/customers/{customer_id}", "customers", "read",
-        "One customer, with what drives the prediction", "CustomerDetail", query=requests.AsOfQuery,
+        "One customer, with what drives the prediction", "CustomerDetail", query=customer_requests.AsOfQuery,
         other_answer="CustomerThen",
     ),
     Route(
         "get_timeline", "GET", "/api/customers/{customer_id}/timeline", "customers", "read",
         "A customer's events, predictions, alerts, and what was done with these, the newest first", "Timeline",
-        query=requests.TimelineQuery,
+        query=customer_requests.TimelineQuery,
     ),
     Route(
         "get_risk_history", "GET", "/api/customers/{customer_id}/predictions", "customers", "read",
         "A customer's risk over time, the newest prediction first, and what changed it", "RiskHistory",
-        query=requests.RiskQuery,
+        query=customer_requests.RiskQuery,
     ),
     Route(
         "list_events", "GET", "/api/customers/{customer_id}/events", "customers", "read",
-        "A customer's history, the newest event first", "EventPage", query=requests.EventsQuery,
+        "A customer's history, the newest event first", "EventPage", query=customer_requests.EventsQuery,
+    ),
+    Route(
+        "list_segments", "GET", "/api/segments", "customers", "read",
+        "Named filters of customers, with what was counted of each last night", "SegmentList",
+    ),
+    Route(
+        "add_segment", "POST", "/api/segments", "customers", "act",
+        "Give a filter a name", "Segment", body=segment_requests.NewSegment, has_version=True, status=201,
+    ),
+    Route(
+        "get_segment", "GET", "/api/segments/{id}", "customers", "read",
+        "One segment, with figures of the last minute", "Segment", has_version=True,
+    ),
+    Route(
+        "change_segment", "PATCH", "/api/segments/{id}", "customers", "act",
+        "Give a segment another name or another filter", "Segment",
+        body=segment_requests.SegmentChange, has_version=True,
+    ),
+    Route(
+        "delete_segment", "DELETE", "/api/segments/{id}", "customers", "act",
+        "Delete a segment with its history", "", has_version=True, status=204,
+    ),
+    Route(
+        "segment_history", "GET", "/api/segments/{id}/history", "customers", "read",
+        "What was counted of a segment each night, the newest first", "SegmentHistory",
+        query=segment_requests.HistoryQuery,
     ),
     Route(
         "take_events", "POST", "/api/events", "events", "write",

@@ -1,0 +1,175 @@
+"""What goes into the routes about customers, as in `requests`: the filters of lists and segments, and the queries."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from churn.domain.customer_record import CustomerSort, SortOrder
+from churn.domain.identifiers import MAX_ID_LENGTH
+from churn.domain.risk import ACTIVE_STATUSES, CURRENT, CUSTOMER_STATUSES, CustomerStatus
+from churn.domain.timeline import TIMELINE_KINDS, TimelineKind
+from churn.entrypoints.http.requests import (
+    Count,
+    Cursor,
+    Days,
+    From,
+    Limit,
+    Money,
+    Number,
+    Offset,
+    Request,
+    RiskLevels,
+    Share,
+    Text,
+    Until,
+    choice,
+    described,
+    number_of_query,
+)
+
+TimelineKinds = Annotated[tuple[TimelineKind, ...], choice(TIMELINE_KINDS, {}), described(TIMELINE_KINDS)]
+Statuses = Annotated[
+    tuple[CustomerStatus, ...],
+    choice(CUSTOMER_STATUSES, {CURRENT: ACTIVE_STATUSES}),
+    described(CUSTOMER_STATUSES, CURRENT),
+]
+
+
+Ratio = Annotated[float, Field(ge=0, le=1e6), BeforeValidator(number_of_query)]
+
+
+BOUNDED = (
+    "churn_probability", "value_at_risk", "total_spent", "total_orders", "days_since_last_order", "account_age_days",
+    "days_at_risk", "days_since_return",
+)  # fmt: skip
+"""What lists of customers can be bounded by: fields of a customer."""
+
+
+class CustomerFilters(Request):
+    """Which customers: in the query of a list, and in a segment."""
+
+    repeatable = frozenset({"risk_level", "status"})
+
+    risk_level: RiskLevels | None = None
+    """One or more, repeated or with commas between them."""
+    status: Statuses | None = None
+    """One or more, repeated or with commas between them; `current` stands for new, active and at_risk."""
+    lapsed_since: From | None = None
+    """Customers whose last order became too old for a current customer after this instant."""
+    lapsed_until: Until | None = None
+    """And not after this one. A day without a time of day is included whole."""
+    search: Text | None = None
+    """The beginning of a word of name, e-mail or id; of several words, each."""
+    has_open_alert: bool | None = None
+    """Whether there is an alert that nobody has dealt with yet.
+
+    With this, `changed_since`, `segment`, or a `min_` or `max_` field, a page may have fewer customers than `limit`,
+    even none, and go on all the same: `next_cursor` is null at the end. `offset` is refused, and `total` may be a
+    lower bound.
+    """
+    changed_since: From | None = None
+    """Customers whose newest stored prediction is of this instant or later: new events, or another risk than before.
+
+    `sort=risk_change_7d` tells whose risk rose most.
+    """
+    min_churn_probability: Share | None = None
+    max_churn_probability: Share | None = None
+    min_value_at_risk: Money | None = None
+    max_value_at_risk: Money | None = None
+    min_value_ratio: Ratio | None = None
+    """The least value at risk as a multiple of the mean of the current customers who are scored."""
+    min_total_spent: Money | None = None
+    max_total_spent: Money | None = None
+    min_total_orders: Count | None = None
+    max_total_orders: Count | None = None
+    min_days_since_last_order: Days | None = None
+    max_days_since_last_order: Days | None = None
+    min_account_age_days: Days | None = None
+    max_account_age_days: Days | None = None
+    min_days_at_risk: Days | None = None
+    max_days_at_risk: Days | None = None
+    """`max_days_at_risk=7`: whose status became at_risk this week."""
+    min_days_since_return: Days | None = None
+    max_days_since_return: Days | None = None
+    """`max_days_since_return=30`: who had lapsed and ordered again within the last 30 days."""
+
+    @field_validator(*(f"max_{name}" for name in BOUNDED))
+    @classmethod
+    def _is_not_below_the_least(cls, most: float | None, info: ValidationInfo) -> float | None:
+        least = info.data.get(f"min_{str(info.field_name).removeprefix('max_')}")
+        if most is not None and least is not None and most < least:
+            raise ValueError(f"must not be below min_{str(info.field_name).removeprefix('max_')}")
+        return most
+
+
+class CustomersQuery(CustomerFilters):
+    """Which customers, and in what order."""
+
+    segment: Text | None = None
+    """The id or the name of a segment: only its customers, of whom the other fields choose further."""
+    limit: Limit = 100
+    offset: Offset = 0
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it, with the same sort and order."""
+    sort: CustomerSort = "churn_probability"
+    order: SortOrder = "desc"
+
+
+class CustomersExport(CustomersQuery):
+    """Which customers of a file, and in what order."""
+
+    limit: Limit = 500
+
+
+class EventsQuery(Request):
+    """Which events."""
+
+    limit: Limit = 50
+    event_type: Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)] | None = None
+    date_from: From | None = None
+    date_to: Until | None = None
+    """A day without a time of day is included whole."""
+
+
+class AsOfQuery(Request):
+    """As of when."""
+
+    as_of: From | None = None
+    """What was known and said at this instant, in place of now; what nothing stored tells of then is null."""
+
+
+class TimelineQuery(Request):
+    """Which part of a customer's story."""
+
+    repeatable = frozenset({"kind"})
+
+    limit: Limit = 50
+    kind: TimelineKinds | None = None
+    """One or more, repeated or with commas between them."""
+    date_from: From | None = None
+    date_to: Until | None = None
+    """A day without a time of day is included whole."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it."""
+
+
+class RiskQuery(Request):
+    """Which stored predictions of a customer."""
+
+    limit: Limit = 50
+    date_from: From | None = None
+    date_to: Until | None = None
+    """A day without a time of day is included whole."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it."""
+    compare_from: Number | None = None
+    """The id of a stored prediction of the customer: `comparison` tells what changed the risk from it on."""
+    compare_to: Number | None = Field(default=None, validate_default=True)
+    """And up to which one."""
+
+    @field_validator("compare_to")
+    @classmethod
+    def _has_both_ends(cls, last: int | None, info: ValidationInfo) -> int | None:
+        if (last is None) != (info.data.get("compare_from") is None):
+            raise ValueError("give both compare_from and compare_to, or neither")
+        return last
