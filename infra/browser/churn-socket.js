@@ -5,9 +5,10 @@
  *   const socket = new ChurnSocket("wss://…", () => fetchTicket());
  *   socket.on("churn_alert", (alert) => show(alert));
  *   socket.emit("subscribe_alerts", { min_priority: "high" });
+ *   socket.emit("subscribe_predictions", { min_risk: 0.6 });
  *
- * It pings, connects anew when the connection ends, and then resumes after the newest alert that it has seen. No alert
- * is delivered twice. Besides the server's events there are "open" and "close" of each connection. What people did with
+ * It pings, connects anew when the connection ends, subscribes again to what it was subscribed to, and resumes after
+ * the newest alert that it has seen. No alert is delivered twice. Besides the server's events there are "open" and "close" of each connection. What people did with
  * alerts while there was none is in GET /api/alerts?changes_since= with `lastChange` of the time before.
  */
 (function (root) {
@@ -40,6 +41,7 @@
       this._listeners = new Map();
       this._waiting = [];
       this._subscription = null;
+      this._predictions = null;
       this._lastAlert = this._options.since;
       this._lastChange = null;
       this._tries = 0;
@@ -76,7 +78,14 @@
       if (name === "subscribe_alerts") {
         this._subscription = { ...data };
         if (this._isOpen()) this._subscribe();
-      } else if (this._isOpen()) this._send(name, data);
+        return this;
+      }
+      if (name === "subscribe_predictions" || name === "unsubscribe_predictions") {
+        this._predictions = name === "subscribe_predictions" ? { ...data } : null;
+        // A connection to come is told of what holds then.
+        if (!this._isOpen()) return this;
+      }
+      if (this._isOpen()) this._send(name, data);
       else this._waiting.push([name, data]);
       return this;
     }
@@ -113,7 +122,7 @@
 
     _opened() {
       this._pinging = setInterval(() => this._ping(), this._options.pingEvery);
-      if (this._subscription) this._subscribe();
+      this._subscribeAgain();
       for (const [name, data] of this._waiting.splice(0)) this._send(name, data);
       this._deliver("open", {});
     }
@@ -153,12 +162,17 @@
         const isKnown = this._lastAlert !== null && data.id <= this._lastAlert;
         if (isKnown && !data.raised) return;
         if (!isKnown) this._lastAlert = data.id;
-      } else if (event === "subscribed" && this._lastAlert === null) {
+      } else if (event === "subscribed" && this._lastAlert === null && data.cursor !== undefined) {
         this._lastAlert = data.cursor;
-      } else if (event === "error" && data.code === 409 && this._subscription) {
-        this._subscribe();
+      } else if (event === "error" && data.code === 409) {
+        this._subscribeAgain();
       }
       if (typeof event === "string") this._deliver(event, data);
+    }
+
+    _subscribeAgain() {
+      if (this._subscription) this._subscribe();
+      if (this._predictions) this._send("subscribe_predictions", this._predictions);
     }
 
     _subscribe() {

@@ -42,6 +42,15 @@ async def _hear(socket: Socket, event: str, within: float = 10) -> dict[str, Any
                 return data
 
 
+async def _heard_until(socket: Socket, last: str) -> AsyncIterator[str]:
+    """Yield the events of the messages that come, up to the first of one event."""
+    async with asyncio.timeout(10):
+        event = ""
+        while event != last:
+            event = (await socket.receive_json())["event"]
+            yield event
+
+
 def _talk(stack: Stack, conversation: Callable[[Socket], Awaitable[None]]) -> None:
     async def run() -> None:
         async with _open(stack, {"token": stack.token("read")}) as socket:
@@ -136,6 +145,7 @@ def test_the_dashboards_data(stack: Stack) -> None:
         '{"event": "subscribe_alerts", "data": {"min_priority": "loudest"}}',
         '{"event": "subscribe_alerts", "data": {"since": "long ago"}}',
         '{"event": "subscribe_alerts", "data": []}',
+        '{"event": "subscribe_predictions", "data": {"min_risk": 2}}',
         '{"event": "what_is_this", "data": {}}',
     ],
 )
@@ -224,19 +234,41 @@ def test_only_alerts_of_the_wanted_priority_are_heard(stack: Stack) -> None:
     _talk(stack, conversation)
 
 
-def test_a_prediction_is_seen_as_it_is_made(stack: Stack) -> None:
+def test_a_prediction_is_seen_by_who_asked_for_it_as_it_is_made(stack: Stack) -> None:
     customer_id = f"SOCKET-{uuid.uuid4().hex[:8]}"
 
-    async def conversation(socket: Socket) -> None:
-        await _hear(socket, "connected")
-        await asyncio.to_thread(
-            stack.publish, "order_placed", customer_id, datetime.now(UTC), order_id="o1", order_value=10
-        )
-        while (update := await _hear(socket, "prediction_update"))["customer_id"] != customer_id:
-            pass
-        assert 0 <= update["churn_probability"] <= 1
+    async def run() -> None:
+        token = {"token": stack.token("read")}
+        async with _open(stack, token) as asks, _open(stack, token) as asks_not, _open(stack, token) as of_another:
+            for socket, data in ((asks, {"customer_ids": [customer_id]}), (of_another, {"customer_ids": ["another"]})):
+                await _ask(socket, "subscribe_predictions", data)
+                assert (await _hear(socket, "subscribed"))["predictions"]["customer_ids"] == data["customer_ids"]
+            await asyncio.to_thread(
+                stack.publish, "order_placed", customer_id, datetime.now(UTC), order_id="o1", order_value=10
+            )
+            update = await _hear(asks, "prediction_update")
+            assert update["customer_id"] == customer_id
+            assert 0 <= update["churn_probability"] <= 1
+            for socket in (asks_not, of_another):
+                await _ask(socket, "ping")
+                assert "prediction_update" not in [event async for event in _heard_until(socket, "pong")]
 
-    _talk(stack, conversation)
+    asyncio.run(run())
+
+
+def test_connected_is_the_first_message_on_every_socket_whoever_speaks_first(stack: Stack) -> None:
+    async def speak(number: int) -> None:
+        async with _open(stack, {"token": stack.token("read")}) as socket:
+            if number % 2:
+                await _ask(socket, "subscribe_predictions")
+                await _ask(socket, "subscribe_alerts")
+            async with asyncio.timeout(10):
+                assert (await socket.receive_json())["event"] == "connected"
+
+    async def run() -> None:
+        await asyncio.gather(*(speak(number) for number in range(12)))
+
+    asyncio.run(run())
 
 
 def test_messages_over_the_gateways_limit_close_the_socket(stack: Stack) -> None:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from typing import Any
 
 from churn.adapters.api_gateway_push import ConnectionGoneError, PushUnavailableError
-from churn.adapters.mysql import Database, Transaction
+from churn.adapters.mysql import Database, Transaction, prediction_subscriptions
 from churn.adapters.mysql import websocket_connections as sockets
+from churn.domain.prediction_filter import PredictionFilter
 
 
 class FakePush:
@@ -91,3 +92,9 @@ def open_socket(database: Database, connection_id: str, *, subject: str = "dashb
         sockets.greet(transaction, connection_id, lambda: None)
 
     database.run(work)
+
+
+def ask_for_predictions(database: Database, connection_id: str, wanted: PredictionFilter | None = None) -> None:
+    """Let an open socket ask for the predictions of a filter, by default for all."""
+    asked = wanted or PredictionFilter()
+    database.run(lambda transaction: prediction_subscriptions.subscribe(transaction, connection_id, asked))

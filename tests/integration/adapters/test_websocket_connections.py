@@ -11,7 +11,7 @@ import pytest
 
 from churn.adapters.mysql import Database, DatabaseOperationError, alert_work, alerts
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
-from churn.services import alert_delivery
+from churn.services.broadcasts import broadcast, broadcast_predictions
 from churn.settings import Settings
 from tests.support.sockets import FakePush, add_customer, raise_alerts
 
@@ -19,11 +19,13 @@ from tests.support.sockets import FakePush, add_customer, raise_alerts
 class Client:
     """The edge as API Gateway drives it, with a gateway that records."""
 
-    def __init__(self, database: Database, push: FakePush | None = None) -> None:
+    def __init__(
+        self, database: Database, push: FakePush | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.push = push or FakePush()
         self.invoked: list[Mapping[str, Any]] = []
-        settings = Settings.from_environment({"SOCKET_LIMIT": "2"})
-        self.edge = WebSocketHandler(database, self.push, settings, lambda: {"stats": {}}, self.invoked.append)
+        chosen = Settings.from_environment({"SOCKET_LIMIT": "2", **(settings or {})})
+        self.edge = WebSocketHandler(database, self.push, chosen, lambda: {"stats": {}}, self.invoked.append)
 
     def event(self, route: str, connection_id: str = "a", body: str | None = None, **authorizer: str) -> dict[str, Any]:
         identity = {"principalId": "dashboard", "sub": "dashboard", "role": "read", **authorizer}
@@ -64,7 +66,9 @@ def test_connected_is_posted_by_an_invocation_of_its_own(client: Client) -> None
     assert message["data"]["connection_id"] == "a"
 
 
-@pytest.mark.parametrize("name", ["ping", "subscribe_alerts", "request_dashboard_data", "what_is_this"])
+@pytest.mark.parametrize(
+    "name", ["ping", "subscribe_alerts", "subscribe_predictions", "request_dashboard_data", "what_is_this"]
+)
 def test_connected_comes_first_also_where_the_client_speaks_first(client: Client, name: str) -> None:
     client.connect(greeted=False)
     events = [message["event"] for message in client.say(name)]
@@ -78,7 +82,7 @@ def test_connected_comes_first_also_where_the_client_speaks_first(client: Client
 def test_nothing_is_broadcast_to_a_socket_before_it_is_connected(client: Client, database: Database) -> None:
     client.connect(greeted=False)
     client.connect("b")
-    alert_delivery.broadcast(database, client.push, "system_alert", [{"code": "x"}])
+    broadcast(database, client.push, "system_alert", [{"code": "x"}])
     assert client.push.messages("a") == []
     assert [message["event"] for message in client.push.messages("b")] == ["connected", "system_alert"]
 
@@ -170,6 +174,87 @@ def test_a_bad_subscription_is_told_which_field(client: Client, data: object, fi
     assert message["event"] == "error"
     assert message["data"]["code"] == 400
     assert [error["field"] for error in message["data"]["errors"]] == [field]
+
+
+def test_a_subscription_to_predictions_is_confirmed_kept_and_ended(client: Client, database: Database) -> None:
+    client.connect()
+    [confirmed] = client.say("subscribe_predictions", {"customer_ids": ["C-1", 17, "C-1"], "min_risk": "high"})
+    assert confirmed == {
+        "event": "subscribed",
+        "data": {"predictions": {"customer_ids": ["C-1", "17"], "min_risk": 0.6, "segment": None}},
+    }
+    predictions = [{"customer_id": name, "churn_probability": risk} for name, risk in (("C-1", 0.7), ("17", 0.5))]
+    assert broadcast_predictions(database, client.push, predictions) == 1
+
+    assert client.say("unsubscribe_predictions") == [{"event": "unsubscribed", "data": {"predictions": None}}]
+    assert broadcast_predictions(database, client.push, predictions) == 0
+
+
+def test_all_predictions_are_asked_for_without_a_field(client: Client) -> None:
+    client.connect()
+    [confirmed] = client.say("subscribe_predictions")
+    assert confirmed["data"] == {"predictions": {"customer_ids": None, "min_risk": 0.0, "segment": None}}
+
+
+def test_subscriptions_to_alerts_and_to_predictions_stand_beside_each_other(client: Client, database: Database) -> None:
+    client.connect()
+    client.say("subscribe_alerts")
+    client.say("subscribe_predictions")
+    client.say("subscribe_alerts", {"min_priority": "high"})
+    raise_alerts(database, add_customer(database), "urgent")
+    client.edge.handle({"socket": "deliver"})
+    broadcast_predictions(database, client.push, [{"customer_id": "C-1", "churn_probability": 0.7}])
+    assert [message["event"] for message in client.push.messages("a")[-2:]] == ["churn_alert", "prediction_update"]
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"customer_ids": "C-1"}, "data.customer_ids"),
+        ({"customer_ids": []}, "data.customer_ids"),
+        ({"customer_ids": [f"C-{number}" for number in range(101)]}, "data.customer_ids"),
+        ({"customer_ids": ["C-1", ""]}, "data.customer_ids.1"),
+        ({"customer_ids": ["C-1", None]}, "data.customer_ids.1"),
+        ({"customer_ids": ["x" * 65]}, "data.customer_ids.0"),
+        ({"customer_ids": ["C-1", "null"]}, "data.customer_ids.1"),
+        ({"customer_ids": ["0"]}, "data.customer_ids.0"),
+        ({"customer_ids": ["\ud800"]}, "data.customer_ids.0"),
+        ({"min_risk": "loudest"}, "data.min_risk"),
+        ({"min_risk": 1.1}, "data.min_risk"),
+        ({"min_risk": -0.1}, "data.min_risk"),
+        ({"min_risk": True}, "data.min_risk"),
+        ({"min_risk": float("nan")}, "data.min_risk"),
+        ({"min_risk": 10**400}, "data.min_risk"),
+        ({"min_risk": []}, "data.min_risk"),
+        ({"customers": ["C-1"]}, "data.customers"),
+        ([], "data"),
+    ],
+)
+def test_a_bad_subscription_to_predictions_is_told_which_field_and_changes_nothing(
+    client: Client, database: Database, data: object, field: str
+) -> None:
+    client.connect()
+    client.say("subscribe_predictions", {"customer_ids": ["C-1"]})
+    [message] = client.say("subscribe_predictions", data)
+    assert (message["event"], message["data"]["code"]) == ("error", 400)
+    assert [error["field"] for error in message["data"]["errors"]] == [field]
+    assert broadcast_predictions(database, client.push, [{"customer_id": "C-1", "churn_probability": 0.7}]) == 1
+
+
+def test_an_id_that_looks_like_nobody_can_be_named_where_it_is_allowed(database: Database) -> None:
+    client = Client(database, settings={"ALLOWED_CUSTOMER_IDS": "0"})
+    client.connect()
+    assert client.say("subscribe_predictions", {"customer_ids": [0]})[0]["event"] == "subscribed"
+
+
+def test_a_socket_whose_registration_was_lost_is_told_before_it_asks_for_predictions(
+    client: Client, database: Database
+) -> None:
+    client.connect()
+    database.run(lambda transaction: transaction.execute("DELETE FROM sockets"))
+    [lost] = client.say("subscribe_predictions")
+    assert (lost["event"], lost["data"]["code"]) == ("error", 409)
+    assert client.say("subscribe_predictions")[0]["event"] == "subscribed"
 
 
 @pytest.mark.parametrize(

@@ -194,3 +194,53 @@ def test_what_somebody_did_with_an_alert_is_passed_on_and_remembered_by_its_numb
     """
     with serving(serve) as url:
         assert run_client(url, script) == [None, [4, 11, 4], [3, 11, 4]]
+
+
+def test_it_asks_for_predictions_again_on_every_connection_and_when_they_were_lost() -> None:
+    received: list[Any] = []
+
+    async def serve(socket: web.WebSocketResponse, number: int, _ticket: str) -> None:
+        received.append((await socket.receive_json())["data"])
+        await send(socket, "subscribed", predictions={"min_risk": 0.6})
+        if number == 2:
+            await send(socket, "error", code=409, message="lost", errors=[])
+            received.append((await socket.receive_json())["data"])
+            await send(socket, "prediction_update", customer_id="C-1")
+            received.append((await socket.receive_json())["event"])
+
+    script = """
+        const socket = new ChurnSocket(url, () => "t", { firstDelay: 10 });
+        socket.on("subscribed", () => print(socket.lastAlert));
+        socket.on("prediction_update", (prediction) => {
+          print(prediction.customer_id);
+          socket.emit("unsubscribe_predictions");
+          socket.close();
+        });
+        socket.emit("subscribe_predictions", { min_risk: 0.1 });
+        socket.emit("subscribe_predictions", { min_risk: 0.6 });
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == [None, None, "C-1"]
+    assert received == [*[{"min_risk": 0.6}] * 3, "unsubscribe_predictions"]
+
+
+def test_who_asks_for_no_predictions_any_more_is_not_subscribed_again() -> None:
+    received: list[Any] = []
+
+    async def serve(socket: web.WebSocketResponse, number: int, _ticket: str) -> None:
+        received.append((await socket.receive_json())["event"])
+        if number == 1:
+            received.append((await socket.receive_json())["event"])
+
+    script = """
+        const socket = new ChurnSocket(url, () => "t", { firstDelay: 10 });
+        let opened = 0;
+        socket.emit("subscribe_predictions");
+        socket.on("open", () => {
+          socket.emit(++opened === 1 ? "unsubscribe_predictions" : "ping");
+          if (opened === 2) socket.close();
+        });
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == []
+    assert received == ["subscribe_predictions", "unsubscribe_predictions", "ping"]

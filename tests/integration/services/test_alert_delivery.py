@@ -8,7 +8,7 @@ import pytest
 
 from churn.adapters.mysql import Database
 from churn.services import alert_delivery as delivery
-from churn.services.alert_delivery import broadcast_predictions, deliver
+from churn.services.alert_delivery import deliver
 from tests.support import eventually
 from tests.support.sockets import FakePush, add_customer, open_socket, raise_alerts
 
@@ -58,6 +58,8 @@ def test_an_alert_is_posted_once_in_the_contracts_shape(database: Database) -> N
             "assigned_to": None,
             "snoozed_until": None,
             "raised_at": None,
+            "outcome": "pending",
+            "handling": None,
             "change": 0,
             "last_action": None,
         },
@@ -231,19 +233,3 @@ def test_under_concurrent_commits_a_socket_that_resumes_gets_each_alert_once_in_
 
     assert push.alert_ids("old") == list(range(1, 201))
     assert push.alert_ids("new") == list(range(1, 201))
-
-
-def test_predictions_of_a_batch_go_to_every_open_socket_the_riskiest_first(database: Database) -> None:
-    push = FakePush()
-    open_socket(database, "a")
-    open_socket(database, "gone")
-    push.gone.add("gone")
-    predictions = [{"customer_id": f"C{n}", "churn_probability": n / 100, "risk_level": "low"} for n in range(50)]
-
-    assert broadcast_predictions(database, push, predictions) == 20
-    assert broadcast_predictions(database, push, predictions[:1]) == 1
-
-    messages = push.messages("a")
-    assert [message["event"] for message in messages] == ["prediction_update"] * 21
-    assert messages[0]["data"]["customer_id"] == "C49"
-    assert push.attempts["gone"] == 1

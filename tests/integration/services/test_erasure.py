@@ -19,6 +19,7 @@ from churn.adapters.mysql import (
     component_reports,
     customers,
     models,
+    prediction_subscriptions,
     totals,
     training_runs,
     websocket_connections,
@@ -32,6 +33,7 @@ from churn.adapters.redis_cache import Cache
 from churn.domain.alert_work import Work
 from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES
+from churn.domain.prediction_filter import PredictionFilter
 from churn.domain.tombstones import PREFIX, Tombstones
 from churn.entrypoints.kafka import redrive
 from churn.ml.drift import reference
@@ -158,6 +160,8 @@ def _fill(database: Database) -> None:
             transaction, "socket", "ann", "read", limit=5, ticket_id="1" * 32
         )
     )
+    wanted = PredictionFilter((_ID, "C-1"), 0.5, segment=1)
+    database.run(lambda transaction: prediction_subscriptions.subscribe(transaction, "socket", wanted))
     report = component_reports.Report(
         "scorer", NOW, NOW, failed_at=NOW, failure="kind", model_version="v1", model_refused="why"
     )

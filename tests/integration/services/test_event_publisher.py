@@ -13,12 +13,13 @@ from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
-from tests.support.sockets import FakePush, open_socket
+from tests.support.sockets import FakePush, ask_for_predictions, open_socket
 
 
 def _dashboard(database: Database) -> None:
     open_socket(database, "dashboard")
     subscribe(database, "dashboard", "low", None, lambda socket: None)  # noqa: ARG005
+    ask_for_predictions(database, "dashboard")
 
 
 def test_a_dashboard_hears_of_the_alert_the_prediction_and_the_new_model(database: Database) -> None:

@@ -9,7 +9,7 @@ import binascii
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,11 +21,21 @@ from churn.adapters.api_gateway_push import (
     PushUnavailableError,
 )
 from churn.adapters.aws_clients import InvocationError
-from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError, websocket_connections
+from churn.adapters.mysql import (
+    Database,
+    DatabaseUnavailableError,
+    StatementRefusedError,
+    prediction_subscriptions,
+    websocket_connections,
+)
 from churn.adapters.mysql.alerts import AlertsPrunedError
 from churn.adapters.mysql.used_tickets import TicketUsedError
 from churn.domain.alerts import ALERT_PRIORITIES
+from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.timestamps import iso
+from churn.entrypoints.http.app import check
+from churn.entrypoints.http.problems import ProblemError
+from churn.entrypoints.socket_requests import PredictionsWanted
 from churn.observability import count_failed_answer, logger
 from churn.services import alert_delivery
 from churn.services.presentation import parse_change, parse_since
@@ -34,6 +44,7 @@ from churn.settings import Settings
 PING_EVERY_SECONDS = 240
 _GREETING = "connected"
 _CATCH_UP = "deliver"
+_LOST = "the subscription was lost: subscribe again, with since"
 # A handshake takes some milliseconds after $connect was answered; who is not there after this has gone.
 _GREETING_WAITS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.6)
 
@@ -41,11 +52,10 @@ Answer = dict[str, Any]
 
 
 class _BadMessageError(Exception):
-    def __init__(self, code: int, message: str, field: str | None = None) -> None:
+    def __init__(self, code: int, message: str, *fields: str | FieldError) -> None:
         super().__init__(message)
-        self.data: Answer = {"code": code, "message": message, "errors": []}
-        if field is not None:
-            self.data["errors"] = [{"field": field, "message": message}]
+        errors = [FieldError(field, message) if isinstance(field, str) else field for field in fields]
+        self.data: Answer = {"code": code, "message": message, "errors": [asdict(error) for error in errors]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +186,12 @@ class WebSocketHandler:
                 logger.exception("whether the socket was greeted is not known")
             try:
                 name, data = _parse(event)
-                handlers = {"subscribe_alerts": self._subscribe, "request_dashboard_data": self._send_dashboard}
+                handlers = {
+                    "subscribe_alerts": self._subscribe,
+                    "subscribe_predictions": self._subscribe_predictions,
+                    "unsubscribe_predictions": self._unsubscribe_predictions,
+                    "request_dashboard_data": self._send_dashboard,
+                }
                 if name == "ping":
                     self._ping(caller)
                 elif name in handlers:
@@ -207,7 +222,7 @@ class WebSocketHandler:
             logger.exception("a socket's registration could not be extended")
             return
         if not is_registered:
-            raise _BadMessageError(409, "the subscription was lost: subscribe again, with since")
+            raise _BadMessageError(409, _LOST)
 
     def _subscribe(self, caller: _Caller, data: Mapping[str, Any]) -> None:
         priority = data.get("min_priority")
@@ -233,6 +248,24 @@ class WebSocketHandler:
         except AlertsPrunedError as error:
             raise _BadMessageError(400, error.errors[0].message, "data.since") from None
         self._deliver()
+
+    def _subscribe_predictions(self, caller: _Caller, data: Mapping[str, Any]) -> None:
+        try:
+            asked = check(PredictionsWanted, data)
+            wanted = asked.filter(self._settings)
+        except (ProblemError, InvalidInputError) as error:
+            errors = [FieldError(f"data.{one.field}", one.message) for one in error.errors]
+            raise _BadMessageError(400, "; ".join(one.message for one in errors), *errors) from None
+        if not self._touch(caller):
+            raise _BadMessageError(409, _LOST)
+        self._database.run(
+            lambda transaction: prediction_subscriptions.subscribe(transaction, caller.connection_id, wanted)
+        )
+        self._post(caller, "subscribed", {"predictions": asdict(wanted)})
+
+    def _unsubscribe_predictions(self, caller: _Caller, _data: Mapping[str, Any]) -> None:
+        self._database.run(lambda transaction: prediction_subscriptions.unsubscribe(transaction, caller.connection_id))
+        self._post(caller, "unsubscribed", {"predictions": None})
 
     def _send_dashboard(self, caller: _Caller, _data: Mapping[str, Any]) -> None:
         self._post(caller, "dashboard_update", self._dashboard())

@@ -13,7 +13,7 @@ if a post timed out or its process died before the cursor was stored; clients re
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,8 +41,6 @@ _PAGE = 200
 _POSTING_SECONDS = websocket_connections.LEASE_SECONDS - POST_TIMEOUT_SECONDS - 3
 _SOON = 1.0
 _SUBSCRIBE_EVERY_SECONDS = 0.05
-# The most predictions of one batch that are pushed: a dashboard is for people.
-_MAX_PREDICTIONS = 20
 
 
 class ConnectionBusyError(UnavailableError):
@@ -76,13 +74,6 @@ class _Work:
     socket: Socket
     alerts: Sequence[_Alert]
     end: Cursors
-
-
-@dataclass(frozen=True, slots=True)
-class _Posted:
-    posted: int
-    gone: bool = False
-    pause: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,38 +160,6 @@ def subscribe(
                 transaction, socket.lease, socket.cursors, [connection_id]
             )
         )
-
-
-def broadcast(
-    database: Database, push: Push, event: str, items: Iterable[Mapping[str, Any]], *, budget: float = 2
-) -> int:
-    """Post messages to all open sockets, in order, for about `budget` seconds; return how many were posted.
-
-    Nothing is kept for sockets that cannot take them now. Sockets that are gone are removed. Raises
-    DatabaseUnavailableError.
-    """
-    messages = [message(event, item) for item in items]
-    connections = database.run(websocket_connections.reachable) if messages else []
-    if not connections:
-        return 0
-    deadline = time.monotonic() + budget
-    with ThreadPoolExecutor(POSTERS) as pool:
-        results = list(pool.map(lambda connection: _post_all(push, connection, messages, deadline), connections))
-    gone = [connection for connection, result in zip(connections, results, strict=True) if result.gone]
-    slow = {connection: result.pause for connection, result in zip(connections, results, strict=True) if result.pause}
-    if gone or slow:
-        database.run(lambda transaction: _note(transaction, gone, slow))
-    return sum(result.posted for result in results)
-
-
-def broadcast_predictions(database: Database, push: Push, predictions: Sequence[Mapping[str, Any]]) -> int:
-    """Post new predictions as `prediction_update` to all open sockets: of many, those with the highest risk.
-
-    Each has at least `customer_id`, `churn_probability` and `risk_level`. Raises
-    DatabaseUnavailableError.
-    """
-    highest = sorted(predictions, key=lambda prediction: float(prediction["churn_probability"]), reverse=True)
-    return broadcast(database, push, "prediction_update", highest[:_MAX_PREDICTIONS])
 
 
 def _claim(transaction: Transaction) -> list[_Work]:
@@ -326,27 +285,3 @@ def _settle(transaction: Transaction, outcomes: Sequence[_Outcome]) -> None:
             together[outcome.socket.lease, outcome.cursors, outcome.pause].append(outcome.socket.connection_id)
     for (lease, cursors, pause), connections in together.items():
         websocket_connections.release(transaction, lease, cursors, connections, pause)
-
-
-def _note(transaction: Transaction, gone: Sequence[str], slow: Mapping[str, float]) -> None:
-    if gone:
-        websocket_connections.forget(transaction, gone)
-    for connection_id, pause in slow.items():
-        websocket_connections.pause(transaction, connection_id, pause)
-
-
-def _post_all(push: Push, connection_id: str, messages: Sequence[bytes], deadline: float) -> _Posted:
-    posted = 0
-    for text in messages:
-        if time.monotonic() > deadline:
-            break
-        try:
-            push.post(connection_id, text)
-            posted += 1
-        except ConnectionGoneError:
-            return _Posted(posted, gone=True)
-        except PushUnavailableError as reason:
-            return _Posted(posted, pause=reason.pause)
-        except MessageRefusedError:
-            logger.exception("a message was refused by the gateway", size=len(text))
-    return _Posted(posted)

@@ -4,7 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from churn.adapters.mysql import alerts, customer_search, customers, dead_letters, events, orders, predictions
+from churn.adapters.mysql import (
+    alerts,
+    customer_search,
+    customers,
+    dead_letters,
+    events,
+    orders,
+    prediction_subscriptions,
+    predictions,
+)
 from churn.adapters.mysql.database import Transaction
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.domain.customer_record import CustomerRecord
@@ -30,6 +39,7 @@ def erase(
     change = predictions.erase(transaction, record.id)
     change.update(alerts.erase(transaction, record.id))
     customer_search.index_words(transaction, {record.id: ()})
+    prediction_subscriptions.erase(transaction, record.customer_id)
     customers.bury(transaction, record.id, tombstones.of(record.customer_id))
     return change
 

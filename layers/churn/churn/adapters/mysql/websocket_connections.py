@@ -23,6 +23,9 @@ CLAIM_LIMIT = 500
 _LIFETIME_MINUTES = 130
 _FREE = "(leased_until IS NULL OR leased_until < UTC_TIMESTAMP(3))"
 
+REACHABLE = f"(greeted = 1 OR subscribed = 1) AND expires_at > UTC_TIMESTAMP(3) AND (lease IS NOT NULL OR {_FREE})"
+"""The condition of open sockets that were greeted, and to which posting is not paused."""
+
 
 class TooManySocketsError(ConflictError):
     """The client has as many open sockets as it may have."""
@@ -116,10 +119,7 @@ def greet(transaction: Transaction, connection_id: str, post: Callable[[], None]
 
 def reachable(transaction: Transaction) -> list[str]:
     """Return the connections of all open sockets that were greeted, and to which posting is not paused."""
-    rows = transaction.rows(
-        "SELECT connection_id FROM sockets WHERE (greeted = 1 OR subscribed = 1) "
-        f"AND expires_at > UTC_TIMESTAMP(3) AND (lease IS NOT NULL OR {_FREE}) ORDER BY connection_id"
-    )
+    rows = transaction.rows(f"SELECT connection_id FROM sockets WHERE {REACHABLE} ORDER BY connection_id")
     return [row["connection_id"] for row in rows]
 
 
