@@ -1,7 +1,7 @@
 /**
  * Live alerts in a browser: `.on(name, fn)` and `.emit(name, data)` over a plain WebSocket.
  *
- *   <script src="churn-socket.js"></script>       or   import "./churn-socket.js";   then
+ *   <script src="churn-socket.js"></script>       or   import { ChurnSocket } from "./churn-socket.mjs";   then
  *   const socket = new ChurnSocket("wss://…", () => fetchTicket());
  *   socket.on("churn_alert", (alert) => show(alert));
  *   socket.emit("subscribe_alerts", { min_priority: "high" });

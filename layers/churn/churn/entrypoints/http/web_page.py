@@ -25,7 +25,7 @@ class _Kept:
 class WebPage:
     """What a build left in a folder: `index.html`, and under `assets` what it names.
 
-    The folder is read when it is first needed and there, so that a page that is built meanwhile is served.
+    The folder is read anew when its document is another, so that a page that is built meanwhile is served.
     """
 
     def __init__(self, folder: Path, socket_endpoint: str, otherwise: str) -> None:
@@ -34,6 +34,7 @@ class WebPage:
         self._socket = socket_endpoint.replace("http", "ws", 1)
         self._otherwise = otherwise
         self._kept: dict[str, _Kept] = {}
+        self._built_at = 0
 
     def document(self, call: Call) -> File:
         """Return the page; at an address without the last slash, below which nothing is found, where it is."""
@@ -69,7 +70,9 @@ class WebPage:
 
     def _files(self) -> dict[str, _Kept]:
         document = self._folder / _DOCUMENT
-        if not self._kept and document.exists():
+        built_at = document.stat().st_mtime_ns if document.exists() else self._built_at
+        if built_at != self._built_at:
+            self._built_at = built_at
             text = document.read_text(encoding="utf-8").replace(_SOCKET, f'{_SOCKET[:-1]}{self._socket}"')
             self._kept = {path.name: _kept(path) for path in (self._folder / "assets").iterdir()}
             self._kept[_DOCUMENT] = _kept_text(text, "text/html")

@@ -1,0 +1,134 @@
+/** The typed client of the REST API. Types come from the OpenAPI document; addresses are relative to the page's. */
+import { endSession, session } from "../session";
+import type { paths } from "./schema";
+
+type Method = "get" | "post" | "patch";
+type Json<T> = T extends { content: { "application/json": infer Body } } ? Body : never;
+type Success<R> = R extends { 200: infer A }
+  ? A
+  : R extends { 202: infer A }
+    ? A
+    : R extends { 201: infer A }
+      ? A
+      : never;
+type PathsWith<M extends Method> = {
+  [P in keyof paths]: paths[P] extends Record<M, { responses: unknown }> ? P : never;
+}[keyof paths];
+type Operation<P extends keyof paths, M extends Method> = paths[P] extends Record<M, infer O> ? O : never;
+export type Answer<P extends keyof paths, M extends Method> =
+  Operation<P, M> extends { responses: infer R } ? Json<Success<R>> : never;
+export type Query<P extends keyof paths> =
+  Operation<P, "get"> extends { parameters: { query?: infer Q } } ? Q : never;
+type Body<P extends keyof paths, M extends Method> =
+  Operation<P, M> extends { requestBody?: infer B } ? Json<NonNullable<B>> : never;
+type Names = Record<string, string | number>;
+type Values = Record<string, string | number | boolean | string[] | undefined>;
+
+interface Problem {
+  detail?: string;
+  errors?: { field: string; message: string }[];
+}
+
+/** An answer that is none of success. `status` 0: there was no answer at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly fields: { field: string; message: string }[] = [],
+  ) {
+    super(message);
+  }
+
+  /** Whether the service could not be reached, or not work: the same question may be answered later. */
+  get isTemporary(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** When the service answered last, in milliseconds; null before. */
+export let lastAnswerAt: number | null = null;
+
+const listeners = new Set<(reached: boolean) => void>();
+
+/** Calls `listener` after each request, with whether the service answered. */
+export function onContact(listener: (reached: boolean) => void): void {
+  listeners.add(listener);
+}
+
+/** Returns the address of a route: `{name}`s filled in, lists joined by commas, what is undefined left out. */
+export function address(path: string, names: Names = {}, query: object = {}): string {
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(names[name])));
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query as Values)) {
+    if (value !== undefined) parameters.set(name, Array.isArray(value) ? value.join(",") : String(value));
+  }
+  const text = parameters.toString();
+  return filled.replace(/^\//, "") + (text ? `?${text}` : "");
+}
+
+/** Sends a request with the session's token. Throws ApiError; a token that is no longer valid ends the session. */
+export async function send(
+  method: Method,
+  target: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<Response> {
+  const token = session.value?.token;
+  let response: Response;
+  try {
+    response = await fetch(new URL(target, document.baseURI), {
+      method: method.toUpperCase(),
+      headers: {
+        Accept: "application/json",
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(token ? { Authorization: `Bearer ${token}` } : {}),
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: signal ?? null,
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    tell(false);
+    throw new ApiError(0, "The service cannot be reached.");
+  }
+  tell(response.status < 500);
+  if (response.ok) return response;
+  const problem = (await response.json().catch(() => ({}))) as Problem;
+  if (response.status === 401 && token)
+    endSession("Your session has ended. Sign in again; nothing was lost.");
+  throw new ApiError(response.status, problem.detail ?? "The service could not do that.", problem.errors);
+}
+
+function tell(reached: boolean): void {
+  if (reached) lastAnswerAt = Date.now();
+  listeners.forEach((listener) => listener(reached));
+}
+
+export async function get<P extends PathsWith<"get">>(
+  path: P,
+  query?: Query<P>,
+  names?: Names,
+  signal?: AbortSignal,
+): Promise<Answer<P, "get">> {
+  const response = await send("get", address(path, names, query ?? {}), undefined, signal);
+  return (await response.json()) as Answer<P, "get">;
+}
+
+export async function post<P extends PathsWith<"post">>(
+  path: P,
+  body: Body<P, "post">,
+  names?: Names,
+  signal?: AbortSignal,
+): Promise<Answer<P, "post">> {
+  const response = await send("post", address(path, names), body, signal);
+  return (await response.json()) as Answer<P, "post">;
+}
+
+export async function patch<P extends PathsWith<"patch">>(
+  path: P,
+  body: Body<P, "patch">,
+  names?: Names,
+): Promise<Answer<P, "patch">> {
+  const response = await send("patch", address(path, names), body);
+  return (await response.json()) as Answer<P, "patch">;
+}

@@ -1,0 +1,80 @@
+/** What a screen asks the API for: kept while it is asked anew, and asked anew when something has changed. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ApiError } from "./api/client";
+import { live, onTopic, type Topic } from "./live";
+import { useStore } from "./store";
+
+export interface Resource<T> {
+  /** The newest answer; undefined before the first. */
+  data: T | undefined;
+  /** Why the newest question had no answer; undefined if it had one. */
+  error: ApiError | undefined;
+  isLoading: boolean;
+  reload: () => void;
+}
+
+interface Options {
+  /** Asked anew when the socket tells something about these. */
+  topics?: Topic[];
+  /** Seconds between two questions while there is a socket; without one it is asked every 10 seconds. */
+  every?: number;
+}
+
+const POLL_SECONDS = 10;
+const kept = new Map<string, unknown>();
+
+/** Forgets all answers: another person signs in. */
+export function forget(): void {
+  kept.clear();
+}
+
+/** Asks for what `key` stands for; `key` null asks for nothing. */
+export function useResource<T>(
+  key: string | null,
+  load: (signal: AbortSignal) => Promise<T>,
+  { topics = [], every }: Options = {},
+): Resource<T> {
+  const [state, setState] = useState<{ key: string | null; data?: T; error?: ApiError }>({ key: null });
+  const [turn, setTurn] = useState(0);
+  const question = useRef(load);
+  question.current = load;
+  const reload = (): void => setTurn((number) => number + 1);
+
+  useEffect(() => {
+    if (key === null) return;
+    const control = new AbortController();
+    question
+      .current(control.signal)
+      .then((data) => {
+        kept.set(key, data);
+        setState({ key, data });
+      })
+      .catch((error: unknown) => {
+        if (control.signal.aborted) return;
+        const known = error instanceof ApiError ? error : new ApiError(0, String(error));
+        setState((before) => ({
+          key,
+          error: known,
+          ...(before.key === key ? { data: before.data } : {}),
+        }));
+      });
+    return () => control.abort();
+  }, [key, turn]);
+
+  const isLive = useStore(live).state === "live";
+  const seconds = isLive ? every : topics.length || every ? POLL_SECONDS : undefined;
+  useEffect(() => {
+    if (seconds === undefined) return;
+    const timer = setInterval(() => {
+      if (!document.hidden) reload();
+    }, seconds * 1000);
+    return () => clearInterval(timer);
+  }, [seconds]);
+
+  const names = topics.join();
+  useEffect(() => onTopic(names.split(",") as Topic[], reload), [names]);
+
+  const own = state.key === key ? state : undefined;
+  const data = own?.data ?? (key === null ? undefined : (kept.get(key) as T | undefined));
+  return { data, error: own?.error, isLoading: key !== null && own === undefined, reload };
+}

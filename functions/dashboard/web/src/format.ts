@@ -1,0 +1,96 @@
+/** Numbers, money and times as people say them, in the reader's own zone. Unknown is a word, never 0. */
+export const UNKNOWN = "not known";
+const LANGUAGE = "en-GB";
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+let currency = "EUR";
+
+/** Sets the currency of all sums: the shop's. */
+export function takeCurrencyOf(shop: { currency: string }): void {
+  currency = shop.currency;
+}
+
+/** Money, rounded to its size: 18,400 · 630 · 12.50. */
+export function money(value: number | null | undefined): string {
+  if (value === null || value === undefined) return UNKNOWN;
+  const size = Math.abs(value);
+  const step = size >= 100_000 ? 1000 : size >= 10_000 ? 100 : size >= 1000 ? 10 : 1;
+  const digits = size < 100 && size > 0 ? 2 : 0;
+  return new Intl.NumberFormat(LANGUAGE, {
+    style: "currency",
+    currency,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(digits ? value : Math.round(value / step) * step);
+}
+
+/** A probability in per cent, with two significant digits at most and never a certainty. */
+export function percent(share: number | null | undefined): string {
+  if (share === null || share === undefined) return UNKNOWN;
+  if (share > 0.99) return "over 99%";
+  if (share < 0.01) return "under 1%";
+  return `${Math.round(share * 100)}%`;
+}
+
+/** What a probability means. */
+export function inTen(share: number): string {
+  const tenth = Math.round(share * 10);
+  if (tenth >= 10) return "nearly all like them leave";
+  if (tenth <= 0) return "hardly anybody like them leaves";
+  return `about ${tenth} in 10 like them leave`;
+}
+
+/** A change in percentage points, with its sign. */
+export function points(change: number): string {
+  const rounded = Math.round(change * 100);
+  if (rounded === 0) return "0";
+  return `${rounded > 0 ? "+" : "−"}${Math.abs(rounded)}`;
+}
+
+export function count(value: number | null | undefined): string {
+  return value === null || value === undefined ? UNKNOWN : new Intl.NumberFormat(LANGUAGE).format(value);
+}
+
+/** `1 customer`, `2 customers`. */
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+/** A number of days as people say it. */
+export function days(value: number | null | undefined): string {
+  if (value === null || value === undefined) return UNKNOWN;
+  if (value < 1) return "today";
+  if (value < 365) return plural(Math.floor(value), "day");
+  const years = Math.round((value / 365.25) * 2) / 2;
+  return `${years.toLocaleString(LANGUAGE)} ${years === 1 ? "year" : "years"}`;
+}
+
+/** How long ago an instant was. */
+export function ago(instant: string | number, now = Date.now()): string {
+  const seconds = (now - new Date(instant).getTime()) / 1000;
+  if (seconds < 0) return `in ${span(-seconds)}`;
+  return seconds < 45 ? "just now" : `${span(seconds)} ago`;
+}
+
+function span(seconds: number): string {
+  if (seconds < 90 * MINUTE) return `${Math.max(1, Math.round(seconds / MINUTE))} min`;
+  if (seconds < 36 * HOUR) return `${Math.round(seconds / HOUR)} h`;
+  return plural(Math.round(seconds / DAY), "day");
+}
+
+const FULL = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeStyle: "short" });
+const DATE = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short" });
+const DATE_OF_YEAR = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short", year: "numeric" });
+
+/** The instant itself, for whoever wants to know exactly. */
+export function exactly(instant: string | number): string {
+  return FULL.format(new Date(instant));
+}
+
+/** The day, with its year unless it is this one. */
+export function day(instant: string | number): string {
+  const date = new Date(instant);
+  return (date.getFullYear() === new Date().getFullYear() ? DATE : DATE_OF_YEAR).format(date);
+}

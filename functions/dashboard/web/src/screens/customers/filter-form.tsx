@@ -1,0 +1,134 @@
+/** The form of the filters; what is set holds at once and stands in the address. */
+import type { JSX } from "preact";
+import { Dialog } from "../../components/dialog";
+import { LEVELS, LEVEL_WORDS, STATUS_WORDS } from "../../words";
+import type { FilterName } from "./filters";
+
+interface Props {
+  address: URLSearchParams;
+  onChange: (values: Partial<Record<FilterName, string>>) => void;
+  onClose: () => void;
+}
+
+const STATUSES: [string, string][] = [
+  ["", "All"],
+  ["current", "Current (new, active and at risk)"],
+  ...Object.entries(STATUS_WORDS),
+];
+const ALERT_OPTIONS: [string, string][] = [
+  ["", "With or without"],
+  ["true", "With an open alert"],
+  ["false", "Without an open alert"],
+];
+const RANGES: [FilterName, FilterName, string, number][] = [
+  ["min_value_at_risk", "max_value_at_risk", "Value at risk", 1],
+  ["min_churn_probability", "max_churn_probability", "Risk, from 0 to 1", 0.05],
+  ["min_total_spent", "max_total_spent", "Total spent", 1],
+  ["min_total_orders", "max_total_orders", "Orders", 1],
+  ["min_days_since_last_order", "max_days_since_last_order", "Days without an order", 1],
+  ["min_account_age_days", "max_account_age_days", "Days as a customer", 1],
+];
+
+export function FilterForm({ address, onChange, onClose }: Props): JSX.Element {
+  const value = (name: FilterName): string => address.get(name) ?? "";
+  const levels = value("risk_level").split(",").filter(Boolean);
+  const toggle = (level: string): void =>
+    onChange({
+      risk_level: (levels.includes(level)
+        ? levels.filter((one) => one !== level)
+        : [...levels, level]
+      ).join(),
+    });
+  return (
+    <Dialog title="Which customers" isDrawer onClose={onClose}>
+      <form class="stack filter-form" onSubmit={(event) => event.preventDefault()}>
+        <fieldset>
+          <legend>Risk</legend>
+          <div class="row">
+            {LEVELS.map((level) => (
+              <label class="check" key={level}>
+                <input type="checkbox" checked={levels.includes(level)} onChange={() => toggle(level)} />
+                {LEVEL_WORDS[level]}
+              </label>
+            ))}
+          </div>
+        </fieldset>
+        <Choice
+          name="Status"
+          options={STATUSES}
+          value={value("status")}
+          onChange={(status) => onChange({ status })}
+        />
+        <Choice
+          name="Open alert"
+          options={ALERT_OPTIONS}
+          value={value("has_open_alert")}
+          onChange={(chosen) => onChange({ has_open_alert: chosen })}
+        />
+        {RANGES.map(([least, most, name, step]) => (
+          <Range
+            key={least}
+            bounds={[least, most]}
+            name={name}
+            step={step}
+            value={value}
+            onChange={onChange}
+          />
+        ))}
+      </form>
+    </Dialog>
+  );
+}
+
+interface ChoiceProps {
+  name: string;
+  options: [string, string][];
+  value: string;
+  onChange: (value: string) => void;
+}
+
+function Choice({ name, options, value, onChange }: ChoiceProps): JSX.Element {
+  return (
+    <label class="labelled">
+      {name}
+      <select class="field" value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+        {options.map(([code, words]) => (
+          <option key={code} value={code}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+interface RangeProps {
+  bounds: [FilterName, FilterName];
+  name: string;
+  step: number;
+  value: (name: FilterName) => string;
+  onChange: Props["onChange"];
+}
+
+function Range({ bounds, name, step, value, onChange }: RangeProps): JSX.Element {
+  return (
+    <fieldset>
+      <legend>{name}</legend>
+      <div class="range">
+        {bounds.map((bound, index) => (
+          <input
+            key={bound}
+            class="field"
+            type="number"
+            min="0"
+            step={step}
+            aria-label={`${name}, ${index ? "at most" : "at least"}`}
+            placeholder={index ? "at most" : "at least"}
+            value={value(bound)}
+            onChange={(event) => onChange({ [bound]: event.currentTarget.value })}
+          />
+        ))}
+      </div>
+    </fieldset>
+  );
+}

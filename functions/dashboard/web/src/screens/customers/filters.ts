@@ -1,0 +1,114 @@
+/** Which customers a list shows, as it stands in the address, and as a reader says it. */
+import type { CustomersQuery, CustomerSort } from "../../api/types";
+import { days, exactly, money, percent } from "../../format";
+import { LEVEL_WORDS, STATUS_WORDS } from "../../words";
+
+type Kind = "words" | "list" | "number" | "yes-no" | "instant";
+
+const KINDS = {
+  search: "words",
+  status: "list",
+  risk_level: "list",
+  has_open_alert: "yes-no",
+  changed_since: "instant",
+  lapsed_since: "instant",
+  lapsed_until: "instant",
+  min_churn_probability: "number",
+  max_churn_probability: "number",
+  min_value_at_risk: "number",
+  max_value_at_risk: "number",
+  min_total_spent: "number",
+  max_total_spent: "number",
+  min_total_orders: "number",
+  max_total_orders: "number",
+  min_days_since_last_order: "number",
+  max_days_since_last_order: "number",
+  min_account_age_days: "number",
+  max_account_age_days: "number",
+} satisfies Partial<Record<keyof CustomersQuery, Kind>>;
+
+export type FilterName = keyof typeof KINDS;
+export const FILTER_NAMES = Object.keys(KINDS) as FilterName[];
+export const SORTS: Record<CustomerSort, string> = {
+  value_at_risk: "value at risk",
+  churn_probability: "risk",
+  risk_change_7d: "change in 7 days",
+  expected_spend: "expected spend",
+  total_spent: "total spent",
+  days_since_last_order: "last order",
+  customer_id: "customer id",
+};
+
+/** Returns the API's query for what stands in the address; what it does not know is left to the API to refuse. */
+export function queryOf(address: URLSearchParams): CustomersQuery {
+  const query: Record<string, unknown> = {
+    sort: address.get("sort") ?? "value_at_risk",
+    order: address.get("order") ?? "desc",
+  };
+  for (const name of FILTER_NAMES) {
+    const text = address.get(name);
+    if (text) query[name] = KINDS[name] === "list" ? text.split(",") : text;
+  }
+  return query;
+}
+
+export interface Chip {
+  names: FilterName[];
+  text: string;
+}
+
+const RANGES: [FilterName, FilterName, (value: number) => string, string][] = [
+  ["min_churn_probability", "max_churn_probability", percent, "risk"],
+  ["min_value_at_risk", "max_value_at_risk", money, "value at risk"],
+  ["min_total_spent", "max_total_spent", money, "spent"],
+  ["min_total_orders", "max_total_orders", String, "orders"],
+  ["min_days_since_last_order", "max_days_since_last_order", days, "silent for"],
+  ["min_account_age_days", "max_account_age_days", days, "customer for"],
+];
+
+/** Returns the filters of an address, each as a part of a sentence. */
+export function chipsOf(address: URLSearchParams): Chip[] {
+  const value = (name: FilterName): string => address.get(name) ?? "";
+  const chips: Chip[] = [];
+  const add = (names: FilterName[], say: (text: string) => string): void => {
+    const text = names.map(value).find(Boolean);
+    if (text) chips.push({ names, text: say(text) });
+  };
+  add(["status"], (codes) => words(codes, { ...STATUS_WORDS, current: "Current" }));
+  add(["risk_level"], (codes) => `${words(codes, LEVEL_WORDS).toLowerCase()} risk`);
+  for (const [least, most, show, what] of RANGES) {
+    add([least, most], () => `${what} ${bounds(value(least), value(most), show)}`);
+  }
+  add(["has_open_alert"], (text) => (text === "true" ? "with an open alert" : "without an open alert"));
+  add(["changed_since"], (instant) => `scored since ${exactly(instant)}`);
+  add(["lapsed_since", "lapsed_until"], (instant) =>
+    value("lapsed_since") ? `lapsed since ${exactly(instant)}` : `lapsed until ${exactly(instant)}`,
+  );
+  add(["search"], (text) => `“${text}”`);
+  return chips;
+}
+
+function bounds(low: string, high: string, show: (value: number) => string): string {
+  if (low && high) return `${show(Number(low))} to ${show(Number(high))}`;
+  return low ? `${show(Number(low))} or more` : `up to ${show(Number(high))}`;
+}
+
+function words(list: string, known: Record<string, string>): string {
+  return list
+    .split(",")
+    .map((code) => known[code] ?? code)
+    .join(" or ");
+}
+
+/** Returns the address with some values set anew; an empty one is taken out, as is the place in the list. */
+export function changed(address: URLSearchParams, values: Partial<Record<string, string>>): string {
+  const next = new URLSearchParams(address);
+  next.delete("row");
+  next.delete("focus");
+  for (const [name, value] of Object.entries(values)) {
+    if (value) next.set(name, value);
+    else next.delete(name);
+  }
+  const text = next.toString().replace(/%2C/g, ",");
+  return `#/customers${text ? `?${text}` : ""}`;
+}

@@ -1,0 +1,102 @@
+/** The pages of a list, one after the other as the reader comes to them. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ApiError, get } from "../../api/client";
+import type { Customer, CustomersQuery } from "../../api/types";
+
+export interface Pages {
+  customers: Customer[];
+  total: number | null;
+  isLowerBound: boolean;
+  hasMore: boolean;
+  isLoading: boolean;
+  error: ApiError | null;
+  more: () => void;
+  reload: () => void;
+}
+
+type State = Omit<Pages, "more" | "reload" | "hasMore"> & { cursor: string | null };
+
+const PAGE = 100;
+const LARGEST_PAGE = 500;
+const NOTHING: State = {
+  customers: [],
+  total: null,
+  isLowerBound: false,
+  isLoading: true,
+  error: null,
+  cursor: null,
+};
+const SHOWN_AT_LEAST = 20;
+// A filter that few meet has short pages: so many are asked for before the reader is asked.
+const PAGES_IN_A_ROW = 5;
+// The list of before, for whoever comes back from a customer.
+let kept: { key: string; state: State } | null = null;
+
+/** Asks for a list from its beginning, at least down to the row `from`. */
+export function useCustomers(query: CustomersQuery, from: number): Pages {
+  const key = JSON.stringify(query);
+  const [state, setState] = useState<State>(kept?.key === key ? kept.state : NOTHING);
+  const [turn, setTurn] = useState(0);
+  const running = useRef<AbortController | null>(null);
+
+  const ask = async (before: State): Promise<void> => {
+    running.current?.abort();
+    const control = new AbortController();
+    running.current = control;
+    setState({ ...before, isLoading: true, error: null });
+    let after = before;
+    try {
+      for (let page = 0; page < PAGES_IN_A_ROW; page++) {
+        after = await next(query, after, Math.max(PAGE, from + SHOWN_AT_LEAST), control.signal);
+        if (after.cursor === null || after.customers.length >= before.customers.length + SHOWN_AT_LEAST)
+          break;
+      }
+      kept = { key, state: after };
+      setState(after);
+    } catch (error) {
+      if (!control.signal.aborted) setState({ ...after, isLoading: false, error: asApiError(error) });
+    }
+  };
+
+  useEffect(() => {
+    if (turn === 0 && kept?.key === key) setState(kept.state);
+    else void ask(NOTHING);
+    return () => running.current?.abort();
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the key is the query
+  }, [key, turn]);
+
+  return {
+    ...state,
+    hasMore: state.cursor !== null,
+    more: () => {
+      if (state.cursor !== null && !state.isLoading && !state.error) void ask(state);
+    },
+    reload: () => {
+      kept = null;
+      setTurn((number) => number + 1);
+    },
+  };
+}
+
+async function next(
+  query: CustomersQuery,
+  before: State,
+  first: number,
+  signal: AbortSignal,
+): Promise<State> {
+  const limit = before.cursor === null ? Math.min(LARGEST_PAGE, first) : PAGE;
+  const place = before.cursor === null ? {} : { cursor: before.cursor };
+  const page = await get("/api/customers", { ...query, ...place, limit }, undefined, signal);
+  return {
+    customers: [...before.customers, ...page.customers],
+    total: page.total,
+    isLowerBound: page.total_is_lower_bound,
+    cursor: page.next_cursor,
+    isLoading: false,
+    error: null,
+  };
+}
+
+function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(0, String(error));
+}

@@ -1,0 +1,203 @@
+/** Customers: whom to look at first, and who they are. Without a filter it begins with those whose value is at risk. */
+import type { FunctionComponent, JSX } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { get } from "../../api/client";
+import type { Customer, CustomerSort, CustomersQuery } from "../../api/types";
+import { Dialog } from "../../components/dialog";
+import { Icon } from "../../components/icons";
+import { Empty, Problem, Waiting } from "../../components/notes";
+import { say } from "../../components/toasts";
+import { useResource } from "../../data";
+import { count, money, plural } from "../../format";
+import { replace, usePlace } from "../../router";
+import { useStore } from "../../store";
+import { CustomerScreen } from "../customer/screen";
+import { chosen, COLUMNS, toggleColumn } from "./columns";
+import { copyAddresses, exportList } from "./export";
+import { FilterBar } from "./filter-bar";
+import { changed, FILTER_NAMES, queryOf } from "./filters";
+import { useCustomers, type Pages } from "./pages";
+import "./screen.css";
+import { CustomerTable } from "./table";
+
+const Screen: FunctionComponent<{ path: string[] }> = ({ path }) =>
+  path[0] === undefined ? <CustomerList /> : <CustomerScreen key={path[0]} id={path[0]} />;
+export default Screen;
+
+function CustomerList(): JSX.Element {
+  const { query: address } = usePlace();
+  const query = useMemo(() => queryOf(address), [address]);
+  const from = useRef(Number(address.get("row")) || 0);
+  const pages = useCustomers(query, from.current);
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const select = (ids: string[], isSelected: boolean): void =>
+    setSelected((before) => {
+      const after = new Set(before);
+      ids.forEach((id) => (isSelected ? after.add(id) : after.delete(id)));
+      return after;
+    });
+  const sort = (by: CustomerSort): void =>
+    replace(
+      changed(address, { sort: by, order: query.sort === by && query.order === "desc" ? "asc" : "desc" }),
+    );
+  const keepRow = useKeptRow();
+  return (
+    <>
+      <header>
+        <div>
+          <h1>
+            <Sentence address={address} pages={pages} />
+          </h1>
+        </div>
+        <Tools query={query} />
+      </header>
+      <FilterBar address={address} />
+      {selected.size ? (
+        <Bulk
+          customers={pages.customers.filter((one) => selected.has(one.customer_id))}
+          onClear={() => setSelected(new Set())}
+        />
+      ) : null}
+      <div class="card list">
+        {pages.total !== null ? (
+          <CustomerTable
+            key={JSON.stringify(query)}
+            customers={pages.customers}
+            total={pages.total}
+            query={query}
+            selected={selected}
+            from={from.current}
+            onSelect={select}
+            onSort={sort}
+            onRow={keepRow}
+            onEnd={pages.more}
+          />
+        ) : null}
+        <End pages={pages} />
+      </div>
+    </>
+  );
+}
+
+/** Returns what keeps the first row that is seen in the address. */
+function useKeptRow(): (row: number) => void {
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return (row) => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => {
+      const parameters = new URLSearchParams(location.hash.split("?")[1] ?? "");
+      if (row > 0) parameters.set("row", String(row));
+      else parameters.delete("row");
+      const text = parameters.toString().replace(/%2C/g, ",");
+      history.replaceState(null, "", `#/customers${text ? `?${text}` : ""}`);
+    }, 250);
+  };
+}
+
+function Sentence({ address, pages }: { address: URLSearchParams; pages: Pages }): JSX.Element {
+  const stats = useResource("stats", (signal) => get("/api/dashboard/stats", undefined, undefined, signal), {
+    every: 60,
+  });
+  const filters = FILTER_NAMES.filter((name) => address.get(name));
+  if (filters.length === 1 && address.get("status") === "current" && stats.data) {
+    const { revenue_at_risk: risk, high_risk_customers: high } = stats.data;
+    return (
+      <>
+        {money(risk)} of what your customers would spend is at risk; {plural(high, "customer")}{" "}
+        {high === 1 ? "is" : "are"} likely to leave.
+      </>
+    );
+  }
+  if (pages.total === null) return <>Customers</>;
+  const number = `${pages.isLowerBound && pages.hasMore ? "At least " : ""}${plural(pages.total, "customer")}`;
+  return <>{filters.length ? `${number} match${pages.total === 1 ? "es" : ""}.` : `${number} in all.`}</>;
+}
+
+function Tools({ query }: { query: CustomersQuery }): JSX.Element {
+  const [choosesColumns, setChoosesColumns] = useState(false);
+  const [lines, setLines] = useState<number | null>(null);
+  const ids = useStore(chosen);
+  const save = (): void => {
+    setLines(0);
+    exportList(query, setLines)
+      .catch((error: unknown) =>
+        say(`The file could not be made. ${error instanceof Error ? error.message : ""}`),
+      )
+      .finally(() => setLines(null));
+  };
+  return (
+    <div class="row">
+      <button type="button" class="button columns-button" onClick={() => setChoosesColumns(true)}>
+        <Icon name="columns" />
+        Columns
+      </button>
+      <button type="button" class="button" onClick={save} disabled={lines !== null}>
+        <Icon name="download" />
+        {lines === null ? "Export" : `${count(lines)} lines …`}
+      </button>
+      {choosesColumns ? (
+        <Dialog title="Columns" onClose={() => setChoosesColumns(false)}>
+          <div class="column-list">
+            {COLUMNS.filter((column) => column.id !== "name").map((column) => (
+              <label class="check" key={column.id}>
+                <input
+                  type="checkbox"
+                  checked={ids.includes(column.id)}
+                  onChange={() => toggleColumn(column.id)}
+                />
+                {column.name}
+              </label>
+            ))}
+          </div>
+        </Dialog>
+      ) : null}
+    </div>
+  );
+}
+
+function Bulk({ customers, onClear }: { customers: Customer[]; onClear: () => void }): JSX.Element {
+  const value = customers.reduce((sum, customer) => sum + (customer.value_at_risk ?? 0), 0);
+  const copy = (): void => {
+    copyAddresses(customers)
+      .then((copied) => say(`${plural(copied, "e-mail address", "e-mail addresses")} copied.`))
+      .catch(() => say("The browser did not let the page copy."));
+  };
+  return (
+    <div class="card bulk" role="region" aria-label="Selected customers">
+      <strong>{plural(customers.length, "customer")} selected</strong>
+      <span class="muted">{money(value)} at risk</span>
+      <button type="button" class="button" onClick={copy}>
+        Copy e-mail addresses
+      </button>
+      <button type="button" class="button plain" onClick={onClear}>
+        Clear
+      </button>
+    </div>
+  );
+}
+
+function End({ pages }: { pages: Pages }): JSX.Element | null {
+  if (pages.error) return <Problem error={pages.error} what="the customers" onRetry={pages.reload} />;
+  if (pages.isLoading) return <Waiting height={pages.customers.length ? 44 : 480} what="the customers" />;
+  if (pages.customers.length === 0) {
+    return (
+      <Empty title={pages.hasMore ? "None found so far." : "No customer matches."}>
+        {pages.hasMore ? (
+          <button type="button" class="button" onClick={pages.more}>
+            Go on looking
+          </button>
+        ) : (
+          "Take a filter away, or publish events: each customer of an event appears here within a second."
+        )}
+      </Empty>
+    );
+  }
+  return pages.hasMore ? (
+    <div class="row end">
+      <button type="button" class="button plain" onClick={pages.more}>
+        More
+      </button>
+    </div>
+  ) : null;
+}

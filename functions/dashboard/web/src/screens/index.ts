@@ -1,0 +1,23 @@
+/** The screens in the order of the rail. Each is fetched when somebody first goes there. */
+import type { FunctionComponent } from "preact";
+import type { IconName } from "../components/icons";
+
+export interface Screen {
+  /** The first part of its address behind the `#`. */
+  path: string;
+  name: string;
+  icon: IconName;
+  /** The query that it begins with, when it is chosen in the rail. */
+  start?: string;
+  load: () => Promise<{ default: FunctionComponent<{ path: string[] }> }>;
+}
+
+export const SCREENS: Screen[] = [
+  {
+    path: "customers",
+    name: "Customers",
+    icon: "customers",
+    start: "?status=current",
+    load: () => import("./customers/screen"),
+  },
+];

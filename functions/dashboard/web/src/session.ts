@@ -1,0 +1,84 @@
+/** Who is signed in. The token lives in this tab's `sessionStorage` alone. */
+import { Store } from "./store";
+
+export type Role = "read" | "predict" | "act" | "admin";
+export interface Session {
+  token: string;
+  subject: string;
+  role: Role;
+}
+
+const KEY = "churn-token";
+const ROLES: Role[] = ["read", "predict", "act", "admin"];
+
+/** Null while nobody is signed in. */
+export const session = new Store<Session | null>(null);
+/** What the sign-in page says first. */
+export const farewell = new Store("");
+
+/** Returns whether the one who is signed in may do what needs a role. */
+export function may(role: Role): boolean {
+  return session.value !== null && ROLES.indexOf(session.value.role) >= ROLES.indexOf(role);
+}
+
+/** Begins a session. Throws an Error whose text says what is wrong with the token. */
+export function beginSession(token: string): void {
+  const begun = read(token.trim());
+  sessionStorage.setItem(KEY, begun.token);
+  farewell.set("");
+  session.set(begun);
+}
+
+export function endSession(message: string): void {
+  sessionStorage.removeItem(KEY);
+  farewell.set(message);
+  session.set(null);
+}
+
+/** Signs in with the code of the address (`#code=…`) or the token of before; says nothing if there is none. */
+export async function resumeSession(): Promise<void> {
+  const code = /^#code=(.+)$/.exec(location.hash)?.[1];
+  if (code) {
+    history.replaceState(null, "", "#/");
+    await exchange(decodeURIComponent(code));
+    return;
+  }
+  const kept = sessionStorage.getItem(KEY);
+  if (kept) {
+    try {
+      beginSession(kept);
+    } catch {
+      sessionStorage.removeItem(KEY);
+    }
+  }
+}
+
+async function exchange(code: string): Promise<void> {
+  try {
+    const answer = await fetch(new URL("api/session", document.baseURI), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ code }),
+    });
+    const body = (await answer.json()) as { token?: string; detail?: string };
+    if (!answer.ok || !body.token) throw new Error(body.detail);
+    beginSession(body.token);
+  } catch (error) {
+    endSession(error instanceof Error && error.message ? error.message : "The service cannot be reached.");
+  }
+}
+
+function read(token: string): Session {
+  let claims: { sub?: string; role?: string; exp?: number };
+  try {
+    const part = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+    const bytes = Uint8Array.from(atob(part), (letter) => letter.charCodeAt(0));
+    claims = JSON.parse(new TextDecoder().decode(bytes)) as typeof claims;
+  } catch {
+    throw new Error("This is not a token. A token has three parts with dots between them.");
+  }
+  const role = ROLES.find((known) => known === claims.role);
+  if (!role) throw new Error("This token has no role that can look at the dashboard.");
+  if (claims.exp !== undefined && claims.exp * 1000 < Date.now()) throw new Error("This token has expired.");
+  return { token, subject: claims.sub ?? "", role };
+}

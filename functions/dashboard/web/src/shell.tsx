@@ -1,0 +1,214 @@
+/** The frame around the screens: the rail, what is wrong with the connection, the keys. */
+import type { FunctionComponent, JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { ApiError, get, lastAnswerAt } from "./api/client";
+import { Dialog } from "./components/dialog";
+import { Icon } from "./components/icons";
+import { Problem, useLate, Waiting } from "./components/notes";
+import { Toasts } from "./components/toasts";
+import { useResource } from "./data";
+import { ago, exactly, takeCurrencyOf } from "./format";
+import { useKeys } from "./keys";
+import { connect, disconnect, live } from "./live";
+import { go, usePlace } from "./router";
+import { SCREENS, type Screen } from "./screens";
+import { endSession, session } from "./session";
+import { useStore } from "./store";
+import { nextTheme, theme } from "./theme";
+import iconAddress from "./icon.svg";
+import { useUnread } from "./unread";
+
+const KEYS: [string, string][] = [
+  ["/", "Search customers"],
+  ["j  k", "Next and previous row"],
+  ["Enter", "Open the row"],
+  ["x", "Select the row"],
+  ["e", "Acknowledge the alert"],
+  ["r", "Resolve the alert"],
+  ["n", "Write a note"],
+  ["?", "Show these keys"],
+];
+const BEHIND_SECONDS = 60;
+
+export function Shell(): JSX.Element {
+  const [showsKeys, setShowsKeys] = useState(false);
+  const { path } = usePlace();
+  const screen = SCREENS.find((known) => known.path === (path[0] ?? "")) ?? SCREENS[0];
+  useEffect(() => {
+    connect();
+    return disconnect;
+  }, []);
+  // The currency is the shop's, and every screen shows money.
+  const stats = useResource("stats", (signal) => get("/api/dashboard/stats", undefined, undefined, signal));
+  if (stats.data) takeCurrencyOf(stats.data);
+  useKeys({ "?": () => setShowsKeys(true), "/": () => searchCustomers() });
+  return (
+    <div class="frame">
+      <Rail current={screen} onKeys={() => setShowsKeys(true)} />
+      <div>
+        <Banner />
+        {screen ? <Loaded key={screen.path} screen={screen} path={path.slice(1)} /> : null}
+      </div>
+      <Toasts />
+      {showsKeys ? <KeyList onClose={() => setShowsKeys(false)} /> : null}
+    </div>
+  );
+}
+
+function searchCustomers(): void {
+  const field = document.querySelector<HTMLInputElement>("input[type=search]");
+  if (field) field.focus();
+  else go("#/customers?focus=search");
+}
+
+function Rail({ current, onKeys }: { current: Screen | undefined; onKeys: () => void }): JSX.Element {
+  const who = useStore(session);
+  const unread = useUnread();
+  const chosen = useStore(theme);
+  useEffect(() => {
+    document.title = `${unread ? `(${unread}) ` : ""}${current?.name ?? "Churn"} · Churn`;
+  }, [unread, current]);
+  return (
+    <div class="rail">
+      <a class="brand" href="#/">
+        <img src={iconAddress} alt="" width="24" height="24" />
+        Churn
+      </a>
+      <nav aria-label="Screens">
+        {SCREENS.map((screen) => (
+          <a
+            key={screen.path}
+            href={`#/${screen.path}${screen.start ?? ""}`}
+            aria-current={screen === current ? "page" : undefined}
+          >
+            <Icon name={screen.icon} />
+            {screen.name}
+            {screen.path === "alerts" && unread ? (
+              <span class="unread">
+                {unread}
+                <span class="hidden"> new</span>
+              </span>
+            ) : null}
+          </a>
+        ))}
+      </nav>
+      <div class="foot">
+        <Standing />
+        <button type="button" class="action" onClick={nextTheme}>
+          <Icon name="sun" />
+          Theme: {chosen}
+        </button>
+        <button type="button" class="action" onClick={onKeys}>
+          <Icon name="keys" />
+          Keys
+        </button>
+        <button
+          type="button"
+          class="action"
+          onClick={() => endSession("You are signed out.")}
+          title={who?.role}
+        >
+          <Icon name="leave" />
+          Sign out {who?.subject}
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function Standing(): JSX.Element {
+  const { state } = useStore(live);
+  const words = {
+    connecting: "Connecting",
+    live: "Live",
+    polling: "Asks every 10 seconds",
+    offline: "Offline",
+  }[state];
+  return (
+    <div class={`standing ${state}`} role="status">
+      <i />
+      {words}
+    </div>
+  );
+}
+
+/** Says when what is shown is not of now. */
+function Banner(): JSX.Element | null {
+  const { state, since } = useStore(live);
+  const health = useResource("health", readHealth, { every: 60 });
+  if (state === "offline") {
+    const at = lastAnswerAt ?? since;
+    return (
+      <div class="banner" role="alert">
+        The service cannot be reached. You see what was known at {exactly(at)}. It is tried again by itself.
+      </div>
+    );
+  }
+  const ingestion = health.data?.checks.ingestion;
+  const behind = ingestion?.behind_seconds ?? 0;
+  if (behind < BEHIND_SECONDS) return null;
+  return (
+    <div class="banner" role="status">
+      The newest events are not counted yet: the oldest that waits came {ago(Date.now() - behind * 1000)}.
+      {ingestion?.detail ? ` ${ingestion.detail}` : ""}
+    </div>
+  );
+}
+
+async function readHealth(signal: AbortSignal) {
+  try {
+    return await get("/health", undefined, undefined, signal);
+  } catch (error) {
+    // An unhealthy service says so in its status; the banner tells it by what fails.
+    if (error instanceof ApiError && error.status === 503) return undefined;
+    throw error;
+  }
+}
+
+/** A screen, once its code is here. */
+function Loaded({ screen, path }: { screen: Screen; path: string[] }): JSX.Element {
+  const [Found, setFound] = useState<FunctionComponent<{ path: string[] }> | null>(null);
+  const [failed, setFailed] = useState<ApiError | null>(null);
+  const [turn, setTurn] = useState(0);
+  const isLate = useLate(300);
+  useEffect(() => {
+    screen
+      .load()
+      .then((module) => setFound(() => module.default))
+      .catch(() =>
+        setFailed(new ApiError(0, "The service cannot be reached, or the page has been built anew.")),
+      );
+  }, [screen, turn]);
+  if (Found) {
+    return (
+      <main class="screen">
+        <Found path={path} />
+      </main>
+    );
+  }
+  return (
+    <main class="screen">
+      {failed ? <Problem error={failed} what="this screen" onRetry={() => setTurn(turn + 1)} /> : null}
+      {isLate && !failed ? <Waiting height={400} what="the screen" /> : null}
+    </main>
+  );
+}
+
+function KeyList({ onClose }: { onClose: () => void }): JSX.Element {
+  return (
+    <Dialog title="Keys" onClose={onClose}>
+      <dl class="keys">
+        {KEYS.map(([key, meaning]) => (
+          <>
+            <dt>
+              {key.split("  ").map((one) => (
+                <kbd key={one}>{one}</kbd>
+              ))}
+            </dt>
+            <dd>{meaning}</dd>
+          </>
+        ))}
+      </dl>
+    </Dialog>
+  );
+}
