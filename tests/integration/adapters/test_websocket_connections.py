@@ -11,7 +11,8 @@ import pytest
 
 from churn.adapters.mysql import Database, DatabaseOperationError, alert_work, alerts
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
-from churn.services.broadcasts import broadcast, broadcast_predictions
+from churn.services import broadcasts
+from churn.services.broadcasts import broadcast
 from churn.settings import Settings
 from tests.support.sockets import FakePush, add_customer, raise_alerts
 
@@ -46,6 +47,10 @@ class Client:
         before = len(self.push.messages(connection_id))
         assert self.edge.handle(self.event("$default", connection_id, body)) == {"statusCode": 200}
         return self.push.messages(connection_id)[before:]
+
+
+def broadcast_predictions(database: Database, push: FakePush, predictions: list[dict[str, Any]]) -> int:
+    return broadcasts.broadcast_predictions(database, push, predictions, datetime(2026, 1, 2, tzinfo=UTC), 180)
 
 
 @pytest.fixture
@@ -226,6 +231,11 @@ def test_subscriptions_to_alerts_and_to_predictions_stand_beside_each_other(clie
         ({"min_risk": float("nan")}, "data.min_risk"),
         ({"min_risk": 10**400}, "data.min_risk"),
         ({"min_risk": []}, "data.min_risk"),
+        ({"segment": "no such"}, "data.segment"),
+        ({"segment": 17}, "data.segment"),
+        ({"segment": "9" * 30}, "data.segment"),
+        ({"segment": ["high"]}, "data.segment"),
+        ({"segment": ""}, "data.segment"),
         ({"customers": ["C-1"]}, "data.customers"),
         ([], "data"),
     ],

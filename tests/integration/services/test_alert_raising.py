@@ -188,7 +188,7 @@ def test_a_promotion_sets_levels_silently_and_tells_once_how_many_moved(database
     push = FakePush()
     open_socket(database, "dashboard")
     new = Scoring(database, _Model("v2", 0.3), _SETTINGS)
-    publisher = EventPublisher(database, push)
+    publisher = EventPublisher(database, push, inactivity_days=180)
     _apply(new, 0.5, event("login", "C-3"))
     publisher.publish([], NOW)
     assert _system_alerts(push) == []
@@ -220,7 +220,7 @@ def _two_versions(database: Database) -> tuple[Scoring, FakePush, EventPublisher
     _apply(Scoring(database, _Model("v1"), _SETTINGS), 0, order("C-1", days_ago=30), order("C-2", days_ago=50))
     push = FakePush()
     open_socket(database, "dashboard")
-    return Scoring(database, _Model("v2", 0.3), _SETTINGS), push, EventPublisher(database, push)
+    return Scoring(database, _Model("v2", 0.3), _SETTINGS), push, EventPublisher(database, push, inactivity_days=180)
 
 
 def test_what_a_promotion_moved_is_told_also_where_its_teller_died(database: Database) -> None:

@@ -1,11 +1,20 @@
 """New predictions reach the sockets that asked for them, and no others."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
-from churn.adapters.mysql import Database, Transaction, prediction_subscriptions, websocket_connections
+import pytest
+
+from churn.adapters.mysql import Database, Transaction, prediction_subscriptions, segments, websocket_connections
+from churn.adapters.mysql.database import Row
 from churn.domain.prediction_filter import MAX_CUSTOMERS, PredictionFilter
-from churn.services.broadcasts import broadcast_predictions
+from churn.services import broadcasts
+from churn.services.customer_filters import CustomerFilters
+from churn.services.scoring import Scoring
+from churn.settings import Settings
+from tests.support.events import NOW, order
+from tests.support.models import RecencyModel
 from tests.support.sockets import FakePush, ask_for_predictions, open_socket
 
 RISKY, CALM = 0.9, 0.1
@@ -13,6 +22,10 @@ RISKY, CALM = 0.9, 0.1
 
 def prediction(customer_id: str, risk: float = 0.5) -> dict[str, Any]:
     return {"customer_id": customer_id, "churn_probability": risk, "risk_level": "low"}
+
+
+def broadcast_predictions(database: Database, push: FakePush, predictions: list[dict[str, Any]]) -> int:
+    return broadcasts.broadcast_predictions(database, push, predictions, NOW, 180)
 
 
 def told(push: FakePush, connection_id: str) -> list[str]:
@@ -128,25 +141,74 @@ def test_a_thousand_sockets_are_matched_within_the_time_of_a_batch(database: Dat
     assert spent < 2
 
 
-def test_matching_reads_indexes_alone(database: Database) -> None:
-    for number in range(300):
-        asking(database, f"s{number}", PredictionFilter(tuple(f"C{number}-{each}" for each in range(20))))
-        open_socket(database, f"silent{number}", limit=2000)
+def test_who_is_told_is_read_from_indexes_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [order(f"C{number}", days_ago=number % 90) for number in range(300)]
+    Scoring(database, RecencyModel(), Settings.from_environment({})).apply(events, now=NOW)
+    late = CustomerFilters(min_days_since_last_order=30, has_open_alert=False, search="c").to_json()
+    segment = database.run(lambda transaction: segments.add(transaction, "Late", late, "ann", NOW))
+    for number in range(100):
+        named = tuple(f"C{number}-{each}" for each in range(20))
+        asking(database, f"s{number}", PredictionFilter(named, segment=segment))
+        for each in range(4):
+            open_socket(database, f"silent{number}-{each}", limit=2000)
+    database.run(lambda transaction: transaction.execute("ANALYZE TABLE sockets, prediction_customers, customers"))
+    read: Callable[..., list[Row]] = Transaction.rows
+    plans: list[Row] = []
 
-    def plan(transaction: Transaction, query: str, values: list[Any]) -> list[Any]:
-        transaction.execute("ANALYZE TABLE sockets, prediction_customers")
-        return transaction.rows(f"EXPLAIN {query}", values)
+    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
+        if statement.startswith("SELECT"):
+            plans.extend(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
+        return read(transaction, statement, parameters)
 
-    ids = [f"C{number}-1" for number in range(50)]
-    query = (
-        f"SELECT connection_id, customer_id FROM prediction_customers WHERE customer_id IN ({', '.join(['%s'] * 50)})"
-    )
-    [named] = database.run(lambda transaction: plan(transaction, query, ids))
-    assert (named["type"], named["key"]) == ("range", "PRIMARY")
-    assert "filesort" not in named["Extra"]
+    monkeypatch.setattr(Transaction, "rows", explained)
+    broadcast_predictions(database, FakePush(), [prediction(f"C{number}") for number in range(20)])
+
+    keys = {plan["table"]: plan["key"] for plan in plans}
+    assert (keys["sockets"], keys["prediction_customers"]) == ("sockets_by_predictions", "PRIMARY")
+    assert keys["c"] == "customers_customer_id"
+    assert [plan for plan in plans if plan["type"] in {"ALL", "index"}] == []
 
 
 def test_erasing_a_customer_forgets_that_they_were_named(database: Database) -> None:
     asking(database, "a", PredictionFilter(("A", "B")))
     database.run(lambda transaction: prediction_subscriptions.erase(transaction, "A"))
     assert database.run(lambda transaction: prediction_subscriptions.named_by(transaction, ["A", "B"])) == {"a": {"B"}}
+
+
+def test_a_segment_chooses_by_its_filter_at_the_moment_of_the_prediction(database: Database) -> None:
+    push = FakePush()
+    events = [order(f"C-{number}", days_ago=number, value=100 * number) for number in (1, 2, 3)]
+    Scoring(database, RecencyModel(), Settings.from_environment({})).apply(events, now=NOW)
+    big = CustomerFilters(min_total_spent=150, search="c").to_json()
+    number = database.run(lambda transaction: segments.add(transaction, "Big", big, "ann", NOW))
+    for connection_id, wanted, segment in (
+        ("by name", PredictionFilter(), " big "),
+        ("by id", PredictionFilter(min_risk=RISKY), str(number)),
+        ("named", PredictionFilter(("C-1", "C-2")), "Big"),
+    ):
+        open_socket(database, connection_id)
+        subscribed = broadcasts.subscribe_predictions(database, connection_id, wanted, segment)
+        assert subscribed.segment == number
+    batch = [prediction("C-1", RISKY), prediction("C-2", RISKY), prediction("C-3", CALM), prediction("C-9", RISKY)]
+
+    broadcast_predictions(database, push, batch)
+    assert (told(push, "by name"), told(push, "by id"), told(push, "named")) == (["C-2", "C-3"], ["C-2"], ["C-2"])
+
+    alerted = CustomerFilters(has_open_alert=True).to_json()
+    database.run(
+        lambda transaction: segments.change(
+            transaction, number, name=None, asked=alerted, by="ann", now=NOW, versions=None
+        )
+    )
+    assert broadcast_predictions(database, push, batch) == 0
+    database.run(lambda transaction: segments.delete(transaction, number, None))
+    assert broadcast_predictions(database, push, batch) == 0
+
+
+def test_a_segment_that_cannot_be_read_keeps_nothing_from_others(database: Database) -> None:
+    push = FakePush()
+    number = database.run(lambda transaction: segments.add(transaction, "Odd", {"no_such": 1}, "ann", NOW))
+    asking(database, "a", PredictionFilter(segment=number))
+    asking(database, "b")
+    assert broadcast_predictions(database, push, [prediction("A")]) == 1
+    assert told(push, "b") == ["A"]

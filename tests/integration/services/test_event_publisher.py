@@ -26,7 +26,7 @@ def test_a_dashboard_hears_of_the_alert_the_prediction_and_the_new_model(databas
     push = FakePush()
     _dashboard(database)
     scoring = Scoring(database, RecencyModel(), Settings.from_environment({}))
-    publisher = EventPublisher(database, push)
+    publisher = EventPublisher(database, push, inactivity_days=180)
     applied = scoring.apply([order(days_ago=20), event("payment_failed")], now=NOW)
     publisher.publish([applied], NOW)
     heard = push.messages("dashboard")
@@ -42,14 +42,14 @@ def test_what_a_crash_left_unpushed_is_pushed_by_the_next(database: Database) ->
     _dashboard(database)
     scoring = Scoring(database, RecencyModel(), Settings.from_environment({}))
     scoring.apply([event("payment_failed")], now=NOW)
-    EventPublisher(database, push).publish([], NOW)
+    EventPublisher(database, push, inactivity_days=180).publish([], NOW)
     assert push.alert_ids("dashboard") == [1]
 
 
 def test_a_database_that_is_away_is_survived() -> None:
     away = Database("mysql://root@127.0.0.1:9/churn", connect_timeout=0.2, attempts=1)
     push = FakePush()
-    EventPublisher(away, push).publish([], NOW)
+    EventPublisher(away, push, inactivity_days=180).publish([], NOW)
     assert push.messages("dashboard") == []
 
 
@@ -67,7 +67,7 @@ class _Recorded:
 def test_a_topic_that_was_away_gets_every_alert_later_and_none_twice(database: Database) -> None:
     output = _Recorded()
     scoring = Scoring(database, RecencyModel(), Settings.from_environment({}))
-    publisher = EventPublisher(database, FakePush(), output)
+    publisher = EventPublisher(database, FakePush(), output, inactivity_days=180)
     output.away = True
     publisher.publish([scoring.apply([event("payment_failed", "CUST-001")], now=NOW)], NOW)
     output.away = False
@@ -82,7 +82,7 @@ def test_a_topic_that_was_away_gets_every_alert_later_and_none_twice(database: D
 def test_the_topic_gets_a_raise_once_after_the_alert(database: Database) -> None:
     output = _Recorded()
     scoring = Scoring(database, RecencyModel(), Settings.from_environment({}))
-    publisher = EventPublisher(database, FakePush(), output)
+    publisher = EventPublisher(database, FakePush(), output, inactivity_days=180)
     scoring.apply([order()], now=NOW)
     for days in (65, 85):
         sweep(scoring, now=NOW + timedelta(days=days), time_left=lambda: True)

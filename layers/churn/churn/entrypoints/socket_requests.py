@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from churn.domain.errors import FieldError, InvalidInputError
-from churn.domain.identifiers import canonical, stands_for_nobody
+from churn.domain.identifiers import as_sent, canonical, stands_for_nobody
 from churn.domain.prediction_filter import MAX_CUSTOMERS, PredictionFilter
 from churn.domain.risk import RISK_LEVELS, RiskLevel
 from churn.entrypoints.http.requests import CustomerId, Request
@@ -28,9 +28,14 @@ class PredictionsWanted(Request):
     """Only those of these customers, and then all of theirs."""
     min_risk: Annotated[float | RiskLevel, BeforeValidator(_risk)] | None = None
     """Only those with at least this churn probability, or from this risk level on."""
+    segment: Annotated[str, BeforeValidator(as_sent), Field(min_length=1, max_length=200)] | None = None
+    """Only those of customers who are in this segment, by its id or name, when the prediction is pushed."""
 
     def filter(self, settings: Settings) -> PredictionFilter:
-        """Return what is asked for. Raises InvalidInputError, which names the id, for one that stands for nobody."""
+        """Return what is asked for beside the segment.
+
+        Raises InvalidInputError, which names its place, for an id that stands for nobody.
+        """
         for place, customer_id in enumerate(self.customer_ids or ()):
             if stands_for_nobody(canonical(customer_id), settings.allowed_customer_ids):
                 raise InvalidInputError(FieldError(f"customer_ids.{place}", "stands for no customer"))

@@ -37,7 +37,7 @@ from churn.entrypoints.http.app import check
 from churn.entrypoints.http.problems import ProblemError
 from churn.entrypoints.socket_requests import PredictionsWanted
 from churn.observability import count_failed_answer, logger
-from churn.services import alert_delivery
+from churn.services import alert_delivery, broadcasts
 from churn.services.presentation import parse_change, parse_since
 from churn.settings import Settings
 
@@ -253,14 +253,12 @@ class WebSocketHandler:
         try:
             asked = check(PredictionsWanted, data)
             wanted = asked.filter(self._settings)
+            if not self._touch(caller):
+                raise _BadMessageError(409, _LOST)
+            wanted = broadcasts.subscribe_predictions(self._database, caller.connection_id, wanted, asked.segment)
         except (ProblemError, InvalidInputError) as error:
             errors = [FieldError(f"data.{one.field}", one.message) for one in error.errors]
             raise _BadMessageError(400, "; ".join(one.message for one in errors), *errors) from None
-        if not self._touch(caller):
-            raise _BadMessageError(409, _LOST)
-        self._database.run(
-            lambda transaction: prediction_subscriptions.subscribe(transaction, caller.connection_id, wanted)
-        )
         self._post(caller, "subscribed", {"predictions": asdict(wanted)})
 
     def _unsubscribe_predictions(self, caller: _Caller, _data: Mapping[str, Any]) -> None:

@@ -1,13 +1,14 @@
 """Messages to open sockets that are not kept for those that cannot take them now: news for all, and new predictions.
 
 A prediction goes to the sockets that asked for it. What they asked for is read once a batch, and sockets that ask for
-the same share the answer: a thousand sockets cost one query, and one more where some name customers.
+the same share the answer: a thousand sockets cost one query, one more where some name customers, and one a segment.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
@@ -19,9 +20,11 @@ from churn.adapters.api_gateway_push import (
     PushUnavailableError,
 )
 from churn.adapters.mysql import Database, Transaction, prediction_subscriptions, websocket_connections
-from churn.domain.prediction_filter import Ranking
+from churn.domain.errors import DATA_ERRORS
+from churn.domain.prediction_filter import PredictionFilter, Ranking
 from churn.observability import logger
 from churn.services.alert_delivery import message
+from churn.services.customer_filters import members, segment_called
 
 _BUDGET_SECONDS = 2.0
 
@@ -51,7 +54,31 @@ def broadcast(
     return _post_each(database, push, dict.fromkeys(connections, messages), budget)
 
 
-def broadcast_predictions(database: Database, push: Push, predictions: Sequence[Mapping[str, Any]]) -> int:
+def subscribe_predictions(
+    database: Database, connection_id: str, wanted: PredictionFilter, segment: str | None
+) -> PredictionFilter:
+    """Let a registered socket be told of the predictions of a filter and of a segment, by its id or name.
+
+    Return the whole filter. Raises UnknownSegmentError, DatabaseUnavailableError.
+    """
+
+    def work(transaction: Transaction) -> PredictionFilter:
+        whole = wanted
+        if segment is not None:
+            whole = replace(wanted, segment=segment_called(transaction, segment)["id"])
+        prediction_subscriptions.subscribe(transaction, connection_id, whole)
+        return whole
+
+    return database.run(work)
+
+
+def broadcast_predictions(
+    database: Database,
+    push: Push,
+    predictions: Sequence[Mapping[str, Any]],
+    now: datetime,
+    inactivity_days: int,
+) -> int:
     """Post new predictions as `prediction_update` to the sockets that asked for them; return how many were posted.
 
     Each has at least `customer_id`, `churn_probability` and `risk_level`. Of many a socket gets those with the highest
@@ -64,17 +91,37 @@ def broadcast_predictions(database: Database, push: Push, predictions: Sequence[
     named: Mapping[str, set[str]] = {}
     if any(socket.names_customers for socket in subscribers):
         named = database.run(partial(prediction_subscriptions.named_by, customer_ids=ranking.customer_ids))
-    riskiest = cache(ranking.riskiest)
+    segments = {
+        segment: _members(database, segment, ranking.customer_ids, now, inactivity_days)
+        for segment in {socket.segment for socket in subscribers if socket.segment is not None}
+    }
+
+    @cache
+    def riskiest(min_risk: float, segment: int | None) -> list[int]:
+        return ranking.riskiest(min_risk, None if segment is None else segments[segment])
+
     text = cache(lambda place: message("prediction_update", ranking.predictions[place]))
     messages = {}
     for socket in subscribers:
         if socket.names_customers:
-            places = ranking.of(named.get(socket.connection_id, ()), socket.min_risk)
+            among = None if socket.segment is None else segments[socket.segment]
+            places = ranking.of(named.get(socket.connection_id, ()), socket.min_risk, among)
         else:
-            places = riskiest(socket.min_risk)
+            places = riskiest(socket.min_risk, socket.segment)
         if places:
             messages[socket.connection_id] = [text(place) for place in places]
     return _post_each(database, push, messages, _BUDGET_SECONDS)
+
+
+def _members(
+    database: Database, segment: int, customer_ids: Collection[str], now: datetime, inactivity_days: int
+) -> set[str]:
+    """Return which of some customers are in a segment; one that cannot be read keeps nothing from other sockets."""
+    try:
+        return database.read(lambda transaction: members(transaction, segment, customer_ids, now, inactivity_days))
+    except DATA_ERRORS:
+        logger.exception("a segment cannot be read", extra={"segment": segment})
+        return set()
 
 
 def _post_each(database: Database, push: Push, messages: Mapping[str, Sequence[bytes]], budget: float) -> int:

@@ -1,12 +1,13 @@
 """Which customers are asked for: the one definition of the filters of lists and segments, and how they are kept."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from churn.adapters.mysql import Transaction, segments, totals
+from churn.adapters.mysql import Transaction, customer_search, segments, totals
 from churn.adapters.mysql.customer_pages import Bound, CustomerFilter
+from churn.adapters.mysql.database import Row
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.risk import ACTIVE_STATUSES, RISK_LEVELS, CustomerStatus, RiskLevel
 from churn.domain.search_terms import words_of
@@ -109,10 +110,30 @@ def filter_at(
     found = _at(transaction, asked, now, inactivity_days)
     if segment is None:
         return found
+    row = segment_called(transaction, segment)
+    return found.narrowed_by(_at(transaction, CustomerFilters.from_json(row["filter"]), now, inactivity_days))
+
+
+def segment_called(transaction: Transaction, segment: str) -> Row:
+    """Return the segment with an id or a name. Raises UnknownSegmentError."""
     row = segments.by_reference(transaction, segment)
     if row is None:
         raise UnknownSegmentError(FieldError("segment", "is neither the id nor the name of a segment"))
-    return found.narrowed_by(_at(transaction, CustomerFilters.from_json(row["filter"]), now, inactivity_days))
+    return row
+
+
+def members(
+    transaction: Transaction, segment: int, customer_ids: Iterable[str], now: datetime, inactivity_days: int
+) -> set[str]:
+    """Return which of some customers are in a segment at an instant, nobody if it has been deleted.
+
+    Raises what is in DATA_ERRORS if its filter cannot be read.
+    """
+    row = segments.by_reference(transaction, str(segment))
+    if row is None:
+        return set()
+    wanted = _at(transaction, CustomerFilters.from_json(row["filter"]), now, inactivity_days)
+    return customer_search.among(transaction, wanted, customer_ids)
 
 
 def _at(transaction: Transaction, asked: CustomerFilters, now: datetime, inactivity_days: int) -> CustomerFilter:

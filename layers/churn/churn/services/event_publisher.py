@@ -27,10 +27,11 @@ class EventPublisher:
     the alerts that could not be published now.
     """
 
-    def __init__(self, database: Database, push: Push, output: Output | None = None) -> None:
+    def __init__(self, database: Database, push: Push, output: Output | None = None, *, inactivity_days: int) -> None:
         self._database = database
         self._push = push
         self._output = output
+        self._inactivity_days = inactivity_days
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> Self:
@@ -39,7 +40,8 @@ class EventPublisher:
         if settings.output_topic:
             servers = settings.require("kafka_bootstrap_servers").kafka_bootstrap_servers
             output = KafkaOutput(servers, settings.output_topic)
-        return cls(database, ApiGatewayPush(settings.socket_endpoint), output)
+        push = ApiGatewayPush(settings.socket_endpoint)
+        return cls(database, push, output, inactivity_days=settings.inactivity_days)
 
     def publish(self, results: Sequence[BatchResult], now: datetime) -> None:
         """Publish all pending alerts, then the predictions of these transactions and the news of a new model."""
@@ -69,7 +71,7 @@ class EventPublisher:
         try:
             with span("push", {"churn.predictions": len(updates)}):
                 deliver(self._database, self._push)
-                broadcast_predictions(self._database, self._push, updates)
+                broadcast_predictions(self._database, self._push, updates, now, self._inactivity_days)
                 broadcast(self._database, self._push, "system_alert", new_models)
             self._tell_model_changes()
             if self._output is not None:

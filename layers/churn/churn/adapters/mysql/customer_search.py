@@ -159,8 +159,25 @@ def search(transaction: Transaction, wanted: CustomerFilter) -> Search:
     return replace(found, total=found.whole(found.others).count(transaction, "customers c"))
 
 
-def prepared(transaction: Transaction, wanted: CustomerFilter) -> Search:
-    """Return a filter as conditions, without the number of customers that match."""
+def among(transaction: Transaction, wanted: CustomerFilter, customer_ids: Iterable[str]) -> set[str]:
+    """Return which of some customers a filter matches, by their ids."""
+    found: set[str] = set()
+    if wanted.is_nobody:
+        return found
+    search = prepared(transaction, wanted, is_of_few=True)
+    for part in batched(customer_ids, _KEYS_PER_STATEMENT, strict=False):
+        conditions = search.whole(search.others)
+        conditions.add_among("c.customer_id", part)
+        query = f"SELECT c.customer_id FROM customers c FORCE INDEX (customers_customer_id) {conditions.where()}"
+        found.update(row["customer_id"] for row in transaction.rows(query, conditions.values))
+    return found
+
+
+def prepared(transaction: Transaction, wanted: CustomerFilter, *, is_of_few: bool = False) -> Search:
+    """Return a filter as conditions, without the number of customers that match.
+
+    `is_of_few`: only few customers are looked at, so that it does not pay to know all who match.
+    """
     by_column = {_OTHER: Conditions(["c.deleted = 0"])}
     for bound in (*wanted.bounds, Bound("last_order_at", None, wanted.ordered_until)):
         conditions = by_column.setdefault(bound.column, Conditions())
@@ -170,13 +187,14 @@ def prepared(transaction: Transaction, wanted: CustomerFilter) -> Search:
             conditions.add(f"c.{bound.column} <= %s", bound.most)
     if wanted.ordered_after is not None:
         by_column["last_order_at"].add("c.last_order_at > %s", wanted.ordered_after)
-    is_known = _add_known(transaction, wanted, by_column[_OTHER])
+    is_known = _add_known(transaction, wanted, by_column[_OTHER], is_counted=is_of_few)
     return Search(wanted, by_column, None, is_sorted=is_known)
 
 
-def _add_known(transaction: Transaction, wanted: CustomerFilter, conditions: Conditions) -> bool:
-    """Add what is asked of words and alerts; return whether the customers are few and known by that."""
-    is_counted = False
+def _add_known(
+    transaction: Transaction, wanted: CustomerFilter, conditions: Conditions, *, is_counted: bool = False
+) -> bool:
+    """Add what is asked of words and alerts; return whether the customers are few and known, by that or before."""
     # The longest beginning has the fewest words.
     for word in sorted(wanted.words, key=len, reverse=True):
         keys = None if is_counted else _matches(transaction, word)

@@ -3,11 +3,15 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import batched
 
 from churn.adapters.mysql.database import Transaction, placeholders
 from churn.adapters.mysql.websocket_connections import REACHABLE
 from churn.domain.identifiers import stored_forms
 from churn.domain.prediction_filter import PredictionFilter
+
+# A longer statement would pin a session of RDS Proxy.
+_IDS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ def subscribers(transaction: Transaction) -> list[Subscriber]:
     """Return the sockets that ask for predictions and can be posted to."""
     rows = transaction.rows(
         "SELECT connection_id, min_risk, segment_id, names_customers FROM sockets "
-        f"WHERE wants_predictions = 1 AND {REACHABLE} ORDER BY connection_id"
+        f"WHERE wants_predictions = 1 AND {REACHABLE}"
     )
     return [
         Subscriber(row["connection_id"], row["min_risk"], row["segment_id"], bool(row["names_customers"]))
@@ -45,9 +49,10 @@ def subscribers(transaction: Transaction) -> list[Subscriber]:
 def named_by(transaction: Transaction, customer_ids: Collection[str]) -> dict[str, set[str]]:
     """Return which of some customers each socket names."""
     named: defaultdict[str, set[str]] = defaultdict(set)
-    query = "SELECT connection_id, customer_id FROM prediction_customers WHERE customer_id IN ({values})"
-    for row in transaction.rows_among(query, sorted(customer_ids)):
-        named[row["connection_id"]].add(row["customer_id"])
+    query = "SELECT connection_id, customer_id FROM prediction_customers WHERE customer_id IN"
+    for part in batched(customer_ids, _IDS_PER_STATEMENT, strict=False):
+        for row in transaction.rows(f"{query} ({placeholders(part)})", part):
+            named[row["connection_id"]].add(row["customer_id"])
     return dict(named)
 
 
