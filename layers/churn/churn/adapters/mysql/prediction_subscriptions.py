@@ -37,7 +37,7 @@ def unsubscribe(transaction: Transaction, connection_id: str) -> None:
 def subscribers(transaction: Transaction) -> list[Subscriber]:
     """Return the sockets that ask for predictions and can be posted to."""
     rows = transaction.rows(
-        "SELECT connection_id, min_risk, segment_id, names_customers FROM sockets "
+        "SELECT connection_id, min_risk, segment_id, names_customers FROM sockets FORCE INDEX (sockets_by_predictions) "
         f"WHERE wants_predictions = 1 AND {REACHABLE}"
     )
     return [
