@@ -2,6 +2,8 @@
 
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,7 @@ from infra.local.servers.databases import start_mariadb
 
 SIZES = (10_000, 1_000_000)
 ROUNDS = 20
-_NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _MIGRATIONS = Path(__file__).parents[2] / "infra" / "migrations"
 # Who has not ordered for long is at a high risk, and few of those who have are.
 _FILL = """
@@ -61,36 +63,43 @@ def main() -> None:
     """Fill a database for each size, and print the percentiles."""
     measured: dict[str, list[float]] = {name: [] for name in _LISTS}
     for size in SIZES:
-        with tempfile.TemporaryDirectory() as folder:
-            server = start_mariadb(Path(folder))
-            try:
-                database = Database(server.url, statement_timeout=1200)
-                migrate(database, read_migrations(_MIGRATIONS))
-                database.run(partial(_fill, size=size))
-                for name, pages in measured.items():
-                    pages.append(_percentile(database, _LISTS[name]))
-                database.close()
-            finally:
-                server.stop()
+        with filled(size) as database:
+            for name, pages in measured.items():
+                pages.append(_percentile(database, _LISTS[name]))
     print(f"{'95th percentile of a page, milliseconds':<50}" + "".join(f"{size:>12,}" for size in SIZES))
     for name, pages in measured.items():
         print(f"{name:<50}" + "".join(f"{milliseconds:12.0f}" for milliseconds in pages))
 
 
+@contextmanager
+def filled(size: int) -> Iterator[Database]:
+    """Yield a database of so many customers, whose server ends with the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = start_mariadb(Path(folder))
+        try:
+            database = Database(server.url, statement_timeout=1200)
+            migrate(database, read_migrations(_MIGRATIONS))
+            database.run(partial(_fill, size=size))
+            yield database
+            database.close()
+        finally:
+            server.stop()
+
+
 def _fill(transaction: Transaction, size: int) -> None:
-    transaction.execute(_FILL.format(size=size), (_NOW, _NOW, _NOW, _NOW, _NOW))
-    transaction.execute(_ALERTS, (_NOW, _NOW.date()))
+    transaction.execute(_FILL.format(size=size), (NOW, NOW, NOW, NOW, NOW))
+    transaction.execute(_ALERTS, (NOW, NOW.date()))
     transaction.execute("ANALYZE TABLE customers, alerts")
 
 
 def _percentile(database: Database, asked: dict[str, Any]) -> float:
     customers = Customers(database, Settings.from_environment({}))
-    first = customers.page(CustomerQuery(limit=100, **asked), _NOW)["next_cursor"]
+    first = customers.page(CustomerQuery(limit=100, **asked), NOW)["next_cursor"]
     took = []
     for number in range(ROUNDS):
         query = CustomerQuery(limit=100, cursor=first if number % 2 else None, **asked)
         started = time.perf_counter()
-        customers.page(query, _NOW)
+        customers.page(query, NOW)
         took.append(time.perf_counter() - started)
     return 1000 * sorted(took)[int(0.95 * ROUNDS) - 1]
 
