@@ -1,7 +1,6 @@
 """The connection's own promises, on a real server."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from functools import partial
 
 import pytest
 from hypothesis import given
@@ -17,6 +16,7 @@ from churn.adapters.mysql import (
 )
 from churn.adapters.mysql.database import SESSION_SETTINGS
 from churn.adapters.mysql.statement_parts import in_parts
+from tests.support.statements import PINS_FROM_BYTES, logged
 
 
 def test_an_instant_comes_back_in_utc_with_its_milliseconds_not_rounded(database: Database) -> None:
@@ -130,36 +130,16 @@ def test_a_row_that_no_statement_can_hold_is_refused_for_its_data(small_packets:
         )
 
 
-def _log_of_statements(database: Database, *, on: bool) -> None:
-    state = "ON" if on else "OFF"
-    database.run(
-        lambda transaction: transaction.execute(f"SET GLOBAL log_output = 'TABLE', GLOBAL general_log = {state}")
-    )
-
-
 def test_a_request_sends_no_statement_that_pins_a_session_of_a_proxy(mysql_url: str, database: Database) -> None:
     requests, batches = Database.for_requests(mysql_url), Database(mysql_url)
     query = "SELECT customer_id FROM customers WHERE customer_id IN ({values})"
     longest = {}
     for name, asks in (("requests", requests), ("batches", batches)):
-        row = asks.run(lambda transaction: transaction.row("SELECT CONNECTION_ID() AS id"))
-        assert row is not None
-        _log_of_statements(database, on=True)
-        try:
+        with logged(database, asks) as statements:
             asks.run(lambda transaction: transaction.rows_among(query, [f"{number:0200}" for number in range(500)]))
-        finally:
-            _log_of_statements(database, on=False)
-        found = database.run(
-            partial(
-                Transaction.row,
-                statement="SELECT MAX(LENGTH(argument)) AS bytes FROM mysql.general_log WHERE thread_id = %s",
-                parameters=(row["id"],),
-            )
-        )
-        assert found is not None
-        longest[name] = found["bytes"]
+        longest[name] = max(statements)
         asks.close()
-    assert longest["requests"] < 16 * 1024 < longest["batches"]
+    assert longest["requests"] < PINS_FROM_BYTES < longest["batches"]
 
 
 def test_behind_a_proxy_a_session_sets_nothing_that_pins_it(mysql_url: str) -> None:

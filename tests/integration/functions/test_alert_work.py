@@ -137,6 +137,8 @@ def test_a_long_note_is_whole_with_the_alert_and_begins_in_lists(scoring: Scorin
     assert anna.patch(number, note=note).json["actions"][0]["note"] == note
     (listed,) = anna.get()["alerts"]
     assert listed["last_action"]["note"] == note[:200] + "…"
+    refused = anna.patch(number, note="\U0001f600" * 3001)
+    assert (refused.status, [error["field"] for error in refused.json["errors"]]) == (400, ["note"])
 
 
 def test_a_change_of_what_has_changed_meanwhile_is_refused(scoring: Scoring, anna: _Person, ben: _Person) -> None:

@@ -174,6 +174,28 @@ def test_every_page_is_read_from_ranges_of_indexes_and_by_keys(
             assert "filesort" not in (row["Extra"] or ""), (query, row)
 
 
+@pytest.mark.parametrize("asked", [{"search": "muller"}, {"has_open_alert": True}])
+def test_known_customers_are_sorted_alone_and_read_by_their_keys(
+    customers: Customers, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    read: Callable[..., list[Row]] = Transaction.rows
+    plans: list[list[Row]] = []
+
+    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
+        if "known STRAIGHT_JOIN" in statement:
+            plans.append(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
+        return read(transaction, statement, parameters)
+
+    monkeypatch.setattr(Transaction, "rows", explained)
+    for sort in customer_search.SORT_COLUMNS:
+        assert customers.page(CustomerQuery(sort=sort, limit=3, **asked), NOW)["customers"]
+    assert len(plans) >= len(customer_search.SORT_COLUMNS)
+    for plan in plans:
+        (row,) = [row for row in plan if row["table"] == "c"]
+        assert (row["type"], row["key"]) == ("eq_ref", "PRIMARY")
+        assert all(row["key"] for row in plan if not str(row["table"]).startswith("<derived"))
+
+
 def test_a_change_is_from_the_newest_prediction_of_a_week_ago_and_renewed_by_the_sweep(
     customers: Customers, shop: Database
 ) -> None:

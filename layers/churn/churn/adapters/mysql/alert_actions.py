@@ -1,7 +1,7 @@
 """Table `alert_actions`: who did what with an alert, and when."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,10 +25,15 @@ def add(transaction: Transaction, actions: Sequence[Action], first_change: int, 
     transaction.insert_many(
         "INSERT INTO alert_actions (alert_id, customer_pk, change_number, done_at, done_by, changed, note)",
         [
-            (action.alert_id, action.customer_pk, number, now, by, json.dumps(action.changed), action.note)
+            (action.alert_id, action.customer_pk, number, now, by, _json(action.changed), action.note)
             for number, action in enumerate(actions, first_change)
         ],
     )
+
+
+def _json(changed: Mapping[str, str | None]) -> str:
+    # As text of UTF-8: a reason that is escaped would be three times as long.
+    return json.dumps(changed, ensure_ascii=False)
 
 
 def of_alert(transaction: Transaction, alert_id: int, limit: int) -> list[Row]:

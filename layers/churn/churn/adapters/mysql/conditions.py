@@ -1,6 +1,6 @@
 """Parts of statements: WHERE clauses put together from optional conditions, and lists of pairs to join with."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import batched
@@ -59,9 +59,9 @@ class Conditions:
         """Return the WHERE clause, empty without conditions."""
         return f"WHERE {' AND '.join(self.texts)}" if self.texts else ""
 
-    def count(self, transaction: Transaction, table: str) -> int:
-        """Return how many rows of a table meet the conditions."""
-        row = transaction.row(f"SELECT COUNT(*) AS number FROM {table} {self.where()}", self.values)
+    def count(self, transaction: Transaction, table: str, bound: Sequence[object] = ()) -> int:
+        """Return how many rows of a table, to which values may be bound, meet the conditions."""
+        row = transaction.row(f"SELECT COUNT(*) AS number FROM {table} {self.where()}", [*bound, *self.values])
         return int(row["number"]) if row else 0
 
 

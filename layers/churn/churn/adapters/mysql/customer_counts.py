@@ -11,7 +11,7 @@ from decimal import Decimal
 from churn.adapters.mysql import customer_search, customers, orders
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.customer_pages import CustomerFilter
-from churn.adapters.mysql.customer_search import Search
+from churn.adapters.mysql.customer_search import Search, Table, in_index
 from churn.adapters.mysql.database import Row, Transaction
 
 MOST_COUNTED = 1_000_000
@@ -23,6 +23,7 @@ What is counted then is a lower bound.
 _SHORT_RANGE = 200_000
 _STEP = 100_000
 _COST_OF_LOOKING_UP = 5
+_BY_KEY = in_index("PRIMARY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,11 @@ def count(
         return Counted()
     search = customer_search.prepared(transaction, wanted)
     if search.is_sorted:
-        return _total([_looked_at(transaction, "PRIMARY", search.whole(search.others), Conditions(), churn, most)])
+        return _total([_looked_at(transaction, search.table(), search.whole(search.others), Conditions(), churn, most)])
     path = _shortest_path(transaction, search)
     if path is not None:
-        parts = [_looked_at(transaction, path.index, part, path.rest, churn, _SHORT_RANGE) for part in path.ranges]
+        table = in_index(path.index)
+        parts = [_looked_at(transaction, table, part, path.rest, churn, _SHORT_RANGE) for part in path.ranges]
         return _total(parts)
     looks_up = bool(wanted.words) or wanted.has_open_alert is not None
     return _everybody(transaction, search, churn, most // _COST_OF_LOOKING_UP if looks_up else most)
@@ -107,7 +109,9 @@ def _everybody(transaction: Transaction, search: Search, churn: ChurnSpan | None
     rest, parts, last, left = search.whole(search.others), [], 0, most
     while left > 0:
         step = min(left, _STEP)
-        part = _looked_at(transaction, "PRIMARY", Conditions(["c.id > %s"], [last]), rest, churn, step)
+        # In the order of the keys, so that the last is the last of a step.
+        ranged = Conditions(["c.id > %s"], [last])
+        part = _looked_at(transaction, _BY_KEY, ranged, rest, churn, step, "ORDER BY c.id")
         parts.append(part)
         if part["looked_at"] < step:
             return _total(parts)
@@ -116,13 +120,18 @@ def _everybody(transaction: Transaction, search: Search, churn: ChurnSpan | None
 
 
 def _looked_at(
-    transaction: Transaction, index: str, ranged: Conditions, rest: Conditions, churn: ChurnSpan | None, most: int
+    transaction: Transaction,
+    table_and_bound: Table,
+    ranged: Conditions,
+    rest: Conditions,
+    churn: ChurnSpan | None,
+    most: int,
+    order: str = "",
 ) -> Row:
-    """Return sums over the first of the customers in a range of an index who meet the other conditions."""
+    """Return sums over the first of the customers in a range of a table who meet the other conditions."""
+    table, bound = table_and_bound
     lapsed, active = _churn_conditions(churn)
     fits, has_lapsed, was_active = (" AND ".join(part.texts) or "TRUE" for part in (rest, lapsed, active))
-    # The last in the order of the keys is the last of a step.
-    order = "ORDER BY c.id" if index == "PRIMARY" else ""
     row = transaction.row(
         "SELECT COUNT(*) AS looked_at, IFNULL(MAX(id), 0) AS last_key, IFNULL(SUM(fits), 0) AS customers, "
         "IFNULL(SUM(IF(fits, value_at_risk, 0)), 0) AS value_at_risk, "
@@ -130,9 +139,9 @@ def _looked_at(
         "IFNULL(SUM(IF(fits, churn_probability, 0)), 0) AS probability, "
         "IFNULL(SUM(fits AND has_lapsed), 0) AS churned, IFNULL(SUM(was_active), 0) AS active_before "
         f"FROM (SELECT c.id, c.value_at_risk, c.churn_probability, ({fits}) AS fits, ({has_lapsed}) AS has_lapsed, "
-        f"(({fits}) AND {was_active}) AS was_active FROM customers c FORCE INDEX ({index}) {ranged.where()} {order} "
+        f"(({fits}) AND {was_active}) AS was_active FROM {table} {ranged.where()} {order} "
         "LIMIT %s) looked_at",
-        [*rest.values, *lapsed.values, *rest.values, *active.values, *ranged.values, most],
+        [*rest.values, *lapsed.values, *rest.values, *active.values, *bound, *ranged.values, most],
     )
     return row or {}
 

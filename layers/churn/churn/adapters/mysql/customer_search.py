@@ -55,10 +55,35 @@ NULLABLE = frozenset({"churn_probability", "last_order_at", "value_at_risk", "ri
 _LONGEST_STEP = 2000
 # A longer statement would pin a session of RDS Proxy.
 _KEYS_PER_STATEMENT = 500
+_WITH_WORD = "SELECT DISTINCT customer_pk FROM customer_words WHERE word >= %s AND word < %s LIMIT %s"
+_HAS_WORD = "EXISTS (SELECT 1 FROM customer_words w WHERE w.customer_pk = c.id AND w.word >= %s AND w.word < %s)"
+_ALERTED = "SELECT DISTINCT customer_pk FROM alerts WHERE is_open = 1 LIMIT %s"
 _HAS_OPEN_ALERT = "EXISTS (SELECT 1 FROM alerts a WHERE a.customer_pk = c.id AND a.is_open = 1)"
 # Greater than any character that a word can hold.
 _LAST = "\U0010ffff"
 _OTHER = ""
+
+
+type Table = tuple[str, tuple[object, ...]]
+"""A table of customers named `c`, and what is bound to it."""
+
+
+def in_index(index: str) -> Table:
+    """Return the table of customers, read by an index."""
+    return f"customers c FORCE INDEX ({index})", ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A query of the keys (`customer_pk`) of a few customers, and what is bound to it."""
+
+    query: str
+    values: tuple[object, ...]
+
+    def is_met(self, transaction: Transaction) -> bool:
+        """Return whether they are few."""
+        row = transaction.row(f"SELECT COUNT(*) AS number FROM ({self.query}) known", self.values)
+        return bool(row and row["number"] <= MANY_MATCHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +97,21 @@ class Search:
     by_column: Mapping[str, Conditions]
     """Conditions by the column that they bound, under `_OTHER` all others."""
     total: int | None
-    is_sorted: bool = False
-    """Whether the customers are few and known, so that they are sorted whatever they are sorted by."""
+    known: Known | None = None
+    """Who the customers are, where they are few: then they are sorted, whatever they are sorted by."""
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether the customers are few and known."""
+        return self.known is not None
+
+    def table(self, index: str | None = None) -> Table:
+        """Return the table of customers, or of the known ones among them."""
+        if self.known is not None:
+            # By their keys, in a statement that is short: a list of them would pin a session of RDS Proxy.
+            joined = "STRAIGHT_JOIN customers c FORCE INDEX (PRIMARY) ON c.id = known.customer_pk"
+            return f"({self.known.query}) known {joined}", self.known.values
+        return in_index(index) if index else ("customers c", ())
 
     @property
     def others(self) -> Conditions:
@@ -156,7 +194,7 @@ def search(transaction: Transaction, wanted: CustomerFilter) -> Search:
     found = prepared(transaction, wanted)
     if wanted.is_summed or ((wanted.words or wanted.is_narrowed) and not found.is_sorted):
         return found
-    return replace(found, total=found.whole(found.others).count(transaction, "customers c"))
+    return replace(found, total=found.whole(found.others).count(transaction, *found.table()))
 
 
 def among(transaction: Transaction, wanted: CustomerFilter, customer_ids: Iterable[str]) -> set[str]:
@@ -187,38 +225,32 @@ def prepared(transaction: Transaction, wanted: CustomerFilter, *, is_of_few: boo
             conditions.add(f"c.{bound.column} <= %s", bound.most)
     if wanted.ordered_after is not None:
         by_column["last_order_at"].add("c.last_order_at > %s", wanted.ordered_after)
-    is_known = _add_known(transaction, wanted, by_column[_OTHER], is_counted=is_of_few)
-    return Search(wanted, by_column, None, is_sorted=is_known)
+    return Search(wanted, by_column, None, _known(transaction, wanted, by_column[_OTHER], asks=not is_of_few))
 
 
-def _add_known(
-    transaction: Transaction, wanted: CustomerFilter, conditions: Conditions, *, is_counted: bool = False
-) -> bool:
-    """Add what is asked of words and alerts; return whether the customers are few and known, by that or before."""
+def _known(
+    transaction: Transaction, wanted: CustomerFilter, conditions: Conditions, *, asks: bool = True
+) -> Known | None:
+    """Return the few customers that a word or the open alerts tell; add what else is asked of both as conditions.
+
+    `asks`: whether it is asked if they are few.
+    """
+    known: Known | None = None
     # The longest beginning has the fewest words.
     for word in sorted(wanted.words, key=len, reverse=True):
-        keys = None if is_counted else _matches(transaction, word)
-        if keys is None:
-            conditions.add(
-                "EXISTS (SELECT 1 FROM customer_words w WHERE w.customer_pk = c.id AND w.word >= %s AND w.word < %s)",
-                word,
-                word + _LAST,
-            )
+        begins = (word, word + _LAST)
+        few = Known(_WITH_WORD, (*begins, MANY_MATCHES + 1))
+        if known is None and asks and few.is_met(transaction):
+            known = few
         else:
-            is_counted = True
-            _add_keys(conditions, keys)
+            conditions.add(_HAS_WORD, *begins)
     if wanted.has_open_alert is not None:
-        keys = _alerted(transaction) if wanted.has_open_alert and not is_counted else None
-        if keys is None:
-            conditions.add(_HAS_OPEN_ALERT if wanted.has_open_alert else f"NOT {_HAS_OPEN_ALERT}")
+        few = Known(_ALERTED, (MANY_MATCHES + 1,))
+        if wanted.has_open_alert and known is None and asks and few.is_met(transaction):
+            known = few
         else:
-            is_counted = True
-            _add_keys(conditions, keys)
-    return is_counted
-
-
-def _add_keys(conditions: Conditions, keys: Sequence[int]) -> None:
-    conditions.add(f"c.id IN ({placeholders(keys)})" if keys else "FALSE", *keys)
+            conditions.add(_HAS_OPEN_ALERT if wanted.has_open_alert else f"NOT {_HAS_OPEN_ALERT}")
+    return known
 
 
 def page(transaction: Transaction, search: Search, wanted: Page, matches: int | None) -> Found:
@@ -301,7 +333,7 @@ def _keys_with_value(transaction: Transaction, search: Search, wanted: Page, *, 
     ranges = search.ranges(column, ranged)
     index = _index(search, column, is_many=is_many)
     columns = list(dict.fromkeys([column, key]))
-    return _keys(transaction, ranges, columns, wanted.direction, wanted.limit, wanted.offset, index)
+    return _keys(transaction, search.table(index), ranges, columns, wanted.direction, wanted.limit, wanted.offset)
 
 
 def _keys_without_value(
@@ -312,14 +344,15 @@ def _keys_without_value(
         # The page lies beyond those with a value, of whom there are fewer than the offset.
         ranged = search.whole(search.others)
         ranged.add(f"c.{wanted.column} IS NOT NULL")
-        offset = wanted.offset - ranged.count(transaction, "customers c")
+        offset = wanted.offset - ranged.count(transaction, *search.table())
     ranged = search.others.copy()
     ranged.add(f"c.{wanted.column} IS NULL")
     if is_past_values and wanted.after is not None:
         ranged.add(f"c.id {wanted.beyond} %s", wanted.after.key)
     ranges = search.ranges(wanted.column, ranged)
     index = _index(search, wanted.column, is_many=is_many)
-    return _keys(transaction, ranges, ["id"], wanted.direction, wanted.limit - len(before), offset, index)
+    table, limit = search.table(index), wanted.limit - len(before)
+    return _keys(transaction, table, ranges, ["id"], wanted.direction, limit, offset)
 
 
 def index_of(search: Search, column: str) -> str:
@@ -342,34 +375,20 @@ def _merged(parts: Iterable[Conditions]) -> Conditions:
     return whole
 
 
-def _alerted(transaction: Transaction) -> list[int] | None:
-    """Return who has an open alert, None if they are very many."""
-    rows = transaction.rows("SELECT DISTINCT customer_pk FROM alerts WHERE is_open = 1 LIMIT %s", (MANY_MATCHES + 1,))
-    return None if len(rows) > MANY_MATCHES else [int(row["customer_pk"]) for row in rows]
-
-
-def _matches(transaction: Transaction, word: str) -> list[int] | None:
-    rows = transaction.rows(
-        "SELECT DISTINCT customer_pk FROM customer_words WHERE word >= %s AND word < %s LIMIT %s",
-        (word, word + _LAST, MANY_MATCHES + 1),
-    )
-    return None if len(rows) > MANY_MATCHES else [int(row["customer_pk"]) for row in rows]
-
-
 def _keys(
     transaction: Transaction,
+    table_and_bound: Table,
     ranges: Sequence[Conditions],
     columns: Sequence[str],
     direction: str,
     limit: int,
     offset: int,
-    index: str | None = None,
 ) -> list[int]:
     """Return the keys of a page of customers from several ranges, of each of which the first ones are merged."""
     order = f"ORDER BY {', '.join(f'c.{column} {direction}' for column in columns)}"
-    table = f"customers c FORCE INDEX ({index})" if index else "customers c"
+    table, bound = table_and_bound
     if len(ranges) == 1:
-        statement, values = f"SELECT c.id FROM {table} {ranges[0].where()}", ranges[0].values
+        statement, values = f"SELECT c.id FROM {table} {ranges[0].where()}", [*bound, *ranges[0].values]
     else:
         named = ", ".join(f"c.{column}" for column in dict.fromkeys(["id", *columns]))
         parts = [f"(SELECT {named} FROM {table} {part.where()} {order} LIMIT %s)" for part in ranges]

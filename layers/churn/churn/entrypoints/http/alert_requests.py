@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.outcomes import OUTCOMES, Handling, Outcome, PerformanceGroup
@@ -25,6 +33,8 @@ from churn.entrypoints.http.requests import (
 
 MAX_ALERTS = 500
 MAX_NOTES = 4000
+MAX_NOTE_BYTES = 12_000
+"""A longer note would make a statement of 16 KB, which pins a session of RDS Proxy."""
 MAX_SUBJECT = 255
 # Null is a value for these: nobody, and no snooze.
 _CLEARED_BY_NULL = frozenset({"assigned_to", "snoozed_until"})
@@ -79,7 +89,15 @@ class AlertsExport(AlertsQuery):
     limit: LimitOfLong = 200
 
 
-Note = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_NOTES)]
+def _not_longer(note: str) -> str:
+    # Half of a surrogate pair is refused where it is stored.
+    if len(note.encode("utf-8", "surrogatepass")) > MAX_NOTE_BYTES:
+        raise ValueError(f"should have at most {MAX_NOTE_BYTES} bytes")
+    return note
+
+
+Notes = Annotated[str, Field(strict=True, max_length=MAX_NOTES), AfterValidator(_not_longer)]
+Note = Annotated[Notes, Field(min_length=1)]
 
 
 class AlertWork(Request):
@@ -120,7 +138,7 @@ class AlertsWork(AlertWork):
 class Resolution(Request):
     """How an alert was dealt with."""
 
-    resolution_notes: Annotated[str, Field(strict=True, max_length=MAX_NOTES)] | None = None
+    resolution_notes: Notes | None = None
 
 
 class PerformanceQuery(Request):
