@@ -13,7 +13,7 @@ from churn.domain.identifiers import canonical, stands_for_nobody
 from churn.entrypoints.http.app import check
 from churn.entrypoints.http.problems import ProblemError
 from churn.entrypoints.http.requests import PredictionRequest
-from infra.tools.importer.parser import read_history
+from tests.support.imports import read_file
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 # No text that a whole column of whole numbers would change: that is the one thing that a file has of its own.
@@ -52,7 +52,7 @@ def _over_rest(value: object) -> str | None:
 def _in_a_file(folder: Path, value: object) -> str | None:
     path = folder / "shop.jsonl"
     path.write_text(json.dumps({"customer_id": value, "date": "2026-01-01", "value": 1}), encoding="utf-8")
-    return next((event.customer_id for event in read_history(path, now=NOW).events), None)
+    return next((event.customer_id for event in read_file(path, "orders", now=NOW).events), None)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)

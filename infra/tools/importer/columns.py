@@ -1,23 +1,22 @@
 """The columns of a shop's files, and the fields that they mean."""
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from churn.domain.identifiers import stands_for_nobody
-from infra.tools.importer.cells import clean, looks_like_a_whole_number
-from infra.tools.importer.events import CUSTOMER_COLUMNS
-from infra.tools.importer.readers import Row, UnreadableFileError
+from infra.tools.importer.faults import UnreadableFileError
+from infra.tools.importer.formats import Format, Kind, LineKind, plain, recognise
 
-Kind = Literal["orders", "events", "customers"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[Kind, ...] = ("orders", "events", "customers")
 
-# What shops call their columns, the likeliest first; compared in lower case, by letters and digits alone.
+# What shops call their columns, the likeliest first; compared as `plain` writes them.
 SYNONYMS: dict[Kind, dict[str, tuple[str, ...]]] = {
     "orders": {
         "customer_id": (
             *("customerid", "customer", "custid", "cust", "customernumber", "customerno", "userid", "user"),
             *("clientid", "client", "buyerid", "buyer", "memberid", "visitorid"),
+            *("customeremail", "buyeremail", "billingemail", "email", "emailaddress"),
         ),
         "timestamp": (
             *("timestamp", "orderdate", "orderedat", "ordertime", "orderdatetime", "invoicedate", "purchasedate"),
@@ -37,10 +36,14 @@ SYNONYMS: dict[Kind, dict[str, tuple[str, ...]]] = {
             *("discountvalue", "discountused", "discountamount", "discount", "totaldiscount", "couponcode", "coupon"),
             *("vouchercode", "voucher", "promocode"),
         ),
-        "cancelled": (
-            *("cancelledat", "canceledat", "cancelled", "canceled", "iscancelled", "iscanceled", "cancel"),
-            *("orderstatus", "status"),
+        "cancelled": ("cancelledat", "canceledat", "cancelled", "canceled", "iscancelled", "iscanceled", "cancel"),
+        "status": ("orderstatus", "status", "financialstatus", "paymentstatus", "orderstate", "state"),
+        "refunded": (
+            *("refundedamount", "amountrefunded", "refundedtotal", "totalrefunded", "refundamount", "refundtotal"),
+            *("refundvalue", "refunded", "refund", "totalrefund", "amountrefund"),
         ),
+        "currency": ("currency", "currencycode", "ordercurrency"),
+        "updated_at": ("updatedat", "lastupdated", "lastupdateddate", "modifiedat", "lastmodified", "datemodified"),
     },
     "customers": {
         "customer_id": ("customerid", "id", "customer", "custid", "cust", "userid", "user", "clientid", "memberid"),
@@ -64,6 +67,65 @@ REQUIRED: dict[Kind, tuple[str, ...]] = {
     "customers": ("customer_id",),
     "events": (),
 }
+TIMES = ("timestamp", "cancelled", "updated_at", "registered_at")
+AMOUNTS = ("order_value", "unit_price", "items_count", "discount", "refunded", "adjusted", "loyalty_points")
+_LINE_NAMES = frozenset({"linetotal", "itemtotal", "lineamount", "itemprice", "linevalue", "itemamount", "lineprice"})
+_TOTAL_NAMES = frozenset(
+    {"ordertotal", "ordervalue", "orderamount", "totalprice", "grandtotal", "total", "totalamount", "invoicetotal"}
+)
+_EMAILS = re.compile(r"email|mail$")
+_MOST_SHOWN = 1000
+# Parts of names in other languages, by which the likeliest column of a field is guessed; a guess is only shown.
+_HINTS = {
+    "customer_id": (
+        "kund",
+        "klant",
+        "klient",
+        "client",
+        "acheteur",
+        "compr",
+        "customer",
+        "buyer",
+        "user",
+        "member",
+        "mail",
+    ),
+    "timestamp": ("datum", "date", "data", "fecha", "zeit", "time", "wann", "when", "czas", "dia", "day"),
+    "order_value": (
+        *("betrag", "summe", "gesamt", "umsatz", "preis", "wert", "montant", "prix", "importe", "importo", "bedrag"),
+        *("valor", "kwota", "wartosc", "amount", "total", "price", "value", "sum", "brutto", "netto", "revenue"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a file by field; `line`: what its lines are, None where their values tell."""
+
+    by_field: Mapping[str, str]
+    format: Format | None = None
+    named: frozenset[str] = frozenset()
+
+    @property
+    def value_is(self) -> LineKind | None:
+        """What the name of the column with the value says that it is of."""
+        name = plain(self.by_field.get("order_value", ""))
+        if "order_value" not in self.by_field or name in _LINE_NAMES:
+            return "item"
+        return "total" if name in _TOTAL_NAMES else None
+
+    @property
+    def customers_are_emails(self) -> bool:
+        """Whether customers are known by addresses, whose case does not count; not if somebody named the column."""
+        column = self.by_field.get("customer_id", "")
+        return "customer_id" not in self.named and bool(_EMAILS.search(plain(column)))
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Return whether cells name columns that an import knows: those of a format, or at least two usual ones."""
+    names = {plain(cell) for cell in cells} - {""}
+    known = [field for fields in SYNONYMS.values() for field, usual in fields.items() if not names.isdisjoint(usual)]
+    return len(set(known)) >= 2 or recognise(cells, None) is not None
 
 
 def check_fields(kind: Kind, names: Mapping[str, str]) -> None:
@@ -77,70 +139,84 @@ def check_fields(kind: Kind, names: Mapping[str, str]) -> None:
         raise UnreadableFileError(f"{kind} have no field {', '.join(sorted(unknown))}; their fields are: {fields}")
 
 
-def find_columns(kind: Kind, header: tuple[str, ...], named: Mapping[str, str]) -> dict[str, str]:
-    """Return field to column, as named on the command line, or by the first synonym that the header has.
+def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) -> Columns:
+    """Return the columns by field, as named on the command line, by the format, or by the first usual name.
 
     Raises UnreadableFileError if a named column is not there.
     """
-    by_plain_name = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(header)}
+    absent = [column for column in named.values() if column not in header]
+    if absent:
+        raise UnreadableFileError(f"there is no column {absent[0]!r} among {shown(header)}")
+    by_name = {plain(name): name for name in reversed(header)}
+    known = recognise(header, kind)
+    usual = known.fields if known and known.fields else SYNONYMS[kind]
     columns: dict[str, str] = {}
-    for field, synonyms in SYNONYMS[kind].items():
+    for field in {**SYNONYMS[kind], **usual}:
+        column = next((by_name[name] for name in usual.get(field, ()) if name in by_name), None)
         if field in named:
-            if named[field] not in header:
-                raise UnreadableFileError(f"there is no column {named[field]!r} among {', '.join(header)}")
             columns[field] = named[field]
-            continue
-        column = next((by_plain_name[synonym] for synonym in synonyms if synonym in by_plain_name), None)
-        if column is not None and column not in named.values():
+        elif column is not None and column not in named.values():
             columns[field] = column
-    if "order_value" in columns:
+    if "order_value" in columns and columns["order_value"] != columns.get("unit_price"):
         columns.pop("unit_price", None)
-    return columns
+    return Columns(columns, known, frozenset(named))
 
 
-def missing_fields(kind: Kind, columns: Mapping[str, str]) -> list[str]:
+def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
+    """Return sentences on fields that more than one column may be of, where no format tells."""
+    if columns.format is not None:
+        return []
+    by_name = {plain(name): name for name in reversed(header)}
+    taken = set(columns.by_field.values())
+    sentences = []
+    for field in REQUIRED[kind]:
+        others = [by_name[name] for name in SYNONYMS[kind].get(field, ()) if name in by_name]
+        others = [name for name in others if name not in taken]
+        if field in columns.by_field and field not in columns.named and others:
+            sentences.append(
+                f"{field} is {columns.by_field[field]!r}; {', '.join(map(repr, others[:4]))} could be it too "
+                f"(--column {field}=COLUMN)"
+            )
+    return sentences
+
+
+def missing_fields(kind: Kind, columns: Columns) -> list[str]:
     """Return the required fields without a column; a unit price can stand in for an order's value."""
-    missing = [field for field in REQUIRED[kind] if field not in columns]
-    if "unit_price" in columns and "order_value" in missing:
+    missing = [field for field in REQUIRED[kind] if field not in columns.by_field]
+    if "unit_price" in columns.by_field and "order_value" in missing:
         missing.remove("order_value")
     return missing
 
 
-_IDENTIFIERS = ("customer_id", "order_id")
+def refusal(kind: Kind, header: Sequence[str], columns: Columns, missing: Sequence[str], file: str) -> str:
+    """Return the sentence for a header without required fields: the whole command that would work, with a guess."""
+    options = " ".join(
+        shlex.quote(f"--column={field}={_likeliest(field, header, columns) or 'COLUMN'}") for field in missing
+    )
+    of_kind = "" if kind == "orders" else f" KIND={kind}"
+    sentence = (
+        f"there is no column for {', '.join(missing)} among {shown(header)}; this would work, if these are the right "
+        f"columns: make import FILE={shlex.quote(file)}{of_kind} ARGS={_double_quoted(options)}"
+    )
+    if columns.format is not None and "customer_id" in missing:
+        sentence += f"; {columns.format.name} without a column for the buyer says nothing about customers"
+    return sentence
 
 
-def whole_number_columns(
-    rows: Iterable[Row], kind: Kind, named: Mapping[str, str], *, has_header: bool
-) -> frozenset[str]:
-    """Return the columns of identifiers in which every text is a whole number, or stands for nobody.
-
-    Of a file with a header, reads on only as long as there may be one.
-    """
-    seen: set[str] = set()
-    ruled_out: set[str] = set()
-    by_names: dict[tuple[str, ...], frozenset[str]] = {}
-    for row in rows:
-        if row.values is None:
-            continue
-        names = tuple(row.values)
-        if names not in by_names:
-            by_names[names] = _identifier_columns(kind, names, named)
-            seen |= by_names[names]
-        for column in by_names[names] - ruled_out:
-            cell = clean(row.values[column])
-            if isinstance(cell, str) and not (looks_like_a_whole_number(cell) or stands_for_nobody(cell)):
-                ruled_out.add(column)
-        if has_header and seen == ruled_out:
-            break
-    return frozenset(seen - ruled_out)
+def shown(header: Sequence[str]) -> str:
+    """Return the names of columns, shortened if they are many."""
+    text = ", ".join(header)
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + " ..."
 
 
-def _identifier_columns(kind: Kind, names: tuple[str, ...], named: Mapping[str, str]) -> frozenset[str]:
-    if kind == "events":
-        return frozenset(CUSTOMER_COLUMNS).intersection(names)
-    try:
-        columns = find_columns(kind, names, named)
-    except UnreadableFileError:
-        # Whoever reads the rows says so.
-        return frozenset()
-    return frozenset(columns[field] for field in _IDENTIFIERS if field in columns)
+def _double_quoted(options: str) -> str:
+    return '"' + re.sub(r'(["$`\\\\])', r"\\\1", options) + '"'
+
+
+def _likeliest(field: str, header: Sequence[str], columns: Columns) -> str | None:
+    taken = set(columns.by_field.values())
+    for hint in _HINTS.get(field, ()):
+        for name in header:
+            if hint in name.casefold() and name not in taken:
+                return name
+    return None

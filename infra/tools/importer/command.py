@@ -7,26 +7,29 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError
 from churn.domain.customer import observed_kinds
 from churn.domain.errors import DATA_ERRORS, UnavailableError
 from churn.domain.events import Event
 from churn.domain.identifiers import canonical
-from churn.domain.values import storable
 from churn.services import hourly_stats
 from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.scoring import BatchResult, Scoring
-from churn.settings import InvalidSettingsError
+from churn.settings import InvalidSettingsError, Settings
 from infra import console
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.columns import KINDS
-from infra.tools.importer.parser import History, Reject, read_history
-from infra.tools.importer.readers import UnreadableFileError
+from infra.tools.importer.faults import DoubtError, UnreadableFileError
+from infra.tools.importer.parser import History, Options, read_history
+from infra.tools.importer.staging import Reject
+from infra.tools.importer.statuses import STATUS_CLASSES, StatusClass, plain_status
+from infra.tools.importer.summary import describe_content, describe_file
+from infra.tools.importer.times import zone_named
 from infra.tools.progress import Progress
 from infra.tools.stack_environment import NotRunningError, use_stack
 
@@ -55,6 +58,11 @@ class Imported:
     refused: int = 0
     """Events of customers whose stored data cannot be read."""
 
+    @property
+    def seen(self) -> int:
+        """How many events the file had."""
+        return self.events + self.repeated + self.too_late + self.refused
+
 
 def batches(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
     """Yield events that are sorted by customer, in batches of about `size` that split no customer who fits into one."""
@@ -82,7 +90,7 @@ def import_events(scoring: EventSink, events: Iterable[Event], progress: Progres
         imported.customers += len(customers - {last_customer})
         last_customer = batch[-1].customer_id
         if progress:
-            progress(imported.events + imported.repeated + imported.too_late + imported.refused)
+            progress(imported.seen)
     return imported
 
 
@@ -103,7 +111,7 @@ def _import_batch(scoring: EventSink, batch: Sequence[Event], imported: Imported
     imported.too_late += applied.too_late
 
 
-def write_rejects(path: Path, rejects: Sequence[Reject]) -> None:
+def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
     """Write the rejected lines: number, reason, and the line itself, with the very bytes that it has."""
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         writer = csv.writer(file)
@@ -117,10 +125,13 @@ def _written(text: str) -> str:
 
 @readable_logs()
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Import the file of the command line; return 1 if nothing could be imported."""
+    """Import the file of the command line; return 1 if nothing could be imported, 2 if it can be read in two ways."""
     options = _parser().parse_args(arguments)
     try:
         return _import(options)
+    except DoubtError as doubt:
+        print(f"import: {doubt}", file=sys.stderr)
+        return 2
     except (
         UnreadableFileError,
         NotRunningError,
@@ -135,43 +146,74 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     began = time.monotonic()
-    settings = use_stack("DATABASE_URL", "ERASURE_KEY")
+    settings = use_stack(*(() if options.dry_run else ("DATABASE_URL", "ERASURE_KEY")))
     path: Path = options.file
+    now = datetime.now(UTC)
     with Progress(f"reading {path.name}, lines") as progress:
-        history = read_history(
-            path,
-            options.kind,
-            now=datetime.now(UTC),
-            columns=dict(options.column),
-            date_format=options.date_format,
-            allowed=settings.allowed_customer_ids | set(options.allow_id),
-            progress=progress,
-        )
-    if not history.lines:
-        print(f"import: {path} holds no line to import", file=sys.stderr)
-        return 1
+        history = read_history(path, _reading(options, settings), now=now, progress=progress)
+    with history:
+        if not history.lines:
+            print(f"import: {path} holds no line to import", file=sys.stderr)
+            return 1
+        for sentence in describe_file(history):
+            print(sentence)
+        imported = _dry_run(history) if options.dry_run else _store(history, settings)
+        for sentence in describe_content(history):
+            print(sentence)
+        _report(history, imported, time.monotonic() - began, is_dry=options.dry_run)
+        if not options.dry_run:
+            _keep_rejects(path, history)
+    return 1 if imported.refused or not imported.seen else 0
+
+
+def _reading(options: argparse.Namespace, settings: Settings) -> Options:
+    return Options(
+        kind=options.kind,
+        columns=dict(options.column),
+        date_format=options.date_format,
+        dates=options.dates,
+        decimal=options.decimal,
+        line=options.line,
+        statuses={plain_status(word): kind for kind, word in options.status},
+        sheet=options.sheet,
+        encoding=options.encoding,
+        zone=options.zone,
+        allowed=settings.allowed_customer_ids | set(options.allow_id),
+    )
+
+
+def _dry_run(history: History) -> Imported:
+    """Read all, store nothing."""
+    imported = Imported()
+    last_customer = None
+    for event in history.events():
+        imported.events += 1
+        imported.customers += event.customer_id != last_customer
+        last_customer = event.customer_id
+    return imported
+
+
+def _store(history: History, settings: Settings) -> Imported:
     database = Database(settings.database_url)
     try:
         model = CurrentModel(settings)
         scoring = Scoring(database, model, settings, promoted_at=lambda: model.promoted_at)
-        scoring.observe(observed_kinds(history.events))
-        with Progress("importing, events", len(history.events)) as progress:
-            imported = import_events(scoring, history.events, progress)
+        if history.kind != "orders":
+            scoring.observe(observed_kinds(history.events()))
+        with Progress("importing, events", history.expected_events()) as progress:
+            imported = import_events(scoring, history.events(), progress)
         if imported.events:
             hourly_stats.rebuild(database, settings, datetime.now(UTC))
+        return imported
     finally:
         database.close()
-    _report(path, history, imported, time.monotonic() - began)
-    return 1 if imported.refused or (history.rejects and not history.events) else 0
 
 
-def _report(path: Path, history: History, imported: Imported, seconds: float) -> None:
-    if history.columns:
-        columns = ", ".join(f"{name} = {column}" for name, column in history.columns.items())
-        print(f"columns: {storable(columns)}")
+def _report(history: History, imported: Imported, seconds: float, *, is_dry: bool) -> None:
+    did = "would be imported (nothing was stored)" if is_dry else "imported"
     print(
-        f"{history.lines:,} lines read, {imported.events:,} events imported, {imported.repeated:,} already there, "
-        f"{len(history.rejects):,} lines rejected; {imported.customers:,} customers; {seconds:.1f} s"
+        f"{history.lines:,} lines read, {imported.events:,} events {did}, {imported.repeated:,} already there, "
+        f"{history.tally.rejects.total():,} lines rejected; {imported.customers:,} customers; {seconds:.1f} s"
     )
     if imported.too_late:
         print(
@@ -183,42 +225,76 @@ def _report(path: Path, history: History, imported: Imported, seconds: float) ->
             "which docs/deployment.md#customerspassedover cures; then import the file again",
             file=sys.stderr,
         )
-    for note in history.notes:
-        print(note)
-    if history.rejects:
-        rejects = path.absolute().with_name(f"{path.name}.rejects.csv")
-        try:
-            write_rejects(rejects, history.rejects)
-        except OSError as error:
-            print(f"import: the rejected lines cannot be written: {error}", file=sys.stderr)
-        else:
+
+
+def _keep_rejects(path: Path, history: History) -> None:
+    """Write the rejected lines beside the file; without any, remove those of an import before."""
+    rejects = path.absolute().with_name(f"{path.name}.rejects.csv")
+    try:
+        if history.tally.rejects:
+            write_rejects(rejects, history.rejects())
             print(f"the rejected lines, with their numbers and reasons: {rejects}")
+        else:
+            rejects.unlink(missing_ok=True)
+    except OSError as error:
+        print(f"import: the rejected lines cannot be written: {error}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="import", description="Import a shop's own history. A second import changes nothing."
     )
-    parser.add_argument("file", type=Path, help="CSV (.csv), JSON lines (.jsonl), both also .gz, or Parquet (.parquet)")
-    parser.add_argument("--kind", choices=KINDS, default="orders", help="what a line is (default: orders)")
-    parser.add_argument(
-        "--column",
-        action="append",
-        default=[],
+    add = parser.add_argument
+    add("file", type=Path, help="CSV, JSON, Parquet or xlsx, also packed by gzip or zip; what it is, its bytes tell")
+    add("--kind", choices=KINDS, help="what a line is (default: what the header says, else orders)")
+    add(
+        *("--column",),
+        **_MANY,
         type=_column,
         metavar="FIELD=COLUMN",
         help="a column that is not found by its name, such as order_value=Betrag",
     )
-    parser.add_argument("--date-format", help="form of the times where it is not ISO 8601, such as %%d/%%m/%%Y")
-    parser.add_argument(
-        "--allow-id",
-        action="append",
-        default=[],
+    add("--date-format", help="form of the times where it is no usual one, such as '%%d/%%m/%%Y %%Hh%%M'")
+    add("--dates", choices=("dmy", "mdy"), help="whether the day or the month stands first, where no date tells")
+    add("--decimal", choices=(".", ","), help="the decimal sign, where no amount tells")
+    add("--line", choices=("order", "item", "total"), help="whether a line is an order, a part, or repeats its total")
+    add(
+        *("--status",),
+        **_MANY,
+        type=_status,
+        metavar="CLASS=WORD",
+        help="what a word for the state of an order means: counts, cancelled or never, as in cancelled=storniert",
+    )
+    add("--sheet", help="the sheet of an xlsx file (default: the first)")
+    add("--encoding", help="the encoding of a text file (default: what its bytes tell), such as cp1250")
+    add("--zone", type=_zone, default=UTC, help="the time zone of times that name none (default: UTC)")
+    add(
+        *("--allow-id",),
+        **_MANY,
         type=canonical,
         metavar="ID",
         help="a customer whose id looks as if there were none, such as 0 or null",
     )
+    add("--dry-run", action="store_true", help="say what would be done, and store nothing")
     return parser
+
+
+_MANY: dict[str, Any] = {"action": "append", "default": []}
+
+
+def _status(text: str) -> tuple[StatusClass, str]:
+    name, sign, word = text.partition("=")
+    for kind in STATUS_CLASSES:
+        if sign and plain_status(word) and name.strip() == kind:
+            return kind, word
+    raise argparse.ArgumentTypeError(f"{text!r} is not CLASS=WORD with a class of {', '.join(STATUS_CLASSES)}")
+
+
+def _zone(text: str) -> tzinfo:
+    try:
+        return zone_named(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _column(text: str) -> tuple[str, str]:

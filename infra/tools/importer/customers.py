@@ -5,35 +5,44 @@ from datetime import datetime
 from typing import Any
 
 from churn.domain.events import Event
-from churn.domain.timestamps import to_millis
-from infra.tools.importer.cells import instant, number
+from churn.domain.timestamps import from_millis
 from infra.tools.importer.events import build_event, digest
+from infra.tools.importer.numbers import NumberReader
+from infra.tools.importer.times import TimeReader
 
 
 def customer_events(
-    customer_id: str, cells: Mapping[str, Any], *, now: datetime, allowed: Container[str], date_format: str | None
+    customer_id: str,
+    cells: Mapping[str, Any],
+    *,
+    now: datetime,
+    allowed: Container[str],
+    times: Mapping[str, TimeReader],
+    points: NumberReader,
 ) -> list[Event]:
     """Return the events of a customer's row: the registration if it has a time, and the profile.
 
-    Raises InvalidEventError, BadRowError.
+    `times`: the readers of the fields that are times. Raises InvalidEventError, BadRowError.
     """
-    profile = _profile(cells)
+    profile = _profile(cells, points)
     events: list[Event] = []
     registered = cells.get("registered_at")
     if registered is not None:
-        at = instant(registered, "registered_at", date_format)
-        event_id = "registered-" + digest([customer_id, to_millis(at)])
+        millis = times["registered_at"](registered)
+        event_id = "registered-" + digest([customer_id, millis])
+        at = from_millis(millis)
         events.append(build_event(event_id, "customer_registered", customer_id, at, {}, now=now, allowed=allowed))
     updated = cells.get("updated_at")
     if profile or registered is None:
         # A profile without a time is today's; its identifier does not depend on today.
-        at = now if updated is None else instant(updated, "updated_at", date_format)
-        event_id = "profile-" + digest([customer_id, updated and to_millis(at), profile])
+        changed = None if updated is None else times["updated_at"](updated)
+        at = now if changed is None else from_millis(changed)
+        event_id = "profile-" + digest([customer_id, changed, profile])
         events.append(build_event(event_id, "profile_updated", customer_id, at, profile, now=now, allowed=allowed))
     return events
 
 
-def _profile(cells: Mapping[str, Any]) -> dict[str, Any]:
+def _profile(cells: Mapping[str, Any], points: NumberReader) -> dict[str, Any]:
     profile: dict[str, Any] = {
         field: str(cells[field]) for field in ("name", "email", "phone", "address") if cells.get(field)
     }
@@ -41,5 +50,5 @@ def _profile(cells: Mapping[str, Any]) -> dict[str, Any]:
     if name_parts:
         profile.setdefault("name", " ".join(name_parts))
     if cells.get("loyalty_points") is not None:
-        profile["loyalty_points"] = number(cells["loyalty_points"], "loyalty_points")
+        profile["loyalty_points"] = points(cells["loyalty_points"])
     return profile

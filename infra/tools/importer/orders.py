@@ -1,41 +1,103 @@
-"""Rows of orders: lines of one order add up, and each order becomes events."""
+"""Lines of orders, sorted by customer and number, become orders, and each order becomes events."""
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from churn.domain.events import Event
-from churn.domain.identifiers import canonical, stands_for_nobody
-from churn.domain.timestamps import to_millis
-from infra.tools.importer.cells import cancellation, discount, instant, items_count, number
+from churn.domain.events import Event, InvalidEventError
+from churn.domain.timestamps import from_millis
 from infra.tools.importer.events import build_event, digest
-from infra.tools.importer.readers import Row
+from infra.tools.importer.faults import DoubtError
+from infra.tools.importer.formats import LineKind
+from infra.tools.importer.staging import Line, Repeated
+
+# So many of a customer's events are sorted by time in memory.
+_SORTED_AT_ONCE = 20_000
+# Among so many orders of several lines, all with one value, a chance is ruled out.
+_ENOUGH = 20
+_NEARLY_ALL = 0.98
+_MOST = 0.9
+_HALF_A_CENT = 0.005
+ORPHANS = "refunds or credit notes of orders that the file does not have"
+
+
+def line_kind(repeated: Repeated, name_says: LineKind | None) -> LineKind:
+    """Return what a line is, by what the orders of several lines have in common.
+
+    `name_says`: what the name of the column with the value says that it is of. Raises DoubtError.
+    """
+    if not repeated.orders:
+        return "order"
+    share = repeated.same / repeated.orders
+    if name_says == "item":
+        return "item"
+    if name_says == "total":
+        return "total" if share >= _MOST else "item"
+    if repeated.orders >= _ENOUGH and share >= _NEARLY_ALL:
+        return "total"
+    if share < 1:
+        return "item"
+    raise DoubtError(
+        f"{repeated.orders:,} orders have several lines, all with the same value: it is {repeated.once:,.2f} in all "
+        f"if each line repeats the order's total (--line=total), or {repeated.added:,.2f} if the lines add up "
+        "(--line=item)"
+    )
 
 
 @dataclass(slots=True)
-class Order:
+class Figures:
+    """What the orders of a file come to."""
+
+    orders: int = 0
+    money: float = 0.0
+    cancelled: int = 0
+    cancelled_money: float = 0.0
+    refunded: int = 0
+    """Orders of which a part was paid back."""
+    refunded_money: float = 0.0
+    free: int = 0
+    """Orders of value 0, which are kept and count nowhere."""
+    unmatched: int = 0
+    """Cancellations of orders that the file does not have."""
+    customers: int = 0
+    largest: tuple[int, str] = (0, "")
+    """The most orders of one customer, and who it is."""
+    first: int | None = None
+    last: int | None = None
+    months: Counter[str] = field(default_factory=Counter)
+    joined: int = 0
+    """Lines that were added to an order before them."""
+    not_counted: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class _Order:
     """An order as its lines add up."""
 
-    row: Row
-    customer_id: str
-    order_id: str
-    at: datetime
+    first: Line
+    at: int
     value: float
     discount: float | bool | None
     items: int | None
-    cancelled_at: datetime | None
+    cancelled_at: int | None
+    refunded: float
+    updated_at: int | None
     repetition: int = 0
-    texts: set[str] = field(default_factory=set)
 
-    def add(self, line: "Order") -> None:
+    @classmethod
+    def of(cls, line: Line) -> "_Order":
+        return cls(
+            line, line.at, line.value, line.discount, line.items, line.cancelled_at, line.refunded, line.updated_at
+        )
+
+    def add(self, line: Line) -> None:
         """Add a further line of the same order."""
         self.value += line.value
-        self.at = min(self.at, line.at)
-        self.texts.add(line.row.text)
-        if self.cancelled_at is not None and line.cancelled_at is not None:
-            self.cancelled_at = min(self.cancelled_at, line.cancelled_at)
+        self.refunded += line.refunded
+        self._join(line)
         if line.items is not None:
             self.items = (self.items or 0) + line.items
         if line.discount is not None:
@@ -44,96 +106,166 @@ class Order:
                 (self.discount or 0.0) + line.discount if both_values else bool(self.discount) or bool(line.discount)
             )
 
-    def events(self, *, now: datetime, allowed: Container[str]) -> Iterator[Event]:
-        """Yield the order, unless it was cancelled at once, and its cancellation.
+    def replace(self, line: Line) -> None:
+        """Take a further line that has the whole order: the last counts."""
+        self.value, self.refunded = line.value, max(self.refunded, line.refunded)
+        self._join(line)
 
-        Raises InvalidEventError.
-        """
-        value = round(self.value, 2)
-        identity = [self.customer_id, self.order_id, to_millis(self.at), value, self.discount, self.repetition]
-        order_id = self.order_id
-        if self.cancelled_at and not order_id:
-            order_id = "row-" + digest(identity)
-        data: dict[str, Any] = {"order_id": order_id} if order_id else {}
-        data["order_value"] = value
-        if self.cancelled_at is None or self.cancelled_at > self.at:
-            event_id = "order-" + digest(identity)
-            yield self._event(event_id, "order_placed", self.at, data | self._details(), now, allowed)
-        if self.cancelled_at is not None:
-            event_id = "cancel-" + digest([*identity, to_millis(self.cancelled_at)])
-            yield self._event(event_id, "order_cancelled", self.cancelled_at, data, now, allowed)
-
-    def _event(
-        self, event_id: str, event_type: str, at: datetime, data: dict[str, Any], now: datetime, allowed: Container[str]
-    ) -> Event:
-        return build_event(event_id, event_type, self.customer_id, at, data, now=now, allowed=allowed)
-
-    def _details(self) -> dict[str, Any]:
-        details: dict[str, Any] = {}
-        if isinstance(self.discount, bool):
-            details["discount_used"] = self.discount
-        elif self.discount is not None:
-            details["discount_value"] = round(self.discount, 2)
-        if self.items is not None:
-            details["items_count"] = self.items
-        return details
+    def _join(self, line: Line) -> None:
+        self.at = min(self.at, line.at)
+        if self.cancelled_at is not None and line.cancelled_at is not None:
+            self.cancelled_at = min(self.cancelled_at, line.cancelled_at)
+        if line.updated_at is not None:
+            self.updated_at = max(self.updated_at or 0, line.updated_at)
 
 
 class Orders:
-    """The orders of a file; `further_lines` counts the lines that were added to an order before them."""
+    """The orders of sorted lines; `figures` are whole once all events were taken."""
 
-    def __init__(self, date_format: str | None) -> None:
-        self.further_lines = 0
-        self._date_format = date_format
-        self._orders: dict[tuple[str, ...], Order] = {}
-        self._unnumbered: Counter[tuple[object, ...]] = Counter()
+    def __init__(self, kind: LineKind, *, now: datetime, allowed: Container[str]) -> None:
+        """`kind`: what a line is."""
+        self.figures = Figures()
+        self._kind = kind
+        self._now = now
+        self._allowed = allowed
 
-    def __iter__(self) -> Iterator[Order]:
-        return iter(self._orders.values())
+    def events(self, lines: Iterable[Line]) -> Iterator[Event | tuple[Line, str]]:
+        """Yield the events of all orders, by customer and, as far as memory allows, by time.
 
-    def add(
-        self, row: Row, customer_id: str, order_id: str, cells: Mapping[str, Any], columns: Mapping[str, str]
-    ) -> None:
-        """Add a row of a customer: to the order of its number, or, where that is empty, as an order of its own.
-
-        Raises BadRowError.
+        In place of an order that is none: its first line, and why.
         """
-        # What tools write where there is no number joins no lines.
-        number = "" if stands_for_nobody(order_id) else order_id
-        order = self._read(row, customer_id, number, cells, columns)
-        if not order.order_id:
-            content = (order.customer_id, to_millis(order.at), order.value, order.discount, order.cancelled_at)
-            order.repetition = self._unnumbered[content]
-            self._unnumbered[content] += 1
-            self._orders[("", str(row.line))] = order
-            return
-        order.texts.add(row.text)
-        key = (canonical(order.customer_id), canonical(order.order_id), "cancelled" if order.cancelled_at else "placed")
-        first = self._orders.setdefault(key, order)
-        if first is not order and row.text not in first.texts:
-            first.add(order)
-            self.further_lines += 1
+        for customer, own in groupby(lines, key=lambda line: line.customer):
+            pending: list[Event] = []
+            before = self.figures.orders
+            for item in self._of_customer(own):
+                if isinstance(item, tuple):
+                    yield item
+                    continue
+                pending.append(item)
+                if len(pending) >= _SORTED_AT_ONCE:
+                    yield from _by_time(pending)
+                    pending = []
+            yield from _by_time(pending)
+            count = self.figures.orders - before
+            self.figures.customers += 1
+            self.figures.largest = max(self.figures.largest, (count, customer))
 
-    def _read(
-        self, row: Row, customer_id: str, order_id: str, cells: Mapping[str, Any], columns: Mapping[str, str]
-    ) -> Order:
-        at = instant(cells["timestamp"], "timestamp", self._date_format)
-        value = _order_value(cells)
-        cancelled_at = cancellation(cells.get("cancelled"), columns.get("cancelled", ""), at, self._date_format)
-        return Order(
-            row,
-            customer_id,
-            order_id,
-            at,
-            abs(value) if cancelled_at else value,
-            discount(cells.get("discount")) if "discount" in cells else None,
-            items_count(cells.get("items_count")),
-            cancelled_at,
+    def _of_customer(self, lines: Iterable[Line]) -> Iterator[Event | tuple[Line, str]]:
+        repetitions: Counter[tuple[object, ...]] = Counter()
+        for number, of_order in groupby(lines, key=lambda line: line.number):
+            if not number:
+                for line in of_order:
+                    order = _Order.of(line)
+                    content = (line.at, line.value, line.discount, line.cancelled_at)
+                    order.repetition = repetitions[content]
+                    repetitions[content] += 1
+                    yield from self._finish([order])
+                continue
+            yield from self._finish(self._join(of_order))
+
+    def _join(self, lines: Iterable[Line]) -> list[_Order]:
+        """Return the order of the lines of one number, and the cancelled one of that number beside it."""
+        placed: _Order | None = None
+        cancelled: _Order | None = None
+        seen: set[int] = set()
+        for line in lines:
+            if line.content in seen:
+                continue
+            seen.add(line.content)
+            first = placed if line.cancelled_at is None else cancelled
+            if first is not None:
+                self.figures.joined += 1
+                if self._kind == "item":
+                    first.add(line)
+                else:
+                    first.replace(line)
+            elif line.cancelled_at is None:
+                placed = _Order.of(line)
+            else:
+                cancelled = _Order.of(line)
+        if placed is not None and cancelled is not None and self._kind == "item":
+            # Some items were cancelled: the order stands with the others.
+            return [placed]
+        return [order for order in (placed, cancelled) if order is not None]
+
+    def _finish(self, orders: list[_Order]) -> Iterator[Event | tuple[Line, str]]:
+        for order in orders:
+            if order.value <= -_HALF_A_CENT or (order.refunded and not order.value):
+                self.figures.not_counted[ORPHANS] += 1
+                continue
+            try:
+                events = list(self._events(order))
+            except InvalidEventError as error:
+                yield (
+                    order.first,
+                    "; ".join(f"{one.field.removeprefix('data.')}: {one.message}" for one in error.errors),
+                )
+                continue
+            self._count(order, is_alone=len(orders) == 1, has_pair=len(orders) == 2)
+            yield from events
+
+    def _events(self, order: _Order) -> Iterator[Event]:
+        """Yield the order, unless it was cancelled at once, and its cancellation. Raises InvalidEventError."""
+        self._take_back(order)
+        line = order.first
+        value = round(order.value, 2)
+        identity = [line.sent_customer, line.sent_number, order.at, value, order.discount, order.repetition]
+        order_id = line.sent_number
+        if order.cancelled_at is not None and not order_id:
+            order_id = "row-" + digest(identity)
+        data: dict[str, Any] = {"order_id": order_id} if order_id else {}
+        data["order_value"] = value
+        if order.cancelled_at is None or order.cancelled_at > order.at:
+            yield self._event("order-" + digest(identity), "order_placed", order, order.at, data | _details(order))
+        if order.cancelled_at is not None:
+            event_id = "cancel-" + digest([*identity, order.cancelled_at])
+            yield self._event(event_id, "order_cancelled", order, order.cancelled_at, data)
+
+    def _take_back(self, order: _Order) -> None:
+        """Subtract what was paid back; an order that was paid back whole is cancelled."""
+        if order.cancelled_at is not None or not order.refunded:
+            return
+        rest = order.value - order.refunded
+        if rest < _HALF_A_CENT:
+            order.cancelled_at = order.at
+            return
+        self.figures.refunded += 1
+        self.figures.refunded_money += order.refunded
+        order.value, order.refunded = rest, 0.0
+
+    def _event(self, event_id: str, event_type: str, order: _Order, at: int, data: dict[str, Any]) -> Event:
+        customer_id = order.first.sent_customer
+        return build_event(
+            event_id, event_type, customer_id, from_millis(at), data, now=self._now, allowed=self._allowed
         )
 
+    def _count(self, order: _Order, *, is_alone: bool, has_pair: bool) -> None:
+        figures = self.figures
+        if order.cancelled_at is not None:
+            figures.cancelled += is_alone or has_pair
+            figures.cancelled_money += order.value
+            figures.unmatched += is_alone and order.cancelled_at <= order.at and not order.refunded
+            return
+        if round(order.value, 2) <= 0:
+            figures.free += 1
+            return
+        figures.orders += 1
+        figures.money += order.value
+        figures.first = order.at if figures.first is None else min(figures.first, order.at)
+        figures.last = order.at if figures.last is None else max(figures.last, order.at)
+        figures.months[from_millis(order.at).strftime("%Y-%m")] += 1
 
-def _order_value(cells: Mapping[str, Any]) -> float:
-    if "order_value" in cells:
-        return number(cells["order_value"], "order_value")
-    quantity = number(cells["items_count"], "items_count") if "items_count" in cells else 1.0
-    return number(cells["unit_price"], "unit_price") * quantity
+
+def _details(order: _Order) -> dict[str, Any]:
+    details: dict[str, Any] = {}
+    if isinstance(order.discount, bool):
+        details["discount_used"] = order.discount
+    elif order.discount is not None:
+        details["discount_value"] = round(order.discount, 2)
+    if order.items is not None:
+        details["items_count"] = order.items
+    return details
+
+
+def _by_time(events: list[Event]) -> list[Event]:
+    return sorted(events, key=lambda event: (event.timestamp, event.event_id))

@@ -12,10 +12,10 @@ import pytest
 
 from churn.adapters.mysql import Database, DatabaseOperationError
 from churn.adapters.mysql import customers as stored_customers
-from churn.domain.customer_record import MAX_STORED_SUM
 from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES, Features
 from churn.domain.model import Prediction
+from churn.domain.values import MAX_AMOUNT, MAX_SUM
 from churn.entrypoints.http.predictions import answer_many
 from churn.entrypoints.kafka import decode, redrive, score_records
 from churn.services.customers import CustomerQuery, Customers
@@ -194,18 +194,18 @@ def test_who_is_due_and_cannot_be_read_holds_up_no_batch(database: Database, sco
 
 def test_sums_that_no_column_holds_stop_nobody(database: Database, scoring: Scoring) -> None:
     orders = [
-        Event(f"e-{number}", "order_placed", "RICH", NOW - timedelta(hours=number % 48), {"order_value": 1e9})
+        Event(f"e-{number}", "order_placed", "RICH", NOW - timedelta(hours=number % 48), {"order_value": MAX_AMOUNT})
         for number in range(10_002)
     ]
     scoring.apply([*orders, order("C-01", value=5)], now=NOW)
     assert _sweep(scoring).scored == 2
     stored = {row["customer_id"]: row for row in rows(database, "SELECT * FROM customers")}
-    assert float(stored["RICH"]["total_spent"]) == float(stored["RICH"]["expected_spend"]) == MAX_STORED_SUM
+    assert float(stored["RICH"]["total_spent"]) == float(stored["RICH"]["expected_spend"]) == MAX_SUM
     assert float(stored["C-01"]["total_spent"]) == 5
     kept, counted = kept_and_counted(database)
     assert kept == counted
     # What is computed from the state is exact.
-    assert Customers(database, _SETTINGS).get("RICH", NOW)["total_spent"] == 10_002e9
+    assert Customers(database, _SETTINGS).get("RICH", NOW)["total_spent"] == 10_002e12
 
 
 def test_large_states_are_swept_whatever_the_server_takes_at_once(small_packets: Database) -> None:

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.tools.importer.columns import KINDS, SYNONYMS, Kind
+from infra.tools.importer.columns import KINDS, SYNONYMS
 from infra.tools.importer.command import write_rejects
-from infra.tools.importer.parser import History, read_history
-from infra.tools.importer.readers import UnreadableFileError
+from infra.tools.importer.faults import UnreadableFileError
+from infra.tools.importer.formats import Kind
 from tests.support.hostile import any_json
+from tests.support.imports import ReadFile as History
+from tests.support.imports import read_file as read_history
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _DIGITS = [1, 8, 9, 14, 19, 20, 64, 65, 308, 309, 400, 4299, 4300]
@@ -99,7 +101,7 @@ _JSON = any_json(6)
 @given(kind=st.sampled_from(KINDS), data=st.data())
 def test_any_lines_are_read_or_rejected(tmp_path: Path, kind: Kind, data: st.DataObject) -> None:
     fields = [field for of_kind, field in _FIELDS if of_kind == kind] + list(_GOOD[kind])
-    rows = data.draw(st.lists(st.dictionaries(st.sampled_from(fields), _JSON, max_size=6), max_size=4))
+    rows = data.draw(st.lists(st.dictionaries(st.sampled_from(fields), _JSON, max_size=6), min_size=1, max_size=4))
     path = tmp_path / "shop.jsonl"
     path.write_text("\n".join(json.dumps(_GOOD[kind] | row) for row in rows), encoding="utf-8")
     assert _read(path, kind).lines == len(rows)
@@ -128,12 +130,16 @@ def test_a_damaged_file_says_so(tmp_path: Path) -> None:
         read_history(path, now=NOW)
 
 
-@pytest.mark.parametrize("header", [b"customer,date,val\xfcue\n", b"customer,date," + b"x" * 140_000 + b"\n"])
-def test_a_header_that_is_none_is_named(tmp_path: Path, header: bytes) -> None:
+@pytest.mark.parametrize(
+    ("header", "shown"),
+    [(b"customer,date,betr\xe4ge\n", "betr\u00e4ge"), (b"customer,date," + b"x" * 140_000 + b"\n", "xxx")],
+)
+def test_a_header_without_a_value_is_shown(tmp_path: Path, header: bytes, shown: str) -> None:
     path = tmp_path / "shop.csv"
     path.write_bytes(header + b"ann,2026-01-01,1\n")
-    with pytest.raises(UnreadableFileError, match=r"the header of .* cannot be read"):
-        read_history(path, now=NOW)
+    with pytest.raises(UnreadableFileError, match=f"there is no column for order_value among .*{shown}") as refused:
+        read_history(path, "orders", now=NOW)
+    assert len(str(refused.value)) < 2000
 
 
 def test_bytes_in_parquet_that_are_no_text_cost_their_row(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from infra.tools.importer.columns import Kind
-from infra.tools.importer.parser import History, read_history
+from infra.tools.importer.formats import Kind
+from tests.support.imports import ReadFile as History
+from tests.support.imports import read_file as read_history
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -84,11 +85,10 @@ def test_nobody_is_no_customer_but_may_be_allowed(tmp_path: Path, kind: Kind, su
     assert set(_customers(history)) == {"C-1"}
     assert len(history.rejects) == 7
     assert all("stands for no customer; if it is one, import with --allow-id=" in one.reason for one in history.rejects)
-    [note] = history.notes
-    assert note.startswith("WARNING: 7 lines were rejected")
+    assert "WARNING: 7 lines were rejected" in history.said
     allowed = read(tmp_path, text, kind, f"shop.{suffix}", allowed={"0", "-"}, **options)
     assert set(_customers(allowed)) == {"C-1", "0", "-"}
-    assert "WARNING: 5 lines" in allowed.notes[0]
+    assert "WARNING: 5 lines" in allowed.said
 
 
 @pytest.mark.parametrize("customer_id", ["a\u200bb", "x" * 65, "\u3164"])

@@ -23,9 +23,7 @@ from churn.domain.risk import (
 )
 from churn.domain.search_terms import WORDS_VERSION
 from churn.domain.timestamps import from_millis
-
-MAX_STORED_SUM = 9_999_999_999_999.99
-"""The largest sum of money that a column holds (DECIMAL(15, 2)): what is larger is stored as this."""
+from churn.domain.values import MAX_SUM
 
 CHANGE_SPAN = timedelta(days=7)
 """A change of the risk is that from the newest prediction that is so old."""
@@ -139,7 +137,7 @@ class CustomerRecord:
         profile: dict[str, Any] = {name: value for name, (_, value) in state.profile.items()}
         probability = prediction.churn_probability
         status = customer_status(features, level, inactivity_days=rules.inactivity_days)
-        spend = min(round(expected_spend(features, rules.horizon_days), 2), MAX_STORED_SUM)
+        spend = min(round(expected_spend(features, rules.horizon_days), 2), MAX_SUM)
         return replace(
             self,
             **profile,
@@ -147,7 +145,7 @@ class CustomerRecord:
             first_seen_at=None if state.since is None else from_millis(state.since),
             last_order_at=state.last_order_at,
             total_orders=min(int(features["total_orders"] or 0), MAX_STORED_ORDERS),
-            total_spent=min(features["total_spent"] or 0, MAX_STORED_SUM),
+            total_spent=min(features["total_spent"] or 0, MAX_SUM),
             status=status,
             churn_probability=probability,
             risk_level=level,

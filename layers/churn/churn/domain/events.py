@@ -278,7 +278,7 @@ def _check_points(points: object, errors: list[FieldError]) -> None:
     except ValueError:
         is_in_range = False
     if not is_in_range:
-        sentence = "must be a number between -1,000,000,000 and 1,000,000,000 where no balance is given"
+        sentence = f"must be a number between {-MAX_AMOUNT:,.0f} and {MAX_AMOUNT:,.0f} where no balance is given"
         errors.append(FieldError("data.points", sentence))
 
 

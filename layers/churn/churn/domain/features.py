@@ -19,6 +19,7 @@ from typing import Any, TypedDict, cast
 
 from churn.domain.customer import LOYALTY, CustomerState
 from churn.domain.timestamps import DAY, to_millis
+from churn.domain.values import MAX_AMOUNT, MAX_SUM
 
 Features = dict[str, float | None]
 """The 12 features by name, in the model's order; None where one is not known."""
@@ -74,8 +75,8 @@ def is_outdated(metadata: Mapping[str, Any]) -> bool:
 
 FEATURES = (
     Feature("total_orders", "orders", "Orders of the whole life, without the cancelled", 1e6, is_count=True),
-    Feature("total_spent", "currency", "Value of these orders", 1e9),
-    Feature("avg_order_value", "currency", "Mean value of these orders", 1e9),
+    Feature("total_spent", "currency", "Value of these orders", MAX_SUM),
+    Feature("avg_order_value", "currency", "Mean value of these orders", MAX_AMOUNT),
     Feature(
         "days_since_last_order", "days", "Days since the newest order that was not cancelled", 36500, resolution=0.1
     ),
@@ -87,7 +88,7 @@ FEATURES = (
     Feature("login_frequency", "logins", "Successful logins of the last 30 days", 1e5, is_count=True),
     Feature("payment_failures", "failures", "Failed payments of the last 90 days", 1e5, is_count=True),
     Feature("discount_usage", "share", "Share of the orders that had a discount", 1, resolution=0.0001),
-    Feature("loyalty_points", "points", "Balance of loyalty points", 1e9),
+    Feature("loyalty_points", "points", "Balance of loyalty points", MAX_AMOUNT),
     Feature("account_age_days", "days", "Days since the customer was first known", 36500, resolution=0.1),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)

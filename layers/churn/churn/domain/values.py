@@ -9,7 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-MAX_AMOUNT = 1e9
+MAX_AMOUNT = 1e12
+"""The largest value of an order, discount or balance, in units of the currency: some have many."""
+_NOT_IN_RANGE = f"must be between 0 and {MAX_AMOUNT:,.0f}"
+MAX_SUM = 1e15
+"""The largest sum of a customer's orders that is stored: what is larger is stored as this."""
 MAX_DEPTH = 50
 """Levels of nesting of a JSON value; MySQL's own limit is 100."""
 
@@ -34,15 +38,15 @@ def number(value: object) -> float:
 
 
 def amount(value: object) -> float:
-    """Return a number from 0 to 1,000,000,000, also from text."""
+    """Return a number from 0 to MAX_AMOUNT, also from text."""
     try:
         result = number(value)
     except ValueError as error:
         if str(error) == "must be a number":
             raise
-        raise ValueError("must be between 0 and 1,000,000,000") from None
+        raise ValueError(_NOT_IN_RANGE) from None
     if not 0 <= result <= MAX_AMOUNT:
-        raise ValueError("must be between 0 and 1,000,000,000")
+        raise ValueError(_NOT_IN_RANGE)
     return result
 
 

@@ -18,8 +18,8 @@ from churn.domain.timeline import Place, TimelineKind
 from churn.domain.timestamps import iso, iso_micros
 from churn.domain.values import storable
 
-# As MySQL writes DECIMAL(15, 2).
-_MONEY = re.compile(r"(0|[1-9]\d{0,12})\.\d{2}", re.ASCII)
+# As MySQL writes DECIMAL(20, 2), up to `churn.domain.values.MAX_SUM`.
+_MONEY = re.compile(r"(0|[1-9]\d{0,15})\.\d{2}", re.ASCII)
 
 
 class InvalidCursorError(InvalidInputError):

@@ -23,6 +23,7 @@ from churn.domain.features import FEATURES
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
 from churn.domain.risk import RISK_LEVELS, RiskLevel
 from churn.domain.timestamps import parse_end, parse_timestamp
+from churn.domain.values import MAX_SUM
 from churn.services.presentation import parse_change, parse_since
 
 MAX_OFFSET = 10_000
@@ -83,7 +84,7 @@ Change = Annotated[int, BeforeValidator(parse_change), WithJsonSchema({"type": "
 Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
 Number = Annotated[int, BeforeValidator(_long), WithJsonSchema({"type": "integer", "minimum": 0})]
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(number_of_query)]
-Money = Annotated[float, Field(ge=0, le=1e13), BeforeValidator(number_of_query)]
+Money = Annotated[float, Field(ge=0, le=MAX_SUM), BeforeValidator(number_of_query)]
 Count = Annotated[int, Field(ge=0, lt=1_000_000_000), BeforeValidator(_integer)]
 Days = Annotated[float, Field(ge=0, le=36_500), BeforeValidator(number_of_query)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]

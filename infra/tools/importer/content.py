@@ -1,0 +1,162 @@
+"""What a file holds, found from its bytes and not from its name: compression and archives come off."""
+
+import bz2
+import gzip
+import io
+import lzma
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, Literal, cast
+
+from infra.tools.importer.encodings import NAMES, find_encoding
+from infra.tools.importer.faults import UnreadableFileError
+
+type Shape = Literal["text", "parquet", "xlsx"]
+
+_HEAD = 64 * 1024
+_LAYERS: tuple[tuple[bytes, str, Callable[[IO[bytes]], Any]], ...] = (
+    (b"\x1f\x8b", "gzip", lambda file: gzip.GzipFile(fileobj=file, mode="rb")),
+    (b"BZh", "bzip2", bz2.BZ2File),
+    (b"\xfd7zXZ\x00", "xz", lzma.LZMAFile),
+)
+_STRANGERS = (
+    (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls): save it as .xlsx or as CSV"),
+    (b"%PDF", "a PDF: export the orders as CSV"),
+    (b"\x28\xb5\x2f\xfd", "compressed by Zstandard: unpack it first"),
+    (b"7z\xbc\xaf", "a 7z archive: unpack it first"),
+    (b"Rar!", "a RAR archive: unpack it first"),
+    (b"SQLite format 3", "an SQLite database: export its orders as CSV"),
+)
+_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_MOST_LAYERS = 3
+_NOT_DATA = ("__MACOSX/", ".DS_Store")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file whose layers came off; `reopen` returns its bytes from the beginning, each time anew."""
+
+    path: Path
+    shape: Shape
+    reopen: Callable[[], IO[bytes]]
+    layers: tuple[str, ...] = ()
+
+    def encoding(self) -> str:
+        """Return the codec of a text, which its bytes are read once for. Raises UnreadableFileError."""
+        with guarded(self.path), self.reopen() as file:
+            head = file.read(_HEAD)
+        with guarded(self.path), self.reopen() as file:
+            return find_encoding(head, file)
+
+    def text(self, encoding: str) -> IO[str]:
+        """Return the text; bytes that it does not have in this encoding are carried along as surrogates."""
+        errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
+        return io.TextIOWrapper(self.reopen(), encoding=encoding, errors=errors, newline="")
+
+    def describe(self, encoding: str) -> str:
+        """Return the encoding and the layers in the words of people."""
+        return ", ".join([NAMES.get(encoding, encoding), *self.layers])
+
+
+class guarded:  # noqa: N801  (used like a function)
+    """Turn what a damaged file raises into an UnreadableFileError that names it."""
+
+    def __init__(self, path: Path) -> None:
+        """Name this file."""
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UnreadableFileError):
+            return
+        if isinstance(error, FileNotFoundError):
+            raise UnreadableFileError(f"{self._path}: there is no such file") from error
+        if isinstance(error, _BROKEN):
+            raise UnreadableFileError(f"{self._path} cannot be read: {error or type(error).__name__}") from error
+
+
+def open_content(path: Path, folder: Path) -> Content:
+    """Return what a file holds; an archive that must be read at any place is unpacked into `folder`.
+
+    Raises UnreadableFileError.
+    """
+    with guarded(path):
+        return _open(path, lambda: cast("IO[bytes]", path.open("rb")), folder, ())
+
+
+def _open(path: Path, reopen: Callable[[], IO[bytes]], folder: Path, layers: tuple[str, ...]) -> Content:
+    with reopen() as file:
+        head = file.read(16)
+    if len(layers) > _MOST_LAYERS:
+        raise UnreadableFileError(f"{path} is packed more than {_MOST_LAYERS} times: unpack it first")
+    for magic, name, unpack in _LAYERS:
+        if head.startswith(magic):
+            return _open(path, partial(_unpacked, unpack, reopen), folder, (*layers, name))
+    for magic, sentence in _STRANGERS:
+        if head.startswith(magic):
+            raise UnreadableFileError(f"{path} is {sentence}")
+    if head[:4] in {b"PK\x03\x04", b"PK\x05\x06"}:
+        return _open_zip(path, reopen, folder, layers)
+    if head.startswith(b"PAR1"):
+        return Content(path, "parquet", _seekable(reopen, folder, layers), layers)
+    return Content(path, "text", reopen, layers)
+
+
+def _seekable(reopen: Callable[[], IO[bytes]], folder: Path, layers: tuple[str, ...]) -> Callable[[], IO[bytes]]:
+    """Return how to open a file that is read at any place: what is packed is unpacked on disk first."""
+    if not layers:
+        return reopen
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as copy, reopen() as file:
+        shutil.copyfileobj(file, copy)
+    return lambda: cast("IO[bytes]", Path(copy.name).open("rb"))
+
+
+def _open_zip(path: Path, reopen: Callable[[], IO[bytes]], folder: Path, layers: tuple[str, ...]) -> Content:
+    reopen = _seekable(reopen, folder, layers)
+    with reopen() as file, zipfile.ZipFile(file) as archive:
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+        if any(name.startswith("xl/workbook") for name in names):
+            return Content(path, "xlsx", reopen, layers)
+        if "mimetype" in names:
+            raise UnreadableFileError(f"{path} is an OpenDocument file: save it as .xlsx or as CSV")
+        names = [name for name in names if not name.startswith(_NOT_DATA[0]) and not name.endswith(_NOT_DATA[1])]
+        if len(names) != 1:
+            shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+            raise UnreadableFileError(
+                f"{path} holds {len(names)} files ({shown}): unpack it, and import the one with the orders"
+            )
+        if archive.getinfo(names[0]).flag_bits & 1:
+            raise UnreadableFileError(f"{path} is encrypted: unpack it first")
+    return _open(path, partial(_member, reopen, names[0]), folder, (*layers, "zip"))
+
+
+def _unpacked(unpack: Callable[[IO[bytes]], Any], reopen: Callable[[], IO[bytes]]) -> IO[bytes]:
+    packed = reopen()
+    return cast("IO[bytes]", _Layer(unpack(packed), packed))
+
+
+def _member(reopen: Callable[[], IO[bytes]], name: str) -> IO[bytes]:
+    packed = reopen()
+    archive = zipfile.ZipFile(packed)
+    return cast("IO[bytes]", _Layer(archive.open(name), archive, packed))
+
+
+class _Layer(io.BufferedReader):
+    """A file within others, which are closed with it."""
+
+    def __init__(self, inner: Any, *around: Any) -> None:
+        super().__init__(inner)
+        self._around = around
+
+    def close(self) -> None:
+        super().close()
+        for file in self._around:
+            file.close()

@@ -1,0 +1,225 @@
+"""Numbers as shops write them: the decimal sign is decided by a whole column, currency signs and grouping come off."""
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from infra.tools.importer.faults import BadRowError, DoubtError
+
+type DecimalSign = Literal[".", ","]
+
+_MINUS = str.maketrans(dict.fromkeys("\u2212\u2010\u2012\u2013\ufe63\uff0d", "-") | {"\u066b": ".", "\u066c": ","})
+_BLANKS = re.compile(r"[\s'\u2019\u02bc\u00b4`\u200e\u200f]+")
+_NUMBER = re.compile(
+    r"(?P<open>\()?(?P<before>[-+]?)(?P<currency>[^\d.,()+-]{0,5}\.?)(?P<sign>[-+]?)"
+    r"(?P<digits>\d[\d.,]*|[.,]\d+)(?P<exponent>[eE][+-]?\d+)?"
+    r"(?P<behind>[^\d.,()+-]{0,5}\.?)(?P<after>-?)(?P<close>\))?",
+    re.ASCII,
+)
+_DASH_FOR_CENTS = re.compile(r"[.,]-{1,2}$")
+# What stands beside an amount, besides signs of currencies and codes of three letters.
+_CURRENCY_WORDS = frozenset({"kr", "zl", "z\u0142", "kc", "k\u010d", "ft", "lei", "rs", "rp", "rm", "r", "fr", "sfr"})
+_SYMBOLS = dict(
+    pair.split()
+    for pair in (
+        *("\u20ac EUR", "\u00a3 GBP", "\u20b9 INR", "\u20ab VND", "\u20a9 KRW", "z\u0142 PLN", "\u20bd RUB"),
+        *("\u20ba TRY", "rp IDR", "k\u010d CZK", "ft HUF", "r$ BRL", "us$ USD"),
+    )
+)
+_DIGITS_ALIKE = str.maketrans("12345678", "99999999")
+_MOST_SHAPES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    digits: str
+    is_negative: bool
+    exponent: str
+    currency: str
+
+
+def _parts(text: str) -> _Parts | None:
+    """Return what a text is made of that writes a number, None if it writes none."""
+    plain = _DASH_FOR_CENTS.sub("", _BLANKS.sub("", text.translate(_MINUS)))
+    match = _NUMBER.fullmatch(plain)
+    if match is None or bool(match["open"]) != bool(match["close"]):
+        return None
+    beside = [match["currency"], match["behind"]]
+    if any(sign and not _is_currency(sign) for sign in beside) or all(beside):
+        return None
+    signs = [match["before"], match["sign"], match["after"]]
+    if sum(map(bool, signs)) > 1:
+        return None
+    return _Parts(match["digits"], bool(match["open"]) or "-" in signs, match["exponent"] or "", "".join(beside))
+
+
+def _is_currency(text: str) -> bool:
+    word = text.rstrip(".").casefold()
+    letters = "".join(sign for sign in word if unicodedata.category(sign) != "Sc")
+    has_symbol = len(letters) < len(word)
+    return (
+        letters in _CURRENCY_WORDS
+        or (letters.isalpha() and len(letters) == 3)
+        or (has_symbol and len(letters) <= 3 and (not letters or letters.isalpha()))
+    )
+
+
+def currency_of(text: str) -> str:
+    """Return the code or the sign of the currency that stands beside an amount, empty if none does."""
+    parts = _parts(text)
+    if parts is None or not parts.currency:
+        return ""
+    return _SYMBOLS.get(parts.currency.casefold(), parts.currency.upper())
+
+
+@dataclass(slots=True)
+class NumberSurvey:
+    """What the texts of one column say about its decimal sign; a text for each thing that was seen."""
+
+    column: str
+    decimal: dict[DecimalSign, str] = field(default_factory=dict)
+    """A text in which this sign can only be the decimal sign."""
+    unclear: dict[DecimalSign, str] = field(default_factory=dict)
+    """A text in which this sign divides either thousands or decimals, such as 1.234."""
+    short: bool = False
+    """Whether there are whole numbers below 1,000 without any sign."""
+    long: bool = False
+    """Whether there are whole numbers from 1,000 on without any sign."""
+    _shapes: set[str] = field(default_factory=set)
+
+    def add(self, text: str) -> None:
+        """Take a text of the column."""
+        shape = text.translate(_DIGITS_ALIKE)
+        if shape in self._shapes:
+            return
+        if len(self._shapes) < _MOST_SHAPES:
+            self._shapes.add(shape)
+        parts = _parts(text)
+        if parts is None:
+            return
+        digits = parts.digits
+        signs = [sign for sign in digits if sign in ".,"]
+        if not signs:
+            self.short |= len(digits) <= 3
+            self.long |= len(digits) > 3
+            return
+        last = signs[-1]
+        sign: DecimalSign = "." if last == "." else ","
+        other: DecimalSign = "," if last == "." else "."
+        whole, _, decimals = digits.rpartition(last)
+        if len(set(signs)) == 2:
+            self.decimal.setdefault(sign, text)
+        elif len(signs) > 1:
+            self.decimal.setdefault(other, text)
+        elif len(decimals) != 3 or len(whole) > 3 or whole.startswith("0") or not whole or parts.exponent:
+            self.decimal.setdefault(sign, text)
+        else:
+            self.unclear.setdefault(sign, text)
+
+    def sign(self, elsewhere: frozenset[DecimalSign]) -> DecimalSign:
+        """Return the column's decimal sign; `elsewhere`: the signs that other columns of the file have.
+
+        Raises DoubtError if the column contradicts itself, or can be read in both ways.
+        """
+        if len(self.decimal) == 2:
+            raise DoubtError(
+                f"column {self.column!r} contradicts itself: in {self.decimal['.']!r} the point is the decimal sign, "
+                f"in {self.decimal[',']!r} the comma; say which is right with --decimal=. or --decimal=, "
+                "(lines with the other are rejected then)"
+            )
+        if self.decimal:
+            return next(iter(self.decimal))
+        if not self.unclear:
+            return "."
+        if len(self.unclear) == 2:
+            raise self._doubt(".")
+        [sign] = self.unclear
+        if len(elsewhere) == 1:
+            return next(iter(elsewhere))
+        if self.short and not self.long:
+            # Whole numbers below 1,000 beside it are written without a sign: this one divides thousands.
+            return "," if sign == "." else "."
+        raise self._doubt(sign)
+
+    def _doubt(self, sign: DecimalSign) -> DoubtError:
+        text = self.unclear[sign]
+        other = "," if sign == "." else "."
+        return DoubtError(
+            f"column {self.column!r} can be read in two ways: {text!r} is {read_number(text, sign):,.3f} with "
+            f"--decimal={sign}, or {read_number(text, other):,.0f} with --decimal={other}"
+        )
+
+
+def read_number(text: str, decimal: str) -> float:
+    """Return the number that a text writes with this decimal sign. Raises ValueError if it writes none."""
+    parts = _parts(text)
+    if parts is None:
+        raise ValueError(f"{text!r:.80} is not a number")
+    grouping = "," if decimal == "." else "."
+    whole, _, decimals = parts.digits.partition(decimal)
+    groups = whole.split(grouping)
+    if grouping in decimals or decimal in decimals or not _are_groups(groups):
+        raise ValueError(f"{text!r:.80} is not a number with the decimal sign {decimal!r}")
+    result = float(f"{''.join(groups) or '0'}.{decimals or '0'}{parts.exponent}")
+    if not math.isfinite(result):
+        raise ValueError(f"{text!r:.80} is not a number")
+    return -result if parts.is_negative else result
+
+
+def _are_groups(groups: list[str]) -> bool:
+    """Return whether digits are grouped by thousands, or as in India: 12,34,567."""
+    if len(groups) == 1:
+        return True
+    first, *middle, last = groups
+    return (
+        1 <= len(first) <= 3
+        and len(last) == 3
+        and (all(len(group) == 3 for group in middle) or (len(first) <= 2 and all(len(group) == 2 for group in middle)))
+    )
+
+
+_MOST_KNOWN = 100_000
+_PLAIN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+
+
+class NumberReader:
+    """The reader of one column's numbers, whose decimal sign is known; what it has read it knows."""
+
+    def __init__(self, name: str, decimal: DecimalSign = ".") -> None:
+        """Read a field called `name`."""
+        self._name = name
+        self._decimal = decimal
+        self._known: dict[str, float] = {}
+
+    def __call__(self, value: Any) -> float:
+        """Return the number in a cell. Raises BadRowError."""
+        if isinstance(value, str):
+            known = self._known.get(value)
+            return self._read(value) if known is None else known
+        if value is None:
+            raise BadRowError(f"{self._name}: is required")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadRowError(f"{self._name}: {value!r:.80} is not a number")
+        try:
+            result = float(value)
+        except OverflowError:
+            result = math.inf
+        if not math.isfinite(result):
+            raise BadRowError(f"{self._name}: {value!r:.80} is not a number")
+        return result
+
+    def _read(self, text: str) -> float:
+        try:
+            if self._decimal == "." and _PLAIN.fullmatch(text):
+                result = float(text)
+                if not math.isfinite(result):
+                    raise ValueError(f"{text!r:.80} is not a number")
+            else:
+                result = read_number(text, self._decimal)
+        except ValueError as error:
+            raise BadRowError(f"{self._name}: {error}") from None
+        if len(self._known) < _MOST_KNOWN:
+            self._known[text] = result
+        return result

@@ -1,0 +1,241 @@
+"""Rows of orders become lines: who, when, how much, and whether it stood."""
+
+from collections import Counter
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from churn.domain.events import MAX_FUTURE
+from churn.domain.identifiers import canonical, stands_for_nobody
+from churn.domain.timestamps import to_millis
+from churn.domain.values import MAX_AMOUNT
+from infra.tools.importer.cells import cancellation, clean, customer_identifier, discount, identifier, items_count
+from infra.tools.importer.columns import Columns
+from infra.tools.importer.faults import BadRowError, NobodyError, NotCountedError
+from infra.tools.importer.formats import plain
+from infra.tools.importer.numbers import NumberReader
+from infra.tools.importer.rows import Row
+from infra.tools.importer.staging import Line
+from infra.tools.importer.statuses import STATUSES, StatusClass, plain_status
+from infra.tools.importer.times import TimeReader
+
+CONTINUATION = "further lines of an order whose own cells are empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineRules:
+    """How the cells of a file are read."""
+
+    now: datetime
+    allowed: Container[str]
+    whole_numbers: Container[str]
+    """Columns whose identifiers are all whole numbers."""
+    numbers: Mapping[str, NumberReader]
+    times: Mapping[str, TimeReader]
+    statuses: Mapping[str, StatusClass]
+    """The meaning of words that was given on the command line."""
+    is_table: bool
+    """Whether the file is one, which spreadsheets may have written."""
+
+
+@dataclass(slots=True)
+class Statuses:
+    """The words for the state of orders that were read: how often each, by what it means."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+
+class LineReader:
+    """The reader of rows that have the same columns."""
+
+    def __init__(self, columns: Columns, rules: LineRules, statuses: Statuses) -> None:
+        """Read fields from these columns."""
+        self._columns = columns.by_field
+        self._fields = tuple(columns.by_field.items())
+        self._format = columns.format
+        self._rules = rules
+        self._latest = to_millis(rules.now + MAX_FUTURE)
+        self._statuses = statuses
+        self._classes: dict[str, StatusClass | None] = {}
+        self._emails = columns.customers_are_emails
+        self._whole = {name: column in rules.whole_numbers for name, column in self._columns.items()}
+        self._customers: dict[str, tuple[str, str]] = {}
+
+    def read(self, row: Row, values: Mapping[str, Any], before: Line | None) -> Line:
+        """Return the line of a row; `before`: the line before it, whose order it may belong to.
+
+        Raises BadRowError, NobodyError, NotCountedError.
+        """
+        cells = {name: clean(values.get(column)) for name, column in self._fields}
+        sent_number = self._number(cells.get("order_id"))
+        number = canonical(sent_number)
+        if before is not None and self._is_continued(cells, number, before):
+            if cells.get("order_value") is None and cells.get("unit_price") is None:
+                raise NotCountedError(CONTINUATION)
+            cells["customer_id"], cells["timestamp"] = before.sent_customer, None
+            number, sent_number = before.number, before.sent_number
+        status = self._status(cells)
+        at = self._instant(cells, before)
+        is_refund = self._is_refund(cells)
+        if is_refund:
+            sent_number = self._number(cells.get("refund_of")) or sent_number
+            number = canonical(sent_number)
+            cells["customer_id"] = cells.get("refund_customer") or cells.get("customer_id")
+        sent_customer, customer = self._customer(cells)
+        cancelled_at = self._cancelled_at(cells, status, at)
+        value, refunded = self._value(cells, is_taken_back=cancelled_at is not None), self._refunded(cells)
+        if is_refund:
+            value, refunded = 0.0, abs(value)
+        if self._format and self._format.credit_numbers and self._format.credit_numbers.fullmatch(number):
+            cancelled_at = at if value < 0 else cancelled_at
+        if cancelled_at is not None:
+            value = abs(value)
+        elif value < 0 and not number:
+            raise NotCountedError("negative amounts without an order's number (credit notes, refunds)")
+        if abs(value) > MAX_AMOUNT:
+            raise BadRowError(f"order_value: must be between 0 and {MAX_AMOUNT:,.0f}")
+        return Line(
+            customer,
+            number,
+            row.line,
+            hash(row.text),
+            sent_customer,
+            sent_number,
+            at,
+            value,
+            discount(cells.get("discount"), self._rules.numbers["discount"]) if "discount" in cells else None,
+            items_count(cells.get("items_count")),
+            cancelled_at,
+            refunded,
+            self._updated_at(cells),
+        )
+
+    def _number(self, cell: Any) -> str:
+        """Return an order's number as it was sent; what tools write where there is none joins no lines."""
+        if cell is None:
+            return ""
+        text = identifier(
+            cell, "order_id", is_whole_number=self._whole.get("order_id", False), is_table=self._rules.is_table
+        )
+        return "" if stands_for_nobody(text) else text
+
+    def _is_continued(self, cells: Mapping[str, Any], number: str, before: Line) -> bool:
+        """Return whether a row goes on with the order before it: its order's cells are empty."""
+        is_same = bool(number) and number == before.number
+        has_no_value = cells.get("order_value") is None and cells.get("unit_price") is None
+        has_no_order = cells.get("customer_id") is None and cells.get("timestamp") is None
+        return (is_same and (has_no_value or has_no_order)) or (not number and has_no_order and bool(before.number))
+
+    def _status(self, cells: Mapping[str, Any]) -> StatusClass:
+        word = cells.get("status") or cells.get("status_of_order")
+        if word is None:
+            return "counts"
+        text = str(word)
+        self._statuses.counts[text[:80]] += 1
+        kind = self._class_of(text)
+        if kind is None:
+            self._statuses.unknown[text[:80]] += 1
+        if kind == "never":
+            raise NotCountedError(f"never an order: status {text[:40]!r}")
+        return kind or "counts"
+
+    def _class_of(self, text: str) -> StatusClass | None:
+        if text not in self._classes:
+            word = plain_status(text)
+            of_format = self._format.statuses if self._format else {}
+            kind = self._rules.statuses.get(word) or of_format.get(word) or STATUSES.get(word)
+            if len(self._classes) > 10_000:
+                self._classes.clear()
+            self._classes[text] = kind
+        return self._classes[text]
+
+    def _instant(self, cells: Mapping[str, Any], before: Line | None) -> int:
+        cell = cells.get("timestamp")
+        if cell is None and before is not None and cells.get("customer_id") == before.sent_customer:
+            return before.at
+        clock = cells.get("time_of_day")
+        if clock is not None and isinstance(cell, str) and ":" not in cell:
+            cell = f"{cell} {clock}"
+        elif clock is not None and isinstance(cell, datetime):
+            cell = f"{cell.date()} {clock}"
+        at = self._rules.times["timestamp"](cell, str(cells.get("time_zone") or ""))
+        if at > self._latest:
+            raise BadRowError(f"timestamp: is more than {MAX_FUTURE.days} days ahead")
+        return at
+
+    def _is_refund(self, cells: Mapping[str, Any]) -> bool:
+        """Return whether an entry pays an order back. Raises NotCountedError if it is no payment at all."""
+        kind, known = cells.get("entry_type"), self._format
+        if kind is None or known is None:
+            return False
+        if known.refund_types and known.refund_types.fullmatch(str(kind)):
+            if "refund_of" in self._columns and cells.get("refund_of") is None:
+                raise NotCountedError("refunds that name no order")
+            return True
+        if known.ignored_types and known.ignored_types.fullmatch(str(kind)):
+            raise NotCountedError(f"no payment: {str(kind)[:40]!r}")
+        if known.ignored_types and str(cells.get("order_value") or "").lstrip("(").startswith(("-", "\u2212")):
+            raise NotCountedError(f"money that was paid out: {str(kind)[:40]!r}")
+        return False
+
+    def _customer(self, cells: Mapping[str, Any]) -> tuple[str, str]:
+        cell = cells.get("customer_id")
+        known = self._customers.get(cell) if isinstance(cell, str) else None
+        if known is not None:
+            return known
+        pair = self._read_customer(cell, cells.get("fallback"))
+        if isinstance(cell, str) and "fallback" not in self._columns and len(self._customers) < 50_000:
+            self._customers[cell] = pair
+        return pair
+
+    def _read_customer(self, cell: Any, fallback: Any) -> tuple[str, str]:
+        allowed, is_table = self._rules.allowed, self._rules.is_table
+        is_whole = self._whole["customer_id"]
+        try:
+            text = customer_identifier(cell, is_whole_number=is_whole, allowed=allowed, is_table=is_table)
+        except (BadRowError, NobodyError) as error:
+            if fallback is None or not (cell is None or isinstance(error, NobodyError)):
+                raise
+            text = customer_identifier(fallback, is_whole_number=False, allowed=allowed, is_table=is_table)
+            text = text.lower() if "@" in text else text
+        if self._emails:
+            text = text.lower()
+        return text, canonical(text)
+
+    def _cancelled_at(self, cells: Mapping[str, Any], status: StatusClass, at: int) -> int | None:
+        cell = cells.get("cancelled")
+        if cell is not None:
+            kind = self._class_of(cell) if isinstance(cell, str) else None
+            if kind == "never":
+                raise NotCountedError(f"never an order: {cell[:40]!r}")
+            if kind == "cancelled":
+                return at
+            if kind is None and not ("status" in plain(self._columns["cancelled"]) and isinstance(cell, str)):
+                cancelled_at = cancellation(cell, at, self._rules.times["cancelled"])
+                if cancelled_at is not None:
+                    return cancelled_at
+        return at if status == "cancelled" else None
+
+    def _value(self, cells: Mapping[str, Any], *, is_taken_back: bool) -> float:
+        numbers = self._rules.numbers
+        if "order_value" in cells:
+            if cells["order_value"] is None and is_taken_back:
+                # What was cancelled before it was paid has no price.
+                return 0.0
+            value = numbers["order_value"](cells["order_value"])
+            adjusted = cells.get("adjusted")
+            if adjusted is not None and 0 < numbers["adjusted"](adjusted) < value:
+                return numbers["adjusted"](adjusted)
+            return value
+        quantity = numbers["items_count"](cells["items_count"]) if "items_count" in cells else 1.0
+        return numbers["unit_price"](cells["unit_price"]) * quantity
+
+    def _refunded(self, cells: Mapping[str, Any]) -> float:
+        cell = cells.get("refunded")
+        return 0.0 if cell is None else abs(self._rules.numbers["refunded"](cell))
+
+    def _updated_at(self, cells: Mapping[str, Any]) -> int | None:
+        cell = cells.get("updated_at")
+        return None if cell is None else self._rules.times["updated_at"](cell)

@@ -1,0 +1,147 @@
+"""What was read of a file, kept on disk and sorted there: memory stays the same however long the file is."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from churn.domain.events import Event
+
+_CACHE_KIB = 48 * 1024
+_AT_ONCE = 5000
+
+
+class Line(NamedTuple):
+    """A line of an order. Instants in milliseconds since 1970; customer and number in the form that is compared."""
+
+    customer: str
+    number: str
+    line: int
+    content: int
+    """Lines that are equal in every column have the same."""
+    sent_customer: str
+    sent_number: str
+    at: int
+    value: float
+    discount: float | bool | None
+    items: int | None
+    cancelled_at: int | None
+    refunded: float
+    updated_at: int | None
+
+
+class Reject(NamedTuple):
+    """A line that was not taken, and why."""
+
+    line: int
+    reason: str
+    text: str
+
+
+class Repeated(NamedTuple):
+    """Orders of several lines; the sum of their money if the lines add up, and if each line repeats the order's."""
+
+    orders: int
+    same: int
+    added: float
+    once: float
+
+
+class Staging:
+    """Tables of SQLite in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin with empty tables."""
+        self._database = sqlite3.connect(folder / "staging.db", isolation_level=None)
+        run = self._database.execute
+        run("PRAGMA journal_mode = OFF")
+        run("PRAGMA synchronous = OFF")
+        run("PRAGMA locking_mode = EXCLUSIVE")
+        run(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        names = ", ".join(Line._fields)
+        run(f"CREATE TABLE lines ({names})")
+        run(f"CREATE TABLE sorted ({names}, PRIMARY KEY (customer, number, line)) WITHOUT ROWID")
+        run("CREATE TABLE rejects (line, reason, text)")
+        run("CREATE TABLE events (customer, at, event_id, event)")
+        run("BEGIN")
+        self._sorted = "lines"
+        self._pending: dict[str, list[Any]] = {"lines": [], "rejects": [], "events": []}
+        self._widths = {"lines": len(Line._fields), "rejects": len(Reject._fields), "events": 4}
+
+    def close(self) -> None:
+        """Close the tables."""
+        self._database.close()
+
+    def add_line(self, line: Line) -> None:
+        """Add a line of an order."""
+        self._add("lines", line)
+
+    def add_reject(self, reject: Reject) -> None:
+        """Add a line that was not taken."""
+        # SQLite takes no surrogates, which stand for bytes that are no text.
+        reason, text = (part.encode("utf-8", "surrogatepass") for part in reject[1:])
+        self._add("rejects", (reject.line, reason, text))
+
+    def add_event(self, event: Event) -> None:
+        """Add an event."""
+        content = json.dumps([event.event_type, event.data, event.sent_ids, event.timestamp.isoformat()])
+        self._add("events", (event.customer_id, event.at, event.event_id, content))
+
+    def repeated(self) -> Repeated:
+        """Return what the orders of several lines have in common; cancelled lines are no part of them."""
+        self._flush()
+        if self._sorted == "lines":
+            self._database.execute("INSERT INTO sorted SELECT * FROM lines ORDER BY customer, number, line")
+            self._sorted = "sorted"
+        row = self._database.execute(
+            "SELECT COUNT(*), SUM(least = most), SUM(added), SUM(most) FROM (SELECT MIN(value) AS least, "
+            "MAX(value) AS most, SUM(value) AS added FROM sorted WHERE number <> '' AND cancelled_at IS NULL "
+            "GROUP BY customer, number HAVING COUNT(*) > 1 AND COUNT(DISTINCT content) > 1)"
+        ).fetchone()
+        return Repeated(row[0], row[1] or 0, row[2] or 0.0, row[3] or 0.0)
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the lines of all orders by customer, number and place in the file."""
+        self._flush()
+        for row in self._database.execute(f"SELECT * FROM {self._sorted} ORDER BY customer, number, line"):  # noqa: S608
+            line = Line._make(row)
+            # SQLite has no truth values: it gives back a whole number, as it does for no value of a discount.
+            yield line._replace(discount=bool(line.discount)) if type(line.discount) is int else line
+
+    def events(self) -> Iterator[Event]:
+        """Yield the events by customer, time and id."""
+        self._flush()
+        rows = self._database.execute("SELECT customer, event_id, event FROM events ORDER BY customer, at, event_id")
+        for customer_id, event_id, content in rows:
+            event_type, data, sent, timestamp = json.loads(content)
+            at = datetime.fromisoformat(timestamp)
+            yield Event(event_id, event_type, customer_id, at, data, (sent[0], sent[1]) if sent else None)
+
+    def count(self, table: str) -> int:
+        """Return how many rows a table has."""
+        self._flush()
+        return int(self._database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])  # noqa: S608
+
+    def rejects(self) -> Iterator[Reject]:
+        """Yield the lines that were not taken, in the order of the file."""
+        self._flush()
+        for line, reason, text in self._database.execute("SELECT line, reason, text FROM rejects ORDER BY line"):
+            yield Reject(line, reason.decode("utf-8", "surrogatepass"), text.decode("utf-8", "surrogatepass"))
+
+    def _add(self, table: str, row: Any) -> None:
+        pending = self._pending[table]
+        pending.append(row)
+        if len(pending) >= _AT_ONCE:
+            self._write(table)
+
+    def _flush(self) -> None:
+        for table in self._pending:
+            self._write(table)
+
+    def _write(self, table: str) -> None:
+        if rows := self._pending[table]:
+            marks = ", ".join("?" * self._widths[table])
+            self._database.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
+            rows.clear()

@@ -1,0 +1,138 @@
+"""What an import says about a file, in one screen."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC
+
+from churn.domain.timestamps import from_millis
+from churn.domain.values import storable
+from infra.tools.importer.orders import Figures
+from infra.tools.importer.parser import History
+
+_LINES = {
+    "order": "an order",
+    "item": "a part of an order: the values of an order's lines add up",
+    "total": "an order, or a further line of one: an order's total counts once",
+}
+_MOST_REASONS = 8
+_MOST_MONTHS = 24
+_PLOT_WIDTH = 40
+_ODD_SHARE = 0.2
+_FEW_ORDERS = 20
+
+
+def describe_file(history: History) -> Iterator[str]:
+    """Yield what the file was recognised as, and what its columns mean."""
+    what = history.format.name if history.format else f"{history.kind} with columns by name"
+    yield f"recognised: {what} ({history.source.description})"
+    if history.columns:
+        yield "columns: " + storable(", ".join(f"{name} = {column}" for name, column in history.columns.items()))
+    if history.line:
+        yield f"a line is {_LINES[history.line]}"
+
+
+def describe_content(history: History) -> Iterator[str]:
+    """Yield what the file's lines came to; call it when all events were taken."""
+    figures, tally = history.figures, history.tally
+    yield _pair("lines read", f"{tally.lines:,}")
+    if history.kind == "orders":
+        yield from _orders(history, figures)
+    if tally.continuations:
+        yield _pair("continuations", f"{tally.continuations:,} further lines of orders whose own cells are empty")
+    if figures.joined:
+        yield _pair("joined", f"{figures.joined:,} lines repeat an order number")
+    not_counted = tally.not_counted + figures.not_counted
+    yield from _reasons("not counted", not_counted)
+    yield from _reasons("rejected", tally.rejects)
+    if history.kind == "orders" and figures.orders:
+        yield from _months(figures)
+    yield from _doubts(history)
+
+
+def _orders(history: History, figures: Figures) -> Iterator[str]:
+    yield _pair("orders", f"{figures.orders:,}")
+    yield _pair("customers", f"{figures.customers:,}")
+    if figures.first is not None and figures.last is not None:
+        yield _pair("placed", f"{_day(figures.first)} to {_day(figures.last)}")
+    mean = f" ({figures.money / figures.orders:,.2f} an order)" if figures.orders else ""
+    currency = history.currencies.most_common(1)
+    name = f" {storable(currency[0][0])}" if len(history.currencies) == 1 else ""
+    yield _pair("money", f"{figures.money:,.2f}{name}{mean}")
+    if figures.cancelled or figures.refunded:
+        part = f"; of {figures.refunded:,} more a part ({figures.refunded_money:,.2f})" if figures.refunded else ""
+        yield _pair("taken back", f"{figures.cancelled:,} orders ({figures.cancelled_money:,.2f}){part}")
+    if figures.free:
+        yield _pair("without value", f"{figures.free:,} orders of value 0, which count nowhere")
+
+
+def _reasons(name: str, reasons: Counter[str]) -> Iterator[str]:
+    for number, (reason, count) in enumerate(reasons.most_common(_MOST_REASONS)):
+        yield _pair("" if number else name, f"{count:,} {storable(reason)}")
+    if len(reasons) > _MOST_REASONS:
+        rest = reasons.total() - sum(count for _, count in reasons.most_common(_MOST_REASONS))
+        yield _pair("", f"{rest:,} for other reasons")
+
+
+def _months(figures: Figures) -> Iterator[str]:
+    months = sorted(figures.months)[-_MOST_MONTHS:]
+    left_out = len(figures.months) - len(months)
+    yield "does this look right? orders a month" + (f" (the {left_out:,} before are left out):" if left_out else ":")
+    most = max(figures.months[month] for month in months)
+    for month in months:
+        count = figures.months[month]
+        yield f"  {month} {'#' * max(round(count / most * _PLOT_WIDTH), 1):<{_PLOT_WIDTH}} {count:,}"
+
+
+def _doubts(history: History) -> Iterator[str]:
+    figures, tally = history.figures, history.tally
+    yield from history.notes
+    if tally.nobodies:
+        ids = ", ".join(f"{name!r} ({count:,})" for name, count in tally.nobodies.most_common(5))
+        yield (
+            f"WARNING: {tally.nobodies.total():,} lines were rejected, as their ids stand for no customer: {ids}; "
+            "if one is a customer, import again with --allow-id=ID"
+        )
+    if tally.statuses.unknown:
+        words = ", ".join(f"{storable(word)!r} ({count:,})" for word, count in tally.statuses.unknown.most_common(8))
+        first = storable(tally.statuses.unknown.most_common(1)[0][0])
+        yield (
+            f"WARNING: unknown words for the state of an order count as orders: {words}; "
+            f"say what one means with --status 'cancelled={first}', 'never={first}' or 'counts={first}'"
+        )
+    if len(history.currencies) > 1:
+        names = ", ".join(f"{storable(name)} ({count:,})" for name, count in history.currencies.most_common(5))
+        yield f"WARNING: amounts in several currencies are added as they stand: {names}"
+    if figures.unmatched:
+        yield f"{figures.unmatched:,} cancelled orders or credit notes cancel no other order of this file"
+    yield from _odd_customers(history, figures)
+
+
+def _odd_customers(history: History, figures: Figures) -> Iterator[str]:
+    most, customer = figures.largest
+    if figures.orders >= _FEW_ORDERS and figures.customers > 1 and most > figures.orders * _ODD_SHARE:
+        yield (
+            f"WARNING: {most / figures.orders:.0%} of all orders are of one customer, {storable(customer)!r}: "
+            "guests under one id?"
+        )
+    persons = _columns_of_persons(history)
+    if figures.orders >= _FEW_ORDERS and figures.customers == figures.orders and persons:
+        column = history.columns.get("customer_id", "")
+        yield (
+            f"WARNING: every customer has one order: is {column!r} the customer? {persons[0]!r} names persons "
+            f"(--column 'customer_id={persons[0]}')"
+        )
+
+
+def _columns_of_persons(history: History) -> list[str]:
+    """Return other columns of a table whose names say that they name persons."""
+    taken = set(history.columns.values())
+    parts = ("mail", "customer", "buyer", "client", "user", "kund", "phone")
+    return [name for name in history.header if name not in taken and any(part in name.casefold() for part in parts)]
+
+
+def _pair(name: str, text: str) -> str:
+    return f"  {name:<14} {text}"
+
+
+def _day(millis: int) -> str:
+    return f"{from_millis(millis).astimezone(UTC):%Y-%m-%d}"

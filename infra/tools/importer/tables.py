@@ -1,0 +1,213 @@
+"""Tables: the delimiter of a CSV, the header below titles, and what below the table is none of its rows."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from infra.tools.importer.faults import UnreadableFileError
+from infra.tools.importer.rows import Row
+
+# A longer record has a quote that was never closed, and would swallow the rest of the file.
+_MAX_LINES_OF_A_RECORD = 100
+_SAMPLE_LINES = 200
+_DELIMITERS = ",;\t|"
+_TITLES_AT_MOST = 40
+_SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE | re.DOTALL)
+_TOTALS = re.compile(
+    r"(grand\s*)?totals?|sum|summe|gesamt(summe)?|insgesamt|total\s*g[eé]n[eé]ral|totale|totaal|suma|razem|subtotal|"
+    r"[\d,.]*\s*record\(s\)\s*downloaded|seller\s*id\s*:.*|end\s+of\s+(report|file)",
+    re.IGNORECASE,
+)
+
+type IsHeader = Callable[[Sequence[str]], bool]
+"""Whether cells look like the names of columns that an import knows."""
+
+
+def is_text(text: str) -> bool:
+    """Return whether a text holds no byte that its encoding does not have."""
+    return text.isascii() or not any("\udc80" <= sign <= "\udcff" or sign == "\ufffd" for sign in text)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a CSV is laid out; `start`: the number of the header's line."""
+
+    delimiter: str
+    header: tuple[str, ...]
+    start: int
+
+
+def find_layout(file: IO[str], is_header: IsHeader) -> Layout | None:
+    """Return how a text is laid out, None if it holds nothing. Raises UnreadableFileError if it has no header."""
+    sample: list[tuple[int, str]] = []
+    told = ""
+    for number, line in enumerate(file, 1):
+        if number == 1 and (match := _SEPARATOR_LINE.fullmatch(line.lstrip("\ufeff"))):
+            told = match[1]
+        elif line.strip().strip(_DELIMITERS):
+            sample.append((number, line))
+        if len(sample) == _SAMPLE_LINES:
+            break
+    if not sample:
+        return None
+    best: tuple[float, Layout] | None = None
+    for delimiter in [told] if told else _DELIMITERS:
+        score, layout = _try(sample, delimiter, is_header)
+        if best is None or score > best[0]:
+            best = score, layout
+    return best[1] if best else None
+
+
+def _try(sample: list[tuple[int, str]], delimiter: str, is_header: IsHeader) -> tuple[float, Layout]:
+    """Return how well a delimiter explains the first lines, and the layout with it."""
+    records = list(_records(sample, delimiter))
+    widths = Counter(len(_trimmed(cells)) for _, cells in records)
+    usual = max(widths, key=lambda width: (widths[width] * (width > 1), width))
+    same = sum(count for width, count in widths.items() if width >= usual) / len(records)
+    index = find_header([cells for _, cells in records], is_header)
+    number, cells = records[index]
+    score = (usual > 1) * same + is_header(cells) * 2 + min(len(cells), 50) / 1000
+    return score, Layout(delimiter, unique_names(cells), number)
+
+
+def _records(sample: list[tuple[int, str]], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    lines = Lines(iter(sample))
+    while (taken := lines.take()) is not None:
+        number, text = taken
+        cells, _ = read_record(number, text, lines, delimiter)
+        if isinstance(cells, str):
+            cells = text.rstrip("\r\n").split(delimiter)
+        yield number, cells
+
+
+def find_header(records: Sequence[Sequence[str]], is_header: IsHeader) -> int:
+    """Return which of the first records names the columns: the first whose names are known, else the first wide one."""
+    first = records[:_TITLES_AT_MOST]
+    for index, cells in enumerate(first):
+        if is_header(cells):
+            return index
+    widths = Counter(len(_trimmed(cells)) for cells in records)
+    usual = max(widths, key=lambda width: (widths[width], width))
+    return next((index for index, cells in enumerate(first) if len(_trimmed(cells)) >= usual), 0)
+
+
+def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of columns without blanks; of two that are the same the second is numbered."""
+    names: list[str] = []
+    for cell in _trimmed(cells):
+        name = cell.replace("\ufeff", "").strip()
+        number = 2
+        unique = name
+        while unique in names:
+            unique = f"{name} ({number})"
+            number += 1
+        names.append(unique)
+    return tuple(names)
+
+
+def _trimmed(cells: Sequence[str]) -> Sequence[str]:
+    end = len(cells)
+    while end and not cells[end - 1].strip():
+        end -= 1
+    return cells[:end]
+
+
+class Lines:
+    """Lines that can be given back."""
+
+    def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
+        """Take numbered lines."""
+        self._lines = lines
+        self._returned: list[tuple[int, str]] = []
+
+    def take(self) -> tuple[int, str] | None:
+        """Return the next line with its number, None at the end."""
+        if self._returned:
+            return self._returned.pop(0)
+        return next(self._lines, None)
+
+    def give_back(self, lines: list[tuple[int, str]]) -> None:
+        """Take lines back, which come next."""
+        self._returned = lines + self._returned
+
+
+def read_record(number: int, text: str, lines: Lines, delimiter: str) -> tuple[list[str] | str, str]:
+    """Return the record that begins with a line, and its text; what is wrong with it in place of the record.
+
+    A quoted field takes the lines that follow.
+    """
+    if '"' not in text and "\r" not in text[:-2] and len(text) <= csv.field_size_limit():
+        plain = text.rstrip("\r\n")
+        return plain.split(delimiter), plain
+    joined, taken = text, [(number, text)]
+    while True:
+        try:
+            fields = next(csv.reader([joined], delimiter=delimiter, strict=True))
+        except csv.Error as error:
+            is_open = "end of data" in str(error) and len(taken) < _MAX_LINES_OF_A_RECORD
+            following = lines.take() if is_open else None
+            if following is None:
+                lines.give_back(taken[1:])
+                reason = f"its quotes do not match: {error}" if '"' in joined else str(error)
+                return reason, text.rstrip("\r\n")
+            taken.append(following)
+            joined += following[1]
+        except StopIteration:
+            return [], ""
+        else:
+            return fields, joined.rstrip("\r\n")
+
+
+def csv_rows(file: IO[str], layout: Layout) -> Iterator[Row]:
+    """Yield the records below the header; blank lines, totals and what a system writes below its table are none."""
+    width, header, delimiter = len(layout.header), layout.header, layout.delimiter
+    lines = Lines(enumerate(file, 1))
+    while (taken := lines.take()) is not None:
+        number, text = taken
+        if number <= layout.start:
+            if number == layout.start:
+                # The header itself may have a field that goes over lines.
+                read_record(number, text, lines, delimiter)
+            continue
+        if not text.isascii() and not is_text(text):
+            yield Row(number, text.rstrip("\r\n"), error="is not UTF-8")
+            continue
+        fields, joined = read_record(number, text, lines, delimiter)
+        if isinstance(fields, str):
+            yield Row(number, joined, error=fields)
+        elif len(fields) == width:
+            is_sparse = "" in fields
+            if is_sparse and (not joined.strip(_BLANK) or is_below_table(fields)):
+                continue
+            yield Row(number, joined, dict(zip(header, fields, strict=True)))
+        elif (cells := _trimmed(fields)) and not is_below_table(cells):
+            yield _ragged(number, joined, cells, header)
+
+
+_BLANK = ' \t\r\n",;|'
+
+
+def is_below_table(cells: Sequence[Any]) -> bool:
+    """Return whether cells are a line of totals, or another that a system writes below its table."""
+    if sum(cell in (None, "") for cell in cells) * 2 < len(cells) - 1:
+        return False
+    filled = [str(cell).strip() for cell in cells if cell not in (None, "")]
+    first = filled[0] if filled else ""
+    return bool(first) and bool(
+        _TOTALS.fullmatch(first.rstrip(":").strip()) or _TOTALS.fullmatch(" ".join(filled[:2]).rstrip(",: "))
+    )
+
+
+def _ragged(number: int, text: str, cells: Sequence[str], header: tuple[str, ...]) -> Row:
+    if len(cells) == len(header):
+        return Row(number, text, dict(zip(header, cells, strict=True)))
+    return Row(number, text, error=f"has {len(cells)} fields where the header has {len(header)}")
+
+
+def check_header(header: Sequence[str], path: object) -> None:
+    """Raise UnreadableFileError if the names of columns are no text."""
+    if not all(is_text(name) for name in header):
+        raise UnreadableFileError(f"the header of {path} cannot be read: it is in no encoding that is known")

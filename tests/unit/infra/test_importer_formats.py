@@ -1,0 +1,219 @@
+"""The exports that are recognised by their header: what must come out of a small file of each."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from churn.domain.customer import replay
+from infra.tools.importer.formats import FORMATS
+from tests.support.imports import ReadFile, read_file
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file in the columns that a system documents, and what it comes to."""
+
+    format: str
+    text: str
+    orders: int
+    money: float
+    customers: set[str]
+    rejects: int = 0
+    continuations: int = 0
+
+
+SHOPIFY = """Name,Email,Financial Status,Paid at,Fulfillment Status,Currency,Subtotal,Shipping,Taxes,Total,\
+Discount Code,Discount Amount,Created at,Lineitem quantity,Lineitem name,Lineitem price,Cancelled at,\
+Payment Method,Refunded Amount,Id
+#1001,ann@example.com,paid,2026-01-05 10:00:00 +0100,fulfilled,EUR,30.00,5.00,0.00,35.00,,0.00,\
+2026-01-05 10:00:00 +0100,1,Tea,10.00,,Card,0.00,5001
+#1001,ann@example.com,,,,,,,,,,,2026-01-05 10:00:00 +0100,2,Cup,10.00,,,,
+#1002,bob@example.com,partially_refunded,2026-01-06 10:00:00 +0100,fulfilled,EUR,50.00,0.00,0.00,50.00,SAVE,5.00,\
+2026-01-06 10:00:00 +0100,1,Pot,50.00,,Card,20.00,5002
+#1003,ann@example.com,refunded,2026-01-07 10:00:00 +0100,,EUR,9.00,0.00,0.00,9.00,,0.00,2026-01-07 10:00:00 +0100,\
+1,Tea,9.00,2026-01-09 10:00:00 +0100,Card,9.00,5003
+#1004,cleo@example.com,pending,,,EUR,70.00,0.00,0.00,70.00,,0.00,2026-01-08 10:00:00 +0100,1,Pot,70.00,,Bank,0.00,5004
+#1005,cleo@example.com,voided,,,EUR,70.00,0.00,0.00,70.00,,0.00,2026-01-08 11:00:00 +0100,1,Pot,70.00,,Card,0.00,5005
+"""
+WOO = """order_id,order_number,order_date,status,order_total,order_currency,refunded_total,customer_id,billing_email
+11,11,2026-01-05 10:00:00,wc-completed,20.00,EUR,0,5,ann@example.com
+12,12,2026-01-06 10:00:00,wc-processing,30.00,EUR,10.00,0,Guest@Example.com
+13,13,2026-01-07 10:00:00,wc-pending,40.00,EUR,0,0,other@example.com
+14,14,2026-01-08 10:00:00,wc-refunded,50.00,EUR,50.00,5,ann@example.com
+15,15,2026-01-09 10:00:00,wc-failed,60.00,EUR,0,6,bob@example.com
+16,16,2026-01-10 10:00:00,wc-on-hold,60.00,EUR,0,6,bob@example.com
+17,17,2026-01-11 10:00:00,wc-cancelled,60.00,EUR,0,6,bob@example.com
+"""
+MAGENTO = """"ID","Purchase Point","Purchase Date","Bill-to Name","Ship-to Name","Grand Total (Base)",\
+"Grand Total (Purchased)","Status","Customer Email","Customer Name","Total Refunded"
+"000000001","Main","Jan 5, 2026 3:04:05 PM","Ann Lee","Ann Lee","$1,055.50","$1,055.50","Complete",\
+"ann@example.com","Ann Lee","$0.00"
+"000000002","Main","Jan 6, 2026 3:04:05 PM","Bob Ray","Bob Ray","$40.00","$40.00","Closed","bob@example.com",\
+"Bob Ray","$40.00"
+"000000003","Main","Jan 7, 2026 3:04:05 PM","Bob Ray","Bob Ray","$40.00","$40.00","Processing","bob@example.com",\
+"Bob Ray","$15.00"
+"000000004","Main","Jan 8, 2026 3:04:05 PM","Cleo","Cleo","$40.00","$40.00","Pending Payment","cleo@example.com",\
+"Cleo",""
+"""
+STRIPE = """id,Created (UTC),Amount,Amount Refunded,Currency,Captured,Status,Description,Customer ID,Customer Email
+ch_1,2026-01-05 10:00,25.00,0.00,eur,TRUE,Paid,,cus_A,ann@example.com
+ch_2,2026-01-06 10:00,25.00,5.00,eur,TRUE,Paid,,cus_B,bob@example.com
+ch_3,2026-01-07 10:00,25.00,25.00,eur,TRUE,Refunded,,cus_B,bob@example.com
+ch_4,2026-01-08 10:00,25.00,0.00,eur,FALSE,Failed,,cus_C,cleo@example.com
+ch_5,2026-01-09 10:00,30.00,0.00,eur,TRUE,Paid,,,Guest@example.com
+"""
+_AMAZON_HEADER = (
+    "amazon-order-id|purchase-date|last-updated-date|order-status|sku|item-status|quantity|currency|item-price|"
+    "item-tax|item-promotion-discount|buyer-email"
+)
+AMAZON = "\n".join(
+    line.replace("|", "\t")
+    for line in (
+        _AMAZON_HEADER,
+        "028-1|2026-01-05T10:00:00+00:00|2026-01-06T10:00:00+00:00|Shipped|A|Shipped|2|EUR|30.00|4.79||a@m.example",
+        "028-1|2026-01-05T10:00:00+00:00|2026-01-06T10:00:00+00:00|Shipped|B|Shipped|1|EUR|12.00|1.92||a@m.example",
+        "028-2|2026-01-07T10:00:00+00:00|2026-01-07T10:00:00+00:00|Cancelled|A|Cancelled|0|EUR||||b@m.example",
+        "028-3|2026-01-08T10:00:00+00:00|2026-01-08T10:00:00+00:00|Pending|A||1|EUR|15.00|||b@m.example",
+        "028-4|2026-01-08T10:00:00+00:00|2026-01-08T10:00:00+00:00|Shipped|A|Shipped|1|EUR|15.00|||b@m.example",
+        "028-4|2026-01-08T10:00:00+00:00|2026-01-08T10:00:00+00:00|Shipped|C|Cancelled|0|EUR|9.00|||b@m.example",
+        "",
+    )
+)
+PAYPAL = """"Date","Time","TimeZone","Name","Type","Status","Currency","Gross","Fee","Net","From Email Address",\
+"To Email Address","Transaction ID","Reference Txn ID"
+"15/01/2026","10:00:00","CET","Ann Lee","Express Checkout Payment","Completed","EUR","1.025,00","-1,00","1.024,00",\
+"ann@example.com","shop@example.com","T1",""
+"16/01/2026","10:00:00","CET","Bob Ray","Website Payment","Partially Refunded","EUR","40,00","-1,00","39,00",\
+"bob@example.com","shop@example.com","T2",""
+"17/01/2026","10:00:00","CET","Bob Ray","Payment Refund","Completed","EUR","-15,00","0,00","-15,00",\
+"shop@example.com","bob@example.com","T3","T2"
+"18/01/2026","10:00:00","CET","","General Withdrawal","Completed","EUR","-900,00","0,00","-900,00","shop@example.com",\
+"","T4",""
+"19/01/2026","10:00:00","CET","Cleo","Express Checkout Payment","Denied","EUR","20,00","0,00","20,00",\
+"cleo@example.com","shop@example.com","T5",""
+"20/01/2026","10:00:00","CET","Dan","Express Checkout Payment","Refunded","EUR","20,00","0,00","20,00",\
+"dan@example.com","shop@example.com","T6",""
+"21/01/2026","10:00:00","CET","Dan","Payment Refund","Completed","EUR","-20,00","0,00","-20,00",\
+"shop@example.com","dan@example.com","T7","T6"
+"""
+SQUARE = """Date,Time,Time Zone,Gross Sales,Discounts,Net Sales,Tax,Tip,Partial Refunds,Total Collected,Transaction ID,\
+Event Type,Customer ID,Customer Name
+2026-01-05,10:00:00,Eastern Time (US & Canada),"$1,020.00",$0.00,"$1,020.00",$0.00,$0.00,$0.00,"$1,020.00",S1,Payment,\
+CA,Ann
+2026-01-06,10:00:00,Eastern Time (US & Canada),$30.00,$0.00,$30.00,$0.00,$0.00,$0.00,$30.00,S2,Payment,CB,Bob
+2026-01-07,10:00:00,Eastern Time (US & Canada),($30.00),$0.00,($30.00),$0.00,$0.00,$0.00,($30.00),S2,Refund,CB,Bob
+2026-01-08,10:00:00,Eastern Time (US & Canada),$5.00,$0.00,$5.00,$0.00,$0.00,$0.00,$5.00,S3,Payment,,
+"""
+ETSY = """Sale Date,Order ID,Buyer User ID,Full Name,Number of Items,Payment Method,Date Shipped,Currency,Order Value,\
+Coupon Code,Discount Amount,Shipping,Sales Tax,Order Total,Status,Adjusted Order Total,Buyer
+01/05/26,3001,annlee,Ann Lee,1,CC,01/06/26,USD,20.00,,0.00,5.00,0.00,25.00,,,Ann Lee (annlee)
+02/03/26,3002,bobray,Bob Ray,1,CC,02/06/26,USD,40.00,,0.00,5.00,0.00,45.00,,30.00,Bob Ray (bobray)
+03/04/26,3003,,Guest Buyer,1,CC,03/06/26,USD,10.00,,0.00,0.00,0.00,10.00,,0.00,Guest Buyer
+"""
+EBAY = """
+"Sales Record Number","Order Number","Buyer Username","Buyer Name","Buyer Email","Item Number","Item Title","Quantity",\
+"Sold For","Shipping And Handling","Total Price","Payment Method","Sale Date","Paid On Date"
+
+"101","12-001","ann_b","Ann","a@x.example","","","2","$20.00","$5.00","$25.00","PayPal","Jan-05-26","Jan-05-26"
+"101","12-001","ann_b","","","991","Cup","1","$10.00","","","","",""
+"101","12-001","ann_b","","","992","Pot","1","$10.00","","","","",""
+"102","12-002","bob_b","Bob","b@x.example","991","Cup","1","$1,010.00","$5.00","$1,015.00","PayPal","Jan-06-26",""
+
+"2","record(s) downloaded,","from ,Jan-01-26",,,,,,,,,,,
+"Seller ID : teashop",,,,,,,,,,,,,
+"""
+BIGCOMMERCE = """Order ID,Customer ID,Customer Name,Customer Email,Order Date,Order Time,Subtotal (inc tax),\
+Order Total (inc tax),Order Total (ex tax),Order Status,Total Quantity,Order Currency Code,Refund Amount
+100,7,Ann,ann@example.com,25/01/2026,10:00:00,20.0000,25.0000,21.0000,Completed,1,EUR,0.0000
+101,0,Guest,guest@example.com,26/01/2026,10:00:00,20.0000,25.0000,21.0000,Partially Refunded,1,EUR,10.0000
+102,8,Bob,bob@example.com,27/01/2026,10:00:00,20.0000,25.0000,21.0000,Awaiting Payment,1,EUR,0.0000
+103,8,Bob,bob@example.com,28/01/2026,10:00:00,20.0000,25.0000,21.0000,Declined,1,EUR,0.0000
+104,8,Bob,bob@example.com,28/01/2026,11:00:00,20.0000,25.0000,21.0000,Awaiting Fulfillment,1,EUR,0.0000
+"""
+ONLINE_RETAIL = """Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country
+489434,85048,LIGHTS,12,2009-12-01 07:45:00,6.95,13085.0,United Kingdom
+489434,79323P,"CHERRY, PINK",2,2009-12-01 07:45:00,1.5,13085.0,United Kingdom
+489435,22350,CAT BOWL,4,2009-12-01 07:46:00,2.55,13085.0,United Kingdom
+C489449,22087,PAPER,-12,2009-12-01 10:33:00,2.95,16321.0,Australia
+489464,21733,?,-96,2009-12-01 10:52:00,0,,United Kingdom
+489436,22349,DOG,1,2009-12-01 09:06:00,3,13078.0,United Kingdom
+"""
+OWN = """customer_id,timestamp,order_value,order_id,discount,cancelled
+ann,2026-01-05T10:00:00Z,20.00,A1,0,
+bob,2026-01-06T10:00:00Z,30.00,A2,5.00,
+bob,2026-01-07T10:00:00Z,30.00,A3,,yes
+"""
+EXPORTS = (
+    Export(
+        "Shopify orders", SHOPIFY, 2, 65, {"ann@example.com", "bob@example.com", "cleo@example.com"}, continuations=1
+    ),
+    Export("WooCommerce orders", WOO, 2, 40, {"5", "guest@example.com", "6"}),
+    Export("Magento 2 order grid", MAGENTO, 2, 1080.5, {"ann@example.com", "bob@example.com"}),
+    Export("Stripe payments", STRIPE, 3, 75, {"cus_A", "cus_B", "guest@example.com"}),
+    Export("Amazon all orders", AMAZON, 2, 57, {"a@m.example", "b@m.example"}),
+    Export("PayPal activity", PAYPAL, 2, 1050, {"ann@example.com", "bob@example.com", "dan@example.com"}),
+    Export("Square transactions", SQUARE, 1, 1020, {"CA", "CB"}, rejects=1),
+    Export("Etsy sold orders", ETSY, 3, 65, {"annlee", "bobray", "Guest Buyer"}),
+    Export("eBay orders", EBAY, 2, 1040, {"ann_b", "bob_b"}, continuations=2),
+    Export("BigCommerce orders", BIGCOMMERCE, 3, 65, {"7", "guest@example.com", "8"}),
+    Export("Online Retail lines", ONLINE_RETAIL, 3, 99.6, {"13085", "13078", "16321"}, rejects=1),
+    Export("our own orders", OWN, 2, 50, {"ann", "bob"}),
+)
+
+
+def read(folder: Path, text: str, **options: object) -> ReadFile:
+    path = folder / "export.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_file(path, now=NOW, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("export", EXPORTS, ids=lambda export: export.format)
+def test_a_known_export_is_read_without_an_option(tmp_path: Path, export: Export) -> None:
+    file = read(tmp_path, export.text)
+    assert (file.format, file.kind) == (export.format, "orders")
+    assert f"recognised: {export.format}" in file.said
+    assert [reject.reason for reject in file.rejects if "customer_id: is required" not in reject.reason] == []
+    assert len(file.rejects) == export.rejects
+    assert {event.customer_id for event in file.events} == export.customers
+    assert (file.figures.orders, round(file.figures.money, 2)) == (export.orders, export.money)
+    assert file.tally.continuations == export.continuations
+    # The features say the same as the summary.
+    states = [replay(event for event in file.events if event.customer_id == one) for one in export.customers]
+    assert sum(state.purchases.orders for state in states) == export.orders
+    assert sum(state.purchases.cents for state in states) == round(export.money * 100)
+
+
+def test_every_format_of_orders_has_its_file() -> None:
+    of_orders = {known.name for known in FORMATS if known.kind == "orders"}
+    assert of_orders - {export.format for export in EXPORTS} == {"Etsy sold order items"}
+
+
+def test_items_of_etsy_are_priced_by_the_piece(tmp_path: Path) -> None:
+    lines = "Sale Date,Item Name,Buyer,Quantity,Price,Coupon Code,Order ID,Transaction ID,Currency\n"
+    lines += "01/05/26,Cup,annlee,2,10.00,,3001,1,USD\n01/05/26,Pot,annlee,1,15.00,,3001,2,USD\n"
+    file = read(tmp_path, lines)
+    assert (file.format, file.figures.orders, file.figures.money) == ("Etsy sold order items", 1, 35)
+
+
+def test_customers_of_shopify_are_recognised_as_such(tmp_path: Path) -> None:
+    header = "Customer ID,First Name,Last Name,Email,Accepts Email Marketing,Total Spent,Total Orders"
+    file = read(tmp_path, f"{header}\n'77,Ann,Lee,Ann@example.com,yes,35.00,1\n")
+    assert (file.format, file.kind) == ("Shopify customers", "customers")
+    [event] = file.events
+    assert (event.event_type, event.customer_id) == ("profile_updated", "ann@example.com")
+    assert event.data == {"name": "Ann Lee", "email": "Ann@example.com"}
+
+
+def test_the_refusal_for_an_unknown_header_shows_the_whole_command(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="would work") as refused:
+        read(tmp_path, "Kundennummer;Bestelldatum;Gesamtbetrag;Notiz\n7;2026-01-05;5,00;x\n")
+    for part in (
+        "customer_id, timestamp, order_value",
+        "make import FILE=",
+        "--column=customer_id=Kundennummer --column=timestamp=Bestelldatum --column=order_value=Gesamtbetrag",
+    ):
+        assert part in str(refused.value)

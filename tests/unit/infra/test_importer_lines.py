@@ -1,0 +1,125 @@
+"""What a line is: an order, a part of one, a continuation, or an order's total that is repeated."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from infra.tools.importer.faults import DoubtError
+from tests.support.imports import ReadFile, read_file
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def read(folder: Path, text: str, **options: object) -> ReadFile:
+    path = folder / "orders.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_file(path, now=NOW, **options)  # type: ignore[arg-type]
+
+
+def lines(*cells: str, value: str = "amount") -> str:
+    return f"customer,order,date,sku,{value}\n" + "".join(f"ann,{cell}\n" for cell in cells)
+
+
+def figures(file: ReadFile) -> tuple[int, float]:
+    return file.figures.orders, round(file.figures.money, 2)
+
+
+def test_values_that_differ_add_up(tmp_path: Path) -> None:
+    file = read(tmp_path, lines("1,2026-01-01,A,10", "1,2026-01-01,B,5", "2,2026-01-02,A,10"))
+    assert (file.line, figures(file)) == ("item", (2, 25))
+    assert "values of an order's lines add up" in file.said
+
+
+def test_a_total_on_each_line_counts_once(tmp_path: Path) -> None:
+    file = read(tmp_path, lines("1,2026-01-01,A,15", "1,2026-01-01,B,15", "2,2026-01-02,A,10", value="order_total"))
+    assert (file.line, figures(file)) == ("total", (2, 25))
+
+
+def test_many_orders_whose_lines_are_all_equal_repeat_their_total(tmp_path: Path) -> None:
+    cells = [f"{number},2026-01-01,{sku},{number}" for number in range(1, 26) for sku in "AB"]
+    file = read(tmp_path, lines(*cells))
+    assert (file.line, figures(file)) == ("total", (25, 325))
+
+
+def test_few_orders_whose_lines_are_equal_are_a_doubt(tmp_path: Path) -> None:
+    text = lines("1,2026-01-01,A,10", "1,2026-01-01,B,10")
+    with pytest.raises(DoubtError) as doubt:
+        read(tmp_path, text)
+    assert all(part in str(doubt.value) for part in ("10.00", "20.00", "--line=total", "--line=item"))
+    assert figures(read(tmp_path, text, line="total")) == (1, 10)
+    assert figures(read(tmp_path, text, line="item")) == (1, 20)
+
+
+def test_a_line_can_be_said_to_be_an_order(tmp_path: Path) -> None:
+    file = read(tmp_path, lines("1,2026-01-01,A,10", "1,2026-01-01,B,5"), line="order")
+    assert figures(file) == (1, 5)
+
+
+def test_a_name_of_totals_does_not_go_against_the_values(tmp_path: Path) -> None:
+    file = read(tmp_path, lines("1,2026-01-01,A,10", "1,2026-01-01,B,5", value="total"))
+    assert (file.line, figures(file)) == ("item", (1, 15))
+
+
+def test_unit_prices_are_multiplied_and_totals_of_lines_are_not(tmp_path: Path) -> None:
+    header = "customer,order,date,quantity,"
+    assert figures(read(tmp_path, f"{header}unit price\nann,1,2026-01-01,3,5\nann,1,2026-01-01,1,4\n")) == (1, 19)
+    assert figures(read(tmp_path, f"{header}line total\nann,1,2026-01-01,3,15\nann,1,2026-01-01,1,4\n")) == (1, 19)
+
+
+def test_lines_whose_order_cells_are_empty_continue_the_order_before(tmp_path: Path) -> None:
+    text = "customer,order,date,sku,amount\nann,1,2026-01-01,A,10\n,1,,B,5\n,,,C,2\n"
+    text += "bob,2,2026-01-02,A,\nbob,2,2026-01-02,A,7\n"
+    file = read(tmp_path, text)
+    assert figures(file) == (2, 24)
+    assert [reject.line for reject in file.rejects] == [5]
+    text = "customer,order,date,sku,total\nann,1,2026-01-01,A,10\nann,1,2026-01-01,B,\n,,,C,\nbob,2,2026-01-02,A,7\n"
+    file = read(tmp_path, text)
+    assert (figures(file), file.tally.continuations, file.rejects) == ((2, 17), 2, [])
+
+
+def test_a_cancelled_item_leaves_the_others_of_its_order(tmp_path: Path) -> None:
+    text = "customer,order,date,sku,amount,status\nann,1,2026-01-01,A,10,shipped\nann,1,2026-01-01,B,5,shipped\n"
+    text += "ann,1,2026-01-01,C,7,cancelled\nbob,2,2026-01-01,A,9,cancelled\n"
+    file = read(tmp_path, text)
+    assert figures(file) == (1, 15)
+    assert [event.event_type for event in file.events] == ["order_placed", "order_cancelled"]
+
+
+def test_one_customer_with_an_odd_share_and_customers_with_one_order_are_told(tmp_path: Path) -> None:
+    guests = "customer,email,date,amount\n" + "".join(f"guest,p{n}@x.example,2026-01-01,{n}\n" for n in range(1, 30))
+    assert "100%" not in read(tmp_path, guests).said
+    mixed = guests + "".join(f"c{n},p{n}@x.example,2026-01-01,{n}\n" for n in range(1, 20))
+    assert "60% of all orders are of one customer, 'guest'" in read(tmp_path, mixed).said
+    single = "user,email,date,amount\n" + "".join(f"{n},p{n % 3}@x.example,2026-01-01,{n}\n" for n in range(1, 30))
+    assert "every customer has one order: is 'user' the customer? 'email' names persons" in read(tmp_path, single).said
+
+
+def test_identifiers_come_out_of_what_spreadsheets_wrap_around_them(tmp_path: Path) -> None:
+    cells = ['"=""007"""', "'007", "007", "\ufeff007\u00a0", "=007"]
+    text = "customer,date,amount\n" + "".join(f"{cell},2026-01-0{n},1\n" for n, cell in enumerate(cells, 1))
+    file = read(tmp_path, text)
+    assert {event.customer_id for event in file.events} == {"007"}
+    lost = read(tmp_path, "customer,date,amount\n1.23457E+15,2026-01-01,1\nann,2026-01-01,1\n")
+    assert ["lost its digits" in reject.reason for reject in lost.rejects] == [True]
+
+
+def test_a_header_that_is_ambiguous_is_told(tmp_path: Path) -> None:
+    file = read(tmp_path, "customer,user_id,date,created,amount\nann,1,2026-01-01,2026-01-02,5\n")
+    assert "customer_id is 'customer'; 'user_id' could be it too" in file.said
+    assert "timestamp is 'date'; 'created' could be it too" in file.said
+
+
+def test_the_summary_has_months_money_and_reasons(tmp_path: Path) -> None:
+    text = "customer,date,amount,currency,status\nann,2026-01-05,10,EUR,paid\nann,2026-02-05,30,EUR,paid\n"
+    said = read(tmp_path, text + "bob,2026-02-06,1,EUR,draft\nbob,never,1,EUR,paid\n").said
+    for part in (
+        "lines read     4",
+        "orders         2",
+        "2026-01-05 to 2026-02-05",
+        "40.00 EUR",
+        "never an order: status 'draft'",
+    ):
+        assert part in said
+    assert "1 timestamp: '...' is no known form" in said
+    assert "2026-01 ########################################" in said
