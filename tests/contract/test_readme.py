@@ -56,8 +56,16 @@ def run(checkout: Path, script: str) -> list[Any]:
     return answers
 
 
-def test_the_examples_work_as_printed(checkout: Path) -> None:
-    addresses, reads, chosen, predictions, alerts = examples("bash")
+def _assert_segments(stack: Stack, answers: list[Any]) -> None:
+    known, made, members = answers
+    # The examples may run again.
+    assert stack.ask("DELETE", f"/api/segments/{made['id']}").status == 204
+    assert sum(segment["is_built_in"] for segment in known["segments"]) == 4
+    assert all(customer["total_orders"] >= 5 for customer in members["customers"])
+
+
+def test_the_examples_work_as_printed(stack: Stack, checkout: Path) -> None:
+    addresses, reads, chosen, segments, predictions, alerts = examples("bash")
     listener, publisher = examples("python")
     (checkout / "listen.py").write_text(listener)
     (checkout / "publish.py").write_text(publisher)
@@ -74,6 +82,7 @@ def test_the_examples_work_as_printed(checkout: Path) -> None:
     assert values == sorted(values, reverse=True)
     assert min(customer["total_orders"] for customer in listed["customers"]) >= 3
 
+    _assert_segments(stack, run(checkout, addresses + segments)[len(first) :])
     stored, what_if, from_features = run(checkout, addresses + predictions)[len(first) :]
     assert what_if["churn_probability"] <= stored["churn_probability"]
     assert from_features["risk_level"] in {"low", "medium", "high", "critical"}
