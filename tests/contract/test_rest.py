@@ -23,7 +23,7 @@ _OPERATIONS: dict[str, tuple[str, str]] = {}
 for _path, _methods in _DOCUMENT["paths"].items():
     for _method, _operation in _methods.items():
         _OPERATIONS[_operation["operationId"]] = (_method.upper(), _path)
-        if "description" in _operation:
+        if _operation.get("security") != []:
             _ROLES[_operation["operationId"]] = re.findall(r"`(\w+)`", _operation["description"])[0]
 
 

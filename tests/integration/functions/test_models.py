@@ -19,7 +19,7 @@ from churn.ml.drift import Drift
 from churn.services.model_versions import ModelVersions
 from churn.services.training_runs import RunInProgressError, release, training_run
 from churn.settings import settings
-from infra.tools.openapi import document
+from infra.tools.openapi.document import document
 from tests.support.clock import FakeClock
 from tests.support.events import NOW
 from tests.support.http import Answer

@@ -17,7 +17,7 @@ from churn.entrypoints.http.app import Api, Call
 from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.entrypoints.http.requests import PredictionsQuery
 from churn.settings import Settings
-from infra.tools.openapi import FILE, document
+from infra.tools.openapi.document import FILE, document
 from tests.support.http import Answer
 from tests.support.models import RecencyModel
 from tests.support.rest import ask
