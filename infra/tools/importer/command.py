@@ -5,8 +5,8 @@ import csv
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 from pathlib import Path
@@ -26,6 +26,7 @@ from infra.tools.console_logs import readable_logs
 from infra.tools.importer.columns import KINDS
 from infra.tools.importer.faults import DoubtError, UnreadableFileError
 from infra.tools.importer.parser import History, Options, read_history
+from infra.tools.importer.revisions import Replaced, as_revisions
 from infra.tools.importer.staging import Reject
 from infra.tools.importer.statuses import STATUS_CLASSES, StatusClass, plain_status
 from infra.tools.importer.summary import describe_content, describe_file
@@ -57,6 +58,7 @@ class Imported:
     customers: int = 0
     refused: int = 0
     """Events of customers whose stored data cannot be read."""
+    replaced: Replaced = field(default_factory=Replaced)
 
     @property
     def seen(self) -> int:
@@ -80,12 +82,20 @@ def batches(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
         yield batch
 
 
-def import_events(scoring: EventSink, events: Iterable[Event], progress: Progress | None = None) -> Imported:
-    """Store a history that is sorted by customer, without alerts; events that are stored already change nothing."""
+def import_events(
+    scoring: EventSink,
+    events: Iterable[Event],
+    progress: Progress | None = None,
+    prepare: Callable[[Sequence[Event]], Sequence[Event]] = lambda batch: batch,
+) -> Imported:
+    """Store a history that is sorted by customer, without alerts; events that are stored already change nothing.
+
+    `prepare` returns the events of a batch as they are to be stored.
+    """
     imported = Imported()
     last_customer = None
     for batch in batches(events, EVENTS_A_TRANSACTION):
-        _import_batch(scoring, batch, imported)
+        _import_batch(scoring, prepare(batch), imported)
         customers = {event.customer_id for event in batch}
         imported.customers += len(customers - {last_customer})
         last_customer = batch[-1].customer_id
@@ -201,7 +211,15 @@ def _store(history: History, settings: Settings) -> Imported:
         if history.kind != "orders":
             scoring.observe(observed_kinds(history.events()))
         with Progress("importing, events", history.expected_events()) as progress:
-            imported = import_events(scoring, history.events(), progress)
+            replaced = Replaced()
+            now = datetime.now(UTC)
+            imported = import_events(
+                scoring,
+                history.events(),
+                progress,
+                prepare=lambda batch: as_revisions(database, batch, now, replaced),
+            )
+            imported.replaced = replaced
         if imported.events:
             hourly_stats.rebuild(database, settings, datetime.now(UTC))
         return imported
@@ -215,6 +233,13 @@ def _report(history: History, imported: Imported, seconds: float, *, is_dry: boo
         f"{history.lines:,} lines read, {imported.events:,} events {did}, {imported.repeated:,} already there, "
         f"{history.tally.rejects.total():,} lines rejected; {imported.customers:,} customers; {seconds:.1f} s"
     )
+    replaced = imported.replaced
+    if replaced.smaller or replaced.larger or replaced.cancelled:
+        print(
+            f"replaced what was stored of orders: {replaced.smaller:,} have a smaller value, "
+            f"{replaced.larger:,} a larger one ({-replaced.cents / 100:+,.2f} in all), "
+            f"{replaced.cancelled:,} were cancelled"
+        )
     if imported.too_late:
         print(
             f"{imported.too_late:,} events lie in a time whose history was deleted (RETENTION_DAYS_EVENTS): passed over"

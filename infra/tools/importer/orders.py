@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from churn.domain.events import Event, InvalidEventError
-from churn.domain.timestamps import from_millis
+from churn.domain.timestamps import from_millis, iso
 from infra.tools.importer.events import build_event, digest
 from infra.tools.importer.faults import DoubtError
 from infra.tools.importer.formats import LineKind
@@ -216,7 +216,8 @@ class Orders:
         data: dict[str, Any] = {"order_id": order_id} if order_id else {}
         data["order_value"] = value
         if order.cancelled_at is None or order.cancelled_at > order.at:
-            yield self._event("order-" + digest(identity), "order_placed", order, order.at, data | _details(order))
+            event_id = "order-" + digest(identity)
+            yield self._event(event_id, "order_placed", order, order.at, data | _details(order))
         if order.cancelled_at is not None:
             event_id = "cancel-" + digest([*identity, order.cancelled_at])
             yield self._event(event_id, "order_cancelled", order, order.cancelled_at, data)
@@ -264,6 +265,8 @@ def _details(order: _Order) -> dict[str, Any]:
         details["discount_value"] = round(order.discount, 2)
     if order.items is not None:
         details["items_count"] = order.items
+    if order.updated_at is not None:
+        details["revised_at"] = iso(from_millis(order.updated_at))
     return details
 
 

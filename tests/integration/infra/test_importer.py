@@ -188,3 +188,93 @@ def test_what_runs_is_found_by_its_state_folder(shop: Database, tmp_path: Path) 
     assert settings.kafka_bootstrap_servers == "127.0.0.1:9"
     assert settings.database_url == os.environ["DATABASE_URL"] != "mysql://other"
     assert customers(shop) == {}
+
+
+def test_tuesdays_export_replaces_mondays(shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header = "customer,order,date,total,refunded_amount,status\n"
+    monday, tuesday = tmp_path / "monday.csv", tmp_path / "tuesday.csv"
+    monday.write_text(
+        header + "ann,1,2026-01-05,10,0,paid\nann,2,2026-01-06,20,0,paid\nbob,3,2026-01-07,30,0,paid\n"
+        "bob,4,2026-01-08,40,0,pending\n"
+    )
+    tuesday.write_text(
+        header + "ann,1,2026-01-05,10,4,partially refunded\nann,2,2026-01-06,20,0,paid\n"
+        "bob,3,2026-01-07,30,0,cancelled\nbob,4,2026-01-08,40,0,paid\n"
+    )
+
+    assert command.main([str(monday)]) == 0
+    assert "replaced" not in capsys.readouterr().out
+    assert customers(shop) == {"ann": (2, 30.0, True), "bob": (1, 30.0, True)}
+    assert command.main([str(tuesday)]) == 0
+    shown = capsys.readouterr().out
+    assert "1 have a smaller value, 0 a larger one (-4.00 in all), 1 were cancelled" in shown
+    expected = {"ann": (2, 26.0, True), "bob": (1, 40.0, True)}
+    assert customers(shop) == expected
+
+    # Neither changes anything when it is imported again.
+    for file in (monday, tuesday, monday):
+        assert command.main([str(file)]) == 0
+        shown = capsys.readouterr().out
+        assert "0 events imported" in shown
+        assert "replaced" not in shown
+        assert customers(shop) == expected
+
+
+def test_a_column_of_changes_says_which_export_is_later(shop: Database, tmp_path: Path) -> None:
+    header = "customer,order,date,total,updated_at\n"
+    older, newer = tmp_path / "older.csv", tmp_path / "newer.csv"
+    older.write_text(header + "ann,1,2026-01-05,10,2026-01-05\n")
+    newer.write_text(header + "ann,1,2026-01-05,6,2026-02-01\n")
+    assert command.main([str(newer)]) == command.main([str(older)]) == 0
+    assert customers(shop) == {"ann": (1, 6.0, True)}
+
+
+@pytest.mark.parametrize("status", ["paid", "cancelled"])
+def test_an_amount_of_a_trillion_is_stored_and_summed(shop: Database, tmp_path: Path, status: str) -> None:
+    file = tmp_path / "dong.csv"
+    file.write_text(
+        "customer,order,date,amount,status\n"
+        + "".join(
+            f"ann,{number},2026-01-0{number},1.000.000.000.000 \N{DONG SIGN},{status}\n" for number in range(1, 6)
+        )
+        + "ann,9,2026-01-09,500.000 \N{DONG SIGN},paid\n"
+    )
+    assert command.main([str(file)]) == 0
+    expected = (6, 5e12 + 500_000, True) if status == "paid" else (1, 500_000, True)
+    assert customers(shop) == {"ann": expected}
+
+
+def test_a_dry_run_needs_no_database_and_leaves_nothing(
+    shop: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "shop.csv").write_text(ORDERS)
+    monkeypatch.delenv("DATABASE_URL")
+    assert command.main([str(folder / "shop.csv"), "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "4 events would be imported (nothing was stored)" in shown
+    assert "1 timestamp: '...' is no known form" in shown
+    assert [path.name for path in folder.iterdir()] == ["shop.csv"]
+    assert customers(shop) == {}
+
+
+def test_a_doubt_ends_with_2_and_stores_nothing(
+    shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_text("customer,date,amount\nann,05/01/2026,1\n")
+    assert command.main([str(file)]) == 2
+    assert "5 January 2026" in capsys.readouterr().err
+    assert customers(shop) == {}
+
+
+def test_a_clean_run_removes_the_rejects_of_one_before(shop: Database, tmp_path: Path) -> None:
+    file, rejects = tmp_path / "shop.csv", tmp_path / "shop.csv.rejects.csv"
+    file.write_text(ORDERS)
+    assert command.main([str(file)]) == 0
+    assert rejects.exists()
+    file.write_text(ORDERS.replace("yesterday", "2026-09-04"))
+    assert command.main([str(file)]) == 0
+    assert not rejects.exists()
+    assert customers(shop).keys() == {"12346", "12347"}

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, Self
 
 from churn.domain.errors import DATA_ERRORS, ChurnError
-from churn.domain.events import Event
+from churn.domain.events import Event, revised_at
 from churn.domain.orders import Ledger, MemoryLedger, Order, Purchases, ordered_between
 from churn.domain.timestamps import DAY, from_millis
 from churn.domain.values import amount
@@ -283,7 +283,9 @@ class CustomerState:
         if cents > 0:
             self.activated_at = _later(self.activated_at, at)
         order = self.ledger.get(event.order_id) or Order()
-        self.purchases.replace(event.order_id, order, order.placed(at, cents, discounted), self.ledger)
+        self.purchases.replace(
+            event.order_id, order, order.placed(at, cents, discounted, revised_at(data)), self.ledger
+        )
 
     def _update_profile(self, event: Event, at: int) -> None:
         for name, longest in _PROFILE_FIELDS.items():

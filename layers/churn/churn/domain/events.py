@@ -162,6 +162,16 @@ def stored_data(text: str) -> dict[str, Any]:
     return data
 
 
+def revised_at(data: Mapping[str, Any]) -> int | None:
+    """Return when an order's version was made, in milliseconds since 1970; None if its data do not say."""
+    sent = data.get("revised_at")
+    try:
+        return None if sent is None else to_millis(parse_timestamp(sent))
+    except ValueError:
+        # Events of before may have any value in a field that had no meaning.
+        return None
+
+
 def _object(raw: object) -> Mapping[str, Any]:
     if isinstance(raw, bytes):
         if not raw:
@@ -252,6 +262,11 @@ def _check_data(event_type: str, data: dict[str, Any], errors: list[FieldError])
                 errors.append(FieldError(f"data.{name}", str(error)))
     if data.get("order_id") is not None:
         _check_order_id(data, errors)
+    if event_type == "order_placed" and data.get("revised_at") is not None:
+        try:
+            parse_timestamp(data["revised_at"])
+        except ValueError as error:
+            errors.append(FieldError("data.revised_at", str(error)))
     if event_type == "loyalty_points_changed" and data.get("balance") is None:
         _check_points(data.get("points"), errors)
     if event_type in {"customer_registered", "profile_updated"}:

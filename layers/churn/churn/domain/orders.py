@@ -26,6 +26,8 @@ class Order:
     cents: int = 0
     discounted: bool | None = None
     cancelled_at: int | None = None
+    revised_at: int | None = None
+    """When this version was made, where its event says so; else when it was placed."""
 
     @property
     def counts(self) -> bool:
@@ -41,19 +43,26 @@ class Order:
             and (self.cancelled_at is None or self.cancelled_at > at)
         )
 
-    def placed(self, at: int, cents: int, discounted: bool | None) -> Self:
-        """Return the order after it was placed, or sent again as a correction: the newest version counts."""
-        newest = max(
-            (self.placed_at if self.placed_at is not None else -1, self.cents, _rank(self.discounted), self.discounted),
-            (at, cents, _rank(discounted), discounted),
-            key=lambda version: version[:3],
-        )
-        return type(self)(newest[0], newest[1], newest[3], self.cancelled_at)
+    def placed(self, at: int, cents: int, discounted: bool | None, revised_at: int | None = None) -> Self:
+        """Return the order after it was placed, or sent again as a correction: the newest version counts.
+
+        A version is as old as `revised_at` says, else as the order itself; the larger of two that are equally
+        old counts.
+        """
+        version = type(self)(at, cents, discounted, self.cancelled_at, revised_at)
+        return self if self.placed_at is not None and self.age >= version.age else version
+
+    @property
+    def age(self) -> tuple[int, ...]:
+        """Versions of an order compare by this: the newest counts."""
+        placed_at = -1 if self.placed_at is None else self.placed_at
+        revised_at = placed_at if self.revised_at is None else self.revised_at
+        return revised_at, self.cents, _rank(self.discounted), placed_at, self.revised_at is not None
 
     def cancelled(self, at: int) -> Self:
         """Return the order after a cancellation, which may come before the order itself; the earliest counts."""
         earliest = at if self.cancelled_at is None else min(self.cancelled_at, at)
-        return type(self)(self.placed_at, self.cents, self.discounted, earliest)
+        return type(self)(self.placed_at, self.cents, self.discounted, earliest, self.revised_at)
 
 
 class Ledger(Protocol):

@@ -12,7 +12,7 @@ from churn.domain.orders import Order
 from churn.domain.timestamps import DAY, from_millis, to_millis
 
 _ORDERS_PER_PAGE = 5000
-_COLUMNS = "placed_at, cents, discounted, cancelled_at"
+_COLUMNS = "placed_at, cents, discounted, cancelled_at, revised_at"
 # Of an order between two instants, the later of which is given twice.
 _STOOD = (
     "{order}placed_at > %s AND {order}placed_at <= %s AND {order}cents > 0 "
@@ -190,12 +190,9 @@ def write(transaction: Transaction, orders: Iterable[tuple[tuple[int, str], Orde
     """Store orders, each under its customer's key and its id, in place of older versions."""
     transaction.insert_many(
         f"INSERT INTO orders (customer_pk, order_id, {_COLUMNS})",
-        [
-            (pk, order_id, _instant(order.placed_at), order.cents, order.discounted, _instant(order.cancelled_at))
-            for (pk, order_id), order in sorted(orders, key=lambda one: one[0])
-        ],
+        [(pk, order_id, *_values(order)) for (pk, order_id), order in sorted(orders, key=lambda one: one[0])],
         "ON DUPLICATE KEY UPDATE placed_at = VALUES(placed_at), cents = VALUES(cents), "
-        "discounted = VALUES(discounted), cancelled_at = VALUES(cancelled_at)",
+        "discounted = VALUES(discounted), cancelled_at = VALUES(cancelled_at), revised_at = VALUES(revised_at)",
     )
 
 
@@ -211,7 +208,13 @@ def _order(row: Row) -> Order:
         int(row["cents"]),
         None if discounted is None else bool(discounted),
         _millis(row["cancelled_at"]),
+        _millis(row["revised_at"]),
     )
+
+
+def _values(order: Order) -> tuple[object, ...]:
+    instants = _instant(order.placed_at), _instant(order.cancelled_at), _instant(order.revised_at)
+    return instants[0], order.cents, order.discounted, *instants[1:]
 
 
 def _instant(millis: int | None) -> datetime | None:

@@ -1,0 +1,68 @@
+"""A version of an order that says when it was made replaces those before it, in whatever order events arrive."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from churn.domain.customer import replay
+from churn.domain.errors import InvalidInputError
+from churn.domain.events import Event, parse_event
+from churn.domain.timestamps import iso
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PLACED = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def version(number: int, value: float, revised: datetime | None = None, at: datetime = PLACED) -> Event:
+    data = {"order_id": "A-1", "order_value": value} | ({"revised_at": iso(revised)} if revised else {})
+    return Event(f"e-{number}", "order_placed", "C-1", at, data)
+
+
+def test_a_later_version_counts_though_it_is_smaller() -> None:
+    later = PLACED + timedelta(days=3)
+    events = [version(1, 10), version(2, 6, later), version(3, 8, later - timedelta(days=1))]
+    for order in permutations(events):
+        assert replay(order).purchases.cents == 600
+
+
+def test_without_an_instant_the_newer_and_of_equally_old_ones_the_larger_counts() -> None:
+    assert replay([version(1, 10), version(2, 6)]).purchases.cents == 1000
+    assert replay([version(1, 10), version(2, 6, at=PLACED + timedelta(hours=1))]).purchases.cents == 600
+
+
+_DAYS = st.integers(0, 3)
+_VERSIONS = st.lists(st.tuples(st.integers(0, 3), _DAYS, st.none() | _DAYS), min_size=1, max_size=5)
+
+
+@given(_VERSIONS, st.randoms(use_true_random=False))
+def test_the_order_of_arrival_changes_nothing(versions: list[tuple[int, int, int | None]], chance: object) -> None:
+    events = [
+        version(
+            number,
+            value,
+            None if revised is None else PLACED + timedelta(days=revised),
+            PLACED + timedelta(days=day),
+        )
+        for number, (value, day, revised) in enumerate(versions)
+    ]
+    shuffled = [*events]
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = replay([]), replay([])
+    for event in events:
+        one.apply(event)
+    for event in shuffled:
+        other.apply(event)
+    assert one.to_json() == other.to_json()
+    assert one.ledger.get("A-1") == other.ledger.get("A-1")
+
+
+def test_an_instant_that_is_none_is_refused_by_its_name() -> None:
+    wire = {"event_type": "order_placed", "customer_id": "C-1", "timestamp": iso(PLACED)}
+    with pytest.raises(InvalidInputError, match="revised_at"):
+        parse_event(wire | {"data": {"order_value": 1, "revised_at": "soon"}}, now=NOW)
+    assert replay(
+        [Event("e-1", "order_placed", "C-1", PLACED, {"order_value": 1, "revised_at": "soon"})]
+    ).purchases.orders
