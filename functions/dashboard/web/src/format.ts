@@ -34,6 +34,11 @@ export function percent(share: number | null | undefined): string {
   return `${Math.round(share * 100)}%`;
 }
 
+/** A share that was counted, in per cent. */
+export function share(value: number | null | undefined): string {
+  return value === null || value === undefined ? UNKNOWN : `${Math.round(value * 100)}%`;
+}
+
 /** What a probability means. */
 export function inTen(share: number): string {
   const tenth = Math.round(share * 10);
@@ -50,7 +55,9 @@ export function points(change: number): string {
 }
 
 export function count(value: number | null | undefined): string {
-  return value === null || value === undefined ? UNKNOWN : new Intl.NumberFormat(LANGUAGE).format(value);
+  return value === null || value === undefined
+    ? UNKNOWN
+    : new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 0 }).format(value);
 }
 
 /** `1 customer`, `2 customers`. */
@@ -93,4 +100,10 @@ export function exactly(instant: string | number): string {
 export function day(instant: string | number): string {
   const date = new Date(instant);
   return (date.getFullYear() === new Date().getFullYear() ? DATE : DATE_OF_YEAR).format(date);
+}
+
+const TIME = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit" });
+
+export function timeOfDay(instant: string | number): string {
+  return TIME.format(new Date(instant));
 }

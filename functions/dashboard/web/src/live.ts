@@ -26,6 +26,7 @@ const GATHER_MS = 400;
 let socket: ChurnSocket | null = null;
 let isReached = true;
 let isOpen = false;
+let wasOpen = false;
 let patience: ReturnType<typeof setTimeout> | undefined;
 
 /** Calls `listener` when something of the topics has changed; returns what ends that. */
@@ -68,17 +69,24 @@ export function connect(): void {
     .emit("subscribe_alerts", {});
 }
 
+/** Is told each new score of a customer, as the topic `predictions`; returns what ends that. */
+export function followPredictions(customerId: string): () => void {
+  socket?.emit("subscribe_predictions", { customer_ids: [customerId] });
+  return () => socket?.emit("unsubscribe_predictions");
+}
+
 export function disconnect(): void {
   clearTimeout(patience);
   socket?.close();
   socket = null;
-  isOpen = false;
+  isOpen = wasOpen = false;
   arrived.set([]);
 }
 
 function opened(open: boolean): void {
-  const isBack = open && !isOpen;
+  const isBack = open && !isOpen && wasOpen;
   isOpen = open;
+  wasOpen ||= open;
   judge();
   // What changed while there was no connection is asked for.
   if (isBack) (["alerts", "predictions", "model"] as Topic[]).forEach(changed);

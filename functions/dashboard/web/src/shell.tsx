@@ -25,7 +25,10 @@ const KEYS: [string, string][] = [
   ["x", "Select the row"],
   ["e", "Acknowledge the alert"],
   ["r", "Resolve the alert"],
+  ["a", "Take the alert on"],
+  ["s", "Put the alert off until tomorrow"],
   ["n", "Write a note"],
+  ["w", "Ask what if"],
   ["?", "Show these keys"],
 ];
 const BEHIND_SECONDS = 60;
@@ -33,7 +36,8 @@ const BEHIND_SECONDS = 60;
 export function Shell(): JSX.Element {
   const [showsKeys, setShowsKeys] = useState(false);
   const { path } = usePlace();
-  const screen = SCREENS.find((known) => known.path === (path[0] ?? "")) ?? SCREENS[0];
+  const found = SCREENS.find((known) => known.path === (path[0] ?? ""));
+  const screen = found ?? SCREENS[0];
   useEffect(() => {
     connect();
     return disconnect;
@@ -47,7 +51,7 @@ export function Shell(): JSX.Element {
       <Rail current={screen} onKeys={() => setShowsKeys(true)} />
       <div>
         <Banner />
-        {screen ? <Loaded key={screen.path} screen={screen} path={path.slice(1)} /> : null}
+        {screen ? <Loaded key={screen.path} screen={screen} path={found ? path.slice(1) : []} /> : null}
       </div>
       <Toasts />
       {showsKeys ? <KeyList onClose={() => setShowsKeys(false)} /> : null}

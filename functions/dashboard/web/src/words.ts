@@ -61,6 +61,7 @@ export function eventWords(type: string): string {
 const ALERT_WORDS: Record<string, string> = {
   churn_risk: "Risk has risen",
   payment_failure: "Payment failed",
+  refund_requested: "Refund requested",
   support_ticket: "Pressing support ticket",
   subscription_cancelled: "Subscription cancelled",
   customer_returned: "Customer is back",
@@ -69,6 +70,17 @@ const ALERT_WORDS: Record<string, string> = {
 export function alertWords(type: string): string {
   return ALERT_WORDS[type] ?? sentence(type);
 }
+
+export const PRIORITIES = ["urgent", "high", "medium", "low"] as const;
+type Priority = (typeof PRIORITIES)[number];
+
+/** The risk whose shape and colour a priority has. */
+export const PRIORITY_LEVELS: Record<Priority, RiskLevel> = {
+  urgent: "critical",
+  high: "high",
+  medium: "medium",
+  low: "low",
+};
 
 /** A code as words: `order_placed` is `Order placed`. */
 export function sentence(code: string): string {

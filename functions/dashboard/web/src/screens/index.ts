@@ -20,4 +20,5 @@ export const SCREENS: Screen[] = [
     start: "?status=current",
     load: () => import("./customers/screen"),
   },
+  { path: "alerts", name: "Alerts", icon: "alerts", load: () => import("./alerts/screen") },
 ];

@@ -1,4 +1,185 @@
-import type { JSX } from "preact";
+/** One customer: how likely they are to leave, why, what to do, and what happened. */
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { get } from "../../api/client";
+import type { CustomerDetail } from "../../api/types";
+import { Icon } from "../../components/icons";
+import { Empty, Problem, Waiting } from "../../components/notes";
+import { Risk } from "../../components/risk";
+import { useResource } from "../../data";
+import { ago, days, exactly, inTen, money, percent, points, UNKNOWN } from "../../format";
+import { useKeys } from "../../keys";
+import { followPredictions } from "../../live";
+import { may } from "../../session";
+import { STATUS_WORDS } from "../../words";
+import { RiskOverTime } from "./risk-over-time";
+import "./screen.css";
+import { TimelineCard } from "./timeline";
+import { WhatIf } from "./what-if";
+import { WhatToDo, Why } from "./why";
+
 export function CustomerScreen({ id }: { id: string }): JSX.Element {
-  return <h1>{id}</h1>;
+  const customer = useResource(`customer ${id}`, (signal) => readCustomer(id, signal), {
+    topics: ["predictions", "alerts", "model"],
+    every: 60,
+  });
+  useEffect(() => followPredictions(id), [id]);
+  const [asksWhatIf, setAsksWhatIf] = useState(false);
+  const known = customer.data;
+  useKeys({
+    w: () => {
+      if (known && may("predict")) setAsksWhatIf(true);
+    },
+    Backspace: () => history.back(),
+  });
+  if (!known) {
+    return (
+      <>
+        <Back />
+        {customer.error?.status === 404 ? (
+          <Empty title={`There is no customer ${id}.`}>
+            They may have been erased, or no event of theirs has come yet.
+          </Empty>
+        ) : customer.error ? (
+          <Problem error={customer.error} what="this customer" onRetry={customer.reload} />
+        ) : (
+          <Waiting height={520} what="the customer" />
+        )}
+      </>
+    );
+  }
+  return (
+    <>
+      <Back />
+      <Header customer={known} onWhatIf={() => setAsksWhatIf(true)} />
+      <Figures customer={known} />
+      <div class="customer">
+        <div class="stack">
+          <Why customer={known} />
+          <WhatToDo actions={known.recommended_actions} />
+        </div>
+        <div class="stack">
+          <RiskOverTime id={id} />
+          <TimelineCard id={id} />
+        </div>
+      </div>
+      {asksWhatIf ? <WhatIf customer={known} onClose={() => setAsksWhatIf(false)} /> : null}
+    </>
+  );
+}
+
+async function readCustomer(id: string, signal: AbortSignal): Promise<CustomerDetail> {
+  const answer = await get("/api/customers/{customer_id}", undefined, { customer_id: id }, signal);
+  // Of an instant of before (`as_of`) it would be another type.
+  return answer as CustomerDetail;
+}
+
+function Back(): JSX.Element {
+  return (
+    <a class="back muted" href="#/customers?status=current" onClick={back}>
+      <Icon name="back" />
+      Customers
+    </a>
+  );
+}
+
+function back(event: MouseEvent): void {
+  // Whoever came from the list goes back to where they stood in it.
+  if (history.length > 1) {
+    event.preventDefault();
+    history.back();
+  }
+}
+
+function Header({ customer, onWhatIf }: { customer: CustomerDetail; onWhatIf: () => void }): JSX.Element {
+  const { email, phone, address } = customer;
+  const place = typeof address?.city === "string" ? address.city : undefined;
+  const contact = [customer.customer_id, email, phone, place].filter(Boolean);
+  return (
+    <header class="customer-head">
+      <div>
+        <h1>{headline(customer)}</h1>
+        <p class="muted">
+          {contact.join(" · ")} · customer for {days(customer.account_age_days)} ·{" "}
+          {STATUS_WORDS[customer.status].toLowerCase()} · <Scored at={customer.last_prediction_at} />
+        </p>
+      </div>
+      {may("predict") && customer.churn_probability !== null ? (
+        <button type="button" class="button main" onClick={onWhatIf}>
+          What if …
+        </button>
+      ) : null}
+    </header>
+  );
+}
+
+function Scored({ at }: { at: string | null }): JSX.Element {
+  return at ? <span title={exactly(at)}>scored {ago(at)}</span> : <>not scored yet</>;
+}
+
+function Unknown(): JSX.Element {
+  return <span class="unknown">{UNKNOWN}</span>;
+}
+
+/** Says how the customer stands in a sentence: "Sofia has not ordered for 74 days; before that, about every 21." */
+function headline(customer: CustomerDetail): string {
+  const name = customer.name ?? customer.customer_id;
+  const { days_since_last_order: silent, account_age_days: age, total_orders: orders } = customer;
+  if (silent === null) return `${name} has not ordered yet.`;
+  if (silent < 1) return `${name} has ordered today.`;
+  const said = `${name} has not ordered for ${days(silent)}`;
+  if (age === null || orders === null || orders < 3 || age <= silent) return `${said}.`;
+  const usual = Math.round((age - silent) / (orders - 1));
+  return usual < 1
+    ? `${said}.`
+    : `${said}; before that, about every ${days(usual).replace(/^1 day$/, "day")}.`;
+}
+
+function Figures({ customer }: { customer: CustomerDetail }): JSX.Element {
+  const { churn_probability: risk, probability_interval: interval, risk_change_7d: change } = customer;
+  const certainty = interval
+    ? `between ${percent(interval.low)} and ${percent(interval.high)}`
+    : customer.confidence !== null
+      ? `the model is ${percent(customer.confidence)} confident`
+      : "";
+  return (
+    <div class="figures card">
+      <Figure name="Risk of leaving" note={risk === null ? "" : `${inTen(risk)}; ${certainty}`}>
+        {percent(risk)} <Risk level={customer.risk_level} />
+      </Figure>
+      <Figure name="Value at risk" note={`of ${money(customer.expected_spend)} that they would spend`}>
+        {money(customer.value_at_risk)}
+      </Figure>
+      <Figure name="Change in 7 days" note={change === null ? "no score of a week ago" : "in points of risk"}>
+        {change === null ? <Unknown /> : points(change)}
+      </Figure>
+      <Figure name="Among all" note="of your customers are at less or equal risk">
+        {customer.risk_percentile === null ? <Unknown /> : percent(customer.risk_percentile / 100)}
+      </Figure>
+      <p
+        class="muted small scored"
+        title={customer.last_prediction_at ? exactly(customer.last_prediction_at) : ""}
+      >
+        {customer.last_prediction_at ? `Scored ${ago(customer.last_prediction_at)}` : "Not scored yet"}
+      </p>
+    </div>
+  );
+}
+
+function Figure({
+  name,
+  note,
+  children,
+}: {
+  name: string;
+  note: string;
+  children: ComponentChildren;
+}): JSX.Element {
+  return (
+    <div class="figure">
+      <h3>{name}</h3>
+      <div class="value">{children}</div>
+      <div class="muted small">{note}</div>
+    </div>
+  );
 }

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { Customer, CustomerSort } from "../../api/types";
 import { Risk } from "../../components/risk";
-import { count, days, money, percent, points, UNKNOWN } from "../../format";
+import { count, days, money, points, share, UNKNOWN } from "../../format";
 import { Store } from "../../store";
 import { STATUS_WORDS } from "../../words";
 
@@ -85,7 +85,7 @@ export const COLUMNS: Column[] = [
     id: "email_engagement",
     name: "E-mails opened",
     isNumber: true,
-    show: (customer) => percent(customer.email_engagement),
+    show: (customer) => share(customer.email_engagement),
   },
 ];
 

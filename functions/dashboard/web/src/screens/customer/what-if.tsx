@@ -1,0 +1,175 @@
+/** "What if": sliders take the place of what is known, and the model answers as they move. Nothing of it is stored. */
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { ApiError, post } from "../../api/client";
+import type { CustomerDetail, PredictionAnswer } from "../../api/types";
+import { Dialog } from "../../components/dialog";
+import { Risk } from "../../components/risk";
+import { SignedBars } from "../../components/signed-bars";
+import { count, money, percent, points, share, UNKNOWN } from "../../format";
+import { FEATURE_WORDS, type FeatureName } from "../../words";
+
+interface Slider {
+  name: FeatureName;
+  /** The least that the slider reaches to; twice what is known if that is more. */
+  reach: number;
+  step: number;
+  show: (value: number) => string;
+}
+
+const SLIDERS: Slider[] = [
+  { name: "days_since_last_order", reach: 120, step: 1, show: count },
+  { name: "login_frequency", reach: 20, step: 1, show: count },
+  { name: "email_engagement", reach: 1, step: 0.05, show: share },
+  { name: "payment_failures", reach: 5, step: 1, show: count },
+  { name: "support_tickets", reach: 5, step: 1, show: count },
+  { name: "product_returns", reach: 5, step: 1, show: count },
+  { name: "total_orders", reach: 20, step: 1, show: count },
+  { name: "avg_order_value", reach: 100, step: 1, show: money },
+  { name: "discount_usage", reach: 1, step: 0.05, show: share },
+  { name: "loyalty_points", reach: 1000, step: 10, show: count },
+];
+// A slider that moves asks once for several steps.
+const GATHER_MS = 40;
+
+type Values = Partial<Record<FeatureName, number>>;
+
+export function WhatIf({
+  customer,
+  onClose,
+}: {
+  customer: CustomerDetail;
+  onClose: () => void;
+}): JSX.Element {
+  const [values, setValues] = useState<Values>({});
+  const { answer, error } = useAnswer(customer.customer_id, values);
+  const set = (name: FeatureName, value: number | null): void =>
+    setValues((before) => {
+      const others = Object.entries(before).filter(([other]) => other !== name);
+      return Object.fromEntries(value === null ? others : [...others, [name, value]]);
+    });
+  return (
+    <Dialog title="What if" isDrawer onClose={onClose}>
+      <Outcome customer={customer} answer={answer} hasChanges={Object.keys(values).length > 0} />
+      {error ? <p role="alert">{error.message}</p> : null}
+      <form class="sliders" onSubmit={(event) => event.preventDefault()}>
+        {SLIDERS.map((slider) => (
+          <SliderRow
+            key={slider.name}
+            slider={slider}
+            stored={customer[slider.name]}
+            given={values[slider.name]}
+            onSet={set}
+          />
+        ))}
+      </form>
+      <div class="row">
+        <button type="button" class="button" onClick={() => setValues({})}>
+          Back to what is known
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+function useAnswer(id: string, values: Values): { answer: PredictionAnswer | null; error: ApiError | null } {
+  const [state, setState] = useState<{ answer: PredictionAnswer | null; error: ApiError | null }>({
+    answer: null,
+    error: null,
+  });
+  const asked = JSON.stringify(values);
+  useEffect(() => {
+    const control = new AbortController();
+    const timer = setTimeout(() => {
+      post(
+        "/api/churn/predict",
+        { customer_id: id, ...(JSON.parse(asked) as Values) },
+        undefined,
+        control.signal,
+      )
+        .then((answer) => setState({ answer, error: null }))
+        .catch((error: unknown) => {
+          if (error instanceof ApiError) setState((before) => ({ ...before, error }));
+        });
+    }, GATHER_MS);
+    return () => {
+      clearTimeout(timer);
+      control.abort();
+    };
+  }, [id, asked]);
+  return state;
+}
+
+interface OutcomeProps {
+  customer: CustomerDetail;
+  answer: PredictionAnswer | null;
+  hasChanges: boolean;
+}
+
+function Outcome({ customer, answer, hasChanges }: OutcomeProps): JSX.Element {
+  const risk = answer ? answer.churn_probability : customer.churn_probability;
+  const whatIf = hasChanges ? answer?.what_if : undefined;
+  const bars = whatIf?.changes.map((change) => ({
+    key: change.feature,
+    words: FEATURE_WORDS[change.feature as FeatureName],
+    effect: change.effect,
+  }));
+  return (
+    <div class="outcome" aria-live="polite">
+      <div class="row">
+        <strong class="big">{percent(risk)}</strong>
+        <Risk level={answer ? answer.risk_level : customer.risk_level} />
+        <span class="muted">
+          {whatIf
+            ? `${points(whatIf.change)} points, from ${percent(whatIf.churn_probability)}`
+            : "as things are"}
+        </span>
+      </div>
+      {bars?.length ? (
+        <SignedBars bars={bars} />
+      ) : (
+        <p class="muted small">Move a slider: the model answers at once, and nothing is stored.</p>
+      )}
+    </div>
+  );
+}
+
+interface SliderProps {
+  slider: Slider;
+  stored: number | null;
+  given: number | undefined;
+  onSet: (name: FeatureName, value: number | null) => void;
+}
+
+function SliderRow({ slider, stored, given, onSet }: SliderProps): JSX.Element {
+  const { name, reach, step, show } = slider;
+  const most = reach === 1 ? 1 : Math.ceil(Math.max(reach, (stored ?? 0) * 2));
+  const isChanged = given !== undefined;
+  return (
+    <label class={`slider${isChanged ? " changed" : ""}`}>
+      <span class="words">
+        <span>{FEATURE_WORDS[name]}</span>
+        <span>
+          {isChanged ? <b>{show(given)}</b> : null}{" "}
+          <span class="muted">
+            {isChanged
+              ? `was ${stored === null ? UNKNOWN : show(stored)}`
+              : stored === null
+                ? UNKNOWN
+                : show(stored)}
+          </span>
+        </span>
+      </span>
+      <input
+        type="range"
+        min="0"
+        max={most}
+        step={step}
+        value={given ?? stored ?? 0}
+        aria-valuetext={show(given ?? stored ?? 0)}
+        onInput={(event) => onSet(name, Number(event.currentTarget.value))}
+        onDblClick={() => onSet(name, null)}
+      />
+    </label>
+  );
+}
