@@ -1,11 +1,16 @@
 """The connection's own promises, on a real server."""
 
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churn.adapters.breaker import PROBE_EVERY_SECONDS, Breaker
 from churn.adapters.mysql import (
     Database,
     DatabaseOperationError,
@@ -16,6 +21,7 @@ from churn.adapters.mysql import (
 )
 from churn.adapters.mysql.database import SESSION_SETTINGS
 from churn.adapters.mysql.statement_parts import in_parts
+from tests.support.clock import FakeClock
 from tests.support.statements import PINS_FROM_BYTES, logged
 
 
@@ -57,6 +63,109 @@ def test_a_server_that_is_away_is_said_to_be() -> None:
     away = Database("mysql://root@127.0.0.1:9/churn", connect_timeout=0.2, attempts=2)
     with pytest.raises(DatabaseUnavailableError):
         away.run(lambda transaction: transaction.row("SELECT 1"))
+
+
+class _Silent:
+    """A server that takes connections and never says a word; `taken` counts them."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._held: list[socket.socket] = []
+        self.url = f"mysql://root@127.0.0.1:{self._listener.getsockname()[1]}/churn"
+        threading.Thread(target=self._take, daemon=True).start()
+
+    def _take(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self._held.append(self._listener.accept()[0])
+
+    @property
+    def taken(self) -> int:
+        return len(self._held)
+
+    def close(self) -> None:
+        for each in (*self._held, self._listener):
+            each.close()
+
+
+@pytest.fixture
+def silent() -> Iterator[_Silent]:
+    server = _Silent()
+    yield server
+    server.close()
+
+
+def _select(database: Database) -> object:
+    return database.run(lambda transaction: transaction.row("SELECT 1 AS one"))
+
+
+def _divides(_: Transaction) -> float:
+    return 1 / 0
+
+
+def test_a_server_that_hangs_costs_one_request_the_wait_and_others_nothing(silent: _Silent) -> None:
+    clock = FakeClock(0.0)
+    breaker = Breaker(clock)
+    first, second = (Database.for_requests(silent.url, breaker=breaker) for _ in range(2))
+    with pytest.raises(DatabaseUnavailableError):
+        _select(first)
+    asked = silent.taken
+    assert asked >= 1
+    for database in (first, second, first):
+        with pytest.raises(DatabaseUnavailableError, match="a moment ago"):
+            _select(database)
+    assert silent.taken == asked
+    clock.now += PROBE_EVERY_SECONDS
+    with pytest.raises(DatabaseUnavailableError, match="does not answer"):
+        _select(second)
+    with pytest.raises(DatabaseUnavailableError, match="a moment ago"):
+        _select(first)
+
+
+def test_health_asks_a_server_that_hangs_each_time(silent: _Silent) -> None:
+    database = Database.for_requests(silent.url, breaker=None)
+    for times in (1, 2):
+        with pytest.raises(DatabaseUnavailableError):
+            _select(database)
+        assert silent.taken >= times
+
+
+@pytest.mark.usefixtures("database")
+def test_the_probe_that_is_answered_lets_all_others_in_again(mysql_url: str) -> None:
+    clock = FakeClock(0.0)
+    breaker = Breaker(clock)
+    requests = Database.for_requests(mysql_url, breaker=breaker)
+    breaker.open()
+    clock.now += PROBE_EVERY_SECONDS
+    # An answer that the caller does not like is one too.
+    with pytest.raises(DataRefusedError):
+        requests.run(lambda transaction: transaction.execute("INSERT INTO counters VALUES (REPEAT('x', 999), 1)"))
+    assert _select(requests) == {"one": 1}
+    breaker.open()
+    clock.now += PROBE_EVERY_SECONDS
+    with pytest.raises(ZeroDivisionError):
+        requests.run(_divides)
+    assert _select(requests) == {"one": 1}
+    requests.close()
+
+
+@pytest.mark.usefixtures("database")
+def test_a_statement_that_waits_for_a_lock_stops_nobody_else(mysql_url: str) -> None:
+    requests = Database.for_requests(mysql_url, breaker=Breaker(FakeClock(0.0)))
+    with pytest.raises(DatabaseUnavailableError):
+        requests.run(lambda transaction: transaction.row("SELECT SLEEP(5)"))
+    assert _select(requests) == {"one": 1}
+    requests.close()
+
+
+def test_a_connection_that_died_idle_costs_no_request(mysql_url: str, database: Database) -> None:
+    breaker = Breaker(FakeClock(0.0))
+    requests = Database.for_requests(mysql_url, breaker=breaker)
+    row = requests.run(lambda transaction: transaction.row("SELECT CONNECTION_ID() AS id"))
+    assert row is not None
+    database.run(lambda transaction: transaction.execute(f"KILL {row['id']}"))
+    assert _select(requests) == {"one": 1}
+    requests.close()
 
 
 @pytest.mark.parametrize(

@@ -88,10 +88,15 @@ def performance(
 
     Raises InvalidInputError, DatabaseUnavailableError.
     """
-    end = monday((last or now).date())
+    # No alert is raised in a week ahead.
+    end = monday(min(last or now, now).date())
     start = end - (_DEFAULT_WEEKS - 1) * _WEEK if first is None else monday(first.date())
     if start > end:
-        raise InvalidInputError(FieldError("date_to", "must not be in a week before that of date_from"))
+        raise InvalidInputError(
+            FieldError("date_from", "must not lie ahead")
+            if last is None or last > now
+            else FieldError("date_to", "must not be in a week before that of date_from")
+        )
     if (end - start) // _WEEK >= MOST_WEEKS:
         raise InvalidInputError(FieldError("date_from", f"must be at most {MOST_WEEKS} weeks before date_to"))
     rows = database.read(lambda transaction: alert_weeks.between(transaction, start, end))

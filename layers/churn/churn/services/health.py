@@ -109,7 +109,7 @@ class _Connection:
         try:
             database = self._idle.pop()
         except IndexError:
-            database = Database.for_requests(self._url, activity=Activity())
+            database = Database.for_requests(self._url, breaker=None, activity=Activity())
         try:
             done = work(database)
         except BaseException:

@@ -2,7 +2,8 @@
 
 from pymysql.constants import ER
 
-from churn.adapters.mysql.database import Database, StatementRefusedError, Transaction
+from churn.adapters.mysql.database import Database, Transaction
+from churn.adapters.mysql.server_errors import StatementRefusedError
 
 
 def make_user(database: Database, user: str, password: str) -> None:

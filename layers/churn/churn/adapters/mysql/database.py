@@ -1,7 +1,7 @@
 """One MySQL connection per execution environment, short transactions, and retries after a server's failures."""
 
+import math
 import random
-import re
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
@@ -12,59 +12,32 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pymysql
-from pymysql.constants import CR, ER
+from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
 from churn.adapters import secrets_manager
+from churn.adapters.breaker import REQUESTS, Breaker
 from churn.adapters.mysql.activity import PROCESS, Activity
+from churn.adapters.mysql.server_errors import (
+    DEADLOCKS,
+    LOST,
+    DatabaseOperationError,
+    DatabaseUnavailableError,
+    DataRefusedError,
+    refusal_of,
+)
 from churn.adapters.mysql.statement_parts import bytes_of, in_parts
 from churn.adapters.secrets_manager import SecretUnavailableError
-from churn.domain.errors import ChurnError, UnavailableError
 from churn.observability import span
 
 Row = dict[str, Any]
 Parameters = Sequence[object] | Mapping[str, object]
 
-_DEADLOCKS = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, 1020})  # 1020: MariaDB's record-has-changed
-_LOST = frozenset(
-    {
-        CR.CR_CONNECTION_ERROR,
-        CR.CR_CONN_HOST_ERROR,
-        CR.CR_SERVER_GONE_ERROR,
-        CR.CR_SERVER_LOST,
-        ER.SERVER_SHUTDOWN,
-        ER.CON_COUNT_ERROR,
-        1927,  # MariaDB: connection was killed
-        0,  # pymysql: the connection was closed under it
-    }
-)
-# The server's errors that name the data of a statement: the same data would be refused again. All others may end by
-# themselves (a fail-over, a full disk, a schema that is being changed), so they are never blamed on a record.
-_OF_THE_DATA = frozenset(
-    {
-        ER.BAD_NULL_ERROR,
-        ER.DUP_ENTRY,
-        ER.WARN_DATA_OUT_OF_RANGE,
-        ER.WARN_DATA_TRUNCATED,
-        ER.TRUNCATED_WRONG_VALUE,
-        ER.INVALID_CHARACTER_STRING,
-        ER.DIVISION_BY_ZERO,
-        ER.TRUNCATED_WRONG_VALUE_FOR_FIELD,
-        ER.DATA_TOO_LONG,
-        ER.WRONG_VALUE_FOR_TYPE,
-        ER.DATETIME_FUNCTION_OVERFLOW,
-        1525,  # a wrong value
-        1690,  # a number is out of range
-        3140,  # MySQL: invalid JSON text
-        3157,  # MySQL: JSON is nested too deeply
-        3819,  # MySQL: a check constraint is violated
-        4025,  # MariaDB: a constraint failed
-    }
-)
 _ATTEMPTS = 5
+_GREETING_SECONDS = 0.4
+# A request's transaction that took longer is not tried again.
+_REQUEST_PATIENCE_SECONDS = 0.4
 _SPAN = {"db.system.name": "mysql"}
-# From the first to the last sign: a value may hold one too.
-_QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
 _LITERALS_PER_STATEMENT = 1000
 _BYTES_PER_STATEMENT = 4 * 1024 * 1024
 # A statement of 16 KB or more pins a session of RDS Proxy to its connection, which nobody else can use from then on.
@@ -76,34 +49,6 @@ SESSION_SETTINGS = (
 )
 # What a packet holds beside its statement is a few bytes.
 _PACKET_MARGIN = 256
-
-
-class DatabaseUnavailableError(UnavailableError):
-    """The database does not answer, or not in time, after the retries."""
-
-    dependency = "database"
-
-
-class StatementRefusedError(ChurnError):
-    """The server refused a statement.
-
-    `code` is the server's number of the error, and `kind` the class that the driver puts it in, such as ``DataError``.
-    """
-
-    def __init__(self, kind: str, code: int, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.code = code
-
-
-class DataRefusedError(StatementRefusedError):
-    """The server refused a statement for its data; the same data would be refused again."""
-
-
-class DatabaseOperationError(StatementRefusedError, UnavailableError):
-    """The server refused a statement for its own state: it is read-only, its disk is full, or its schema is old."""
-
-    dependency = "database"
 
 
 class Transaction:
@@ -220,6 +165,8 @@ class Database:
             self._arguments["ssl"] = ssl.create_default_context(cafile=options.get("ssl_ca", [None])[0])
         self._secret = options.get("secret", [""])[0]
         self._attempts = attempts
+        self._patience = math.inf
+        self._breaker: Breaker | None = None
         self._activity = activity
         self._connection: pymysql.connections.Connection[DictCursor] | None = None
         self._max_packet = 0
@@ -227,16 +174,22 @@ class Database:
         self._isolation = ""
 
     @classmethod
-    def for_requests(cls, url: str, activity: Activity = PROCESS) -> Self:
-        """Return a database for synchronous answers: it gives up well before API Gateway does (29 seconds)."""
-        return cls(
+    def for_requests(cls, url: str, *, breaker: Breaker | None = REQUESTS, activity: Activity = PROCESS) -> Self:
+        """Return a database for synchronous answers: a server that hangs costs one of them 2 seconds, others nothing.
+
+        `breaker`: None to ask the server each time.
+        """
+        database = cls(
             url,
-            connect_timeout=2,
-            statement_timeout=5,
+            connect_timeout=1,
+            statement_timeout=1.5,
             attempts=2,
             statement_bytes=_BYTES_PER_REQUEST_STATEMENT,
             activity=activity,
         )
+        database._patience = _REQUEST_PATIENCE_SECONDS
+        database._breaker = breaker
+        return database
 
     def run[T](self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one transaction and commit it.
@@ -256,35 +209,61 @@ class Database:
             return self._run(work, snapshot=True)
 
     def _run[T](self, work: Callable[[Transaction], T], *, snapshot: bool) -> T:
+        if self._breaker is not None and not self._breaker.admits():
+            raise DatabaseUnavailableError("the database did not answer a moment ago")
+        until = time.monotonic() + self._patience
         for attempt in range(1, self._attempts + 1):
             try:
                 with self._transaction(snapshot=snapshot) as transaction:
                     done = work(transaction)
+            except (pymysql.MySQLError, OSError, SecretUnavailableError) as error:
+                self._note(error)
+                if attempt == self._attempts or time.monotonic() > until:
+                    raise self._unavailable(error) from error
+            except Exception:
+                self._close_breaker()
+                raise
+            else:
+                self._close_breaker()
                 self._activity.succeeded(has_written=transaction.has_written)
                 return done
-            except pymysql.MySQLError as error:
-                code = error.args[0] if error.args else 0
-                if code in _LOST or isinstance(error, pymysql.err.InterfaceError):
-                    self.close()
-                elif code not in _DEADLOCKS:
-                    refusal = _refusal(error)
-                    if isinstance(refusal, DatabaseOperationError):
-                        # After a fail-over the connection may still lead to the demoted server.
-                        self.close()
-                        self._activity.failed(error)
-                    raise refusal from error
-                if attempt == self._attempts:
-                    raise self._unavailable(error) from error
-            except (OSError, SecretUnavailableError) as error:
-                self.close()
-                if attempt == self._attempts:
-                    raise self._unavailable(error) from error
             time.sleep(random.uniform(0.5, 1.0) * 0.05 * 2**attempt)
         raise AssertionError("unreachable")
 
+    def _note(self, error: Exception) -> None:
+        """Close a connection that a failure has ended. Raises what the server refused for good."""
+        code = error.args[0] if error.args else 0
+        if not isinstance(error, pymysql.MySQLError) or isinstance(error, pymysql.err.InterfaceError) or code in LOST:
+            self.close()
+        elif code not in DEADLOCKS:
+            self._close_breaker()
+            refusal = refusal_of(error)
+            if isinstance(refusal, DatabaseOperationError):
+                # After a fail-over the connection may still lead to the demoted server.
+                self.close()
+                self._activity.failed(error)
+            raise refusal from error
+
     def _unavailable(self, error: Exception) -> DatabaseUnavailableError:
         self._activity.failed(error)
+        # A statement may have waited for the lock of another: that is no reason to stop asking.
+        if self._breaker is not None and not self._answers():
+            self._breaker.open()
         return DatabaseUnavailableError(f"the database does not answer: {error}")
+
+    def _close_breaker(self) -> None:
+        """Note that the server has answered, with whatever."""
+        if self._breaker is not None:
+            self._breaker.close()
+
+    def _answers(self) -> bool:
+        """Return whether the server greets a new connection within a fraction of a second."""
+        waits = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), _GREETING_SECONDS)
+        try:
+            pymysql.connect(**self._arguments | self._login() | waits).close()
+        except (pymysql.MySQLError, OSError, SecretUnavailableError):
+            return False
+        return True
 
     def pages(self, query: str, key: Mapping[str, object], size: int, **parameters: object) -> Iterator[Row]:
         """Yield the rows of a query by keyset paging, each page in a transaction of its own.
@@ -311,17 +290,18 @@ class Database:
                 return
 
     def _connect(self) -> "pymysql.connections.Connection[DictCursor]":
-        if not self._secret:
-            return pymysql.connect(**self._arguments)
         try:
-            return pymysql.connect(**self._arguments | self._credentials())
+            return pymysql.connect(**self._arguments | self._login())
         except pymysql.err.OperationalError as error:
-            if error.args[0] != ER.ACCESS_DENIED_ERROR:
+            if not self._secret or error.args[0] != ER.ACCESS_DENIED_ERROR:
                 raise
             secrets_manager.forget(self._secret)
-            return pymysql.connect(**self._arguments | self._credentials())
+            return pymysql.connect(**self._arguments | self._login())
 
-    def _credentials(self) -> dict[str, str]:
+    def _login(self) -> dict[str, str]:
+        """Return the user and password of the secret, where there is one."""
+        if not self._secret:
+            return {}
         credentials = secrets_manager.members(self._secret)
         return {"user": credentials["username"], "password": credentials["password"]}
 
@@ -352,19 +332,6 @@ class Database:
         if level != self._isolation:
             cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
             self._isolation = level
-
-
-def _refusal(error: pymysql.MySQLError) -> StatementRefusedError:
-    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    # Without a number it is the driver that refuses, a value that no statement can hold, such as a number that is none.
-    is_of_the_data = code in _OF_THE_DATA or (code == 0 and isinstance(error, pymysql.err.ProgrammingError))
-    refused = DataRefusedError if is_of_the_data else DatabaseOperationError
-    return refused(type(error).__name__, code, _without_values(" ".join(map(str, error.args[1:] or error.args))))
-
-
-def _without_values(message: str) -> str:
-    """Return a server's message without what it quotes, which may be a value of the statement."""
-    return _QUOTED.sub("'…'", message)
 
 
 def placeholders(values: Sized) -> str:

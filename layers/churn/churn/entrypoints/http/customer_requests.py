@@ -1,10 +1,11 @@
 """What goes into the routes about customers, as in `requests`: the filters of lists and segments, and the queries."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from churn.domain.customer_record import CustomerSort, SortOrder
+from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.identifiers import MAX_ID_LENGTH
 from churn.domain.risk import ACTIVE_STATUSES, CURRENT, CUSTOMER_STATUSES, CustomerStatus
 from churn.domain.timeline import TIMELINE_KINDS, TimelineKind
@@ -164,12 +165,12 @@ class RiskQuery(Request):
     """`next_cursor` of the page before; goes on after it."""
     compare_from: Number | None = None
     """The id of a stored prediction of the customer: `comparison` tells what changed the risk from it on."""
-    compare_to: Number | None = Field(default=None, validate_default=True)
+    compare_to: Number | None = None
     """And up to which one."""
 
-    @field_validator("compare_to")
-    @classmethod
-    def _has_both_ends(cls, last: int | None, info: ValidationInfo) -> int | None:
-        if (last is None) != (info.data.get("compare_from") is None):
-            raise ValueError("give both compare_from and compare_to, or neither")
-        return last
+    @model_validator(mode="after")
+    def _has_both_ends(self) -> Self:
+        if (self.compare_from is None) != (self.compare_to is None):
+            given = "compare_to" if self.compare_from is None else "compare_from"
+            raise InvalidInputError(FieldError(given, "give both compare_from and compare_to, or neither"))
+        return self
