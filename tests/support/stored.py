@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import date, timedelta
 
 from churn.adapters.mysql import Database, orders, totals
 from churn.adapters.mysql import events as history
@@ -90,12 +91,30 @@ def stored_orders(database: Database) -> dict[str, list[Order]]:
     return {keys[pk]: [*own.values()] for pk, own in stored.items()}
 
 
+def recounted_cohorts(orders: Iterable[Iterable[Order]]) -> Counter[str]:
+    """Return the sums of cohorts, by their names, counted from the orders of each customer."""
+    counted: Counter[str] = Counter()
+    for own in orders:
+        days = sorted({from_millis(one.placed_at or 0).date() for one in own if one.counts})
+        months = [day.replace(day=1) for day in days]
+        mondays = [date.fromisocalendar(*day.isocalendar()[:2], 1) for day in days]
+        ages = {
+            "month": [12 * (one.year - months[0].year) + one.month - months[0].month for one in months[1:]],
+            "week": [(one - mondays[0]).days // 7 for one in mondays[1:]],
+        }
+        for by, first in (("month", months[:1]), ("week", mondays[:1])):
+            counted.update(f"cohorts:{by}:{one}" for one in first)
+            counted.update({f"cohorts:{by}:{one}:{age:04d}" for one in first for age in ages[by]})
+    return counted
+
+
 def compare_with_histories(database: Database) -> int:
     """Assert that states, orders, records and sums are what a clean replay of the histories and a recount give.
 
     Return the number of customers who have a history.
     """
     placed = stored_orders(database)
+    cohorts = recounted_cohorts(placed.values())
     observed = database.run(history.observed)
     joined = "SELECT c.*, s.state FROM customers c JOIN customer_states s ON s.customer_pk = c.id"
     states = {row["customer_id"]: row for row in rows(database, joined)}
@@ -117,5 +136,6 @@ def compare_with_histories(database: Database) -> int:
     assert {row["customer_id"] for row in states.values() if not row["deleted"]} == replayed
     kept, counted = kept_and_counted(database)
     assert kept == counted
+    assert cohorts == Counter({name: number for name, number in kept.items() if name.startswith("cohorts:")})
     assert_tables_agree(database)
     return len(replayed)

@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from churn.domain import (
     alert_answers,
     answers,
+    cohort_answers,
     dashboard_answers,
     features,
     model_answers,
@@ -22,14 +23,14 @@ from churn.domain import (
     story_answers,
 )
 from churn.domain.features import FEATURES
-from churn.entrypoints.http import alert_requests, customer_requests, requests, segment_requests
+from churn.entrypoints.http import alert_requests, customer_requests, dashboard_requests, requests, segment_requests
 from churn.entrypoints.http.requests import Model
 from infra.tools.openapi.glossary import text_of
 
 REF = "#/components/schemas/"
 _MODULES = (
-    answers, alert_answers, dashboard_answers, model_answers, segment_answers, story_answers, features,
-    alert_requests, segment_requests, customer_requests, requests,
+    answers, alert_answers, cohort_answers, dashboard_answers, model_answers, segment_answers, story_answers, features,
+    alert_requests, segment_requests, customer_requests, dashboard_requests, requests,
 )  # fmt: skip
 _CLASSES = {
     node.name: node

@@ -15,6 +15,7 @@ from churn.adapters.redis_cache import Cache
 from churn.domain.risk import ACTIVE_STATUSES
 from churn.domain.timestamps import to_millis
 from churn.services.alert_outcomes import judge_alerts
+from churn.services.cohorts import cohort_table
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.dashboard import Dashboard
 from churn.services.hourly_stats import refresh
@@ -50,6 +51,10 @@ def _sweep(database: Database, now: datetime = _LATER) -> int:
     return sweep(Scoring(database, RecencyModel(), _SETTINGS), now=now, time_left=lambda: True).scored
 
 
+def _count(database: Database, condition: str) -> int:
+    return int(rows(database, f"SELECT COUNT(*) AS n FROM customers WHERE deleted = 0 AND {condition}")[0]["n"])
+
+
 def _named(rows: Sequence[Row], customer_id: str) -> Row:
     return next(row for row in rows if row["customer_id"] == customer_id)
 
@@ -57,7 +62,11 @@ def _named(rows: Sequence[Row], customer_id: str) -> Row:
 def test_the_sweep_makes_every_state_again_and_totals_move_with_it(upgraded: Database) -> None:
     assert not upgraded.run(customers.all_folded)
     assert refresh(upgraded, _SETTINGS, _LATER) == 0
+    assert not cohort_table(upgraded, "month", 12, _LATER)["is_complete"]
     assert _sweep(upgraded) == 27
+    table = cohort_table(upgraded, "month", 60, _LATER)
+    assert table["is_complete"]
+    assert sum(cohort["customers"] for cohort in table["cohorts"]) == _count(upgraded, "total_orders > 0")
     assert upgraded.run(customers.all_folded)
     assert compare_with_histories(upgraded) == 27
     stored = rows(upgraded, "SELECT * FROM customers")

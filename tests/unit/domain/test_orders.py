@@ -66,6 +66,36 @@ def test_sums_equal_a_recount_after_every_event(most: int, events: list[Event]) 
 
 
 @pytest.mark.parametrize("most", [1, 3, 200])
+@given(batches=st.lists(st.lists(_about_orders(), max_size=6), max_size=8))
+def test_the_days_with_an_order_follow_from_those_before_and_are_looked_up_once(
+    most: int, batches: list[list[Event]]
+) -> None:
+    ledger, purchases = MemoryLedger(), Purchases()
+    known: set[int] | None = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(orders, "MAX_RECENT", most)
+        for batch in batches:
+            # As it is read from where it is stored.
+            state = CustomerState(ledger, purchases=Purchases.from_json(purchases.to_json()))
+            for one in batch:
+                state.apply(one)
+            purchases = state.purchases
+            counted = {(one.placed_at or 0) // DAY for one in ledger.orders() if one.counts}
+            assert purchases.all_days(None) in (None, counted)
+            days = purchases.all_days(known)
+            assert days == counted or (days is None and known is None)
+            known = counted
+
+
+def test_days_of_before_that_somebody_else_has_changed_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "MAX_RECENT", 2)
+    state = replay([order(days_ago=days) for days in (50, 40, 30, 20)])
+    days = {to_millis(NOW) // DAY - days for days in (50, 40, 30, 20)}
+    assert Purchases.from_json(state.purchases.to_json()).all_days(days) == days
+    assert Purchases.from_json(state.purchases.to_json()).all_days(days - {min(days)}) is None
+
+
+@pytest.mark.parametrize("most", [1, 3, 200])
 @given(events=st.lists(_about_points(), max_size=20), chance=st.randoms(use_true_random=False))
 def test_points_are_exact_whatever_is_folded_into_the_sum_of_older_changes(
     most: int, events: list[Event], chance: Any

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 from churn.domain.alerts import Measure, RiskState, Score, is_above
+from churn.domain.cohorts import share_of_cohorts
 from churn.domain.customer import FOLD_VERSION, CustomerState
 from churn.domain.features import Features
 from churn.domain.model import Prediction
@@ -84,6 +85,8 @@ class CustomerRecord:
     """The newest order that ended a lapse."""
     at_risk_since: datetime | None = None
     """When the status became at risk; None for others, and where that is not known."""
+    order_days: bytes | None = None
+    """The UTC days with an order, as the sums of cohorts hold them (`churn.domain.cohorts`); None: they do not yet."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -226,6 +229,8 @@ class CustomerRecord:
             share["revenue_at_risk"] = cents_at_risk(self.churn_probability, self.expected_spend)
         if self.counted_bin is not None:
             share[f"bins:{self.counted_bin:03d}"] = 1
+        if self.order_days is not None:
+            share.update(share_of_cohorts(self.order_days))
         return share
 
 

@@ -166,6 +166,8 @@ class Purchases:
     """The instants of the newest MAX_RECENT orders, the oldest first."""
     spent: dict[int, int] = field(default_factory=dict)
     """Hundredths spent by UTC day (days since 1970), of the last SPEND_DAYS days."""
+    changed_days: dict[int, bool] = field(default_factory=dict, compare=False)
+    """The UTC days that have changed since the sums were made or read, and whether they have an order now."""
 
     def replace(self, order_id: str, before: Order, after: Order, ledger: Ledger) -> None:
         """Exchange an order for its new version, in the sums and in the ledger."""
@@ -188,6 +190,20 @@ class Purchases:
         """Return the hundredths spent on that UTC day and after."""
         return sum(cents for other, cents in self.spent.items() if other >= day)
 
+    def all_days(self, before: Iterable[int] | None) -> set[int] | None:
+        """Return all UTC days with an order (days since 1970), None where the sums do not tell.
+
+        `before` are those before the changes since the sums were made or read, None if they are not known.
+        """
+        if len(self.recent) == self.orders:
+            return {at // DAY for at in self.recent}
+        if before is None:
+            return None
+        lost = {day for day, has_order in self.changed_days.items() if not has_order}
+        days = {*before, *self.changed_days} - lost
+        # Whoever knows nothing of these days has changed the orders meanwhile, if it is not as many.
+        return days if len(days) == self.days else None
+
     def occasions(self) -> list[int]:
         """Return the instants of the occasions among the newest orders: of each UTC day the newest order."""
         return list({at // DAY: at for at in self.recent}.values())
@@ -206,7 +222,9 @@ class Purchases:
     def _add(self, order_id: str, order: Order, ledger: Ledger) -> None:
         at = order.placed_at or 0
         day = at // DAY
-        self.days += not self._counts_on(day, order_id, ledger)
+        if not self._counts_on(day, order_id, ledger):
+            self.days += 1
+            self.changed_days[day] = True
         # Another order may have left the recent ones just now: only what is newer than one of them surely belongs here.
         if len(self.recent) == self.orders or (self.recent and at > self.recent[0]):
             insort(self.recent, at)
@@ -218,7 +236,9 @@ class Purchases:
         if self.recent and at >= self.recent[0]:
             del self.recent[bisect_left(self.recent, at)]
         self._sum(order, -1)
-        self.days -= not self._counts_on(at // DAY, order_id, ledger)
+        if not self._counts_on(at // DAY, order_id, ledger):
+            self.days -= 1
+            self.changed_days[at // DAY] = False
 
     def _counts_on(self, day: int, without: str, ledger: Ledger) -> bool:
         """Return whether an order other than `without`, which is not among the recent ones, counts on a day."""

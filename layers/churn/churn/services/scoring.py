@@ -40,6 +40,7 @@ from churn.domain.timestamps import from_millis
 from churn.domain.tombstones import Tombstones
 from churn.observability import count_alone, logger
 from churn.services.alert_raising import AlertRaising
+from churn.services.cohorts import note_order_days
 from churn.services.folding import Folded, first_late, fold
 from churn.services.serving_version import ServingVersion
 from churn.settings import Settings
@@ -330,6 +331,7 @@ class Scoring:
         for customer in changed:
             if customer.pk in predictions:
                 customer.record = customer.record.compared_with(before.get(customer.pk))
+        note_order_days(transaction, changed)
         customers.save(transaction, changed, predictions)
         as_of = {customer.pk: _as_of(customer) for customer in changed if customer.state.clock is not None}
         stored_predictions.add(transaction, work.stored, work.inputs, as_of, work.now)

@@ -155,9 +155,9 @@ def lock_due(
     """Lock those of the next `limit` customers by key who are due to be scored.
 
     Their score is older than `scored_before`, another model's or of the future, a stored event's time has come, their
-    state was made by another version of the fold, their value at risk is not stored yet, or the newest alert is older
-    than `alerted_before` and one was held back since. Returns them with the last key that was looked at, None at the
-    end of the table.
+    state was made by another version of the fold, their value at risk or the days of their orders are not stored yet,
+    or the newest alert is older than `alerted_before` and one was held back since. Returns them with the last key that
+    was looked at, None at the end of the table.
     """
     transaction = ledgers.transaction
     keys = transaction.rows("SELECT id FROM customers WHERE id > %s ORDER BY id LIMIT %s", (after, limit))
@@ -167,7 +167,7 @@ def lock_due(
     rows = transaction.rows(
         f"{_SELECT} WHERE id > %s AND id <= %s AND deleted = 0 "
         "AND (scored_at IS NULL OR scored_at < %s OR scored_at > %s OR model_version <> %s OR due_at <= %s "
-        "OR fold_version < %s OR words_version < %s OR value_at_risk IS NULL "
+        "OR fold_version < %s OR words_version < %s OR value_at_risk IS NULL OR order_days IS NULL "
         "OR (pending_level IS NOT NULL AND alerted_at <= %s)) "
         "ORDER BY id FOR UPDATE",
         (
@@ -193,6 +193,15 @@ def all_folded(transaction: Transaction) -> bool:
     """Return whether every state, hence the table of orders, was made by this version of the fold."""
     row = transaction.row(
         "SELECT 1 AS present FROM customers WHERE deleted = 0 AND fold_version < %s LIMIT 1", (FOLD_VERSION,)
+    )
+    return row is None
+
+
+def all_days_counted(transaction: Transaction) -> bool:
+    """Return whether the sums of cohorts hold every customer."""
+    row = transaction.row(
+        "SELECT 1 AS present FROM customers FORCE INDEX (customers_by_days) "
+        "WHERE deleted = 0 AND order_days IS NULL LIMIT 1"
     )
     return row is None
 

@@ -140,6 +140,18 @@ def of_customers(transaction: Transaction, keys: Sequence[int]) -> dict[int, dic
     return orders
 
 
+def days(transaction: Transaction, keys: Sequence[int]) -> dict[int, set[int]]:
+    """Return the UTC days (since 1970) on which customers have an order that counts, by the customers' keys."""
+    placed: dict[int, set[int]] = {key: set() for key in keys}
+    query = (
+        "SELECT DISTINCT customer_pk, TO_DAYS(placed_at) - TO_DAYS('1970-01-01') AS day FROM orders "
+        f"WHERE {_COUNTS} AND customer_pk IN ({{values}})"
+    )
+    for row in transaction.rows_among(query, keys):
+        placed[int(row["customer_pk"])].add(int(row["day"]))
+    return placed
+
+
 def histories(database: Database) -> Iterator[list[Order]]:
     """Yield the orders of each customer who has any: memory holds one page at a time."""
     query = (

@@ -9,6 +9,8 @@ name                                   what it sums
 ``probability``                        churn probability in millionths, over the active customers
 ``revenue_at_risk``                    churn probability x expected spend in hundredths, over the active customers
 ``bins:NNN``                           active customers by the bin of their churn probability (`probability_bin`)
+``cohorts:BY:DAY``                     customers whose first order lies in the month or week that begins on a day
+``cohorts:BY:DAY:AGE``                 those of them who ordered again so many months or weeks later
 ``predictions:LEVEL``                  stored predictions by their risk level
 ``alerts:STATUS:PRIORITY``             alerts
 ``alerts_created:YYYY-MM-DD``          alerts by the day (UTC) that they were raised on
@@ -50,12 +52,17 @@ def read(transaction: Transaction, *prefixes: str) -> Counter[str]:
     """Return the sums whose names begin with one of the prefixes; a missing one counts 0."""
     sums: Counter[str] = Counter()
     for prefix in prefixes:
-        for row in transaction.rows(
-            "SELECT name, SUM(value) AS value FROM totals WHERE name >= %s AND name < %s GROUP BY name",
-            (prefix, prefix + "\x7f"),
-        ):
-            sums[row["name"]] = int(row["value"])
+        sums.update(read_from(transaction, prefix, prefix))
     return sums
+
+
+def read_from(transaction: Transaction, first: str, prefix: str) -> Counter[str]:
+    """Return the sums whose names begin with a prefix and are not before `first`; a missing one counts 0."""
+    rows = transaction.rows(
+        "SELECT name, SUM(value) AS value FROM totals WHERE name >= %s AND name < %s GROUP BY name",
+        (first, prefix + "\x7f"),
+    )
+    return Counter({row["name"]: int(row["value"]) for row in rows})
 
 
 def read_pairs(transaction: Transaction, kind: str, first: Collection[str], second: Collection[str]) -> int:

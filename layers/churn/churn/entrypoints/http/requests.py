@@ -18,7 +18,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from churn.domain.dashboard import Granularity, Period
 from churn.domain.features import FEATURES
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
 from churn.domain.risk import RISK_LEVELS, RiskLevel
@@ -195,17 +194,6 @@ class PredictionsExport(PredictionsQuery):
     """Which stored predictions of a file."""
 
     limit: Limit = 500
-
-
-# --- dashboard
-
-
-class TrendsQuery(Request):
-    """Over how long, and how finely."""
-
-    period: Period = "30d"
-    granularity: Granularity = "day"
-    """Hours for at most 30 days."""
 
 
 # --- models

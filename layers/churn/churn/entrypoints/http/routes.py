@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from churn.entrypoints.http import alert_requests, customer_requests, requests, segment_requests
+from churn.entrypoints.http import alert_requests, customer_requests, dashboard_requests, requests, segment_requests
 from churn.entrypoints.http.requests import Model
 
 
@@ -175,7 +175,12 @@ ROUTES = (
     ),
     Route(
         "dashboard_trends", "GET", "/api/dashboard/trends", "stats", "read",
-        "The figures over time", "Trends", query=requests.TrendsQuery,
+        "The figures over time", "Trends", query=dashboard_requests.TrendsQuery,
+    ),
+    Route(
+        "retention", "GET", "/api/retention", "stats", "read",
+        "Who ordered again, by the month or week of the first order", "CohortTable",
+        query=dashboard_requests.CohortsQuery,
     ),
     Route(
         "list_models", "GET", "/api/models", "models", "read",
