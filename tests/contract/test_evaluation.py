@@ -14,7 +14,8 @@ from tests.support import eventually
 _PAST_THE_HORIZON = timedelta(days=100)
 
 
-def _evaluate(stack: Stack, now: datetime) -> dict[str, Any]:
+def evaluate(stack: Stack, now: datetime) -> dict[str, Any]:
+    """Let the nightly evaluation run as of an instant; return what it tells."""
     config = Config(read_timeout=280, retries={"total_max_attempts": 1})
     client = boto3.client("lambda", endpoint_url=stack.lambda_url, config=config)
     answer = client.invoke(FunctionName="evaluation", Payload=json.dumps({"time": now.isoformat()}).encode())
@@ -36,7 +37,7 @@ def test_accuracy_is_that_of_outcomes_when_the_horizon_has_passed(stack: Stack) 
 
     before = _basis(stack)
     try:
-        evaluated = _evaluate(stack, now + _PAST_THE_HORIZON)
+        evaluated = evaluate(stack, now + _PAST_THE_HORIZON)
         assert evaluated["weeks"] > 0
         assert evaluated["weeks_left"] == 0
         # One stayed, and others were silent.
@@ -50,7 +51,7 @@ def test_accuracy_is_that_of_outcomes_when_the_horizon_has_passed(stack: Stack) 
         moved = {drift["column"] for drift in version["drift"] if drift["verdict"] == "drifted"}
         assert {"score", "days_since_last_order"} <= moved
     finally:
-        present = _evaluate(stack, datetime.now(UTC))
+        present = evaluate(stack, datetime.now(UTC))
     assert "ExpectedAUC" in present["figures"]
     assert present["figures"]["DriftIncidents"] == 0
     weeks = stack.get(f"/api/models/{current}").json["quality"]

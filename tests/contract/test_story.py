@@ -15,7 +15,8 @@ from tests.contract.conftest import Stack
 from tests.support import eventually
 
 
-def _sweep(stack: Stack, now: datetime) -> dict[str, Any]:
+def sweep(stack: Stack, now: datetime) -> dict[str, Any]:
+    """Let the rescoring sweep run as of an instant; return what it tells."""
     client = boto3.client("lambda", endpoint_url=stack.lambda_url)
     answer = client.invoke(FunctionName="rescoring", Payload=json.dumps({"time": now.isoformat()}).encode())
     result: dict[str, Any] = json.loads(answer["Payload"].read())
@@ -59,7 +60,7 @@ def test_an_order_then_silence_then_a_failed_payment(stack: Stack) -> None:
             assert ordered["days_since_last_order"] < 1
 
             later = now + timedelta(days=60)
-            swept = await asyncio.to_thread(_sweep, stack, later)
+            swept = await asyncio.to_thread(sweep, stack, later)
             assert swept["resume_after"] is None
             silent = await asyncio.to_thread(eventually, lambda: shows(total_orders=1), within=2)
             assert 59 < silent["days_since_last_order"] < 61

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ _TRAINED_SECONDS = 180
 _NOTICED_SECONDS = 60
 
 
-def _orders(now: datetime) -> list[tuple[str, datetime, float]]:
+def shop_orders(now: datetime) -> list[tuple[str, datetime, float]]:
+    """Return the orders of a simulated shop of 1,500 customers who came in the last 420 days."""
     shop = simulate(1500, seed=3, start=now - timedelta(days=420), end=now)
     return [
         (one.customer_id, event.timestamp, event.data["order_value"])
@@ -29,19 +31,28 @@ def _orders(now: datetime) -> list[tuple[str, datetime, float]]:
     ]
 
 
-def _bring_in(stack: Stack, orders: list[tuple[str, datetime, float]]) -> None:
+def bring_in(stack: Stack, orders: list[tuple[str, datetime, float]]) -> None:
+    """Write a file of orders, and import it."""
     assert stack.endpoints is not None
     state = stack.endpoints.parent
     with (state / "orders.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["customer_id", "timestamp", "order_value"])
         writer.writerows((customer_id, at.isoformat(), value) for customer_id, at, value in orders)
+    import_file(stack, state / "orders.csv")
+
+
+def import_file(stack: Stack, file: Path) -> None:
+    """Import a file of orders, as `make import` does."""
+    assert stack.endpoints is not None
+    state = stack.endpoints.parent
     environment = {**os.environ, "CHURN_STATE_DIR": str(state), "PYTHONPATH": PYTHON_PATH}
-    command = [sys.executable, "-m", "infra.tools.importer.command", str(state / "orders.csv")]
+    command = [sys.executable, "-m", "infra.tools.importer.command", str(file)]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
 
 
-def _train(stack: Stack) -> dict[str, Any]:
+def train(stack: Stack) -> dict[str, Any]:
+    """Let a version be trained over REST, and promoted; return the run."""
     started = stack.post("/api/models/train")
     assert started.status == 202
     path = f"/api/models/runs/{started.json['run_id']}"
@@ -70,10 +81,10 @@ def served_by(stack: Stack, run: dict[str, Any]) -> dict[str, Any]:
 def test_a_young_shop_grows_up(own_stack: Stack) -> None:
     stack = own_stack
     now = datetime.now(UTC)
-    orders = _orders(now)
+    orders = shop_orders(now)
     seen_before = {customer_id for customer_id, at, _ in orders if at < now - timedelta(days=100)}
-    _bring_in(stack, [order for order in orders if order[0] not in seen_before])
-    begun = _train(stack)
+    bring_in(stack, [order for order in orders if order[0] not in seen_before])
+    begun = train(stack)
     answer = served_by(stack, begun)
     assert answer["model_kind"] == "purchase_process"
     interval = answer["probability_interval"]
@@ -91,6 +102,6 @@ def test_a_young_shop_grows_up(own_stack: Stack) -> None:
 
     eventually(scored, within=_NOTICED_SECONDS, every=0.5)
 
-    _bring_in(stack, orders)
-    grown = served_by(stack, _train(stack))
+    bring_in(stack, orders)
+    grown = served_by(stack, train(stack))
     assert (grown["model_kind"], grown["probability_interval"]) == ("random_forest", None)
