@@ -48,7 +48,8 @@ def import_file(stack: Stack, file: Path) -> None:
     state = stack.endpoints.parent
     environment = {**os.environ, "CHURN_STATE_DIR": str(state), "PYTHONPATH": PYTHON_PATH}
     command = [sys.executable, "-m", "infra.tools.importer.command", str(file)]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def train(stack: Stack) -> dict[str, Any]:
