@@ -51,6 +51,8 @@ _BODIES = [
         "/api/alerts?since={}",
         "/api/churn/predictions?date_from={}",
         "/api/dashboard/trends?period={}",
+        "/api/dead-letters?cursor={}",
+        "/api/imports?limit={}",
     ],
 )
 def test_any_text_in_a_request_is_answered(stack: Stack, target: str, text: str) -> None:

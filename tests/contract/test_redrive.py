@@ -107,6 +107,29 @@ def test_a_dead_letter_is_read_again(stack: Stack, customer_id: str) -> None:
         database.run(lambda transaction: dead_letters.add(transaction, [letter], datetime.now(UTC), _TOMBSTONES))
     finally:
         database.close()
+    assert stack.get("/api/ingestion").json["dead_letters"]["waiting"] >= 1
     assert "dead letters: 1 applied" in _redrive(stack)
     assert stack.get(f"/api/customers/{customer_id}").json["total_orders"] == 1
     assert "dead letters: 0 applied" in _redrive(stack)
+
+
+def test_a_dead_letter_is_redriven_over_rest_by_an_admin(stack: Stack, customer_id: str) -> None:
+    database = Database(stack.database_url)
+    try:
+        letter = DeadLetter(customer_id, 0, 2, None, _event(customer_id), "an older version did not know it")
+        database.run(lambda transaction: dead_letters.add(transaction, [letter], datetime.now(UTC), _TOMBSTONES))
+    finally:
+        database.close()
+
+    def listed(role: str) -> Any:
+        return stack.get("/api/dead-letters?state=waiting&limit=500", role).json["dead_letters"]
+
+    (shown,) = [letter for letter in listed("admin") if letter["topic"] == customer_id]
+    (hidden,) = [letter for letter in listed("read") if letter["topic"] == customer_id]
+    assert (json.loads(shown["value"])["customer_id"], shown["customer_id"]) == (customer_id, customer_id)
+    assert (hidden["value"], hidden["customer_id"], hidden["reason"]) == (None, None, shown["reason"])
+    assert stack.post("/api/dead-letters/redrive", role="act").status == 403
+    answer = stack.post("/api/dead-letters/redrive")
+    assert (answer.status, answer.json["status"]) == (202, "started")
+    eventually(lambda: stack.get(f"/api/customers/{customer_id}").status == 200, within=15)
+    eventually(lambda: not [letter for letter in listed("admin") if letter["topic"] == customer_id], within=5)

@@ -422,6 +422,16 @@ def test_the_dashboard(stack: Stack) -> None:
     assert answered(stack, "dashboard_trends", "/api/dashboard/trends?period=7d&granularity=hour")["trends"]
 
 
+def test_what_comes_in(stack: Stack) -> None:
+    ingestion = answered(stack, "get_ingestion", "/api/ingestion")
+    assert len(ingestion["per_minute"]) <= 60
+    assert ingestion["counted_since"] is not None
+    assert {source["feature"] for source in ingestion["features"]} >= {"login_frequency", "payment_failures"}
+    page = answered(stack, "list_dead_letters", "/api/dead-letters?limit=1&state=all")
+    assert len(page["dead_letters"]) <= 1
+    assert answered(stack, "list_imports", "/api/imports?limit=3")["imports"] is not None
+
+
 def test_the_version_that_serves_is_described(stack: Stack) -> None:
     overview = answered(stack, "list_models", "/api/models?limit=100")
     roles = {version["version"]: version["role"] for version in overview["versions"]}
@@ -477,6 +487,15 @@ def test_the_version_that_serves_is_described(stack: Stack) -> None:
         ("get_customer", "foo=1", "foo"),
         ("list_events", "date_from=yesterday", "date_from"),
         ("list_events", "limit=", "limit"),
+        ("get_customer", "as_of=yesterday", "as_of"),
+        ("get_customer", "as_of=2100-01-01", "as_of"),
+        ("get_timeline", "kind=event,gossip", "kind"),
+        ("get_timeline", "cursor=zzz", "cursor"),
+        ("get_risk_history", "compare_to=1", "compare_to"),
+        ("get_risk_history", "compare_from=x&compare_to=1", "compare_from"),
+        ("list_dead_letters", "state=gone", "state"),
+        ("list_dead_letters", "cursor=W10", "cursor"),
+        ("list_imports", "limit=101", "limit"),
         ("list_predictions", "date_to=9999999999999999999", "date_to"),
         ("list_predictions", "risk_level=", "risk_level"),
         ("list_alerts", "status=open", "status"),

@@ -12,11 +12,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
-from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError
+from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError, imports
 from churn.domain.customer import observed_kinds
 from churn.domain.errors import DATA_ERRORS, UnavailableError
 from churn.domain.events import Event
 from churn.domain.identifiers import canonical
+from churn.domain.values import storable
 from churn.services import hourly_stats
 from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.scoring import BatchResult, Scoring
@@ -167,7 +168,7 @@ def _import(options: argparse.Namespace) -> int:
             return 1
         for sentence in describe_file(history):
             print(sentence)
-        imported = _dry_run(history) if options.dry_run else _store(history, settings)
+        imported = _dry_run(history) if options.dry_run else _store(path.name, history, settings, now)
         for sentence in describe_content(history):
             print(sentence)
         _report(history, imported, time.monotonic() - began, is_dry=options.dry_run)
@@ -203,11 +204,12 @@ def _dry_run(history: History) -> Imported:
     return imported
 
 
-def _store(history: History, settings: Settings) -> Imported:
+def _store(name: str, history: History, settings: Settings, began: datetime) -> Imported:
     database = Database(settings.database_url)
     try:
         model = CurrentModel(settings)
         scoring = Scoring(database, model, settings, promoted_at=lambda: model.promoted_at)
+        key = database.run(lambda transaction: imports.begin(transaction, storable(name), history.kind, began))
         if history.kind != "orders":
             scoring.observe(observed_kinds(history.events()))
         with Progress("importing, events", history.expected_events()) as progress:
@@ -220,6 +222,16 @@ def _store(history: History, settings: Settings) -> Imported:
                 prepare=lambda batch: as_revisions(database, batch, now, replaced),
             )
             imported.replaced = replaced
+        counts = {
+            "file_lines": history.lines,
+            "rejected": history.tally.rejects.total(),
+            "events": imported.events,
+            "repeated": imported.repeated,
+            "too_late": imported.too_late,
+            "refused": imported.refused,
+            "customers": imported.customers,
+        }
+        database.run(lambda transaction: imports.end(transaction, key, counts, datetime.now(UTC)))
         if imported.events:
             hourly_stats.rebuild(database, settings, datetime.now(UTC))
         return imported

@@ -30,6 +30,7 @@ REQUESTS: dict[str, Any] = {
     "promote_model": {"force": True, "reason": "The shop has changed; the version in use is blind to it."},
     "roll_back_model": {"reason": "Twice as many alerts as the day before."},
     "train_model": {},
+    "redrive_dead_letters": {},
 }
 """By the operation that takes them."""
 

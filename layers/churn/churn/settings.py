@@ -177,6 +177,7 @@ class Settings:
     socket_endpoint: str
     event_source_url: str
     training_function: str
+    scoring_function: str
     events_queue: str
     events_topic: str
     output_topic: str
@@ -225,6 +226,7 @@ class Settings:
             socket_endpoint=text("SOCKET_ENDPOINT", ""),
             event_source_url=text("EVENT_SOURCE_URL", ""),
             training_function=text("TRAINING_FUNCTION", ""),
+            scoring_function=text("SCORING_FUNCTION", ""),
             events_queue=text("EVENTS_QUEUE", ""),
             events_topic=value.text("EVENTS_TOPIC"),
             output_topic=value.text("OUTPUT_TOPIC"),

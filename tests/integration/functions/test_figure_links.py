@@ -76,6 +76,7 @@ def get(monkeypatch: pytest.MonkeyPatch, mysql_url: str) -> Iterator[Get]:
     for name, value in {"DATABASE_URL": mysql_url, "REDIS_URL": "", "MODEL_BUCKET": BUCKET}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TRAINING_FUNCTION", "no-such-function")
+    monkeypatch.setenv("SCORING_FUNCTION", "no-such-function")
     settings.cache_clear()
     modules: dict[str, ModuleType] = {name: load(name) for name in (*_FUNCTIONS.values(), "stats")}
 

@@ -72,6 +72,7 @@ def functions(
         "MODEL_PATH": str(path),
         "JWT_SECRET": "x" * 32,
         "TRAINING_FUNCTION": "no-such-function",
+        "SCORING_FUNCTION": "no-such-function",
         "EVENTS_QUEUE": client("sqs").create_queue(QueueName="events")["QueueUrl"],
     }.items():
         monkeypatch.setenv(name, value)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.adapters.mysql import Database, DatabaseOperationError
+from churn.adapters.mysql import Database, DatabaseOperationError, imports
 from churn.adapters.mysql import events as history
 from churn.domain.events import EVENT_TYPES
 from churn.services.scoring import Scoring
@@ -78,6 +78,9 @@ def test_importing_twice_changes_nothing(shop: Database, tmp_path: Path, capsys:
         [reject] = csv.DictReader(rejects)
     assert (reject["line"], "yesterday" in reject["reason"]) == ("6", True)
     first = customers(shop)
+    (told,) = shop.run(lambda transaction: imports.newest(transaction, 5))
+    assert (told["file_name"], told["kind"], told["file_lines"], told["rejected"]) == ("shop.csv", "orders", 5, 1)
+    assert (told["events"], told["customers"], told["ended_at"] is None) == (4, 2, False)
     assert first == {"12346": (1, 10.0, True), "12347": (1, 7.0, True)}
     assert (count(shop, "alerts"), count(shop, "hourly_stats") > 0) == (0, True)
     predictions = count(shop, "predictions")

@@ -196,6 +196,7 @@ def test_any_two_predictions_can_be_compared(story: CustomerStory, alert: int, s
     assert (change["from_id"], change["to_id"], change["change"]) == (first, last, 0.45)
     parts = [driver["effect"] for driver in change["drivers"]]
     assert rounded(sum(parts) + (change["base_change"] or 0) + (change["other_changes"] or 0)) == change["change"]
+    assert story.predictions(_WHO, RiskQuery(compare_from=first))["comparison"] == change
     with pytest.raises(InvalidInputError) as refused:
         story.predictions(_WHO, RiskQuery(compare_from=first, compare_to=10**9))
     assert [error.field for error in refused.value.errors] == ["compare_to"]

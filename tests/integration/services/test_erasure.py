@@ -18,6 +18,7 @@ from churn.adapters.mysql import (
     alerts,
     component_reports,
     customers,
+    imports,
     models,
     prediction_subscriptions,
     totals,
@@ -124,6 +125,11 @@ class _Challenger(RecencyModel):
     version = "challenger-1"
 
 
+def _import(database: Database) -> None:
+    key = database.run(lambda transaction: imports.begin(transaction, "shop.csv", "orders", NOW))
+    database.run(lambda transaction: imports.end(transaction, key, dict.fromkeys(imports.COUNTS, 1), NOW))
+
+
 def _fill(database: Database) -> None:
     """Bring something into every table, through the doors that the service itself uses."""
     model = RecencyModel()
@@ -162,6 +168,7 @@ def _fill(database: Database) -> None:
     )
     wanted = PredictionFilter((_ID, "C-1"), 0.5, segment=1)
     database.run(lambda transaction: prediction_subscriptions.subscribe(transaction, "socket", wanted))
+    _import(database)
     report = component_reports.Report(
         "scorer", NOW, NOW, failed_at=NOW, failure="kind", model_version="v1", model_refused="why"
     )

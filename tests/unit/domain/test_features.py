@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.domain.customer import replay
+from churn.domain.customer import EVENT_TYPES_OF_KIND, replay
 from churn.domain.events import Event
-from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, FeatureValues, features_at, inputs_at, overridden, shown
+from churn.domain.features import (
+    FEATURE_NAMES,
+    INPUT_NAMES,
+    KIND_OF_FEATURE,
+    FeatureValues,
+    features_at,
+    inputs_at,
+    overridden,
+    shown,
+)
 from churn.domain.timestamps import to_millis
 from tests.support.events import NOW, event, order
 from tests.support.histories import ALL_OBSERVED, any_event
@@ -61,6 +70,17 @@ def test_what_the_shop_does_not_send_is_not_known_rather_than_nought() -> None:
         "discount_usage",
         "loyalty_points",
     }
+
+
+@pytest.mark.parametrize("feature", KIND_OF_FEATURE)
+def test_a_feature_is_unknown_for_want_of_its_kind_and_of_no_other(feature: str) -> None:
+    # Who has points has a balance, whatever the shop sends of others.
+    kinds = set(KIND_OF_FEATURE.values()) - {KIND_OF_FEATURE["loyalty_points"]}
+    sent = [event(EVENT_TYPES_OF_KIND[kind], days_ago=1) for kind in kinds]
+    state = replay([event("customer_registered", days_ago=2), *sent])
+    assert features_at(state, NOW, ALL_OBSERVED)[feature] is not None
+    without = {kind: at for kind, at in ALL_OBSERVED.items() if kind != KIND_OF_FEATURE[feature]}
+    assert [name for name in KIND_OF_FEATURE if features_at(state, NOW, without)[name] is None] == [feature]
 
 
 def test_a_cancelled_order_leaves_recency_too() -> None:

@@ -35,6 +35,17 @@ class SourceStatus:
     running_seconds: float
     sources: list[Progress]
 
+    @property
+    def waiting(self) -> int | None:
+        """The records that were not applied, of all sources that tell; None if none does."""
+        known = [one.waiting for one in self.sources if one.waiting is not None]
+        return sum(known) if known else None
+
+    @property
+    def behind_seconds(self) -> float | None:
+        """How far behind the slowest is; None without any source."""
+        return max((one.behind_seconds for one in self.sources), default=None)
+
 
 def ask(url: str) -> SourceStatus:
     """Return what the event source says at this address. Raises EventSourceUnavailableError."""

@@ -37,6 +37,11 @@ _COUNTED = {
     "email_clicked": "email_clicked",
 }
 LOYALTY = "loyalty_points"
+EVENT_TYPES_OF_KIND = {
+    **{kind: event_type for event_type, kind in _COUNTED.items()},
+    LOYALTY: "loyalty_points_changed",
+}
+"""The type of event that each kind comes by, of those whose first occurrence is remembered."""
 _PROFILE_FIELDS = {"name": 255, "email": 255, "phone": 64, "address": 512}
 _MICRO = 1_000_000
 

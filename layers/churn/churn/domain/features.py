@@ -91,6 +91,15 @@ FEATURES = (
     Feature("loyalty_points", "points", "Balance of loyalty points", MAX_AMOUNT),
     Feature("account_age_days", "days", "Days since the customer was first known", 36500, resolution=0.1),
 )
+KIND_OF_FEATURE = {
+    "support_tickets": "support_tickets",
+    "product_returns": "product_returns",
+    "email_engagement": "email_sent",
+    "login_frequency": "login_frequency",
+    "payment_failures": "payment_failures",
+    "loyalty_points": LOYALTY,
+}
+"""The kind of event without which a feature is not known of anybody (`Observed`)."""
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 BY_NAME = {feature.name: feature for feature in FEATURES}
 """The features by their names."""

@@ -12,14 +12,17 @@ from typing import Any
 
 from churn.adapters.mysql.customer_pages import Position
 from churn.adapters.mysql.customer_search import NULLABLE, SORT_COLUMNS
+from churn.adapters.mysql.dead_letters import Place
+from churn.domain import timeline
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.errors import FieldError, InvalidInputError
-from churn.domain.timeline import Place, TimelineKind
+from churn.domain.timeline import TimelineKind
 from churn.domain.timestamps import iso, iso_micros
 from churn.domain.values import storable
 
 # As MySQL writes DECIMAL(20, 2), up to `churn.domain.values.MAX_SUM`.
 _MONEY = re.compile(r"(0|[1-9]\d{0,15})\.\d{2}", re.ASCII)
+_LONGEST_TOPIC = 249
 
 
 class InvalidCursorError(InvalidInputError):
@@ -63,19 +66,19 @@ def read_alert_cursor(cursor: str, *, is_change: bool = False) -> int:
     raise InvalidCursorError("is not the next_cursor of a page of alerts in this order")
 
 
-def write_timeline_cursor(place: Place) -> str:
+def write_timeline_cursor(place: timeline.Place) -> str:
     """Return the cursor of the page after a place in a customer's story."""
     return _encode(["story", iso_micros(place.at), place.kind, place.key])
 
 
-def read_timeline_cursor(cursor: str, kinds: Collection[TimelineKind]) -> Place:
+def read_timeline_cursor(cursor: str, kinds: Collection[TimelineKind]) -> timeline.Place:
     """Return the place that a cursor stands for, of one of some kinds. Raises InvalidCursorError."""
     match _decode(cursor):
         case ["story", str(at), str(name), key]:
             for kind in kinds:
                 if kind == name:
                     with contextlib.suppress(ValueError):
-                        return Place(_exact(at), kind, _identifier(key) if kind == "event" else _key(key))
+                        return timeline.Place(_exact(at), kind, _identifier(key) if kind == "event" else _key(key))
     raise InvalidCursorError("is not the next_cursor of a page of this list")
 
 
@@ -91,6 +94,22 @@ def read_prediction_cursor(cursor: str) -> Position:
             with contextlib.suppress(ValueError, OverflowError):
                 return Position(_instant(created_at), _key(key))
     raise InvalidCursorError("is not the next_cursor of a page of predictions")
+
+
+def write_dead_letter_cursor(place: Place) -> str:
+    """Return the cursor of the page after a dead letter."""
+    topic, partition, offset, content = place.position
+    return _encode(["dead_letters", iso(place.failed_at), topic, partition, offset, content.hex()])
+
+
+def read_dead_letter_cursor(cursor: str) -> Place:
+    """Return the dead letter that a cursor stands for. Raises InvalidCursorError."""
+    match _decode(cursor):
+        case ["dead_letters", str(at), str(topic), partition, offset, str(content)] if len(topic) <= _LONGEST_TOPIC:
+            with contextlib.suppress(ValueError):
+                position = (storable(topic), _key(partition), _key(offset), bytes.fromhex(content))
+                return Place(_instant(at), position)
+    raise InvalidCursorError("is not the next_cursor of a page of dead letters")
 
 
 def _alert_list(*, is_change: bool) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from churn.domain.story_answers import (
         AlertThen,
         CustomerThen,
+        RiskChange,
         RiskHistory,
         RiskPoint,
         Timeline,
@@ -111,13 +112,9 @@ class CustomerStory:
             customer_pk = existing(transaction, customer_id)["id"]
             points = _risk_points(transaction, customer_pk, window, query.limit + 1)
             shown, has_more = points[: query.limit], len(points) > query.limit
-            comparison = None
-            if query.compare_from is not None and query.compare_to is not None:
-                compared = _compared(transaction, customer_pk, query.compare_from, query.compare_to)
-                comparison = change_between(*compared)
             return {
                 "predictions": [point for _, point in shown],
-                "comparison": comparison,
+                "comparison": _comparison(transaction, customer_pk, query.compare_from, query.compare_to),
                 "next_cursor": write_timeline_cursor(shown[-1][0]) if has_more else None,
             }
 
@@ -240,7 +237,12 @@ def _risk_point(row: Row, before: Point | None) -> RiskPoint:
     }
 
 
-def _compared(transaction: Transaction, customer_pk: int, first: int, second: int) -> tuple[Point, Point]:
+def _comparison(transaction: Transaction, customer_pk: int, first: int | None, last: int | None) -> RiskChange | None:
+    """Return the change from a prediction to another, the newest by default; None where none is asked for."""
+    if first is None:
+        return None
+    newest = predictions.of_customer(transaction, customer_pk, Window(), 1) if last is None else []
+    second = newest[0]["id"] if newest else last or first
     found = predictions.of_customer_by_id(transaction, customer_pk, [first, second])
     faults = [
         FieldError(name, "is the id of no stored prediction of this customer")
@@ -249,7 +251,7 @@ def _compared(transaction: Transaction, customer_pk: int, first: int, second: in
     ]
     if faults:
         raise InvalidInputError(*faults)
-    return _point(found[first]), _point(found[second])
+    return change_between(_point(found[first]), _point(found[second]))
 
 
 def _said(row: Row) -> Any:

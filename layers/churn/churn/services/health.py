@@ -160,7 +160,6 @@ class HealthChecks:
             "ingestion": _judge_ingestion(source, asked=bool(self._settings.event_source_url)),
             "sweep": _judge_sweep(results["reads"], source.found, now),
         }
-        sources = source.found.sources if source.found else []
         scoring, rescoring = stored.reports.get("scoring"), stored.reports.get("rescoring")
         return {
             "status": overall_status(findings),
@@ -178,8 +177,8 @@ class HealthChecks:
                 "model": {**results["model"].check(findings["model"]), "held": held},
                 "ingestion": {
                     **source.check(findings["ingestion"]),
-                    "waiting": _sum([one.waiting for one in sources]),
-                    "behind_seconds": max((one.behind_seconds for one in sources), default=None),
+                    "waiting": source.found.waiting if source.found else None,
+                    "behind_seconds": source.found.behind_seconds if source.found else None,
                     "last_applied": iso(scoring.done_at) if scoring and scoring.done_at else None,
                     "dead_letters_last_hour": stored.dead_letters,
                 },
@@ -340,11 +339,6 @@ def _held(reports: Mapping[str, Report], now: datetime) -> dict[str, str]:
         for name, report in sorted(reports.items(), key=lambda item: (item[0] != "prediction", item[0]))
         if report.model_version is not None and now - report.reported_at < _HELD
     }
-
-
-def _sum(numbers: list[int | None]) -> int | None:
-    known = [number for number in numbers if number is not None]
-    return sum(known) if known else None
 
 
 def _named(error: Exception) -> str:

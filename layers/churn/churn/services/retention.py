@@ -16,7 +16,9 @@ from churn.adapters.mysql import (
     alerts,
     customers,
     dead_letters,
+    event_counts,
     hourly_stats,
+    imports,
     predictions,
     segments,
     totals,
@@ -61,6 +63,9 @@ def prune(database: Database, retention: Retention, *, now: datetime, time_left:
         "hours": repeat(retention.hours, lambda transaction, before: hourly_stats.prune(transaction, before, _ROWS)),
         "segments": repeat(retention.segments, lambda transaction, before: segments.prune(transaction, before, _ROWS)),
     }
+    repeat(event_counts.DAYS_OF_MINUTES, _prune_counts(event_counts.MINUTE))
+    repeat(retention.hours, _prune_counts(event_counts.HOUR))
+    repeat(retention.hours, lambda transaction, before: imports.prune(transaction, before, _ROWS))
     last_week = (now - timedelta(days=7)).date()
     database.run(lambda transaction: totals.prune_days(transaction, "alerts_created", last_week))
     database.run(lambda transaction: alert_weeks.prune(transaction, monday(last_week)))
@@ -78,6 +83,10 @@ def _prune_predictions(role: "ScoringRole") -> Callable[[Transaction, datetime],
         return number
 
     return step
+
+
+def _prune_counts(minutes: int) -> Callable[[Transaction, datetime], int]:
+    return lambda transaction, before: event_counts.prune(transaction, minutes, before, _ROWS)
 
 
 def _prune_alerts(transaction: Transaction, before: datetime) -> int:

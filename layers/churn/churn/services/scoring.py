@@ -17,6 +17,7 @@ from churn.adapters.mysql import (
     Transaction,
     customers,
     erasure_key,
+    event_counts,
     hourly_stats,
     models,
     totals,
@@ -84,6 +85,8 @@ class _Work:
     stored: list[tuple[int, RiskLevel, Prediction]] = field(default_factory=list)
     inputs: dict[int, Inputs] = field(default_factory=dict)
     change: Counter[str] = field(default_factory=Counter)
+    received: Counter[str] = field(default_factory=Counter)
+    """Events of the stream that are applied, by type."""
     moves: Counter[str] = field(default_factory=Counter)
     """Customers who were scored by another version before, and how many of them moved `up` and `down` a level."""
 
@@ -204,6 +207,8 @@ class Scoring:
             hourly_stats.note_change(transaction, late, now)
         _index_words(transaction, kept, folded.events)
         self._write(transaction, folded.changed, predictions, work, result)
+        if raise_alerts:
+            work.received.update(event.event_type for own in folded.new.values() for event in own)
         history.observe(transaction, earlier)
         self._finish(transaction, work, result)
         return result
@@ -365,6 +370,7 @@ class Scoring:
         if work.moves:
             moves = models.Moves(work.moves["customers"], work.moves["up"], work.moves["down"])
             models.count_moves(transaction, self._model.version, moves)
+        event_counts.add(transaction, work.received, work.now)
         of_alerts = Counter({name: work.change.pop(name) for name in [*work.change] if name.startswith("alerts")})
         totals.add(transaction, work.change)
         result.alert_ids = work.raising.store(of_alerts)

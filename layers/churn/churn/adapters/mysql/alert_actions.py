@@ -50,7 +50,8 @@ def of_customer(transaction: Transaction, customer_pk: int, window: Window, limi
     conditions = Conditions(["customer_pk = %s"], [customer_pk])
     conditions.add_window(window, "done_at", "change_number")
     return transaction.rows(
-        f"SELECT x.*, a.alert_type FROM (SELECT * FROM alert_actions {conditions.where()} "
+        "SELECT x.*, a.alert_type FROM "
+        f"(SELECT * FROM alert_actions FORCE INDEX (alert_actions_by_customer) {conditions.where()} "
         "ORDER BY done_at DESC, change_number DESC LIMIT %s) x JOIN alerts a ON a.id = x.alert_id "
         "ORDER BY x.done_at DESC, x.change_number DESC",
         [*conditions.values, limit],

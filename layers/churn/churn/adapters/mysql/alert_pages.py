@@ -60,7 +60,7 @@ def of_customer(transaction: Transaction, customer_pk: int, window: Window, limi
     conditions = Conditions(["customer_pk = %s"], [customer_pk])
     conditions.add_window(window, "created_at", "id", is_exact=True)
     return transaction.rows(
-        f"SELECT {_COLUMNS} FROM (SELECT * FROM alerts {conditions.where()} "
+        f"SELECT {_COLUMNS} FROM (SELECT * FROM alerts FORCE INDEX (alerts_by_customer_and_time) {conditions.where()} "
         f"ORDER BY created_at DESC, id DESC LIMIT %s) a {_JOINED} ORDER BY a.created_at DESC, a.id DESC",
         [*conditions.values, limit],
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.record_subjects import Person, customer_of, customers_perhaps_named, is_about
 from churn.domain.tombstones import Tombstones
@@ -16,6 +17,7 @@ Position = tuple[str, int, int, bytes]
 
 _PLACE = "topic, partition_id, record_offset, content_hash"
 _FIRST: Position = ("", -1, -1, b"")
+_WAITS = "redriven_at IS NULL AND record_value IS NOT NULL"
 _CONTENT = ("record_key", "record_value")
 # Any bytes are text in Latin-1, and its letters of ASCII are the same in UTF-8.
 _LOWER = "LOWER(CONVERT({} USING latin1))"
@@ -106,6 +108,50 @@ def count_since(transaction: Transaction, since: datetime) -> int:
     return 0 if row is None else int(row["number"])
 
 
+def count_waiting(transaction: Transaction, most: int) -> int:
+    """Return how many records wait to be redriven; no more than `most` and one are counted."""
+    row = transaction.row(
+        f"SELECT COUNT(*) AS number FROM (SELECT 1 AS one FROM dead_letters WHERE {_WAITS} LIMIT %s) AS counted",
+        (most + 1,),
+    )
+    return 0 if row is None else int(row["number"])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands in the list of all, the newest first."""
+
+    failed_at: datetime
+    position: Position
+
+
+def newest(
+    transaction: Transaction, *, after: Place | None, limit: int, only_waiting: bool, value_bytes: int
+) -> list[Row]:
+    """Return a page of records, the newest first, with the beginnings of their keys and values.
+
+    `value_bytes`: so many bytes of each; with 0 neither is read. `bytes` is the size of the whole value.
+    """
+    conditions, index = Conditions(), "dead_letters_by_state" if only_waiting else "dead_letters_by_time"
+    if only_waiting:
+        conditions.add(_WAITS)
+    if after is not None:
+        conditions.add("failed_at <= %s", after.failed_at)
+        conditions.add(f"(failed_at < %s OR ({_PLACE}) < (%s, %s, %s, %s))", after.failed_at, *after.position)
+    content = "customer_id, LEFT(record_key, %s) AS record_key, LEFT(record_value, %s) AS record_value, "
+    return transaction.rows(
+        f"SELECT {_PLACE}, failed_at, redriven_at, reason, {content if value_bytes else ''}"
+        f"LENGTH(record_value) AS bytes FROM dead_letters FORCE INDEX ({index}) {conditions.where()} "
+        f"ORDER BY failed_at DESC, {', '.join(f'{column} DESC' for column in _PLACE.split(', '))} LIMIT %s",
+        [*([value_bytes] * 2 if value_bytes else []), *conditions.values, limit],
+    )
+
+
+def place_of(row: Row) -> Place:
+    """Return where a row of `newest` stands."""
+    return Place(row["failed_at"], _place(row))
+
+
 def drop_contents(transaction: Transaction, positions: Sequence[Position], tombstones: Tombstones) -> None:
     """Drop key and value of records; their reasons and their number stay, and nobody can guess what they held."""
     for position in positions:
@@ -127,7 +173,7 @@ def waiting(transaction: Transaction, after: Position | None, limit: int) -> lis
     """Return dead letters not applied yet, in the order of their positions, from `after` on; without the erased."""
     rows = transaction.rows(
         "SELECT topic, partition_id, record_offset, record_key, record_value, reason FROM dead_letters "
-        f"WHERE redriven_at IS NULL AND record_value IS NOT NULL AND ({_PLACE}) > (%s, %s, %s, %s) "
+        f"WHERE {_WAITS} AND ({_PLACE}) > (%s, %s, %s, %s) "
         f"ORDER BY {_PLACE} LIMIT %s",
         (*(after or _FIRST), limit),
     )

@@ -112,7 +112,7 @@ def newest_of(transaction: Transaction, customer_pk: int, window: Window, limit:
     conditions = Conditions(["customer_pk = %s"], [customer_pk])
     conditions.add_window(window, "occurred_at", "event_id")
     return transaction.rows(
-        f"SELECT event_id, event_type, occurred_at, data FROM events {conditions.where()} "
+        f"SELECT event_id, event_type, occurred_at, data FROM events FORCE INDEX (events_by_time) {conditions.where()} "
         "ORDER BY occurred_at DESC, event_id DESC LIMIT %s",
         [*conditions.values, limit],
     )

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from churn.adapters.mysql.database import Database, Transaction
@@ -40,6 +41,13 @@ def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
     recorded once it is done (MySQL cannot roll back a change of schema). Raises MigrationError.
     """
     return database.run(lambda transaction: _migrate(transaction, migrations))
+
+
+def applied_at(transaction: Transaction, name: str) -> datetime | None:
+    """Return when a migration was applied, None if it was not."""
+    row = transaction.row("SELECT applied_at FROM schema_migrations WHERE name = %s", (name,))
+    at: datetime | None = None if row is None else row["applied_at"]
+    return at
 
 
 def _migrate(transaction: Transaction, migrations: Sequence[Migration]) -> list[str]:

@@ -132,7 +132,8 @@ def of_customer(transaction: Transaction, customer_pk: int, window: Window, limi
     conditions = Conditions(["customer_pk = %s"], [customer_pk])
     conditions.add_window(window, "created_at", "id")
     return transaction.rows(
-        f"{_OF_CUSTOMER.format(conditions.where())} ORDER BY p.created_at DESC, p.id DESC",
+        _OF_CUSTOMER.format(f"FORCE INDEX (predictions_by_customer) {conditions.where()}")
+        + " ORDER BY p.created_at DESC, p.id DESC",
         [*conditions.values, limit],
     )
 

@@ -1,11 +1,10 @@
 """What goes into the routes about customers, as in `requests`: the filters of lists and segments, and the queries."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from churn.domain.customer_record import CustomerSort, SortOrder
-from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.identifiers import MAX_ID_LENGTH
 from churn.domain.risk import ACTIVE_STATUSES, CURRENT, CUSTOMER_STATUSES, CustomerStatus
 from churn.domain.timeline import TIMELINE_KINDS, TimelineKind
@@ -166,11 +165,11 @@ class RiskQuery(Request):
     compare_from: Number | None = None
     """The id of a stored prediction of the customer: `comparison` tells what changed the risk from it on."""
     compare_to: Number | None = None
-    """And up to which one."""
+    """And up to which one; the newest by default."""
 
-    @model_validator(mode="after")
-    def _has_both_ends(self) -> Self:
-        if (self.compare_from is None) != (self.compare_to is None):
-            given = "compare_to" if self.compare_from is None else "compare_from"
-            raise InvalidInputError(FieldError(given, "give both compare_from and compare_to, or neither"))
-        return self
+    @field_validator("compare_to")
+    @classmethod
+    def _has_a_beginning(cls, last: int | None, info: ValidationInfo) -> int | None:
+        if last is not None and info.data.get("compare_from", last) is None:
+            raise ValueError("needs compare_from")
+        return last

@@ -196,6 +196,26 @@ class PredictionsExport(PredictionsQuery):
     limit: Limit = 500
 
 
+# --- ingestion
+
+
+class DeadLettersQuery(Request):
+    """Which records that could not be applied."""
+
+    limit: Limit = 50
+    state: Literal["waiting", "all"] = "all"
+    """`waiting`: those that a redrive tries again."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it."""
+
+
+class ImportsQuery(Request):
+    """How many imports."""
+
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_integer)] = 20
+    """The most imports that the answer may have."""
+
+
 # --- models
 
 

@@ -183,6 +183,24 @@ ROUTES = (
         query=dashboard_requests.CohortsQuery,
     ),
     Route(
+        "get_ingestion", "GET", "/api/ingestion", "stats", "read",
+        "How events come in: how fast, how far behind, and what is missing", "Ingestion",
+    ),
+    Route(
+        "list_dead_letters", "GET", "/api/dead-letters", "stats", "read",
+        "Records that could not be applied, the newest first, with the reasons; their contents for admin alone",
+        "DeadLetterPage", query=requests.DeadLettersQuery,
+    ),
+    Route(
+        "redrive_dead_letters", "POST", "/api/dead-letters/redrive", "stats", "admin",
+        "The dead letters are tried again; `Location` tells how many are left", "Redrive",
+        body=requests.Empty, body_is_optional=True, status=202,
+    ),
+    Route(
+        "list_imports", "GET", "/api/imports", "stats", "read",
+        "The files that were imported last, and what became of their lines", "Imports", query=requests.ImportsQuery,
+    ),
+    Route(
         "list_models", "GET", "/api/models", "models", "read",
         "The model's versions, the newest first, and which of them serves", "ModelVersions",
         query=requests.ModelsQuery,

@@ -1,0 +1,42 @@
+"""Table `imports`: which files were imported, when, and what became of their lines."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from churn.adapters.mysql.database import Row, Transaction
+
+_LONGEST_NAME = 255
+
+
+COUNTS = ("file_lines", "rejected", "events", "repeated", "too_late", "refused", "customers")
+"""What is told of an import that has ended: lines, those that are no events, and what became of the events."""
+
+
+def begin(transaction: Transaction, file_name: str, kind: str, started_at: datetime) -> int:
+    """Store that a file is being imported; return the key."""
+    transaction.execute(
+        "INSERT INTO imports (file_name, kind, started_at) VALUES (%s, %s, %s)",
+        (file_name[:_LONGEST_NAME], kind, started_at),
+    )
+    row = transaction.row("SELECT LAST_INSERT_ID() AS id")
+    return 0 if row is None else int(row["id"])
+
+
+def end(transaction: Transaction, key: int, counts: Mapping[str, int], now: datetime) -> None:
+    """Store that an import has ended, and its counts, one for each of COUNTS."""
+    columns = ", ".join(f"{name} = %({name})s" for name in COUNTS)
+    transaction.execute(
+        f"UPDATE imports SET ended_at = %(now)s, {columns} WHERE id = %(key)s", {**counts, "now": now, "key": key}
+    )
+
+
+def newest(transaction: Transaction, limit: int) -> list[Row]:
+    """Return the imports that began last, the newest first."""
+    return transaction.rows("SELECT * FROM imports ORDER BY id DESC LIMIT %s", (limit,))
+
+
+def prune(transaction: Transaction, before: datetime, limit: int) -> int:
+    """Delete at most `limit` imports that began before an instant; return how many."""
+    return transaction.execute(
+        "DELETE FROM imports WHERE started_at < %s ORDER BY started_at LIMIT %s", (before, limit)
+    )
