@@ -19,8 +19,9 @@ from churn.domain.events import Event
 from churn.domain.identifiers import canonical
 from churn.domain.values import storable
 from churn.services import hourly_stats
+from churn.services.batch_result import BatchResult
 from churn.services.current_model import CurrentModel, NoModelError
-from churn.services.scoring import BatchResult, Scoring
+from churn.services.scoring import Scoring
 from churn.settings import InvalidSettingsError, Settings
 from infra import console
 from infra.tools.console_logs import readable_logs

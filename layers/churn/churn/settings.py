@@ -108,6 +108,8 @@ VARIABLES = (
     _real("RISK_HYSTERESIS", 0.05, 0, 0.5),
     _real("ALERT_COOLDOWN_HOURS", 24, 0, _HOURS_OF_A_YEAR),
     Variable("ALERT_ON_RETURN", "off", choices=("off", "on")),
+    _whole("ALERTS_A_DAY", 0, 0),
+    _real("ALERT_MIN_VALUE", 0, 0, 10**12),
     Variable("CURRENCY", "EUR", pattern="^[A-Z]{3}$"),
     _whole("INACTIVITY_DAYS", 180, 1, _LONGEST_DAYS),
     _whole("HORIZON_DAYS", 90, 1, _LONGEST_DAYS),
@@ -213,7 +215,6 @@ class Settings:
         check(environment)
         text = environment.get
         value = _Values(environment)
-        bands, hysteresis = _bands(value)
         multiplier = value.whole("RATE_LIMIT_MULTIPLIER")
         return cls(
             database_url=text("DATABASE_URL", ""),
@@ -232,13 +233,7 @@ class Settings:
             output_topic=value.text("OUTPUT_TOPIC"),
             kafka_bootstrap_servers=text("KAFKA_BOOTSTRAP_SERVERS", ""),
             topic_partitions=int(_TOPIC_PARTITIONS.text(environment)),
-            alerts=AlertRules(
-                bands=bands,
-                from_level=cast("RiskLevel", value.text("ALERT_FROM_RISK")),
-                hysteresis=hysteresis,
-                cooldown=timedelta(hours=value.real("ALERT_COOLDOWN_HOURS")),
-                on_return=value.text("ALERT_ON_RETURN") == "on",
-            ),
+            alerts=_alert_rules(value),
             currency=value.text("CURRENCY"),
             inactivity_days=value.whole("INACTIVITY_DAYS"),
             horizon_days=value.whole("HORIZON_DAYS"),
@@ -293,25 +288,23 @@ class _Values:
         return float(self.text(name))
 
 
-def _bands(value: _Values) -> tuple[RiskBands, float]:
-    """Return the risk bands, and how far below the start of one a customer leaves it."""
+def _alert_rules(value: _Values) -> AlertRules:
     try:
         bands = RiskBands(*(value.real(name) for name in ("MEDIUM_RISK", "HIGH_RISK", "CRITICAL_RISK")))
     except ValueError as error:
         raise InvalidSettingsError(f"MEDIUM_RISK, HIGH_RISK, CRITICAL_RISK: {error}") from None
-    hysteresis = value.real("RISK_HYSTERESIS")
-    if hysteresis >= bands.medium:
-        raise InvalidSettingsError(
-            f"RISK_HYSTERESIS must be below MEDIUM_RISK, {bands.medium:g}, or nobody would ever leave the level"
+    try:
+        return AlertRules(
+            bands=bands,
+            from_level=cast("RiskLevel", value.text("ALERT_FROM_RISK")),
+            hysteresis=value.real("RISK_HYSTERESIS"),
+            cooldown=timedelta(hours=value.real("ALERT_COOLDOWN_HOURS")),
+            on_return=value.text("ALERT_ON_RETURN") == "on",
+            a_day=value.whole("ALERTS_A_DAY"),
+            min_value=value.real("ALERT_MIN_VALUE"),
         )
-    narrowest = min(bands.high - bands.medium, bands.critical - bands.high)
-    # 0.8 - 0.6 and 0.6 - 0.4 are not quite the same.
-    if hysteresis > narrowest + 1e-9:
-        raise InvalidSettingsError(
-            f"RISK_HYSTERESIS must not be wider than the narrowest risk level, {narrowest:g}, or a level would be "
-            "left where the one below it has begun to end"
-        )
-    return bands, hysteresis
+    except ValueError as error:
+        raise InvalidSettingsError(f"RISK_HYSTERESIS {str(error).replace('medium_risk', 'MEDIUM_RISK')}") from None
 
 
 def _retention(value: _Values) -> Retention:

@@ -15,6 +15,7 @@ import pytest
 from churn.adapters.mysql import (
     Database,
     Transaction,
+    alert_budget,
     alerts,
     component_reports,
     customers,
@@ -38,10 +39,11 @@ from churn.domain.prediction_filter import PredictionFilter
 from churn.domain.tombstones import PREFIX, Tombstones
 from churn.entrypoints.kafka import redrive
 from churn.ml.drift import reference
+from churn.services.batch_result import BatchResult
 from churn.services.customer_filters import CustomerFilters
 from churn.services.hourly_stats import refresh
 from churn.services.model_monitoring import compare_challengers, evaluate_weeks, watch_drift
-from churn.services.scoring import BatchResult, Scoring
+from churn.services.scoring import Scoring
 from churn.services.segments import Segments, count_every
 from churn.settings import Settings
 from tests.support import eventually
@@ -63,6 +65,7 @@ _LEFT_EMPTY = {
         (f"customers.{name}" for name in ("alerted_level", "level_before", "pending_level")), "one of four levels"
     ),
     "customers.earlier_version": "the version of a model",
+    "customers.waiting_value": "a sum of money, while an alert waits",
     "sockets.lease": "random, while somebody posts to the socket",
 }
 
@@ -177,6 +180,7 @@ def _fill(database: Database) -> None:
     database.run(lambda transaction: alerts.advance_reader(transaction, "output", 100, lambda _: None))
     Segments(database, Cache(""), _SETTINGS).add("everybody", CustomerFilters(), "ann", NOW)
     assert count_every(database, _SETTINGS, now=NOW, time_left=lambda: True) == 1
+    database.run(alert_budget.lock)
 
 
 def test_erasing_leaves_nothing_in_any_column_of_any_table(database: Database, scoring: Scoring) -> None:

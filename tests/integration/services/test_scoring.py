@@ -23,8 +23,9 @@ from churn.domain.events import Event
 from churn.domain.features import Features, features_at
 from churn.domain.model import Prediction
 from churn.entrypoints.kafka import decode, failures, redrive, score_records
+from churn.services.batch_result import BatchResult
 from churn.services.rescoring import Swept, sweep
-from churn.services.scoring import BatchResult, Scoring
+from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
 from tests.support.kafka import batch_of as _batch

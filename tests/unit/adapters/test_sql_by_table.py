@@ -8,14 +8,15 @@ from churn.adapters import mysql
 _OWNERS = {
     "alert_actions": {"alert_actions"},
     # Raised, read, worked on, and judged; who has an open alert is a choice of customers.
+    "alert_budget": {"alert_budget"},
     "alert_weeks": {"alert_weeks"},
     "alerts": {"alerts", "alert_outcomes", "alert_pages", "alert_work", "customer_search"},
     "component_reports": {"component_reports"},
     "counters": {"alert_counters", "alerts", "hourly_stats", "websocket_connections"},
     "customer_states": {"customers"},
     "customer_words": {"customer_search"},
-    # A history is read with its customer; lists, and counts by their filters, have modules of their own.
-    "customers": {"customers", "customer_counts", "customer_search", "events"},
+    # A history is read with its customer; lists, counts by their filters, and who waits have modules of their own.
+    "customers": {"customers", "customer_counts", "customer_search", "events", "waiting_customers"},
     "dead_letters": {"dead_letters"},
     "erasure_key": {"erasure_key"},
     "evaluated_weeks": {"model_quality"},

@@ -47,7 +47,11 @@ class AlertRules:
     """The settings of alerts on risk.
 
     From `from_level` on alerts are raised; a band is left only `hysteresis` below its entry; after an alert the same
-    band raises none for `cooldown`. `on_return`: whether a lapsed customer who orders again raises an alert.
+    band raises none for `cooldown`. `on_return`: whether a lapsed customer who orders again raises an alert. At most
+    `a_day` new alerts are raised on a day, 0 for any number, and none for a customer whose value at risk is below
+    `min_value`.
+
+    Raises ValueError for a hysteresis that does not fit the bands.
     """
 
     bands: RiskBands = field(default_factory=RiskBands)
@@ -55,6 +59,19 @@ class AlertRules:
     hysteresis: float = 0.05
     cooldown: timedelta = timedelta(hours=24)
     on_return: bool = False
+    a_day: int = 0
+    min_value: float = 0
+
+    def __post_init__(self) -> None:
+        if self.hysteresis >= self.bands.medium:
+            raise ValueError(f"must be below medium_risk, {self.bands.medium:g}, or nobody would ever leave the level")
+        narrowest = min(self.bands.high - self.bands.medium, self.bands.critical - self.bands.high)
+        # 0.8 - 0.6 and 0.6 - 0.4 are not quite the same.
+        if self.hysteresis > narrowest + 1e-9:
+            raise ValueError(
+                f"must not be wider than the narrowest risk level, {narrowest:g}, or a level would be left where the "
+                "one below it has begun to end"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +160,14 @@ class RiskState:
             return state.with_pending(None), None
         return state, Rise(level, state.pending_from)
 
+    def has_moved(self, before: "RiskState") -> bool:
+        """Return whether the level, or what is pending, is another than before."""
+        return (self.level, self.pending_level, self.pending_from) != (
+            before.level,
+            before.pending_level,
+            before.pending_from,
+        )
+
     def is_noteworthy(self, score: Score, least: float) -> bool:
         """Return whether a score tells something that the newest stored one does not."""
         stored = self.stored
@@ -166,6 +191,39 @@ class Rise:
 
     level: RiskLevel
     risk_before: float
+
+
+Decision = Literal["told", "waits", "raised", "new"]
+"""What becomes of a rise: the open alert tells it already, it is held back, it raises the open alert, or it is new."""
+
+
+def decide(
+    state: RiskState,
+    rise: Rise,
+    at: datetime,
+    rules: AlertRules,
+    *,
+    open_priority: AlertPriority | None,
+    value: float,
+    has_room: bool,
+) -> tuple[RiskState, Decision]:
+    """Return what becomes of a rise as of an instant, and the risk state after it.
+
+    `open_priority`: of the customer's open alert on the risk; `value`: what is at risk; `has_room`: whether another
+    alert may be raised on this day.
+    """
+    if open_priority is not None:
+        if not is_more_pressing(priority_of(rise.level), open_priority):
+            return state.with_pending(None), "told"
+        return state.told(rise.level, at), "raised"
+    if state.is_cooling(rise.level, rules, at) or value < rules.min_value or not has_room:
+        return state.with_pending(rise), "waits"
+    return state.told(rise.level, at), "new"
+
+
+def priority_of(level: RiskLevel) -> AlertPriority:
+    """Return the priority of an alert on a risk of a level."""
+    return _PRIORITY_OF_LEVEL[level]
 
 
 def is_above(level: RiskLevel, other: RiskLevel) -> bool:
@@ -198,7 +256,7 @@ def risk_alert(name: str, rise: Rise, prediction: Prediction, features: Features
         cause = reason(strongest[0], features[strongest[0]], strongest[1])
     return NewAlert(
         CHURN_RISK,
-        _PRIORITY_OF_LEVEL[rise.level],
+        priority_of(rise.level),
         f"{rise.level.capitalize()} churn risk: {name}",
         f"The risk that {name} will leave has risen from {rise.risk_before:.0%} to {prediction.churn_probability:.0%}.",
         cause,

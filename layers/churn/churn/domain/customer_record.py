@@ -87,6 +87,8 @@ class CustomerRecord:
     """When the status became at risk; None for others, and where that is not known."""
     order_days: bytes | None = None
     """The UTC days with an order, as the sums of cohorts hold them (`churn.domain.cohorts`); None: they do not yet."""
+    waiting_value: float | None = None
+    """The value at risk, of a customer whose risk has risen and whose alert is held back; None of all others."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -96,6 +98,8 @@ class CustomerRecord:
             values[flag] = bool(values[flag])
         for amount in ("total_spent", "expected_spend"):
             values[amount] = float(values[amount])
+        if values["waiting_value"] is not None:
+            values["waiting_value"] = float(values["waiting_value"])
         # A version that did not know of it may have written the row last, or the first time.
         values["value_at_risk"] = value_at_risk(values["churn_probability"], values["expected_spend"])
         return cls(**values)
@@ -194,6 +198,7 @@ class CustomerRecord:
             alerted_at=state.alerted_at,
             pending_level=state.pending_level,
             pending_from=state.pending_from,
+            waiting_value=None if state.pending_level is None else self.value_at_risk,
         )
 
     def erased(self, tombstone: str, now: datetime) -> Self:

@@ -13,7 +13,8 @@ from churn.adapters.mysql.dead_letters import DeadLetter, Position, mark_redrive
 from churn.domain.errors import DATA_ERRORS, UnavailableError
 from churn.domain.events import Event, InvalidEventError, NoCustomerError, parse_event
 from churn.observability import logger, metrics
-from churn.services.scoring import BatchResult, Scoring
+from churn.services.batch_result import BatchResult
+from churn.services.scoring import Scoring
 
 PAGE = 100
 # Of a record that is larger than the database takes; it fits whatever the server's settings are.

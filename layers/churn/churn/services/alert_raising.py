@@ -1,7 +1,8 @@
 """Raising alerts: what scores and new events of customers call for, decided and stored in their transaction.
 
 At most one alert of a kind is open for a customer. A risk that rises to a higher band while its alert is open raises
-that alert; one that the cooldown holds back stays pending, and is told once the cooldown is over, if it is still true.
+that alert; one that is held back, by the cooldown, the least value or the day's budget, stays pending, and is told once
+nothing holds it back any more, if it is still true.
 """
 
 from collections import Counter
@@ -17,9 +18,10 @@ from churn.domain.alerts import (
     AlertRules,
     NewAlert,
     Rise,
+    RiskState,
     Score,
+    decide,
     immediate_alert,
-    is_more_pressing,
     return_alert,
     risk_alert,
 )
@@ -49,11 +51,16 @@ class AlertRaising:
     Call `weigh` for each score and `take_events` for new events, then `decide`, and `store` last.
     """
 
-    def __init__(self, transaction: Transaction, rules: AlertRules, now: datetime, *, is_on: bool = True) -> None:
+    def __init__(
+        self, transaction: Transaction, rules: AlertRules, now: datetime, *, is_on: bool = True, room: int = 0
+    ) -> None:
+        """`room`: how many new alerts on the risk may be raised, where their number a day is limited."""
         self._transaction = transaction
         self._rules = rules
         self._now = now
         self._is_on = is_on
+        self.room = room
+        self._before: dict[int, RiskState] = {}
         self._risen: list[_Risen] = []
         self._wanted: list[tuple[int, NewAlert]] = []
         self._new: list[tuple[int, NewAlert]] = []
@@ -63,6 +70,7 @@ class AlertRaising:
     def weigh(self, before: CustomerRecord, customer: Customer, inputs: Inputs, prediction: Prediction) -> None:
         """Take a score into the risk state of a customer's record, which was `before`."""
         record, score = customer.record, _score(customer.record)
+        self._before[customer.pk] = before.risk_state
         state, rise = before.risk_state.weighed(score, self._rules)
         if not self._is_on:
             customer.record = record.with_risk_state(state.with_pending(None))
@@ -87,6 +95,8 @@ class AlertRaising:
         """Decide which alerts are raised, beside those that are open; the open ones stay locked."""
         keys = {pk for pk, _ in self._wanted} | {risen.customer.pk for risen in self._risen}
         opened = alerts.lock_open(self._transaction, sorted(keys))
+        if self._rules.a_day:
+            self._risen.sort(key=lambda risen: risen.customer.record.value_at_risk or 0, reverse=True)
         for risen in self._risen:
             self._decide_on(risen, opened.get((risen.customer.pk, CHURN_RISK)))
         taken = set(opened)
@@ -98,10 +108,12 @@ class AlertRaising:
     def is_stored(self, customer: Customer, *, is_asked_for: bool) -> bool:
         """Return whether the score of a customer is stored as a prediction, and note it in the record if it is.
 
-        It is if new events ask for it, if an alert tells it, and if it differs from the newest stored one.
+        It is if new events ask for it, if an alert tells it, if it differs from the newest stored one, and if it
+        changes the level or whether an alert waits: the stored scores tell how each alert came about.
         """
         score, state = _score(customer.record), customer.record.risk_state
-        if not (is_asked_for or customer.pk in self._told or state.is_noteworthy(score, _NOTEWORTHY)):
+        told = is_asked_for or customer.pk in self._told or state.has_moved(self._before[customer.pk])
+        if not (told or state.is_noteworthy(score, _NOTEWORTHY)):
             return False
         customer.record = customer.record.with_risk_state(state.with_stored(score))
         return True
@@ -114,21 +126,24 @@ class AlertRaising:
         return alerts.store(self._transaction, self._new, self._raises, change)
 
     def _decide_on(self, risen: _Risen, open_alert: OpenAlert | None) -> None:
-        customer, level = risen.customer, risen.rise.level
-        state = customer.record.risk_state
-        if open_alert is not None and not is_more_pressing(risen.alert.priority, open_alert.priority):
-            # The open alert says as much already.
-            state = state.with_pending(None)
-        elif open_alert is None and state.is_cooling(level, self._rules, risen.at):
-            state = state.with_pending(risen.rise)
-        else:
-            if open_alert is None:
-                self._new.append((customer.pk, risen.alert))
-            else:
-                self._raises.append((open_alert, risen.alert))
-            self._told.add(customer.pk)
-            state = state.told(level, risen.at)
-        customer.record = customer.record.with_risk_state(state)
+        record = risen.customer.record
+        state, decision = decide(
+            record.risk_state,
+            risen.rise,
+            risen.at,
+            self._rules,
+            open_priority=None if open_alert is None else open_alert.priority,
+            value=record.value_at_risk or 0,
+            has_room=not self._rules.a_day or self.room > 0,
+        )
+        if decision == "new":
+            self._new.append((risen.customer.pk, risen.alert))
+            self.room -= 1
+        elif decision == "raised" and open_alert is not None:
+            self._raises.append((open_alert, risen.alert))
+        if decision in {"new", "raised"}:
+            self._told.add(risen.customer.pk)
+        risen.customer.record = record.with_risk_state(state)
 
 
 def _score(record: CustomerRecord) -> Score:

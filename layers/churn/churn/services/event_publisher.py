@@ -12,9 +12,9 @@ from churn.adapters.mysql.alerts import advance_raises, advance_reader
 from churn.domain.timestamps import iso
 from churn.observability import logger, metrics, span
 from churn.services.alert_delivery import deliver
+from churn.services.batch_result import BatchResult
 from churn.services.broadcasts import broadcast, broadcast_predictions
 from churn.services.presentation import alert_json, raised_json
-from churn.services.scoring import BatchResult
 from churn.settings import Settings
 
 _PAGE = 200

@@ -4,14 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from churn.adapters.mysql import DataRefusedError
-from churn.domain.errors import DATA_ERRORS
 from churn.observability import note_unreadable
-from churn.services.scoring import BatchResult, Scoring
+from churn.services.alert_budget import OF_A_CUSTOMER, release
+from churn.services.batch_result import BatchResult
+from churn.services.scoring import Scoring
 
 _PAGE = 500
-# What may be the fault of one customer's data; everything else is that of a server, or of the model.
-_OF_A_CUSTOMER = (DataRefusedError, *DATA_ERRORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +36,18 @@ def sweep(
     `done` is called after each page, to push what it raised. Stops between two pages if no time is left: customers who
     were scored stay scored, and the next rescoring sweep finds only the others. Stops as well once the model's version
     serves no more. One that comes past everybody ends the change to the version. A page that fails for its data is
-    halved down to the customer, who is noted and passed over. Raises UnavailableError.
+    halved down to the customer, who is noted and passed over. At the end alerts that wait are raised. Raises
+    UnavailableError.
     """
     change = scoring.serving.open_change(now) if resume_after == 0 else None
     position: int | None = resume_after
     pages = _Pages(scoring, now, done)
     while position is not None and time_left():
         position = pages.score(position, _PAGE)
+    released = release(scoring, now=now, time_left=time_left, done=done)
     if change is not None and position is None and not pages.is_outdated:
         scoring.serving.end_change(change, now)
-    return Swept(pages.scored, pages.alerts, position, pages.passed_over)
+    return Swept(pages.scored, pages.alerts + released, position, pages.passed_over)
 
 
 class _Pages:
@@ -64,7 +64,7 @@ class _Pages:
         """Score a page; return its last key, None at the end of the table."""
         try:
             applied, last = self._scoring.rescore(after, size, now=self._now)
-        except _OF_A_CUSTOMER as error:
+        except OF_A_CUSTOMER as error:
             if size == 1:
                 return self._pass_over(after, error)
             middle = self.score(after, size - size // 2)

@@ -12,6 +12,7 @@ from churn.adapters.mysql import (
     Database,
     Transaction,
     alert_actions,
+    alert_budget,
     alert_weeks,
     alerts,
     customers,
@@ -68,6 +69,7 @@ def prune(database: Database, retention: Retention, *, now: datetime, time_left:
     repeat(retention.hours, lambda transaction, before: imports.prune(transaction, before, _ROWS))
     last_week = (now - timedelta(days=7)).date()
     database.run(lambda transaction: totals.prune_days(transaction, "alerts_created", last_week))
+    database.run(lambda transaction: alert_budget.prune(transaction, last_week))
     database.run(lambda transaction: alert_weeks.prune(transaction, monday(last_week)))
     while database.run(lambda transaction: alert_actions.complete(transaction, _ROWS)) == _ROWS and time_left():
         pass

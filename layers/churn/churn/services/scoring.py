@@ -6,7 +6,7 @@ in the history already is skipped, so repeated and reordered deliveries have the
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 
@@ -15,6 +15,7 @@ from churn.adapters.mysql import (
     Database,
     DataRefusedError,
     Transaction,
+    alert_budget,
     customers,
     erasure_key,
     event_counts,
@@ -24,11 +25,11 @@ from churn.adapters.mysql import (
 )
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql import predictions as stored_predictions
-from churn.adapters.mysql.customer_search import index_words
-from churn.adapters.mysql.customers import Customer
+from churn.adapters.mysql.customers import Customer, Due
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.adapters.mysql.erasure import add_dead_letters, erase
 from churn.adapters.mysql.orders import Ledgers
+from churn.adapters.mysql.waiting_customers import most_valuable
 from churn.domain.customer import observed_kinds
 from churn.domain.customer_record import CHANGE_SPAN
 from churn.domain.errors import DATA_ERRORS
@@ -36,43 +37,23 @@ from churn.domain.events import EVENT_TYPES, Event
 from churn.domain.features import Inputs, Observed, inputs_at
 from churn.domain.model import Prediction, Predictor, predict
 from churn.domain.risk import RiskLevel
-from churn.domain.search_terms import WORDS_VERSION, search_words
 from churn.domain.timestamps import from_millis
 from churn.domain.tombstones import Tombstones
-from churn.observability import count_alone, logger
+from churn.observability import logger
 from churn.services.alert_raising import AlertRaising
+from churn.services.batch_result import BatchResult
 from churn.services.cohorts import note_order_days
 from churn.services.folding import Folded, first_late, fold
+from churn.services.profile_words import index_profiles
 from churn.services.serving_version import ServingVersion
+from churn.services.shadow_predictions import shadow
 from churn.settings import Settings
 
 # So many customers whose stored events are due are taken along by a batch; the sweep takes all.
 _MOST_DUE = 100
+_MOST_RELEASED = 500
 _PUT_OFF = timedelta(days=1)
 _key = attrgetter("pk")
-_PROFILE_EVENTS = frozenset({"customer_registered", "profile_updated"})
-
-
-@dataclass(slots=True)
-class BatchResult:
-    """What one transaction has done."""
-
-    events: int = 0
-    repeated: int = 0
-    conflicting: int = 0
-    """Events under the id of an earlier event with another content; the earlier one counts."""
-    too_late: int = 0
-    """Events from before the instant up to which their customer's history has been deleted."""
-    unknown_types: int = 0
-    dead_letters: int = 0
-    rescored: int = 0
-    is_outdated: bool = False
-    """Nobody was scored, as the model's version serves no more."""
-    new_model: str | None = None
-    """The version that has served here for the first time."""
-    alert_ids: list[int] = field(default_factory=list)
-    predictions: list[tuple[str, RiskLevel, Prediction]] = field(default_factory=list)
-    """Customer id, risk level and prediction of each customer that was scored."""
 
 
 @dataclass(slots=True)
@@ -156,6 +137,31 @@ class Scoring:
         result.new_model = self.serving.take_new()
         return result, last
 
+    def waiting(self, after: tuple[float, int] | None, *, now: datetime) -> list[tuple[float, int]]:
+        """Return value at risk and key of customers whose alerts wait for a day with room, the most valuable first.
+
+        As many as this day has room for, of a page at most, after those that are named. Raises
+        DatabaseUnavailableError.
+        """
+        rules = self._settings.alerts
+
+        def read(transaction: Transaction) -> list[tuple[float, int]]:
+            room = min(rules.a_day - alert_budget.raised_today(transaction), _MOST_RELEASED)
+            return most_valuable(transaction, rules.min_value, now - rules.cooldown, after, room) if room > 0 else []
+
+        return self._database.run(read) if rules.a_day else []
+
+    def release(self, keys: Sequence[int], *, now: datetime) -> BatchResult:
+        """Score customers again and raise their alerts, the most valuable first, while the day has room.
+
+        In one transaction, and on the database's day. Raises DatabaseUnavailableError; whatever a customer's data raise
+        undoes all of it.
+        """
+        self.serving.record(now)
+        result = self._database.run(lambda transaction: self._release(transaction, keys, now))
+        result.new_model = self.serving.take_new()
+        return result
+
     def key_after(self, after: int) -> int | None:
         """Return the next customer's key, None at the end of the table. Raises DatabaseUnavailableError."""
         return self._database.run(lambda transaction: customers.key_after(transaction, after))
@@ -205,7 +211,7 @@ class Scoring:
         ledgers.save()
         if raise_alerts:
             hourly_stats.note_change(transaction, late, now)
-        _index_words(transaction, kept, folded.events)
+        index_profiles(transaction, kept, folded.events)
         self._write(transaction, folded.changed, predictions, work, result)
         if raise_alerts:
             work.received.update(event.event_type for own in folded.new.values() for event in own)
@@ -242,28 +248,48 @@ class Scoring:
             ledgers,
             after,
             limit,
-            scored_before=now - self._settings.sweep_after,
-            alerted_before=now - self._settings.alerts.cooldown,
-            now=now,
-            model_version=self._model.version,
+            Due(
+                scored_before=now - self._settings.sweep_after,
+                # Where their number is limited, what waits is looked at when it is released.
+                alerted_before=None if self._settings.alerts.a_day else now - self._settings.alerts.cooldown,
+                least_value=self._settings.alerts.min_value,
+                now=now,
+                model_version=self._model.version,
+            ),
         )
         if not self.serving.holds(transaction):
             # Read under the customers' locks: what a later version has scored is not scored back.
             return BatchResult(is_outdated=True), None
-        result = BatchResult(rescored=len(due))
+        return self._score_again(ledgers, due, AlertRaising(transaction, self._settings.alerts, now), now), last
+
+    def _release(self, transaction: Transaction, keys: Sequence[int], now: datetime) -> BatchResult:
+        day, raised = alert_budget.lock(transaction)
+        ledgers, rules = Ledgers(transaction), self._settings.alerts
+        due = customers.lock_keys(ledgers, keys)
+        if not self.serving.holds(transaction):
+            return BatchResult(is_outdated=True)
+        raising = AlertRaising(transaction, rules, now, room=rules.a_day - raised)
+        result = self._score_again(ledgers, due, raising, now)
+        alert_budget.take(transaction, day, rules.a_day - raised - raising.room)
+        return result
+
+    def _score_again(
+        self, ledgers: Ledgers, due: Sequence[Customer], raising: AlertRaising, now: datetime
+    ) -> BatchResult:
+        """Score customers, who are locked, as of now."""
+        result, transaction = BatchResult(rescored=len(due)), ledgers.transaction
         if not due:
-            return result, last
-        raising = AlertRaising(transaction, self._settings.alerts, now)
+            return result
         work = _Work(now, history.observed(transaction), raising)
         folded = fold(ledgers, due, {}, now, everybody=True)
         late = first_late(due, folded.events, now)
         predictions = self._score(due, folded.events, work, is_asked_for=False)
         ledgers.save()
         hourly_stats.note_change(transaction, late, now)
-        _index_words(transaction, due, folded.events)
+        index_profiles(transaction, due, folded.events)
         self._write(transaction, due, predictions, work, result)
         self._finish(transaction, work, result)
-        return result, last
+        return result
 
     def _fresh(
         self, transaction: Transaction, events: Sequence[Event], touched: Mapping[str, Customer], result: BatchResult
@@ -339,32 +365,16 @@ class Scoring:
         note_order_days(transaction, changed)
         customers.save(transaction, changed, predictions)
         as_of = {customer.pk: _as_of(customer) for customer in changed if customer.state.clock is not None}
-        stored_predictions.add(transaction, work.stored, work.inputs, as_of, work.now)
-        self._shadow(transaction, work, as_of)
+        records = {customer.pk: customer.record for customer in changed}
+        stored_predictions.add(transaction, work.stored, work.inputs, records, work.now)
+        stored_keys = [pk for pk, _, _ in work.stored]
+        shadow(transaction, self._challenger(), stored_keys, work.inputs, as_of, work.now)
         for _, level, _ in work.stored:
             work.change[f"predictions:{level}"] += 1
-        names = {customer.pk: customer.record.customer_id for customer in changed}
-        result.predictions = [(names[pk], level, prediction) for pk, level, prediction in work.stored]
+        result.predictions = [(records[pk].customer_id, level, prediction) for pk, level, prediction in work.stored]
         for customer in changed:
             work.change.update(customer.record.share_of_totals())
             work.change.subtract(customer.counted)
-
-    def _shadow(self, transaction: Transaction, work: _Work, as_of: Mapping[int, datetime]) -> None:
-        """Store the challenger's answers beside the predictions that are stored; its failure changes nothing else."""
-        challenger = self._challenger()
-        if challenger is None or not work.stored:
-            return
-        keys = [pk for pk, _, _ in work.stored]
-        try:
-            probabilities = challenger.probabilities([work.inputs[pk] for pk in keys])
-            if not all(0 <= probability <= 1 for probability in probabilities):
-                raise ValueError("a probability is not between 0 and 1")
-            answers = dict(zip(keys, probabilities, strict=True))
-        except Exception:  # noqa: BLE001 (it is logged, and whatever is wrong with it is not the served model's concern)
-            count_alone("ChallengerFailures")
-            logger.exception("the challenger failed; what serves is not touched by it")
-            return
-        stored_predictions.add_shadows(transaction, challenger.version, answers, as_of, work.now)
 
     def _finish(self, transaction: Transaction, work: _Work, result: BatchResult) -> None:
         if work.moves:
@@ -388,16 +398,3 @@ def _level(customer: Customer) -> RiskLevel:
     if level is None:
         raise ValueError(f"customer {customer.pk} has not been scored")
     return level
-
-
-def _index_words(
-    transaction: Transaction, kept: Sequence[Customer], by_customer: Mapping[int, Sequence[Event]]
-) -> None:
-    """Store the search words of customers whose words are none yet or of other rules, or whose profile may change."""
-    words: dict[int, set[str]] = {}
-    for customer in kept:
-        has_news = any(event.event_type in _PROFILE_EVENTS for event in by_customer.get(customer.pk, ()))
-        if has_news or customer.record.words_version < WORDS_VERSION:
-            record = customer.record = replace(customer.record, words_version=WORDS_VERSION)
-            words[customer.pk] = search_words(record.customer_id, record.name, record.email)
-    index_words(transaction, words)

@@ -142,22 +142,26 @@ def bury_older(transaction: Transaction, tombstones: Tombstones, limit: int) -> 
     return len(rows)
 
 
-def lock_due(
-    ledgers: Ledgers,
-    after: int,
-    limit: int,
-    *,
-    scored_before: datetime,
-    alerted_before: datetime,
-    now: datetime,
-    model_version: str,
-) -> tuple[list[Customer], int | None]:
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Who is due to be scored: whose score is older than `scored_before`, another model's, or of the future.
+
+    Whose stored event's time has come, whose state was made by another version of the fold, whose value at risk or days
+    of orders are not stored yet; and whose alert of at least `least_value` was held back, and whose newest is older than `alerted_before`
+    (None: nobody for that).
+    """
+
+    scored_before: datetime
+    alerted_before: datetime | None
+    least_value: float
+    now: datetime
+    model_version: str
+
+
+def lock_due(ledgers: Ledgers, after: int, limit: int, due: Due) -> tuple[list[Customer], int | None]:
     """Lock those of the next `limit` customers by key who are due to be scored.
 
-    Their score is older than `scored_before`, another model's or of the future, a stored event's time has come, their
-    state was made by another version of the fold, their value at risk or the days of their orders are not stored yet,
-    or the newest alert is older than `alerted_before` and one was held back since. Returns them with the last key that
-    was looked at, None at the end of the table.
+    Returns them with the last key that was looked at, None at the end of the table.
     """
     transaction = ledgers.transaction
     keys = transaction.rows("SELECT id FROM customers WHERE id > %s ORDER BY id LIMIT %s", (after, limit))
@@ -168,11 +172,11 @@ def lock_due(
         f"{_SELECT} WHERE id > %s AND id <= %s AND deleted = 0 "
         "AND (scored_at IS NULL OR scored_at < %s OR scored_at > %s OR model_version <> %s OR due_at <= %s "
         "OR fold_version < %s OR words_version < %s OR value_at_risk IS NULL OR order_days IS NULL "
-        "OR (pending_level IS NOT NULL AND alerted_at <= %s)) "
+        "OR (waiting_value >= %s AND alerted_at <= %s)) "
         "ORDER BY id FOR UPDATE",
         (
-            *(after, last, scored_before, now + WRONG_CLOCK, model_version, now),
-            *(FOLD_VERSION, WORDS_VERSION, alerted_before),
+            *(after, last, due.scored_before, due.now + WRONG_CLOCK, due.model_version, due.now),
+            *(FOLD_VERSION, WORDS_VERSION, due.least_value, due.alerted_before),
         ),
     )
     return _with_states(ledgers, rows), last

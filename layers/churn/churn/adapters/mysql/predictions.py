@@ -14,9 +14,11 @@ from churn.adapters.mysql import customers
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.customer_pages import Position
 from churn.adapters.mysql.database import Database, Row, Transaction
+from churn.domain.customer_record import CustomerRecord
 from churn.domain.features import Features
 from churn.domain.model import Prediction
 from churn.domain.reasons import write_reasons
+from churn.domain.risk import ACTIVE_STATUSES
 from churn.domain.timeline import Window
 from churn.domain.timestamps import to_millis
 
@@ -52,22 +54,24 @@ def add(
     transaction: Transaction,
     predictions: Sequence[tuple[int, str, Prediction]],
     inputs: Mapping[int, Features],
-    as_of: Mapping[int, datetime],
+    records: Mapping[int, CustomerRecord],
     now: datetime,
 ) -> None:
     """Store predictions, each with its customer's key and risk level.
 
-    `inputs`: what each was made of, by key. `as_of`: the instant that it is for.
+    `inputs`: what each was made of, by key. `records`: the customers as of their predictions.
     """
     transaction.insert_many(
-        "INSERT INTO predictions "
-        "(customer_pk, risk_level, churn_probability, confidence, model_version, reasons, as_of, created_at)",
+        "INSERT INTO predictions (customer_pk, risk_level, churn_probability, confidence, model_version, reasons, "
+        "as_of, created_at, value_at_risk, is_active)",
         [
             (
                 *(pk, level, prediction.churn_probability, prediction.confidence, prediction.model_version),
-                *(write_reasons(prediction, inputs[pk]), as_of[pk], now),
+                *(write_reasons(prediction, inputs[pk]), record.scored_at, now),
+                *(record.value_at_risk, record.status in ACTIVE_STATUSES),
             )
             for pk, level, prediction in predictions
+            for record in [records[pk]]
         ],
     )
 
