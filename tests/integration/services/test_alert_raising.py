@@ -147,7 +147,7 @@ def _alerts_after(database: Database, batches: Sequence[Sequence[Event]]) -> Cou
         database,
         "SELECT c.customer_id, a.alert_type, a.priority FROM alerts a JOIN customers c ON c.id = a.customer_pk",
     )
-    for table in ("alerts", "customers", "customer_states", "events", "predictions", "orders", "totals"):
+    for table in ("alerts", "alert_weeks", "customers", "customer_states", "events", "predictions", "orders", "totals"):
         database.run(lambda transaction, table=table: transaction.execute(f"DELETE FROM {table}"))  # type: ignore[misc]
     return Counter((row["customer_id"], row["alert_type"], row["priority"]) for row in rows)
 

@@ -65,7 +65,6 @@ _LEFT_EMPTY = {
         (f"customers.{name}" for name in ("alerted_level", "level_before", "pending_level")), "one of four levels"
     ),
     "customers.earlier_version": "the version of a model",
-    "customers.waiting_value": "a sum of money, while an alert waits",
     "sockets.lease": "random, while somebody posts to the socket",
 }
 

@@ -19,7 +19,7 @@ from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
 from tests.support.stored import customer, kept_and_counted, rows
 
-_TABLES = ("customers", "customer_states", "events", "orders", "predictions", "alerts", "totals")
+_TABLES = ("customers", "customer_states", "events", "orders", "predictions", "alerts", "alert_weeks", "totals")
 
 
 @pytest.fixture
