@@ -24,6 +24,7 @@ from churn.entrypoints.http.tokens import TICKET_SECONDS, issue_ticket
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.observability import logger, traced
 from churn.services import alert_outcomes, alerts
+from churn.services.alert_preview import RulesAsked, preview
 from churn.services.csv_files import ALERTS
 from churn.services.dashboard import Dashboard
 from churn.services.presentation import alert_json
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         AlertOutcomes,
         AlertPage,
         AlertPerformance,
+        AlertPreview,
         Resolved,
     )
     from churn.domain.answers import Session, Ticket
@@ -78,6 +80,12 @@ def alert_performance(call: Call) -> AlertPerformance:
 @_api.answers("export_alerts")
 def export_alerts(call: Call) -> Table:
     return part_of_file(call, "export_alerts", ALERTS, list_alerts(call))
+
+
+@_api.answers("preview_alerts")
+def preview_alerts(call: Call) -> AlertPreview:
+    asked = RulesAsked(**call.query.model_dump(exclude={"date_to"}))
+    return preview(_database, _settings, asked, until=call.query.date_to, now=call.now)
 
 
 @_api.answers("get_alert")

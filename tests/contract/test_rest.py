@@ -385,6 +385,22 @@ def test_what_became_of_alerts_is_told_and_opens_the_alerts(stack: Stack) -> Non
         assert refused.json["errors"][0]["field"] == field
 
 
+def test_other_settings_of_alerts_are_tried(stack: Stack) -> None:
+    limited = answered(stack, "preview_alerts", "/api/alerts/preview?alerts_a_day=1&min_value=0&from_risk=medium")
+    assert (limited["settings"]["alerts_a_day"], limited["settings"]["from_risk"]) == (1, "medium")
+    assert all(day["alerts"] <= 1 for day in limited["days"])
+    for query, field in (
+        ("alerts_a_day=-1", "alerts_a_day"),
+        ("min_value=much", "min_value"),
+        ("high_risk=0.9", "high_risk"),
+        ("hysteresis=0.5", "hysteresis"),
+        ("from_risk=severe", "from_risk"),
+    ):
+        refused = stack.get(f"/api/alerts/preview?{query}")
+        _assert_refused("preview_alerts", refused, 400, by_sam=set())
+        assert refused.json["errors"][0]["field"] == field
+
+
 def test_a_ticket_lives_thirty_seconds(stack: Stack) -> None:
     ticket = answered(stack, "issue_ticket", "/api/alerts/ticket")
     assert ticket["expires_in"] == 30

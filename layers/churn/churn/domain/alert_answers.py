@@ -5,6 +5,7 @@ from typing import Literal, NotRequired, TypedDict
 from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.answers import Instant
 from churn.domain.outcomes import Handling, Outcome
+from churn.domain.risk import RiskLevel
 
 
 class WhatChanged(TypedDict):
@@ -181,3 +182,64 @@ class AlertPerformance(TypedDict):
     total: AlertFigures
     groups: list[AlertGroup]
     """The oldest week first; what has no alerts is left out."""
+
+
+class PreviewedSettings(TypedDict):
+    """The settings that were tried: those that were asked for, and else those in force."""
+
+    alerts_a_day: int
+    """0: any number."""
+    min_value: float
+    """The least value at risk of a customer whose risk raises an alert."""
+    from_risk: RiskLevel
+    """The lowest risk level that raises an alert."""
+    medium_risk: float
+    """The churn probability from which the risk is medium."""
+    high_risk: float
+    """The churn probability from which the risk is high."""
+    critical_risk: float
+    """The churn probability from which the risk is critical."""
+    hysteresis: float
+    """How far below the start of a risk level the probability must fall for a customer to leave the level."""
+    cooldown_hours: float
+    """The hours after an alert in which the same risk level raises none."""
+
+
+class PreviewedDay(TypedDict):
+    """The alerts of a day (UTC)."""
+
+    day: str
+    alerts: int
+
+
+class AlertPreview(TypedDict):
+    """What settings would have raised of alerts on the risk (`churn_risk`) in thirty days.
+
+    An alert would have stayed open until people closed an alert on that customer's risk.
+    """
+
+    date_from: Instant
+    date_to: Instant
+    settings: PreviewedSettings
+    """What was tried."""
+    alerts: int
+    customers: int
+    """Customers with at least one of these alerts."""
+    value_at_risk: float
+    """What these customers had to lose when their alerts were raised, summed over the alerts."""
+    days: list[PreviewedDay]
+    """Days with alerts, the oldest first."""
+    waiting: int
+    """Alerts that would wait at the end: for the cooldown, for value, or for a day with room."""
+    matured: int
+    """Alerts whose outcome is known, of at most 2,000: what `left` and `left_rate` rest on."""
+    left: int | None
+    """Those whose customers did not order within the horizon; null where nothing has matured."""
+    left_rate: float | None
+    """Per cent of the matured ones; null where nothing has matured."""
+    share: float
+    """The part of the customers that was looked at."""
+    is_estimate: bool
+    """Whether that was not all of them: all numbers but `matured` and `left` are then reckoned up to all customers."""
+    unknown_predictions: int
+    """Stored predictions that were left out: a version of before stored them without the value at risk."""

@@ -10,7 +10,7 @@ from itertools import product
 
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Row, Transaction
-from churn.domain.alerts import AlertStatus
+from churn.domain.alerts import CHURN_RISK, AlertStatus
 from churn.domain.outcomes import OUTCOMES, Handling, Outcome
 from churn.domain.timeline import Window
 from churn.domain.timestamps import micros_text
@@ -128,6 +128,15 @@ def page(
         f"SELECT {_COLUMNS} FROM ({union}) a {_JOINED} ORDER BY a.{order} LIMIT %s", [*values, limit]
     )
     return rows, total
+
+
+def on_risk(transaction: Transaction, customer_pks: Sequence[int]) -> list[Row]:
+    """Return all alerts on the risk of some customers: who, how pressing, since when, and when they were resolved."""
+    return transaction.rows_among(
+        "SELECT id, customer_pk, priority, created_at, resolved_at FROM alerts "
+        f"WHERE alert_type = '{CHURN_RISK}' AND customer_pk IN ({{values}})",
+        customer_pks,
+    )
 
 
 def snoozed(transaction: Transaction, wanted: Wanted) -> int:

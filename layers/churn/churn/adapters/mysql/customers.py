@@ -147,8 +147,8 @@ class Due:
     """Who is due to be scored: whose score is older than `scored_before`, another model's, or of the future.
 
     Whose stored event's time has come, whose state was made by another version of the fold, whose value at risk or days
-    of orders are not stored yet; and whose alert of at least `least_value` was held back, and whose newest is older than `alerted_before`
-    (None: nobody for that).
+    of orders are not stored yet; and whose alert of at least `least_value` was held back, and whose newest is older
+    than `alerted_before` (None: nobody for that).
     """
 
     scored_before: datetime
@@ -159,10 +159,7 @@ class Due:
 
 
 def lock_due(ledgers: Ledgers, after: int, limit: int, due: Due) -> tuple[list[Customer], int | None]:
-    """Lock those of the next `limit` customers by key who are due to be scored.
-
-    Returns them with the last key that was looked at, None at the end of the table.
-    """
+    """Lock those of the next `limit` customers who are due; return them and the last key looked at, None at the end."""
     transaction = ledgers.transaction
     keys = transaction.rows("SELECT id FROM customers WHERE id > %s ORDER BY id LIMIT %s", (after, limit))
     if not keys:
@@ -180,6 +177,12 @@ def lock_due(ledgers: Ledgers, after: int, limit: int, due: Due) -> tuple[list[C
         ),
     )
     return _with_states(ledgers, rows), last
+
+
+def newest_key(transaction: Transaction) -> int:
+    """Return the key of the newest customer, 0 without any."""
+    row = transaction.row("SELECT MAX(id) AS newest FROM customers")
+    return int(row["newest"] or 0) if row else 0
 
 
 def key_after(transaction: Transaction, after: int) -> int | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from churn.adapters.mysql import customers
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.customer_pages import Position
-from churn.adapters.mysql.database import Database, Row, Transaction
+from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.domain.customer_record import CustomerRecord
 from churn.domain.features import Features
 from churn.domain.model import Prediction
@@ -34,6 +34,7 @@ _OF_CUSTOMER = (
     "LEFT JOIN models m ON m.version = p.model_version"
 )
 _COLUMNS = "p.id, p.customer_pk, p.model_version, p.churn_probability, p.created_at, p.as_of"
+_SCORE = "id, customer_pk, churn_probability, model_version, as_of, created_at, value_at_risk, is_active"
 _PAGE = 5000
 _SEEKS_PER_STATEMENT = 100
 
@@ -163,6 +164,24 @@ def newest_until(transaction: Transaction, keys: Iterable[int], until: datetime)
         )
         found.update((row["customer_pk"], row["churn_probability"]) for row in rows)
     return found
+
+
+def scores_between(transaction: Transaction, start: datetime, end: datetime, limit: int) -> list[Row]:
+    """Return the first scores that were stored in a span, in their order, with what a preview of alerts needs."""
+    return transaction.rows(
+        f"SELECT {_SCORE} FROM predictions FORCE INDEX (predictions_by_time) "
+        "WHERE created_at >= %s AND created_at <= %s ORDER BY created_at, id LIMIT %s",
+        (start, end, limit),
+    )
+
+
+def scores_of(transaction: Transaction, keys: Sequence[int], start: datetime, end: datetime) -> list[Row]:
+    """Return the scores of some customers that were stored in a span, as `scores_between` has them, in no order."""
+    return transaction.rows(
+        f"SELECT {_SCORE} FROM predictions FORCE INDEX (predictions_by_customer) "
+        f"WHERE customer_pk IN ({placeholders(keys)}) AND created_at >= %s AND created_at <= %s",
+        [*keys, start, end],
+    )
 
 
 def oldest(transaction: Transaction) -> datetime | None:

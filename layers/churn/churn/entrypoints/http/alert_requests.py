@@ -15,6 +15,7 @@ from pydantic import (
 
 from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.outcomes import OUTCOMES, Handling, Outcome, PerformanceGroup
+from churn.domain.risk import RiskLevel
 from churn.domain.timestamps import parse_timestamp
 from churn.entrypoints.http.requests import (
     Change,
@@ -23,12 +24,16 @@ from churn.entrypoints.http.requests import (
     From,
     Limit,
     LimitOfLong,
+    Money,
     Reason,
     Request,
+    Share,
     Since,
     Until,
     choice,
     described,
+    number_of_query,
+    whole_number,
 )
 
 MAX_ALERTS = 500
@@ -152,3 +157,26 @@ class PerformanceQuery(Request):
     """A day of the first week; without it, half a year before the last."""
     date_to: Until | None = None
     """A day of the last week; without it, the present one. At most 106 weeks."""
+
+
+class PreviewQuery(Request):
+    """Settings to be tried. What is left out is as it is set."""
+
+    alerts_a_day: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(whole_number)] | None = None
+    """The most alerts of a day, the most valuable first; 0 for any number."""
+    min_value: Money | None = None
+    """The least value at risk of a customer whose risk raises an alert."""
+    from_risk: RiskLevel | None = None
+    """The lowest risk level that raises an alert."""
+    medium_risk: Share | None = None
+    """The churn probability from which the risk is medium."""
+    high_risk: Share | None = None
+    """The churn probability from which the risk is high."""
+    critical_risk: Share | None = None
+    """The churn probability from which the risk is critical."""
+    hysteresis: Share | None = None
+    """How far below the start of a risk level the probability must fall for a customer to leave the level."""
+    cooldown_hours: Annotated[float, Field(ge=0, le=8760), BeforeValidator(number_of_query)] | None = None
+    """The hours after an alert in which the same risk level raises none."""
+    date_to: Until | None = None
+    """The end of the thirty days: an earlier one has outcomes. A day without a time of day is included whole."""

@@ -46,7 +46,8 @@ class Request(Model):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-def _integer(text: object) -> object:
+def whole_number(text: object) -> object:
+    """Return a value of a query that may be a whole number. Raises ValueError with a sentence for the client."""
     # int() of Python takes underscores, spaces and other scripts' digits, which are invalid in a query.
     if isinstance(text, bool) or (isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 9)):
         raise ValueError("must be a whole number")
@@ -75,16 +76,16 @@ From = Annotated[
 Until = Annotated[
     datetime, BeforeValidator(parse_end), WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})
 ]
-Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_integer)]
+Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(whole_number)]
 # Of longer lines: a part of a file stays below the 6 MB that a function may answer with, whatever is written in them.
-LimitOfLong = Annotated[int, Field(ge=1, le=200), BeforeValidator(_integer)]
-Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_integer)]
+LimitOfLong = Annotated[int, Field(ge=1, le=200), BeforeValidator(whole_number)]
+Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET), BeforeValidator(whole_number)]
 Change = Annotated[int, BeforeValidator(parse_change), WithJsonSchema({"type": "integer", "minimum": 0})]
 Since = Annotated[int | datetime, BeforeValidator(parse_since), WithJsonSchema({"type": "string", "examples": ["42"]})]
 Number = Annotated[int, BeforeValidator(_long), WithJsonSchema({"type": "integer", "minimum": 0})]
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(number_of_query)]
 Money = Annotated[float, Field(ge=0, le=MAX_SUM), BeforeValidator(number_of_query)]
-Count = Annotated[int, Field(ge=0, lt=1_000_000_000), BeforeValidator(_integer)]
+Count = Annotated[int, Field(ge=0, lt=1_000_000_000), BeforeValidator(whole_number)]
 Days = Annotated[float, Field(ge=0, le=36_500), BeforeValidator(number_of_query)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -222,7 +223,7 @@ class ImportsQuery(Request):
 class ModelsQuery(Request):
     """How many versions."""
 
-    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_integer)] = 20
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(whole_number)] = 20
 
 
 class ReportQuery(Request):

@@ -142,6 +142,11 @@ ROUTES = (
         query=alert_requests.AlertsExport, is_table=True,
     ),
     Route(
+        "preview_alerts", "GET", "/api/alerts/preview", "alerts", "read",
+        "What other settings would have raised in thirty days, and how many of these customers left", "AlertPreview",
+        query=alert_requests.PreviewQuery,
+    ),
+    Route(
         "get_alert", "GET", "/api/alerts/{id}", "alerts", "read",
         "One alert, with what was done about it", "AlertDetail", has_version=True,
     ),
