@@ -213,7 +213,7 @@ class DeadLettersQuery(Request):
 class ImportsQuery(Request):
     """How many imports."""
 
-    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_integer)] = 20
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(whole_number)] = 20
     """The most imports that the answer may have."""
 
 
