@@ -24,7 +24,7 @@ from churn.domain.features import is_outdated
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError, VersionNotFoundError
 from churn.entrypoints.http.tokens import issue, sign_in_address
-from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, log
+from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, lambda_addresses, log
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.options import PYTHON_PATH, ROOT, TRACES_FILE, Options, write_private
 from infra.local.servers import kafka_broker
@@ -193,7 +193,7 @@ class Stack:
             **self._template.function("retention").environment,
             **self._template.function("scoring").environment,
             "AWS_ENDPOINT_URL": self._aws_endpoint,
-            "AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{self._config.lambda_port}",
+            **lambda_addresses(f"http://127.0.0.1:{self._config.lambda_port}"),
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": REGION,

@@ -70,6 +70,11 @@ class PortTakenError(StackError):
         super().__init__(f"port {port} is taken by another program: end that one, or set {variable} to a free port")
 
 
+def lambda_addresses(url: str) -> dict[str, str]:
+    """Return the variables by which a function reaches the gateway's Lambda API, and learns how far its events are."""
+    return {"AWS_ENDPOINT_URL_LAMBDA": url, "EVENT_SOURCE_URL": f"{url}/status"}
+
+
 def log(source: str, line: str) -> None:
     """Write one line of a function's log or of the gateway's own."""
     # AWS's runtime client writes a traceback as one line, with carriage returns between its rows.
@@ -124,8 +129,7 @@ class Gateway:
         environment = {
             **config.environment,
             "AWS_ENDPOINT_URL": config.aws_endpoint,
-            "AWS_ENDPOINT_URL_LAMBDA": self.lambda_url,
-            "EVENT_SOURCE_URL": f"{self.lambda_url}/status",
+            **lambda_addresses(self.lambda_url),
         }
         telemetry = self._telemetry()
         self.pools = {
