@@ -55,6 +55,9 @@ def identifier(value: Any, field: str, *, is_whole_number: bool, is_table: bool 
     if value is None:
         raise BadRowError(f"{field}: is required")
     if isinstance(value, str):
+        if value.isascii() and value.isalnum() and len(value) <= identifiers.MAX_ID_LENGTH and "E" not in value.upper():
+            # Most are so, and nothing can be wrong with them.
+            return value
         value = unwrapped(value) if is_table else value
         if is_whole_number:
             # Tools that read a column with gaps as floats write 12346 as 12346.0.

@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -139,14 +140,20 @@ def _open_zip(path: Path, reopen: Callable[[], IO[bytes]], folder: Path, layers:
 
 
 def _unpacked(unpack: Callable[[IO[bytes]], Any], reopen: Callable[[], IO[bytes]]) -> IO[bytes]:
-    packed = reopen()
-    return cast("IO[bytes]", _Layer(unpack(packed), packed))
+    with ExitStack() as opened:
+        packed = opened.enter_context(reopen())
+        inner = unpack(packed)
+        opened.pop_all()
+        return cast("IO[bytes]", _Layer(inner, packed))
 
 
 def _member(reopen: Callable[[], IO[bytes]], name: str) -> IO[bytes]:
-    packed = reopen()
-    archive = zipfile.ZipFile(packed)
-    return cast("IO[bytes]", _Layer(archive.open(name), archive, packed))
+    with ExitStack() as opened:
+        packed = opened.enter_context(reopen())
+        archive = opened.enter_context(zipfile.ZipFile(packed))
+        inner = archive.open(name)
+        opened.pop_all()
+        return cast("IO[bytes]", _Layer(inner, archive, packed))
 
 
 class _Layer(io.BufferedReader):

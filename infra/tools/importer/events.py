@@ -21,6 +21,7 @@ NUMBER_COLUMNS = (
     "refund_amount",
 )
 """Columns beside those of an event that hold numbers, of which text is read as in a file of orders."""
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
 _OWN_FIELDS = frozenset({"event_id", "event_type", *CUSTOMER_COLUMNS, "timestamp", "data", "metadata"})
 
 
@@ -125,5 +126,5 @@ def _json(name: str, text: str) -> Any:
 
 def digest(content: list[Any]) -> str:
     """Return an identifier of the content: the same whenever and wherever it is read."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    text = _CANONICAL.encode(content)
     return hashlib.sha256(text.encode()).hexdigest()[:40]

@@ -7,8 +7,9 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from churn.domain.events import Event, InvalidEventError
-from churn.domain.timestamps import from_millis, iso
+from churn.domain.events import MAX_FUTURE, Event, InvalidEventError
+from churn.domain.timestamps import DAY, from_millis, iso, to_millis
+from churn.domain.values import MAX_AMOUNT
 from infra.tools.importer.events import build_event, digest
 from infra.tools.importer.faults import DoubtError
 from infra.tools.importer.formats import LineKind
@@ -67,10 +68,19 @@ class Figures:
     """The most orders of one customer, and who it is."""
     first: int | None = None
     last: int | None = None
-    months: Counter[str] = field(default_factory=Counter)
+    days: Counter[int] = field(default_factory=Counter)
+    """Orders by UTC day (days since 1970)."""
     joined: int = 0
     """Lines that were added to an order before them."""
     not_counted: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def months(self) -> Counter[str]:
+        """Orders by month, such as ``2026-01``."""
+        months: Counter[str] = Counter()
+        for day, count in self.days.items():
+            months[from_millis(day * DAY).strftime("%Y-%m")] += count
+        return months
 
 
 @dataclass(slots=True)
@@ -127,6 +137,7 @@ class Orders:
         self.figures = Figures()
         self._kind = kind
         self._now = now
+        self._latest = to_millis(now + MAX_FUTURE)
         self._allowed = allowed
 
     def events(self, lines: Iterable[Line]) -> Iterator[Event | tuple[Line, str]]:
@@ -235,10 +246,16 @@ class Orders:
         order.value, order.refunded = rest, 0.0
 
     def _event(self, event_id: str, event_type: str, order: _Order, at: int, data: dict[str, Any]) -> Event:
-        customer_id = order.first.sent_customer
-        return build_event(
-            event_id, event_type, customer_id, from_millis(at), data, now=self._now, allowed=self._allowed
-        )
+        line, timestamp = order.first, from_millis(at)
+        amounts = (data["order_value"], data.get("discount_value", 0))
+        if at > self._latest or not all(0 <= one <= MAX_AMOUNT for one in amounts):
+            # Whatever is wrong is told by the check of all events.
+            return build_event(
+                event_id, event_type, line.sent_customer, timestamp, data, now=self._now, allowed=self._allowed
+            )
+        # The line has passed this check already; another would take longer than all else.
+        sent = None if line.sent_customer == line.customer else (line.sent_customer, event_id)
+        return Event(event_id, event_type, line.customer, timestamp, data, sent)
 
     def _count(self, order: _Order, *, is_alone: bool, has_pair: bool) -> None:
         figures = self.figures
@@ -254,7 +271,7 @@ class Orders:
         figures.money += order.value
         figures.first = order.at if figures.first is None else min(figures.first, order.at)
         figures.last = order.at if figures.last is None else max(figures.last, order.at)
-        figures.months[from_millis(order.at).strftime("%Y-%m")] += 1
+        figures.days[order.at // DAY] += 1
 
 
 def _details(order: _Order) -> dict[str, Any]:

@@ -74,12 +74,13 @@ def _reasons(name: str, reasons: Counter[str]) -> Iterator[str]:
 
 
 def _months(figures: Figures) -> Iterator[str]:
-    months = sorted(figures.months)[-_MOST_MONTHS:]
-    left_out = len(figures.months) - len(months)
+    by_month = figures.months
+    months = sorted(by_month)[-_MOST_MONTHS:]
+    left_out = len(by_month) - len(months)
     yield "does this look right? orders a month" + (f" (the {left_out:,} before are left out):" if left_out else ":")
-    most = max(figures.months[month] for month in months)
+    most = max(by_month[month] for month in months)
     for month in months:
-        count = figures.months[month]
+        count = by_month[month]
         yield f"  {month} {'#' * max(round(count / most * _PLOT_WIDTH), 1):<{_PLOT_WIDTH}} {count:,}"
 
 

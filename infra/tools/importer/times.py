@@ -2,6 +2,7 @@
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any, Literal, Self
@@ -92,6 +93,9 @@ _EXCEL_DAYS = (20_000, 80_000)
 _MICROSECONDS_FROM = 1e14
 _NANOSECONDS_FROM = 1e17
 _LATEST_COMPACT = 2100
+_FIRST_YEAR = 1971
+# So many characters has ISO 8601 up to the second.
+_SECONDS = 19
 
 
 @dataclass(slots=True)
@@ -208,6 +212,10 @@ class TimeReader:
         plain = _BEFORE_ZONE.sub("", text)
         for name in (" UTC", " GMT"):
             plain = plain.removesuffix(name)
+        if self._zone is UTC and not zone and len(plain) == _SECONDS and plain[10] in "T ":
+            # Most are so; what is wrong with others is told below.
+            with suppress(ValueError):
+                return _in_range_utc(datetime.fromisoformat(plain))
         if zone or self._zone is not UTC:
             parsed = datetime.fromisoformat(plain)
             if parsed.tzinfo is None:
@@ -267,6 +275,11 @@ def zone_named(name: str) -> tzinfo:
 
 def _as_time(value: date) -> datetime:
     return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001
+
+
+def _in_range_utc(naive: datetime) -> datetime:
+    instant = naive.replace(tzinfo=UTC)
+    return instant if instant.year > _FIRST_YEAR else _in_range(instant)
 
 
 def _in_range(instant: date) -> datetime:

@@ -4,7 +4,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from churn.domain.events import parse_event
+from churn.domain.timestamps import iso
 from infra.tools.importer.faults import DoubtError
 from tests.support.imports import ReadFile, read_file
 
@@ -123,3 +127,26 @@ def test_the_summary_has_months_money_and_reasons(tmp_path: Path) -> None:
         assert part in said
     assert "1 timestamp: '...' is no known form" in said
     assert "2026-01 ########################################" in said
+
+
+_CELLS = st.tuples(
+    st.sampled_from(["ann", "Zo\u00eb", "Zoe\u0308", "12345", "0x", "C-1"]),
+    st.sampled_from(["", "1", "A-2", "No\u0308", "7.0"]),
+    st.datetimes(datetime(1971, 1, 2), datetime(2026, 11, 22)).map(lambda at: at.isoformat(sep=" ")),  # noqa: DTZ001
+    st.floats(0, 2e12).map(lambda value: f"{value:.2f}"),
+    st.sampled_from(["", "5", "0", "SPRING"]),
+    st.sampled_from(["", "yes", "2026-10-01"]),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(_CELLS, min_size=1, max_size=6))
+def test_events_of_orders_are_those_that_the_check_of_all_events_makes(
+    tmp_path: Path, rows: list[tuple[str, ...]]
+) -> None:
+    text = "customer,order,date,amount,discount,cancelled\n" + "".join(",".join(row) + "\n" for row in rows)
+    for event in read(tmp_path, text, line="item").events:
+        customer_id, event_id = event.sent_ids or (event.customer_id, event.event_id)
+        wire = {"customer_id": customer_id, "event_id": event_id, "event_type": event.event_type}
+        checked = parse_event(wire | {"timestamp": iso(event.timestamp), "data": event.data}, now=NOW)
+        assert (checked, checked.sent_ids) == (event, event.sent_ids)
