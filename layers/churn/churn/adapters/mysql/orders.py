@@ -39,7 +39,9 @@ class Ledgers:
 
     def load(self, pairs: Collection[tuple[int, str]]) -> None:
         """Read the orders with these customers' keys and ids, all together."""
-        wanted = sorted(set(pairs) - self._known.keys())
+        wanted = sorted(pair for pair in set(pairs) if pair not in self._known)
+        if not wanted:
+            return
         query = (
             f"SELECT STRAIGHT_JOIN o.customer_pk, o.order_id, {_COLUMNS} FROM {{pairs}} AS asked "
             "JOIN orders AS o ON o.customer_pk = asked.pk AND o.order_id = asked.id COLLATE utf8mb4_bin"
