@@ -151,7 +151,7 @@ function options(props: Props, element: HTMLElement, onTip: (tip: Tip) => void):
   return {
     width: element.clientWidth,
     height: props.height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: true }, y: { range: (_, __, most) => [0, props.top ?? niceTop(most)] } },

@@ -21,4 +21,5 @@ export const SCREENS: Screen[] = [
     load: () => import("./customers/screen"),
   },
   { path: "alerts", name: "Alerts", icon: "alerts", load: () => import("./alerts/screen") },
+  { path: "retention", name: "Retention", icon: "retention", load: () => import("./retention/screen") },
 ];

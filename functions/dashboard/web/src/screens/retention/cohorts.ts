@@ -1,0 +1,34 @@
+/** What cohorts come to: shares over several of them, from those whose months or weeks are over. */
+import type { Answer } from "../../api/client";
+
+export type CohortTable = Answer<"/api/retention", "get">;
+export type Cohort = CohortTable["cohorts"][number];
+export type By = CohortTable["by"];
+
+/** The share of all customers who ordered again at an age, of the cohorts for which that is over; null without any. */
+export function shareAt(cohorts: Cohort[], age: number): number | null {
+  let [customers, again] = [0, 0];
+  for (const cohort of cohorts) {
+    const reached = cohort.ages[age];
+    if (!cohort.is_complete || !reached?.is_complete || reached.customers === null) continue;
+    customers += cohort.customers;
+    again += reached.customers;
+  }
+  return customers ? again / customers : null;
+}
+
+/** The newest cohorts that are over at an age, and as many before them. */
+export function halves(cohorts: Cohort[], age: number, size: number): [Cohort[], Cohort[]] {
+  const known = cohorts.filter(
+    (cohort) => cohort.is_complete && cohort.ages[age]?.is_complete && cohort.customers,
+  );
+  return [known.slice(-size), known.slice(-2 * size, -size)];
+}
+
+const MONTH = new Intl.DateTimeFormat("en-GB", { month: "short", year: "numeric", timeZone: "UTC" });
+const WEEK = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+
+/** The name of a month or week by its first day (UTC). */
+export function cohortName(by: By, firstDay: string): string {
+  return (by === "month" ? MONTH : WEEK).format(new Date(firstDay));
+}
