@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from churn.domain.alert_answers import (
         Acknowledged,
         AlertDetail,
-        AlertOutcome,
-        AlertOutcomes,
         AlertPage,
         AlertPerformance,
         AlertPreview,
         Resolved,
+        WorkResult,
+        WorkResults,
     )
     from churn.domain.answers import Session, Ticket
     from churn.domain.dashboard_answers import DashboardData
@@ -100,7 +100,7 @@ def work_on_alert(call: Call) -> AlertDetail:
 
 
 @_api.answers("work_on_alerts")
-def work_on_alerts(call: Call) -> AlertOutcomes:
+def work_on_alerts(call: Call) -> WorkResults:
     numbers = [*dict.fromkeys(call.body.ids)]
     outcomes = alerts.work_on_many(_database, numbers, _work(call), call.client, call.now)
     results = [_outcome(number, outcome) for number, outcome in zip(numbers, outcomes, strict=True)]
@@ -155,7 +155,7 @@ def _versioned(call: Call, alert: AlertDetail) -> AlertDetail:
     return alert
 
 
-def _outcome(number: int, outcome: alerts.Outcome) -> AlertOutcome:
+def _outcome(number: int, outcome: alerts.Outcome) -> WorkResult:
     problem = None if outcome.error is None else problem_of(outcome.error)
     return {
         "id": number,

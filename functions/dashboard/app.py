@@ -1,8 +1,9 @@
-"""The dashboard: the page that was built from `web`, and the files that it consists of; needs no token."""
+"""The dashboard: the page that was built from `web` and its files, and the API's description; needs no token."""
 
 from pathlib import Path
 
 from churn.adapters.redis_cache import Cache
+from churn.entrypoints.http.api_description import ApiDescription
 from churn.entrypoints.http.app import Api, Call, File
 from churn.entrypoints.http.web_page import WebPage
 from churn.settings import settings
@@ -16,6 +17,7 @@ the machine needs to reach that. Then load this page again.</p>
 
 _settings = settings()
 _page = WebPage(Path(__file__).with_name("static"), _settings.socket_endpoint, _NOT_BUILT)
+_description = ApiDescription(Path(__file__).with_name("openapi.json"), "/openapi.json")
 _api = Api("dashboard", _settings, Cache(_settings.redis_url), reports=False)
 app = _api.app
 
@@ -28,3 +30,8 @@ def dashboard_page(call: Call) -> File:
 @_api.answers("dashboard_asset")
 def dashboard_asset(call: Call) -> File:
     return _page.asset(call.path["name"], call)
+
+
+@_api.answers("api_description")
+def api_description(call: Call) -> File:
+    return _description.document(call)

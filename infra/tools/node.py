@@ -26,10 +26,14 @@ class NodeError(RuntimeError):
     """A package could not be fetched, or a script failed; the text is what npm said last."""
 
 
+class PackagesMissingError(NodeError):
+    """The packages of a lock file could not be fetched."""
+
+
 def run(folder: Path, script: str) -> str:
     """Run a script of the folder's `package.json` with its locked packages; return what it printed.
 
-    Packages are fetched if the lock file has changed since. Raises NodeError.
+    Packages are fetched if the lock file has changed since. Raises NodeError, PackagesMissingError.
     """
     with _alone(folder):
         _install(folder)
@@ -37,14 +41,17 @@ def run(folder: Path, script: str) -> str:
 
 
 def _install(folder: Path) -> None:
-    """Fetch the packages of the lock file, unless they are there. Raises NodeError."""
+    """Fetch the packages of the lock file, unless they are there. Raises PackagesMissingError."""
     wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
     installed = folder / _MODULES / ".installed"
     if installed.exists() and installed.read_text(encoding="ascii") == wanted:
         return
     # Packages are programs of others: nothing of theirs is run at the installation.
     quiet = ("--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier")
-    _node(folder, str(_NPM), "ci", "--ignore-scripts", *quiet, "--fetch-retries=1", "--fetch-timeout=30000")
+    try:
+        _node(folder, str(_NPM), "ci", "--ignore-scripts", *quiet, "--fetch-retries=1", "--fetch-timeout=30000")
+    except NodeError as error:
+        raise PackagesMissingError(str(error)) from None
     installed.write_text(wanted, encoding="ascii")
 
 

@@ -54,6 +54,7 @@ def ask(
     source: str = "192.0.2.1",
     accept: str = "*/*",
     headers: Mapping[str, str] = MappingProxyType({}),
+    stage: str = "",
 ) -> Answer:
     """Send a request past the authorizer; `body` is sent as it is where it is text, else as JSON."""
     parts = urlsplit(target)
@@ -70,6 +71,7 @@ def ask(
         "pathParameters": path or None,
         "stageVariables": None,
         "requestContext": {
+            "path": stage + parts.path,
             "resourcePath": resource,
             "httpMethod": method,
             "requestId": str(uuid.uuid4()),

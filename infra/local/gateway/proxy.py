@@ -74,7 +74,8 @@ def request_event(
                 "user": None,
                 "userArn": None,
             },
-            "path": f"/{stage}{request.path}",
+            # As at a domain of one's own: the address has no stage.
+            "path": request.path,
             "protocol": f"HTTP/{request.version.major}.{request.version.minor}",
             "requestId": str(uuid.uuid4()),
             "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),

@@ -88,7 +88,7 @@ class AlertPage(TypedDict):
     """The number of the newest change of any alert: `changes_since` of the next request, once all pages are read."""
 
 
-class AlertOutcome(TypedDict):
+class WorkResult(TypedDict):
     """What became of one of several alerts."""
 
     id: int
@@ -102,12 +102,12 @@ class AlertOutcome(TypedDict):
     """The status that a request for this alert alone would have had."""
 
 
-class AlertOutcomes(TypedDict):
+class WorkResults(TypedDict):
     """An outcome for each alert, in their order."""
 
     changed: int
     refused: int
-    results: list[AlertOutcome]
+    results: list[WorkResult]
 
 
 class Acknowledged(TypedDict):

@@ -334,6 +334,21 @@ class Health(TypedDict):
     checks: Checks
 
 
+class ApiDescription(TypedDict):
+    """The description of this API: an OpenAPI document."""
+
+    openapi: str
+    """The version of the format."""
+    info: dict[str, Any]
+    """The title and version of the service."""
+    servers: list[dict[str, Any]]
+    """Where the paths are: below the `url`, which is relative to the address of this document."""
+    paths: dict[str, Any]
+    """The operations."""
+    components: dict[str, Any]
+    """The schemas that they share."""
+
+
 class ProblemDocument(TypedDict):
     """An error (RFC 9457); `error` and `code` repeat it for older clients."""
 

@@ -51,6 +51,9 @@ ROUTES = (
         media_types=("text/javascript", "text/css", "image/svg+xml"),
     ),
     Route(
+        "api_description", "GET", "/openapi.json", "dashboard", None, "The description of this API", "ApiDescription"
+    ),
+    Route(
         "list_customers", "GET", "/api/customers", "customers", "read",
         "Customers with their features and churn predictions", "CustomerPage", query=customer_requests.CustomersQuery,
     ),
@@ -157,7 +160,7 @@ ROUTES = (
     ),
     Route(
         "work_on_alerts", "PATCH", "/api/alerts", "alerts", "act",
-        "Do the same with up to 500 alerts; each is answered", "AlertOutcomes", body=alert_requests.AlertsWork,
+        "Do the same with up to 500 alerts; each is answered", "WorkResults", body=alert_requests.AlertsWork,
     ),
     Route(
         "acknowledge_alert", "POST", "/api/alerts/{id}/acknowledge", "alerts", "act",

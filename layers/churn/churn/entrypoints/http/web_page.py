@@ -17,7 +17,9 @@ _TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
+    """A file with the tag of its content."""
+
     file: File
     tag: str
 
@@ -33,7 +35,7 @@ class WebPage:
         self._folder = folder
         self._socket = socket_endpoint.replace("http", "ws", 1)
         self._otherwise = otherwise
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, Kept] = {}
         self._built_at = 0
 
     def document(self, call: Call) -> File:
@@ -48,7 +50,7 @@ class WebPage:
             call.answer["status"] = 404
             return File(self._otherwise, "text/html")
         call.headers["Cache-Control"] = "no-cache"
-        return _unless_known(kept, call)
+        return unless_known(kept, call)
 
     def asset(self, name: str, call: Call) -> File:
         """Return a file beside the page. Raises ProblemError (404)."""
@@ -56,7 +58,7 @@ class WebPage:
         if kept is None or name == _DOCUMENT:
             raise ProblemError(404, "There is no such file; the page has been built anew, so load it again.")
         call.headers["Cache-Control"] = _FOREVER
-        return _unless_known(kept, call)
+        return unless_known(kept, call)
 
     @property
     def policy(self) -> str:
@@ -68,29 +70,31 @@ class WebPage:
         sources = {"default-src": "'none'", **own, "connect-src": connect, **rest}
         return "; ".join(f"{directive} {source}" for directive, source in sources.items())
 
-    def _files(self) -> dict[str, _Kept]:
+    def _files(self) -> dict[str, Kept]:
         document = self._folder / _DOCUMENT
         built_at = document.stat().st_mtime_ns if document.exists() else self._built_at
         if built_at != self._built_at:
             self._built_at = built_at
             text = document.read_text(encoding="utf-8").replace(_SOCKET, f'{_SOCKET[:-1]}{self._socket}"')
-            self._kept = {path.name: _kept(path) for path in (self._folder / "assets").iterdir()}
-            self._kept[_DOCUMENT] = _kept_text(text, "text/html")
+            self._kept = {path.name: _kept_file(path) for path in (self._folder / "assets").iterdir()}
+            self._kept[_DOCUMENT] = kept(text, "text/html")
         return self._kept
 
 
-def _kept(path: Path) -> _Kept:
+def _kept_file(path: Path) -> Kept:
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain"
-    return _kept_text(path.read_text(encoding="utf-8"), kind)
+    return kept(path.read_text(encoding="utf-8"), kind)
 
 
-def _kept_text(text: str, kind: str) -> _Kept:
-    return _Kept(File(text, kind), f'"{hashlib.sha256(text.encode()).hexdigest()[:20]}"')
+def kept(text: str, kind: str) -> Kept:
+    """Return a text of some type, with its tag."""
+    return Kept(File(text, kind), f'"{hashlib.sha256(text.encode()).hexdigest()[:20]}"')
 
 
-def _unless_known(kept: _Kept, call: Call) -> File:
-    call.headers["ETag"] = kept.tag
-    if kept.tag not in call.known_tags:
-        return kept.file
+def unless_known(entry: Kept, call: Call) -> File:
+    """Return a file, without its content for a client that has it."""
+    call.headers["ETag"] = entry.tag
+    if entry.tag not in call.known_tags:
+        return entry.file
     call.answer["status"] = 304
-    return File("", kept.file.content_type)
+    return File("", entry.file.content_type)
