@@ -67,7 +67,7 @@ sign-in: $(STAMP) ## Print an address that signs in once, within a minute [ROLE=
 
 clean: ## Remove what was built, and the local stack's data (it must not run)
 	@if [ -x $(PYTHON) ] && $(PYTHON) -m infra.local status >/dev/null; then echo "the local stack runs: make down"; exit 1; fi
-	rm -rf .local $(VENV) .aws-sam functions/dashboard/static functions/dashboard/web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache layers/model/model
+	rm -rf .local $(VENV) .aws-sam functions/dashboard/static functions/dashboard/web/node_modules tests/clients/node_modules tests/clients/client .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache layers/model/model
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ Data

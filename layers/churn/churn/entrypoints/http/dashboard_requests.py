@@ -1,12 +1,8 @@
 """What goes into the routes about figures over time, as in `requests`."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from churn.domain.cohorts import CohortPeriod
 from churn.domain.dashboard import Granularity, Period
-from churn.entrypoints.http.requests import Count, Request
+from churn.entrypoints.http.requests import Cohorts, Request
 
 
 class TrendsQuery(Request):
@@ -22,5 +18,5 @@ class CohortsQuery(Request):
 
     by: CohortPeriod = "month"
     """Months, or weeks of ISO 8601, in UTC."""
-    cohorts: Annotated[Count, Field(ge=1, le=60)] = 12
+    cohorts: Cohorts = 12
     """How many: the newest, the current one included."""

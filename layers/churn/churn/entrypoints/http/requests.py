@@ -86,6 +86,7 @@ Number = Annotated[int, BeforeValidator(_long), WithJsonSchema({"type": "integer
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(number_of_query)]
 Money = Annotated[float, Field(ge=0, le=MAX_SUM), BeforeValidator(number_of_query)]
 Count = Annotated[int, Field(ge=0, lt=1_000_000_000), BeforeValidator(whole_number)]
+Cohorts = Annotated[int, Field(ge=1, le=60), BeforeValidator(whole_number)]
 Days = Annotated[float, Field(ge=0, le=36_500), BeforeValidator(number_of_query)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
