@@ -21,7 +21,7 @@ SAM_VERSION := 1.170.0
 ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
-.PHONY: help run up down status logs token sign-in clean import events redrive train models promote rollback bench \
+.PHONY: help run up down status logs token sign-in clean import export events redrive train models promote rollback bench \
 	format lint unit integration contract check test test-mysql test-kafka smoke openapi build sam-api sam-invoke deploy destroy
 
 help: ## This list
@@ -74,6 +74,11 @@ clean: ## Remove what was built, and the local stack's data (it must not run)
 import: $(STAMP) ## Import your history: make import FILE=orders.csv [KIND=orders|events|customers]
 	@test -n "$(FILE)" || { echo "which file? make import FILE=orders.csv [KIND=orders|events|customers]"; exit 2; }
 	@$(PYTHON) -m infra.tools.importer.command "$(FILE)" $(if $(KIND),--kind $(KIND)) $(ARGS)
+
+export: $(STAMP) ## Export a list: make export FILE=all.csv [WHAT=alerts] [SEGMENT=…] [FORMAT=parquet]
+	@test -n "$(FILE)" || { echo "which file? make export FILE=all.csv [WHAT=customers|alerts|predictions] [SEGMENT=…] [FORMAT=csv|parquet]"; exit 2; }
+	@$(PYTHON) -m infra.tools.exporter.command "$(FILE)" $(if $(WHAT),--what $(WHAT)) $(if $(SEGMENT),--segment "$(SEGMENT)") \
+		$(if $(FORMAT),--format $(FORMAT)) $(if $(QUERY),--query "$(QUERY)") $(ARGS)
 
 events: $(STAMP) ## Publish simulated events: make events [RATE=20] [COUNT=1000]
 	@$(PYTHON) -m infra.tools.publish_events $(if $(RATE),--rate $(RATE)) $(if $(COUNT),--count $(COUNT)) $(ARGS)

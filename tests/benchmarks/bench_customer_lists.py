@@ -74,14 +74,23 @@ def main() -> None:
 @contextmanager
 def filled(size: int) -> Iterator[Database]:
     """Yield a database of so many customers, whose server ends with the block."""
+    with filled_server(size) as url:
+        database = Database(url, statement_timeout=1200)
+        yield database
+        database.close()
+
+
+@contextmanager
+def filled_server(size: int) -> Iterator[str]:
+    """Yield the address of a database of so many customers, whose server ends with the block."""
     with tempfile.TemporaryDirectory() as folder:
         server = start_mariadb(Path(folder))
         try:
             database = Database(server.url, statement_timeout=1200)
             migrate(database, read_migrations(_MIGRATIONS))
             database.run(partial(_fill, size=size))
-            yield database
             database.close()
+            yield server.url
         finally:
             server.stop()
 

@@ -4,10 +4,14 @@ import csv
 import io
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
+from infra.tools.exporter.command import export
+from infra.tools.exporter.parts import ExportError
 from tests.contract.conftest import Stack
 from tests.contract.test_rest import answered, assert_described
 from tests.support import eventually
@@ -71,3 +75,27 @@ def test_the_parts_of_a_file_of_what_is_there_already_are_the_list(
     assert [line["id"] for line in lines] == [str(one["id"]) for one in listed]
     assert [line["customer_id"] for line in lines] == [one["customer_id"] for one in listed]
     assert len(lines) > 0
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_the_command_writes_all_customers_of_a_service(stack: Stack, tmp_path: Path, form: str) -> None:
+    path, before = tmp_path / "all", answered(stack, "list_customers", "/api/customers?limit=1")["total"]
+    query = {"limit": "200"}
+    number = export(path, stack.base_url, stack.token("read"), what="customers", form=form, query=query)
+    after = answered(stack, "list_customers", "/api/customers?limit=1")["total"]
+    assert before <= number <= after
+    if form == "parquet":
+        ids = pyarrow.parquet.read_table(path, columns=["customer_id"])["customer_id"].to_pylist()
+    else:
+        ids = [line["customer_id"] for line in csv.DictReader(io.StringIO(path.read_text("utf-8"), newline=""))]
+    assert len(set(ids)) == len(ids) == number
+    assert ids == sorted(ids)
+
+
+def test_the_command_tells_what_the_service_refuses(stack: Stack, tmp_path: Path) -> None:
+    path, wrong = tmp_path / "x", {"min_total_orders": "-1"}
+    with pytest.raises(ExportError, match=r"answers 400: .*min_total_orders"):
+        export(path, stack.base_url, stack.token("read"), what="customers", form="csv", query=wrong)
+    with pytest.raises(ExportError, match=r"answers 40[13]"):
+        export(path, stack.base_url, "no-token", what="customers", form="csv", query={})
+    assert [*tmp_path.iterdir()] == []
