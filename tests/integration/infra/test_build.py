@@ -170,6 +170,11 @@ def test_the_migration_carries_the_schema(build: Path) -> None:
     assert carried == {path.name: path.read_bytes() for path in (ROOT / "infra" / "migrations").iterdir()}
 
 
+def test_the_dashboards_function_carries_the_apis_description(build: Path) -> None:
+    written = ROOT / "docs" / "openapi.json"
+    assert (build / "DashboardFunction" / "openapi.json").read_bytes() == written.read_bytes()
+
+
 @pytest.mark.parametrize("layer", sorted(_LAYERS))
 def test_the_same_sources_make_the_same_layer(build: Path, tmp_path: Path, layer: str) -> None:
     _make(ROOT / "layers" / layer, f"build-{_LAYERS[layer]}", f"ARTIFACTS_DIR={tmp_path}")
