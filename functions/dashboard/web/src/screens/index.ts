@@ -22,4 +22,6 @@ export const SCREENS: Screen[] = [
   },
   { path: "alerts", name: "Alerts", icon: "alerts", load: () => import("./alerts/screen") },
   { path: "retention", name: "Retention", icon: "retention", load: () => import("./retention/screen") },
+  { path: "model", name: "Model", icon: "model", load: () => import("./model/screen") },
+  { path: "data", name: "Data", icon: "data", load: () => import("./data/screen") },
 ];

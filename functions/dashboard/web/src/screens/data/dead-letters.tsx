@@ -1,0 +1,149 @@
+/** Records that could not be applied, each with why; whoever may has them tried again. */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { ApiError, get, post, type Answer } from "../../api/client";
+import { Choice } from "../../components/choice";
+import { Empty, Problem, Waiting } from "../../components/notes";
+import { say } from "../../components/toasts";
+import { useResource, type Resource } from "../../data";
+import { ago, count, exactly, plural } from "../../format";
+import { link } from "../../router";
+import { may } from "../../session";
+import type { Ingestion } from "./screen";
+
+type Letter = Answer<"/api/dead-letters", "get">["dead_letters"][number];
+
+const PAGE = 20;
+const MOST = 500;
+
+interface Props {
+  counts: Ingestion["dead_letters"];
+  query: URLSearchParams;
+  onRedriven: () => void;
+}
+
+export function DeadLetters({ counts, query, onRedriven }: Props): JSX.Element {
+  const state = query.get("letters") === "all" ? "all" : "waiting";
+  const [limit, setLimit] = useState(PAGE);
+  const page = useResource(
+    `dead letters ${state} ${limit}`,
+    (signal) => get("/api/dead-letters", { state, limit }, undefined, signal),
+    { every: 30 },
+  );
+  const redriven = (): void => {
+    page.reload();
+    onRedriven();
+  };
+  const to = (letters: string): string => link(["data"], { ...Object.fromEntries(query), letters });
+  return (
+    <section class="card">
+      <header class="wraps">
+        <h2>
+          Records that could not be applied
+          {counts.last_hour ? <span class="muted"> · {count(counts.last_hour)} in the last hour</span> : null}
+        </h2>
+        <div class="row">
+          <Choice
+            label="Records"
+            current={state}
+            options={[
+              { key: "waiting", name: "To be tried again", target: to("") },
+              { key: "all", name: "All", target: to("all") },
+            ]}
+          />
+          {may("admin") && counts.waiting ? <Redrive counts={counts} onDone={redriven} /> : null}
+        </div>
+      </header>
+      <Letters
+        page={page}
+        isAll={state === "all"}
+        onMore={limit < MOST ? () => setLimit(Math.min(MOST, limit * 2)) : null}
+      />
+    </section>
+  );
+}
+
+interface LettersProps {
+  page: Resource<Answer<"/api/dead-letters", "get">>;
+  isAll: boolean;
+  /** Null: no more are shown. */
+  onMore: (() => void) | null;
+}
+
+function Letters({ page, isAll, onMore }: LettersProps): JSX.Element {
+  return (
+    <>
+      {page.error && !page.data ? (
+        <Problem error={page.error} what="the records" onRetry={page.reload} />
+      ) : null}
+      {page.isLoading && !page.data ? <Waiting height={120} what="the records" /> : null}
+      {page.data && !page.data.dead_letters.length ? (
+        <Empty title={isAll ? "Every record could be applied." : "None waits to be tried again."}>
+          A record that is no event is kept here with the reason, and the others go on.
+        </Empty>
+      ) : null}
+      <ul class="letters">
+        {page.data?.dead_letters.map((letter) => (
+          <Row key={`${letter.topic} ${letter.partition} ${letter.offset}`} letter={letter} />
+        ))}
+      </ul>
+      {page.data?.next_cursor && onMore ? (
+        <button type="button" class="button plain" onClick={onMore}>
+          Earlier
+        </button>
+      ) : null}
+    </>
+  );
+}
+
+function Redrive({ counts, onDone }: { counts: Ingestion["dead_letters"]; onDone: () => void }): JSX.Element {
+  const [isBusy, setBusy] = useState(false);
+  const redrive = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      const { waiting, waiting_is_lower_bound: isMore } = await post("/api/dead-letters/redrive", {});
+      say(`${isMore ? "More than " : ""}${plural(waiting, "record")} will be tried again now.`);
+    } catch (error) {
+      say(`They were not tried again. ${error instanceof ApiError ? error.message : String(error)}`);
+    }
+    setBusy(false);
+    onDone();
+  };
+  return (
+    <button type="button" class="button" disabled={isBusy} onClick={() => void redrive()}>
+      Try {counts.waiting_is_lower_bound ? "all" : count(counts.waiting)} again
+    </button>
+  );
+}
+
+function Row({ letter }: { letter: Letter }): JSX.Element {
+  const where = `${letter.topic}, partition ${letter.partition}, offset ${letter.offset}`;
+  return (
+    <li>
+      <div class="reason">
+        <span>{letter.reason}</span>
+        <time class="muted small" dateTime={letter.failed_at} title={exactly(letter.failed_at)}>
+          {ago(letter.failed_at)}
+        </time>
+      </div>
+      <div class="muted small">
+        {where}
+        {letter.redriven_at ? ` · applied after all ${ago(letter.redriven_at)}` : ""}
+        {letter.has_content ? "" : " · its content was deleted"}
+      </div>
+      {letter.value === null ? null : (
+        <details>
+          <summary>
+            Content{letter.encoding === "base64" ? ", as base64" : ""}, {plural(letter.bytes ?? 0, "byte")}
+          </summary>
+          <pre tabIndex={0}>{letter.value}</pre>
+          {letter.customer_id ? (
+            <a class="text small" href={link(["customers", letter.customer_id])}>
+              Customer {letter.customer_id}
+            </a>
+          ) : null}
+        </details>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,67 @@
+/** Data: what comes in, how fast, what could not be read, and what is unknown because the shop does not send it. */
+import type { FunctionComponent } from "preact";
+import { get, type Answer } from "../../api/client";
+import { Problem, Waiting } from "../../components/notes";
+import { useResource } from "../../data";
+import { plural } from "../../format";
+import { usePlace } from "../../router";
+import { Arriving } from "./arriving";
+import { DeadLetters } from "./dead-letters";
+import { Imports } from "./imports";
+import "./screen.css";
+import { Kinds, Unknown } from "./sources";
+
+export type Ingestion = Answer<"/api/ingestion", "get">;
+
+const LATE_SECONDS = 60;
+
+const Screen: FunctionComponent<{ path: string[] }> = () => {
+  const { query } = usePlace();
+  const ingestion = useResource(
+    "ingestion",
+    (signal) => get("/api/ingestion", undefined, undefined, signal),
+    { every: 10 },
+  );
+  const data = ingestion.data;
+  return (
+    <>
+      <header>
+        <div>
+          <h1>{data ? headline(data) : "Data"}</h1>
+        </div>
+      </header>
+      {ingestion.error && !data ? (
+        <Problem error={ingestion.error} what="what comes in" onRetry={ingestion.reload} />
+      ) : null}
+      {ingestion.isLoading && !data ? <Waiting height={640} what="what comes in" /> : null}
+      {data ? (
+        <div class="stack">
+          <Arriving data={data} query={query} />
+          <DeadLetters counts={data.dead_letters} query={query} onRedriven={ingestion.reload} />
+          <div class="data-sources">
+            <Kinds data={data} />
+            <Unknown data={data} />
+          </div>
+          <Imports />
+        </div>
+      ) : null}
+    </>
+  );
+};
+export default Screen;
+
+/** What matters most, in a sentence: events that wait, records that could not be read, or how many come. */
+function headline(data: Ingestion): string {
+  const hour = data.per_minute.reduce((sum, minute) => sum + minute.events, 0);
+  if ((data.behind_seconds ?? 0) >= LATE_SECONDS) {
+    return `${plural(data.waiting ?? 0, "event")} wait${data.waiting === 1 ? "s" : ""} to be counted, the oldest for ${plural(Math.round((data.behind_seconds ?? 0) / 60), "minute")}.`;
+  }
+  const { waiting, waiting_is_lower_bound: isMore } = data.dead_letters;
+  const broken = waiting
+    ? ` ${isMore ? "More than " : ""}${plural(waiting, "record")} could not be applied.`
+    : "";
+  if (!hour)
+    return `${data.per_minute.length ? "No event has come in the last hour." : "Events have been counted for less than a minute."}${broken}`;
+  const lag = data.behind_seconds === null ? "" : "; the newest are counted within seconds";
+  return `${plural(hour, "event")} came in the last hour${lag}.${broken}`;
+}
