@@ -124,7 +124,8 @@ check: lint unit ## Lint and run the unit tests, as the pre-push hook does
 integration: $(STAMP) ## Run the tests against a real MariaDB and Redis, and emulated AWS services
 	@$(PYTHON) -m pytest tests/integration
 
-contract: $(STAMP) ## Run the tests against whole local stacks
+contract: $(STAMP) ## Run the tests against whole local stacks, in a browser too
+	@$(PYTHON) -m infra.tools.dashboard
 	@$(PYTHON) -m pytest tests/contract
 
 test-mysql: $(STAMP) ## Run the database's tests on a real MySQL, if there is one [INSTALL=1]
@@ -137,6 +138,7 @@ test-kafka: $(STAMP) ## Run the tests of Kafka on Apache Kafka in a container, w
 		result=$$?; docker compose -f infra/compose.yaml down; exit $$result
 
 test: lint ## Lint and run all tests
+	@$(PYTHON) -m infra.tools.dashboard
 	@$(PYTHON) -m pytest
 	@$(PYTHON) -m infra.tools.mysql_tests
 

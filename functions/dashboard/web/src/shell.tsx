@@ -73,7 +73,7 @@ function Rail({ current, onKeys }: { current: Screen | undefined; onKeys: () => 
     document.title = `${unread ? `(${unread}) ` : ""}${current?.name ?? "Churn"} · Churn`;
   }, [unread, current]);
   return (
-    <div class="rail">
+    <header class="rail">
       <a class="brand" href="#/">
         <img src={iconAddress} alt="" width="24" height="24" />
         Churn
@@ -116,7 +116,7 @@ function Rail({ current, onKeys }: { current: Screen | undefined; onKeys: () => 
           Sign out {who?.subject}
         </button>
       </div>
-    </div>
+    </header>
   );
 }
 
@@ -148,13 +148,11 @@ function Banner(): JSX.Element | null {
       </div>
     );
   }
-  const ingestion = health.data?.checks.ingestion;
-  const behind = ingestion?.behind_seconds ?? 0;
+  const behind = health.data?.checks.ingestion.behind_seconds ?? 0;
   if (behind < BEHIND_SECONDS) return null;
   return (
     <div class="banner" role="status">
       The newest events are not counted yet: the oldest that waits came {ago(Date.now() - behind * 1000)}.
-      {ingestion?.detail ? ` ${ingestion.detail}` : ""}
     </div>
   );
 }

@@ -91,7 +91,7 @@ export async function send(
     tell(false);
     throw new ApiError(0, "The service cannot be reached.");
   }
-  tell(response.status < 500);
+  tell(true);
   if (response.ok) return response;
   const problem = (await response.json().catch(() => ({}))) as Problem;
   if (response.status === 401 && token)

@@ -64,11 +64,11 @@ export function LineChart(props: Props): JSX.Element {
   }, [data, chosen, isDark, props.height]);
   return (
     <figure class="chart">
-      <div ref={host} style={{ height: props.height }} aria-hidden="true" />
+      <div ref={host} style={{ height: `${props.height}px` }} aria-hidden="true" />
       {tip ? (
         <div
           class="tip"
-          style={tip.left > 200 ? { right: `calc(100% - ${tip.left}px)` } : { left: tip.left }}
+          style={tip.left > 200 ? { right: `calc(100% - ${tip.left}px)` } : { left: `${tip.left}px` }}
         >
           {tip.text}
         </div>

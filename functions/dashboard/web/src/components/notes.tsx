@@ -18,8 +18,8 @@ export function Waiting({ height, what }: { height: number; what: string }): JSX
   const isMoving = useLate(300);
   const isLate = useLate(1000);
   return (
-    <div class={`waiting${isMoving ? " late" : ""}`} style={{ height }} role="status">
-      <span class="hidden">{isLate ? `Still asking for ${what} …` : ""}</span>
+    <div class={`waiting${isMoving ? " late" : ""}`} style={{ height: `${height}px` }} role="status">
+      {isLate ? `Asking for ${what} …` : ""}
     </div>
   );
 }

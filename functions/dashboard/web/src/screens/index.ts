@@ -13,6 +13,7 @@ export interface Screen {
 }
 
 export const SCREENS: Screen[] = [
+  { path: "", name: "Today", icon: "today", load: () => import("./today/screen") },
   {
     path: "customers",
     name: "Customers",

@@ -156,12 +156,6 @@ function Figures({ customer }: { customer: CustomerDetail }): JSX.Element {
       <Figure name="Among all" note="of your customers are at less or equal risk">
         {customer.risk_percentile === null ? <Unknown /> : percent(customer.risk_percentile / 100)}
       </Figure>
-      <p
-        class="muted small scored"
-        title={customer.last_prediction_at ? exactly(customer.last_prediction_at) : ""}
-      >
-        {customer.last_prediction_at ? `Scored ${ago(customer.last_prediction_at)}` : "Not scored yet"}
-      </p>
     </div>
   );
 }
@@ -177,7 +171,7 @@ function Figure({
 }): JSX.Element {
   return (
     <div class="figure">
-      <h3>{name}</h3>
+      <h2 class="label">{name}</h2>
       <div class="value">{children}</div>
       <div class="muted small">{note}</div>
     </div>

@@ -2,13 +2,14 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../../components/icons";
-import { replace } from "../../router";
+import { place, replace } from "../../router";
 import { FilterForm } from "./filter-form";
 import { changed, chipsOf, SORTS } from "./filters";
 
 export function FilterBar({ address }: { address: URLSearchParams }): JSX.Element {
   const [isOpen, setOpen] = useState(false);
-  const set = (values: Partial<Record<string, string>>): void => replace(changed(address, values));
+  // Of the address as it is when something is set, which may be later than what is shown.
+  const set = (values: Partial<Record<string, string>>): void => replace(changed(place.value.query, values));
   return (
     <div class="row bar-of-filters">
       <Search address={address} onSearch={(search) => set({ search })} />

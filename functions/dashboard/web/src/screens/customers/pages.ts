@@ -45,11 +45,12 @@ export function useCustomers(query: CustomersQuery, from: number): Pages {
     running.current = control;
     setState({ ...before, isLoading: true, error: null });
     let after = before;
+    const wanted = Math.max(from, before.customers.length) + SHOWN_AT_LEAST;
     try {
       for (let page = 0; page < PAGES_IN_A_ROW; page++) {
-        after = await next(query, after, Math.max(PAGE, from + SHOWN_AT_LEAST), control.signal);
-        if (after.cursor === null || after.customers.length >= before.customers.length + SHOWN_AT_LEAST)
-          break;
+        const missing = wanted - after.customers.length;
+        after = await next(query, after, Math.min(LARGEST_PAGE, Math.max(PAGE, missing)), control.signal);
+        if (after.cursor === null || after.customers.length >= wanted) break;
       }
       kept = { key, state: after };
       setState(after);
@@ -81,10 +82,9 @@ export function useCustomers(query: CustomersQuery, from: number): Pages {
 async function next(
   query: CustomersQuery,
   before: State,
-  first: number,
+  limit: number,
   signal: AbortSignal,
 ): Promise<State> {
-  const limit = before.cursor === null ? Math.min(LARGEST_PAGE, first) : PAGE;
   const place = before.cursor === null ? {} : { cursor: before.cursor };
   const page = await get("/api/customers", { ...query, ...place, limit }, undefined, signal);
   return {

@@ -101,7 +101,7 @@ function useCurrentRow(
 }
 
 function Space({ rows, height }: { rows: number; height: number }): JSX.Element | null {
-  return rows ? <tr class="space" aria-hidden="true" style={{ height: rows * height }} /> : null;
+  return rows ? <tr class="space" aria-hidden="true" style={{ height: `${rows * height}px` }} /> : null;
 }
 
 interface HeadProps {
@@ -223,7 +223,8 @@ function useWindow(
   }, [body, rows, height, visible]);
   useEffect(() => {
     // Whoever comes back, or opens an address with a row, stands where they stood.
-    if (from > 0 && body.current) window.scrollTo(0, body.current.offsetTop + from * height);
+    if (from > 0 && body.current)
+      window.scrollTo(0, scrollY + body.current.getBoundingClientRect().top + from * height);
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the list is shown
   }, []);
   return {

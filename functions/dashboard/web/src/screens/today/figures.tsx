@@ -1,0 +1,86 @@
+/** The four figures of the day, each with its change, each a link to the rows that it counts. */
+import type { JSX } from "preact";
+import type { Stats, Trend } from "../../api/types";
+import { count, money, UNKNOWN } from "../../format";
+import { placeOf } from "../../router";
+
+const WEEK = 7;
+const MONTH = 30;
+
+export function Figures({ stats, trends }: { stats: Stats; trends: Trend[] }): JSX.Element {
+  const before = (days: number): Trend | undefined => trends.at(-1 - days);
+  const { links } = stats;
+  return (
+    <div class="today-figures">
+      <Figure
+        name="Value at risk"
+        value={money(stats.revenue_at_risk)}
+        target={links.revenue_at_risk}
+        note="of what current customers would spend"
+      />
+      <Figure
+        name="Likely to leave"
+        value={count(stats.high_risk_customers)}
+        target={links.high_risk_customers}
+        note={difference(
+          stats.high_risk_customers,
+          before(WEEK)?.high_risk_customers,
+          "than a week ago",
+          count,
+        )}
+      />
+      <Figure
+        name="Left in 30 days"
+        value={stats.churn_rate === null ? UNKNOWN : oneDigit(stats.churn_rate)}
+        target={links.churn_rate}
+        note={difference(
+          stats.churn_rate,
+          before(MONTH)?.churn_rate,
+          "than 30 days before",
+          (points) => `${points.toFixed(1)} points`,
+        )}
+      />
+      <Figure
+        name="Alerts today"
+        value={count(stats.alerts_today)}
+        target={links.alerts_today}
+        note={`${count(stats.resolved_alerts)} dealt with since the start`}
+      />
+    </div>
+  );
+}
+
+function oneDigit(percent: number): string {
+  return `${percent.toFixed(1)}%`;
+}
+
+/** Returns in words how a figure differs from that of before. */
+function difference(
+  now: number | null,
+  then: number | null | undefined,
+  than: string,
+  show: (size: number) => string,
+): string {
+  if (now === null) return "known once customers have been here for 30 days";
+  if (then === null || then === undefined) return `no figure to compare with`;
+  const change = now - then;
+  if (Math.abs(change) < 0.05) return `as many ${than.replace("than ", "as ")}`;
+  return `${show(Math.abs(change))} ${change > 0 ? "more" : "less"} ${than}`;
+}
+
+interface FigureProps {
+  name: string;
+  value: string;
+  note: string;
+  target: string;
+}
+
+function Figure({ name, value, note, target }: FigureProps): JSX.Element {
+  return (
+    <a class="card figure" href={placeOf(target)}>
+      <h2 class="label">{name}</h2>
+      <div class={`value${value === UNKNOWN ? " unknown" : ""}`}>{value}</div>
+      <div class="muted small">{note}</div>
+    </a>
+  );
+}

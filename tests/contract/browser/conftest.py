@@ -1,0 +1,103 @@
+"""A Chromium that looks at the dashboard of the stack that the contract tests share.
+
+Without a Chromium the tests are skipped, unless BROWSER=required, as in CI.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from infra.tools.dashboard import WEB, is_current
+from tests.contract.conftest import Stack
+
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
+# A machine that does other things besides is slow; nothing is waited for that is there.
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
+# Reported by the page itself, before its own scripts run.
+_LISTEN = """
+    window.violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
+"""
+
+
+@dataclass
+class Windows:
+    """Opens windows of the dashboard, and keeps what goes wrong in them."""
+
+    stack: Stack
+    browser: Browser
+    contexts: list[BrowserContext] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    expected: tuple[str, ...] = ()
+    """What the console may say in this test."""
+
+    def blank(self, **options: Any) -> Page:
+        """Open a window of its own in which nobody is signed in."""
+        context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
+        context.set_default_timeout(PATIENCE_MS)
+        self.contexts.append(context)
+        page = context.new_page()
+        page.add_init_script(_LISTEN)
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.problems.append(f"{error}"))
+        return page
+
+    def open(
+        self, place: str = "#/", *, role: str = "admin", subject: str = "anna", token: str = "", **options: Any
+    ) -> Page:
+        """Open a window of its own, signed in, at a place of the page."""
+        page = self.blank(**options)
+        page.add_init_script(f"sessionStorage['churn-token'] ??= '{token or self.stack.token(role, subject=subject)}'")
+        page.goto(f"{self.stack.base_url}/{place}")
+        return page
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not any(known in message.text for known in self.expected):
+            self.problems.append(f"{message.type}: {message.text}")
+
+    def check(self) -> None:
+        """Fail if a window has reported an error, or its policy has forbidden something."""
+        for context in self.contexts:
+            for page in context.pages:
+                assert page.evaluate("window.violations") == []
+        assert self.problems == []
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return where Chromium is."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found and is_current():
+        return found
+    reason = "the dashboard is not built: make build" if found else "no Chromium: apt-get install chromium"
+    if os.environ.get("BROWSER") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str, stack: Stack) -> Iterator[Browser]:
+    """Yield a browser."""
+    assert stack.get("/health", role=None).status == 200
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def windows(browser: Browser, stack: Stack) -> Iterator[Windows]:
+    """Yield what opens windows; at the end none of them may have reported an error."""
+    opened = Windows(stack, browser)
+    yield opened
+    try:
+        opened.check()
+    finally:
+        for context in opened.contexts:
+            context.close()

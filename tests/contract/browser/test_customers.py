@@ -1,0 +1,121 @@
+"""From the list of customers to a what-if, by pointer and by keyboard."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from churn.entrypoints.http.tokens import sign_in_address
+from tests.contract.browser.conftest import Windows
+from tests.contract.conftest import Stack
+
+_CURRENT = "#/customers?status=current"
+
+
+def _names(page: Page) -> list[str]:
+    expect(page.locator("td.col-name").first).to_be_visible()
+    return page.locator("td.col-name").all_inner_texts()
+
+
+def test_from_the_most_valuable_customer_to_what_would_keep_them(windows: Windows, stack: Stack) -> None:
+    page = windows.open(_CURRENT)
+    wanted = stack.get("/api/customers?status=current&sort=value_at_risk&limit=5").json["customers"]
+    assert _names(page)[:5] == [customer["name"] for customer in wanted]
+    page.get_by_role("link", name=wanted[0]["name"]).first.click()
+    expect(page.get_by_role("heading", name="Why")).to_be_visible()
+    expect(page.locator(".signed li")).not_to_have_count(0)
+
+    page.get_by_role("button", name="What if").click()
+    drawer = page.get_by_role("dialog", name="What if")
+    expect(drawer.get_by_text("as things are")).to_be_visible()
+    body = {"customer_id": wanted[0]["customer_id"], "days_since_last_order": 2, "login_frequency": 8}
+    answer = stack.post("/api/churn/predict", body).json
+    drawer.get_by_label("Days since last order").fill("2")
+    drawer.get_by_label("Log-ins").fill("8")
+    change = round(answer["what_if"]["change"] * 100)
+    sign = "\N{MINUS SIGN}" if change < 0 else "+" if change > 0 else ""
+    expect(drawer.locator(".outcome")).to_contain_text(f"{sign}{abs(change)} points")
+
+
+def test_the_keys_alone_lead_from_the_list_to_a_customer_and_back(windows: Windows) -> None:
+    page = windows.open(_CURRENT)
+    names = _names(page)
+    for key in ("j", "j", "k", "j"):
+        page.keyboard.press(key)
+    expect(page.locator("tr.current td.col-name")).to_have_text(names[1])
+    page.keyboard.press("x")
+    expect(page.get_by_role("region", name="Selected customers")).to_contain_text("1 customer selected")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(names[1])
+    page.keyboard.press("Backspace")
+    expect(page.locator("td.col-name").first).to_have_text(names[0])
+    page.keyboard.press("/")
+    page.keyboard.type(names[1])
+    expect(page).to_have_url(re.compile("search="))
+    expect(page.locator("td.col-name").first).to_have_text(names[1])
+
+
+def test_filters_stand_in_the_address_and_count_what_the_api_counts(windows: Windows, stack: Stack) -> None:
+    page = windows.open(_CURRENT)
+    _names(page)
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_label("Critical").check()
+    page.get_by_label("Total spent, at least").fill("100")
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator(".chip", has_text="critical risk")).to_be_visible()
+    expect(page).to_have_url(re.compile("risk_level=critical&min_total_spent=100"))
+    listed = "/api/customers?status=current&risk_level=critical&min_total_spent=100&sort=value_at_risk&limit=20"
+    wanted = stack.get(listed).json["customers"]
+    expect(page.locator("td.col-name").first).to_have_text(wanted[0]["name"])
+    assert _names(page)[:20] == [customer["name"] for customer in wanted]
+    page.get_by_role("button", name="Without: critical risk").click()
+    expect(page).not_to_have_url(re.compile("risk_level"))
+
+
+def test_a_long_list_has_few_rows_at_a_time_and_keeps_its_place(windows: Windows, stack: Stack) -> None:
+    page = windows.open("#/customers")
+    total = stack.get("/api/customers?limit=1").json["total"]
+    assert total >= 500
+    _names(page)
+    for _ in range(8):
+        page.mouse.wheel(0, 4000)
+        page.wait_for_timeout(200)
+    expect(page).to_have_url(re.compile("row="))
+    assert page.locator("tbody tr:not(.space)").count() < 100
+    place = page.locator("td.col-name").nth(20).inner_text()
+    page.reload()
+    expect(page.get_by_role("link", name=place).first).to_be_visible()
+
+
+def test_whoever_may_read_alone_is_offered_no_more(windows: Windows, stack: Stack) -> None:
+    customer = stack.get("/api/customers?status=current&limit=1").json["customers"][0]
+    page = windows.open(f"#/customers/{customer['customer_id']}", role="read")
+    expect(page.get_by_role("heading", name="Why")).to_be_visible()
+    expect(page.get_by_role("button", name="What if")).to_have_count(0)
+
+
+def test_an_address_signs_in_once(windows: Windows, stack: Stack) -> None:
+    if not stack.secret:
+        pytest.skip("makes a code of its own: JWT_SECRET is not set")
+    windows.expected = ("401",)
+    address = sign_in_address(stack.base_url, stack.secret, "anna", "act")
+    page, again = windows.blank(), windows.blank()
+    page.goto(address)
+    expect(page.get_by_role("button", name="Sign out anna")).to_be_visible()
+    assert "code=" not in page.url
+    again.goto(address)
+    expect(again.get_by_role("status")).to_contain_text("is used once")
+
+
+def test_a_token_that_is_no_longer_valid_leads_to_signing_in(windows: Windows) -> None:
+    windows.expected = ("401", "403")
+    good = windows.stack.token("read")
+    page = windows.open(_CURRENT, token=good.rsplit(".", 1)[0] + ".AAAA")
+    expect(page.get_by_role("heading", name="Sign in to Churn")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("Your session has ended")
+    page.get_by_label("Token").fill("nonsense")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("not a token")
+    page.get_by_label("Token").fill(good)
+    page.get_by_role("button", name="Sign in").click()
+    assert _names(page)
