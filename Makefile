@@ -75,7 +75,7 @@ import: $(STAMP) ## Import your history: make import FILE=orders.csv [KIND=order
 	@test -n "$(FILE)" || { echo "which file? make import FILE=orders.csv [KIND=orders|events|customers]"; exit 2; }
 	@$(PYTHON) -m infra.tools.importer.command "$(FILE)" $(if $(KIND),--kind $(KIND)) $(ARGS)
 
-export: $(STAMP) ## Export a list: make export FILE=all.csv [WHAT=alerts] [SEGMENT=…] [FORMAT=parquet]
+export: $(STAMP) ## Export a list: make export FILE=all.csv [WHAT=alerts] [SEGMENT=…] [FORMAT=…]
 	@test -n "$(FILE)" || { echo "which file? make export FILE=all.csv [WHAT=customers|alerts|predictions] [SEGMENT=…] [FORMAT=csv|parquet]"; exit 2; }
 	@$(PYTHON) -m infra.tools.exporter.command "$(FILE)" $(if $(WHAT),--what $(WHAT)) $(if $(SEGMENT),--segment "$(SEGMENT)") \
 		$(if $(FORMAT),--format $(FORMAT)) $(if $(QUERY),--query "$(QUERY)") $(ARGS)

@@ -41,14 +41,14 @@ def predict_batch(call: Call) -> BatchAnswer:
 def list_predictions(call: Call) -> PredictionPage:
     from churn.services import predictions  # noqa: PLC0415 (as in `_database`)
 
-    return predictions.list_predictions(_database(), **call.query.model_dump())
+    return predictions.list_predictions(_database(), predictions.PredictionQuery(**call.query.model_dump()))
 
 
 @_api.answers("export_predictions")
 def export_predictions(call: Call) -> Table:
     from churn.services import predictions  # noqa: PLC0415 (as in `_database`)
 
-    part = predictions.part_of_predictions(_database(), **call.query.model_dump())
+    part = predictions.part_of_predictions(_database(), predictions.PredictionQuery(**call.query.model_dump()))
     return part_of_file(call, "export_predictions", PREDICTIONS, part)
 
 

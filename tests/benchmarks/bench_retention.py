@@ -40,11 +40,17 @@ def _add_cohorts(database: Database, size: int) -> None:
             change.update(share_of_cohorts(pack_days([today - day for day in days])))
         database.run(partial(totals.add, changes=change))
     database.run(_count_everybody)
+    database.run(_purge)
 
 
 def _count_everybody(transaction: Transaction) -> None:
     transaction.execute("UPDATE customers SET order_days = ''")
     transaction.execute("ANALYZE TABLE customers, totals")
+
+
+def _purge(transaction: Transaction) -> None:
+    # What the index held of the customers before is gone only then.
+    transaction.execute("SET GLOBAL innodb_max_purge_lag_wait = 0")
 
 
 def _percentile(database: Database, by: CohortPeriod, number: int) -> float:

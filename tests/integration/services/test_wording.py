@@ -15,7 +15,7 @@ from churn.domain.what_if import Question, predict, resolve
 from churn.services.alerts import list_alerts
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.dashboard import Dashboard
-from churn.services.predictions import list_predictions
+from churn.services.predictions import PredictionQuery, list_predictions
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
@@ -40,7 +40,7 @@ def _answers(database: Database, redis_url: str) -> Iterator[Any]:
         yield customers.events(customer_id, limit=50)
     yield list_alerts(database, limit=50)
     yield list_alerts(database, Wanted(changes_since=0), limit=50)
-    yield list_predictions(database, limit=50)
+    yield list_predictions(database, PredictionQuery(50))
     dashboard = Dashboard(database, Cache(redis_url), _SETTINGS)
     yield dashboard.stats(later)
     yield dashboard.recent_activity()

@@ -20,7 +20,7 @@ from churn.services.alert_outcomes import newest_known
 from churn.services.alerts import list_alerts
 from churn.services.churn_rates import rates_from
 from churn.services.figure_links import figure_links
-from churn.services.predictions import list_predictions
+from churn.services.predictions import PredictionQuery, list_predictions
 from churn.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Dashboard:
         """Return the newest alerts and predictions. Raises DatabaseUnavailableError."""
         return {
             "alerts": list_alerts(self._database, limit=limit)["alerts"],
-            "predictions": list_predictions(self._database, limit=limit)["predictions"],
+            "predictions": list_predictions(self._database, PredictionQuery(limit))["predictions"],
         }
 
     def _stats(self, transaction: Transaction, now: datetime) -> Stats:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import Database, Transaction, predictions, totals
-from churn.adapters.mysql.customer_pages import Position
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.predictions import Wanted
 from churn.domain.timestamps import iso
@@ -16,47 +16,47 @@ if TYPE_CHECKING:
     from churn.domain.answers import PredictionPage, PredictionPart, StoredPrediction
 
 
-def list_predictions(
-    database: Database,
-    *,
-    limit: int,
-    risk_level: str | None = None,
-    date_from: datetime | None = None,
-    date_to: datetime | None = None,
-    cursor: str | None = None,
-) -> PredictionPage:
+@dataclass(frozen=True, slots=True)
+class PredictionQuery:
+    """A choice of stored predictions, and a page of them, the newest first."""
+
+    limit: int
+    risk_level: str | None = None
+    date_from: datetime | None = None
+    date_to: datetime | None = None
+    cursor: str | None = None
+
+    @property
+    def wanted(self) -> Wanted:
+        """Which predictions, on whatever page."""
+        return Wanted(self.risk_level, self.date_from, self.date_to)
+
+
+def list_predictions(database: Database, query: PredictionQuery) -> PredictionPage:
     """Return stored predictions, the newest first. Raises InvalidCursorError, DatabaseUnavailableError."""
-    wanted = Wanted(risk_level, date_from, date_to)
-    position = None if cursor is None else read_prediction_cursor(cursor)
 
     def work(transaction: Transaction) -> PredictionPage:
-        if wanted.has_time:
-            total = predictions.count(transaction, wanted)
-        else:
-            sums = totals.read(transaction, "predictions:")
-            total = sums[f"predictions:{risk_level}"] if risk_level else sums.total()
-        return {**_part(transaction, wanted, limit, position), "total": total}
+        return {**_part(transaction, query), "total": _total(transaction, query)}
 
     return database.read(work)
 
 
-def part_of_predictions(
-    database: Database,
-    *,
-    limit: int,
-    risk_level: str | None = None,
-    date_from: datetime | None = None,
-    date_to: datetime | None = None,
-    cursor: str | None = None,
-) -> PredictionPart:
+def part_of_predictions(database: Database, query: PredictionQuery) -> PredictionPart:
     """Return stored predictions as `list_predictions` does, and count nothing, as every part of a file would."""
-    wanted = Wanted(risk_level, date_from, date_to)
-    position = None if cursor is None else read_prediction_cursor(cursor)
-    return database.read(lambda transaction: _part(transaction, wanted, limit, position))
+    return database.read(lambda transaction: _part(transaction, query))
 
 
-def _part(transaction: Transaction, wanted: Wanted, limit: int, position: Position | None) -> PredictionPart:
-    rows = predictions.newest(transaction, wanted, limit=limit + 1, after=position)
+def _total(transaction: Transaction, query: PredictionQuery) -> int:
+    if query.wanted.has_time:
+        return predictions.count(transaction, query.wanted)
+    sums = totals.read(transaction, "predictions:")
+    return sums[f"predictions:{query.risk_level}"] if query.risk_level else sums.total()
+
+
+def _part(transaction: Transaction, query: PredictionQuery) -> PredictionPart:
+    position = None if query.cursor is None else read_prediction_cursor(query.cursor)
+    limit = query.limit
+    rows = predictions.newest(transaction, query.wanted, limit=limit + 1, after=position)
     more, rows = len(rows) > limit, rows[:limit]
     return {
         "predictions": [_prediction_json(row) for row in rows],

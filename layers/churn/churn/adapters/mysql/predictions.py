@@ -115,12 +115,13 @@ class Wanted:
 def newest(transaction: Transaction, wanted: Wanted, *, limit: int, after: Position | None = None) -> list[Row]:
     """Return stored predictions, the newest first: those after a place, which is when one was stored, and its id."""
     conditions = wanted.conditions()
+    index = "predictions_by_time" if wanted.risk_level is None else "predictions_by_risk"
     if after is not None:
-        # Two ranges of an index: a sweep stores all its predictions at one instant.
+        # Two ranges of an index: a sweep stores all its predictions at one instant. Unforced, all before are read too.
         conditions.add("((created_at = %s AND id < %s) OR created_at < %s)", after.value, after.key, after.value)
     return transaction.rows(
         "SELECT p.*, c.customer_id, m.kind AS model_kind FROM (SELECT * FROM predictions "
-        f"{conditions.where()} ORDER BY created_at DESC, id DESC LIMIT %s) p "
+        f"FORCE INDEX ({index}) {conditions.where()} ORDER BY created_at DESC, id DESC LIMIT %s) p "
         "JOIN customers c ON c.id = p.customer_pk LEFT JOIN models m ON m.version = p.model_version "
         "ORDER BY p.created_at DESC, p.id DESC",
         [*conditions.values, limit],
