@@ -1,6 +1,7 @@
 """From the list of customers to a what-if, by pointer and by keyboard."""
 
 import re
+import uuid
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,6 +11,10 @@ from tests.contract.browser.conftest import Windows
 from tests.contract.conftest import Stack
 
 _CURRENT = "#/customers?status=current"
+_ADDRESS_NAMES_THE_FIRST_ROW = """() => {
+    const row = Number(new URLSearchParams(location.hash.split("?")[1]).get("row"));
+    return row > 0 && row === Math.floor(-document.querySelector("tbody").getBoundingClientRect().top / 44);
+}"""
 
 
 def _names(page: Page) -> list[str]:
@@ -72,6 +77,23 @@ def test_filters_stand_in_the_address_and_count_what_the_api_counts(windows: Win
     expect(page).not_to_have_url(re.compile("risk_level"))
 
 
+def test_filters_are_saved_as_a_segment_that_others_find(windows: Windows, stack: Stack) -> None:
+    page = windows.open("#/customers?status=current&risk_level=high,critical&min_total_orders=2")
+    names = _names(page)
+    name = f"Worth a call {uuid.uuid4().hex[:6]}"
+    page.get_by_role("button", name="Save as segment").click()
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page).to_have_url(re.compile(r"segment=\d+$"))
+    [segment] = [one for one in stack.get("/api/segments").json["segments"] if one["name"] == name]
+    expect(page).to_have_url(re.compile(f"segment={segment['id']}$"))
+    other = windows.open("#/customers?status=current", subject="ben")
+    other.get_by_label("Segment").select_option(name)
+    expect(other).to_have_url(re.compile(f"segment={segment['id']}$"))
+    expect(other.locator("td.col-name").first).to_have_text(names[0])
+    assert _names(other)[:20] == names[:20]
+
+
 def test_a_long_list_has_few_rows_at_a_time_and_keeps_its_place(windows: Windows, stack: Stack) -> None:
     page = windows.open("#/customers")
     total = stack.get("/api/customers?limit=1").json["total"]
@@ -80,7 +102,7 @@ def test_a_long_list_has_few_rows_at_a_time_and_keeps_its_place(windows: Windows
     for _ in range(8):
         page.mouse.wheel(0, 4000)
         page.wait_for_timeout(200)
-    expect(page).to_have_url(re.compile("row="))
+    page.wait_for_function(_ADDRESS_NAMES_THE_FIRST_ROW)
     assert page.locator("tbody tr:not(.space)").count() < 100
     place = page.locator("td.col-name").nth(20).inner_text()
     page.reload()

@@ -13,7 +13,7 @@ from tests.contract.conftest import Stack
 
 _BYTES_AT_MOST = 120 * 1024
 _PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-_SCREENS = ("#/", "#/customers?status=current", "customer", "#/alerts", "alert")
+_SCREENS = ("#/", "#/customers?status=current", "customer", "#/alerts", "alert", "#/retention", "#/model", "#/data")
 
 
 def _place(stack: Stack, name: str) -> str:

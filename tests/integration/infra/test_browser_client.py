@@ -244,3 +244,10 @@ def test_who_asks_for_no_predictions_any_more_is_not_subscribed_again() -> None:
     with serving(serve) as url:
         assert run_client(url, script) == []
     assert received == ["subscribe_predictions", "unsubscribe_predictions", "ping"]
+
+
+def test_it_is_an_es_module_too() -> None:
+    module = json.dumps((CLIENT.parent / "churn-socket.mjs").as_uri())
+    program = f"import({module}).then((module) => console.log(typeof module.ChurnSocket))"
+    done = subprocess.run([str(NODE), "-e", program], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.strip() == "function"

@@ -11,6 +11,7 @@ export type CustomersQuery = NonNullable<Query<"/api/customers">>;
 export type CustomerSort = NonNullable<CustomersQuery["sort"]>;
 export type CustomerStatus = Customer["status"];
 export type RiskLevel = NonNullable<Customer["risk_level"]>;
+export type NewSegment = Schemas["NewSegment"];
 export type Driver = Schemas["Driver"];
 export type RecommendedAction = Schemas["RecommendedAction"];
 export type Alert = Schemas["Alert"];

@@ -16,6 +16,7 @@ const PATHS = {
   filter: "M2 4h12M4 8h8M6.5 12h3",
   columns: "M2.5 3h11v10h-11zM6.2 3v10M9.8 3v10",
   download: "M8 2v8m0 0L5 7m3 3 3-3M2.5 13.5h11",
+  star: "m8 2 1.8 3.8 4.2.5-3.1 2.9.8 4.1L8 11.3l-3.7 2 .8-4.1L2 6.3l4.2-.5z",
   back: "M10 3 5 8l5 5",
   keys: "M1.5 4.5h13v7h-13zM4 7h.01M6.5 7h.01M9 7h.01M11.5 7h.01M5 9.3h6",
 } as const;

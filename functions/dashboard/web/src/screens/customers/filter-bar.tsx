@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../../components/icons";
 import { place, replace } from "../../router";
 import { FilterForm } from "./filter-form";
+import { Segments } from "./segments";
 import { changed, chipsOf, SORTS } from "./filters";
 
 export function FilterBar({ address }: { address: URLSearchParams }): JSX.Element {
@@ -31,6 +32,7 @@ export function FilterBar({ address }: { address: URLSearchParams }): JSX.Elemen
             </button>
           </span>
         ))}
+      <Segments address={address} />
       <label class="sort">
         <span class="muted">by</span>
         <select

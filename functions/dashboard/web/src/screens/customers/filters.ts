@@ -1,5 +1,5 @@
 /** Which customers a list shows, as it stands in the address, and as a reader says it. */
-import type { CustomersQuery, CustomerSort } from "../../api/types";
+import type { CustomersQuery, CustomerSort, NewSegment } from "../../api/types";
 import { days, exactly, money, percent } from "../../format";
 import { LEVEL_WORDS, STATUS_WORDS } from "../../words";
 
@@ -7,6 +7,7 @@ type Kind = "words" | "list" | "number" | "yes-no" | "instant";
 
 const KINDS = {
   search: "words",
+  segment: "words",
   status: "list",
   risk_level: "list",
   has_open_alert: "yes-no",
@@ -25,6 +26,11 @@ const KINDS = {
   max_days_since_last_order: "number",
   min_account_age_days: "number",
   max_account_age_days: "number",
+  min_value_ratio: "number",
+  min_days_at_risk: "number",
+  max_days_at_risk: "number",
+  min_days_since_return: "number",
+  max_days_since_return: "number",
 } satisfies Partial<Record<keyof CustomersQuery, Kind>>;
 
 export type FilterName = keyof typeof KINDS;
@@ -52,6 +58,29 @@ export function queryOf(address: URLSearchParams): CustomersQuery {
   return query;
 }
 
+/** Returns the filters of an address as a segment keeps them. */
+export function filterOf(address: URLSearchParams): NewSegment["filter"] {
+  const filter: Record<string, unknown> = {};
+  for (const name of FILTER_NAMES) {
+    const text = address.get(name);
+    if (text) filter[name] = typed(text, KINDS[name]);
+  }
+  return filter;
+}
+
+function typed(text: string, kind: Kind): unknown {
+  switch (kind) {
+    case "list":
+      return text.split(",");
+    case "number":
+      return Number(text);
+    case "yes-no":
+      return text === "true";
+    default:
+      return text;
+  }
+}
+
 export interface Chip {
   names: FilterName[];
   text: string;
@@ -64,6 +93,8 @@ const RANGES: [FilterName, FilterName, (value: number) => string, string][] = [
   ["min_total_orders", "max_total_orders", String, "orders"],
   ["min_days_since_last_order", "max_days_since_last_order", days, "silent for"],
   ["min_account_age_days", "max_account_age_days", days, "customer for"],
+  ["min_days_at_risk", "max_days_at_risk", days, "at risk for"],
+  ["min_days_since_return", "max_days_since_return", days, "back for"],
 ];
 
 /** Returns the filters of an address, each as a part of a sentence. */
@@ -84,6 +115,7 @@ export function chipsOf(address: URLSearchParams): Chip[] {
   add(["lapsed_since", "lapsed_until"], (instant) =>
     value("lapsed_since") ? `lapsed since ${exactly(instant)}` : `lapsed until ${exactly(instant)}`,
   );
+  add(["min_value_ratio"], (ratio) => `value at risk ${ratio} times the average or more`);
   add(["search"], (text) => `“${text}”`);
   return chips;
 }
