@@ -54,11 +54,20 @@ app = _api.app
 
 @_api.answers("list_alerts")
 def list_alerts(call: Call) -> AlertPage:
+    return alerts.list_alerts(_database, _wanted(call), **_page(call))
+
+
+@_api.answers("export_alerts")
+def export_alerts(call: Call) -> Table:
+    return part_of_file(call, "export_alerts", ALERTS, alerts.part_of_alerts(_database, _wanted(call), **_page(call)))
+
+
+def _wanted(call: Call) -> Wanted:
     query = call.query
     chosen = query.model_dump(exclude={"limit", "cursor", "customer_id", "snoozed", "assigned_to", "status", "outcome"})
     # Who follows changes is to see that an alert was snoozed.
     snoozed = query.snoozed or ("false" if query.changes_since is None else "true")
-    wanted = Wanted(
+    return Wanted(
         **chosen,
         status=query.status or (),
         outcome=query.outcome or (),
@@ -66,7 +75,11 @@ def list_alerts(call: Call) -> AlertPage:
         awake_at=call.now if snoozed == "false" else None,
         snoozed_at=call.now if snoozed == "only" else None,
     )
-    return alerts.list_alerts(_database, wanted, limit=query.limit, cursor=query.cursor, customer_id=query.customer_id)
+
+
+def _page(call: Call) -> dict[str, Any]:
+    page: dict[str, Any] = call.query.model_dump(include={"limit", "cursor", "customer_id"})
+    return page
 
 
 @_api.answers("alert_performance")
@@ -75,11 +88,6 @@ def alert_performance(call: Call) -> AlertPerformance:
     return alert_outcomes.performance(
         _database, _settings, by=query.by, first=query.date_from, last=query.date_to, now=call.now
     )
-
-
-@_api.answers("export_alerts")
-def export_alerts(call: Call) -> Table:
-    return part_of_file(call, "export_alerts", ALERTS, list_alerts(call))
 
 
 @_api.answers("preview_alerts")

@@ -1,10 +1,14 @@
 """Reading the alerts."""
 
 from datetime import timedelta
+from typing import Any
 
-from churn.adapters.mysql import Database
+import pytest
+
+from churn.adapters.mysql import Database, Transaction
 from churn.adapters.mysql.alert_pages import Wanted
-from churn.services.alerts import list_alerts
+from churn.adapters.mysql.database import Row
+from churn.services.alerts import list_alerts, part_of_alerts
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.clock import set_clock
@@ -39,3 +43,41 @@ def test_a_range_includes_the_whole_of_its_last_millisecond(shop: Database) -> N
     assert list_alerts(shop, Wanted(created_from=last, created_to=last), limit=2)["total"] == 1
     earlier = last - timedelta(milliseconds=1)
     assert list_alerts(shop, Wanted(created_to=earlier), limit=2)["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (Wanted(status=("new",)), "alerts_by_status"),
+        (Wanted(priority="high"), "alerts_by_priority"),
+        (Wanted(status=("new",), priority="high"), "alerts_by_status"),
+        (Wanted(outcome=("pending",)), "alerts_by_outcome"),
+        (Wanted(changes_since=0), "alerts_by_change"),
+        (Wanted(), "PRIMARY"),
+    ],
+)
+def test_the_page_after_a_place_reads_nothing_of_what_is_before_it(
+    shop: Database, monkeypatch: pytest.MonkeyPatch, wanted: Wanted, index: str
+) -> None:
+    scoring = Scoring(shop, RecencyModel(), Settings.from_environment({}))
+    scoring.apply([event("payment_failed", f"CUST-{number:03d}") for number in range(25)], now=NOW)
+    read, plans = Transaction.rows, []
+
+    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
+        if "ORDER BY" in statement:
+            plans.extend(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
+        return read(transaction, statement, parameters)
+
+    cursor, ids = None, []
+    while True:
+        monkeypatch.setattr(Transaction, "rows", read if cursor is None else explained)
+        part = part_of_alerts(shop, wanted, limit=4, cursor=cursor, customer_id=None)
+        ids += [alert["id"] for alert in part["alerts"]]
+        if (cursor := part["next_cursor"]) is None:
+            break
+    monkeypatch.setattr(Transaction, "rows", read)
+    assert ids == [alert["id"] for alert in list_alerts(shop, wanted, limit=500)["alerts"]]
+    assert len(ids) == 25
+    pages = [plan for plan in plans if plan["table"] == "alerts"]
+    assert {(plan["key"], plan["type"]) for plan in pages} == {(index, "range")}
+    assert not any("filesort" in (plan["Extra"] or "") for plan in pages)

@@ -78,12 +78,17 @@ class AlertDetail(Alert):
     """Who did what and when, with the notes, the newest first; the newest 200."""
 
 
-class AlertPage(TypedDict):
-    """Alerts, the newest first; with `changes_since` in the order of their changes."""
+class AlertPart(TypedDict):
+    """A part of the alerts, the newest first; with `changes_since` in the order of their changes."""
 
     alerts: list[Alert]
-    total: int
     next_cursor: str | None
+
+
+class AlertPage(AlertPart):
+    """Alerts, the newest first; with `changes_since` in the order of their changes."""
+
+    total: int
     newest_change: int
     """The number of the newest change of any alert: `changes_since` of the next request, once all pages are read."""
 

@@ -26,7 +26,7 @@ from churn.services.cursors import read_alert_cursor, write_alert_cursor
 from churn.services.presentation import alert_detail_json, alert_json
 
 if TYPE_CHECKING:
-    from churn.domain.alert_answers import AlertDetail, AlertPage
+    from churn.domain.alert_answers import AlertDetail, AlertPage, AlertPart
 
 _ALL = Wanted()
 _ACTIONS = 200
@@ -48,29 +48,22 @@ def list_alerts(
 
     `customer_id`: of that customer alone. Raises InvalidCursorError, AlertsPrunedError, DatabaseUnavailableError.
     """
-    by_change = wanted.changes_since is not None
-    position = None if cursor is None else read_alert_cursor(cursor, is_change=by_change)
 
     def work(transaction: Transaction) -> AlertPage:
-        alerts.require_kept(transaction, wanted.since)
-        chosen = wanted
-        if customer_id is not None:
-            chosen = replace(wanted, customer_pk=_key(transaction, customer_id))
-        rows, total = alert_pages.page(transaction, chosen, limit=limit + 1, position=position)
-        if total is None:
-            priorities = () if chosen.priority is None else (chosen.priority,)
-            total = totals.read_pairs(transaction, "alerts", chosen.status, priorities)
-            total -= alert_pages.snoozed(transaction, chosen)
-        more, rows = len(rows) > limit, rows[:limit]
-        last = rows[-1]["change_number" if by_change else "id"] if more else None
-        return {
-            "alerts": [alert_json(row) for row in rows],
-            "total": total,
-            "next_cursor": None if last is None else write_alert_cursor(last, is_change=by_change),
-            "newest_change": newest_of_all(transaction).change,
-        }
+        chosen = _chosen(transaction, wanted, customer_id)
+        part = _part(transaction, chosen, limit, cursor)
+        return {**part, "total": _total(transaction, chosen), "newest_change": newest_of_all(transaction).change}
 
     return database.read(work)
+
+
+def part_of_alerts(
+    database: Database, wanted: Wanted, *, limit: int, cursor: str | None, customer_id: str | None
+) -> AlertPart:
+    """Return alerts as `list_alerts` does, and count nothing, as every part of a file would."""
+    return database.read(
+        lambda transaction: _part(transaction, _chosen(transaction, wanted, customer_id), limit, cursor)
+    )
 
 
 def get_alert(database: Database, alert_id: int) -> AlertDetail:
@@ -133,6 +126,31 @@ def _detail(transaction: Transaction, alert_id: int) -> AlertDetail:
     if row is None:
         raise alerts.AlertNotFoundError(alert_id)
     return alert_detail_json(row, alert_actions.of_alert(transaction, alert_id, _ACTIONS))
+
+
+def _chosen(transaction: Transaction, wanted: Wanted, customer_id: str | None) -> Wanted:
+    alerts.require_kept(transaction, wanted.since)
+    return wanted if customer_id is None else replace(wanted, customer_pk=_key(transaction, customer_id))
+
+
+def _part(transaction: Transaction, chosen: Wanted, limit: int, cursor: str | None) -> AlertPart:
+    by_change = chosen.changes_since is not None
+    position = None if cursor is None else read_alert_cursor(cursor, is_change=by_change)
+    rows = alert_pages.page(transaction, chosen, limit=limit + 1, position=position)
+    more, rows = len(rows) > limit, rows[:limit]
+    last = rows[-1]["change_number" if by_change else "id"] if more else None
+    return {
+        "alerts": [alert_json(row) for row in rows],
+        "next_cursor": None if last is None else write_alert_cursor(last, is_change=by_change),
+    }
+
+
+def _total(transaction: Transaction, chosen: Wanted) -> int:
+    if not chosen.is_summed:
+        return alert_pages.count(transaction, chosen)
+    priorities = () if chosen.priority is None else (chosen.priority,)
+    total = totals.read_pairs(transaction, "alerts", chosen.status, priorities)
+    return total - alert_pages.snoozed(transaction, chosen)
 
 
 def _key(transaction: Transaction, customer_id: str) -> int:

@@ -95,21 +95,21 @@ class Wanted:
         return self == Wanted(self.status, self.priority, awake_at=self.awake_at)
 
 
-def page(
-    transaction: Transaction, wanted: Wanted, *, limit: int, position: int | None = None
-) -> tuple[list[Row], int | None]:
-    """Return a page of alerts, and their number where the totals do not have it.
+def count(transaction: Transaction, wanted: Wanted) -> int:
+    """Return how many alerts there are."""
+    conditions = _conditions(wanted)
+    conditions.add_among("status", wanted.status)
+    conditions.add_among("outcome", wanted.outcome)
+    return conditions.count(transaction, "alerts")
+
+
+def page(transaction: Transaction, wanted: Wanted, *, limit: int, position: int | None = None) -> list[Row]:
+    """Return a page of alerts.
 
     They come the newest first, and `position` is the id before which the page begins; with `changes_since` in the
     order of their changes, and it is the number of the change after which it begins.
     """
     conditions = _conditions(wanted)
-    total = None
-    if not wanted.is_summed:
-        counted = conditions.copy()
-        counted.add_among("status", wanted.status)
-        counted.add_among("outcome", wanted.outcome)
-        total = counted.count(transaction, "alerts")
     by_change = wanted.changes_since is not None
     if position is not None:
         conditions.add("change_number > %s" if by_change else "id < %s", position)
@@ -121,13 +121,28 @@ def page(
         own = conditions.copy()
         own.add_equal("status", status)
         own.add_equal("outcome", outcome)
-        parts.append(f"(SELECT * FROM alerts {own.where()} ORDER BY {order} LIMIT %s)")
+        forced = "" if position is None else _forced(wanted, status, outcome)
+        parts.append(f"(SELECT * FROM alerts {forced} {own.where()} ORDER BY {order} LIMIT %s)")
         values += [*own.values, limit]
     union = " UNION ALL ".join(parts) if len(parts) > 1 else parts[0][1:-1]
-    rows = transaction.rows(
+    return transaction.rows(
         f"SELECT {_COLUMNS} FROM ({union}) a {_JOINED} ORDER BY a.{order} LIMIT %s", [*values, limit]
     )
-    return rows, total
+
+
+def _forced(wanted: Wanted, status: AlertStatus | None, outcome: Outcome | None) -> str:
+    """Return which index a page after a place is read from: left to itself, a server reads all that is before it."""
+    indexes = {
+        "alerts_by_change": wanted.changes_since,
+        "alerts_by_customer": wanted.customer_pk,
+        "alerts_by_assignee": wanted.assigned_to,
+        "alerts_by_kind": wanted.alert_type if outcome is not None else None,
+        "alerts_by_outcome": outcome,
+        "alerts_by_status": status,
+        "alerts_by_priority": wanted.priority,
+    }
+    chosen = next((index for index, value in indexes.items() if value is not None), None)
+    return "" if chosen is None else f"FORCE INDEX ({chosen})"
 
 
 def on_risk(transaction: Transaction, customer_pks: Sequence[int]) -> list[Row]:
