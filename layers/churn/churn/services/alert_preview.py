@@ -24,7 +24,7 @@ from churn.settings import Settings
 if TYPE_CHECKING:
     from churn.domain.alert_answers import AlertPreview
 
-MOST_SCORES = 60_000
+MOST_SCORES = 20_000
 """Scores that are replayed; of a shop with more, those of a part of the customers are."""
 _MOST_JUDGED = 2000
 _SPAN = timedelta(days=30)
@@ -127,9 +127,8 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scores(transaction: Transaction, start: datetime, end: datetime) -> tuple[list[Row], float]:
     """Return the stored scores of a span in their order, and the share of the customers whose scores they are."""
-    rows = predictions.scores_between(transaction, start, end, MOST_SCORES + 1)
-    if len(rows) <= MOST_SCORES:
-        return rows, 1.0
+    if predictions.count_between(transaction, start, end, MOST_SCORES + 1) <= MOST_SCORES:
+        return predictions.scores_between(transaction, start, end, MOST_SCORES), 1.0
     sample: list[Row] = []
     newest, seen = customers.newest_key(transaction), 0
     keys = _spread(newest)

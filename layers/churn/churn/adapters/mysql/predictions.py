@@ -167,6 +167,16 @@ def newest_until(transaction: Transaction, keys: Iterable[int], until: datetime)
     return found
 
 
+def count_between(transaction: Transaction, start: datetime, end: datetime, limit: int) -> int:
+    """Return how many scores were stored in a span, at most `limit`."""
+    row = transaction.row(
+        "SELECT COUNT(*) AS number FROM (SELECT 1 FROM predictions FORCE INDEX (predictions_by_time) "
+        "WHERE created_at >= %s AND created_at <= %s LIMIT %s) counted",
+        (start, end, limit),
+    )
+    return int(row["number"]) if row else 0
+
+
 def scores_between(transaction: Transaction, start: datetime, end: datetime, limit: int) -> list[Row]:
     """Return the first scores that were stored in a span, in their order, with what a preview of alerts needs."""
     return transaction.rows(
