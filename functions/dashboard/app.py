@@ -1,4 +1,4 @@
-"""The dashboard: the page that was built from `web` and its files, and the API's description; needs no token."""
+"""The dashboard and the API reference, the pages that were built from `web`, and the API's description; no token."""
 
 from pathlib import Path
 
@@ -25,6 +25,11 @@ app = _api.app
 @_api.answers("dashboard_page")
 def dashboard_page(call: Call) -> File:
     return _page.document(call)
+
+
+@_api.answers("api_reference")
+def api_reference(call: Call) -> File:
+    return _page.reference(call)
 
 
 @_api.answers("dashboard_asset")

@@ -4,6 +4,8 @@ import { defineConfig } from "vite";
 export default defineConfig({
   base: "./",
   build: {
+    // The page, and the API reference, which is fetched by those alone who open it.
+    rolldownOptions: { input: ["index.html", "docs.html"] },
     target: "es2022",
     modulePreload: { polyfill: false },
     // Nothing is written into the page: its policy forbids it.

@@ -29,6 +29,7 @@ def _build(folder: Path) -> None:
     (folder / "assets").mkdir()
     (folder / "assets" / "main-1.js").write_text("run()", encoding="utf-8")
     (folder / "assets" / "icon-1.svg").write_text("<svg/>", encoding="utf-8")
+    (folder / "docs.html").write_text("<rapi-doc></rapi-doc>", encoding="utf-8")
     (folder / "index.html").write_text(_DOCUMENT, encoding="utf-8")
 
 
@@ -64,10 +65,26 @@ def test_the_page_is_asked_for_again_and_its_files_are_kept_for_ever(function: M
     assert _get(function, "/", '"other"').status == 200
 
 
+def test_the_reference_has_a_policy_of_its_own_that_runs_and_asks_nothing_from_elsewhere(
+    function: ModuleType, tmp_path: Path
+) -> None:
+    assert _get(function, "/docs").status == 404
+    _build(tmp_path)
+    reference = _get(function, "/docs")
+    assert (reference.status, reference.body) == (200, b"<rapi-doc></rapi-doc>")
+    policy = dict(part.split(" ", 1) for part in reference.headers["Content-Security-Policy"].split("; "))
+    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert policy["style-src"] == "'self' 'unsafe-inline'"
+    assert not {word for sources in policy.values() for word in sources.split()} - {
+        "'self'", "'none'", "'unsafe-inline'", "data:",
+    }  # fmt: skip
+    assert _get(function, "/docs", reference.headers["ETag"]).status == 304
+
+
 def test_what_is_no_file_of_the_page_is_not_found(function: ModuleType, tmp_path: Path) -> None:
     _build(tmp_path)
     (tmp_path / "made-of").write_text("secret", encoding="utf-8")
-    for name in ("main-2.js", "index.html", "made-of", "..%2Fmade-of", "%2Fetc%2Fpasswd"):
+    for name in ("main-2.js", "index.html", "docs.html", "made-of", "..%2Fmade-of", "%2Fetc%2Fpasswd"):
         assert _get(function, f"/assets/{name}").status == 404, name
 
 

@@ -1,4 +1,5 @@
 /** Who is signed in. The token lives in this tab's `sessionStorage` alone. */
+import { TOKEN } from "./storage";
 import { Store } from "./store";
 
 export type Role = "read" | "predict" | "act" | "admin";
@@ -8,7 +9,6 @@ export interface Session {
   role: Role;
 }
 
-const KEY = "churn-token";
 const ROLES: Role[] = ["read", "predict", "act", "admin"];
 
 /** Null while nobody is signed in. */
@@ -24,13 +24,13 @@ export function may(role: Role): boolean {
 /** Begins a session. Throws an Error whose text says what is wrong with the token. */
 export function beginSession(token: string): void {
   const begun = read(token.trim());
-  sessionStorage.setItem(KEY, begun.token);
+  sessionStorage.setItem(TOKEN, begun.token);
   farewell.set("");
   session.set(begun);
 }
 
 export function endSession(message: string): void {
-  sessionStorage.removeItem(KEY);
+  sessionStorage.removeItem(TOKEN);
   farewell.set(message);
   session.set(null);
 }
@@ -43,12 +43,12 @@ export async function resumeSession(): Promise<void> {
     await exchange(decodeURIComponent(code));
     return;
   }
-  const kept = sessionStorage.getItem(KEY);
+  const kept = sessionStorage.getItem(TOKEN);
   if (kept) {
     try {
       beginSession(kept);
     } catch {
-      sessionStorage.removeItem(KEY);
+      sessionStorage.removeItem(TOKEN);
     }
   }
 }

@@ -1,17 +1,17 @@
 /** The theme: the system's, or what the reader has chosen on this machine. */
+import { THEME } from "./storage";
 import { Store } from "./store";
 
 export type Theme = "system" | "light" | "dark";
 
-const KEY = "churn-theme";
 const THEMES: Theme[] = ["system", "light", "dark"];
-const stored = localStorage.getItem(KEY);
+const stored = localStorage.getItem(THEME);
 
 export const theme = new Store<Theme>(THEMES.find((known) => known === stored) ?? "system");
 
 export function nextTheme(): void {
   const next = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length] ?? "system";
-  localStorage.setItem(KEY, next);
+  localStorage.setItem(THEME, next);
   theme.set(next);
   applyTheme();
 }

@@ -58,7 +58,7 @@ def test_the_projects_own_template_is_served_whole() -> None:
         *("scoring", "rescoring", "training", "evaluation", "retention", "authorizer", "migration"),
     }
     assert template.rest is not None
-    open_paths = {"/health", "/", "/assets/{name}", "/openapi.json", "/api/session"}
+    open_paths = {"/health", "/", "/docs", "/assets/{name}", "/openapi.json", "/api/session"}
     assert {route.path for route in template.rest.routes if route.authorizer is None} == open_paths
     assert template.function("alerts").environment["SOCKET_ENDPOINT"] == "http://127.0.0.1:3001"
     assert [source.topic for source in template.kafka] == ["user-events"]

@@ -51,6 +51,10 @@ ROUTES = (
         media_types=("text/javascript", "text/css", "image/svg+xml"),
     ),
     Route(
+        "api_reference", "GET", "/docs", "dashboard", None, "The reference of this API, a page for a browser", "",
+        media_types=("text/html",),
+    ),
+    Route(
         "api_description", "GET", "/openapi.json", "dashboard", None, "The description of this API", "ApiDescription"
     ),
     Route(

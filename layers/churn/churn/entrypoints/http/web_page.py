@@ -1,4 +1,4 @@
-"""A built web page: its document and files, with the headers under which a browser keeps and runs them."""
+"""Built web pages: their documents and files, with the headers under which a browser keeps and runs them."""
 
 import hashlib
 import mimetypes
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from churn.entrypoints.http.app import Call, File
 from churn.entrypoints.http.problems import ProblemError
 
-_DOCUMENT = "index.html"
+_PAGE, _REFERENCE = "index.html", "docs.html"
 _SOCKET = '<meta name="churn-socket" content=""'
 # The name of a file holds a hash of its content, which therefore never changes.
 _FOREVER = "public, max-age=31536000, immutable"
@@ -25,7 +25,7 @@ class Kept:
 
 
 class WebPage:
-    """What a build left in a folder: `index.html`, and under `assets` what it names.
+    """What a build left in a folder: `index.html`, `docs.html` (the API reference), and under `assets` what they name.
 
     The folder is read anew when its document is another, so that a page that is built meanwhile is served.
     """
@@ -44,8 +44,15 @@ class WebPage:
             call.answer["status"] = 308
             call.headers["Location"] = f"{call.at.rsplit('/', 1)[-1]}/"
             return File("", "text/plain")
-        call.headers.update({"Content-Security-Policy": self.policy, "Referrer-Policy": "no-referrer"})
-        kept = self._files().get(_DOCUMENT)
+        return self._document(_PAGE, self.policy, call)
+
+    def reference(self, call: Call) -> File:
+        """Return the API reference; its viewer styles itself by attributes, and asks this API alone."""
+        return self._document(_REFERENCE, _policy(style="'self' 'unsafe-inline'", image="'self' data:"), call)
+
+    def _document(self, name: str, policy: str, call: Call) -> File:
+        call.headers.update({"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"})
+        kept = self._files().get(name)
         if kept is None:
             call.answer["status"] = 404
             return File(self._otherwise, "text/html")
@@ -55,7 +62,7 @@ class WebPage:
     def asset(self, name: str, call: Call) -> File:
         """Return a file beside the page. Raises ProblemError (404)."""
         kept = self._files().get(name)
-        if kept is None or name == _DOCUMENT:
+        if kept is None or name in {_PAGE, _REFERENCE}:
             raise ProblemError(404, "There is no such file; the page has been built anew, so load it again.")
         call.headers["Cache-Control"] = _FOREVER
         return unless_known(kept, call)
@@ -64,21 +71,34 @@ class WebPage:
     def policy(self) -> str:
         """What the page may load and ask: its own origin, and the WebSocket API."""
         address = urlsplit(self._socket)
-        own = dict.fromkeys(("script-src", "style-src", "img-src", "font-src"), "'self'")
-        connect = f"'self' {address.scheme}://{address.netloc}" if address.netloc else "'self'"
-        rest = {"base-uri": "'none'", "form-action": "'none'", "frame-ancestors": "'none'"}
-        sources = {"default-src": "'none'", **own, "connect-src": connect, **rest}
-        return "; ".join(f"{directive} {source}" for directive, source in sources.items())
+        return _policy(connect=f"'self' {address.scheme}://{address.netloc}" if address.netloc else "'self'")
 
     def _files(self) -> dict[str, Kept]:
-        document = self._folder / _DOCUMENT
+        document = self._folder / _PAGE
         built_at = document.stat().st_mtime_ns if document.exists() else self._built_at
         if built_at != self._built_at:
             self._built_at = built_at
             text = document.read_text(encoding="utf-8").replace(_SOCKET, f'{_SOCKET[:-1]}{self._socket}"')
             self._kept = {path.name: _kept_file(path) for path in (self._folder / "assets").iterdir()}
-            self._kept[_DOCUMENT] = kept(text, "text/html")
+            self._kept[_PAGE] = kept(text, "text/html")
+            reference = self._folder / _REFERENCE
+            self._kept[_REFERENCE] = kept(reference.read_text(encoding="utf-8"), "text/html")
         return self._kept
+
+
+def _policy(*, style: str = "'self'", image: str = "'self'", connect: str = "'self'") -> str:
+    sources = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": style,
+        "img-src": image,
+        "font-src": "'self'",
+        "connect-src": connect,
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return "; ".join(f"{directive} {source}" for directive, source in sources.items())
 
 
 def _kept_file(path: Path) -> Kept:

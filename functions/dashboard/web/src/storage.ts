@@ -1,0 +1,5 @@
+/** What the browser keeps, by its names. */
+/** In `sessionStorage`: the token of who is signed in. */
+export const TOKEN = "churn-token";
+/** In `localStorage`: the theme that the reader has chosen. */
+export const THEME = "churn-theme";
