@@ -10,9 +10,10 @@ const FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', A
 const system = window.matchMedia("(prefers-color-scheme: dark)");
 const token = sessionStorage.getItem(TOKEN);
 
-const viewer = document.createElement("rapi-doc");
+const viewer = document.createElement("rapi-doc") as HTMLElement & {
+  loadSpec: (spec: unknown) => Promise<void>;
+};
 set({
-  "spec-url": "openapi.json",
   "render-style": "read",
   "show-header": "false",
   "load-fonts": "false",
@@ -32,6 +33,19 @@ set({
 look();
 system.addEventListener("change", look);
 document.body.append(viewer);
+void show();
+
+async function show(): Promise<void> {
+  const answer = await fetch("openapi.json");
+  await viewer.loadSpec(JSON.parse(await answer.text(), named));
+}
+
+/** RapiDoc stumbles over an example with a null in it, unless the example has a name. */
+function named(_: string, part: unknown): unknown {
+  if (part === null || typeof part !== "object" || !("example" in part) || !("schema" in part)) return part;
+  const { example, ...rest } = part;
+  return { ...rest, examples: { example: { value: example } } };
+}
 
 function look(): void {
   const chosen = localStorage.getItem(THEME);
