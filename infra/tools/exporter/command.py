@@ -41,6 +41,9 @@ _EXPORTS = {
 }
 
 
+_OF_PAGES = frozenset({"sort", "order", "limit", "offset", "cursor"})
+
+
 def main() -> int:
     """Run the command line; return 1 if there is no file because the service refuses or stays away."""
     options = _options()
@@ -106,6 +109,9 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.segment and options.what != "customers":
         parser.error("a segment has customers: with SEGMENT, WHAT is customers")
+    unknown_here = sorted(_query("", options.query).keys() & _OF_PAGES)
+    if unknown_here:
+        parser.error(f"QUERY takes filters; a file has an order and a length of its own: {', '.join(unknown_here)}")
     options.format = options.format or ("parquet" if options.file.suffix == ".parquet" else "csv")
     return options
 

@@ -87,6 +87,24 @@ def _later(**age: int) -> str:
     return iso(datetime.now(UTC) + timedelta(**age))
 
 
+@pytest.mark.parametrize(
+    ("work", "field"),
+    [
+        ({"status": "dismissed", "reason": "  "}, "reason"),
+        ({"assigned_to": "  "}, "assigned_to"),
+        ({"assigned_to": "a\nb"}, "assigned_to"),
+        ({"assigned_to": " anna"}, "assigned_to"),
+        ({"note": "\n "}, "note"),
+        ({"note": "\u0000a"}, "note"),
+    ],
+)
+def test_text_that_says_nothing_is_refused(scoring: Scoring, anna: _Person, work: dict[str, Any], field: str) -> None:
+    (number,) = _raise(scoring, "C-1")
+    answer = anna.patch(number, **work)
+    assert (answer.status, [error["field"] for error in answer.json["errors"]]) == (400, [field])
+    assert anna.get(f"/{number}")["status"] == "new"
+
+
 def test_two_people_work_an_alert_off_and_the_answers_show_who_did_what(
     scoring: Scoring, anna: _Person, ben: _Person, database: Database
 ) -> None:

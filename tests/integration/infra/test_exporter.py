@@ -193,9 +193,19 @@ def test_the_command_takes_the_form_from_the_name_and_the_service_from_the_envir
     served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "current.parquet"
-    assert _run(monkeypatch, str(path), "--query", "search=C-000&limit=4", URL=served + "/", TOKEN="t") == 0
+    assert _run(monkeypatch, str(path), "--query", "search=C-000", URL=served + "/", TOKEN="t") == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"{path}: 10 customers"
     assert pyarrow.parquet.read_table(path).num_rows == 10
+
+
+@pytest.mark.parametrize("query", ["sort=value_at_risk", "status=current&limit=5", "cursor=x"])
+def test_what_belongs_to_a_page_is_refused_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], query: str
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        _run(monkeypatch, str(tmp_path / "all.csv"), "--query", query, URL="http://127.0.0.1:9", TOKEN="t")
+    assert refused.value.code == 2
+    assert "QUERY takes filters" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ class RiskPoint(TypedDict):
     """The instant that it is for."""
     churn_probability: Probability
     risk_level: RiskLevel
+    value_at_risk: float | None
+    """In the currency of the stats; null where an earlier release stored the prediction without it."""
     confidence: Probability
     model_version: str
     model_kind: ModelKind | None
@@ -145,7 +147,7 @@ class AlertThen(TypedDict):
 class CustomerThen(FeatureValues):
     """What was known and said of a customer at an instant, by the prediction that was the newest stored one then.
 
-    All other fields of a customer are there too, and null: nothing stored tells what they were. So are the features
+    All other fields of a customer are there too, and null: a prediction does not keep them. So are the features
     and reasons with a prediction that an earlier release stored without them, and all of it without a prediction.
     """
 
@@ -153,6 +155,8 @@ class CustomerThen(FeatureValues):
     as_of: Instant
     churn_probability: Probability | None
     risk_level: RiskLevel | None
+    value_at_risk: float | None
+    """In the currency of the stats; null where an earlier release stored the prediction without it."""
     confidence: Probability | None
     model_version: str | None
     model_kind: ModelKind | None

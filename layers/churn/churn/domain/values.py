@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Any
+from unicodedata import category
 
 MAX_AMOUNT = 1e12
 """The largest value of an order, discount or balance, in units of the currency: some have many."""
@@ -48,6 +49,24 @@ def amount(value: object) -> float:
     if not 0 <= result <= MAX_AMOUNT:
         raise ValueError(_NOT_IN_RANGE)
     return result
+
+
+def some_text(value: str) -> str:
+    """Return a text that says something; ValueError for blanks alone, and for control characters but line breaks."""
+    if not value.strip():
+        raise ValueError("must not be blank")
+    if any(category(character) == "Cc" and character not in "\t\n\r" for character in value):
+        raise ValueError("must not hold control characters")
+    return value
+
+
+def line_of_text(value: str) -> str:
+    """Return a text of one line without invisible characters and blanks around it; ValueError for any other."""
+    if not value.strip():
+        raise ValueError("must not be blank")
+    if not value.isprintable() or value != value.strip():
+        raise ValueError("must not hold invisible characters, nor begin or end with a blank")
+    return value
 
 
 def truth(value: object) -> bool:

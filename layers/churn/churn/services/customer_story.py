@@ -221,6 +221,10 @@ def _point(row: Row) -> Point:
     return Point(row["id"], row["churn_probability"], row["model_version"], read_reasons(row["reasons"]))
 
 
+def _value(row: Row) -> float | None:
+    return None if row["value_at_risk"] is None else float(row["value_at_risk"])
+
+
 def _risk_point(row: Row, before: Point | None) -> RiskPoint:
     point = _point(row)
     return {
@@ -229,6 +233,7 @@ def _risk_point(row: Row, before: Point | None) -> RiskPoint:
         "as_of": iso(row["as_of"] or row["created_at"]),
         "churn_probability": rounded(row["churn_probability"]),
         "risk_level": row["risk_level"],
+        "value_at_risk": _value(row),
         "confidence": row["confidence"],
         "model_version": row["model_version"],
         "model_kind": row["model_kind"],
@@ -260,6 +265,7 @@ def _said(row: Row) -> Any:
     return {
         "churn_probability": rounded(probability),
         "risk_level": row["risk_level"],
+        "value_at_risk": _value(row),
         "confidence": row["confidence"],
         "model_version": row["model_version"],
         "model_kind": row["model_kind"],

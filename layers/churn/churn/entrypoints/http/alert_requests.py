@@ -17,6 +17,7 @@ from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.outcomes import OUTCOMES, Handling, Outcome, PerformanceGroup
 from churn.domain.risk import RiskLevel
 from churn.domain.timestamps import parse_timestamp
+from churn.domain.values import line_of_text, some_text
 from churn.entrypoints.http.requests import (
     Change,
     Cursor,
@@ -50,7 +51,7 @@ PerformanceGroups = Annotated[
 ]
 AlertKind = Annotated[str, Field(pattern="^[a-z_]{1,64}$")]
 AlertStatuses = Annotated[tuple[AlertStatus, ...], choice(get_args(AlertStatus), {}), described(get_args(AlertStatus))]
-Person = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_SUBJECT)]
+Person = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_SUBJECT), AfterValidator(line_of_text)]
 Moment = Annotated[
     datetime, BeforeValidator(parse_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
@@ -102,7 +103,7 @@ def _not_longer(note: str) -> str:
 
 
 Notes = Annotated[str, Field(strict=True, max_length=MAX_NOTES), AfterValidator(_not_longer)]
-Note = Annotated[Notes, Field(min_length=1)]
+Note = Annotated[Notes, Field(min_length=1), AfterValidator(some_text)]
 
 
 class AlertWork(Request):

@@ -22,7 +22,7 @@ from churn.domain.features import FEATURES
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
 from churn.domain.risk import RISK_LEVELS, RiskLevel
 from churn.domain.timestamps import parse_end, parse_timestamp
-from churn.domain.values import MAX_SUM
+from churn.domain.values import MAX_SUM, some_text
 from churn.services.presentation import parse_change, parse_since
 
 MAX_OFFSET = 10_000
@@ -129,7 +129,7 @@ CustomerId = Annotated[
 ]
 
 
-Reason = Annotated[str, Field(strict=True, min_length=1, max_length=500)]
+Reason = Annotated[str, Field(strict=True, min_length=1, max_length=500), AfterValidator(some_text)]
 
 
 class NoQuery(Request):
