@@ -15,7 +15,7 @@ from tests.benchmarks.bench_customer_lists import NOW, SIZES, filled
 _ROUNDS = 20
 _SETTINGS = Settings.from_environment({})
 # Of sixty days, one a customer and another for each third.
-_PREDICTIONS = """
+PREDICTIONS = """
 INSERT INTO predictions (customer_pk, risk_level, churn_probability, confidence, model_version, as_of, created_at,
   value_at_risk, is_active)
 SELECT id, risk_level, LEAST(0.99, churn_probability + %s), 0.9, 'v1', at, at, value_at_risk, status <> 'lapsed'
@@ -44,15 +44,15 @@ def main() -> None:
         with filled(size) as database:
             database.run(lambda transaction, size=size: _fill(transaction, size))  # type: ignore[misc]
             for name, read in reads.items():
-                measured[name].append(_percentile(database, read))
+                measured[name].append(percentile(database, read))
     print(f"{'95th percentile, milliseconds':<50}" + "".join(f"{size:>12,}" for size in SIZES))
     for name, taken in measured.items():
         print(f"{name:<50}" + "".join(f"{milliseconds:12.0f}" for milliseconds in taken))
 
 
 def _fill(transaction: Transaction, size: int) -> None:
-    transaction.execute(_PREDICTIONS, (0, NOW - timedelta(days=30), 3, 1))
-    transaction.execute(_PREDICTIONS, (0.2, NOW, 5, 3))
+    transaction.execute(PREDICTIONS, (0, NOW - timedelta(days=30), 3, 1))
+    transaction.execute(PREDICTIONS, (0.2, NOW, 5, 3))
     transaction.execute(_WEEKS.format(size=size))
     transaction.execute(
         "UPDATE customers SET waiting_value = value_at_risk, pending_level = risk_level WHERE id MOD 20 = 0"
@@ -68,7 +68,8 @@ def _waiting(transaction: Transaction) -> object:
     return most_valuable(transaction, 0, NOW - AlertRules().cooldown, None, 500)
 
 
-def _percentile(database: Database, read: Callable[[Database], object]) -> float:
+def percentile(database: Database, read: Callable[[Database], object]) -> float:
+    """Return the 95th percentile of reads, in milliseconds."""
     took = []
     for _ in range(_ROUNDS):
         started = time.perf_counter()
