@@ -1,10 +1,10 @@
 -- What a preview of other settings of alerts needs to know of each stored score; NULL in rows of before.
 ALTER TABLE predictions
-  ADD COLUMN value_at_risk DECIMAL(15, 2) NULL,
+  ADD COLUMN value_at_risk DECIMAL(20, 2) NULL,
   ADD COLUMN is_active TINYINT NULL;
 
 -- The value at risk of a customer whose alert waits, NULL of all others: the most valuable ones are raised first.
-ALTER TABLE customers ADD COLUMN waiting_value DECIMAL(15, 2) NULL;
+ALTER TABLE customers ADD COLUMN waiting_value DECIMAL(20, 2) NULL;
 UPDATE customers SET waiting_value = IFNULL(value_at_risk, 0) WHERE pending_level IS NOT NULL;
 ALTER TABLE customers ADD KEY customers_by_waiting_value (waiting_value, id);
 

@@ -114,6 +114,17 @@ def test_what_ends_unseen_by_any_score_is_found_at_the_release(database: Databas
     assert customer(database, "C-1")["waiting_value"] is None
 
 
+def test_the_score_with_which_an_alert_begins_to_wait_is_stored_however_small_the_step(database: Database) -> None:
+    scoring = _scoring(database, ALERTS_A_DAY="1", SWEEP_AFTER_HOURS="1")
+    _apply(database, scoring, 0, *(order(name, days_ago=59.9, value=value) for name, value in _VALUES.items()))
+    _sweep(database, scoring, 0.2)
+    assert _alerted(database) == ["C-400"]
+    query = "SELECT COUNT(*) AS n, MAX(churn_probability) AS newest FROM predictions GROUP BY customer_pk"
+    stored = sorted((row["n"], round(row["newest"], 3)) for row in rows(database, query))
+    # The one that was released was scored once more for it.
+    assert stored == [(2, 0.601)] * 4 + [(3, 0.601)]
+
+
 def test_alerts_that_an_event_calls_for_have_no_limit(database: Database) -> None:
     scoring = _scoring(database, ALERTS_A_DAY="1", ALERT_MIN_VALUE="1000")
     _at_risk(database, scoring, _VALUES)

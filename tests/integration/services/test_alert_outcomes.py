@@ -82,9 +82,10 @@ def test_an_alert_matures_when_its_horizon_and_a_day_are_over(database: Database
 
 
 def test_what_came_late_corrects_an_outcome_once_more(database: Database, scoring: Scoring) -> None:
-    _apply(database, scoring, 0, order(days_ago=20), event("payment_failed"))
+    (number,) = _apply(database, scoring, 0, order(days_ago=20), event("payment_failed"))
     _judge(database, 31.1)
     assert _outcomes(database) == [("left", "untouched")]
+    work_on(database, number, Work("resolved"), "ann", NOW + timedelta(days=35))
     _apply(database, scoring, 40, order(days_ago=-10))
     assert _judge(database, 58) == Judged()
     assert _judge(database, 59.1) == Judged(corrected=1)
