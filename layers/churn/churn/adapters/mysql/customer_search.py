@@ -56,7 +56,10 @@ _LONGEST_STEP = 2000
 # A longer statement would pin a session of RDS Proxy.
 _KEYS_PER_STATEMENT = 500
 _WITH_WORD = "SELECT DISTINCT customer_pk FROM customer_words WHERE word >= %s AND word < %s LIMIT %s"
-_HAS_WORD = "EXISTS (SELECT 1 FROM customer_words w WHERE w.customer_pk = c.id AND w.word >= %s AND w.word < %s)"
+# A value, not EXISTS: servers turn each of that into a join, and look for the best order of all of them for minutes.
+_HAS_WORD = (
+    "(SELECT 1 FROM customer_words w WHERE w.customer_pk = c.id AND w.word >= %s AND w.word < %s LIMIT 1) IS NOT NULL"
+)
 _ALERTED = "SELECT DISTINCT customer_pk FROM alerts WHERE is_open = 1 LIMIT %s"
 _HAS_OPEN_ALERT = "EXISTS (SELECT 1 FROM alerts a WHERE a.customer_pk = c.id AND a.is_open = 1)"
 # Greater than any character that a word can hold.
