@@ -81,7 +81,7 @@ def chromium() -> str:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str, stack: Stack) -> Iterator[Browser]:
     """Yield a browser."""
     assert stack.get("/health", role=None).status == 200
