@@ -65,7 +65,7 @@ def _assert_segments(stack: Stack, answers: list[Any]) -> None:
 
 
 def test_the_examples_work_as_printed(stack: Stack, checkout: Path) -> None:
-    addresses, reads, chosen, segments, predictions, alerts = examples("bash")
+    addresses, reads, cohorts, chosen, segments, predictions, alerts = examples("bash")
     listener, publisher = examples("python")
     (checkout / "listen.py").write_text(listener)
     (checkout / "publish.py").write_text(publisher)
@@ -77,6 +77,7 @@ def test_the_examples_work_as_printed(stack: Stack, checkout: Path) -> None:
     answers = run(checkout, addresses + reads)[len(first) :]
     assert len(answers) == reads.count("curl ")
     assert answers[0]["customer_id"] == "CUST-001"
+    assert len(run(checkout, addresses + cohorts)[-1]["cohorts"]) == 6
     (listed,) = run(checkout, addresses + chosen)[len(first) :]
     values = [customer["value_at_risk"] for customer in listed["customers"]]
     assert values == sorted(values, reverse=True)
