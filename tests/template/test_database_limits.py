@@ -7,21 +7,11 @@ import pytest
 
 from churn.adapters.mysql.database import SESSION_SETTINGS
 from tests.template.parameters import STAGES, chosen, reserved, stage_parameters
-from tests.template.test_template import NESTED, of_type, read, translated
+from tests.template.test_template import NESTED, of_type, read
 
 _WITHOUT_DATABASE = {"authorizer", "events", "dashboard"}
 # May run statements of more than 16 KB, which pin a session of the proxy.
 _MAY_PIN = ("scoring", "rescoring", "training", "evaluation")
-
-
-@pytest.fixture(scope="module")
-def template() -> dict[str, Any]:
-    return translated()
-
-
-@pytest.fixture(scope="module")
-def data() -> dict[str, Any]:
-    return read("infra/data.yaml")
 
 
 def test_no_class_that_lacks_database_insights_switches_it_on(data: dict[str, Any]) -> None:

@@ -21,21 +21,11 @@ from infra.local.gateway.rest import MAX_BODY
 from infra.local.template.reader import load
 from infra.tools.aws_stages import deployment
 from tests.template.parameters import STAGES, holds, reserved, stage_parameters
-from tests.template.test_template import FUNCTIONS, NESTED, ROOT, TEMPLATES, as_list, of_type, read, translated, walk
+from tests.template.test_template import FUNCTIONS, NESTED, ROOT, TEMPLATES, as_list, of_type, read, walk
 
 _DOCUMENT = ROOT / "docs" / "deployment.md"
 # Behind an API that waits for an answer.
 _REQUESTS = ("health", "customers", "prediction", "alerts", "stats", "dashboard", "models", "events", "authorizer")
-
-
-@pytest.fixture(scope="module")
-def template() -> dict[str, Any]:
-    return translated()
-
-
-@pytest.fixture(scope="module")
-def data() -> dict[str, Any]:
-    return read("infra/data.yaml")
 
 
 # -- log groups

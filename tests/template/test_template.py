@@ -48,11 +48,6 @@ def translated() -> dict[str, Any]:
     return result
 
 
-@pytest.fixture(scope="module")
-def template() -> dict[str, Any]:
-    return translated()
-
-
 def of_type(template: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {
         name: resource["Properties"] for name, resource in template["Resources"].items() if resource["Type"] == kind

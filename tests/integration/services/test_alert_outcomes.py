@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, Transaction
+from churn.adapters.mysql import Database
 from churn.adapters.mysql.alert_pages import Wanted
 from churn.adapters.mysql.database import Row
 from churn.adapters.redis_cache import Cache
@@ -24,6 +24,7 @@ from churn.settings import Retention, Settings
 from tests.support.clock import set_clock
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
+from tests.support.plans import watch_plans
 from tests.support.stored import kept_and_counted, rows
 
 _SETTINGS = Settings.from_environment({"HORIZON_DAYS": "30"})
@@ -237,15 +238,7 @@ def test_lists_by_kind_and_outcome_are_read_from_their_index(
 ) -> None:
     _shop(database, scoring, random.Random(1))
     database.run(lambda transaction: transaction.rows("ANALYZE TABLE alerts"))
-    read = Transaction.rows
-    plans: list[list[Row]] = []
-
-    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
-        if "FROM alerts " in statement and "LIMIT" in statement:
-            plans.append(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
-        return read(transaction, statement, parameters)
-
-    monkeypatch.setattr(Transaction, "rows", explained)
+    plans = watch_plans(monkeypatch, lambda statement: "FROM alerts " in statement and "LIMIT" in statement)
     assert list_alerts(database, wanted, limit=3)["alerts"]
     for plan in plans:
         for row in plan:

@@ -1,19 +1,18 @@
 """Reading the alerts."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, Transaction
+from churn.adapters.mysql import Database
 from churn.adapters.mysql.alert_pages import Wanted
-from churn.adapters.mysql.database import Row
 from churn.services.alerts import list_alerts, part_of_alerts
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.clock import set_clock
 from tests.support.events import NOW, event
 from tests.support.models import RecencyModel
+from tests.support.plans import rows_of, watch_plans
 
 
 def test_alerts_come_newest_first_page_by_page(shop: Database) -> None:
@@ -61,23 +60,15 @@ def test_the_page_after_a_place_reads_nothing_of_what_is_before_it(
 ) -> None:
     scoring = Scoring(shop, RecencyModel(), Settings.from_environment({}))
     scoring.apply([event("payment_failed", f"CUST-{number:03d}") for number in range(25)], now=NOW)
-    read, plans = Transaction.rows, []
-
-    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
-        if "ORDER BY" in statement:
-            plans.extend(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
-        return read(transaction, statement, parameters)
-
     cursor, ids = None, []
+    watched = watch_plans(monkeypatch, lambda statement: "ORDER BY" in statement and cursor is not None)
     while True:
-        monkeypatch.setattr(Transaction, "rows", read if cursor is None else explained)
         part = part_of_alerts(shop, wanted, limit=4, cursor=cursor, customer_id=None)
         ids += [alert["id"] for alert in part["alerts"]]
         if (cursor := part["next_cursor"]) is None:
             break
-    monkeypatch.setattr(Transaction, "rows", read)
     assert ids == [alert["id"] for alert in list_alerts(shop, wanted, limit=500)["alerts"]]
     assert len(ids) == 25
-    pages = [plan for plan in plans if plan["table"] == "alerts"]
+    pages = [plan for plan in rows_of(watched) if plan["table"] == "alerts"]
     assert {(plan["key"], plan["type"]) for plan in pages} == {(index, "range")}
     assert not any("filesort" in (plan["Extra"] or "") for plan in pages)

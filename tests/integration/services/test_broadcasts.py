@@ -1,13 +1,11 @@
 """New predictions reach the sockets that asked for them, and no others."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, Transaction, prediction_subscriptions, segments, websocket_connections
-from churn.adapters.mysql.database import Row
+from churn.adapters.mysql import Database, prediction_subscriptions, segments, websocket_connections
 from churn.domain.prediction_filter import MAX_CUSTOMERS, PredictionFilter
 from churn.services import broadcasts
 from churn.services.customer_filters import CustomerFilters
@@ -15,6 +13,7 @@ from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, order
 from tests.support.models import RecencyModel
+from tests.support.plans import rows_of, watch_plans
 from tests.support.sockets import FakePush, ask_for_predictions, open_socket
 
 RISKY, CALM = 0.9, 0.1
@@ -152,17 +151,10 @@ def test_who_is_told_is_read_from_indexes_alone(database: Database, monkeypatch:
         for each in range(4):
             open_socket(database, f"silent{number}-{each}", limit=2000)
     database.run(lambda transaction: transaction.execute("ANALYZE TABLE sockets, prediction_customers, customers"))
-    read: Callable[..., list[Row]] = Transaction.rows
-    plans: list[Row] = []
-
-    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
-        if statement.startswith("SELECT"):
-            plans.extend(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
-        return read(transaction, statement, parameters)
-
-    monkeypatch.setattr(Transaction, "rows", explained)
+    watched = watch_plans(monkeypatch, lambda statement: statement.startswith("SELECT"))
     broadcast_predictions(database, FakePush(), [prediction(f"C{number}") for number in range(20)])
 
+    plans = rows_of(watched)
     keys = {plan["table"]: plan["key"] for plan in plans}
     assert (keys["sockets"], keys["prediction_customers"]) == ("sockets_by_predictions", "PRIMARY")
     assert keys["c"] == "customers_customer_id"

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from churn.adapters.mysql import Database, Transaction, totals
-from churn.adapters.mysql.database import Row
 from churn.domain import orders
 from churn.domain.events import Event
 from churn.services.cohorts import cohort_table
@@ -17,6 +16,7 @@ from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
+from tests.support.plans import rows_of, watch_plans
 from tests.support.stored import compare_with_histories, customer, recounted_cohorts, rows, stored_orders
 
 _SETTINGS = Settings.from_environment({})
@@ -180,15 +180,10 @@ def test_it_is_read_from_ranges_of_indexes(
     scoring: Scoring, database: Database, monkeypatch: pytest.MonkeyPatch, by: Any
 ) -> None:
     scoring.apply([_at(f"C-{number}", "2026-10-05") for number in range(40)], now=NOW)
-    read, plans = Transaction.rows, []
-
-    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
-        plans.extend(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
-        return read(transaction, statement, parameters)
-
-    monkeypatch.setattr(Transaction, "rows", explained)
-    monkeypatch.setattr(Transaction, "row", lambda *asked: next(iter(explained(*asked)), None))
+    watched = watch_plans(monkeypatch, lambda _: True)
+    monkeypatch.setattr(Transaction, "row", lambda *asked: next(iter(Transaction.rows(*asked)), None))
     cohort_table(database, by, 12, NOW)
+    plans = rows_of(watched)
     assert [[plan["table"], plan["key"]] for plan in plans] == [
         ["totals", "PRIMARY"],
         ["customers", "customers_by_days"],

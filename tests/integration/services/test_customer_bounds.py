@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, Transaction, customer_search
-from churn.adapters.mysql.database import Row
+from churn.adapters.mysql import Database, customer_search
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.risk import ACTIVE_STATUSES
 from churn.services.customers import CustomerQuery, Customers, OffsetRefusedError
@@ -18,6 +17,7 @@ from churn.settings import Settings
 from tests.integration.services.conftest import SHOP_SIZE
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
+from tests.support.plans import watch_plans
 from tests.support.stored import rows
 
 _SETTINGS = Settings.from_environment({})
@@ -150,18 +150,10 @@ def test_every_page_is_read_from_ranges_of_indexes_and_by_keys(
     customers: Customers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(customer_search, "MANY_MATCHES", 0)
-    read: Callable[..., list[Row]] = Transaction.rows
-    plans: list[list[Row]] = []
-
-    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
-        if "FROM customers c" in statement and "LEFT JOIN" not in statement:
-            plans.append(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
-        return read(transaction, statement, parameters)
-
     asked = [*(bounds for bounds, _ in _BOUNDS), {"has_open_alert": True}, {"changed_since": NOW}, {}]
     queries = [CustomerQuery(sort=sort, limit=3, **bounds) for sort in customer_search.SORT_COLUMNS for bounds in asked]
     pages = [(query, customers.page(query, NOW)["next_cursor"]) for query in queries]
-    monkeypatch.setattr(Transaction, "rows", explained)
+    plans = watch_plans(monkeypatch, lambda statement: "FROM customers c" in statement and "LEFT JOIN" not in statement)
     for query, after in pages:
         plans.clear()
         customers.page(query, NOW)
@@ -178,15 +170,7 @@ def test_every_page_is_read_from_ranges_of_indexes_and_by_keys(
 def test_known_customers_are_sorted_alone_and_read_by_their_keys(
     customers: Customers, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
 ) -> None:
-    read: Callable[..., list[Row]] = Transaction.rows
-    plans: list[list[Row]] = []
-
-    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
-        if "known STRAIGHT_JOIN" in statement:
-            plans.append(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
-        return read(transaction, statement, parameters)
-
-    monkeypatch.setattr(Transaction, "rows", explained)
+    plans = watch_plans(monkeypatch, lambda statement: "known STRAIGHT_JOIN" in statement)
     for sort in customer_search.SORT_COLUMNS:
         assert customers.page(CustomerQuery(sort=sort, limit=3, **asked), NOW)["customers"]
     assert len(plans) >= len(customer_search.SORT_COLUMNS)

@@ -1,14 +1,12 @@
 """A customer's story over a real database: the timeline, the risk over time, and what was said at an instant."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, Transaction, alert_actions
+from churn.adapters.mysql import Database, alert_actions
 from churn.adapters.mysql.alert_work import work_on
-from churn.adapters.mysql.database import Row
 from churn.domain.alert_work import Work
 from churn.domain.answers import CustomerDetail
 from churn.domain.errors import CustomerNotFoundError, InvalidInputError
@@ -23,6 +21,7 @@ from churn.services.scoring import Scoring
 from churn.settings import Retention, Settings
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
+from tests.support.plans import rows_of, watch_plans
 from tests.support.stored import rows
 
 _SETTINGS = Settings.from_environment({})
@@ -302,18 +301,10 @@ def test_each_kind_is_read_from_an_index_in_its_order(
     for number in range(40):
         scoring.apply([event("payment_failed", f"OTHER-{number % 4}", order_id="o"), event("login")], now=NOW)
     database.run(lambda transaction: transaction.rows("ANALYZE TABLE events, predictions, alerts, alert_actions"))
-    plans: list[Row] = []
-    read = Transaction.rows
-
-    def explained(transaction: Transaction, statement: str, parameters: Sequence[object] = ()) -> list[Row]:
-        if " LIMIT %s" in statement and "customer_pk = %s" in statement:
-            plans.extend(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
-        return read(transaction, statement, parameters)
-
     cursor = story.timeline(_WHO, TimelineQuery(limit=4), NOW)["next_cursor"]
-    monkeypatch.setattr(Transaction, "rows", explained)
+    watched = watch_plans(monkeypatch, lambda statement: " LIMIT %s" in statement and "customer_pk = %s" in statement)
     story.timeline(_WHO, TimelineQuery(limit=4, cursor=cursor), NOW)
-    inner = [plan for plan in plans if plan["table"] in {"events", "predictions", "alerts", "alert_actions"}]
+    inner = [plan for plan in rows_of(watched) if plan["table"] in {"events", "predictions", "alerts", "alert_actions"}]
     assert {plan["table"]: plan["key"] for plan in inner} == {
         "events": "events_by_time",
         "predictions": "predictions_by_customer",

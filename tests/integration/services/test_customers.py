@@ -22,6 +22,7 @@ from churn.settings import Settings
 from tests.integration.services.conftest import SHOP_SIZE
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
+from tests.support.plans import watch_plans
 
 _WINDOW = ("lapsed_since", "lapsed_until")
 _SETTINGS = Settings.from_environment({})
@@ -251,16 +252,9 @@ def test_a_history_with_numbers_that_are_none_can_be_shown(database: Database) -
 def test_levels_and_statuses_are_read_in_the_order_of_an_index(
     customers: Customers, monkeypatch: pytest.MonkeyPatch, sort: CustomerSort, cursor: bool
 ) -> None:
-    read, plans = Transaction.rows, []
-
-    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
-        if "FORCE INDEX" in statement:
-            plans.append(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
-        return read(transaction, statement, parameters)
-
     query = CustomerQuery(sort=sort, limit=3, status=ACTIVE_STATUSES, risk_level=("low", "medium"))
     after = customers.page(query, NOW)["next_cursor"] if cursor else None
-    monkeypatch.setattr(Transaction, "rows", explained)
+    plans = watch_plans(monkeypatch, lambda statement: "FORCE INDEX" in statement)
     assert customers.page(replace(query, cursor=after), NOW)["customers"]
     (plan,) = plans
     parts = [row for row in plan if str(row["key"]).startswith("customers_by_group_")]

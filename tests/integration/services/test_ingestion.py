@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from churn.adapters.aws_clients import InvocationError
-from churn.adapters.mysql import Database, Transaction, event_counts, imports
-from churn.adapters.mysql.database import Row
+from churn.adapters.mysql import Database, event_counts, imports
 from churn.adapters.mysql.dead_letters import DeadLetter
 from churn.domain.timestamps import from_millis, hour_of, iso
 from churn.services.cursors import InvalidCursorError
@@ -18,6 +17,7 @@ from churn.services.scoring import Scoring
 from churn.settings import Retention, Settings
 from tests.support.events import event, order
 from tests.support.models import RecencyModel
+from tests.support.plans import rows_of, watch_plans
 from tests.support.stored import rows
 
 _SETTINGS = Settings.from_environment({"ERASURE_KEY": "only-a-test-knows-this-key-of-32-bytes"})
@@ -216,18 +216,13 @@ def test_lists_and_counts_are_read_from_an_index(
     database.run(lambda transaction: transaction.execute(done.replace("%", "%%")))
     database.run(lambda transaction: transaction.rows("ANALYZE TABLE event_counts, dead_letters"))
     cursor = reports.dead_letters(limit=2, cursor=None, only_waiting=False, with_values=False)["next_cursor"]
-    plans: list[Row] = []
-    read = Transaction.rows
-
-    def explained(transaction: Transaction, statement: str, parameters: Sequence[object] = ()) -> list[Row]:
-        if "event_counts" in statement or "FROM dead_letters" in statement:
-            plans.extend(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
-        return read(transaction, statement, parameters)
-
-    monkeypatch.setattr(Transaction, "rows", explained)
+    watched = watch_plans(
+        monkeypatch, lambda statement: "event_counts" in statement or "FROM dead_letters" in statement
+    )
     for state in (False, True):
         reports.dead_letters(limit=2, cursor=cursor, only_waiting=state, with_values=True)
     reports.overview(_LATER)
+    plans = rows_of(watched)
     assert {plan["key"] for plan in plans} == {"dead_letters_by_time", "dead_letters_by_state", "PRIMARY"}
     assert not [plan for plan in plans if plan["type"] == "ALL" or "filesort" in (plan["Extra"] or "")]
     assert not [plan for plan in plans if "temporary" in (plan["Extra"] or "")]

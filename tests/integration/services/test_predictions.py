@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, Transaction
-from churn.adapters.mysql.database import Row
+from churn.adapters.mysql import Database
 from churn.services.cursors import InvalidCursorError
 from churn.services.predictions import PredictionQuery, list_predictions, part_of_predictions
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, order
 from tests.support.models import RecencyModel
+from tests.support.plans import watch_plans
 
 
 def test_predictions_and_their_totals(shop: Database) -> None:
@@ -53,15 +53,8 @@ def test_a_cursor_of_another_list_is_refused(shop: Database, cursor: str) -> Non
 def test_a_page_is_two_ranges_of_an_index(
     shop: Database, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, Any]
 ) -> None:
-    read, plans = Transaction.rows, []
-
-    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
-        if "ORDER BY" in statement:
-            plans.append(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
-        return read(transaction, statement, parameters)
-
     cursor = part_of_predictions(shop, PredictionQuery(3, **chosen))["next_cursor"]
-    monkeypatch.setattr(Transaction, "rows", explained)
+    plans = watch_plans(monkeypatch, lambda statement: "ORDER BY" in statement)
     part_of_predictions(shop, PredictionQuery(3, cursor=cursor, **chosen))
     (plan,) = plans
     (page,) = [row for row in plan if str(row["key"]).startswith("predictions_by_")]

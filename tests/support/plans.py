@@ -1,0 +1,31 @@
+"""The plans of the statements that code under test runs, as the server tells them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from churn.adapters.mysql import Transaction
+from churn.adapters.mysql.database import Row
+
+
+def watch_plans(monkeypatch: pytest.MonkeyPatch, is_chosen: Callable[[str], bool]) -> list[list[Row]]:
+    """Explain each chosen query of several rows, from now to the end of the test; return where the plans go, one each.
+
+    `is_chosen` looks at the statement before its parameters are bound.
+    """
+    read: Callable[..., list[Row]] = Transaction.rows
+    plans: list[list[Row]] = []
+
+    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
+        if is_chosen(statement):
+            plans.append(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
+        return read(transaction, statement, parameters)
+
+    monkeypatch.setattr(Transaction, "rows", explained)
+    return plans
+
+
+def rows_of(plans: list[list[Row]]) -> list[Row]:
+    """Return the rows of several plans."""
+    return [row for plan in plans for row in plan]
