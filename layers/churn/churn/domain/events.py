@@ -35,6 +35,8 @@ EVENT_TYPES = frozenset(
     }
 )
 """The types that the service knows; others are kept in the history and counted."""
+PROFILE_EVENTS = ("customer_registered", "profile_updated")
+"""Those that tell a customer's name, addresses and balance of points."""
 
 MAX_DATA_BYTES = 64 * 1024
 MAX_FUTURE = timedelta(days=366)
@@ -269,7 +271,7 @@ def _check_data(event_type: str, data: dict[str, Any], errors: list[FieldError])
             errors.append(FieldError("data.revised_at", str(error)))
     if event_type == "loyalty_points_changed" and data.get("balance") is None:
         _check_points(data.get("points"), errors)
-    if event_type in {"customer_registered", "profile_updated"}:
+    if event_type in PROFILE_EVENTS:
         errors.extend(
             FieldError(f"data.{name}", "must be text")
             for name in _TEXTS

@@ -46,6 +46,11 @@ def outcome_of(state: CustomerState, at: int, horizon_days: int, within_days: in
     return "left" if has_left(state, at, horizon_days) else "stayed"
 
 
+def left_rate(left: int, matured: int) -> float | None:
+    """Return per cent of the alerts with a known outcome whose customers left, None where nothing has matured."""
+    return round(100 * left / matured, 2) if matured else None
+
+
 def handling_of(status: AlertStatus) -> Handling:
     """Return what people have made of an alert of a status."""
     if status == "new":

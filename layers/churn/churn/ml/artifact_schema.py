@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churn.domain.model import MODEL_KINDS, PURCHASE_PROCESS, RANDOM_FOREST, BrokenModelError, ModelKind
+from churn.domain.model import MODEL_KINDS, PURCHASE_PROCESS, RANDOM_FOREST, BrokenModelError, ModelKind, kind_of
 
 _MOST_METADATA_BYTES = 4 * 1024 * 1024
 _NPY_VERSION = (1, 0)
@@ -60,9 +60,9 @@ _PROCESS_PARAMETERS = ("r", "alpha", "a", "b", "horizon_days")
 
 def kind_in(metadata: Mapping[str, Any]) -> ModelKind:
     """Return the kind that metadata name. Raises BrokenModelError if it is none of MODEL_KINDS."""
-    kind: ModelKind = metadata.get("kind", RANDOM_FOREST)
+    kind = kind_of(metadata)
     if kind not in MODEL_KINDS:
-        raise BrokenModelError(f"the model is of the unknown kind {str(kind)[:40]!r}")
+        raise BrokenModelError(f"the model is of the unknown kind {kind[:40]!r}")
     return kind
 
 

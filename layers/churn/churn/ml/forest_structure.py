@@ -8,6 +8,7 @@ import numpy.typing as npt
 from churn.domain.model import BrokenModelError
 from churn.ml.arrays import Integers
 from churn.ml.artifact import Arrays
+from churn.ml.tree_shap import nodes_above_leaves
 
 _MOST_TABLE_WORDS = 1 << 24
 _MOST_COLUMNS_ON_A_PATH = 16
@@ -32,12 +33,19 @@ def check_forest(arrays: Arrays, n_columns: int) -> None:
     _check_paths(arrays["column"], first_leaf[arrays["tree"]], low, end, (leaves, n_columns))
 
 
+def left_leaves(mask: npt.NDArray[np.uint64]) -> tuple[Integers, Integers]:
+    """Return the first leaf on each node's left, of its tree, and how many there are: those that its mask clears."""
+    left = ~mask
+    return (
+        np.bitwise_count((left & -left) - np.uint64(1)).astype(np.int64),
+        np.bitwise_count(left).astype(np.int64),
+    )
+
+
 def _spans(arrays: Arrays) -> tuple[Integers, Integers, Integers]:
     """Return each node's leaves: from `low` to before `high` on its left, from there to before `end` on its right."""
-    left = ~arrays["mask"]
-    low = np.bitwise_count((left & -left) - np.uint64(1)).astype(np.int64)
-    count = np.bitwise_count(left).astype(np.int64)
-    shifted = left >> np.minimum(low, 63).astype(np.uint64)
+    low, count = left_leaves(arrays["mask"])
+    shifted = ~arrays["mask"] >> np.minimum(low, 63).astype(np.uint64)
     contiguous = (shifted & (shifted + np.uint64(1))) == 0
     end = arrays["end"].astype(np.int64)
     _require(
@@ -74,9 +82,7 @@ def _check_paths(
 
     `shape` holds the numbers of leaves and columns.
     """
-    below = end - low
-    node = np.repeat(np.arange(len(below)), below)
-    leaf = np.arange(len(node)) + np.repeat((first_leaf + low) - (np.cumsum(below) - below), below)
+    node, leaf = nodes_above_leaves(first_leaf + low, first_leaf + end)
     asked = np.zeros(shape, dtype=np.bool_)
     asked[leaf, column[node]] = True
     on_path = asked.sum(axis=1)

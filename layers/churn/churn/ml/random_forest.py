@@ -24,6 +24,7 @@ from churn.ml.arrays import Floats, Integers
 from churn.ml.artifact import Arrays, checksum_of, pack, version_of
 from churn.ml.bg_nbd import INPUTS
 from churn.ml.derived_features import DERIVED_COLUMNS, derived, derived_row
+from churn.ml.forest_structure import left_leaves
 from churn.ml.tree_shap import ShapleyValues, Splits
 
 MOST_LEAVES = 64
@@ -304,14 +305,14 @@ class ChurnModel:
             here = column == searched
             number[here] = search
             place[here] = first + np.searchsorted(thresholds, self._arrays["threshold"][here])
-        left = ~self._arrays["mask"]
-        low = first_leaf + np.bitwise_count((left & -left) - np.uint64(1))
+        first_on_left, count = left_leaves(self._arrays["mask"])
+        low = first_leaf + first_on_left
         splits = Splits(
             column=number,
             place=place,
             missing_left=self._arrays["missing_left"],
             low=low,
-            high=low + np.bitwise_count(left),
+            high=low + count,
             end=first_leaf + self._arrays["end"],
         )
         missing_places = np.array([missing for *_, missing in self._searches], dtype=np.int64)

@@ -179,10 +179,15 @@ class _Tables:
                 np.less(offset, self._width[start:end], out=hit[start:end])
 
 
-def _conditions(splits: Splits, missing_places: Integers, leaf_weight: Floats) -> _Conditions:
-    below = splits.end - splits.low
+def nodes_above_leaves(low: Integers, end: Integers) -> tuple[Integers, Integers]:
+    """Return a node and a leaf for each leaf below each node, of nodes with the leaves from `low` to before `end`."""
+    below = end - low
     node = np.repeat(np.arange(len(below)), below)
-    leaf = np.arange(len(node)) + np.repeat(splits.low - (np.cumsum(below) - below), below)
+    return node, np.arange(len(node)) + np.repeat(low - (np.cumsum(below) - below), below)
+
+
+def _conditions(splits: Splits, missing_places: Integers, leaf_weight: Floats) -> _Conditions:
+    node, leaf = nodes_above_leaves(splits.low, splits.end)
     left = leaf < splits.high[node]
     until = np.concatenate([[0.0], np.cumsum(leaf_weight)])
     weight = until[splits.end] - until[splits.low]

@@ -13,7 +13,7 @@ from churn.adapters.mysql import Database, Transaction, alert_outcomes, alert_we
 from churn.adapters.mysql.alert_counters import AlertCursor
 from churn.adapters.mysql.database import Row
 from churn.domain.errors import FieldError, InvalidInputError
-from churn.domain.outcomes import GRACE, LATE, Outcome, PerformanceGroup, monday, outcome_of
+from churn.domain.outcomes import GRACE, LATE, Outcome, PerformanceGroup, left_rate, monday, outcome_of
 from churn.domain.timestamps import to_millis
 from churn.settings import Settings
 
@@ -154,7 +154,7 @@ def _handled(rows: Iterable[Row]) -> HandledAlerts:
         "alerts": sum(counts.values()),
         "matured": matured,
         "left": counts["left"] if matured else None,
-        "left_rate": round(100 * counts["left"] / matured, 2) if matured else None,
+        "left_rate": left_rate(counts["left"], matured),
     }
 
 

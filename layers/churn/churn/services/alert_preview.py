@@ -16,7 +16,7 @@ from churn.domain.alert_preview import Closing, PreviewedAlert, Replay, StoredSc
 from churn.domain.alert_work import CLOSED
 from churn.domain.alerts import AlertPriority, AlertRules, Score
 from churn.domain.errors import FieldError, InvalidInputError
-from churn.domain.outcomes import GRACE, Outcome, outcome_of
+from churn.domain.outcomes import GRACE, Outcome, left_rate, outcome_of
 from churn.domain.risk import RiskBands, RiskLevel
 from churn.domain.timestamps import iso, to_millis
 from churn.settings import Settings
@@ -114,7 +114,7 @@ def preview(
         "waiting": round(replay.waiting / share),
         "matured": matured,
         "left": outcomes["left"] if matured else None,
-        "left_rate": round(100 * outcomes["left"] / matured, 2) if matured else None,
+        "left_rate": left_rate(outcomes["left"], matured),
         "share": round(share, 6),
         "is_estimate": share < 1,
         "unknown_predictions": len(rows) - len(known),

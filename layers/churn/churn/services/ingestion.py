@@ -24,7 +24,7 @@ from churn.adapters.mysql import (
 )
 from churn.adapters.mysql.database import Row
 from churn.domain.customer import EVENT_TYPES_OF_KIND, LOYALTY
-from churn.domain.events import EVENT_TYPES
+from churn.domain.events import EVENT_TYPES, PROFILE_EVENTS
 from churn.domain.features import KIND_OF_FEATURE, Observed
 from churn.domain.timestamps import from_millis, hour_of, iso, to_millis
 from churn.services.cursors import read_dead_letter_cursor, write_dead_letter_cursor
@@ -165,17 +165,13 @@ def _features(observed: Observed, now: datetime) -> list[FeatureSource]:
     return [
         {
             "feature": feature,
-            "event_types": [EVENT_TYPES_OF_KIND[kind], *(_PROFILES if kind == LOYALTY else [])],
+            "event_types": [EVENT_TYPES_OF_KIND[kind], *(PROFILE_EVENTS if kind == LOYALTY else [])],
             "known_since": iso(from_millis(observed[kind]))
             if observed.get(kind, to_millis(now) + 1) <= to_millis(now)
             else None,
         }
         for feature, kind in KIND_OF_FEATURE.items()
     ]
-
-
-# They may tell a balance of points.
-_PROFILES = ["customer_registered", "profile_updated"]
 
 
 def _counted(transaction: Transaction, now: datetime) -> DeadLetterCounts:

@@ -6,10 +6,8 @@ from dataclasses import replace
 from churn.adapters.mysql import Transaction
 from churn.adapters.mysql.customer_search import index_words
 from churn.adapters.mysql.customers import Customer
-from churn.domain.events import Event
+from churn.domain.events import PROFILE_EVENTS, Event
 from churn.domain.search_terms import WORDS_VERSION, search_words
-
-_PROFILE_EVENTS = frozenset({"customer_registered", "profile_updated"})
 
 
 def index_profiles(
@@ -18,7 +16,7 @@ def index_profiles(
     """Store the search words of customers whose words are none yet or of other rules, or whose profile may change."""
     words: dict[int, set[str]] = {}
     for customer in kept:
-        has_news = any(event.event_type in _PROFILE_EVENTS for event in by_customer.get(customer.pk, ()))
+        has_news = any(event.event_type in PROFILE_EVENTS for event in by_customer.get(customer.pk, ()))
         if has_news or customer.record.words_version < WORDS_VERSION:
             record = customer.record = replace(customer.record, words_version=WORDS_VERSION)
             words[customer.pk] = search_words(record.customer_id, record.name, record.email)

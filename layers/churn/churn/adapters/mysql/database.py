@@ -66,6 +66,11 @@ class Transaction:
         self.has_written = True
         return int(self._cursor.execute(statement, _bound(parameters)))
 
+    def insert(self, statement: str, parameters: Parameters) -> int:
+        """Insert one row; return the number that the server gave it."""
+        self.execute(statement, parameters)
+        return int(self._cursor.lastrowid)
+
     def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of a query, each by column name."""
         self._cursor.execute(statement, _bound(parameters))

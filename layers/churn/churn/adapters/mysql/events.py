@@ -9,12 +9,11 @@ from itertools import groupby
 from churn.adapters.mysql.conditions import Conditions, rows_of_pairs
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.domain.customer import micro_points
-from churn.domain.events import Event, stored_data
+from churn.domain.events import PROFILE_EVENTS, Event, stored_data
 from churn.domain.identifiers import stored_forms
 from churn.domain.timeline import Window
 from churn.domain.timestamps import from_millis, to_millis
 
-_OF_THE_PROFILE = ("customer_registered", "profile_updated")
 _DETAILS = ("name", "email", "phone")
 
 
@@ -172,11 +171,11 @@ def histories(database: Database, *, page: int = 1000) -> Iterator[tuple[str, li
 def details(transaction: Transaction, customer_pk: int, arriving: Sequence[Event] = ()) -> set[str]:
     """Return every name, e-mail and phone that a customer has had, with those of events that are not stored yet."""
     rows = transaction.rows(
-        f"SELECT data FROM events WHERE customer_pk = %s AND event_type IN ({placeholders(_OF_THE_PROFILE)})",
-        (customer_pk, *_OF_THE_PROFILE),
+        f"SELECT data FROM events WHERE customer_pk = %s AND event_type IN ({placeholders(PROFILE_EVENTS)})",
+        (customer_pk, *PROFILE_EVENTS),
     )
     stored = [json.loads(row["data"]) for row in rows]
-    sent = [event.data for event in arriving if event.event_type in _OF_THE_PROFILE]
+    sent = [event.data for event in arriving if event.event_type in PROFILE_EVENTS]
     return {text for data in (*stored, *sent) for name in _DETAILS if isinstance(text := data.get(name), str)}
 
 

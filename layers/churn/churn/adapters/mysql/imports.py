@@ -14,12 +14,10 @@ COUNTS = ("file_lines", "rejected", "events", "repeated", "too_late", "refused",
 
 def begin(transaction: Transaction, file_name: str, kind: str, started_at: datetime) -> int:
     """Store that a file is being imported; return the key."""
-    transaction.execute(
+    return transaction.insert(
         "INSERT INTO imports (file_name, kind, started_at) VALUES (%s, %s, %s)",
         (file_name[:_LONGEST_NAME], kind, started_at),
     )
-    row = transaction.row("SELECT LAST_INSERT_ID() AS id")
-    return 0 if row is None else int(row["id"])
 
 
 def end(transaction: Transaction, key: int, counts: Mapping[str, int], now: datetime) -> None:

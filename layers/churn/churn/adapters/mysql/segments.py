@@ -81,12 +81,10 @@ def add(transaction: Transaction, name: str, asked: Mapping[str, Any], by: str, 
     _require_free(transaction, name, None)
     if number >= MAX_SEGMENTS:
         raise SegmentsFullError
-    transaction.execute(
+    return transaction.insert(
         "INSERT INTO segments (name, name_key, filter, changed_at, changed_by) VALUES (%s, %s, %s, %s, %s)",
         (name, name_key(name), json.dumps(asked), now, by),
     )
-    row = transaction.row("SELECT LAST_INSERT_ID() AS id")
-    return int(row["id"]) if row else 0
 
 
 def change(
