@@ -159,7 +159,7 @@ def _work(call: Call) -> Work:
 
 
 def _versioned(call: Call, alert: AlertDetail) -> AlertDetail:
-    call.headers["ETag"] = f'"{alert["change"]}"'
+    call.tell_version(alert["change"])
     return alert
 
 

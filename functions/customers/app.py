@@ -102,5 +102,5 @@ def _filters(asked: Model) -> CustomerFilters:
 
 
 def _versioned(call: Call, segment: Segment) -> Segment:
-    call.headers["ETag"] = f'"{segment["version"]}"'
+    call.tell_version(segment["version"])
     return segment

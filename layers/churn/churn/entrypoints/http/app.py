@@ -67,6 +67,10 @@ class Call:
         """The name of the client in the records of an action."""
         return self.subject or "anonymous"
 
+    def tell_version(self, version: int) -> None:
+        """Let the answer carry a version as its `ETag`, which `If-Match` of a change takes."""
+        self.headers["ETag"] = f'"{version}"'
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
