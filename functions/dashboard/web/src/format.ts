@@ -1,6 +1,6 @@
 /** Numbers, money and times as people say them, in the reader's own zone. Unknown is a word, never 0. */
 export const UNKNOWN = "not known";
-const LANGUAGE = "en-GB";
+export const LANGUAGE = "en-GB";
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;

@@ -1,5 +1,6 @@
 /** What cohorts come to: shares over several of them, from those whose months or weeks are over. */
 import type { Answer } from "../../api/client";
+import { LANGUAGE } from "../../format";
 
 export type CohortTable = Answer<"/api/retention", "get">;
 export type Cohort = CohortTable["cohorts"][number];
@@ -25,8 +26,8 @@ export function halves(cohorts: Cohort[], age: number, size: number): [Cohort[],
   return [known.slice(-size), known.slice(-2 * size, -size)];
 }
 
-const MONTH = new Intl.DateTimeFormat("en-GB", { month: "short", year: "numeric", timeZone: "UTC" });
-const WEEK = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+const MONTH = new Intl.DateTimeFormat(LANGUAGE, { month: "short", year: "numeric", timeZone: "UTC" });
+const WEEK = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short", timeZone: "UTC" });
 
 /** The name of a month or week by its first day (UTC). */
 export function cohortName(by: By, firstDay: string): string {
