@@ -79,6 +79,22 @@ def test_filters_stand_in_the_address_and_count_what_the_api_counts(windows: Win
     expect(page).not_to_have_url(re.compile("risk_level"))
 
 
+def test_what_is_typed_into_a_filter_stays_when_the_page_is_drawn_meanwhile(windows: Windows) -> None:
+    page = windows.open(_CURRENT)
+    _names(page)
+    page.get_by_role("button", name="Filter").click()
+    least = page.get_by_label("Total spent, at least")
+    least.press_sequentially("100")
+    page.evaluate("location.hash += '&sort=total_spent'")
+    expect(page.get_by_label("Sorted by")).to_have_value("total_spent")
+    expect(least).to_have_value("100")
+    page.get_by_role("button", name="Close").click()
+    expect(page).to_have_url(re.compile("min_total_spent=100"))
+    page.get_by_role("button", name=re.compile("Without: .*100")).click()
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_label("Total spent, at least")).to_have_value("")
+
+
 def test_filters_are_saved_as_a_segment_that_others_find(windows: Windows, stack: Stack) -> None:
     page = windows.open("#/customers?status=current&risk_level=high,critical&min_total_orders=2")
     names = _names(page)

@@ -1,6 +1,7 @@
 /** What stands above the list: the search, the filters as parts of a sentence, and the order. */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { useDraft } from "../../components/draft";
 import { Icon } from "../../components/icons";
 import { place, replace } from "../../router";
 import { FilterForm } from "./filter-form";
@@ -66,9 +67,11 @@ function Search({
   useEffect(() => {
     if (address.get("focus") === "search") field.current?.focus();
   }, [address]);
+  const { text, type, send } = useDraft(address.get("search") ?? "", onSearch);
   const typed = (words: string): void => {
+    type(words);
     clearTimeout(typing.current);
-    typing.current = setTimeout(() => onSearch(words), 150);
+    typing.current = setTimeout(() => send(words), 150);
   };
   return (
     <label class="search">
@@ -79,7 +82,7 @@ function Search({
         class="field"
         type="search"
         placeholder="Name, e-mail or id"
-        value={address.get("search") ?? ""}
+        value={text}
         onInput={(event) => typed(event.currentTarget.value)}
       />
     </label>

@@ -1,6 +1,7 @@
 /** The form of the filters; what is set holds at once and stands in the address. */
 import type { JSX } from "preact";
 import { Dialog } from "../../components/dialog";
+import { useDraft } from "../../components/draft";
 import { LEVELS, LEVEL_WORDS, STATUS_WORDS } from "../../words";
 import type { FilterName } from "./filters";
 
@@ -116,19 +117,41 @@ function Range({ bounds, name, step, value, onChange }: RangeProps): JSX.Element
       <legend>{name}</legend>
       <div class="range">
         {bounds.map((bound, index) => (
-          <input
+          <Bound
             key={bound}
-            class="field"
-            type="number"
-            min="0"
+            name={name}
+            side={index ? "at most" : "at least"}
             step={step}
-            aria-label={`${name}, ${index ? "at most" : "at least"}`}
-            placeholder={index ? "at most" : "at least"}
-            value={value(bound)}
-            onChange={(event) => onChange({ [bound]: event.currentTarget.value })}
+            given={value(bound)}
+            onChange={(text) => onChange({ [bound]: text })}
           />
         ))}
       </div>
     </fieldset>
+  );
+}
+
+interface BoundProps {
+  name: string;
+  side: string;
+  step: number;
+  given: string;
+  onChange: (text: string) => void;
+}
+
+function Bound({ name, side, step, given, onChange }: BoundProps): JSX.Element {
+  const { text, type, send } = useDraft(given, onChange);
+  return (
+    <input
+      class="field"
+      type="number"
+      min="0"
+      step={step}
+      aria-label={`${name}, ${side}`}
+      placeholder={side}
+      value={text}
+      onInput={(event) => type(event.currentTarget.value)}
+      onChange={(event) => send(event.currentTarget.value)}
+    />
   );
 }
