@@ -20,6 +20,7 @@ from infra.local.servers.supervisor import StackError
 _SECONDS = 1.5
 # ApiVersions, which a broker answers before it knows who asks: the length, the API 18 in version 0, a number, no name.
 _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+_PROBED = "probed_by_churn"
 RIGHTS = {
     "SELECT": "SELECT 1 FROM probed_by_churn",
     "INSERT": "INSERT INTO probed_by_churn VALUES ()",
@@ -97,16 +98,31 @@ def _check_cache(url: str) -> None:
     if "secret" in parse_qs(parts.query):
         return
     try:
+        place = f"{parts.hostname}:{parts.port or 6379}"
         once = Retry(NoBackoff(), 0)
         client = redis.Redis.from_url(url, socket_connect_timeout=_SECONDS, socket_timeout=_SECONDS, retry=once)
         with closing(client):
-            client.ping()
+            _use(client)
     except ValueError:
         raise StackError("REDIS_URL must look like redis://:password@host:6379/0, or rediss://… for TLS") from None
     except redis.AuthenticationError:
-        raise StackError(f"REDIS_URL: the server at {parts.hostname} refuses the password") from None
+        raise StackError(f"REDIS_URL: the server at {place} refuses the password, or wants one") from None
+    except redis.ResponseError as error:
+        # A right, a number of a database or a state that the server names itself.
+        raise StackError(f"REDIS_URL: the server at {place} refuses what the service needs: {error}") from None
     except redis.RedisError:
-        raise StackError(f"REDIS_URL: no Redis answers at {parts.hostname}:{parts.port or 6379}") from None
+        raise StackError(f"REDIS_URL: no Redis answers at {place}") from None
+
+
+def _use(client: redis.Redis) -> None:
+    """Send each command that the cache and the limits send, with a key that expires at once."""
+    pipeline = client.pipeline(transaction=False)
+    pipeline.ping()
+    pipeline.get(_PROBED)
+    pipeline.set(_PROBED, 0, px=1000)
+    pipeline.incr(_PROBED)
+    pipeline.expire(_PROBED, 1)
+    pipeline.execute()
 
 
 def _check_brokers(servers: str) -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.migrations import migrate, read_migrations
 from infra.local.options import PYTHON_PATH, ROOT
 from infra.local.servers import external
-from infra.local.servers.databases import free_port, start_mariadb
+from infra.local.servers.databases import free_port, start_mariadb, start_redis
 from infra.local.servers.supervisor import StackError
 
 PASSWORD = "p@ss:w%rd/#?"
@@ -105,6 +106,36 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up_in_time() -> None:
         assert "no database server answers" in refusal(f"mysql://root@{place}/churn")
         assert "no Redis answers" in refusal("", f"redis://{place}/0")
         assert "no broker answers" in refusal("", "", f"{place},{place}")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[redis.Redis]:
+    """Yield a client of a Redis whose default user has a password."""
+    started = start_redis(tmp_path)
+    try:
+        with redis.Redis.from_url(started.url) as client:
+            client.config_set("requirepass", "right")
+            yield client
+    finally:
+        started.stop()
+
+
+def test_what_a_redis_refuses_is_told_in_its_words(cache: redis.Redis) -> None:
+    port = cache.connection_pool.connection_kwargs["port"]
+    place = f"127.0.0.1:{port}"
+    external.check("", f"redis://:right@{place}/0", "")
+    for url in (f"redis://{place}/0", f"redis://:wrong@{place}/0", f"redis://nobody:right@{place}/0"):
+        assert refusal("", url) == f"REDIS_URL: the server at {place} refuses the password, or wants one"
+    refuses = f"REDIS_URL: the server at {place} refuses what the service needs: "
+    assert refusal("", f"redis://:right@{place}/99").startswith(refuses + "DB index is out of range")
+    cache.auth("right")
+    cache.acl_setuser("reader", enabled=True, passwords=["+right"], commands=["+get", "+ping"], keys=["*"])
+    assert "no permissions to run the 'set' command" in refusal("", f"redis://reader:right@{place}/0")
+    cache.config_set("min-replicas-to-write", "1")
+    assert refusal("", f"redis://:right@{place}/0").startswith(refuses)
+    cache.config_set("min-replicas-to-write", "0")
+    external.check("", f"redis://:right@{place}/0", "")
+    assert refusal("", "http://host/0").startswith("REDIS_URL must look like")
 
 
 @pytest.mark.parametrize("url", ["shop", "postgres://a:b@c/d", f"mysql://u:{PASSWORD}@host:3306/churn"])
