@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from churn.adapters.redis_cache import Cache
@@ -28,13 +28,13 @@ app = _api.app
 @_api.answers("predict")
 def predict(call: Call) -> PredictionAnswer:
     _model.refresh()
-    return answer_one(_model, call.body, lambda ids: _stored(ids, call), _settings)
+    return answer_one(_model, call.body, partial(_stored, call), _settings)
 
 
 @_api.answers("predict_batch")
 def predict_batch(call: Call) -> BatchAnswer:
     _model.refresh()
-    return answer_many(_model, call.body.customers, lambda ids: _stored(ids, call), _settings)
+    return answer_many(_model, call.body.customers, partial(_stored, call), _settings)
 
 
 @_api.answers("list_predictions")
@@ -52,10 +52,10 @@ def export_predictions(call: Call) -> Table:
     return part_of_file(call, "export_predictions", PREDICTIONS, part)
 
 
-def _stored(customer_ids: set[str], call: Call) -> Stored:
+def _stored(call: Call, customer_ids: set[str], changed: set[str]) -> Stored:
     from churn.services.customers import Customers  # noqa: PLC0415 (as in `_database`)
 
-    return Customers(_database(), _settings).inputs(customer_ids, call.now)
+    return Customers(_database(), _settings).stored(customer_ids, call.now, changed)
 
 
 @lru_cache(maxsize=1)

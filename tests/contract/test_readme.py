@@ -84,8 +84,8 @@ def test_the_examples_work_as_printed(stack: Stack, checkout: Path) -> None:
     assert min(customer["total_orders"] for customer in listed["customers"]) >= 3
 
     _assert_segments(stack, run(checkout, addresses + segments)[len(first) :])
-    stored, what_if, from_features = run(checkout, addresses + predictions)[len(first) :]
-    assert what_if["churn_probability"] <= stored["churn_probability"]
+    stored, *what_ifs, from_features = run(checkout, addresses + predictions)[len(first) :]
+    assert max(answer["churn_probability"] for answer in what_ifs) <= stored["churn_probability"]
     assert from_features["risk_level"] in {"low", "medium", "high", "critical"}
 
     log = checkout / "listen.log"

@@ -7,7 +7,13 @@ from typing import Any
 
 REQUESTS: dict[str, Any] = {
     "predict": {"total_orders": 12, "total_spent": 640.5, "days_since_last_order": 75, "support_tickets": 3},
-    "predict_batch": {"customers": [{"customer_id": "CUST-001"}, {"total_orders": 2, "days_since_last_order": 140}]},
+    "predict_batch": {
+        "customers": [
+            {"customer_id": "CUST-001"},
+            {"customer_id": "CUST-001", "events": [{"event_type": "order_placed", "order_value": 40, "days_ago": 0}]},
+            {"total_orders": 2, "days_since_last_order": 140},
+        ]
+    },
     "take_events": {
         "events": [
             {

@@ -179,7 +179,7 @@ def test_a_deleted_customer_is_nowhere(shop: Database, customers: Customers) -> 
     assert "CUST-020" not in _ids(page)
     assert page["total"] == SHOP_SIZE - 1
     assert customers.page(CustomerQuery(search="cust-020"), NOW)["total"] == 0
-    assert customers.inputs({"CUST-020"}, NOW) == {}
+    assert customers.stored({"CUST-020"}, NOW) == {}
 
 
 def test_a_history_is_cut_by_type_and_time(customers: Customers) -> None:
@@ -232,12 +232,12 @@ def test_a_customer_is_found_under_each_form_of_the_id(database: Database) -> No
     }.items():
         assert customers.get(asked, NOW)["customer_id"] == found
         assert customers.events(asked, limit=5)["total"] == 1
-        assert customers.inputs({asked}, NOW).keys() == {asked}
+        assert customers.stored({asked}, NOW).keys() == {asked}
     # Case distinguishes.
     for asked in (new.upper(), old_form.upper(), "nobody", "\ufffd"):
         with pytest.raises(CustomerNotFoundError):
             customers.get(asked, NOW)
-    assert len(customers.inputs({old_form, new, "nobody"}, NOW)) == 2
+    assert len(customers.stored({old_form, new, "nobody"}, NOW)) == 2
 
 
 def test_a_history_with_numbers_that_are_none_can_be_shown(database: Database) -> None:

@@ -16,6 +16,7 @@ from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES, Features
 from churn.domain.model import Prediction
 from churn.domain.values import MAX_AMOUNT, MAX_SUM
+from churn.domain.what_if import Stored
 from churn.entrypoints.http.predictions import answer_many
 from churn.entrypoints.kafka import decode, redrive, score_records
 from churn.services.customers import CustomerQuery, Customers
@@ -161,17 +162,18 @@ def test_a_batch_of_predictions_names_who_cannot_be_read(database: Database) -> 
     customers = Customers(database, _SETTINGS)
     asked = ["C-01", *_BAD, "C-02", "nobody"]
     items = [{"customer_id": name} for name in asked]
+
+    def load(ids: set[str], changed: set[str]) -> Stored:
+        return customers.stored(ids, NOW, changed)
+
     answers: list[dict[str, Any]] = [
-        dict(answer)
-        for answer in answer_many(RecencyModel(), items, lambda ids: customers.inputs(ids, NOW), _SETTINGS)[
-            "predictions"
-        ]
+        dict(answer) for answer in answer_many(RecencyModel(), items, load, _SETTINGS)["predictions"]
     ]
     assert [answer.get("code") for answer in answers] == [None, 500, 500, 500, None, 404]
     assert [answer["customer_id"] for answer in answers] == asked
     # What the model cannot work with is the matter of that customer alone, too.
     fails = _Fails(ZeroDivisionError(), [2.0])
-    again = answer_many(fails, items, lambda ids: customers.inputs(ids, NOW), _SETTINGS)["predictions"]
+    again = answer_many(fails, items, load, _SETTINGS)["predictions"]
     assert [dict(answer).get("code") for answer in again] == [None, 500, 500, 500, 500, 404]
 
 

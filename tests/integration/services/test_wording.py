@@ -44,7 +44,7 @@ def _answers(database: Database, redis_url: str) -> Iterator[Any]:
     dashboard = Dashboard(database, Cache(redis_url), _SETTINGS)
     yield dashboard.stats(later)
     yield dashboard.recent_activity()
-    stored = customers.inputs(ids, later)
+    stored = customers.stored(ids, later, ids)
     model = small_model()
     for given in ({}, {"days_since_last_order": 3.0, "support_tickets": 2.0}):
         scenarios = [resolve(Question(customer_id, given), stored) for customer_id in ids]

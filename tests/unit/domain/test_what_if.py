@@ -1,115 +1,65 @@
-"""What a change of features does to a prediction, and which change did what."""
+"""What a change of a customer does to a prediction, and which change did what."""
 
 import json
 from decimal import Decimal
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from churn.domain.customer import CustomerState, replay
 from churn.domain.errors import CustomerNotFoundError, CustomerUnreadableError
-from churn.domain.features import FEATURE_NAMES, FEATURES, INPUT_NAMES, STATE_COLUMNS, Feature, Features, Inputs
+from churn.domain.events import Event
+from churn.domain.features import FEATURE_NAMES, FEATURES, Features, inputs_at
+from churn.domain.hypotheses import HypotheticalEvent, StoredCustomer
 from churn.domain.model import Predictor
 from churn.domain.risk import RiskBands
+from churn.domain.timestamps import to_millis
 from churn.domain.what_if import Question, Scenario, predict, resolve
+from tests.support.events import NOW, event, order
 from tests.support.forests import small_model, state_model
+from tests.support.histories import ALL_OBSERVED, any_event
 
 if TYPE_CHECKING:
-    from churn.domain.answers import WhatIf
+    from churn.domain.answers import FeatureChange, PredictionAnswer, WhatIf
 
-STORED: Features = {
-    "total_orders": 4.0,
-    "total_spent": 200.0,
-    "avg_order_value": 50.0,
-    "days_since_last_order": 90.0,
-    "support_tickets": 2.0,
-    "product_returns": 0.0,
-    "email_engagement": 0.2,
-    "login_frequency": 1.0,
-    "payment_failures": 1.0,
-    "discount_usage": None,
-    "loyalty_points": 20.0,
-    "account_age_days": 300.0,
-}
+
+def stored_customer(*events: Event) -> StoredCustomer:
+    return StoredCustomer(replay(events, to_millis(NOW)), NOW, ALL_OBSERVED, 5_000)
+
+
+CUSTOMER = stored_customer(
+    event("customer_registered", days_ago=300),
+    *(order(days_ago=days, value=value) for days, value in ((250, 30), (160, 70), (90, 50), (89.5, 50))),
+    *(event("support_ticket_created", days_ago=days) for days in (3, 20)),
+    event("payment_failed", days_ago=10),
+    event("login", days_ago=10),
+)
+_ORDER = HypotheticalEvent("order_placed", 0, {"order_value": 40})
 _GIVEN = st.dictionaries(
-    st.sampled_from(FEATURE_NAMES), st.none() | st.floats(0, 1) | st.floats(0, 400), min_size=1, max_size=11
+    st.sampled_from(FEATURE_NAMES), st.none() | st.floats(0, 1) | st.integers(0, 400).map(float), max_size=11
+)
+_CUSTOMERS = st.lists(any_event().filter(lambda one: one.event_type != "customer_deleted"), max_size=12).map(
+    lambda events: stored_customer(order(days_ago=130), *events)
 )
 
 
-_CUSTOMERS = st.fixed_dictionaries({name: st.floats(0, 400) for name in INPUT_NAMES}).map(
-    lambda values: {**dict[str, float | None](values), "total_orders": float(int(values["total_orders"]))}
-)
+def asked(stored: StoredCustomer = CUSTOMER, *events: HypotheticalEvent, **features: float | None) -> Scenario:
+    return about(stored, features, *events)
 
 
-def scenario(given: dict[str, float | None]) -> Scenario:
-    return resolve(Question("CUST-001", given), {"CUST-001": STORED})
+def about(stored: StoredCustomer, features: Features, *events: HypotheticalEvent) -> Scenario:
+    return resolve(Question("CUST-001", features, events), {"CUST-001": stored})
 
 
-def compared(asked: Scenario, model: Predictor | None = None) -> "tuple[float, WhatIf | None]":
-    """Return the probability of the answer, and what it compares with."""
-    (answer,) = predict(model or small_model(), [asked], bands=RiskBands(), horizon_days=90)
-    return answer["churn_probability"], answer.get("what_if")
-
-
-@given(_GIVEN)
-def test_the_effects_of_the_changes_add_up_to_the_whole(given_features: dict[str, float | None]) -> None:
-    asked = scenario(given_features)
-    probability, answer = compared(asked)
-    assert answer is not None
-    before, after = small_model().probabilities([STORED, asked.features])
-    assert answer["churn_probability"] == pytest.approx(before, abs=1e-6)
-    assert probability == pytest.approx(after, abs=1e-6)
-    assert [(change["feature"], change["stored"], change["given"]) for change in answer["changes"]] == [
-        (feature.name, STORED[feature.name], given_features[feature.name])
-        for feature in FEATURES
-        if feature.name in given_features and not feature.is_same(given_features[feature.name], STORED[feature.name])
-    ]
-
-
-@settings(max_examples=300)
-@given(_CUSTOMERS, st.dictionaries(st.sampled_from(FEATURE_NAMES), st.none() | st.floats(0, 400)))
-def test_digit_by_digit_the_answer_is_what_was_before_and_the_change(
-    stored: Inputs, given_features: dict[str, float | None]
-) -> None:
-    # Where every feature is said to be unknown, nothing is known, and the question is refused.
-    assume(len(given_features) < len(FEATURES) or set(given_features.values()) != {None})
-    probability, answer = compared(resolve(Question("CUST-001", given_features), {"CUST-001": stored}), state_model())
-    if not given_features:
-        assert answer is None
-        return
-    assert answer is not None
-    assert exactly(answer["churn_probability"]) + exactly(answer["change"]) == exactly(probability)
-    assert sum((exactly(change["effect"]) for change in answer["changes"]), Decimal()) == exactly(answer["change"])
-
-
-@settings(max_examples=300)
-@given(_CUSTOMERS, st.sets(st.sampled_from(FEATURES), min_size=1), st.floats(-1, 1))
-def test_what_is_given_just_as_stored_changes_nothing(stored: Inputs, same: set[Feature], off: float) -> None:
-    as_stored, _ = compared(resolve(Question("CUST-001", {}), {"CUST-001": stored}), state_model())
-    # As it is stored, and as it is shown: rounded, or some minutes ago.
-    for distance in (0.0, off):
-        sent = {one.name: _moved(stored[one.name], distance * one.resolution) for one in same}
-        probability, answer = compared(resolve(Question("CUST-001", sent), {"CUST-001": stored}), state_model())
-        assert answer is not None
-        assert (probability, answer) == (as_stored, {"churn_probability": as_stored, "change": 0.0, "changes": []})
-
-
-def test_all_features_of_a_customer_are_compared_with_what_is_stored() -> None:
-    stored: Inputs = STORED | dict.fromkeys(STATE_COLUMNS, 3.0)
-    asked = resolve(Question("CUST-001", STORED), {"CUST-001": stored})
-    assert (asked.features, asked.changes) == (stored, ())
-    # Who is not stored, or cannot be read, is what is given.
-    assert resolve(Question("CUST-001", STORED), {}) == Scenario("CUST-001", STORED)
-    unreadable = CustomerUnreadableError("")
-    assert resolve(Question("CUST-001", STORED), {"CUST-001": unreadable}) == Scenario("CUST-001", STORED)
-    with pytest.raises(CustomerUnreadableError):
-        resolve(Question("CUST-001", {}), {"CUST-001": unreadable})
-
-
-def _moved(value: float | None, by: float) -> float | None:
-    return None if value is None else value + by
+def answered(scenario: Scenario, model: Predictor | None = None) -> "tuple[PredictionAnswer, WhatIf]":
+    """Return an answer, and what it compares with."""
+    (answer,) = predict(model or small_model(), [scenario], bands=RiskBands(), horizon_days=90)
+    compared = answer["what_if"]
+    assert compared is not None
+    return answer, compared
 
 
 def exactly(number: float) -> Decimal:
@@ -117,33 +67,173 @@ def exactly(number: float) -> Decimal:
     return Decimal(json.dumps(number))
 
 
+@settings(max_examples=200, deadline=None)
+@given(_CUSTOMERS, _GIVEN)
+def test_digit_by_digit_the_answer_is_what_was_before_and_the_change(
+    stored: StoredCustomer, features: dict[str, float | None]
+) -> None:
+    if not features:
+        return
+    answer, compared = answered(about(stored, features), state_model())
+    assert exactly(compared["churn_probability"]) + exactly(compared["change"]) == exactly(answer["churn_probability"])
+    assert sum((exactly(one["effect"]) for one in compared["changes"]), Decimal()) == exactly(compared["change"])
+    reasons = [answer["base_probability"], answer["other_contributions"]]
+    total = sum(map(exactly, [*reasons, *(driver["contribution"] for driver in answer["drivers"])]))
+    assert total == exactly(answer["churn_probability"])
+    inputs = stored.inputs
+    other = [one for one in FEATURES if one.name in features and not one.is_same(features[one.name], inputs[one.name])]
+    assert [one["feature"] for one in cast("list[FeatureChange]", compared["changes"])] == [one.name for one in other]
+
+
+@settings(max_examples=100, deadline=None)
+@given(_CUSTOMERS, st.sets(st.sampled_from(FEATURES), min_size=1), st.floats(-1, 1))
+def test_what_is_given_just_as_stored_changes_nothing(stored: StoredCustomer, same: set[object], off: float) -> None:
+    inputs = stored.inputs
+    (as_stored,) = predict(state_model(), [asked(stored)], bands=RiskBands(), horizon_days=90)
+    # As it is stored, and as it is shown: rounded, or some minutes ago.
+    for distance in (0.0, off):
+        sent = {one.name: _moved(inputs[one.name], distance * one.resolution) for one in FEATURES if one in same}
+        answer, compared = answered(about(stored, sent), state_model())
+        assert answer["churn_probability"] == compared["churn_probability"] == as_stored["churn_probability"]
+        assert (compared["change"], compared["changes"], compared["implied"]) == (0, [], [])
+
+
+def _moved(value: float | None, by: float) -> float | None:
+    return None if value is None else value + by
+
+
+@settings(max_examples=100, deadline=None)
+@given(_CUSTOMERS, st.integers(0, 30))
+def test_a_hypothetical_order_is_folded_in_as_a_real_one(stored: StoredCustomer, days: int) -> None:
+    real = replay([order(days_ago=days, value=40)], to_millis(NOW))
+    state = stored.state.copy()
+    before = state.to_json()
+    scenario = asked(stored, HypotheticalEvent("order_placed", days, {"order_value": 40}))
+    assert stored.state.to_json() == before
+    state.advance([order(days_ago=days, value=40)], to_millis(NOW))
+    assert real.purchases.orders == 1
+    assert scenario.features == inputs_at(state, NOW, ALL_OBSERVED)
+
+
+def test_fewer_days_are_an_order_of_the_usual_value() -> None:
+    answer, compared = answered(asked(days_since_last_order=2), state_model())
+    features = asked(days_since_last_order=2).features
+    assert (features["total_orders"], features["total_spent"], features["purchase_days"]) == (5, 250, 5)
+    assert features["days_since_last_order"] == pytest.approx(2)
+    assert [(one["feature"], one["stored"], one["becomes"]) for one in compared["implied"]] == [
+        ("total_orders", 4, 5),
+        ("total_spent", 200, 250),
+    ]
+    # The model is told all that it knows of the customer, so nothing but the order differs.
+    assert compared["stored_probability"] is None
+    assert compared["churn_probability"] == round(state_model().probabilities([CUSTOMER.inputs])[0], 6)
+    assert answer["churn_probability"] <= compared["churn_probability"]
+
+
+def test_more_days_are_a_later_instant() -> None:
+    features = asked(days_since_last_order=169.5).features
+    assert features["account_age_days"] == pytest.approx(380)
+    # What lay in the windows has left them, but for a ticket of three days before.
+    assert (features["support_tickets"], features["login_frequency"], features["spent_90_days"]) == (1, 0, 0)
+    assert features["silence_in_typical_gaps"] == pytest.approx(169.5 / 70)
+    later = asked(days_since_last_order=180.0, support_tickets=3.0).features
+    assert later["support_tickets"] == 3
+
+
+def test_higher_counts_are_events_and_more_orders_come_before_the_silence() -> None:
+    features = asked(support_tickets=5, payment_failures=2, login_frequency=9, product_returns=1).features
+    names = ("support_tickets", "payment_failures", "login_frequency", "product_returns")
+    assert [features[name] for name in names] == [5, 2, 9, 1]
+    assert features["purchase_days"] == CUSTOMER.inputs["purchase_days"]
+    spent = asked(total_orders=7.0, total_spent=300.0).features
+    assert (spent["total_orders"], spent["total_spent"], spent["days_since_last_order"]) == (7, 300, 0)
+    assert spent["purchase_days"] == CUSTOMER.inputs["purchase_days"] + 1  # type: ignore[operator]
+    silent = asked(total_orders=6.0, days_since_last_order=100.0).features
+    assert silent["total_orders"] == 6
+    assert silent["days_since_last_order"] == pytest.approx(100)
+    mean = asked(total_orders=6.0, avg_order_value=60.0).features
+    assert (mean["total_spent"], mean["avg_order_value"]) == (360, 60)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        {"discount_usage": 0.5},
+        {"total_orders": 3.0},
+        {"total_orders": 4.5},
+        {"total_orders": 900.0},
+        {"support_tickets": 0.0},
+        {"account_age_days": 500.0},
+        {"login_frequency": None},
+    ],
+)
+def test_what_cannot_happen_is_replaced_and_asked_of_the_12_features_before_and_after(
+    features: dict[str, float | None],
+) -> None:
+    answer, compared = answered(about(CUSTOMER, features), state_model())
+    stored = CUSTOMER.inputs
+    plain = {name: stored[name] for name in FEATURE_NAMES}
+    before, after = state_model().probabilities([plain, plain | features])
+    if "support_tickets" not in features:
+        assert answer["churn_probability"] == pytest.approx(after, abs=1e-6)
+    assert compared["churn_probability"] == pytest.approx(before, abs=1e-6)
+    assert compared["stored_probability"] == pytest.approx(state_model().probabilities([stored])[0], abs=1e-6)
+    assert compared["implied"] == []
+
+
+def test_each_event_is_a_change_with_its_effect() -> None:
+    events = (
+        _ORDER,
+        HypotheticalEvent("payment_failed", 1),
+        HypotheticalEvent("loyalty_points_changed", 0, {"points": 9}),
+    )
+    _, compared = answered(asked(CUSTOMER, *events))
+    assert [(one["event_type"], one["days_ago"]) for one in compared["changes"]] == [  # type: ignore[typeddict-item]
+        ("order_placed", 0),
+        ("payment_failed", 1),
+        ("loyalty_points_changed", 0),
+    ]
+    assert {"total_orders", "payment_failures", "loyalty_points"} <= {one["feature"] for one in compared["implied"]}
+    assert sum(exactly(one["effect"]) for one in compared["changes"]) == exactly(compared["change"])
+    # The first event of a kind shows that the shop sends it.
+    unobserved = StoredCustomer(CUSTOMER.state, NOW, {}, 5_000)
+    assert asked(unobserved).features["payment_failures"] is None
+    assert asked(unobserved, HypotheticalEvent("payment_failed", 0)).features["payment_failures"] == 2
+
+
 def test_up_to_three_changes_have_their_shapley_values() -> None:
-    given_features: dict[str, float | None] = {
-        "days_since_last_order": 1.0,
-        "total_orders": 9.0,
-        "support_tickets": 0.0,
-    }
-    _, answer = compared(scenario(given_features))
+    features: Features = {"discount_usage": 0.9, "loyalty_points": 70.0, "email_engagement": 0.3}
+    _, compared = answered(about(CUSTOMER, features))
+    plain = {name: CUSTOMER.inputs[name] for name in FEATURE_NAMES}
 
     def probability(names: tuple[str, ...]) -> float:
-        return small_model().probabilities([STORED | {name: given_features[name] for name in names}])[0]
+        return small_model().probabilities([plain | {name: features[name] for name in names}])[0]
 
-    assert answer is not None
-    for change in answer["changes"]:
+    for change in cast("list[FeatureChange]", compared["changes"]):
         steps = []
-        for order in permutations(given_features):
-            place = order.index(change["feature"])
-            steps.append(probability(order[: place + 1]) - probability(order[:place]))
+        for one in permutations(features):
+            place = one.index(change["feature"])
+            steps.append(probability(one[: place + 1]) - probability(one[:place]))
         assert change["effect"] == pytest.approx(sum(steps) / len(steps), abs=3e-6)
 
 
-def test_only_who_is_stored_and_given_features_of_is_compared() -> None:
+def test_only_who_is_stored_and_asked_about_is_compared() -> None:
     alone = resolve(Question(None, {"total_orders": 3.0}), {})
-    as_stored = resolve(Question("CUST-001", {}), {"CUST-001": STORED})
-    same = scenario({"total_orders": 4.0})
-    first, second, third = (compared(one)[1] for one in (alone, as_stored, same))
-    assert (first, second) == (None, None)
-    assert third is not None
-    assert (third["change"], third["changes"]) == (0, [])
+    answers = predict(small_model(), [alone, asked()], bands=RiskBands(), horizon_days=90)
+    assert ["what_if" in answer for answer in answers] == [False, False]
+    _, same = answered(asked(total_orders=4.0))
+    assert (same["change"], same["changes"]) == (0, [])
     with pytest.raises(CustomerNotFoundError):
-        resolve(Question("NOBODY", {"total_orders": 3.0}), {"CUST-001": STORED})
+        resolve(Question("NOBODY", {"total_orders": 3.0}), {"CUST-001": CUSTOMER})
+
+
+def test_whoever_is_not_stored_or_cannot_be_read_is_what_is_given() -> None:
+    whole: Features = dict.fromkeys(FEATURE_NAMES, 1.0)
+    assert resolve(Question("CUST-001", whole), {}) == Scenario("CUST-001", whole)
+    unreadable = CustomerUnreadableError("")
+    assert resolve(Question("CUST-001", whole), {"CUST-001": unreadable}) == Scenario("CUST-001", whole)
+    with pytest.raises(CustomerUnreadableError):
+        resolve(Question("CUST-001", {}), {"CUST-001": unreadable})
+    # Who has no event and nothing else is asked as they are.
+    nobody = StoredCustomer(CustomerState(), NOW, {})
+    assert asked(nobody).features["total_orders"] == 0

@@ -12,19 +12,28 @@ from jsonschema import Draft202012Validator
 from churn.adapters.mysql import DatabaseUnavailableError
 from churn.adapters.redis_cache import Cache, Window
 from churn.domain.answers import BatchAnswer, PredictionAnswer
-from churn.domain.features import FEATURES, Features
+from churn.domain.customer import replay
+from churn.domain.features import FEATURES
+from churn.domain.hypotheses import StoredCustomer
+from churn.domain.timestamps import to_millis
 from churn.entrypoints.http.app import Api, Call
 from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.entrypoints.http.requests import PredictionsQuery
 from churn.settings import Settings
 from infra.tools.openapi.document import FILE, document
+from tests.support.events import NOW, event, order
 from tests.support.http import Answer
 from tests.support.models import RecencyModel
 from tests.support.rest import ask
 
 _SETTINGS = Settings.from_environment({})
-_STORED: dict[str, Features] = {
-    "CUST-001": {feature.name: None for feature in FEATURES} | {"days_since_last_order": 50.0, "payment_failures": 1.0}
+_STORED = {
+    "CUST-001": StoredCustomer(
+        replay([order(days_ago=50), event("payment_failed", days_ago=2)], to_millis(NOW)),
+        NOW,
+        {"payment_failures": 0},
+        5_000,
+    )
 }
 
 
@@ -56,7 +65,7 @@ class _Service:
         def predict_batch(call: Call) -> BatchAnswer:
             return answer_many(self.model, call.body.customers, self._load, settings)
 
-    def _load(self, customer_ids: set[str]) -> Mapping[str, Features]:
+    def _load(self, customer_ids: set[str], _: set[str]) -> Mapping[str, StoredCustomer]:
         if self.is_down:
             raise DatabaseUnavailableError("the database does not answer")
         return {name: _STORED[name] for name in customer_ids & _STORED.keys()}
@@ -107,6 +116,43 @@ def test_a_customer_and_a_what_if_of_one(service: _Service) -> None:
     answer = service.predict({"customer_id": "CUST-001"})
     _assert_problem(answer, 503)
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_events_that_did_not_happen(service: _Service) -> None:
+    events = [
+        {"event_type": "order_placed", "order_value": 40, "days_ago": 10},
+        {"event_type": "payment_failed"},
+    ]
+    answer = service.predict({"customer_id": "CUST-001", "events": events}).json
+    assert (answer["churn_probability"], answer["what_if"]["churn_probability"]) == (0.3, 0.6)
+    assert answer["what_if"]["changes"] == [
+        {"event_type": "order_placed", "days_ago": 10, "effect": -0.4},
+        {"event_type": "payment_failed", "days_ago": 0, "effect": 0.1},
+    ]
+    assert service.batch([{"customer_id": "CUST-001", "events": events}]).json["predictions"] == [answer]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"events": [{"event_type": "login"}]}, "customer_id"),
+        ({"customer_id": "CUST-001", "events": []}, "events"),
+        ({"customer_id": "CUST-001", "events": [{"event_type": "login"}] * 101}, "events"),
+        ({"customer_id": "CUST-001", "events": [{"event_type": "login"}], "total_orders": 3}, "events"),
+        ({"customer_id": "CUST-001", "events": [{"event_type": "customer_deleted"}]}, "events.0.event_type"),
+        ({"customer_id": "CUST-001", "events": [{"event_type": "order_placed"}]}, "events.0.order_value"),
+        (
+            {"customer_id": "CUST-001", "events": [{"event_type": "order_placed", "order_value": 0}]},
+            "events.0.order_value",
+        ),
+        ({"customer_id": "CUST-001", "events": [{"event_type": "login", "order_value": 4}]}, "events.0.order_value"),
+        ({"customer_id": "CUST-001", "events": [{"event_type": "loyalty_points_changed"}]}, "events.0.points"),
+        ({"customer_id": "CUST-001", "events": [{"event_type": "login", "days_ago": -1}]}, "events.0.days_ago"),
+        ({"customer_id": "CUST-001", "events": [{"event_type": "login", "when": 1}]}, "events.0.when"),
+    ],
+)
+def test_what_is_wrong_with_such_events_is_named(service: _Service, body: object, field: str) -> None:
+    _assert_problem(service.predict(body), 400, field)
 
 
 @pytest.mark.parametrize(

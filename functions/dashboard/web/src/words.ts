@@ -17,7 +17,7 @@ export const STATUS_WORDS: Record<CustomerStatus, string> = {
   lapsed: "Lapsed",
 };
 
-export type FeatureName = Exclude<keyof PredictionRequest, "customer_id">;
+export type FeatureName = Exclude<keyof PredictionRequest, "customer_id" | "events">;
 
 export const FEATURE_WORDS: Record<FeatureName, string> = {
   total_orders: "Orders",

@@ -8,6 +8,7 @@ dashboard and models are in `alert_answers`, `dashboard_answers` and `model_answ
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from churn.domain.features import FeatureValues
+from churn.domain.hypotheses import HypotheticalType
 from churn.domain.model import ModelKind
 from churn.domain.risk import CustomerStatus, RiskLevel, SpendBasis
 
@@ -131,7 +132,7 @@ class EventPage(TypedDict):
 # --- predictions
 
 
-class Change(TypedDict):
+class FeatureChange(TypedDict):
     """A feature that is other than stored, and what that does to the probability.
 
     What differs by no more than what is shown of a value (0.1 days, 0.01 of a currency) is as stored.
@@ -144,14 +145,48 @@ class Change(TypedDict):
     """Signed probability points; those of all changes add up to `change`."""
 
 
+class EventChange(TypedDict):
+    """An event that did not happen, and what it does to the probability."""
+
+    event_type: HypotheticalType
+    days_ago: float
+    """Days before the question."""
+    effect: float
+    """Signed probability points; those of all changes add up to `change`."""
+
+
+class ImpliedChange(TypedDict):
+    """A feature that nobody asked to change, and that moves with what was asked."""
+
+    feature: str
+    stored: float | None
+    becomes: float | None
+    """Its value after the changes."""
+
+
 class WhatIf(TypedDict):
-    """How the prediction differs from that for the customer as stored."""
+    """How the prediction differs from that for the customer without the changes.
+
+    What can happen is folded into the stored state as an event is: fewer days since the last order are an order of the
+    customer's median value, more are a later instant without orders, higher counts are events. Anything else replaces
+    the feature; the model is then told the 12 features alone, with the change and without it.
+    """
 
     churn_probability: Probability
-    """Without the changes: with `change` it adds up to that of the prediction."""
+    """Without the changes, asked in the same way: with `change` it adds up to that of the prediction."""
+    stored_probability: Probability | None
+    """Of the customer as stored, where it differs from `churn_probability`."""
     change: float
     """With the changes, less without them."""
-    changes: list[Change]
+    changes: list[FeatureChange | EventChange]
+    """What was asked."""
+    implied: list[ImpliedChange]
+    """What moved with it, of the 12 features."""
+    surprise: str | None
+    """Why the model moves against what one would expect of such a change; null where it does not.
+
+    Answers keep the direction of a longer silence, failed payments and tickets (up), and of later orders (down).
+    """
 
 
 class PredictionAnswer(TypedDict):
@@ -174,7 +209,7 @@ class PredictionAnswer(TypedDict):
     other_contributions: float
     """Of all features that are no drivers."""
     what_if: NotRequired[WhatIf | None]
-    """Where features of a stored customer were given."""
+    """Where features or events of a stored customer were given."""
 
 
 class FieldProblem(TypedDict):

@@ -9,7 +9,7 @@ any age may need again (every order, old changes of loyalty points) is in a `Led
 import json
 from bisect import insort
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from operator import attrgetter
@@ -204,6 +204,18 @@ class CustomerState:
     def ordered_between(self, start: int, end: int) -> bool:
         """Return whether the customer ordered from `start` to before `end` (`churn.domain.orders.ordered_between`)."""
         return ordered_between(self.ledger.orders(), start, end)
+
+    def copy(self) -> Self:
+        """Return the same state, to be changed while this one is not; its ledger knows no order of before."""
+        bought, points = self.purchases, self.loyalty
+        return replace(
+            self,
+            ledger=MemoryLedger(),
+            purchases=replace(bought, recent=[*bought.recent], spent={**bought.spent}, changed_days={}),
+            instants={kind: [*instants] for kind, instants in self.instants.items()},
+            loyalty=replace(points, changes=[*points.changes]),
+            profile={**self.profile},
+        )
 
     def to_json(self) -> str:
         """Return compact JSON; equal states give equal text."""

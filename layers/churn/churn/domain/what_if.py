@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise, permutations
 from typing import TYPE_CHECKING
 
 from churn.domain.errors import CustomerNotFoundError, CustomerUnreadableError, FieldError, InvalidInputError
+from churn.domain.expectations import held_direction, surprise
 from churn.domain.explanations import drivers, interval_json, others, rounded
 from churn.domain.features import BY_NAME, FEATURE_NAMES, FEATURES, Features, overridden
+from churn.domain.hypotheses import Change, Hypothesis, HypotheticalEvent, StoredCustomer
 from churn.domain.model import Prediction, Predictor
 from churn.domain.recommendations import recommend
 from churn.domain.risk import RiskBands
 
 if TYPE_CHECKING:
-    from churn.domain.answers import PredictionAnswer, WhatIf
+    from churn.domain.answers import EventChange, FeatureChange, ImpliedChange, PredictionAnswer, WhatIf
+
+_ALL_ORDERS = 3
+"""Up to so many changes each order of them is considered; of more, one order and its reverse."""
 
 
 class NothingKnownError(InvalidInputError):
@@ -28,33 +33,34 @@ class NothingKnownError(InvalidInputError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a prediction is wanted for: `given` features, in the place of those of the customer where one is named."""
+    """What a prediction is wanted for: a customer with other values or `events`, or features alone."""
 
     customer_id: str | None
     given: Mapping[str, float | None]
+    events: tuple[HypotheticalEvent, ...] = ()
 
     @property
     def is_complete(self) -> bool:
         """Whether all features are given: there is an answer also where nothing is stored of the customer."""
         return self.given.keys() >= set(FEATURE_NAMES)
 
+    @property
+    def is_hypothetical(self) -> bool:
+        """Whether anything is asked of a customer that may be other than stored."""
+        return self.customer_id is not None and bool(self.given or self.events)
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """The features that a question is about, and those that the customer really has, where some were given.
-
-    `changes`: the names of the given features that are other than stored, in the model's order. What is given just as
-    stored is no change, so the model is told the same as without it.
-    """
+    """The features that a question is about, and the hypothesis that they come from, where there is one."""
 
     customer_id: str | None
     features: Features
-    stored: Features | None = None
-    changes: tuple[str, ...] = ()
+    hypothesis: Hypothesis | None = field(default=None, compare=False)
 
 
-Stored = Mapping[str, Features | CustomerUnreadableError]
-"""The stored features of customers by their ids, without the unknown; an error in place of what cannot be read."""
+Stored = Mapping[str, StoredCustomer | CustomerUnreadableError]
+"""Stored customers by their ids, without the unknown; an error in place of what cannot be read."""
 
 
 def resolve(question: Question, stored: Stored) -> Scenario:
@@ -69,108 +75,165 @@ def resolve(question: Question, stored: Stored) -> Scenario:
         if all(value is None for value in question.given.values()):
             raise NothingKnownError
         return Scenario(question.customer_id, overridden({}, question.given))
-    changed = {
-        feature.name: question.given[feature.name]
-        for feature in FEATURES
-        if feature.name in question.given and not feature.is_same(question.given[feature.name], found[feature.name])
-    }
-    features = overridden(found, changed)
+    hypothesis = Hypothesis(found, question.given, question.events) if question.is_hypothetical else None
+    features = found.inputs if hypothesis is None else hypothesis.inputs(frozenset(hypothesis.changes))
     if all(value is None for value in features.values()):
         raise NothingKnownError
-    return Scenario(question.customer_id, features, found if question.given else None, tuple(changed))
+    return Scenario(question.customer_id, features, hypothesis)
 
 
-def stored_features(questions: Collection[Question], load: Callable[[set[str]], Stored]) -> Stored:
-    """Return the stored features of the customers named, by customer id; `load` is not called when none is."""
+def stored_customers(questions: Collection[Question], load: Callable[[set[str], set[str]], Stored]) -> Stored:
+    """Return the stored customers that are named; `load` is not called when none is.
+
+    It takes their ids, and the ids of those whose orders' values are needed.
+    """
     wanted = {question.customer_id for question in questions if question.customer_id is not None}
-    return load(wanted) if wanted else {}
+    changed = {question.customer_id for question in questions if question.customer_id and question.given}
+    return load(wanted, changed) if wanted else {}
 
 
 def predict(
     model: Predictor, scenarios: Sequence[Scenario], *, bands: RiskBands, horizon_days: int
 ) -> list[PredictionAnswer]:
-    """Return an answer for each scenario, by one call of the model, and another where features were changed."""
+    """Return an answer for each scenario: by one call of the model, and one more where customers are changed.
+
+    A longer silence never lowers a risk: the answer is the highest of the instants on the way there. Nor do failed
+    payments and tickets, and orders since the last one never raise it: the answer is then that without them.
+    """
     if not scenarios:
         return []
-    predictions = model.predict([scenario.features for scenario in scenarios])
-    answers = [
-        _answer(scenario, prediction, bands, horizon_days)
-        for scenario, prediction in zip(scenarios, predictions, strict=True)
-    ]
-    comparisons = compare(model, scenarios, [answer["churn_probability"] for answer in answers])
-    for answer, comparison in zip(answers, comparisons, strict=True):
+    compared = [None if one.hypothesis is None else _Comparison(one.hypothesis, one.features) for one in scenarios]
+    _ask(model, [comparison for comparison in compared if comparison is not None])
+    answers = []
+    for scenario, comparison, found in zip(
+        scenarios, compared, model.predict([scenario.features for scenario in scenarios]), strict=True
+    ):
+        prediction = found if comparison is None else comparison.lifted(found)
+        answer = _answer(scenario, prediction, bands, horizon_days)
         if comparison is not None:
-            answer["what_if"] = comparison
+            answer["what_if"] = comparison.answer(answer["churn_probability"], prediction, model)
+        answers.append(answer)
     return answers
 
 
-def compare(model: Predictor, scenarios: Sequence[Scenario], answered: Sequence[float]) -> list[WhatIf | None]:
-    """Return for each scenario the probability without its changes, and what each did; None where nothing is stored.
+def _ask(model: Predictor, compared: Sequence[_Comparison]) -> None:
+    rows = [row for comparison in compared for row in comparison.rows()]
+    probabilities = iter(model.probabilities(rows) if rows else ())
+    for comparison in compared:
+        comparison.take(probabilities)
 
-    `answered`: the probabilities of the answers, rounded. Digit by digit that without the changes and the change add up
-    to it, and the effects to the change. Each effect is what the change does when it is made after some of the others,
-    on average over their orders: all of them for up to three changes, which makes it the Shapley value; for more the
-    rotations of one order, forwards and backwards.
+
+class _Comparison:
+    """What changes of a customer do, beside the customer as stored.
+
+    Each effect is what a change does after some of the others, on average over their orders: all of them
+    for up to three changes, which makes it the Shapley value; for more one order, forwards and backwards.
     """
-    orders = [_orders(scenario.changes) if scenario.stored is not None else None for scenario in scenarios]
-    steps = {
-        (number, frozenset(order[:made]))
-        for number, of_scenario in enumerate(orders)
-        for order in of_scenario or ()
-        for made in range(len(order) + 1)
-    }
-    subsets = list(steps)
-    probabilities = (
-        model.probabilities([_partly(scenarios[number], changed) for number, changed in subsets]) if subsets else []
-    )
-    reached = dict(zip(subsets, probabilities, strict=True))
-    return [
-        None if of_scenario is None else _comparison(scenario, of_scenario, _of(reached, number), after)
-        for number, (scenario, of_scenario, after) in enumerate(zip(scenarios, orders, answered, strict=True))
-    ]
 
+    def __init__(self, hypothesis: Hypothesis, features: Features) -> None:
+        """Take the features after all changes."""
+        self._hypothesis = hypothesis
+        self._features = features
+        self._changes = hypothesis.changes
+        self._orders = _orders(self._changes)
+        made = [frozenset(order[:count]) for order in self._orders for count in range(len(order) + 1)]
+        self._ways = {part: hypothesis.way(part) for part in dict.fromkeys(made)}
+        self._reached: dict[frozenset[Change], float] = {}
+        self._lift = self._stored = 0.0
+        self._lifting = ""
 
-def _orders(changes: tuple[str, ...]) -> list[tuple[str, ...]]:
-    turned = [(*changes[first:], *changes[:first]) for first in range(len(changes))] or [()]
-    return sorted({*turned, *(order[::-1] for order in turned)})
+    def rows(self) -> list[Features]:
+        """Return the rows whose probabilities are needed: first the customer as stored, then the ways."""
+        return [self._hypothesis.stored, *(row for way in self._ways.values() for row in way)]
 
+    def take(self, probabilities: Iterator[float]) -> None:
+        """Take the probabilities of the rows."""
+        self._stored = next(probabilities)
+        for made, way in self._ways.items():
+            on_the_way = [next(probabilities) for _ in way]
+            self._reached[made] = self._held(made, max(on_the_way))
+            if len(made) == len(self._changes):
+                self._lift = self._reached[made] - on_the_way[-1]
 
-def _partly(scenario: Scenario, changed: frozenset[str]) -> Features:
-    return overridden(scenario.stored or {}, {name: scenario.features[name] for name in changed})
+    def _held(self, made: frozenset[Change], probability: float) -> float:
+        """Return the probability with some of the changes, kept from going against their direction."""
+        if not made:
+            return probability
+        direction, self._lifting = held_direction(self._hypothesis, made)
+        start = self._reached[frozenset()]
+        return max(start, probability) if direction > 0 else min(start, probability) if direction else probability
 
+    def lifted(self, prediction: Prediction) -> Prediction:
+        """Return the prediction moved to where the answer is; by how much is the share of the feature that is held."""
+        if not self._lift:
+            return prediction
+        points, ends, lift, name = prediction.contributions, prediction.interval, self._lift, self._lifting
+        return replace(
+            prediction,
+            churn_probability=prediction.churn_probability + lift,
+            contributions={**points, name: points.get(name, 0.0) + lift},
+            interval=None if ends is None else (max(0.0, ends[0] + lift), min(1.0, ends[1] + lift)),
+        )
 
-def _of(reached: Mapping[tuple[int, frozenset[str]], float], number: int) -> Callable[[Sequence[str]], float]:
-    return lambda made: reached[number, frozenset(made)]
+    def answer(self, after: float, prediction: Prediction, model: Predictor) -> WhatIf:
+        """Return what the changes do; `after` is the rounded probability of the answer.
 
+        Digit by digit the probability without the changes and the change add up to it, and the effects to the change.
+        """
+        hypothesis = self._hypothesis
+        before = rounded(self._reached[frozenset()]) if self._changes else after
+        change = rounded(after - before)
+        effects = _rounded_parts([self._effect(name) for name in self._changes], change)
+        stored = rounded(self._stored)
+        return {
+            "churn_probability": before,
+            "stored_probability": None if hypothesis.is_as_stored or stored == before else stored,
+            "change": change,
+            "changes": [_change(hypothesis, name, effect) for name, effect in zip(self._changes, effects, strict=True)],
+            "implied": _implied(hypothesis, self._features),
+            "surprise": surprise(
+                hypothesis, change, self._lift, prediction, lambda features: model.predict([features])[0]
+            ),
+        }
 
-def _comparison(
-    scenario: Scenario,
-    orders: Sequence[tuple[str, ...]],
-    probability: Callable[[Sequence[str]], float],
-    after: float,
-) -> WhatIf:
-    def effect(name: str) -> float:
-        places = [(order, order.index(name)) for order in orders]
-        steps = [probability(order[: place + 1]) - probability(order[:place]) for order, place in places]
+    def _effect(self, name: Change) -> float:
+        places = [(order, order.index(name)) for order in self._orders]
+        steps = [
+            self._reached[frozenset(order[: place + 1])] - self._reached[frozenset(order[:place])]
+            for order, place in places
+        ]
         return sum(steps) / len(steps)
 
-    before = rounded(probability(())) if scenario.changes else after
-    change = rounded(after - before)
-    stored = scenario.stored or {}
-    effects = _rounded_parts([effect(name) for name in scenario.changes], change)
+
+def _orders(changes: tuple[Change, ...]) -> list[tuple[Change, ...]]:
+    if len(changes) <= _ALL_ORDERS:
+        return list(permutations(changes))
+    return [changes, changes[::-1]]
+
+
+def _change(hypothesis: Hypothesis, name: Change, effect: float) -> FeatureChange | EventChange:
+    if isinstance(name, int):
+        event = hypothesis.events[name]
+        return {"event_type": event.event_type, "days_ago": event.days_ago, "effect": effect}
     return {
-        "churn_probability": before,
-        "change": change,
-        "changes": [
-            {
-                "feature": name,
-                "stored": BY_NAME[name].shown(stored.get(name)),
-                "given": scenario.features[name],
-                "effect": part,
-            }
-            for name, part in zip(scenario.changes, effects, strict=True)
-        ],
+        "feature": name,
+        "stored": BY_NAME[name].shown(hypothesis.stored[name]),
+        "given": hypothesis.given[name],
+        "effect": effect,
     }
+
+
+def _implied(hypothesis: Hypothesis, features: Features) -> list[ImpliedChange]:
+    """Return the features that moved with the changes and were not asked for, in the model's order."""
+    return [
+        {
+            "feature": one.name,
+            "stored": one.shown(hypothesis.stored[one.name]),
+            "becomes": one.shown(features[one.name]),
+        }
+        for one in FEATURES
+        if one.name not in hypothesis.given and not one.is_same(hypothesis.stored[one.name], features[one.name])
+    ]
 
 
 def _rounded_parts(parts: Sequence[float], whole: float) -> list[float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from churn.adapters.mysql import Database, Transaction, customer_search, customers, events, totals
+from churn.adapters.mysql import Database, Transaction, customer_search, customers, events, orders, totals
 from churn.adapters.mysql.customer_pages import CustomerFilter, Found, Page
 from churn.adapters.mysql.database import Row
 from churn.domain.customer import CustomerState
@@ -21,7 +21,8 @@ from churn.domain.errors import (
     InvalidInputError,
 )
 from churn.domain.explanations import drivers, interval_json, others, rounded
-from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, Features, Inputs, Observed, features_at, inputs_at, shown
+from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, Features, Observed, features_at, shown
+from churn.domain.hypotheses import StoredCustomer
 from churn.domain.recommendations import recommend
 from churn.domain.risk import ACTIVE_STATUSES, SPEND_BASIS, RiskPercentiles, value_at_risk
 from churn.domain.timestamps import from_millis, iso
@@ -137,23 +138,29 @@ class Customers:
 
         return self._database.read(work)
 
-    def inputs(self, customer_ids: Collection[str], now: datetime) -> dict[str, Inputs | CustomerUnreadableError]:
-        """Return a model's inputs of customers, without those that do not exist.
+    def stored(
+        self, customer_ids: Collection[str], now: datetime, with_values: Collection[str] = ()
+    ) -> dict[str, StoredCustomer | CustomerUnreadableError]:
+        """Return customers as stored, without those that do not exist; the value of a usual order for `with_values`.
 
         The error stands in place of those that cannot be read. Raises DatabaseUnavailableError.
         """
 
-        def work(transaction: Transaction) -> dict[str, Inputs | CustomerUnreadableError]:
+        def work(transaction: Transaction) -> dict[str, StoredCustomer | CustomerUnreadableError]:
             rows = customers.by_id(transaction, customer_ids)
             observed = events.observed(transaction)
-            inputs: dict[str, Inputs | CustomerUnreadableError] = {}
+            found: dict[str, StoredCustomer | CustomerUnreadableError] = {}
             for customer_id, row in rows.items():
                 try:
-                    inputs[customer_id] = inputs_at(*_state(transaction, row, now), observed)
+                    state, at = _state(transaction, row, now)
+                    cents = orders.typical_cents(transaction, row["id"]) if customer_id in with_values else None
+                    customer = StoredCustomer(state, at, observed, cents)
+                    customer.inputs  # noqa: B018 (what is wrong with a state shows when it is read)
+                    found[customer_id] = customer
                 except DATA_ERRORS as error:
                     note_unreadable(row["id"], error)
-                    inputs[customer_id] = CustomerUnreadableError(CustomerUnreadableError.sentence)
-            return inputs
+                    found[customer_id] = CustomerUnreadableError(CustomerUnreadableError.sentence)
+            return found
 
         return self._database.read(work)
 

@@ -21,5 +21,6 @@ export type AlertWork = Schemas["AlertWork"];
 export type Stats = Schemas["Stats"];
 export type Trend = Schemas["Trend"];
 export type Health = Schemas["Health"];
+export type ImpliedChange = Schemas["ImpliedChange"];
 export type PredictionAnswer = Schemas["PredictionAnswer"];
 export type PredictionRequest = Schemas["PredictionRequest"];

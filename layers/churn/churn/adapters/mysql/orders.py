@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
+from statistics import median
 
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.conditions import Conditions, rows_of_pairs
 from churn.adapters.mysql.database import Database, Row, Transaction
-from churn.domain.orders import Order
+from churn.domain.orders import MAX_RECENT, Order
 from churn.domain.timestamps import DAY, from_millis, to_millis
 
 _ORDERS_PER_PAGE = 5000
@@ -140,6 +141,15 @@ def of_customers(transaction: Transaction, keys: Sequence[int]) -> dict[int, dic
     for row in transaction.rows_among(query, keys):
         orders.setdefault(int(row["customer_pk"]), {})[row["order_id"]] = _order(row)
     return orders
+
+
+def typical_cents(transaction: Transaction, customer_pk: int) -> int | None:
+    """Return the median value of a customer's newest MAX_RECENT orders that count, in hundredths; None without any."""
+    rows = transaction.rows(
+        f"SELECT cents FROM orders WHERE customer_pk = %s AND {_COUNTS} ORDER BY placed_at DESC LIMIT %s",
+        (customer_pk, MAX_RECENT),
+    )
+    return round(median(int(row["cents"]) for row in rows)) if rows else None
 
 
 def days(transaction: Transaction, keys: Sequence[int]) -> dict[int, set[int]]:

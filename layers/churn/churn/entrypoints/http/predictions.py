@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from churn.domain import what_if
 from churn.domain.errors import DATA_ERRORS, ChurnError, FieldError
 from churn.domain.features import FEATURE_NAMES
+from churn.domain.hypotheses import HypotheticalEvent
 from churn.domain.identifiers import as_sent
 from churn.domain.model import Predictor
 from churn.domain.what_if import Question, Scenario, Stored
@@ -20,14 +21,14 @@ from churn.settings import Settings
 if TYPE_CHECKING:
     from churn.domain.answers import BatchAnswer, BatchError, PredictionAnswer
 
-Load = Callable[[set[str]], Stored]
-"""What is stored of customers by their ids. Raises DatabaseUnavailableError."""
+Load = Callable[[set[str], set[str]], Stored]
+"""Customers by their ids, and the ids of those whose orders' values are needed. Raises DatabaseUnavailableError."""
 
 
 def answer_one(model: Predictor, body: Request, load: Load, settings: Settings) -> PredictionAnswer:
     """Return the prediction for one request. Raises ProblemError, DatabaseUnavailableError."""
     question = _question(body)
-    stored = _attempt(lambda: what_if.stored_features([question], load))
+    stored = _attempt(lambda: what_if.stored_customers([question], load))
     scenario = _scenario(question, stored)
     return what_if.predict(model, [scenario], bands=settings.bands, horizon_days=settings.horizon_days)[0]
 
@@ -38,7 +39,7 @@ def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settin
     Only the items that need what is stored of a customer fail with the database.
     """
     results: list[Any] = [_attempt(lambda item=item: _question(_item(item))) for item in items]  # type: ignore[misc]
-    stored = _attempt(lambda: what_if.stored_features([r for r in results if isinstance(r, Question)], load))
+    stored = _attempt(lambda: what_if.stored_customers([r for r in results if isinstance(r, Question)], load))
     attempts: list[Scenario | ProblemError] = [
         _attempt(lambda result=result: _scenario(result, stored)) if isinstance(result, Question) else result  # type: ignore[misc]
         for result in results
@@ -89,7 +90,20 @@ def _item(item: Any) -> Request:
 
 def _question(body: Request) -> Question:
     values = {name: getattr(body, name) for name in FEATURE_NAMES if name in body.model_fields_set}
-    return Question(getattr(body, "customer_id", None), values)
+    customer_id, events = getattr(body, "customer_id", None), getattr(body, "events", None) or []
+    errors = [
+        FieldError(f"events.{number}.{event.missing}", f"is required of {event.event_type}")
+        for number, event in enumerate(events)
+        if event.missing
+    ]
+    if events and customer_id is None:
+        errors.append(FieldError("customer_id", "is required with events"))
+    if events and values:
+        errors.append(FieldError("events", f"cannot stand beside features ({', '.join(values)}): ask one by one"))
+    if errors:
+        raise bad_request(*errors)
+    asked = tuple(HypotheticalEvent(event.event_type, event.days_ago, event.data) for event in events)
+    return Question(customer_id, values, asked)
 
 
 def _error(problem: ProblemError, item: Any) -> BatchError:

@@ -19,10 +19,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from churn.domain.features import FEATURES
+from churn.domain.hypotheses import MOST_EVENTS, HypotheticalType
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
 from churn.domain.risk import RISK_LEVELS, RiskLevel
 from churn.domain.timestamps import parse_end, parse_timestamp
-from churn.domain.values import MAX_SUM, some_text
+from churn.domain.values import MAX_AMOUNT, MAX_SUM, some_text
 from churn.services.presentation import parse_change, parse_since
 
 MAX_OFFSET = 10_000
@@ -155,12 +156,59 @@ def _input_field(feature: Any) -> Any:
     return (number | None, Field(default=None, description=f"{feature.description} ({feature.unit}); null = not known"))
 
 
+def _of_types(*types: HypotheticalType) -> AfterValidator:
+    def only_there(value: object, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("event_type", types[0]) not in types:
+            raise ValueError(f"belongs to {', '.join(types)} alone")
+        return value
+
+    return AfterValidator(only_there)
+
+
+class HypotheticalEventRequest(Request):
+    """An event that did not happen: it is folded into what is stored of the customer, and forgotten."""
+
+    event_type: HypotheticalType
+    days_ago: Annotated[float, Field(strict=True, ge=0, le=3650)] = 0
+    """Days before the question; 0 is now."""
+    order_value: Annotated[
+        Annotated[float, Field(strict=True, gt=0, le=MAX_AMOUNT)] | None, _of_types("order_placed")
+    ] = None
+    """Of an order, which needs one."""
+    discount_used: Annotated[Annotated[bool, Field(strict=True)] | None, _of_types("order_placed")] = None
+    """Whether the order had a discount."""
+    points: Annotated[
+        Annotated[float, Field(strict=True, ge=-MAX_AMOUNT, le=MAX_AMOUNT)] | None, _of_types("loyalty_points_changed")
+    ] = None
+    """By how much the balance of loyalty points changes; this, or `balance`."""
+    balance: Annotated[
+        Annotated[float, Field(strict=True, ge=0, le=MAX_AMOUNT)] | None, _of_types("loyalty_points_changed")
+    ] = None
+    """The balance of loyalty points from then on."""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The event's data, as on Kafka."""
+        return self.model_dump(exclude={"event_type", "days_ago"}, exclude_none=True)
+
+    @property
+    def missing(self) -> str | None:
+        """The field that an event of this type needs and does not have."""
+        if self.event_type == "order_placed" and self.order_value is None:
+            return "order_value"
+        return "points" if self.event_type == "loyalty_points_changed" and not self.data else None
+
+
 PredictionRequest: type[Request] = create_model(
     "PredictionRequest",
     __base__=Request,
-    __doc__="The 12 features, a customer, or a customer with features that take the place of the stored ones.",
+    __doc__="The 12 features, a customer, or a customer with other values of features or with events.",
     customer_id=(CustomerId | None, None),
     **{feature.name: _input_field(feature) for feature in FEATURES},
+    events=(
+        Annotated[list[HypotheticalEventRequest], Field(min_length=1, max_length=MOST_EVENTS)] | None,
+        Field(default=None, description="Events that did not happen, of a stored customer; no features beside them"),
+    ),
 )
 
 

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, post } from "../../api/client";
-import type { CustomerDetail, PredictionAnswer } from "../../api/types";
+import type { CustomerDetail, ImpliedChange, PredictionAnswer } from "../../api/types";
 import { Dialog } from "../../components/dialog";
 import { Risk } from "../../components/risk";
 import { SignedBars } from "../../components/signed-bars";
@@ -109,11 +109,11 @@ interface OutcomeProps {
 function Outcome({ customer, answer, hasChanges }: OutcomeProps): JSX.Element {
   const risk = answer ? answer.churn_probability : customer.churn_probability;
   const whatIf = hasChanges ? answer?.what_if : undefined;
-  const bars = whatIf?.changes.map((change) => ({
-    key: change.feature,
-    words: FEATURE_WORDS[change.feature as FeatureName],
-    effect: change.effect,
-  }));
+  const bars = whatIf?.changes.flatMap((change) =>
+    "feature" in change
+      ? [{ key: change.feature, words: FEATURE_WORDS[change.feature as FeatureName], effect: change.effect }]
+      : [],
+  );
   return (
     <div class="outcome" aria-live="polite">
       <div class="row">
@@ -130,8 +130,21 @@ function Outcome({ customer, answer, hasChanges }: OutcomeProps): JSX.Element {
       ) : (
         <p class="muted small">Move a slider: the model answers at once, and nothing is stored.</p>
       )}
+      {whatIf?.surprise ? <p class="small">{whatIf.surprise}</p> : null}
+      {whatIf?.implied.length ? (
+        <p class="muted small">Moves with it: {whatIf.implied.map(inWords).join(", ")}</p>
+      ) : null}
     </div>
   );
+}
+
+function inWords(moved: ImpliedChange): string {
+  const name = moved.feature as FeatureName;
+  return `${FEATURE_WORDS[name]} ${shown(name, moved.stored)} → ${shown(name, moved.becomes)}`;
+}
+
+function shown(name: FeatureName, value: number | null): string {
+  return value === null ? UNKNOWN : (SLIDERS.find((slider) => slider.name === name)?.show ?? count)(value);
 }
 
 interface SliderProps {

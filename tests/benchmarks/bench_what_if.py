@@ -1,0 +1,79 @@
+"""What-ifs that contradict what everybody takes for granted, counted over 2,000 customers of a shop: `make bench`.
+
+Without a file the shop is simulated. `--file orders.csv.gz --horizon 90 --lookback 365 --test-at 2011-09-10` takes the
+customers of a file of orders, as they stood on the day that the model is tested from; it learns from before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+
+from churn.domain.customer import observed_kinds
+from churn.domain.events import Event
+from churn.domain.timestamps import parse_timestamp
+from churn.training import Plan, train
+from infra.tools.importer.parser import Options, read_history
+from infra.tools.simulator import simulate
+from tests.support.contradictions import TAKEN_FOR_GRANTED, contradictions, stored_customers
+
+_CUSTOMERS = 2000
+_MOST = 0.005
+_SIMULATED = datetime(2026, 1, 1, tzinfo=UTC)
+
+Histories = list[tuple[str, Sequence[Event]]]
+
+
+def main() -> None:
+    options = _options()
+    histories = _of_file(options.file) if options.file else _simulated()
+    end = max(event.timestamp for _, events in histories for event in events)
+    plan = Plan(
+        horizon_days=options.horizon, lookback_days=options.lookback, test_at=options.test_at,
+        fit_at=tuple(options.fit_at or ()), search=False,
+    )  # fmt: skip
+    at = options.test_at or end - timedelta(days=options.horizon)
+    model = train(histories, now=end + timedelta(seconds=1), plan=plan).model
+    random.Random(1).shuffle(histories)
+    observed = observed_kinds(event for _, events in histories for event in events)
+    customers = stored_customers(histories, at, observed, options.lookback)[:_CUSTOMERS]
+    print(f"{len(customers):,} customers as of {at:%Y-%m-%d}, {model.version}")
+    for name, (ask, direction) in TAKEN_FOR_GRANTED.items():
+        begun = time.perf_counter()
+        found = contradictions(model, customers, ask, direction)
+        each = (time.perf_counter() - begun) / max(1, found.asked)
+        print(
+            f"{name:38} {found.asked:6,} asked  {found.share:6.2%} against by more than a point  "
+            f"worst {found.worst:5.1f}  {each * 1e3:5.2f} ms each{'' if found.share < _MOST else '  TOO MANY'}"
+        )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--file", type=Path)
+    parser.add_argument("--horizon", type=int, default=90)
+    parser.add_argument("--lookback", type=int, default=180)
+    parser.add_argument("--test-at", type=parse_timestamp)
+    parser.add_argument("--fit-at", type=parse_timestamp, action="append")
+    return parser.parse_args()
+
+
+def _of_file(path: Path) -> Histories:
+    with read_history(path, Options(kind="orders"), now=datetime.now(UTC)) as history:
+        own = groupby(history.events(), key=attrgetter("customer_id"))
+        return [(customer_id, [*events]) for customer_id, events in own]
+
+
+def _simulated() -> Histories:
+    start = _SIMULATED - timedelta(days=548)
+    return [(one.customer_id, one.events) for one in simulate(6000, seed=1, start=start, end=_SIMULATED)]
+
+
+if __name__ == "__main__":
+    main()

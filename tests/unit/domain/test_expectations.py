@@ -1,0 +1,118 @@
+"""What-ifs keep the directions that everybody takes for granted, and say where the model goes against one."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from churn.domain.features import FEATURE_NAMES, Features
+from churn.domain.hypotheses import HypotheticalEvent, StoredCustomer
+from churn.domain.model import Prediction
+from churn.domain.risk import RiskBands
+from churn.domain.what_if import Question, predict, resolve
+from tests.support.contradictions import TAKEN_FOR_GRANTED, contradictions
+from tests.support.events import order
+from tests.support.forests import state_model
+from tests.unit.domain.test_what_if import CUSTOMER, stored_customer
+
+if TYPE_CHECKING:
+    from churn.domain.answers import PredictionAnswer, WhatIf
+
+
+class _Model:
+    """A model of one formula; its reasons lie in the feature that is named."""
+
+    version = "formula-1"
+    metadata: dict[str, Any] = {}  # noqa: RUF012  (a protocol's attribute)
+
+    def __init__(self, formula: Callable[[Features], float], feature: str) -> None:
+        self._formula, self._feature = formula, feature
+
+    def predict(self, rows: Sequence[Features]) -> list[Prediction]:
+        return [
+            Prediction(p, 0.9, self.version, dict.fromkeys(FEATURE_NAMES, 0.0) | {self._feature: p - 0.2}, 0.2)
+            for p in self.probabilities(rows)
+        ]
+
+    def probabilities(self, rows: Sequence[Features]) -> list[float]:
+        return [self._formula(row) for row in rows]
+
+
+def _ask(
+    model: _Model, *events: HypotheticalEvent, stored: StoredCustomer = CUSTOMER, **features: float
+) -> "tuple[PredictionAnswer, WhatIf]":
+    return _ask_of(model, stored, features, *events)
+
+
+def _ask_of(
+    model: _Model, stored: StoredCustomer, features: dict[str, float], *events: HypotheticalEvent
+) -> "tuple[PredictionAnswer, WhatIf]":
+    scenario = resolve(Question("X", features, events), {"X": stored})
+    (answer,) = predict(model, [scenario], bands=RiskBands(), horizon_days=90)
+    compared = answer["what_if"]
+    assert compared is not None
+    return answer, compared
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 50), st.lists(st.integers(5, 400), min_size=1, max_size=8), st.sampled_from([*TAKEN_FOR_GRANTED]))
+def test_trees_grown_at_random_never_contradict(seed: int, days: list[int], name: str) -> None:
+    ask, direction = TAKEN_FOR_GRANTED[name]
+    stored = stored_customer(*(order(days_ago=one, value=30) for one in days))
+    found = contradictions(state_model(seed % 3 + 1), [stored], ask, direction)
+    assert (found.asked, found.against) == (1, 0)
+
+
+def _bump(row: Features) -> float:
+    silence = row["days_since_last_order"] or 0
+    return 0.3 + 0.4 * (100 <= silence < 120)
+
+
+def test_a_longer_silence_is_the_highest_risk_on_the_way() -> None:
+    bump = _Model(_bump, "days_since_last_order")
+    for days, expected in ((95.0, 0.3), (110.0, 0.7), (150.0, 0.7), (151.5, 0.7)):
+        answer, compared = _ask(bump, days_since_last_order=days)
+        assert (compared["churn_probability"], answer["churn_probability"]) == (0.3, expected)
+        total = sum(driver["contribution"] for driver in answer["drivers"]) + answer["other_contributions"]
+        assert answer["base_probability"] + total == pytest.approx(expected, abs=1e-9)
+    assert compared["surprise"] is not None
+    assert compared["surprise"].startswith(
+        "The answer keeps the direction that everybody expects; the model alone says 30%."
+    )
+
+
+def test_an_order_failed_payment_or_ticket_never_goes_the_wrong_way() -> None:
+    orders = _Model(lambda row: 0.05 * (row["total_orders"] or 0), "total_orders")
+    newer = HypotheticalEvent("order_placed", 1, {"order_value": 40})
+    answer, compared = _ask(orders, newer)
+    assert (answer["churn_probability"], compared["change"]) == (0.2, 0)
+    assert compared["surprise"] == (
+        "The answer keeps the direction that everybody expects; the model alone says 25%. "
+        "5 orders so far (before: 4): this raises the risk by 5 points."
+    )
+    # An order before the last one ends no silence: the model's word stands, with a sentence.
+    assert _ask(orders, HypotheticalEvent("order_placed", 95, {"order_value": 40}))[1]["change"] == 0.05
+    for kind, feature in (("payment_failed", "payment_failures"), ("support_ticket_created", "support_tickets")):
+        falls = _Model(lambda row, name=feature: 0.9 - 0.1 * (row[name] or 0), feature)  # type: ignore[misc]
+        assert _ask(falls, HypotheticalEvent(kind, 0))[1]["change"] == 0  # type: ignore[arg-type]
+        assert _ask_of(falls, CUSTOMER, {feature: 5.0})[1]["change"] == 0
+        rises = _Model(lambda row, name=feature: 0.1 * (row[name] or 0), feature)  # type: ignore[misc]
+        assert _ask(rises, HypotheticalEvent(kind, 0))[1]["change"] == 0.1  # type: ignore[arg-type]
+
+
+def test_what_goes_against_intuition_and_is_not_held_is_told() -> None:
+    spend = _Model(lambda row: 0.4 + (0.1 if (row["total_spent"] or 0) > 500 else 0), "total_spent")
+    answer, compared = _ask(spend, total_spent=900.0)
+    assert (answer["churn_probability"], compared["change"]) == (0.5, 0.1)
+    assert compared["surprise"] == (
+        "The risk rises, though one would expect the opposite. 900.00 spent so far (before: 200.00): this raises the "
+        "risk by 10 points."
+    )
+    regular = stored_customer(*(order(days_ago=days, value=10) for days in range(40, 160, 10)))
+    assert str(_ask(spend, stored=regular, total_spent=900.0)[1]["surprise"]).endswith(
+        "Who ordered every 10 days and is silent for 40 has more likely left than somebody who orders seldom."
+    )
+    # What is expected, or has no direction, is not told.
+    assert _ask(spend, discount_usage=0.5)[1]["surprise"] is None
