@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _settings = settings().require("database_url", "model_bucket", "training_function")
 _database = Database.for_requests(_settings.database_url)
-_versions = ModelVersions(S3ModelRegistry(_settings.model_bucket), _database, invoke_later(_settings.training_function))
+_registry = S3ModelRegistry.for_requests(_settings.model_bucket)
+_versions = ModelVersions(_registry, _database, invoke_later(_settings.training_function))
 _api = Api("models", _settings, Cache(_settings.redis_url))
 app = _api.app
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from churn.domain.what_if import Stored
 
 _settings = settings()
-_model = CurrentModel(_settings)
+_model = CurrentModel(_settings, for_requests=True)
 _api = Api("prediction", _settings, Cache(_settings.redis_url), model=_model)
 app = _api.app
 

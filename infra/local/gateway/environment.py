@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +26,9 @@ _MEMORY_CHECK_SECONDS = 0.25
 # Of a synchronous invocation, either way.
 MAX_PAYLOAD = 6 * 1024 * 1024
 _LOG_LINE_LIMIT = 4 * 1024 * 1024
+# In the flags of /proc/PID/stat, and in the masks of pending signals of /proc/PID/status.
+_PF_EXITING = 0x4
+_DEADLY_MASK = sum(1 << (death - 1) for death in (signal.SIGKILL, signal.SIGTERM, signal.SIGABRT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,9 @@ class Environment:
 
     @property
     def alive(self) -> bool:
-        """Whether the process is there to take an invocation."""
-        return self._process is not None and self._process.returncode is None and not self._ended.is_set()
+        """Whether the process is there to take an invocation, and not about to end."""
+        process = self._process
+        return process is not None and process.returncode is None and not self._ended.is_set() and _lives(process.pid)
 
     async def start(self) -> None:
         """Start the process; return when the Runtime API is up, not when the function has been imported."""
@@ -254,6 +260,19 @@ class Environment:
     def _of(self, request: web.Request) -> Invocation | None:
         current = self._current
         return current if current and current.request_id == request.match_info["request_id"] else None
+
+
+def _lives(pid: int) -> bool:
+    """Return whether a process runs; one that was killed does not, also before its end has come to be known."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        pending = re.findall(
+            r"^(?:SigPnd|ShdPnd):\t(\w+)", Path(f"/proc/{pid}/status").read_text("utf-8", "replace"), re.MULTILINE
+        )
+    except OSError:
+        return False
+    is_ending = fields[0] in "ZX" or int(fields[6]) & _PF_EXITING
+    return not is_ending and not any(int(mask, 16) & _DEADLY_MASK for mask in pending)
 
 
 def _resident_mb(pid: int | None) -> int:

@@ -1,8 +1,5 @@
 """The connection's own promises, on a real server."""
 
-import contextlib
-import socket
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -22,6 +19,7 @@ from churn.adapters.mysql import (
 from churn.adapters.mysql.database import SESSION_SETTINGS
 from churn.adapters.mysql.statement_parts import in_parts
 from tests.support.clock import FakeClock
+from tests.support.silent import SilentServer
 from tests.support.statements import PINS_FROM_BYTES, logged
 
 
@@ -65,34 +63,15 @@ def test_a_server_that_is_away_is_said_to_be() -> None:
         away.run(lambda transaction: transaction.row("SELECT 1"))
 
 
-class _Silent:
-    """A server that takes connections and never says a word; `taken` counts them."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._held: list[socket.socket] = []
-        self.url = f"mysql://root@127.0.0.1:{self._listener.getsockname()[1]}/churn"
-        threading.Thread(target=self._take, daemon=True).start()
-
-    def _take(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                self._held.append(self._listener.accept()[0])
-
-    @property
-    def taken(self) -> int:
-        return len(self._held)
-
-    def close(self) -> None:
-        for each in (*self._held, self._listener):
-            each.close()
-
-
 @pytest.fixture
-def silent() -> Iterator[_Silent]:
-    server = _Silent()
+def silent() -> Iterator[SilentServer]:
+    server = SilentServer()
     yield server
     server.close()
+
+
+def _url(server: SilentServer) -> str:
+    return f"mysql://root@127.0.0.1:{server.port}/churn"
 
 
 def _select(database: Database) -> object:
@@ -103,10 +82,10 @@ def _divides(_: Transaction) -> float:
     return 1 / 0
 
 
-def test_a_server_that_hangs_costs_one_request_the_wait_and_others_nothing(silent: _Silent) -> None:
+def test_a_server_that_hangs_costs_one_request_the_wait_and_others_nothing(silent: SilentServer) -> None:
     clock = FakeClock(0.0)
     breaker = Breaker(clock)
-    first, second = (Database.for_requests(silent.url, breaker=breaker) for _ in range(2))
+    first, second = (Database.for_requests(_url(silent), breaker=breaker) for _ in range(2))
     with pytest.raises(DatabaseUnavailableError):
         _select(first)
     asked = silent.taken
@@ -122,8 +101,8 @@ def test_a_server_that_hangs_costs_one_request_the_wait_and_others_nothing(silen
         _select(first)
 
 
-def test_health_asks_a_server_that_hangs_each_time(silent: _Silent) -> None:
-    database = Database.for_requests(silent.url, breaker=None)
+def test_health_asks_a_server_that_hangs_each_time(silent: SilentServer) -> None:
+    database = Database.for_requests(_url(silent), breaker=None)
     for times in (1, 2):
         with pytest.raises(DatabaseUnavailableError):
             _select(database)

@@ -41,3 +41,6 @@ class Breaker:
 
 REQUESTS = Breaker()
 """That of this process for the database, for all answers to requests."""
+
+REGISTRY = Breaker()
+"""That of this process for the registry of models, for all answers to requests."""

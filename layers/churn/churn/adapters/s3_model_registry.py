@@ -12,9 +12,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from churn.adapters.aws_clients import client
+from churn.adapters.breaker import REGISTRY, Breaker
 from churn.domain.model import MOST_BYTES, BrokenModelError
 from churn.domain.model_versions import (
     Artifact,
@@ -45,6 +46,17 @@ class S3ModelRegistry:
     def __init__(self, bucket: str, s3: Any = None) -> None:
         self._bucket = bucket
         self._s3 = s3 or client("s3")
+        self._breaker: Breaker | None = None
+
+    @classmethod
+    def for_requests(cls, bucket: str, s3: Any = None, *, breaker: Breaker = REGISTRY) -> Self:
+        """Return the registry for answers to requests, of which none waits long for a bucket that does not answer.
+
+        The first waits 2 seconds at most, then all are refused at once but for one in 2 seconds, which asks again.
+        """
+        registry = cls(bucket, s3 or client("s3", connect_timeout=0.5, read_timeout=1.5, attempts=1))
+        registry._breaker = breaker
+        return registry
 
     def publish(self, model: Artifact, *, report: Mapping[str, Any] | None = None, html: str | None = None) -> None:
         """Store a version, with its report as JSON and as a page. Raises VersionExistsError."""
@@ -156,8 +168,8 @@ class S3ModelRegistry:
     def _read_state(self) -> tuple[PromotionState, str | None]:
         """Return the state, and the ETag of ``current.json``; None if it does not exist yet."""
         try:
-            response = self._call("get_object", Key=_CURRENT)
-            return PromotionState.from_json(response["Body"].read()), response["ETag"]
+            content, tag = self._read(_CURRENT)
+            return PromotionState.from_json(content), tag
         except _S3Error as refusal:
             if refusal.code in {"NoSuchKey", "404"}:
                 return PromotionState(), None
@@ -197,25 +209,53 @@ class S3ModelRegistry:
         if not _VERSION.fullmatch(version):
             raise VersionNotFoundError(f"no version is called {version!r}")
         try:
-            response = self._call("get_object", Key=_key(version, name))
+            return self._read(_key(version, name))[0]
         except _S3Error as refusal:
             if refusal.code in {"NoSuchKey", "404"}:
                 raise VersionNotFoundError(f"version {version} has no {name}") from refusal
             raise
-        if response["ContentLength"] > MOST_BYTES:
-            raise BrokenModelError(f"{name} of version {version} has more than {MOST_BYTES} bytes")
-        content: bytes = response["Body"].read()
+        except _TooLargeError:
+            raise BrokenModelError(f"{name} of version {version} has more than {MOST_BYTES} bytes") from None
+
+    def _read(self, key: str) -> tuple[bytes, str]:
+        """Return the content of an object and its ETag. Raises _TooLargeError."""
+
+        def read(s3: Any) -> tuple[bytes, str]:
+            response = s3.get_object(Bucket=self._bucket, Key=key)
+            if response["ContentLength"] > MOST_BYTES:
+                raise _TooLargeError
+            return response["Body"].read(), response["ETag"]
+
+        content: tuple[bytes, str] = self._ask(read)
         return content
 
     def _call(self, operation: str, **arguments: Any) -> Any:
+        return self._ask(lambda s3: getattr(s3, operation)(Bucket=self._bucket, **arguments))
+
+    def _ask[T](self, ask: Callable[[Any], T]) -> T:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 (imported with boto3, late)
 
+        breaker = self._breaker or Breaker()
+        if not breaker.admits():
+            raise RegistryUnavailableError(f"bucket {self._bucket} did not answer a moment ago")
         try:
-            return getattr(self._s3, operation)(Bucket=self._bucket, **arguments)
+            answer = ask(self._s3)
         except ClientError as error:
+            is_down = error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+            (breaker.open if is_down else breaker.close)()
             raise _S3Error(error.response["Error"]["Code"], f"bucket {self._bucket}: {error}") from error
         except BotoCoreError as error:
+            breaker.open()
             raise RegistryUnavailableError(f"bucket {self._bucket}: {error}") from error
+        except _TooLargeError:
+            breaker.close()
+            raise
+        breaker.close()
+        return answer
+
+
+class _TooLargeError(Exception):
+    """An object is larger than any that belongs to a version."""
 
 
 class _S3Error(RegistryUnavailableError):

@@ -36,10 +36,12 @@ class CurrentModel:
         every: float = 30,
         clock: Callable[[], float] = time.monotonic,
         shadow: bool = False,
+        for_requests: bool = False,
     ) -> None:
         """Load the promoted version, or the layer's own file if no version can be served. Raises NoModelError.
 
         `every`: seconds between two requests to the registry. `shadow`: whether to hold the challenger as well.
+        `for_requests`: whether to ask the registry while somebody waits, who shall not wait for one that hangs.
         """
         self._registry: ModelRegistry[StoredModel] | None = (
             S3ModelRegistry(settings.model_bucket) if settings.model_bucket else None
@@ -58,6 +60,8 @@ class CurrentModel:
         """The version that is scored beside the one that serves."""
         self._look()
         self._model = self._held or _own_model(Path(settings.model_path))
+        if for_requests and settings.model_bucket:
+            self._registry = S3ModelRegistry.for_requests(settings.model_bucket)
 
     @property
     def version(self) -> str:

@@ -27,8 +27,9 @@ def test_one_process_serves_one_invocation_after_the_other(served: Served) -> No
 @pytest.mark.parametrize("misdeed", ["crash", "hang", "grow"])
 def test_a_function_over_its_limits_is_ended_and_the_next_one_is_new(served: Served, misdeed: str) -> None:
     before = served.facts()["pid"]
-    status, _, body = served.get(f"/open?do={misdeed}")
+    status, headers, body = served.get(f"/open?do={misdeed}")
     assert (status, json.loads(body)) == (502, {"message": "Internal server error"})
+    assert headers["Retry-After"] == "2"
     assert served.facts()["pid"] != before
 
 
