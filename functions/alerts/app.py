@@ -131,7 +131,9 @@ def resolve_alert(call: Call) -> Resolved:
 @_api.answers("issue_ticket")
 def ticket(call: Call) -> Ticket:
     return {
-        "ticket": issue_ticket(secrets_manager.resolve(_settings.jwt_secret), call.client, call.role or "read"),
+        "ticket": issue_ticket(
+            secrets_manager.resolve(_settings.jwt_secret), call.client, call.role or "read", call.expires_at or 0
+        ),
         "expires_in": TICKET_SECONDS,
     }
 

@@ -280,3 +280,28 @@ def test_messages_over_the_gateways_limit_close_the_socket(stack: Stack) -> None
         assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1009)
 
     _talk(stack, conversation)
+
+
+def test_a_socket_ends_with_its_token_whether_it_speaks_or_not(stack: Stack) -> None:
+    async def end(socket: Socket, *, within: float) -> list[tuple[str, int]]:
+        """Return what still comes to a socket before it is closed."""
+        events = []
+        async with asyncio.timeout(within):
+            while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                content = message.json()
+                events.append((content["event"], content["data"].get("code")))
+        assert message.type is aiohttp.WSMsgType.CLOSE
+        return events
+
+    async def run() -> None:
+        token = stack.token("read", seconds=3)
+        ticket = stack.ask("POST", "/api/alerts/ticket", {}, token=token).json["ticket"]
+        async with _open(stack, {"token": token}) as speaking, _open(stack, {"ticket": ticket}) as silent:
+            for socket in (speaking, silent):
+                await _hear(socket, "connected")
+            await asyncio.sleep(3)
+            await _ask(speaking, "ping")
+            assert await end(speaking, within=5) == [("error", 401)]
+            assert await end(silent, within=70) == []
+
+    asyncio.run(run())

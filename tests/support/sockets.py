@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from churn.adapters.api_gateway_push import ConnectionGoneError, PushUnavailableError
@@ -19,6 +20,7 @@ class FakePush:
         self.not_now: dict[str, list[float]] = {}
         self.blocked: dict[str, threading.Event] = {}
         self.attempts: defaultdict[str, int] = defaultdict(int)
+        self.closed: list[str] = []
         self._messages: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self._lock = threading.Lock()
 
@@ -35,6 +37,16 @@ class FakePush:
             self.blocked[connection_id].wait(10)
         with self._lock:
             self._messages[connection_id].append(json.loads(message))
+
+    def close(self, connection_id: str) -> None:
+        """Record that a connection was closed, or fail as configured."""
+        with self._lock:
+            if connection_id in self.gone:
+                raise ConnectionGoneError
+            if self.not_now.get(connection_id):
+                raise PushUnavailableError(self.not_now[connection_id].pop(0))
+            self.closed.append(connection_id)
+            self.gone.add(connection_id)
 
     def messages(self, connection_id: str) -> list[dict[str, Any]]:
         """Return what the connection got, in order."""
@@ -84,11 +96,14 @@ def raise_alerts(
     return database.run(work)
 
 
-def open_socket(database: Database, connection_id: str, *, subject: str = "dashboard", limit: int = 100) -> None:
-    """Open a socket that was greeted, and has not subscribed."""
+def open_socket(
+    database: Database, connection_id: str, *, subject: str = "dashboard", limit: int = 100, seconds: float = 3600
+) -> None:
+    """Open a socket that was greeted, and has not subscribed; its token holds for some seconds."""
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
 
     def work(transaction: Transaction) -> None:
-        sockets.register(transaction, connection_id, subject, "read", limit=limit, ticket_id=None)
+        sockets.register(transaction, connection_id, subject, "read", until=until, limit=limit, ticket_id=None)
         sockets.greet(transaction, connection_id, lambda: None)
 
     database.run(work)

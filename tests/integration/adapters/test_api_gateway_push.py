@@ -31,6 +31,7 @@ class Gateway(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.posts: list[tuple[str, bytes]] = []
+        self.closed: list[str] = []
         self.released = threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
 
@@ -55,6 +56,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"{}")
+
+    def do_DELETE(self) -> None:
+        connection = unquote(self.path).rpartition("/@connections/")[2]
+        self.server.closed.append(connection)
+        status, error = _ANSWERS.get(connection, (204, ""))
+        self.send_response(status)
+        if error:
+            self.send_header("x-amzn-ErrorType", error)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, *_: object) -> None:
         """Nothing: the tests look at `posts`."""
@@ -108,3 +119,17 @@ def test_a_gateway_that_is_not_there_is_tried_again_soon() -> None:
 def test_without_an_address_every_connection_is_gone() -> None:
     with pytest.raises(ConnectionGoneError):
         ApiGatewayPush("").post("a", b"{}")
+
+
+def test_a_connection_is_closed_by_its_id(gateway: Gateway) -> None:
+    ApiGatewayPush(gateway.endpoint).close("L0SM9cOFvHcCIhw=")
+    assert gateway.closed == ["L0SM9cOFvHcCIhw="]
+
+
+@pytest.mark.parametrize(
+    ("connection", "error"),
+    [("gone", ConnectionGoneError), ("throttled", PushUnavailableError), ("forbidden", MessageRefusedError)],
+)
+def test_what_cannot_be_closed_is_told_apart(gateway: Gateway, connection: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        ApiGatewayPush(gateway.endpoint).close(connection)

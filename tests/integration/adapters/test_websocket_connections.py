@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -29,7 +30,8 @@ class Client:
         self.edge = WebSocketHandler(database, self.push, chosen, lambda: {"stats": {}}, self.invoked.append)
 
     def event(self, route: str, connection_id: str = "a", body: str | None = None, **authorizer: str) -> dict[str, Any]:
-        identity = {"principalId": "dashboard", "sub": "dashboard", "role": "read", **authorizer}
+        exp = str(int(time.time()) + 3600)
+        identity = {"principalId": "dashboard", "sub": "dashboard", "role": "read", "exp": exp, **authorizer}
         kind = {"$connect": "CONNECT", "$disconnect": "DISCONNECT"}.get(route, "MESSAGE")
         context = {"routeKey": route, "eventType": kind, "connectionId": connection_id, "authorizer": identity}
         return {"requestContext": context, "body": body, "isBase64Encoded": False}

@@ -57,7 +57,7 @@ def _too_old() -> str:
     [
         "nonsense",
         issue(_SECRET, "anna", "admin", 60),
-        issue_ticket(_SECRET, "anna", "admin"),
+        issue_ticket(_SECRET, "anna", "admin", time.time() + 60),
         issue_code("another secret of thirty-two characters!", "anna", "admin"),
         _too_old(),
     ],

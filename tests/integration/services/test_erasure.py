@@ -163,7 +163,7 @@ def _fill(database: Database) -> None:
     database.run(_train)
     database.run(
         lambda transaction: websocket_connections.register(
-            transaction, "socket", "ann", "read", limit=5, ticket_id="1" * 32
+            transaction, "socket", "ann", "read", until=NOW + timedelta(hours=1), limit=5, ticket_id="1" * 32
         )
     )
     wanted = PredictionFilter((_ID, "C-1"), 0.5, segment=1)

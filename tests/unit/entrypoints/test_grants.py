@@ -33,6 +33,6 @@ def test_a_route_for_anybody_knows_who_calls_where_it_can() -> None:
 
 def test_the_second_of_the_expiry_is_too_late() -> None:
     context = {"authorizer": {"sub": "anna", "role": "admin", "exp": "100"}}
-    assert granted(context, "write", now=99.9) == Grant("anna", "admin")
+    assert granted(context, "write", now=99.9) == Grant("anna", "admin", 100)
     with pytest.raises(ProblemError, match="expired"):
         granted(context, "write", now=100)

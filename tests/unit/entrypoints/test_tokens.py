@@ -75,7 +75,7 @@ def _signed(secret: str = _SECRET, **claims: Any) -> str:
         _altered(issue(_SECRET, "ann", "read", 60)),
         issue(_SECRET, "ann", "read", -1),
         issue("another secret of thirty-two characters!", "ann", "read", 60),
-        issue_ticket(_SECRET, "ann", "read"),
+        issue_ticket(_SECRET, "ann", "read", time.time() + 60),
         issue_code(_SECRET, "ann", "read"),
         jwt.encode({"sub": "ann", "role": "admin", "exp": time.time() + 60}, "", algorithm="none"),
         jwt.encode({"sub": "ann", "role": "read"}, _SECRET, algorithm="HS256"),
@@ -115,10 +115,13 @@ def test_the_policy_opens_the_routes_of_the_role_and_no_others(role: str) -> Non
 
 
 def test_a_ticket_opens_a_socket_and_nothing_else() -> None:
-    ticket = issue_ticket(_SECRET, "ann", "read")
+    until = int(time.time()) + 300
+    ticket = issue_ticket(_SECRET, "ann", "read", until)
     policy = authorize(_connect(ticket=ticket), _SECRET)
     assert _allowed(policy) == ["$connect"]
     assert policy["context"]["ticket_id"] == verify_ticket(_SECRET, ticket).ticket_id
+    # The socket ends with the token that the ticket was issued for.
+    assert policy["context"]["exp"] == until
     with pytest.raises(InvalidTokenError):
         authorize(_event(ticket), _SECRET)
     with pytest.raises(InvalidTokenError):
@@ -133,7 +136,11 @@ def test_a_code_names_somebody_for_a_minute_and_opens_nothing_by_itself() -> Non
     assert claims.ticket_id != verify_code(_SECRET, issue_code(_SECRET, "ann", "act")).ticket_id
     with pytest.raises(InvalidTokenError):
         authorize(_connect(ticket=code), _SECRET)
-    for other in (issue_ticket(_SECRET, "ann", "act"), issue(_SECRET, "ann", "act", 60), _altered(code)):
+    for other in (
+        issue_ticket(_SECRET, "ann", "act", time.time() + 60),
+        issue(_SECRET, "ann", "act", 60),
+        _altered(code),
+    ):
         with pytest.raises(InvalidTokenError):
             verify_code(_SECRET, other)
 

@@ -1,4 +1,6 @@
-"""The port for posting to open WebSockets, and its adapter for API Gateway's ``@connections``."""
+"""The port for posting to open WebSockets and closing them, and its adapter for API Gateway's ``@connections``."""
+
+from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -8,6 +10,8 @@ from churn.adapters import aws_clients
 from churn.domain.errors import ChurnError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
 
 MAX_MESSAGE_BYTES = 128 * 1024
@@ -43,6 +47,9 @@ class Push(Protocol):
         Raises ConnectionGoneError, MessageRefusedError, PushUnavailableError.
         """
 
+    def close(self, connection_id: str) -> None:
+        """Close a connection. Raises ConnectionGoneError, MessageRefusedError, PushUnavailableError."""
+
 
 class ApiGatewayPush:
     """`Push` over the management API of an API Gateway WebSocket stage.
@@ -65,10 +72,17 @@ class ApiGatewayPush:
 
     def post(self, connection_id: str, message: bytes) -> None:
         """Send one message. Raises ConnectionGoneError, MessageRefusedError, PushUnavailableError."""
+        self._call(lambda client: client.post_to_connection(ConnectionId=connection_id, Data=message))
+
+    def close(self, connection_id: str) -> None:
+        """Close a connection. Raises ConnectionGoneError, MessageRefusedError, PushUnavailableError."""
+        self._call(lambda client: client.delete_connection(ConnectionId=connection_id))
+
+    def _call(self, call: Callable[[ApiGatewayManagementApiClient], object]) -> None:
         if self._client is None:
             raise ConnectionGoneError
         try:
-            self._client.post_to_connection(ConnectionId=connection_id, Data=message)
+            call(self._client)
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
             # 400: the id does not look like a connection's.

@@ -1,5 +1,8 @@
 """The WebSocket entry point: checks and answers connections and their messages.
 
+The authority of a client is checked at each message. When its token has expired the message is answered with `error`
+401 and the connection is closed; one that says nothing is closed by the invocation that comes each minute.
+
 `connected` cannot be posted from `$connect`, where the connection does not exist yet: the function invokes itself
 asynchronously for it. A message of the client's may come first: `connected` is posted first by whoever posts first.
 """
@@ -10,7 +13,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from churn.adapters.api_gateway_push import (
@@ -34,16 +37,15 @@ from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.timestamps import iso
 from churn.entrypoints.http.app import check
+from churn.entrypoints.http.grants import expired_token, granted
 from churn.entrypoints.http.problems import ProblemError
 from churn.entrypoints.socket_requests import PredictionsWanted
 from churn.observability import count_failed_answer, logger
-from churn.services import alert_delivery, broadcasts
+from churn.services import alert_delivery, broadcasts, socket_expiry
 from churn.services.presentation import parse_change, parse_since
 from churn.settings import Settings
 
 PING_EVERY_SECONDS = 240
-_GREETING = "connected"
-_CATCH_UP = "deliver"
 _LOST = "the subscription was lost: subscribe again, with since"
 # A handshake takes some milliseconds after $connect was answered; who is not there after this has gone.
 _GREETING_WAITS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.6)
@@ -63,14 +65,19 @@ class _Caller:
     connection_id: str
     subject: str
     role: str
-    ticket_id: str | None
+    expires_at: float
 
     @classmethod
-    def of(cls, event: Mapping[str, Any]) -> "_Caller":
-        context = event["requestContext"]
-        authorizer = context.get("authorizer") or {}
-        subject = authorizer.get("sub") or authorizer.get("principalId") or ""
-        return cls(context["connectionId"], subject, authorizer.get("role") or "read", authorizer.get("ticket_id"))
+    def of(cls, context: Mapping[str, Any]) -> "_Caller":
+        """Return who calls, by an event's `requestContext`. Raises ProblemError: 401, 403."""
+        grant = granted(context, "read", time.time())
+        return cls(context["connectionId"], str(grant.subject), str(grant.role), float(grant.expires_at or 0))
+
+    @property
+    def until(self) -> datetime:
+        """When the caller's authority ends; no socket lives for a day."""
+        now = datetime.now(UTC)
+        return now + timedelta(seconds=min(self.expires_at - now.timestamp(), 86400))
 
 
 def is_socket_event(event: Mapping[str, Any]) -> bool:
@@ -102,18 +109,16 @@ class WebSocketHandler:
         """Return the answer to an event for which `is_socket_event` holds; bad input gets an answer too."""
         if "socket" in event:
             return self._own(event)
-        caller = _Caller.of(event)
+        context = event["requestContext"]
         try:
             # By the kind of event, which API Gateway sets: a client chooses the route by the text of its message.
-            match event["requestContext"]["eventType"]:
+            match context["eventType"]:
                 case "CONNECT":
-                    return self._connect(caller)
+                    return self._connect(context)
                 case "DISCONNECT":
-                    self._database.run(
-                        lambda transaction: websocket_connections.forget(transaction, [caller.connection_id])
-                    )
+                    self._forget(context["connectionId"])
                 case _:
-                    self._message(caller, event)
+                    self._message(context, event)
         except (DatabaseUnavailableError, StatementRefusedError):
             logger.exception("the database does not answer")
             return {"statusCode": 503, "body": "The service is not available at the moment."}
@@ -121,11 +126,13 @@ class WebSocketHandler:
 
     def deliver_later(self) -> None:
         """Let an invocation of its own tell the sockets what has changed."""
-        self._try_later({"socket": _CATCH_UP})
+        self._try_later({"socket": "deliver"})
 
-    def _connect(self, caller: _Caller) -> Answer:
-        if not caller.subject:
-            return {"statusCode": 401, "body": "Unauthorized"}
+    def _connect(self, context: Mapping[str, Any]) -> Answer:
+        try:
+            caller = _Caller.of(context)
+        except ProblemError as refusal:
+            return {"statusCode": refusal.status, "body": refusal.detail}
         limit = self._settings.rate_limits.sockets
         try:
             self._database.run(
@@ -134,8 +141,9 @@ class WebSocketHandler:
                     caller.connection_id,
                     caller.subject,
                     caller.role,
+                    until=caller.until,
                     limit=limit,
-                    ticket_id=caller.ticket_id,
+                    ticket_id=context["authorizer"].get("ticket_id"),
                 )
             )
         except TicketUsedError:
@@ -146,14 +154,20 @@ class WebSocketHandler:
                 "headers": {"Retry-After": "60"},
                 "body": f"A client may have {limit} open sockets.",
             }
-        self._try_later({"socket": _GREETING, "connection_id": caller.connection_id})
+        self._try_later({"socket": "greet", "connection_id": caller.connection_id})
         return {"statusCode": 200}
 
     def _own(self, event: Mapping[str, Any]) -> Answer:
-        if event["socket"] == _CATCH_UP:
-            self._deliver()
-            return {"statusCode": 200}
-        connection_id = str(event["connection_id"])
+        match event["socket"]:
+            case "deliver":
+                self._deliver()
+            case "close_expired":
+                socket_expiry.close_expired(self._database, self._push)
+            case _:
+                self._greet_when_there(str(event["connection_id"]))
+        return {"statusCode": 200}
+
+    def _greet_when_there(self, connection_id: str) -> None:
         for pause in (*_GREETING_WAITS, None):
             try:
                 self._greet(connection_id)
@@ -161,9 +175,8 @@ class WebSocketHandler:
                 if pause is not None:
                     time.sleep(pause)
                     continue
-                self._database.run(lambda transaction: websocket_connections.forget(transaction, [connection_id]))
+                self._forget(connection_id)
             break
-        return {"statusCode": 200}
 
     def _greet(self, connection_id: str) -> None:
         """Post `connected`, unless that was done."""
@@ -178,40 +191,52 @@ class WebSocketHandler:
 
         self._database.run(lambda transaction: websocket_connections.greet(transaction, connection_id, post))
 
-    def _message(self, caller: _Caller, event: Mapping[str, Any]) -> None:
+    def _message(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        connection_id = context["connectionId"]
         try:
             try:
-                self._greet(caller.connection_id)
-            except (DatabaseUnavailableError, StatementRefusedError):
-                logger.exception("whether the socket was greeted is not known")
-            try:
-                name, data = _parse(event)
-                handlers = {
-                    "subscribe_alerts": self._subscribe,
-                    "subscribe_predictions": self._subscribe_predictions,
-                    "unsubscribe_predictions": self._unsubscribe_predictions,
-                    "request_dashboard_data": self._send_dashboard,
-                }
-                if name == "ping":
-                    self._ping(caller)
-                elif name in handlers:
-                    handlers[name](caller, data)
-                else:
-                    raise _BadMessageError(404, f"there is no event {name[:64]!r}", "event")
-            except _BadMessageError as bad:
-                self._post(caller, "error", bad.data)
-            except (ConnectionGoneError, MessageRefusedError, PushUnavailableError):
-                raise
-            except Exception:  # noqa: BLE001 (whatever fails, every message gets an answer)
-                logger.exception("a message could not be handled now")
-                count_failed_answer()
-                self._post(caller, "error", _BadMessageError(503, "not available at the moment, try again").data)
+                self._answer(_Caller.of(context), event)
+            except ProblemError as refusal:
+                self._refuse(connection_id, refusal)
         except ConnectionGoneError:
-            self._database.run(lambda transaction: websocket_connections.forget(transaction, [caller.connection_id]))
+            self._forget(connection_id)
         except (PushUnavailableError, MessageRefusedError):
-            logger.warning("an answer could not be posted", connection_id=caller.connection_id, exc_info=True)
+            logger.warning("an answer could not be posted", connection_id=connection_id, exc_info=True)
 
-    def _ping(self, caller: _Caller) -> None:
+    def _refuse(self, connection_id: str, refusal: ProblemError) -> None:
+        """Tell a client that it may not speak any more, and close the connection."""
+        data = _BadMessageError(refusal.status, refusal.detail).data
+        self._push.post(connection_id, alert_delivery.message("error", data))
+        self._push.close(connection_id)
+        self._forget(connection_id)
+
+    def _answer(self, caller: _Caller, event: Mapping[str, Any]) -> None:
+        try:
+            self._greet(caller.connection_id)
+        except (DatabaseUnavailableError, StatementRefusedError):
+            logger.exception("whether the socket was greeted is not known")
+        try:
+            name, data = _parse(event)
+            handlers = {
+                "ping": self._ping,
+                "subscribe_alerts": self._subscribe,
+                "subscribe_predictions": self._subscribe_predictions,
+                "unsubscribe_predictions": self._unsubscribe_predictions,
+                "request_dashboard_data": self._send_dashboard,
+            }
+            if name not in handlers:
+                raise _BadMessageError(404, f"there is no event {name[:64]!r}", "event")
+            handlers[name](caller, data)
+        except _BadMessageError as bad:
+            self._post(caller, "error", bad.data)
+        except (ConnectionGoneError, MessageRefusedError, PushUnavailableError, ProblemError):
+            raise
+        except Exception:  # noqa: BLE001 (whatever fails, every message gets an answer)
+            logger.exception("a message could not be handled now")
+            count_failed_answer()
+            self._post(caller, "error", _BadMessageError(503, "not available at the moment, try again").data)
+
+    def _ping(self, caller: _Caller, _data: Mapping[str, Any]) -> None:
         # The answer comes first: it does not depend on the database.
         self._post(caller, "pong", {"server_time": iso(datetime.now(UTC))})
         try:
@@ -271,16 +296,22 @@ class WebSocketHandler:
     def _deliver(self) -> None:
         done = alert_delivery.deliver(self._database, self._push)
         if not done.finished and done.posted:
-            self._try_later({"socket": _CATCH_UP})
+            self._try_later({"socket": "deliver"})
 
     def _touch(self, caller: _Caller) -> bool:
         return self._database.run(
             lambda transaction: websocket_connections.touch(
-                transaction, caller.connection_id, caller.subject, caller.role
+                transaction, caller.connection_id, caller.subject, caller.role, caller.until
             )
         )
 
+    def _forget(self, connection_id: str) -> None:
+        self._database.run(lambda transaction: websocket_connections.forget(transaction, [connection_id]))
+
     def _post(self, caller: _Caller, event: str, data: Mapping[str, Any]) -> None:
+        """Post an answer. Raises ProblemError (401) if the token has expired meanwhile, and what `post` raises."""
+        if caller.expires_at <= time.time():
+            raise expired_token()
         self._push.post(caller.connection_id, alert_delivery.message(event, data))
 
     def _try_later(self, payload: Mapping[str, Any]) -> None:

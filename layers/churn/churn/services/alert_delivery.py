@@ -69,11 +69,15 @@ class _Alert:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A socket, what it is to be told, and where its cursors are when all of that is posted."""
+    """A socket, what it is to be told, and where its cursors are when all of that is posted.
+
+    `until`, of the monotonic clock: when its token expires, and nothing more is posted.
+    """
 
     socket: Socket
     alerts: Sequence[_Alert]
     end: Cursors
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,7 @@ def subscribe(
 
 def _claim(transaction: Transaction) -> list[_Work]:
     """Return claimed sockets with what they are to be told."""
+    started = time.monotonic()
     newest, claimed = websocket_connections.claim(transaction)
     news = _Pages(partial(alert_pages.after, transaction), "id", newest.alert)
     raises = _Pages(partial(alert_pages.raised_after, transaction), "raised_change", newest.a_raise)
@@ -185,7 +190,7 @@ def _claim(transaction: Transaction) -> list[_Work]:
             for row in rows
             if row["id"] not in known
         ]
-        work.append(_Work(socket, told, end._replace(action=action)))
+        work.append(_Work(socket, told, end._replace(action=action), started + socket.seconds_left))
     return work
 
 
@@ -259,7 +264,7 @@ def _post(push: Push, work: _Work, post_until: float) -> _Outcome:
     cursors = socket.cursors
     for alert in work.alerts:
         if alert.priority >= socket.min_priority:
-            if time.monotonic() > post_until:
+            if time.monotonic() > min(post_until, work.until):
                 return _Outcome(socket, cursors, posted)
             try:
                 push.post(socket.connection_id, alert.message)

@@ -30,6 +30,14 @@ _BUDGET_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
+class _Posts:
+    """What a socket is to be told, and until when (of the monotonic clock): no longer than its token holds."""
+
+    messages: Sequence[bytes]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Posted:
     posted: int
     gone: bool = False
@@ -50,8 +58,10 @@ def broadcast(
     DatabaseUnavailableError.
     """
     messages = [message(event, item) for item in items]
-    connections = database.run(websocket_connections.reachable) if messages else []
-    return _post_each(database, push, dict.fromkeys(connections, messages), budget)
+    started = time.monotonic()
+    connections = database.run(websocket_connections.reachable) if messages else {}
+    posts = {connection: _Posts(messages, started + min(budget, left)) for connection, left in connections.items()}
+    return _post_each(database, push, posts)
 
 
 def subscribe_predictions(
@@ -84,6 +94,7 @@ def broadcast_predictions(
     Each has at least `customer_id`, `churn_probability` and `risk_level`. Of many a socket gets those with the highest
     risk, or those of all customers whom it names. Raises DatabaseUnavailableError.
     """
+    started = time.monotonic()
     subscribers = database.run(prediction_subscriptions.subscribers) if predictions else []
     if not subscribers:
         return 0
@@ -109,8 +120,9 @@ def broadcast_predictions(
         else:
             places = riskiest(socket.min_risk, socket.segment)
         if places:
-            messages[socket.connection_id] = [text(place) for place in places]
-    return _post_each(database, push, messages, _BUDGET_SECONDS)
+            until = min(time.monotonic() + _BUDGET_SECONDS, started + socket.seconds_left)
+            messages[socket.connection_id] = _Posts([text(place) for place in places], until)
+    return _post_each(database, push, messages)
 
 
 def _members(
@@ -124,14 +136,13 @@ def _members(
         return set()
 
 
-def _post_each(database: Database, push: Push, messages: Mapping[str, Sequence[bytes]], budget: float) -> int:
-    """Post to each socket its messages, in order, for about `budget` seconds; return how many were posted."""
-    if not messages:
+def _post_each(database: Database, push: Push, posts: Mapping[str, _Posts]) -> int:
+    """Post to each socket its messages, in order; return how many were posted."""
+    if not posts:
         return 0
-    deadline = time.monotonic() + budget
     with ThreadPoolExecutor(POSTERS) as pool:
-        posts = pool.map(lambda connection: _post_all(push, connection, messages[connection], deadline), messages)
-        results = dict(zip(messages, posts, strict=True))
+        outcomes = pool.map(lambda connection: _post_all(push, connection, posts[connection]), posts)
+        results = dict(zip(posts, outcomes, strict=True))
     gone = [connection for connection, result in results.items() if result.gone]
     slow = {connection: result.pause for connection, result in results.items() if result.pause}
     if gone or slow:
@@ -146,10 +157,10 @@ def _note(transaction: Transaction, gone: Sequence[str], slow: Mapping[str, floa
         websocket_connections.pause(transaction, connection_id, pause)
 
 
-def _post_all(push: Push, connection_id: str, messages: Sequence[bytes], deadline: float) -> _Posted:
+def _post_all(push: Push, connection_id: str, posts: _Posts) -> _Posted:
     posted = 0
-    for text in messages:
-        if time.monotonic() > deadline:
+    for text in posts.messages:
+        if time.monotonic() > posts.until:
             break
         try:
             push.post(connection_id, text)

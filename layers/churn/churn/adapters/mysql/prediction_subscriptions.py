@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import batched
 
 from churn.adapters.mysql.database import Transaction, placeholders
-from churn.adapters.mysql.websocket_connections import REACHABLE
+from churn.adapters.mysql.websocket_connections import REACHABLE, SECONDS_LEFT
 from churn.domain.identifiers import stored_forms
 from churn.domain.prediction_filter import PredictionFilter
 
@@ -16,9 +16,13 @@ _IDS_PER_STATEMENT = 500
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """An open socket that asks for predictions; `names_customers`: only for those of customers that it names."""
+    """An open socket that asks for predictions; `names_customers`: only for those of customers that it names.
+
+    `seconds_left`: for how long after it was read the socket may be posted to.
+    """
 
     connection_id: str
+    seconds_left: float
     min_risk: float
     segment: int | None
     names_customers: bool
@@ -37,11 +41,17 @@ def unsubscribe(transaction: Transaction, connection_id: str) -> None:
 def subscribers(transaction: Transaction) -> list[Subscriber]:
     """Return the sockets that ask for predictions and can be posted to."""
     rows = transaction.rows(
-        "SELECT connection_id, min_risk, segment_id, names_customers FROM sockets FORCE INDEX (sockets_by_predictions) "
-        f"WHERE wants_predictions = 1 AND {REACHABLE}"
+        f"SELECT connection_id, min_risk, segment_id, names_customers, {SECONDS_LEFT} "
+        f"FROM sockets FORCE INDEX (sockets_by_predictions) WHERE wants_predictions = 1 AND {REACHABLE}"
     )
     return [
-        Subscriber(row["connection_id"], row["min_risk"], row["segment_id"], bool(row["names_customers"]))
+        Subscriber(
+            row["connection_id"],
+            row["seconds_left"],
+            row["min_risk"],
+            row["segment_id"],
+            bool(row["names_customers"]),
+        )
         for row in rows
     ]
 

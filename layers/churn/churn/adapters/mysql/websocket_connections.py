@@ -2,8 +2,8 @@
 
 A socket's place is the id of the newest alert that it was told of, and the numbers of the newest change of an alert and
 of the newest action on one. Subscribed sockets are told of new alerts and of raises, those that follow changes of every
-change instead; all are told what people do with alerts. Leases and expiry
-follow the database server's clock, so that no two environments disagree about them.
+change instead; all are told what people do with alerts. A registration ends with the token that opened the socket.
+Leases and expiry follow the database server's clock, so that no two environments disagree about them.
 """
 
 import secrets
@@ -21,10 +21,13 @@ LEASE_SECONDS = 10
 CLAIM_LIMIT = 500
 # API Gateway ends a connection after two hours.
 _LIFETIME_MINUTES = 130
+_EXPIRY = f"LEAST(UTC_TIMESTAMP(3) + INTERVAL {_LIFETIME_MINUTES} MINUTE, CAST(%s AS DATETIME(3)))"
 _FREE = "(leased_until IS NULL OR leased_until < UTC_TIMESTAMP(3))"
 
 REACHABLE = f"(greeted = 1 OR subscribed = 1) AND expires_at > UTC_TIMESTAMP(3) AND (lease IS NOT NULL OR {_FREE})"
 """The condition of open sockets that were greeted, and to which posting is not paused."""
+SECONDS_LEFT = "TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), expires_at) / 1e6 AS seconds_left"
+"""The column that tells for how many seconds a socket may be posted to."""
 
 
 class TooManySocketsError(ConflictError):
@@ -41,7 +44,10 @@ class Cursors(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """A socket whose lease the reader holds; `min_priority` is an index in `churn.domain.alerts.ALERT_PRIORITIES`."""
+    """A socket whose lease the reader holds; `min_priority` is an index in `churn.domain.alerts.ALERT_PRIORITIES`.
+
+    `seconds_left`: for how long after it was read the socket may be posted to.
+    """
 
     connection_id: str
     alert_cursor: int
@@ -51,6 +57,7 @@ class Socket:
     follows_changes: bool
     min_priority: int
     lease: str
+    seconds_left: float
 
     @property
     def cursors(self) -> Cursors:
@@ -67,10 +74,19 @@ class Since:
 
 
 def register(
-    transaction: Transaction, connection_id: str, subject: str, role: str, *, limit: int, ticket_id: str | None
+    transaction: Transaction,
+    connection_id: str,
+    subject: str,
+    role: str,
+    *,
+    until: datetime,
+    limit: int,
+    ticket_id: str | None,
 ) -> None:
-    """Register a socket that is being opened, and use its ticket. Raises TicketUsedError, TooManySocketsError."""
-    transaction.execute("DELETE FROM sockets WHERE expires_at < UTC_TIMESTAMP(3) LIMIT 1000")
+    """Register a socket that is being opened and ends at `until`, and use its ticket.
+
+    Raises TicketUsedError, TooManySocketsError.
+    """
     # This row, which counts every socket ever opened, is a lock: no other can register until the commit.
     transaction.execute(
         "INSERT INTO counters (name, value) VALUES ('sockets', 1) ON DUPLICATE KEY UPDATE value = value + 1"
@@ -80,24 +96,37 @@ def register(
         return
     if ticket_id is not None:
         used_tickets.use(transaction, ticket_id)
-    opened = transaction.row("SELECT COUNT(*) AS number FROM sockets WHERE subject = %s", (subject,))
+    opened = transaction.row(
+        "SELECT COUNT(*) AS number FROM sockets WHERE subject = %s AND expires_at > UTC_TIMESTAMP(3)", (subject,)
+    )
     if opened is not None and opened["number"] >= limit:
         raise TooManySocketsError
-    _insert(transaction, connection_id, subject, role, is_greeted=False)
+    _insert(transaction, connection_id, subject, role, until, is_greeted=False)
 
 
-def touch(transaction: Transaction, connection_id: str, subject: str, role: str) -> bool:
-    """Extend a socket's registration and end a pause in posting to it; return False if it had to register again."""
+def touch(transaction: Transaction, connection_id: str, subject: str, role: str, until: datetime) -> bool:
+    """Extend a socket's registration, at most to `until`, and end a pause in posting to it.
+
+    Return False if it had to register again.
+    """
     extended = transaction.execute(
-        f"UPDATE sockets SET expires_at = UTC_TIMESTAMP(3) + INTERVAL {_LIFETIME_MINUTES} MINUTE, "
+        f"UPDATE sockets SET expires_at = {_EXPIRY}, "
         "leased_until = IF(lease IS NULL, NULL, leased_until) WHERE connection_id = %s",
-        (connection_id,),
+        (until, connection_id),
     )
     if extended or transaction.row("SELECT 1 AS found FROM sockets WHERE connection_id = %s", (connection_id,)):
         return True
     # It has been open for a while.
-    _insert(transaction, connection_id, subject, role, is_greeted=True)
+    _insert(transaction, connection_id, subject, role, until, is_greeted=True)
     return False
+
+
+def expired(transaction: Transaction, limit: int) -> list[str]:
+    """Return the connections of sockets whose time is over, those first that ended first."""
+    rows = transaction.rows(
+        "SELECT connection_id FROM sockets WHERE expires_at <= UTC_TIMESTAMP(3) ORDER BY expires_at LIMIT %s", (limit,)
+    )
+    return [row["connection_id"] for row in rows]
 
 
 def forget(transaction: Transaction, connection_ids: Sequence[str]) -> None:
@@ -110,17 +139,21 @@ def greet(transaction: Transaction, connection_id: str, post: Callable[[], None]
 
     Raises what `post` raises, and then it has not been posted.
     """
-    ungreeted = "SELECT 1 AS found FROM sockets WHERE connection_id = %s AND greeted = 0"
+    ungreeted = (
+        "SELECT 1 AS found FROM sockets WHERE connection_id = %s AND greeted = 0 AND expires_at > UTC_TIMESTAMP(3)"
+    )
     # The lock is for the first message alone.
     if transaction.row(ungreeted, (connection_id,)) and transaction.row(f"{ungreeted} FOR UPDATE", (connection_id,)):
         post()
         transaction.execute("UPDATE sockets SET greeted = 1 WHERE connection_id = %s", (connection_id,))
 
 
-def reachable(transaction: Transaction) -> list[str]:
-    """Return the connections of all open sockets that were greeted, and to which posting is not paused."""
-    rows = transaction.rows(f"SELECT connection_id FROM sockets WHERE {REACHABLE} ORDER BY connection_id")
-    return [row["connection_id"] for row in rows]
+def reachable(transaction: Transaction) -> dict[str, float]:
+    """Return the open sockets that were greeted and to which posting is not paused: the seconds left of each."""
+    rows = transaction.rows(
+        f"SELECT connection_id, {SECONDS_LEFT} FROM sockets WHERE {REACHABLE} ORDER BY connection_id"
+    )
+    return {row["connection_id"]: row["seconds_left"] for row in rows}
 
 
 def is_behind(transaction: Transaction) -> bool:
@@ -138,7 +171,7 @@ def subscribe(transaction: Transaction, connection_id: str, min_priority: int, s
     alerts.require_kept(transaction, since.alert)
     newest = newest_of_all(transaction)
     row = transaction.row(
-        "SELECT subscribed, alert_cursor, change_cursor, action_cursor, follows_changes FROM sockets "
+        f"SELECT subscribed, alert_cursor, change_cursor, action_cursor, follows_changes, {SECONDS_LEFT} FROM sockets "
         "WHERE connection_id = %s AND (lease IS NULL OR leased_until < UTC_TIMESTAMP(3)) FOR UPDATE",
         (connection_id,),
     )
@@ -160,7 +193,8 @@ def subscribe(transaction: Transaction, connection_id: str, min_priority: int, s
         "WHERE connection_id = %s",
         (min_priority, alert, change, follows, lease, connection_id),
     )
-    return Socket(connection_id, alert, change, int(row["action_cursor"]), True, follows, min_priority, lease)
+    place = (alert, change, int(row["action_cursor"]))
+    return Socket(connection_id, *place, True, follows, min_priority, lease, row["seconds_left"])
 
 
 def claim(transaction: Transaction) -> tuple[Newest, list[Socket]]:
@@ -184,7 +218,8 @@ def claim(transaction: Transaction) -> tuple[Newest, list[Socket]]:
     )
     rows = transaction.rows(
         "SELECT connection_id, alert_cursor, change_cursor, action_cursor, subscribed = 1 AS subscribed, "
-        f"follows_changes = 1 AS follows_changes, min_priority, lease FROM sockets WHERE {among} AND lease = %s",
+        f"follows_changes = 1 AS follows_changes, min_priority, lease, {SECONDS_LEFT} FROM sockets "
+        f"WHERE {among} AND lease = %s",
         (*connections, lease),
     )
     return newest, [Socket(**row) for row in rows]
@@ -212,13 +247,14 @@ def pause(transaction: Transaction, connection_id: str, seconds: float) -> None:
     )
 
 
-def _insert(transaction: Transaction, connection_id: str, subject: str, role: str, *, is_greeted: bool) -> None:
+def _insert(
+    transaction: Transaction, connection_id: str, subject: str, role: str, until: datetime, *, is_greeted: bool
+) -> None:
     newest = newest_of_all(transaction)
     transaction.execute(
         "INSERT INTO sockets (connection_id, subject, role, alert_cursor, change_cursor, action_cursor, greeted, "
-        "connected_at, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(3), "
-        f"UTC_TIMESTAMP(3) + INTERVAL {_LIFETIME_MINUTES} MINUTE)",
-        (connection_id, subject, role, newest.alert, newest.change, newest.an_action, is_greeted),
+        f"connected_at, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(3), {_EXPIRY})",
+        (connection_id, subject, role, newest.alert, newest.change, newest.an_action, is_greeted, until),
     )
 
 

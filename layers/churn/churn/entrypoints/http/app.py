@@ -46,7 +46,7 @@ class Call:
     `answer` holds the status that the answer will have and `headers` what it has besides; a view may set both.
     `wants_page`: HTML was asked for, by `format` in the query or by the Accept header.
     `versions`: those that `If-Match` names, None for any. `known_tags`: the `ETag`s that `If-None-Match` names.
-    `at`: the path as the client wrote it, with the stage.
+    `at`: the path as the client wrote it, with the stage. `expires_at`: when the token does, in seconds since 1970.
     """
 
     path: Mapping[str, str]
@@ -54,6 +54,7 @@ class Call:
     body: Any
     subject: str | None
     role: str | None
+    expires_at: float | None
     now: datetime
     answer: dict[str, int]
     headers: dict[str, str] = field(default_factory=dict)
@@ -175,7 +176,7 @@ class Api:
     def _call(self, route: Route, event: Mapping[str, Any], path: Mapping[str, str], headers: dict[str, str]) -> Call:
         context = event["requestContext"]
         now = datetime.now(UTC)
-        subject, role = granted(context, route.role, now.timestamp())
+        subject, role, expires_at = granted(context, route.role, now.timestamp())
         client = f"sub:{subject}" if subject else f"ip:{context['identity']['sourceIp']}"
         self._limit(route, client, headers)
         query = _query(route, event.get("multiValueQueryStringParameters"))
@@ -186,6 +187,7 @@ class Api:
             body=_body(route, event),
             subject=subject,
             role=role,
+            expires_at=expires_at,
             now=now,
             answer={"status": route.status},
             wants_page=_wants_page(getattr(query, "format", None), sent.get("accept", "")),

@@ -25,7 +25,7 @@ def authorize(event: Mapping[str, Any], secret: str) -> dict[str, Any]:
     resources = ["$connect"] if is_socket else _resources(claims.role)
     context: dict[str, str | int] = {"sub": claims.subject, "role": claims.role, "exp": claims.expires_at}
     if claims.ticket_id is not None:
-        context |= {"ticket_id": claims.ticket_id, "ticket_expires": claims.expires_at}
+        context["ticket_id"] = claims.ticket_id
     return {
         "principalId": claims.subject,
         "policyDocument": {

@@ -13,10 +13,14 @@ from churn.entrypoints.http.tokens import ROLES, includes
 
 
 class Grant(NamedTuple):
-    """Who calls, and with what role; both None where a route is open to anybody and nobody in particular calls."""
+    """Who calls, with what role, and until when (in seconds since 1970); None where a route is open to anybody.
+
+    There the subject and the role may be known, if somebody in particular calls.
+    """
 
     subject: str | None
     role: str | None
+    expires_at: float | None = None
 
 
 def granted(context: Mapping[str, Any], needed: str | None, now: float) -> Grant:
@@ -37,7 +41,12 @@ def granted(context: Mapping[str, Any], needed: str | None, now: float) -> Grant
     except ValueError:
         raise ProblemError(401, "A valid token is needed.") from None
     if expires_at <= now:
-        raise ProblemError(401, "The token has expired.")
+        raise expired_token()
     if not includes(grant.role, needed):
         raise ProblemError(403, f"This needs the role {needed}; the token has the role {grant.role}.")
-    return grant
+    return grant._replace(expires_at=expires_at)
+
+
+def expired_token() -> ProblemError:
+    """Return the refusal of whose token has expired."""
+    return ProblemError(401, "The token has expired.")

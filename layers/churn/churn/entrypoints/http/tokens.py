@@ -35,7 +35,10 @@ class InvalidTokenError(ChurnError):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says; `expires_at` in seconds since 1970, `ticket_id` for a ticket alone."""
+    """What a verified token says; `expires_at` in seconds since 1970, `ticket_id` for a ticket or a code alone.
+
+    What a ticket opened ends when the token does that it was issued for, and that is its `expires_at`.
+    """
 
     subject: str
     role: str
@@ -55,9 +58,12 @@ def issue(secret: str, subject: str, role: str, seconds: int) -> str:
     return _sign(secret, subject, role, seconds, {})
 
 
-def issue_ticket(secret: str, subject: str, role: str) -> str:
-    """Return a ticket that opens one socket within 30 seconds. Raises ValueError."""
-    return _sign_once(secret, subject, role, TICKET_SECONDS, _SOCKET)
+def issue_ticket(secret: str, subject: str, role: str, until: float) -> str:
+    """Return a ticket that opens one socket within 30 seconds, which ends at `until`, in seconds since 1970.
+
+    Raises ValueError.
+    """
+    return _sign_once(secret, subject, role, TICKET_SECONDS, _SOCKET, until=int(until))
 
 
 def issue_code(secret: str, subject: str, role: str) -> str:
@@ -78,26 +84,26 @@ def verify(secret: str, token: str) -> Claims:
 
 def verify_ticket(secret: str, ticket: str) -> Claims:
     """Return what a ticket says; the store makes sure that it is used only once. Raises InvalidTokenError."""
-    return _verify_once(secret, ticket, _SOCKET)
+    return _verify_once(secret, ticket, _SOCKET, ends="until")
 
 
 def verify_code(secret: str, code: str) -> Claims:
     """Return what a code says; the store makes sure that it is used only once. Raises InvalidTokenError."""
-    return _verify_once(secret, code, _SESSION)
+    return _verify_once(secret, code, _SESSION, ends="exp")
 
 
-def _sign_once(secret: str, subject: str, role: str, seconds: int, audience: str) -> str:
-    return _sign(secret, subject, role, seconds, {"aud": audience, "jti": uuid.uuid4().hex})
+def _sign_once(secret: str, subject: str, role: str, seconds: int, audience: str, **more: int) -> str:
+    return _sign(secret, subject, role, seconds, {"aud": audience, "jti": uuid.uuid4().hex, **more})
 
 
-def _verify_once(secret: str, ticket: str, audience: str) -> Claims:
-    claims = _decode(secret, ticket, audience, ["exp", "sub", "role", "aud", "jti"])
+def _verify_once(secret: str, ticket: str, audience: str, ends: str) -> Claims:
+    claims = _decode(secret, ticket, audience, ["exp", "sub", "role", "aud", "jti", ends])
     if len(str(claims["jti"])) != 32:
         raise InvalidTokenError("the ticket's id is not one of ours")
-    return Claims(claims["sub"], claims["role"], int(claims["exp"]), claims["jti"])
+    return Claims(claims["sub"], claims["role"], int(claims[ends]), claims["jti"])
 
 
-def _sign(secret: str, subject: str, role: str, seconds: int, more: dict[str, str]) -> str:
+def _sign(secret: str, subject: str, role: str, seconds: int, more: dict[str, str | int]) -> str:
     if len(secret) < SHORTEST_SECRET:
         raise ValueError(f"JWT_SECRET must have at least {SHORTEST_SECRET} characters")
     if role not in ROLES:
