@@ -5,6 +5,7 @@ import csv
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -18,9 +19,9 @@ from churn.domain.errors import DATA_ERRORS, UnavailableError
 from churn.domain.events import Event
 from churn.domain.identifiers import canonical
 from churn.domain.values import storable
-from churn.services import hourly_stats
 from churn.services.batch_result import BatchResult
 from churn.services.current_model import CurrentModel, NoModelError
+from churn.services.imported_hours import HourCounts, HourSpan
 from churn.services.scoring import Scoring
 from churn.settings import InvalidSettingsError, Settings
 from infra import console
@@ -45,7 +46,9 @@ _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 class EventSink(Protocol):
     """The part of `churn.services.scoring.Scoring` that an import needs."""
 
-    def apply(self, events: Sequence[Event], *, now: datetime, raise_alerts: bool) -> BatchResult:
+    def apply(
+        self, events: Sequence[Event], *, now: datetime, raise_alerts: bool, hours: HourSpan | None
+    ) -> BatchResult:
         """Apply events in one transaction, each once by its identifier."""
 
 
@@ -61,6 +64,8 @@ class Imported:
     refused: int = 0
     """Events of customers whose stored data cannot be read."""
     replaced: Replaced = field(default_factory=Replaced)
+    hours: HourCounts = field(default_factory=Counter)
+    """What the import changes of the dashboard's hours."""
 
     @property
     def seen(self) -> int:
@@ -89,15 +94,16 @@ def import_events(
     events: Iterable[Event],
     progress: Progress | None = None,
     prepare: Callable[[Sequence[Event]], Sequence[Event]] = lambda batch: batch,
+    hours: HourSpan | None = None,
 ) -> Imported:
     """Store a history that is sorted by customer, without alerts; events that are stored already change nothing.
 
-    `prepare` returns the events of a batch as they are to be stored.
+    `prepare` returns the events of a batch as they are to be stored; `hours` are those whose change is counted.
     """
     imported = Imported()
     last_customer = None
     for batch in batches(events, EVENTS_A_TRANSACTION):
-        _import_batch(scoring, prepare(batch), imported)
+        _import_batch(scoring, prepare(batch), hours, imported)
         customers = {event.customer_id for event in batch}
         imported.customers += len(customers - {last_customer})
         last_customer = batch[-1].customer_id
@@ -106,21 +112,22 @@ def import_events(
     return imported
 
 
-def _import_batch(scoring: EventSink, batch: Sequence[Event], imported: Imported) -> None:
+def _import_batch(scoring: EventSink, batch: Sequence[Event], hours: HourSpan | None, imported: Imported) -> None:
     """Store a batch; one that fails for its data is halved down to the events that it fails for."""
     try:
-        applied = scoring.apply(batch, now=datetime.now(UTC), raise_alerts=False)
+        applied = scoring.apply(batch, now=datetime.now(UTC), raise_alerts=False, hours=hours)
     except (DataRefusedError, *DATA_ERRORS):
         if len(batch) == 1:
             imported.refused += 1
             return
         middle = len(batch) // 2
-        _import_batch(scoring, batch[:middle], imported)
-        _import_batch(scoring, batch[middle:], imported)
+        _import_batch(scoring, batch[:middle], hours, imported)
+        _import_batch(scoring, batch[middle:], hours, imported)
         return
     imported.events += applied.events
     imported.repeated += applied.repeated
     imported.too_late += applied.too_late
+    imported.hours.update(applied.hours)
 
 
 def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
@@ -210,6 +217,7 @@ def _store(name: str, history: History, settings: Settings, began: datetime) -> 
     try:
         model = CurrentModel(settings)
         scoring = Scoring(database, model, settings, promoted_at=lambda: model.promoted_at)
+        hours = HourSpan.begin(database, settings, began)
         key = database.run(lambda transaction: imports.begin(transaction, storable(name), history.kind, began))
         if history.kind != "orders":
             scoring.observe(observed_kinds(history.events()))
@@ -221,8 +229,10 @@ def _store(name: str, history: History, settings: Settings, began: datetime) -> 
                 history.events(),
                 progress,
                 prepare=lambda batch: as_revisions(database, batch, now, replaced),
+                hours=hours,
             )
             imported.replaced = replaced
+        hours.store(database, settings, imported.hours, datetime.now(UTC))
         counts = {
             "file_lines": history.lines,
             "rejected": history.tally.rejects.total(),
@@ -233,8 +243,6 @@ def _store(name: str, history: History, settings: Settings, began: datetime) -> 
             "customers": imported.customers,
         }
         database.run(lambda transaction: imports.end(transaction, key, counts, datetime.now(UTC)))
-        if imported.events:
-            hourly_stats.rebuild(database, settings, datetime.now(UTC))
         return imported
     finally:
         database.close()

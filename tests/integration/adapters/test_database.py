@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from churn.adapters.mysql import (
     Transaction,
 )
 from churn.adapters.mysql.database import SESSION_SETTINGS
-from churn.adapters.mysql.statement_parts import in_parts
+from churn.adapters.mysql.statement_parts import in_parts, literal
 from tests.support.clock import FakeClock
 from tests.support.silent import SilentServer
 from tests.support.statements import PINS_FROM_BYTES, logged
@@ -267,6 +268,26 @@ def test_a_snapshot_leaves_the_isolation_of_the_next_transaction_alone(mysql_url
         reads(twice)
         assert seen[1] - seen[0] == (1 if reads == session.run else 0)
     session.close()
+
+
+_VALUES = [
+    *("", "o'hara", "back\\slash", 'say "hi"', "line\nend\r\t\0\x1a", "Zoë 客户 🛒", "%s {} ;--"),
+    *(0, -7, 2**62, 0.1, -1.5e-9, 1e300, True, False, None, b"", b"\x00'\\\xff", Decimal("12.34")),
+    *(datetime(2026, 1, 2, 3, 4, 5, 678_999, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=2)))),
+]
+
+
+def test_a_value_in_a_list_of_rows_means_what_it_means_alone(database: Database) -> None:
+    found = database.run(lambda transaction: [_written_and_bound(transaction, value) for value in _VALUES])
+    assert [written for written, _ in found] == [bound for _, bound in found]
+
+
+def _written_and_bound(transaction: Transaction, value: object) -> tuple[object, object]:
+    # BINARY: bytes and texts alike, without the rules of a comparison of texts.
+    written, kind = literal(value).replace("%", "%%"), "DATETIME(6)" if isinstance(value, datetime) else "BINARY"
+    row = transaction.row(f"SELECT CAST({written} AS {kind}) AS written, CAST(%s AS {kind}) AS bound", (value,))
+    assert row is not None
+    return row["written"], row["bound"]
 
 
 @given(st.lists(st.text(min_size=1, max_size=9)), st.integers(1, 5), st.integers(1, 40))

@@ -44,7 +44,7 @@ def refresh(database: Database, settings: Settings, now: datetime) -> int:
     """
     if not database.run(customers.all_folded):
         return 0
-    since = hour_of(now - _LOOK_BACK)
+    since = first_hour(now)
     first, changed = database.run(
         lambda transaction: (
             hourly_stats.first_open(transaction, since, now),
@@ -56,10 +56,7 @@ def refresh(database: Database, settings: Settings, now: datetime) -> int:
         first = max(since, min(first, hour_of(changed)))
     if first is None or now - first > _MEASURED_SINGLY * _HOUR:
         return rebuild(database, settings, now, since=first or since)
-    hours = list(_hours(first, now))
-    for hour in hours:
-        _measure(database, settings, hour, now)
-    return len(hours)
+    return measure_hours(database, settings, hours_between(first, now), now)
 
 
 def rebuild(database: Database, settings: Settings, now: datetime, since: datetime | None = None) -> int:
@@ -68,7 +65,7 @@ def rebuild(database: Database, settings: Settings, now: datetime, since: dateti
     It is for an import, and for hours that nobody measured; how many were at high risk in these is not known. Raises
     DatabaseUnavailableError.
     """
-    first = since or hour_of(now - _LOOK_BACK)
+    first = since or first_hour(now)
     changes, active = activity(
         customers.first_seen(database),
         orders.histories(database),
@@ -76,14 +73,33 @@ def rebuild(database: Database, settings: Settings, now: datetime, since: dateti
         inactivity_days=settings.inactivity_days,
         since=first,
     )
-    rows = []
-    for hour in _hours(first, now):
-        begun, ended, lapsed, seen = (changes[hour, kind] for kind in ("begun", "ended", "lapsed", "seen"))
-        active += begun - ended
-        rows.append((hour, active, seen, lapsed))
+    rows = rows_of(changes, hours_between(first, now), active)
     database.run(lambda transaction: hourly_stats.put(transaction, rows, now))
     _measure(database, settings, hour_of(now), now)
     return len(rows)
+
+
+def rows_of(
+    changes: Counter[tuple[datetime, str]], hours: Iterable[datetime], active: int
+) -> list[tuple[datetime, int, int, int]]:
+    """Return hours as (hour, active, new, churned customers); `active` were so when the first began."""
+    rows = []
+    for hour in hours:
+        begun, ended, lapsed, seen = (changes[hour, kind] for kind in ("begun", "ended", "lapsed", "seen"))
+        active += begun - ended
+        rows.append((hour, active, seen, lapsed))
+    return rows
+
+
+def measure_hours(database: Database, settings: Settings, hours: Iterable[datetime], now: datetime) -> int:
+    """Store the figures of single hours, each from the orders that were recent then; return how many hours there are.
+
+    Raises DatabaseUnavailableError.
+    """
+    all_hours = list(hours)
+    for hour in all_hours:
+        _measure(database, settings, hour, now)
+    return len(all_hours)
 
 
 def activity(
@@ -142,7 +158,13 @@ def _measure(database: Database, settings: Settings, hour: datetime, now: dateti
     database.run(lambda transaction: hourly_stats.measure(transaction, hour, at, now, settings.inactivity_days))
 
 
-def _hours(first: datetime, last: datetime) -> Iterator[datetime]:
+def first_hour(now: datetime) -> datetime:
+    """Return the first hour whose figures are kept up to date at an instant."""
+    return hour_of(now - _LOOK_BACK)
+
+
+def hours_between(first: datetime, last: datetime) -> Iterator[datetime]:
+    """Yield the hours from that of one instant to that of another."""
     hour = hour_of(first)
     while hour <= last:
         yield hour

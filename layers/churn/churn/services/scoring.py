@@ -6,7 +6,6 @@ in the history already is skipped, so repeated and reordered deliveries have the
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 
@@ -34,17 +33,17 @@ from churn.domain.customer import observed_kinds
 from churn.domain.customer_record import CHANGE_SPAN
 from churn.domain.errors import DATA_ERRORS
 from churn.domain.events import EVENT_TYPES, Event
-from churn.domain.features import Inputs, Observed, inputs_at
+from churn.domain.features import inputs_at
 from churn.domain.model import Prediction, Predictor, predict
-from churn.domain.risk import RiskLevel
-from churn.domain.timestamps import from_millis
 from churn.domain.tombstones import Tombstones
 from churn.observability import logger
 from churn.services.alert_raising import AlertRaising
 from churn.services.batch_result import BatchResult
 from churn.services.cohorts import note_order_days
 from churn.services.folding import Folded, first_late, fold
+from churn.services.imported_hours import HourSpan
 from churn.services.profile_words import index_profiles
+from churn.services.scoring_work import Work, as_of, level_of
 from churn.services.serving_version import ServingVersion
 from churn.services.shadow_predictions import shadow
 from churn.settings import Settings
@@ -54,22 +53,6 @@ _MOST_DUE = 100
 _MOST_RELEASED = 500
 _PUT_OFF = timedelta(days=1)
 _key = attrgetter("pk")
-
-
-@dataclass(slots=True)
-class _Work:
-    """What a transaction gathers on its way, to be written at its end."""
-
-    now: datetime
-    observed: Observed
-    raising: AlertRaising
-    stored: list[tuple[int, RiskLevel, Prediction]] = field(default_factory=list)
-    inputs: dict[int, Inputs] = field(default_factory=dict)
-    change: Counter[str] = field(default_factory=Counter)
-    received: Counter[str] = field(default_factory=Counter)
-    """Events of the stream that are applied, by type."""
-    moves: Counter[str] = field(default_factory=Counter)
-    """Customers who were scored by another version before, and how many of them moved `up` and `down` a level."""
 
 
 class Scoring:
@@ -99,22 +82,28 @@ class Scoring:
         self._known_key: str | None = None
 
     def apply(
-        self, events: Sequence[Event], *, now: datetime, raise_alerts: bool = True, dead: Sequence[DeadLetter] = ()
+        self,
+        events: Sequence[Event],
+        *,
+        now: datetime,
+        raise_alerts: bool = True,
+        hours: HourSpan | None = None,
+        dead: Sequence[DeadLetter] = (),
     ) -> BatchResult:
         """Apply events, each once by its id, in one transaction, and store the records that are no events beside them.
 
-        `raise_alerts` is off for the import of a history. Raises DatabaseUnavailableError, ErasureKeyChangedError, and
-        then nothing is done.
+        `raise_alerts` is off for the import of a history; what it changes of `hours` is in the result. Raises
+        DatabaseUnavailableError, ErasureKeyChangedError, and then nothing is done.
         """
         self._check_key()
         self.serving.record_or_renew(now)
         try:
-            result = self._run(events, now, raise_alerts, dead, most_due=_MOST_DUE)
+            result = self._run(events, now, raise_alerts, hours, dead, most_due=_MOST_DUE if raise_alerts else 0)
         except (DataRefusedError, *DATA_ERRORS):
             if not self._database.run(lambda transaction: customers.with_events_due(transaction, now, 1)):
                 raise
             # Whoever is taken along must not fail the events of others.
-            result = self._run(events, now, raise_alerts, dead, most_due=0)
+            result = self._run(events, now, raise_alerts, hours, dead, most_due=0)
         result.new_model = self.serving.take_new()
         return result
 
@@ -177,10 +166,17 @@ class Scoring:
             self._known_key = self._tombstones.fingerprint
 
     def _run(
-        self, events: Sequence[Event], now: datetime, raise_alerts: bool, dead: Sequence[DeadLetter], *, most_due: int
+        self,
+        events: Sequence[Event],
+        now: datetime,
+        raise_alerts: bool,
+        hours: HourSpan | None,
+        dead: Sequence[DeadLetter],
+        *,
+        most_due: int,
     ) -> BatchResult:
         return self._database.run(
-            lambda transaction: self._apply(transaction, events, now, raise_alerts, dead, most_due)
+            lambda transaction: self._apply(transaction, events, now, raise_alerts, hours, dead, most_due)
         )
 
     def _apply(
@@ -189,18 +185,19 @@ class Scoring:
         events: Sequence[Event],
         now: datetime,
         raise_alerts: bool,
+        hours: HourSpan | None,
         dead: Sequence[DeadLetter],
         most_due: int,
     ) -> BatchResult:
         letters = add_dead_letters(transaction, dead, now, self._tombstones)
         result = BatchResult(dead_letters=letters)
         ledgers = Ledgers(transaction)
-        folded = self._fold(ledgers, events, now, result, most_due)
+        folded = self._fold(ledgers, events, now, result, hours, most_due)
         observed = history.observed(transaction)
         kinds = observed_kinds(event for own in folded.new.values() for event in own)
         earlier = {kind: at for kind, at in kinds.items() if at < observed.get(kind, at + 1)}
         raising = AlertRaising(transaction, self._settings.alerts, now, is_on=raise_alerts)
-        work = _Work(now, observed | earlier, raising)
+        work = Work(now, observed | earlier, raising)
         kept = self._without_erased(transaction, folded, work)
         late = first_late(kept, folded.events, now)
         predictions = self._score(kept, folded.events, work, is_asked_for=True)
@@ -209,6 +206,8 @@ class Scoring:
             [(customer.pk, event) for customer in sorted(kept, key=_key) for event in folded.new[customer.pk]],
         )
         ledgers.save()
+        if hours:
+            result.hours.update(hours.of(ledgers, [one for one in folded.changed if folded.new[one.pk]]))
         if raise_alerts:
             hourly_stats.note_change(transaction, late, now)
         index_profiles(transaction, kept, folded.events)
@@ -220,7 +219,13 @@ class Scoring:
         return result
 
     def _fold(
-        self, ledgers: Ledgers, events: Sequence[Event], now: datetime, result: BatchResult, most_due: int
+        self,
+        ledgers: Ledgers,
+        events: Sequence[Event],
+        now: datetime,
+        result: BatchResult,
+        hours: HourSpan | None,
+        most_due: int,
     ) -> Folded:
         """Fold the new events, and stored ones whose time has come, into their customers' states, under their locks."""
         if not events:
@@ -238,6 +243,9 @@ class Scoring:
         new: dict[int, list[Event]] = {}
         for event in fresh:
             new.setdefault(touched[event.customer_id].pk, []).append(event)
+        if hours:
+            changing = [one for one in touched.values() if one.pk in new and not one.is_new]
+            result.hours.subtract(hours.of(ledgers, changing))
         return fold(ledgers, touched.values(), new, now)
 
     def _rescore(
@@ -280,7 +288,7 @@ class Scoring:
         result, transaction = BatchResult(rescored=len(due)), ledgers.transaction
         if not due:
             return result
-        work = _Work(now, history.observed(transaction), raising)
+        work = Work(now, history.observed(transaction), raising)
         folded = fold(ledgers, due, {}, now, everybody=True)
         late = first_late(due, folded.events, now)
         predictions = self._score(due, folded.events, work, is_asked_for=False)
@@ -300,13 +308,13 @@ class Scoring:
         ]
         kept = [(pk, event) for pk, event in living if not touched[event.customer_id].state.is_too_late(event)]
         result.too_late, living = len(living) - len(kept), kept
-        stored = history.known(transaction, living)
+        stored = history.known(transaction, [(pk, one) for pk, one in living if not touched[one.customer_id].is_new])
         result.conflicting += sum(not is_same for is_same in stored.values())
         if result.conflicting:
             logger.warning("event ids came again with another content", extra={"events": result.conflicting})
         return [event for pk, event in living if (pk, event.event_id) not in stored]
 
-    def _without_erased(self, transaction: Transaction, folded: Folded, work: _Work) -> list[Customer]:
+    def _without_erased(self, transaction: Transaction, folded: Folded, work: Work) -> list[Customer]:
         """Erase the customers who were deleted, and return the others."""
         for customer in folded.changed:
             if customer.state.deleted:
@@ -317,7 +325,7 @@ class Scoring:
         return [customer for customer in folded.changed if not customer.state.deleted]
 
     def _score(
-        self, scored: Sequence[Customer], events: Mapping[int, Sequence[Event]], work: _Work, *, is_asked_for: bool
+        self, scored: Sequence[Customer], events: Mapping[int, Sequence[Event]], work: Work, *, is_asked_for: bool
     ) -> dict[int, Prediction]:
         """Bring records up to date with their states and the clock, and decide what is stored and what is alerted on.
 
@@ -325,7 +333,7 @@ class Scoring:
         """
         if not scored:
             return {}
-        inputs = [inputs_at(customer.state, _as_of(customer), work.observed) for customer in scored]
+        inputs = [inputs_at(customer.state, as_of(customer), work.observed) for customer in scored]
         work.inputs = {customer.pk: row for customer, row in zip(scored, inputs, strict=True)}
         predictions = predict(self._model, inputs)
         for customer, row, prediction in zip(scored, inputs, predictions, strict=True):
@@ -334,7 +342,7 @@ class Scoring:
                 customer.state,
                 row,
                 prediction,
-                as_of=_as_of(customer),
+                as_of=as_of(customer),
                 now=work.now,
                 rules=self._settings.risk_rules,
             )
@@ -344,7 +352,7 @@ class Scoring:
         work.raising.decide()
         by_key = {customer.pk: prediction for customer, prediction in zip(scored, predictions, strict=True)}
         work.stored = [
-            (customer.pk, _level(customer), by_key[customer.pk])
+            (customer.pk, level_of(customer), by_key[customer.pk])
             for customer in scored
             if work.raising.is_stored(customer, is_asked_for=is_asked_for and bool(events.get(customer.pk)))
         ]
@@ -355,20 +363,21 @@ class Scoring:
         transaction: Transaction,
         changed: Sequence[Customer],
         predictions: Mapping[int, Prediction],
-        work: _Work,
+        work: Work,
         result: BatchResult,
     ) -> None:
-        before = stored_predictions.newest_until(transaction, predictions, work.now - CHANGE_SPAN)
+        older = [customer.pk for customer in changed if customer.pk in predictions and not customer.is_new]
+        before = stored_predictions.newest_until(transaction, older, work.now - CHANGE_SPAN)
         for customer in changed:
             if customer.pk in predictions:
                 customer.record = customer.record.compared_with(before.get(customer.pk))
         note_order_days(transaction, changed)
         customers.save(transaction, changed, predictions)
-        as_of = {customer.pk: _as_of(customer) for customer in changed if customer.state.clock is not None}
+        instants = {customer.pk: as_of(customer) for customer in changed if customer.state.clock is not None}
         records = {customer.pk: customer.record for customer in changed}
         stored_predictions.add(transaction, work.stored, work.inputs, records, work.now)
         stored_keys = [pk for pk, _, _ in work.stored]
-        shadow(transaction, self._challenger(), stored_keys, work.inputs, as_of, work.now)
+        shadow(transaction, self._challenger(), stored_keys, work.inputs, instants, work.now)
         for _, level, _ in work.stored:
             work.change[f"predictions:{level}"] += 1
         result.predictions = [(records[pk].customer_id, level, prediction) for pk, level, prediction in work.stored]
@@ -376,7 +385,7 @@ class Scoring:
             work.change.update(customer.record.share_of_totals())
             work.change.subtract(customer.counted)
 
-    def _finish(self, transaction: Transaction, work: _Work, result: BatchResult) -> None:
+    def _finish(self, transaction: Transaction, work: Work, result: BatchResult) -> None:
         if work.moves:
             moves = models.Moves(work.moves["customers"], work.moves["up"], work.moves["down"])
             models.count_moves(transaction, self._model.version, moves)
@@ -384,17 +393,3 @@ class Scoring:
         of_alerts = Counter({name: work.change.pop(name) for name in [*work.change] if name.startswith("alerts")})
         totals.add(transaction, work.change)
         result.alert_ids = work.raising.store(of_alerts)
-
-
-def _as_of(customer: Customer) -> datetime:
-    """Return the instant that a customer is scored at: up to where the state has the events."""
-    if customer.state.clock is None:
-        raise ValueError(f"nothing was folded of customer {customer.pk}")
-    return from_millis(customer.state.clock)
-
-
-def _level(customer: Customer) -> RiskLevel:
-    level = customer.record.risk_level
-    if level is None:
-        raise ValueError(f"customer {customer.pk} has not been scored")
-    return level

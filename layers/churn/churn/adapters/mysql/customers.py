@@ -52,6 +52,8 @@ class Customer:
     counted: Counter[str]
     is_outdated: bool = False
     """Whether the stored state was made by another version of the fold; `state` is empty then."""
+    is_new: bool = False
+    """Whether the row was made in this transaction: nothing else is stored of the customer."""
     damage: UnreadableStateError | None = None
     """Why the stored state cannot be read, if it cannot; `state` is empty then, and only erasing may replace it."""
 
@@ -379,7 +381,7 @@ def _customer(ledgers: Ledgers, record: CustomerRecord, text: str | None) -> Cus
         return Customer(record, CustomerState(ledger), record.share_of_totals(), is_outdated=True)
     if text is None:
         # A row without a state was made in this transaction: no total counts it yet.
-        return Customer(record, CustomerState(ledger), Counter())
+        return Customer(record, CustomerState(ledgers.begin(record.id)), Counter(), is_new=True)
     try:
         state = CustomerState.from_json(text, ledger)
     except OutdatedStateError:

@@ -26,7 +26,7 @@ from churn.adapters.mysql.server_errors import (
     DataRefusedError,
     refusal_of,
 )
-from churn.adapters.mysql.statement_parts import bytes_of, in_parts
+from churn.adapters.mysql.statement_parts import CHARSET, bytes_of, in_parts, literal, naive, row_literal
 from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.observability import span
 
@@ -88,7 +88,7 @@ class Transaction:
         Raises DataRefusedError for a row that is longer than the server takes.
         """
         self.has_written = True
-        literals = (self._cursor.mogrify(f"({placeholders(row)})", _bound(row)) for row in rows)
+        literals = map(row_literal, rows)
         return sum(
             int(self._cursor.execute(f"{head} VALUES {part} {tail}"))
             for part in self._parts(literals, len(head) + len(tail))
@@ -97,7 +97,7 @@ class Transaction:
     def rows_among(self, query: str, values: Iterable[object]) -> list[Row]:
         """Return all rows of a query in which ``{values}`` stands for a list; a long list is asked for in parts."""
         found: list[Row] = []
-        for part in self._parts(self._literals(values), len(query)):
+        for part in self._parts(map(literal, values), len(query)):
             self._cursor.execute(query.replace("{values}", part))
             found += self._fetched()
         return found
@@ -107,14 +107,11 @@ class Transaction:
         self.has_written = True
         return sum(
             int(self._cursor.execute(statement.replace("{values}", part)))
-            for part in self._parts(self._literals(values), len(statement))
+            for part in self._parts(map(literal, values), len(statement))
         )
 
     def _fetched(self) -> list[Row]:
         return [_aware(row) for row in self._cursor.fetchall()]
-
-    def _literals(self, values: Iterable[object]) -> Iterator[str]:
-        return (self._cursor.mogrify("%s", _bound([value])) for value in values)
 
     def _parts(self, literals: Iterable[str], rest: int) -> Iterator[str]:
         """Yield lists of literals, each as many as go into one statement that has `rest` characters besides."""
@@ -156,7 +153,7 @@ class Database:
             "user": unquote(parts.username or "root"),
             "password": unquote(parts.password or ""),
             "database": parts.path.lstrip("/") or "churn",
-            "charset": "utf8mb4",
+            "charset": CHARSET,
             "cursorclass": DictCursor,
             "connect_timeout": connect_timeout,
             "read_timeout": statement_timeout,
@@ -351,10 +348,7 @@ def _bound(parameters: Parameters) -> list[object] | dict[str, object]:
 
 
 def _naive(value: object) -> object:
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        return value
-    # MariaDB truncates to the column's milliseconds, and MySQL would round.
-    return value.astimezone(UTC).replace(tzinfo=None, microsecond=value.microsecond // 1000 * 1000)
+    return naive(value) if isinstance(value, datetime) else value
 
 
 def _aware(row: Row) -> Row:

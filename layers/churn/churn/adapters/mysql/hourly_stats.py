@@ -1,6 +1,7 @@
 """Table `hourly_stats`: the dashboard's figures hour by hour."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from churn.adapters.mysql import customers, orders, totals
@@ -102,6 +103,36 @@ def measure(transaction: Transaction, hour: datetime, at: datetime, now: datetim
 def put(transaction: Transaction, rows: Sequence[tuple[datetime, int, int, int]], now: datetime) -> None:
     """Store hours as (hour, active, new, churned customers); a number at high risk that is stored already stays."""
     transaction.insert_many(_INSERT, [(*row, now, None) for row in rows], _UPDATE)
+
+
+def add(transaction: Transaction, rows: Sequence[tuple[datetime, int, int, int]], now: datetime) -> None:
+    """Add to the figures of hours (hour, active, new, churned customers); one that is not stored begins with them."""
+    figures = _FIGURES[:-1]
+    transaction.insert_many(
+        f"INSERT INTO hourly_stats (hour, {', '.join(_FIGURES)})",
+        [(*row, now) for row in rows],
+        "ON DUPLICATE KEY UPDATE " + ", ".join(f"{column} = {column} + VALUES({column})" for column in figures),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How many hours of a span are measured, the newest of them, and when the first and the last was measured."""
+
+    number: int
+    newest: datetime
+    first: datetime
+    last: datetime
+
+
+def measured(transaction: Transaction, first: datetime, last: datetime) -> Measured | None:
+    """Return what is measured of the hours from one to another, None without any."""
+    row = transaction.row(
+        "SELECT COUNT(measured_at) AS number, MAX(hour) AS newest, MIN(measured_at) AS first, MAX(measured_at) AS last "
+        "FROM hourly_stats WHERE hour >= %s AND hour <= %s",
+        (first, last),
+    )
+    return Measured(int(row["number"]), row["newest"], row["first"], row["last"]) if row and row["number"] else None
 
 
 def prune(transaction: Transaction, before: datetime, limit: int) -> int:

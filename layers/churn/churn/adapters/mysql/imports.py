@@ -33,6 +33,15 @@ def newest(transaction: Transaction, limit: int) -> list[Row]:
     return transaction.rows("SELECT * FROM imports ORDER BY id DESC LIMIT %s", (limit,))
 
 
+def unfinished(transaction: Transaction, after: datetime, before: datetime) -> bool:
+    """Return whether an import that began between two instants has not ended."""
+    row = transaction.row(
+        "SELECT 1 AS present FROM imports WHERE started_at > %s AND started_at < %s AND ended_at IS NULL LIMIT 1",
+        (after, before),
+    )
+    return row is not None
+
+
 def prune(transaction: Transaction, before: datetime, limit: int) -> int:
     """Delete at most `limit` imports that began before an instant; return how many."""
     return transaction.execute(

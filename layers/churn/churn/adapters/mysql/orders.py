@@ -32,22 +32,29 @@ class Ledgers:
         """Read and write in this transaction."""
         self.transaction = transaction
         self._known: dict[tuple[int, str], Order | None] = {}
+        self._without: set[int] = set()
         self._changed: dict[tuple[int, str], Order] = {}
 
     def of(self, customer_pk: int) -> "StoredLedger":
         """Return the ledger of a customer."""
         return StoredLedger(self, customer_pk)
 
+    def begin(self, customer_pk: int) -> "StoredLedger":
+        """Return the ledger of a customer of whom nothing is stored yet: of such, no order is looked up."""
+        self._without.add(customer_pk)
+        return self.of(customer_pk)
+
     def load(self, pairs: Collection[tuple[int, str]]) -> None:
         """Read the orders with these customers' keys and ids, all together."""
-        wanted = sorted(pair for pair in set(pairs) if pair not in self._known)
+        unknown = {pair for pair in pairs if pair not in self._known}
+        self._known.update(dict.fromkeys(unknown))
+        wanted = sorted(pair for pair in unknown if pair[0] not in self._without)
         if not wanted:
             return
         query = (
             f"SELECT STRAIGHT_JOIN o.customer_pk, o.order_id, {_COLUMNS} FROM {{pairs}} AS asked "
             "JOIN orders AS o ON o.customer_pk = asked.pk AND o.order_id = asked.id COLLATE utf8mb4_bin"
         )
-        self._known.update(dict.fromkeys(wanted))
         for row in rows_of_pairs(self.transaction, query, wanted):
             self._known[int(row["customer_pk"]), row["order_id"]] = _order(row)
 
@@ -64,6 +71,16 @@ class Ledgers:
         """Write the orders that have changed."""
         write(self.transaction, self._changed.items())
         self._changed.clear()
+
+    def all_of(self, keys: Sequence[int]) -> dict[int, list[Order]]:
+        """Return all orders of some customers, by the customer's key; what has changed is written before."""
+        self.save()
+        found: dict[int, list[Order]] = {key: [] for key in keys}
+        for (pk, _), order in self._known.items():
+            if order is not None and pk in self._without and pk in found:
+                found[pk].append(order)
+        stored = of_customers(self.transaction, [key for key in keys if key not in self._without])
+        return found | {pk: [*own.values()] for pk, own in stored.items()}
 
     def clear(self, customer_pk: int) -> None:
         """Delete a customer's orders."""

@@ -1,6 +1,53 @@
-"""Long lists of literals, cut into as many statements as their sizes need."""
+"""Values as literals of SQL, and long lists of them, cut into as many statements as their sizes need."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pymysql.converters import encoders, escape_item, escape_string
+
+CHARSET: Final = "utf8mb4"
+
+
+def naive(value: datetime) -> datetime:
+    """Return an aware instant as it is sent: in UTC and without its zone; a naive one as it is."""
+    if value.tzinfo is None:
+        return value
+    # MariaDB truncates to the column's milliseconds, and MySQL would round.
+    return value.astimezone(UTC).replace(tzinfo=None, microsecond=value.microsecond // 1000 * 1000)
+
+
+def row_literal(row: Sequence[object]) -> str:
+    """Return a row of values as SQL, in brackets; the driver's way for any value takes five times as long."""
+    return f"({', '.join([literal(value) for value in row])})"
+
+
+def literal(value: object) -> str:
+    """Return a value as SQL, for sessions whose texts are escaped by a backslash (as `SESSION_SETTINGS` has them)."""
+    write = _WRITERS.get(type(value))
+    return escape_item(value, CHARSET, encoders) if write is None else write(value)
+
+
+def _text(value: str) -> str:
+    if value.isprintable():
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return f"'{escape_string(value)}'"
+
+
+def _instant(value: datetime) -> str:
+    if value.tzinfo is UTC:
+        return f"'{value.isoformat(' ', 'milliseconds')[:-6]}'"
+    return escape_item(naive(value), CHARSET, encoders)
+
+
+_WRITERS: Mapping[type, Callable[[Any], str]] = {
+    str: _text,
+    int: str,
+    type(None): lambda _: "NULL",
+    bool: lambda value: "1" if value else "0",
+    datetime: _instant,
+    bytes: lambda value: f"X'{value.hex()}'",
+}
 
 
 def in_parts(literals: Iterable[str], most: int, most_bytes: int) -> Iterator[list[str]]:
