@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from churn.domain.features import Features
-from churn.domain.model import Prediction
+from churn.domain.model import Estimate, Prediction
 
 
 class RecencyModel:
@@ -20,6 +20,14 @@ class RecencyModel:
         """One prediction a row."""
         self.calls += 1
         return [self._predict(row) for row in rows]
+
+    def estimate(self, rows: Sequence[Features]) -> list[Estimate]:
+        """One answer a row."""
+        self.calls += 1
+        return [
+            Estimate(answer.churn_probability, answer.confidence, answer.model_version)
+            for answer in map(self._predict, rows)
+        ]
 
     def probabilities(self, rows: Sequence[Features]) -> list[float]:
         """Return the churn probability of each row."""

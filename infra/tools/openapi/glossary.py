@@ -34,6 +34,7 @@ _TEXTS = {
     "risk_change_7d": "The churn probability less the newest one stored at least 7 days before; null without one",
     "predictions": "Predictions, in the order that is told above",
     "other_contributions": "Of all features that are no drivers",
+    "explained_at": "The instant that the drivers explain; null without drivers, and where it is not known",
     "low": "The lower end",
     "high": "The upper end",
     "stored": "The value as stored; null = not known",

@@ -80,7 +80,7 @@ def test_an_imported_history_is_no_stream(scoring: Scoring, database: Database) 
 
 def test_a_failed_batch_is_not_counted(database: Database) -> None:
     class Broken(RecencyModel):
-        def predict(self, rows: Sequence[Any]) -> list[Any]:
+        def estimate(self, rows: Sequence[Any]) -> list[Any]:
             raise ValueError(len(rows))
 
     with pytest.raises(Exception):  # noqa: B017, PT011 (whatever the model's failure becomes)

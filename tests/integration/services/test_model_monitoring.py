@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from churn.adapters.mysql import Database, customers
+from churn.adapters.mysql import Database, customer_states, customers
 from churn.adapters.mysql import model_quality as quality
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.model_quality import Quality
@@ -396,7 +396,7 @@ def _reference(database: Database, model: RecencyModel) -> Mapping[str, Any]:
     """Return what training keeps: the features and scores of the active customers as of NOW."""
     keys = database.run(lambda transaction: customers.active_sample(transaction, NOW - timedelta(days=180), 10_000))
     observed = {row["kind"]: row["since_millis"] for row in _rows(database, "SELECT * FROM observed_kinds")}
-    rows = [features_at(state, NOW, observed) for _, state in customers.states_by_key(database, keys, NOW)]
+    rows = [features_at(state, NOW, observed) for _, state in customer_states.states_by_key(database, keys, NOW)]
     columns = {name: np.array([row[name] for row in rows], dtype=float) for name in FEATURE_NAMES}
     score = np.array([prediction.churn_probability for prediction in model.predict(rows)])
     return json.loads(json.dumps(reference(columns, score)))  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, DatabaseOperationError
+from churn.adapters.mysql import Database, DatabaseOperationError, customer_states
 from churn.adapters.mysql import customers as stored_customers
 from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES, Features
@@ -243,7 +243,7 @@ def test_only_the_own_events_of_who_cannot_be_read_become_dead_letters(database:
 def test_what_reads_all_states_leaves_out_who_cannot_be_read(database: Database) -> None:
     _damage(database, "{", *_BAD)
     keys = [row["id"] for row in rows(database, "SELECT id FROM customers")]
-    assert len(list(stored_customers.states_by_key(database, keys, NOW))) == _CUSTOMERS - len(_BAD)
+    assert len(list(customer_states.states_by_key(database, keys, NOW))) == _CUSTOMERS - len(_BAD)
 
 
 def test_an_import_goes_on_behind_who_cannot_be_read(database: Database, scoring: Scoring, names: list[str]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from churn.domain.features import FEATURE_NAMES, Features
 from churn.domain.hypotheses import HypotheticalEvent, StoredCustomer
-from churn.domain.model import Prediction
+from churn.domain.model import Estimate, Prediction
 from churn.domain.risk import RiskBands
 from churn.domain.what_if import Question, predict, resolve
 from tests.support.contradictions import TAKEN_FOR_GRANTED, contradictions
@@ -35,6 +35,9 @@ class _Model:
             Prediction(p, 0.9, self.version, dict.fromkeys(FEATURE_NAMES, 0.0) | {self._feature: p - 0.2}, 0.2)
             for p in self.probabilities(rows)
         ]
+
+    def estimate(self, rows: Sequence[Features]) -> list[Estimate]:
+        return [*self.predict(rows)]
 
     def probabilities(self, rows: Sequence[Features]) -> list[float]:
         return [self._formula(row) for row in rows]

@@ -107,6 +107,8 @@ class CustomerDetail(Customer):
     drivers: list[Driver]
     other_contributions: float | None
     """Of all features that are no drivers."""
+    explained_at: Instant | None
+    """The instant that the drivers were worked out for: anew whenever the probability has moved by half a point."""
     last_prediction_at: Instant | None
     is_active: bool
     created_at: Instant

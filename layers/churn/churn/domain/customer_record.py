@@ -10,7 +10,7 @@ from churn.domain.alerts import Measure, RiskState, Score, is_above
 from churn.domain.cohorts import share_of_cohorts
 from churn.domain.customer import FOLD_VERSION, CustomerState
 from churn.domain.features import Features
-from churn.domain.model import Prediction
+from churn.domain.model import Estimate
 from churn.domain.risk import (
     ACTIVE_STATUSES,
     CustomerStatus,
@@ -133,7 +133,7 @@ class CustomerRecord:
         self,
         state: CustomerState,
         features: Features,
-        prediction: Prediction,
+        prediction: Estimate,
         *,
         as_of: datetime,
         now: datetime,

@@ -1,7 +1,7 @@
 """A model's answer for one customer, and what anything that predicts offers."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, cast, get_args
 
 from churn.domain.errors import ConflictError, UnavailableError
@@ -32,20 +32,28 @@ def kind_of(metadata: Mapping[str, object]) -> ModelKind:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """The model's answer for one customer.
+class Estimate:
+    """The model's answer for one customer, without reasons.
 
-    `contributions` are signed probabilities, a feature each; with `base` they sum to `churn_probability`. `interval` is
-    what the model's own uncertainty leaves open, where it is known.
+    `interval` is what the model's own uncertainty leaves open, where it is known.
     """
 
     churn_probability: float
     confidence: float
     model_version: str
+    model_kind: ModelKind = field(default=RANDOM_FOREST, kw_only=True)
+    interval: tuple[float, float] | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction(Estimate):
+    """The model's answer for one customer, with reasons.
+
+    `contributions` are signed probabilities, a feature each; with `base` they sum to `churn_probability`.
+    """
+
     contributions: Mapping[str, float]
     base: float
-    model_kind: ModelKind = RANDOM_FOREST
-    interval: tuple[float, float] | None = None
 
 
 class Predictor(Protocol):
@@ -62,14 +70,28 @@ class Predictor(Protocol):
     def predict(self, rows: Sequence[Features]) -> list[Prediction]:
         """Return a prediction for each row, with its contributions."""
 
+    def estimate(self, rows: Sequence[Features]) -> list[Estimate]:
+        """Return the answers of `predict` without reasons, which take most of its time."""
+
     def probabilities(self, rows: Sequence[Features]) -> list[float]:
         """Return the churn probability of each row alone."""
 
 
 def predict(model: Predictor, rows: Sequence[Features]) -> list[Prediction]:
     """Return a model's predictions. Raises ModelFailedError if the model fails whatever it is asked."""
+    return _asked(model, model.predict, rows)
+
+
+def estimate(model: Predictor, rows: Sequence[Features]) -> list[Estimate]:
+    """Return a model's estimates. Raises ModelFailedError if the model fails whatever it is asked."""
+    return _asked(model, model.estimate, rows)
+
+
+def _asked[Answer](
+    model: Predictor, ask: Callable[[Sequence[Features]], list[Answer]], rows: Sequence[Features]
+) -> list[Answer]:
     try:
-        return model.predict(rows)
+        return ask(rows)
     except Exception as error:
         try:
             model.predict([dict.fromkeys(INPUT_NAMES)])

@@ -167,5 +167,6 @@ class CustomerThen(FeatureValues):
     base_probability: Probability | None
     drivers: list[Driver] | None
     other_contributions: float | None
+    explained_at: Instant | None
     open_alerts: list[AlertThen] | None
     """Null for an instant from which alerts are not kept any more."""

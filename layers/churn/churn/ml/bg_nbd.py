@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.domain.features import FEATURE_NAMES
-from churn.domain.model import PURCHASE_PROCESS, BrokenModelError, Prediction
+from churn.domain.model import PURCHASE_PROCESS, BrokenModelError, Estimate, Prediction
 from churn.ml.arrays import Floats
 from churn.ml.artifact import Arrays, checksum_of, pack, version_of
 
@@ -98,27 +98,41 @@ class PurchaseModel:
         values of the three features that the process uses, against the typical customer; with `base` they add up to
         the probability.
         """
-        predictions: list[Prediction] = []
+        contributions = [
+            points
+            for start in range(0, len(rows), _CHUNK_ROWS)
+            for points in self._contributions(self._inputs(rows[start : start + _CHUNK_ROWS])).tolist()
+        ]
+        return [
+            Prediction(
+                answer.churn_probability,
+                answer.confidence,
+                answer.model_version,
+                {**dict.fromkeys(FEATURE_NAMES, 0.0), **dict(zip(INPUTS, points, strict=True))},
+                self.base,
+                model_kind=answer.model_kind,
+                interval=answer.interval,
+            )
+            for answer, points in zip(self.estimate(rows), contributions, strict=True)
+        ]
+
+    def estimate(self, rows: Sequence[Mapping[str, float | None]]) -> list[Estimate]:
+        """Return the answers of `predict` without contributions."""
+        estimates: list[Estimate] = []
         for start in range(0, len(rows), _CHUNK_ROWS):
-            inputs = self._inputs(rows[start : start + _CHUNK_ROWS])
-            possible = self._possible(inputs)
+            possible = self._possible(self._inputs(rows[start : start + _CHUNK_ROWS]))
             low, high = np.quantile(possible, _INTERVAL, axis=1).tolist()
-            contributions = self._contributions(inputs)
-            predictions += [
-                Prediction(
-                    churn_probability=probability,
-                    confidence=1 - (above - below),
-                    model_version=self.version,
-                    contributions={**dict.fromkeys(FEATURE_NAMES, 0.0), **dict(zip(INPUTS, points, strict=True))},
-                    base=self.base,
+            estimates += [
+                Estimate(
+                    probability,
+                    1 - (above - below),
+                    self.version,
                     model_kind=PURCHASE_PROCESS,
                     interval=(below, above),
                 )
-                for probability, below, above, points in zip(
-                    possible.mean(axis=1).tolist(), low, high, contributions.tolist(), strict=True
-                )
+                for probability, below, above in zip(possible.mean(axis=1).tolist(), low, high, strict=True)
             ]
-        return predictions
+        return estimates
 
     def probabilities(self, rows: Sequence[Mapping[str, float | None]]) -> list[float]:
         """Return the churn probability of each of `rows`, equal to that of `predict`."""

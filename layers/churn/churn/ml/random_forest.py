@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
-from churn.domain.model import BrokenModelError, Prediction
+from churn.domain.model import BrokenModelError, Estimate, Prediction
 from churn.ml.arrays import Floats, Integers
 from churn.ml.artifact import Arrays, checksum_of, pack, version_of
 from churn.ml.bg_nbd import INPUTS
@@ -205,31 +205,38 @@ class ChurnModel:
         if not rows:
             return []
         places = self._places(_inputs(rows))
-        predictions: list[Prediction] = []
-        for start, leaves in self._exit_leaf_chunks(places):
-            votes = self._leaf_values.take(leaves)
-            raw = votes.mean(axis=1)
-            calibrated = self.calibrate(raw)
-            confidences = np.clip(1 - 2 * votes.std(axis=1), 0, 1)
-            points = self._by_feature(self._shapley(places[:, start : start + len(leaves)]))
-            points *= self._scale(raw, calibrated)[:, None]
-            predictions += [
-                Prediction(
-                    churn_probability=probability,
-                    confidence=confidence,
-                    model_version=self.version,
-                    contributions=dict(zip(FEATURE_NAMES, parts, strict=True)),
-                    base=self.base,
-                )
-                for probability, confidence, parts in zip(
-                    calibrated.tolist(), confidences.tolist(), points.tolist(), strict=True
-                )
-            ]
-        return predictions
+        raw, calibrated, confidences = self._answers(places)
+        points = self._by_feature(self._shapley(places))
+        points *= self._scale(raw, calibrated)[:, None]
+        return [
+            Prediction(probability, confidence, self.version, dict(zip(FEATURE_NAMES, parts, strict=True)), self.base)
+            for probability, confidence, parts in zip(
+                calibrated.tolist(), confidences.tolist(), points.tolist(), strict=True
+            )
+        ]
+
+    def estimate(self, rows: Sequence[Mapping[str, float | None]]) -> list[Estimate]:
+        """Return the answers of `predict` without contributions: some fifty times as fast."""
+        if not rows:
+            return []
+        _, calibrated, confidences = self._answers(self._places(_inputs(rows)))
+        return [
+            Estimate(probability, confidence, self.version)
+            for probability, confidence in zip(calibrated.tolist(), confidences.tolist(), strict=True)
+        ]
 
     def probabilities(self, rows: Sequence[Mapping[str, float | None]]) -> list[float]:
         """Return the churn probabilities of `predict` without contributions: some fifty times as fast."""
         return self.calibrate(self.raw(_inputs(rows))).tolist() if rows else []
+
+    def _answers(self, places: Integers) -> tuple[Floats, Floats, Floats]:
+        """Return the probability before and after calibration, and the confidence, of each row of places."""
+        raw, deviation = np.empty(places.shape[1]), np.empty(places.shape[1])
+        for start, leaves in self._exit_leaf_chunks(places):
+            votes = self._leaf_values.take(leaves)
+            raw[start : start + len(leaves)] = votes.mean(axis=1)
+            deviation[start : start + len(leaves)] = votes.std(axis=1)
+        return raw, self.calibrate(raw), np.clip(1 - 2 * deviation, 0, 1)
 
     def _scale(self, raw: Floats, calibrated: Floats) -> Floats:
         """Return the slope of the calibration from the root to `raw`; its derivative if they are too near to divide."""

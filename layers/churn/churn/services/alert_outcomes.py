@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from churn.adapters.mysql import Database, Transaction, alert_outcomes, alert_weeks, customers
+from churn.adapters.mysql import Database, Transaction, alert_outcomes, alert_weeks, customer_states
 from churn.adapters.mysql.alert_counters import AlertCursor
 from churn.adapters.mysql.database import Row
 from churn.domain.errors import FieldError, InvalidInputError
@@ -44,7 +44,7 @@ def judge_alerts(database: Database, settings: Settings, *, now: datetime, time_
     """
 
     def judged(rows: Sequence[Row]) -> dict[int, Outcome]:
-        states = dict(customers.states_by_key(database, {row["customer_pk"] for row in rows}, now))
+        states = dict(customer_states.states_by_key(database, {row["customer_pk"] for row in rows}, now))
         return {
             row["id"]: outcome_of(state, to_millis(row["created_at"]), settings.horizon_days, settings.inactivity_days)
             for row in rows

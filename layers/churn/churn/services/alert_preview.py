@@ -10,7 +10,15 @@ from datetime import datetime, timedelta
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
-from churn.adapters.mysql import Database, Transaction, alert_actions, alert_pages, customers, predictions
+from churn.adapters.mysql import (
+    Database,
+    Transaction,
+    alert_actions,
+    alert_pages,
+    customer_states,
+    customers,
+    predictions,
+)
 from churn.adapters.mysql.database import Row
 from churn.domain.alert_preview import Closing, PreviewedAlert, Replay, StoredScore
 from churn.domain.alert_work import CLOSED
@@ -197,7 +205,7 @@ def _outcomes(
     before = now - timedelta(days=settings.horizon_days) - GRACE
     matured = [alert for alert in raised if alert.at <= before]
     judged = matured[:: -(-len(matured) // _MOST_JUDGED) or 1]
-    states = dict(customers.states_by_key(database, {alert.customer for alert in judged}, now))
+    states = dict(customer_states.states_by_key(database, {alert.customer for alert in judged}, now))
     for alert in judged:
         if (state := states.get(alert.customer)) is not None:
             yield outcome_of(state, to_millis(alert.at), settings.horizon_days, settings.inactivity_days)

@@ -6,7 +6,7 @@ nothing holds it back any more, if it is still true.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,12 +37,16 @@ _NOTEWORTHY = 0.005
 
 @dataclass(frozen=True, slots=True)
 class _Risen:
-    """A customer whose risk has risen, and the alert that tells it."""
+    """A customer whose risk has risen, from which level to which, and by which inputs."""
 
     customer: Customer
     rise: Rise
-    alert: NewAlert
+    inputs: Inputs
     at: datetime
+
+    def alert(self, prediction: Prediction) -> NewAlert:
+        """Return the alert that tells it, with the strongest reason of the prediction."""
+        return risk_alert(self.customer.record.display_name, self.rise, prediction, self.inputs)
 
 
 class AlertRaising:
@@ -64,10 +68,11 @@ class AlertRaising:
         self._risen: list[_Risen] = []
         self._wanted: list[tuple[int, NewAlert]] = []
         self._new: list[tuple[int, NewAlert]] = []
-        self._raises: list[tuple[OpenAlert, NewAlert]] = []
-        self._told: set[int] = set()
+        self._told: list[_Risen] = []
+        self._raised: list[tuple[OpenAlert, _Risen]] = []
+        self._told_keys: set[int] = set()
 
-    def weigh(self, before: CustomerRecord, customer: Customer, inputs: Inputs, prediction: Prediction) -> None:
+    def weigh(self, before: CustomerRecord, customer: Customer, inputs: Inputs) -> None:
         """Take a score into the risk state of a customer's record, which was `before`."""
         record, score = customer.record, _score(customer.record)
         self._before[customer.pk] = before.risk_state
@@ -78,8 +83,7 @@ class AlertRaising:
         customer.record = record.with_risk_state(state)
         name = record.display_name
         if rise is not None:
-            alert = risk_alert(name, rise, prediction, inputs)
-            self._risen.append(_Risen(customer, rise, alert, score.at))
+            self._risen.append(_Risen(customer, rise, inputs, score.at))
         if self._rules.on_return and before.status == "lapsed" and score.is_active:
             self._wanted.append((customer.pk, return_alert(name, score.probability, inputs)))
 
@@ -112,18 +116,20 @@ class AlertRaising:
         changes the level or whether an alert waits: the stored scores tell how each alert came about.
         """
         score, state = _score(customer.record), customer.record.risk_state
-        told = is_asked_for or customer.pk in self._told or state.has_moved(self._before[customer.pk])
+        told = is_asked_for or customer.pk in self._told_keys or state.has_moved(self._before[customer.pk])
         if not (told or state.is_noteworthy(score, _NOTEWORTHY)):
             return False
         customer.record = customer.record.with_risk_state(state.with_stored(score))
         return True
 
-    def store(self, change: Counter[str]) -> list[int]:
+    def store(self, change: Counter[str], predictions: Mapping[int, Prediction]) -> list[int]:
         """Store what was decided, with the change that the totals of alerts have already; return the new ids.
 
-        Call it last in the transaction.
+        `predictions` give the reasons, by key, of those whose score is stored. Call it last in the transaction.
         """
-        return alerts.store(self._transaction, self._new, self._raises, change)
+        told = [(risen.customer.pk, risen.alert(predictions[risen.customer.pk])) for risen in self._told]
+        raised = [(alert, risen.alert(predictions[risen.customer.pk])) for alert, risen in self._raised]
+        return alerts.store(self._transaction, [*told, *self._new], raised, change)
 
     def _decide_on(self, risen: _Risen, open_alert: OpenAlert | None) -> None:
         record = risen.customer.record
@@ -137,12 +143,12 @@ class AlertRaising:
             has_room=not self._rules.a_day or self.room > 0,
         )
         if decision == "new":
-            self._new.append((risen.customer.pk, risen.alert))
+            self._told.append(risen)
             self.room -= 1
         elif decision == "raised" and open_alert is not None:
-            self._raises.append((open_alert, risen.alert))
+            self._raised.append((open_alert, risen))
         if decision in {"new", "raised"}:
-            self._told.add(risen.customer.pk)
+            self._told_keys.add(risen.customer.pk)
         risen.customer.record = record.with_risk_state(state)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.errors import ChurnError
 from churn.domain.features import Features
-from churn.domain.model import BrokenModelError, Prediction
+from churn.domain.model import BrokenModelError, Estimate, Prediction
 from churn.domain.model_versions import ModelRegistry, RegistryUnavailableError, VersionNotFoundError
 from churn.ml.loading import StoredModel, read_model
 from churn.observability import count_alone, logger
@@ -76,6 +76,10 @@ class CurrentModel:
     def predict(self, rows: Sequence[Features]) -> list[Prediction]:
         """Return a prediction for each row, by the version that serves."""
         return self._model.predict(rows)
+
+    def estimate(self, rows: Sequence[Features]) -> list[Estimate]:
+        """Return an answer without reasons for each row, by the version that serves."""
+        return self._model.estimate(rows)
 
     def probabilities(self, rows: Sequence[Features]) -> list[float]:
         """Return the churn probability of each row alone, by the version that serves."""

@@ -271,6 +271,7 @@ def _said(row: Row) -> Any:
         "model_kind": row["model_kind"],
         "last_prediction_at": iso(row["as_of"] or row["created_at"]),
         **({} if reasons is None else _reasoned(reasons, probability)),
+        "explained_at": None if reasons is None else iso(row["as_of"] or row["created_at"]),
     }
 
 

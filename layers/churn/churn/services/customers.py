@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from churn.adapters.mysql import Database, Transaction, customer_search, customers, events, orders, totals
+from churn.adapters.mysql import (
+    Database,
+    Transaction,
+    customer_search,
+    customer_states,
+    customers,
+    events,
+    orders,
+    totals,
+)
 from churn.adapters.mysql.customer_pages import CustomerFilter, Found, Page
 from churn.adapters.mysql.database import Row
 from churn.domain.customer import CustomerState
@@ -130,6 +139,7 @@ class Customers:
                 "base_probability": None if base is None else rounded(base),
                 "drivers": why,
                 "other_contributions": rest,
+                "explained_at": None if reasons.get("as_of") is None else iso(from_millis(reasons["as_of"])),
                 "last_prediction_at": None if row["scored_at"] is None else iso(row["scored_at"]),
                 "is_active": bool(row["is_active"]),
                 "created_at": iso(row["created_at"]),
@@ -279,7 +289,7 @@ def _features(transaction: Transaction, row: Row, reading: _Reading) -> Features
 
 def _state(transaction: Transaction, row: Row, now: datetime) -> tuple[CustomerState, datetime]:
     """Return a customer's state, and the instant to read it at: not before the events that are folded into it."""
-    state = customers.state_at(transaction, row, now)
+    state = customer_states.state_at(transaction, row, now)
     return state, now if state.clock is None else max(now, from_millis(state.clock))
 
 
@@ -289,6 +299,8 @@ def _reasons(row: Row) -> dict[str, Any]:
         return {}
     reasons: dict[str, Any] = json_value(json.loads(row["contributions"]))
     numbers = {"base": reasons.get("base"), **reasons.get("contributions", {})}
+    if not isinstance(reasons.get("as_of"), int | None):
+        raise ValueError("the instant of the reasons cannot be read")
     are_numbers = all(isinstance(one, int | float) for one in numbers.values())
     if not are_numbers or not numbers.keys() <= {"base", *INPUT_NAMES}:
         raise ValueError("the reasons of the prediction cannot be read")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churn.adapters.mysql import Database, customers, model_quality
+from churn.adapters.mysql import Database, customer_states, customers, model_quality
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql import predictions as stored
 from churn.adapters.mysql.model_quality import Comparison, Quality
@@ -153,7 +153,7 @@ def watch_drift(database: Database, model: Predictor, settings: Settings, *, now
     at = to_millis(now)
     rows = [
         inputs_at(state, now, observed)
-        for _, state in customers.states_by_key(database, keys, now)
+        for _, state in customer_states.states_by_key(database, keys, now)
         if state.is_eligible(at, settings.inactivity_days)
     ]
     if reference is None or not rows:
@@ -235,7 +235,7 @@ def _evaluate_week(
 
 def _fill(database: Database, groups: Sequence[_Group], within_days: int, now: datetime) -> None:
     keys = set().union(*(group.predictions for group in groups))
-    for customer_pk, state in customers.states_by_key(database, keys, now):
+    for customer_pk, state in customer_states.states_by_key(database, keys, now):
         for group in groups:
             group.take(customer_pk, state, within_days)
 

@@ -15,6 +15,7 @@ from churn.adapters.mysql import (
     alert_budget,
     alert_weeks,
     alerts,
+    customer_states,
     customers,
     dead_letters,
     event_counts,
@@ -127,6 +128,6 @@ def _prune_history(transaction: Transaction, customer_pk: int, before: datetime)
         until = min(to_millis(before), state.clock)
         if state.pruned_until is None or state.pruned_until < until:
             state.pruned_until = until
-            customers.save_state(transaction, customer)
+            customer_states.save_state(transaction, customer)
         return history.prune(transaction, customer_pk, from_millis(until), _ROWS)
     return 0

@@ -34,7 +34,7 @@ from churn.domain.customer_record import CHANGE_SPAN
 from churn.domain.errors import DATA_ERRORS
 from churn.domain.events import EVENT_TYPES, Event
 from churn.domain.features import inputs_at
-from churn.domain.model import Prediction, Predictor, predict
+from churn.domain.model import Estimate, Predictor, estimate, predict
 from churn.domain.tombstones import Tombstones
 from churn.observability import logger
 from churn.services.alert_raising import AlertRaising
@@ -200,7 +200,7 @@ class Scoring:
         work = Work(now, observed | earlier, raising)
         kept = self._without_erased(transaction, folded, work)
         late = first_late(kept, folded.events, now)
-        predictions = self._score(kept, folded.events, work, is_asked_for=True)
+        scored = self._score(kept, folded.events, work, is_asked_for=True)
         history.add(
             transaction,
             [(customer.pk, event) for customer in sorted(kept, key=_key) for event in folded.new[customer.pk]],
@@ -211,7 +211,7 @@ class Scoring:
         if raise_alerts:
             hourly_stats.note_change(transaction, late, now)
         index_profiles(transaction, kept, folded.events)
-        self._write(transaction, folded.changed, predictions, work, result)
+        self._write(transaction, folded.changed, scored, work, result)
         if raise_alerts:
             work.received.update(event.event_type for own in folded.new.values() for event in own)
         history.observe(transaction, earlier)
@@ -291,11 +291,11 @@ class Scoring:
         work = Work(now, history.observed(transaction), raising)
         folded = fold(ledgers, due, {}, now, everybody=True)
         late = first_late(due, folded.events, now)
-        predictions = self._score(due, folded.events, work, is_asked_for=False)
+        scored = self._score(due, folded.events, work, is_asked_for=False)
         ledgers.save()
         hourly_stats.note_change(transaction, late, now)
         index_profiles(transaction, due, folded.events)
-        self._write(transaction, due, predictions, work, result)
+        self._write(transaction, due, scored, work, result)
         self._finish(transaction, work, result)
         return result
 
@@ -326,17 +326,18 @@ class Scoring:
 
     def _score(
         self, scored: Sequence[Customer], events: Mapping[int, Sequence[Event]], work: Work, *, is_asked_for: bool
-    ) -> dict[int, Prediction]:
+    ) -> dict[int, Estimate]:
         """Bring records up to date with their states and the clock, and decide what is stored and what is alerted on.
 
-        One call of the model for all of them. `is_asked_for`: every score that follows from events is stored.
+        One call of the model for all of them, and one for the reasons of those whose score is stored, which is every
+        score that has moved, or who have none yet. `is_asked_for`: every score that follows from events is stored.
         """
         if not scored:
             return {}
         inputs = [inputs_at(customer.state, as_of(customer), work.observed) for customer in scored]
         work.inputs = {customer.pk: row for customer, row in zip(scored, inputs, strict=True)}
-        predictions = predict(self._model, inputs)
-        for customer, row, prediction in zip(scored, inputs, predictions, strict=True):
+        estimates = estimate(self._model, inputs)
+        for customer, row, prediction in zip(scored, inputs, estimates, strict=True):
             before = customer.record
             customer.record = before.scored(
                 customer.state,
@@ -347,32 +348,36 @@ class Scoring:
                 rules=self._settings.risk_rules,
             )
             work.moves.update(customer.record.moves_since(before))
-            work.raising.weigh(before, customer, row, prediction)
+            work.raising.weigh(before, customer, row)
             work.raising.take_events(customer, events.get(customer.pk, ()))
         work.raising.decide()
-        by_key = {customer.pk: prediction for customer, prediction in zip(scored, predictions, strict=True)}
-        work.stored = [
-            (customer.pk, level_of(customer), by_key[customer.pk])
+        stored = {
+            customer.pk: customer
             for customer in scored
             if work.raising.is_stored(customer, is_asked_for=is_asked_for and bool(events.get(customer.pk)))
-        ]
-        return by_key
+        }
+        keys = [customer.pk for customer in scored if customer.pk in stored or not customer.is_explained]
+        if keys:
+            rows = [work.inputs[pk] for pk in keys]
+            work.explained = dict(zip(keys, predict(self._model, rows), strict=True))
+        work.stored = [(pk, level_of(customer), work.explained[pk]) for pk, customer in stored.items()]
+        return {customer.pk: answer for customer, answer in zip(scored, estimates, strict=True)}
 
     def _write(
         self,
         transaction: Transaction,
         changed: Sequence[Customer],
-        predictions: Mapping[int, Prediction],
+        scored: Mapping[int, Estimate],
         work: Work,
         result: BatchResult,
     ) -> None:
-        older = [customer.pk for customer in changed if customer.pk in predictions and not customer.is_new]
+        older = [customer.pk for customer in changed if customer.pk in scored and not customer.is_new]
         before = stored_predictions.newest_until(transaction, older, work.now - CHANGE_SPAN)
         for customer in changed:
-            if customer.pk in predictions:
+            if customer.pk in scored:
                 customer.record = customer.record.compared_with(before.get(customer.pk))
         note_order_days(transaction, changed)
-        customers.save(transaction, changed, predictions)
+        customers.save(transaction, changed, work.explained)
         instants = {customer.pk: as_of(customer) for customer in changed if customer.state.clock is not None}
         records = {customer.pk: customer.record for customer in changed}
         stored_predictions.add(transaction, work.stored, work.inputs, records, work.now)
@@ -392,4 +397,4 @@ class Scoring:
         event_counts.add(transaction, work.received, work.now)
         of_alerts = Counter({name: work.change.pop(name) for name in [*work.change] if name.startswith("alerts")})
         totals.add(transaction, work.change)
-        result.alert_ids = work.raising.store(of_alerts)
+        result.alert_ids = work.raising.store(of_alerts, work.explained)

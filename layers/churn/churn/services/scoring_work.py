@@ -20,6 +20,8 @@ class Work:
     observed: Observed
     raising: AlertRaising
     stored: list[tuple[int, RiskLevel, Prediction]] = field(default_factory=list)
+    explained: dict[int, Prediction] = field(default_factory=dict)
+    """By key: of those whose stored reasons would no longer say the truth."""
     inputs: dict[int, Inputs] = field(default_factory=dict)
     change: Counter[str] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)

@@ -1,29 +1,22 @@
 """Tables `customers` and `customer_states`: rows locked and written in batches, and read."""
 
-import json
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import batched
 from operator import attrgetter
 
-from churn.adapters.mysql import events, orders
+from churn.adapters.mysql import customer_states
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.adapters.mysql.orders import Ledgers
-from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError, UnreadableStateError, replay
+from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError, UnreadableStateError
 from churn.domain.customer_record import COLUMNS, CustomerRecord
-from churn.domain.errors import DATA_ERRORS
 from churn.domain.identifiers import stored_forms
 from churn.domain.model import Prediction
-from churn.domain.orders import MemoryLedger, Order
 from churn.domain.search_terms import WORDS_VERSION
-from churn.domain.timestamps import to_millis
 from churn.domain.tombstones import NEXT_PREFIX, PREFIX, Tombstones
-from churn.observability import note_unreadable
 
 _values = attrgetter(*COLUMNS)
 HASHES = 2**32
@@ -32,7 +25,7 @@ HASHES = 2**32
 WRONG_CLOCK = timedelta(hours=1)
 """Clocks of servers differ by less; a state or a score that is further ahead was made by a wrong clock."""
 
-_STATES_PER_PAGE = 1000
+_PAGE = 1000
 _READ = (
     "SELECT c.*, s.state, s.contributions, m.kind AS model_kind FROM customers c "
     "LEFT JOIN customer_states s ON s.customer_pk = c.id LEFT JOIN models m ON m.version = c.model_version"
@@ -54,6 +47,8 @@ class Customer:
     """Whether the stored state was made by another version of the fold; `state` is empty then."""
     is_new: bool = False
     """Whether the row was made in this transaction: nothing else is stored of the customer."""
+    is_explained: bool = False
+    """Whether the reasons of a prediction are stored."""
     damage: UnreadableStateError | None = None
     """Why the stored state cannot be read, if it cannot; `state` is empty then, and only erasing may replace it."""
 
@@ -216,18 +211,17 @@ def all_days_counted(transaction: Transaction) -> bool:
 
 
 def save(transaction: Transaction, customers: Sequence[Customer], predictions: Mapping[int, Prediction]) -> None:
-    """Write the records and states back, with the reasons of each prediction by the customer's key."""
+    """Write the records and states back, and the reasons of each prediction by the customer's key.
+
+    The reasons of the others stay, but for those who are deleted.
+    """
     transaction.insert_many(
         f"INSERT INTO customers ({', '.join(COLUMNS)})",
         [_values(customer.record) for customer in customers],
         "ON DUPLICATE KEY UPDATE "
         + ", ".join(f"{column} = VALUES({column})" for column in COLUMNS if column not in {"id", "customer_id"}),
     )
-    transaction.insert_many(
-        "INSERT INTO customer_states (customer_pk, state, contributions)",
-        [(customer.pk, customer.state.to_json(), _reasons(predictions.get(customer.pk))) for customer in customers],
-        "ON DUPLICATE KEY UPDATE state = VALUES(state), contributions = VALUES(contributions)",
-    )
+    customer_states.save(transaction, customers, predictions)
 
 
 def lock_keys(ledgers: Ledgers, keys: Collection[int]) -> list[Customer]:
@@ -239,13 +233,6 @@ def lock_keys(ledgers: Ledgers, keys: Collection[int]) -> list[Customer]:
 def hold(transaction: Transaction, keys: Collection[int]) -> None:
     """Lock the rows of customers until the transaction ends, in the order of those who raise their alerts."""
     transaction.rows_among("SELECT id FROM customers WHERE id IN ({values}) ORDER BY id FOR UPDATE", sorted(keys))
-
-
-def save_state(transaction: Transaction, customer: Customer) -> None:
-    """Write the state alone back."""
-    transaction.execute(
-        "UPDATE customer_states SET state = %s WHERE customer_pk = %s", (customer.state.to_json(), customer.pk)
-    )
 
 
 def by_id(transaction: Transaction, customer_ids: Collection[str]) -> dict[str, Row]:
@@ -269,44 +256,10 @@ def by_key(transaction: Transaction, keys: Sequence[int]) -> list[Row]:
     return [rows[key] for key in keys]
 
 
-def states_by_key(database: Database, keys: Iterable[int], now: datetime) -> Iterator[tuple[int, CustomerState]]:
-    """Yield the states of customers at `now`, with all their orders; memory holds one page at a time.
-
-    Those that cannot be read are noted and left out.
-    """
-    for page in batched(sorted(keys), _STATES_PER_PAGE, strict=False):
-        yield from database.run(partial(_states_of, keys=page, now=now))
-
-
-def state_at(
-    transaction: Transaction, row: Row, now: datetime, placed: Mapping[str, Order] | None = None
-) -> CustomerState:
-    """Return a customer's state for reading: as it is at `now`, though not stored so yet.
-
-    `row` has `id`, `state` and `due_at`. A state that another version of the fold made is made again, and events whose
-    time has come are folded. Nothing is stored. The ledger holds the orders `placed`, those that are needed without
-    them. Raises UnreadableStateError, and what else is in DATA_ERRORS.
-    """
-    pk, text, clock = row["id"], row["state"], to_millis(now)
-    is_due = row["due_at"] is not None and row["due_at"] <= now
-    if placed is None:
-        placed = orders.of_customers(transaction, [pk]).get(pk, {}) if is_due else {}
-    ledger = MemoryLedger({**placed})
-    if text is None:
-        return CustomerState(ledger)
-    try:
-        state = CustomerState.from_json(text, ledger)
-    except OutdatedStateError:
-        return replay(events.of_one(transaction, pk, "", until=clock), clock)
-    if is_due:
-        state.advance(events.of_one(transaction, pk, "", after=state.clock, until=clock), clock)
-    return state
-
-
 def first_seen(database: Database) -> Iterator[datetime]:
     """Yield when each customer was first seen: memory holds one page at a time."""
     query = "SELECT id, first_seen_at FROM customers WHERE id > %(id)s ORDER BY id LIMIT %(size)s"
-    for row in database.pages(query, {"id": 0}, _STATES_PER_PAGE):
+    for row in database.pages(query, {"id": 0}, _PAGE):
         if row["first_seen_at"] is not None:
             yield row["first_seen_at"]
 
@@ -343,33 +296,25 @@ def _read(transaction: Transaction, column: str, values: Sequence[object]) -> li
     return transaction.rows_among(f"{_READ} WHERE {column} IN ({{values}})", values)
 
 
-def _states_of(transaction: Transaction, keys: Sequence[int], now: datetime) -> list[tuple[int, CustomerState]]:
-    query = (
-        "SELECT c.id, c.due_at, s.state FROM customers c JOIN customer_states s ON s.customer_pk = c.id "
-        "WHERE c.id IN ({values}) ORDER BY c.id"
-    )
-    rows = transaction.rows_among(query, keys)
-    placed = orders.of_customers(transaction, keys)
-    states = []
-    for row in rows:
-        try:
-            states.append((row["id"], state_at(transaction, row, now, placed.get(row["id"], {}))))
-        except DATA_ERRORS as error:
-            note_unreadable(row["id"], error)
-    return states
-
-
 def _with_states(ledgers: Ledgers, rows: Sequence[Row]) -> list[Customer]:
     if not rows:
         return []
     keys = [row["id"] for row in rows]
     states = {
-        row["customer_pk"]: row["state"]
+        row["customer_pk"]: row
         for row in ledgers.transaction.rows_among(
-            "SELECT customer_pk, state FROM customer_states WHERE customer_pk IN ({values})", keys
+            "SELECT customer_pk, state, contributions IS NOT NULL AS is_explained FROM customer_states "
+            "WHERE customer_pk IN ({values})",
+            keys,
         )
     }
-    return [_customer(ledgers, CustomerRecord.from_row(row), states.get(row["id"])) for row in rows]
+    customers = []
+    for row in rows:
+        stored = states.get(row["id"])
+        customer = _customer(ledgers, CustomerRecord.from_row(row), None if stored is None else stored["state"])
+        customer.is_explained = stored is not None and bool(stored["is_explained"])
+        customers.append(customer)
+    return customers
 
 
 def _customer(ledgers: Ledgers, record: CustomerRecord, text: str | None) -> Customer:
@@ -390,11 +335,3 @@ def _customer(ledgers: Ledgers, record: CustomerRecord, text: str | None) -> Cus
         return Customer(record, CustomerState(ledger), record.share_of_totals(), damage=error)
     ledger.folded_until = state.clock
     return Customer(record, state, record.share_of_totals())
-
-
-def _reasons(prediction: Prediction | None) -> str | None:
-    if prediction is None:
-        return None
-    contributions = {name: round(value, 6) for name, value in prediction.contributions.items()}
-    reasons = {"base": prediction.base, "contributions": contributions, "interval": prediction.interval}
-    return json.dumps(reasons, separators=(",", ":"))
