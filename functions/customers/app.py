@@ -11,6 +11,7 @@ from churn.entrypoints.http.requests import Model
 from churn.entrypoints.http.tables import part_of_file
 from churn.services.csv_files import CUSTOMERS
 from churn.services.customer_filters import CustomerFilters
+from churn.services.customer_notes import CustomerNotes
 from churn.services.customer_story import CustomerStory, RiskQuery, TimelineQuery
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.segments import Segments, SegmentWork, segment_id
@@ -19,13 +20,14 @@ from churn.settings import settings
 if TYPE_CHECKING:
     from churn.domain.answers import CustomerDetail, CustomerPage, EventPage
     from churn.domain.segment_answers import Segment, SegmentHistory, SegmentList
-    from churn.domain.story_answers import CustomerThen, RiskHistory, Timeline
+    from churn.domain.story_answers import CustomerNote, CustomerThen, NotePage, RiskHistory, Timeline
 
 _settings = settings().require("database_url")
 _cache = Cache(_settings.redis_url)
 _database = Database.for_requests(_settings.database_url)
 _customers = Customers(_database, _settings)
 _story = CustomerStory(_database, _settings.retention)
+_notes = CustomerNotes(_database)
 _segments = Segments(_database, _cache, _settings)
 _api = Api("customers", _settings, _cache)
 app = _api.app
@@ -51,6 +53,21 @@ def get_customer(call: Call) -> CustomerDetail | CustomerThen:
 @_api.answers("get_timeline")
 def get_timeline(call: Call) -> Timeline:
     return _story.timeline(call.path["customer_id"], TimelineQuery(**call.query.model_dump()), call.now)
+
+
+@_api.answers("list_notes")
+def list_notes(call: Call) -> NotePage:
+    return _notes.page(call.path["customer_id"], **call.query.model_dump())
+
+
+@_api.answers("add_note")
+def add_note(call: Call) -> CustomerNote:
+    return _notes.add(call.path["customer_id"], call.body.note, call.client, call.now)
+
+
+@_api.answers("delete_note")
+def delete_note(call: Call) -> None:
+    _notes.delete(call.path["customer_id"], call.path["id"], call.client)
 
 
 @_api.answers("get_risk_history")

@@ -43,3 +43,8 @@ def test_who_ordered_again_stands_in_the_cohort_of_the_first_order(stack: Stack,
     assert all(age["is_complete"] for age in reached[:-1])
     assert reached[-1]["share"] == round(reached[-1]["customers"] / after["customers"], 4) > 0
     assert all(age["share"] is None for age in after["ages"][len(reached) :])
+    (again,) = [age for age in reached if age["customers"] and age["link"] and not age["is_complete"]]
+    for number, link in ((after["customers"], after["link"]), (again["customers"], again["link"])):
+        page = answered(stack, "list_customers", f"{link}&limit=500")
+        assert (page["total"], page["total_is_lower_bound"]) == (number, False)
+        assert customer_id in {customer["customer_id"] for customer in page["customers"]}

@@ -95,6 +95,8 @@ _TEXTS = {
     "snoozed_until": "Until when lists leave it out; null if they show it",
     "resolution_notes": "How it was dealt with; null if nobody said",
     "note": "What was noted; null for nothing",
+    "CustomerNote.note": "What was noted",
+    "TimelineNote.note": "The note",
     "at": "When",
     "changed": "What was changed",
     "action": "What was done",

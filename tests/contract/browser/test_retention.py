@@ -32,6 +32,22 @@ def test_the_table_shows_the_shares_of_the_api_and_nothing_for_what_has_not_begu
     expect(rows.last.locator("td.cell.running")).to_have_count(1)
 
 
+@pytest.mark.parametrize("by", ["month", "week"])
+def test_a_cell_and_a_cohort_open_the_customers_that_they_count(windows: Windows, stack: Stack, by: str) -> None:
+    cohorts = [one for one in stack.get(f"/api/retention?by={by}&cohorts=12").json["cohorts"] if one["customers"]]
+    counted = [(cohorts[1]["customers"], 1), *((age["customers"], age["age"] + 2) for age in cohorts[1]["ages"])]
+    wanted = [(number, column) for number, column in counted if number]
+    assert len(wanted) >= 3
+    for number, column in wanted[:4]:
+        page = windows.open(f"#/retention?by={by}")
+        cells = page.locator(".heat-map tbody tr").nth(1).locator("th, td")
+        cells.nth(column).get_by_role("link").click()
+        expect(page).to_have_url(re.compile("customers.first_order_from="))
+        expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(f"^{number:,} customers? match(es)?\\.$"))
+        expect(page.locator(".chip", has_text="first order from")).to_be_visible()
+        expect(page.locator("td.col-name")).to_have_count(min(number, 100))
+
+
 def test_a_figure_over_time_says_what_the_period_before_was_and_opens_its_customers(
     windows: Windows, stack: Stack
 ) -> None:

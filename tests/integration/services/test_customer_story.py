@@ -14,6 +14,7 @@ from churn.domain.explanations import rounded
 from churn.domain.timeline import TIMELINE_KINDS, TimelineKind
 from churn.domain.timestamps import iso, parse_exact_timestamp
 from churn.services.cursors import InvalidCursorError
+from churn.services.customer_notes import CustomerNotes
 from churn.services.customer_story import CustomerStory, RiskQuery, TimelineQuery
 from churn.services.customers import Customers
 from churn.services.retention import prune
@@ -67,6 +68,8 @@ def alert(scoring: Scoring, database: Database) -> int:
 
     work(4, "anna", status="in_progress", changes_assignee=True, assigned_to="anna")
     work(3, "ben", status="resolved", note="New card.")
+    for days_ago in (20, 5, 5):
+        CustomerNotes(database).add(_WHO, "Likes to be called.", "anna", _days(days_ago))
     return number
 
 
@@ -89,7 +92,7 @@ def test_the_timeline_has_everything_once_in_one_order(story: CustomerStory, ale
         kind: rows(database, f"SELECT COUNT(*) AS n FROM {table}")[0]["n"]
         for kind, table in [
             *(("event", "events"), ("prediction", "predictions")),
-            *(("alert", "alerts"), ("action", "alert_actions")),
+            *(("alert", "alerts"), ("action", "alert_actions"), ("note", "customer_notes")),
         ]
     }
     assert {kind: kinds.count(kind) for kind in TIMELINE_KINDS} == stored
@@ -137,11 +140,11 @@ def test_it_says_from_when_on_everything_is_kept(story: CustomerStory, alert: in
     assert alert
     kept = story.timeline(_WHO, TimelineQuery(), NOW)["kept_since"]
     two_years = iso(NOW - timedelta(days=730))
-    assert kept == {"event": None, "prediction": two_years, "alert": two_years, "action": two_years}
+    assert kept == {"note": None, "event": None, "prediction": two_years, "alert": two_years, "action": two_years}
     retention = Retention(events=30, predictions=0, alerts=0)
     prune(database, retention, now=NOW, time_left=lambda: True)
     page = CustomerStory(database, retention).timeline(_WHO, TimelineQuery(kind=("event",)), NOW)
-    assert page["kept_since"] == {"event": iso(_days(30)), "prediction": None, "alert": None, "action": None}
+    assert page["kept_since"] == dict.fromkeys(TIMELINE_KINDS) | {"event": iso(_days(30))}
     assert [item["at"] >= iso(_days(30)) for item in page["items"]] == [True] * 3
 
 
@@ -300,15 +303,19 @@ def test_each_kind_is_read_from_an_index_in_its_order(
     assert alert
     for number in range(40):
         scoring.apply([event("payment_failed", f"OTHER-{number % 4}", order_id="o"), event("login")], now=NOW)
-    database.run(lambda transaction: transaction.rows("ANALYZE TABLE events, predictions, alerts, alert_actions"))
+    database.run(
+        lambda transaction: transaction.rows("ANALYZE TABLE events, predictions, alerts, alert_actions, customer_notes")
+    )
     cursor = story.timeline(_WHO, TimelineQuery(limit=4), NOW)["next_cursor"]
     watched = watch_plans(monkeypatch, lambda statement: " LIMIT %s" in statement and "customer_pk = %s" in statement)
     story.timeline(_WHO, TimelineQuery(limit=4, cursor=cursor), NOW)
-    inner = [plan for plan in rows_of(watched) if plan["table"] in {"events", "predictions", "alerts", "alert_actions"}]
-    assert {plan["table"]: plan["key"] for plan in inner} == {
+    indexes = {
         "events": "events_by_time",
         "predictions": "predictions_by_customer",
         "alerts": "alerts_by_customer_and_time",
         "alert_actions": "alert_actions_by_customer",
+        "customer_notes": "customer_notes_by_customer",
     }
+    inner = [plan for plan in rows_of(watched) if plan["table"] in indexes]
+    assert {plan["table"]: plan["key"] for plan in inner} == indexes
     assert not [plan for plan in inner if "filesort" in (plan["Extra"] or "")]

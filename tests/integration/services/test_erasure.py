@@ -41,6 +41,7 @@ from churn.entrypoints.kafka import redrive
 from churn.ml.drift import reference
 from churn.services.batch_result import BatchResult
 from churn.services.customer_filters import CustomerFilters
+from churn.services.customer_notes import CustomerNotes
 from churn.services.hourly_stats import refresh
 from churn.services.model_monitoring import compare_challengers, evaluate_weeks, watch_drift
 from churn.services.scoring import Scoring
@@ -168,6 +169,7 @@ def _fill(database: Database) -> None:
     )
     wanted = PredictionFilter((_ID, "C-1"), 0.5, segment=1)
     database.run(lambda transaction: prediction_subscriptions.subscribe(transaction, "socket", wanted))
+    CustomerNotes(database).add(_ID, f"{_NAME} moves to Århus", "ann", NOW)
     _import(database)
     report = component_reports.Report(
         "scorer", NOW, NOW, failed_at=NOW, failure="kind", model_version="v1", model_refused="why"

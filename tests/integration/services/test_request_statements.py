@@ -9,7 +9,7 @@ import pytest
 
 from churn.adapters.mysql import Database, customer_search
 from churn.domain.alert_work import Work
-from churn.entrypoints.http.alert_requests import MAX_NOTE_BYTES
+from churn.entrypoints.http.requests import MAX_NOTE_BYTES
 from churn.services import alerts
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.scoring import Scoring

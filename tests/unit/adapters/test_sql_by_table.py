@@ -13,6 +13,7 @@ _OWNERS = {
     "alerts": {"alerts", "alert_outcomes", "alert_pages", "alert_work", "customer_search"},
     "component_reports": {"component_reports"},
     "counters": {"alert_counters", "alerts", "hourly_stats", "websocket_connections"},
+    "customer_notes": {"customer_notes"},
     "customer_states": {"customer_states", "customers"},
     "customer_words": {"customer_search"},
     # A history is read with its customer; lists, counts by their filters, and who waits have modules of their own.

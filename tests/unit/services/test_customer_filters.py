@@ -1,7 +1,7 @@
 """Filters of customers: kept as JSON without a loss, and joined so that each narrows the other."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import get_args
 
 from hypothesis import given
@@ -14,6 +14,7 @@ from churn.services.customer_filters import CustomerFilters
 from tests.support.events import NOW
 
 _INSTANTS = st.datetimes(datetime(1971, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+_DAYS = st.dates(date(1971, 1, 2), date(2149, 1, 1)).map(date.isoformat)
 _NUMBERS = st.floats(0, 1, width=32)
 
 
@@ -33,6 +34,8 @@ _FIELDS: dict[str, "st.SearchStrategy[object]"] = {
     "lapsed_since": _some(_INSTANTS),
     "lapsed_until": _some(_INSTANTS),
     "changed_since": _some(_INSTANTS),
+    "first_order_from": _some(_DAYS),
+    "ordered_again_to": _some(_DAYS),
     "search": _some(st.text(min_size=1, max_size=20)),
     "has_open_alert": _some(st.booleans()),
     "min_total_orders": _some(st.integers(0, 99)),
@@ -68,7 +71,7 @@ def _sets(one: CustomerFilter) -> tuple[object, ...]:
     return (
         set(one.risk_levels), set(one.statuses), one.ordered_after, one.ordered_until, set(one.words),
         {(bound.column, bound.least, bound.most) for bound in one.bounds}, one.is_nobody,
-        None if one.is_nobody else one.has_open_alert,
+        set(one.ordered_again), None if one.is_nobody else one.has_open_alert,
     )  # fmt: skip
 
 

@@ -102,6 +102,19 @@ export function day(instant: string | number): string {
   return (date.getFullYear() === new Date().getFullYear() ? DATE : DATE_OF_YEAR).format(date);
 }
 
+const UTC_DATE = new Intl.DateTimeFormat(LANGUAGE, {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  timeZone: "UTC",
+});
+
+/** A day as the shop counts it, which begins at midnight UTC: `2026-01-31`. */
+export function dayOfShop(day: string): string {
+  const date = new Date(day);
+  return Number.isNaN(date.getTime()) ? day : UTC_DATE.format(date);
+}
+
 const TIME = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit" });
 
 export function timeOfDay(instant: string | number): string {

@@ -21,6 +21,8 @@ class CohortAge(TypedDict):
     """Of the customers of the cohort; null before it has begun, and of a cohort without customers."""
     is_complete: bool
     """Whether it is over: the current one still grows."""
+    link: str | None
+    """The list of exactly the customers that are counted, as a path below the service's address; null without any."""
 
 
 class Cohort(TypedDict):
@@ -32,6 +34,8 @@ class Cohort(TypedDict):
     """Who ordered first in it."""
     is_complete: bool
     """Whether it is over: to the current one customers are added."""
+    link: str
+    """The list of its customers, as a path below the service's address."""
     ages: list[CohortAge]
     """As many as there are cohorts, for each of them."""
 

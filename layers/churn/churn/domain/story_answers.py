@@ -104,12 +104,39 @@ class TimelineAction(TypedDict):
     action: AlertAction
 
 
-TimelineItem = TimelineEvent | TimelinePrediction | TimelineAlert | TimelineAction
+class CustomerNote(TypedDict):
+    """What somebody noted about a customer."""
+
+    id: int
+    at: Instant
+    by: str
+    """Who wrote it, by the name in their token."""
+    note: str
+
+
+class NotePage(TypedDict):
+    """The notes about a customer, the newest first."""
+
+    notes: list[CustomerNote]
+    """At most as many as asked for."""
+    next_cursor: str | None
+
+
+class TimelineNote(TypedDict):
+    """A note about the customer."""
+
+    kind: Literal["note"]
+    at: Instant
+    note: CustomerNote
+
+
+TimelineItem = TimelineNote | TimelineEvent | TimelinePrediction | TimelineAlert | TimelineAction
 
 
 class KeptSince(TypedDict):
     """From when on all of a kind is there; before, older data were deleted. Null: nothing was."""
 
+    note: Instant | None
     event: Instant | None
     prediction: Instant | None
     alert: Instant | None
@@ -119,10 +146,10 @@ class KeptSince(TypedDict):
 class Timeline(TypedDict):
     """All that happened about a customer, the newest first.
 
-    Of one instant come actions, alerts, predictions, events, in this order, and within a kind the larger id first.
+    Of one instant come notes, actions, alerts, predictions, events, in this order; within a kind the larger id first.
     """
 
-    items: list[TimelineEvent | TimelinePrediction | TimelineAlert | TimelineAction]
+    items: list[TimelineNote | TimelineEvent | TimelinePrediction | TimelineAlert | TimelineAction]
     next_cursor: str | None
     kept_since: KeptSince
 

@@ -1,7 +1,7 @@
 """The one order of all that happened about a customer, and the part of it that a page shows.
 
-The newest comes first. Of one instant the effect stands before its cause: what somebody did with an alert, the alert,
-the prediction, the event; within a kind the larger key.
+The newest comes first. Of one instant the effect stands before its cause: what somebody noted, what they did with an
+alert, the alert, the prediction, the event; within a kind the larger key.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any, Literal, get_args
 
-TimelineKind = Literal["action", "alert", "prediction", "event"]
+TimelineKind = Literal["note", "action", "alert", "prediction", "event"]
 TIMELINE_KINDS: tuple[TimelineKind, ...] = get_args(TimelineKind)
 """In the order that they have at one instant."""
 

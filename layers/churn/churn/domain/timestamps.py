@@ -19,6 +19,8 @@ _MICROSECONDS_FROM = 1e14
 _LONGEST_DATE = 8
 # A week of ISO 8601 without a day.
 _WEEK = re.compile(r"\d{4}-?W\d{2}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_NO_DAY = "must be a day such as 2026-01-31"
 _NO_TIMESTAMP = "must be ISO 8601, or a number of seconds or milliseconds since 1970"
 _OUT_OF_RANGE = "is outside the range of times that can be stored"
 
@@ -95,6 +97,16 @@ def parse_end(value: object) -> datetime:
         raise ValueError(_OUT_OF_RANGE) from None
     # The last day that there is has no next one to reckon from.
     return datetime(last.year, last.month, last.day, 23, 59, 59, 999_000, tzinfo=UTC)
+
+
+def parse_day(value: object) -> date:
+    """Return the day that a text writes as 2026-01-31. Raises ValueError with a sentence for the sender."""
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError(_NO_DAY)
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(_NO_DAY) from None
 
 
 def _date_of(text: str) -> date | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import Database, Transaction, customers, orders, totals
 from churn.adapters.mysql.customers import Customer
 from churn.domain.cohorts import CohortPeriod, first_day, pack_days, period_of, sum_name, unpack_days
 from churn.domain.timestamps import iso
+from churn.services.figure_links import customers_of_cohort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,26 +58,29 @@ def _counted(customer: Customer) -> Sequence[int] | None:
 
 def _cohort(sums: Mapping[str, int], by: CohortPeriod, period: int, current: int, number: int) -> Cohort:
     first = first_day(by, period)
-    size = sums[sum_name(by, first)]
+    size, span = sums[sum_name(by, first)], _span(by, period)
 
     def at(age: int) -> CohortAge:
         has_begun = period + age <= current
         customers = sums[sum_name(by, first, age)] if has_begun else None
         return {
             "age": age,
-            "first_day": _text(first_day(by, period + age)),
+            "first_day": first_day(by, period + age).isoformat(),
             "customers": customers,
             "share": None if customers is None or not size else round(customers / size, _SHARE_DIGITS),
             "is_complete": period + age < current,
+            "link": customers_of_cohort(span, _span(by, period + age)) if customers else None,
         }
 
     return {
-        "first_day": _text(first),
+        "first_day": first.isoformat(),
         "customers": size,
         "is_complete": period < current,
+        "link": customers_of_cohort(span),
         "ages": [at(age) for age in range(number)],
     }
 
 
-def _text(day: date) -> str:
-    return day.isoformat()
+def _span(by: CohortPeriod, period: int) -> tuple[date, date]:
+    """Return the first and the last day of a month or week."""
+    return first_day(by, period), first_day(by, period + 1) - timedelta(days=1)

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Self
 
 from churn.adapters.mysql import Transaction, customer_search, segments, totals
-from churn.adapters.mysql.customer_pages import Bound, CustomerFilter
+from churn.adapters.mysql.customer_pages import Bound, CustomerFilter, Days
 from churn.adapters.mysql.database import Row
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.risk import ACTIVE_STATUSES, RISK_LEVELS, CustomerStatus, RiskLevel
 from churn.domain.search_terms import words_of
-from churn.domain.timestamps import iso, parse_timestamp
+from churn.domain.timestamps import iso, parse_day, parse_timestamp
 
 _INSTANTS = frozenset({"lapsed_since", "lapsed_until", "changed_since"})
+_DAYS = frozenset({"first_order_from", "first_order_to", "ordered_again_from", "ordered_again_to"})
 
 
 class UnknownSegmentError(InvalidInputError):
@@ -28,6 +29,10 @@ class CustomerFilters:
     status: tuple[CustomerStatus, ...] | None = None
     lapsed_since: datetime | None = None
     lapsed_until: datetime | None = None
+    first_order_from: date | None = None
+    first_order_to: date | None = None
+    ordered_again_from: date | None = None
+    ordered_again_to: date | None = None
     search: str | None = None
     has_open_alert: bool | None = None
     changed_since: datetime | None = None
@@ -77,8 +82,13 @@ class CustomerFilters:
             words,
             self._bounds(now, mean_value),
             self.has_open_alert,
+            ordered_again=self._ordered_again(),
             is_nobody=self.search is not None and not words,
         )
+
+    def _ordered_again(self) -> tuple[Days, ...]:
+        days = Days(self.ordered_again_from, self.ordered_again_to)
+        return () if days == Days() else (days,)
 
     def _bounds(self, now: datetime, mean_value: float) -> tuple[Bound, ...]:
         """Return the bounds of columns; who has an age of so many days at `now` dates from so long before it."""
@@ -95,6 +105,7 @@ class CustomerFilters:
             Bound("total_spent", self.min_total_spent, self.max_total_spent),
             Bound("total_orders", self.min_total_orders, self.max_total_orders),
             Bound("stored_at", self.changed_since),
+            Bound("first_order_day", self.first_order_from, self.first_order_to),
             *(Bound(column, _before(now, most), _before(now, least)) for column, least, most in ages),
         )
         return tuple(bound for bound in bounds if bound.least is not None or bound.most is not None)
@@ -155,10 +166,14 @@ def _before(now: datetime, days: float | None) -> datetime | None:
 def _read(name: str, value: Any) -> Any:
     if name in _INSTANTS:
         return parse_timestamp(value)
+    if name in _DAYS:
+        return parse_day(value)
     return tuple(value) if isinstance(value, list) else value
 
 
 def _written(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
     return list(value) if isinstance(value, tuple) else value

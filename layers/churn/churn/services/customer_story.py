@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from churn.adapters.mysql import Database, Transaction, alert_actions, alert_pages, events, predictions
+from churn.adapters.mysql import Database, Transaction, alert_actions, alert_pages, customer_notes, events, predictions
 from churn.adapters.mysql.database import Row
 from churn.domain.alert_work import WorkThen, work_then
 from churn.domain.customer import pruned_until
@@ -20,6 +20,7 @@ from churn.domain.reasons import Point, Reasons, change_between, read_reasons
 from churn.domain.timeline import TIMELINE_KINDS, Place, TimelineKind, Window, in_order, window_after
 from churn.domain.timestamps import from_millis, iso, iso_micros
 from churn.services.cursors import read_timeline_cursor, write_timeline_cursor
+from churn.services.customer_notes import note_json, place_of
 from churn.services.customers import event_json, existing
 from churn.services.presentation import action_json, alert_json
 from churn.settings import Retention
@@ -90,6 +91,7 @@ class CustomerStory:
                 "items": [item for _, item in found],
                 "next_cursor": write_timeline_cursor(found[-1][0]) if has_more else None,
                 "kept_since": {
+                    "note": None,
                     "event": _pruned_until(customer),
                     "prediction": _since(now, self._retention.predictions),
                     "alert": _since(now, self._retention.alerts),
@@ -196,7 +198,15 @@ def _predictions(transaction: Transaction, customer_pk: int, window: Window, lim
     ]
 
 
+def _notes(transaction: Transaction, customer_pk: int, window: Window, limit: int) -> Sequence[_Entry]:
+    return [
+        (place_of(row), {"kind": "note", "at": iso(row["written_at"]), "note": note_json(row)})
+        for row in customer_notes.of_customer(transaction, customer_pk, window, limit)
+    ]
+
+
 _READERS: dict[TimelineKind, Callable[[Transaction, int, Window, int], Sequence[tuple[Place, TimelineItem]]]] = {
+    "note": _notes,
     "action": _actions,
     "alert": _alerts,
     "prediction": _predictions,

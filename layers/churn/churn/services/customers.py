@@ -65,7 +65,8 @@ class OffsetRefusedError(InvalidInputError):
     """The list has pages by cursor alone."""
 
     sentence = (
-        "works without segment, has_open_alert, changed_since, min_ and max_ fields, and for the sorts value_at_risk, "
+        "works without segment, has_open_alert, changed_since, fields that begin with min_, max_, first_order_ or "
+        "ordered_again_, and for the sorts value_at_risk, "
         "expected_spend and risk_change_7d without search, lapsed_since and lapsed_until; go on with `cursor` here"
     )
 

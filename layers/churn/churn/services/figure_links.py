@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -40,6 +40,14 @@ def figure_links(now: datetime, lapsed_since: datetime, model: Row | None, basis
         },
         "average_churn_probability": _current(),
     }
+
+
+def customers_of_cohort(first_order: tuple[date, date], again: tuple[date, date] | None = None) -> str:
+    """Return the list of who ordered first in a span of days, or of those of them who ordered again in another one."""
+    query = {"first_order_from": first_order[0].isoformat(), "first_order_to": first_order[1].isoformat()}
+    if again is not None:
+        query |= {"ordered_again_from": again[0].isoformat(), "ordered_again_to": again[1].isoformat()}
+    return _customers(**query)
 
 
 def _current(*levels: str) -> str:

@@ -2,7 +2,7 @@
 import { endSession, session } from "../session";
 import type { paths } from "./schema";
 
-type Method = "get" | "post" | "patch";
+type Method = "get" | "post" | "patch" | "delete";
 type Json<T> = T extends { content: { "application/json": infer Body } } ? Body : never;
 type Success<R> = R extends { 200: infer A }
   ? A
@@ -39,6 +39,11 @@ export class ApiError extends Error {
     super(message);
   }
 
+  /** Whether somebody has changed the same thing since it was read. */
+  get isOutdated(): boolean {
+    return this.status === 412;
+  }
+
   /** Whether the service could not be reached, or not work: the same question may be answered later. */
   get isTemporary(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;
@@ -66,12 +71,18 @@ export function address(path: string, names: Names = {}, query: object = {}): st
   return filled.replace(/^\//, "") + (text ? `?${text}` : "");
 }
 
+interface Sent {
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+  /** The version that is changed: the service refuses (412) if it is another one by now. */
+  version?: number | undefined;
+}
+
 /** Sends a request with the session's token. Throws ApiError; a token that is no longer valid ends the session. */
 export async function send(
   method: Method,
   target: string,
-  body?: unknown,
-  signal?: AbortSignal,
+  { body, signal, version }: Sent = {},
 ): Promise<Response> {
   const token = session.value?.token;
   let response: Response;
@@ -81,6 +92,7 @@ export async function send(
       headers: {
         Accept: "application/json",
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(version === undefined ? {} : { "If-Match": `"${version}"` }),
         ...(token ? { Authorization: `Bearer ${token}` } : {}),
       },
       body: body === undefined ? null : JSON.stringify(body),
@@ -110,7 +122,7 @@ export async function get<P extends PathsWith<"get">>(
   names?: Names,
   signal?: AbortSignal,
 ): Promise<Answer<P, "get">> {
-  const response = await send("get", address(path, names, query ?? {}), undefined, signal);
+  const response = await send("get", address(path, names, query ?? {}), { signal });
   return (await response.json()) as Answer<P, "get">;
 }
 
@@ -120,7 +132,7 @@ export async function post<P extends PathsWith<"post">>(
   names?: Names,
   signal?: AbortSignal,
 ): Promise<Answer<P, "post">> {
-  const response = await send("post", address(path, names), body, signal);
+  const response = await send("post", address(path, names), { body, signal });
   return (await response.json()) as Answer<P, "post">;
 }
 
@@ -128,7 +140,13 @@ export async function patch<P extends PathsWith<"patch">>(
   path: P,
   body: Body<P, "patch">,
   names?: Names,
+  version?: number,
 ): Promise<Answer<P, "patch">> {
-  const response = await send("patch", address(path, names), body);
+  const response = await send("patch", address(path, names), { body, version });
   return (await response.json()) as Answer<P, "patch">;
+}
+
+/** Deletes what has an address. */
+export async function remove(path: PathsWith<"delete">, names: Names, version?: number): Promise<void> {
+  await send("delete", address(path, names), { version });
 }

@@ -65,6 +65,15 @@ class Conditions:
         return int(row["number"]) if row else 0
 
 
+def merged(parts: Iterable[Conditions]) -> Conditions:
+    """Return the conditions of several as one."""
+    whole = Conditions()
+    for part in parts:
+        whole.texts += part.texts
+        whole.values += part.values
+    return whole
+
+
 def rows_of_pairs(transaction: Transaction, query: str, pairs: Iterable[tuple[int, str]]) -> list[Row]:
     """Return all rows of a query that joins with ``{pairs}``, a list of pairs named `pk` and `id`.
 

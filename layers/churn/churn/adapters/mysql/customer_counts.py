@@ -74,7 +74,7 @@ def count(
         table = in_index(path.index)
         parts = [_looked_at(transaction, table, part, path.rest, churn, _SHORT_RANGE) for part in path.ranges]
         return _total(parts)
-    looks_up = bool(wanted.words) or wanted.has_open_alert is not None
+    looks_up = bool(wanted.words or wanted.ordered_again) or wanted.has_open_alert is not None
     return _everybody(transaction, search, churn, most // _COST_OF_LOOKING_UP if looks_up else most)
 
 

@@ -1,7 +1,7 @@
 """What a list of customers is asked for, and what is found: a filter, a page, a place in the list."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from churn.adapters.mysql.database import Row
@@ -17,10 +17,19 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class Days:
+    """The days (UTC) between two, both included; None leaves that end open."""
+
+    first: date | None = None
+    last: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerFilter:
     """A choice of customers: of one of the levels and statuses (all without any), and found by every one of `words`.
 
     `ordered_after` and `ordered_until`: between which instants the last order lies. `bounds`: of other columns as well.
+    `ordered_again`: spans in each of which they ordered on another day than that of their first order.
     """
 
     risk_levels: tuple[str, ...] = ()
@@ -30,6 +39,7 @@ class CustomerFilter:
     words: tuple[str, ...] = ()
     bounds: tuple[Bound, ...] = ()
     has_open_alert: bool | None = None
+    ordered_again: tuple[Days, ...] = ()
     is_nobody: bool = False
     """Whether the filter contradicts itself, so that nobody can match."""
 
@@ -48,6 +58,7 @@ class CustomerFilter:
             (*self.words, *other.words),
             (*self.bounds, *other.bounds),
             next(iter(alerts), None),
+            (*self.ordered_again, *other.ordered_again),
             is_nobody=self.is_nobody or other.is_nobody or levels is None or statuses is None or len(alerts) > 1,
         )
 
@@ -64,7 +75,7 @@ class CustomerFilter:
     @property
     def is_narrowed(self) -> bool:
         """Whether something is asked for that is looked at customer by customer, unless they are few and known."""
-        return bool(self.bounds) or self.has_open_alert is not None
+        return bool(self.bounds or self.ordered_again) or self.has_open_alert is not None
 
 
 @dataclass(frozen=True, slots=True)

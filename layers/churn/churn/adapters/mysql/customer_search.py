@@ -6,14 +6,14 @@ customers of the order, a bounded number of them a page: a page may then hold fe
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import batched, product
+from itertools import batched
 
-from churn.adapters.mysql import customers
-from churn.adapters.mysql.conditions import Conditions
+from churn.adapters.mysql import customers, orders
+from churn.adapters.mysql.conditions import Conditions, merged
+from churn.adapters.mysql.customer_indexes import GROUPS, INDEXES, INDEXES_BY_GROUP
 from churn.adapters.mysql.customer_pages import Bound, CustomerFilter, Found, Page, Position
 from churn.adapters.mysql.database import Row, Transaction, placeholders
 from churn.domain.customer_record import CustomerSort
-from churn.domain.risk import CUSTOMER_STATUSES, RISK_LEVELS
 
 MANY_MATCHES = 10_000
 """Up to so many customers that match are sorted; beyond that, a scan along the order meets enough of them."""
@@ -33,23 +33,6 @@ SORT_COLUMNS: dict[CustomerSort, str] = {
 }
 _MANY_IN_WINDOW = 100_000
 """The same for customers whose last order lies between two instants: the order may well be against their risk."""
-_INDEXES = {
-    "churn_probability": "customers_by_probability",
-    "total_spent": "customers_by_spend",
-    "last_order_at": "customers_by_last_order",
-    "customer_id": "customers_by_id",
-    "returned_at": "customers_by_return",
-    "at_risk_since": "customers_at_risk",
-}
-_INDEXES_BY_GROUP = {
-    "churn_probability": "customers_by_group_and_probability",
-    "last_order_at": "customers_by_group_and_last_order",
-    "value_at_risk": "customers_by_group_and_value",
-    "expected_spend": "customers_by_group_and_expected",
-    "risk_change_7d": "customers_by_group_and_change",
-}
-"""Of the customers of one status and one risk level, who are a group; everybody is the sum of all groups."""
-_GROUPS = tuple(product(CUSTOMER_STATUSES, (*RISK_LEVELS, None)))
 NULLABLE = frozenset({"churn_probability", "last_order_at", "value_at_risk", "risk_change_7d"})
 """Of the columns that lists are sorted by, those that may be NULL."""
 _LONGEST_STEP = 2000
@@ -119,7 +102,7 @@ class Search:
     @property
     def others(self) -> Conditions:
         """All conditions but those of levels and statuses."""
-        return _merged(self.by_column.values())
+        return merged(self.by_column.values())
 
     def is_walked(self, column: str, *, is_many: bool) -> bool:
         """Return whether the customers are looked at one by one in the order of a column."""
@@ -129,13 +112,13 @@ class Search:
 
     def walk(self, column: str) -> tuple["Search", Conditions]:
         """Return the search of whom to look at in the order of a column, and what to look for."""
-        asked, rest = self.wanted, _merged(part for name, part in self.by_column.items() if name != column)
+        asked, rest = self.wanted, merged(part for name, part in self.by_column.items() if name != column)
         told = Conditions()
         if column in self.by_column:
             told = self.by_column[column].copy()
         told.add("c.deleted = 0")
         groups = CustomerFilter()
-        if column in _INDEXES_BY_GROUP:
+        if column in INDEXES_BY_GROUP:
             groups = CustomerFilter(asked.risk_levels, asked.statuses)
         else:
             rest = self.whole(rest)
@@ -144,15 +127,15 @@ class Search:
     def indexed_columns(self) -> list[str]:
         """Return the columns whose index tells a part of the filter: a bound of them, or levels and statuses."""
         bounded = {column for column, conditions in self.by_column.items() if conditions.texts}
-        columns = [column for column in {**_INDEXES, **_INDEXES_BY_GROUP} if column in bounded]
+        columns = [column for column in {**INDEXES, **INDEXES_BY_GROUP} if column in bounded]
         is_of_groups = bool(self.wanted.statuses or self.wanted.risk_levels)
-        return columns if not is_of_groups or not bounded.isdisjoint(_INDEXES_BY_GROUP) else [*columns, "value_at_risk"]
+        return columns if not is_of_groups or not bounded.isdisjoint(INDEXES_BY_GROUP) else [*columns, "value_at_risk"]
 
     def are_groups(self, column: str) -> bool:
         """Return whether each group of the customers is a range of an index that is sorted by a column."""
         asked = self.wanted
-        has_group = bool(asked.statuses or asked.risk_levels) or column not in _INDEXES
-        return column in _INDEXES_BY_GROUP and has_group and not self.is_sorted and not asked.has_window
+        has_group = bool(asked.statuses or asked.risk_levels) or column not in INDEXES
+        return column in INDEXES_BY_GROUP and has_group and not self.is_sorted and not asked.has_window
 
     def ranges(self, column: str, others: Conditions) -> list[Conditions]:
         """Return conditions that divide the customers into groups if that helps to sort them by a column."""
@@ -160,7 +143,7 @@ class Search:
         if not self.are_groups(column):
             return [self.whole(others)]
         parts = []
-        for status, level in _GROUPS:
+        for status, level in GROUPS:
             if (not statuses or status in statuses) and (not levels or level in levels):
                 part = others.copy()
                 part.add("c.status = %s", status)
@@ -189,7 +172,7 @@ def index_words(transaction: Transaction, words: Mapping[int, Iterable[str]]) ->
 
 def takes_offset(wanted: CustomerFilter, column: str) -> bool:
     """Return whether the list in the order of a column has pages by offset, too."""
-    return not wanted.is_narrowed and (column in _INDEXES or wanted.is_summed)
+    return not wanted.is_narrowed and (column in INDEXES or wanted.is_summed)
 
 
 def search(transaction: Transaction, wanted: CustomerFilter) -> Search:
@@ -228,7 +211,23 @@ def prepared(transaction: Transaction, wanted: CustomerFilter, *, is_of_few: boo
             conditions.add(f"c.{bound.column} <= %s", bound.most)
     if wanted.ordered_after is not None:
         by_column["last_order_at"].add("c.last_order_at > %s", wanted.ordered_after)
-    return Search(wanted, by_column, None, _known(transaction, wanted, by_column[_OTHER], asks=not is_of_few))
+    for days in wanted.ordered_again:
+        again = orders.ordered_again("c", days.first, days.last)
+        by_column[_OTHER] = merged([by_column[_OTHER], again])
+    known = _known(transaction, wanted, by_column[_OTHER], asks=not is_of_few)
+    first_orders = by_column.get("first_order_day")
+    if known is None and first_orders is not None and not is_of_few:
+        cohort = _first_ordered(first_orders)
+        known = cohort if cohort.is_met(transaction) else None
+    return Search(wanted, by_column, None, known)
+
+
+def _first_ordered(first_orders: Conditions) -> Known:
+    """Return who ordered first between two days."""
+    table, _ = in_index(INDEXES["first_order_day"])
+    ranged = Conditions(["c.deleted = 0"])
+    query = f"SELECT c.id AS customer_pk FROM {table} {merged([ranged, first_orders]).where()} LIMIT %s"
+    return Known(query, (*first_orders.values, MANY_MATCHES + 1))
 
 
 def _known(
@@ -360,22 +359,14 @@ def _keys_without_value(
 
 def index_of(search: Search, column: str) -> str:
     """Return the index that has the customers of a search in the order of a column."""
-    return _INDEXES_BY_GROUP[column] if search.are_groups(column) else _INDEXES[column]
+    return INDEXES_BY_GROUP[column] if search.are_groups(column) else INDEXES[column]
 
 
 def _index(search: Search, column: str, *, is_many: bool) -> str | None:
     # A server that underestimates the match would sort a great part of the table.
     if search.are_groups(column) or (is_many and not search.is_sorted):
         return index_of(search, column)
-    return _INDEXES["last_order_at"] if search.wanted.has_window and not search.is_sorted else None
-
-
-def _merged(parts: Iterable[Conditions]) -> Conditions:
-    whole = Conditions()
-    for part in parts:
-        whole.texts += part.texts
-        whole.values += part.values
-    return whole
+    return INDEXES["last_order_at"] if search.wanted.has_window and not search.is_sorted else None
 
 
 def _keys(

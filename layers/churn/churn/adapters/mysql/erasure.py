@@ -6,6 +6,7 @@ from datetime import datetime
 
 from churn.adapters.mysql import (
     alerts,
+    customer_notes,
     customer_search,
     customers,
     dead_letters,
@@ -36,6 +37,7 @@ def erase(
     dead_letters.erase(transaction, person, tombstones)
     events.erase(transaction, record.id)
     orders.erase(transaction, record.id)
+    customer_notes.erase(transaction, record.id)
     change = predictions.erase(transaction, record.id)
     change.update(alerts.erase(transaction, record.id))
     customer_search.index_words(transaction, {record.id: ()})

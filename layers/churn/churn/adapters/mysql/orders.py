@@ -1,7 +1,7 @@
 """Table `orders`: every order of every customer, and the ledgers through which states look them up."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from operator import itemgetter
 from statistics import median
@@ -19,6 +19,7 @@ _STOOD = (
     "{order}placed_at > %s AND {order}placed_at <= %s AND {order}cents > 0 "
     "AND ({order}cancelled_at IS NULL OR {order}cancelled_at > %s)"
 )
+_LAST_MILLISECOND = time(23, 59, 59, 999_000)
 _COUNTS = "placed_at IS NOT NULL AND cents > 0 AND cancelled_at IS NULL"
 
 
@@ -211,6 +212,21 @@ def active_at(customer_pk: str, at: datetime, lapse: timedelta) -> Conditions:
         at,
     )
     return active
+
+
+def ordered_again(customer: str, first: date | None, last: date | None) -> Conditions:
+    """Return the condition that a row of customers has an order that counts between two days, None leaves an end open.
+
+    The day of the first order is not one of ordering again.
+    """
+    orders = Conditions([f"o.customer_pk = {customer}.id", _COUNTS])
+    orders.add(f"o.placed_at >= {customer}.first_order_day + INTERVAL 1 DAY")
+    if first is not None:
+        orders.add("o.placed_at >= %s", first)
+    if last is not None:
+        orders.add("o.placed_at <= %s", datetime.combine(last, _LAST_MILLISECOND))
+    # A value, not EXISTS, which servers turn into a join.
+    return Conditions([f"(SELECT 1 FROM orders o {orders.where()} LIMIT 1) IS NOT NULL"], orders.values)
 
 
 def lapsed_customers(transaction: Transaction, first: datetime, last: datetime, lapse: timedelta) -> int:

@@ -17,7 +17,7 @@ from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.outcomes import OUTCOMES, Handling, Outcome, PerformanceGroup
 from churn.domain.risk import RiskLevel
 from churn.domain.timestamps import parse_timestamp
-from churn.domain.values import line_of_text, some_text
+from churn.domain.values import line_of_text
 from churn.entrypoints.http.requests import (
     Change,
     Cursor,
@@ -26,6 +26,8 @@ from churn.entrypoints.http.requests import (
     Limit,
     LimitOfLong,
     Money,
+    Note,
+    Notes,
     Reason,
     Request,
     Share,
@@ -38,9 +40,6 @@ from churn.entrypoints.http.requests import (
 )
 
 MAX_ALERTS = 500
-MAX_NOTES = 4000
-MAX_NOTE_BYTES = 12_000
-"""A longer note would make a statement of 16 KB, which pins a session of RDS Proxy."""
 MAX_SUBJECT = 255
 # Null is a value for these: nobody, and no snooze.
 _CLEARED_BY_NULL = frozenset({"assigned_to", "snoozed_until"})
@@ -93,17 +92,6 @@ class AlertsExport(AlertsQuery):
     """Which alerts of a file."""
 
     limit: LimitOfLong = 200
-
-
-def _not_longer(note: str) -> str:
-    # Half of a surrogate pair is refused where it is stored.
-    if len(note.encode("utf-8", "surrogatepass")) > MAX_NOTE_BYTES:
-        raise ValueError(f"should have at most {MAX_NOTE_BYTES} bytes")
-    return note
-
-
-Notes = Annotated[str, Field(strict=True, max_length=MAX_NOTES), AfterValidator(_not_longer)]
-Note = Annotated[Notes, Field(min_length=1), AfterValidator(some_text)]
 
 
 class AlertWork(Request):

@@ -1,5 +1,6 @@
 """What goes into the routes about customers, as in `requests`: the filters of lists and segments, and the queries."""
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
@@ -11,10 +12,12 @@ from churn.domain.timeline import TIMELINE_KINDS, TimelineKind
 from churn.entrypoints.http.requests import (
     Count,
     Cursor,
+    Day,
     Days,
     From,
     Limit,
     Money,
+    Note,
     Number,
     Offset,
     Request,
@@ -58,14 +61,25 @@ class CustomerFilters(Request):
     """Customers whose last order became too old for a current customer after this instant."""
     lapsed_until: Until | None = None
     """And not after this one. A day without a time of day is included whole."""
+    first_order_from: Day | None = None
+    """Customers whose first order, of those that stand and have a value, is of this day (UTC) or later."""
+    first_order_to: Day | None = None
+    """And of this day or earlier."""
+    ordered_again_from: Day | None = None
+    """Customers who ordered on this day (UTC) or later, on another day than that of their first order.
+
+    With the fields of the first order it lists who a cell of `GET /api/retention` counts.
+    """
+    ordered_again_to: Day | None = None
+    """And on this day or earlier."""
     search: Text | None = None
     """The beginning of a word of name, e-mail or id; of several words, each."""
     has_open_alert: bool | None = None
     """Whether there is an alert that nobody has dealt with yet.
 
-    With this, `changed_since`, `segment`, or a `min_` or `max_` field, a page may have fewer customers than `limit`,
-    even none, and go on all the same: `next_cursor` is null at the end. `offset` is refused, and `total` may be a
-    lower bound.
+    With this, `changed_since`, `segment`, or a field that begins with `min_`, `max_`, `first_order_` or
+    `ordered_again_`, a page may have fewer customers than `limit`, even none, and go on all the same: `next_cursor` is
+    null at the end. `offset` is refused, and `total` may be a lower bound.
     """
     changed_since: From | None = None
     """Customers whose newest stored prediction is of this instant or later: new events, or another risk than before.
@@ -100,6 +114,15 @@ class CustomerFilters(Request):
         if most is not None and least is not None and most < least:
             raise ValueError(f"must not be below min_{str(info.field_name).removeprefix('max_')}")
         return most
+
+    @field_validator("first_order_to", "ordered_again_to")
+    @classmethod
+    def _is_not_before_the_first_day(cls, last: date | None, info: ValidationInfo) -> date | None:
+        name = f"{str(info.field_name).removesuffix('_to')}_from"
+        first = info.data.get(name)
+        if last is not None and first is not None and last < first:
+            raise ValueError(f"must not be before {name}")
+        return last
 
 
 class CustomersQuery(CustomerFilters):
@@ -151,6 +174,20 @@ class TimelineQuery(Request):
     """A day without a time of day is included whole."""
     cursor: Cursor | None = None
     """`next_cursor` of the page before; goes on after it."""
+
+
+class NotesQuery(Request):
+    """Which notes about a customer."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it."""
+
+
+class NewNote(Request):
+    """What is worth knowing about a customer."""
+
+    note: Note
 
 
 class RiskQuery(Request):

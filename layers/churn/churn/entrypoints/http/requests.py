@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -22,13 +22,16 @@ from churn.domain.features import FEATURES
 from churn.domain.hypotheses import MOST_EVENTS, HypotheticalType
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
 from churn.domain.risk import RISK_LEVELS, RiskLevel
-from churn.domain.timestamps import parse_end, parse_timestamp
+from churn.domain.timestamps import parse_day, parse_end, parse_timestamp
 from churn.domain.values import MAX_AMOUNT, MAX_SUM, some_text
 from churn.services.presentation import parse_change, parse_since
 
 MAX_OFFSET = 10_000
 MAX_BATCH = 1000
 MAX_EVENTS = 500
+MAX_NOTES = 4000
+MAX_NOTE_BYTES = 12_000
+"""A longer note would make a statement of 16 KB, which pins a session of RDS Proxy."""
 
 
 class Model(BaseModel):
@@ -77,6 +80,7 @@ From = Annotated[
 Until = Annotated[
     datetime, BeforeValidator(parse_end), WithJsonSchema({"type": "string", "examples": ["2026-02-28T12:00:00Z"]})
 ]
+Day = Annotated[date, BeforeValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]
 Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(whole_number)]
 # Of longer lines: a part of a file stays below the 6 MB that a function may answer with, whatever is written in them.
 LimitOfLong = Annotated[int, Field(ge=1, le=200), BeforeValidator(whole_number)]
@@ -131,6 +135,17 @@ CustomerId = Annotated[
 
 
 Reason = Annotated[str, Field(strict=True, min_length=1, max_length=500), AfterValidator(some_text)]
+
+
+def _not_longer(note: str) -> str:
+    # Half of a surrogate pair is refused where it is stored.
+    if len(note.encode("utf-8", "surrogatepass")) > MAX_NOTE_BYTES:
+        raise ValueError(f"should have at most {MAX_NOTE_BYTES} bytes")
+    return note
+
+
+Notes = Annotated[str, Field(strict=True, max_length=MAX_NOTES), AfterValidator(_not_longer)]
+Note = Annotated[Notes, Field(min_length=1), AfterValidator(some_text)]
 
 
 class NoQuery(Request):

@@ -73,8 +73,20 @@ ROUTES = (
     ),
     Route(
         "get_timeline", "GET", "/api/customers/{customer_id}/timeline", "customers", "read",
-        "A customer's events, predictions, alerts, and what was done with these, the newest first", "Timeline",
+        "A customer's events, predictions, alerts, notes, and what was done with alerts, the newest first", "Timeline",
         query=customer_requests.TimelineQuery,
+    ),
+    Route(
+        "list_notes", "GET", "/api/customers/{customer_id}/notes", "customers", "read",
+        "What people have noted about a customer, the newest first", "NotePage", query=customer_requests.NotesQuery,
+    ),
+    Route(
+        "add_note", "POST", "/api/customers/{customer_id}/notes", "customers", "act",
+        "Note something about a customer", "CustomerNote", body=customer_requests.NewNote, status=201,
+    ),
+    Route(
+        "delete_note", "DELETE", "/api/customers/{customer_id}/notes/{id}", "customers", "act",
+        "Delete a note of one's own", "", status=204,
     ),
     Route(
         "get_risk_history", "GET", "/api/customers/{customer_id}/predictions", "customers", "read",

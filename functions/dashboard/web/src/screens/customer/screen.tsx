@@ -1,6 +1,6 @@
 /** One customer: how likely they are to leave, why, what to do, and what happened. */
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../../api/client";
 import type { CustomerDetail } from "../../api/types";
 import { Icon } from "../../components/icons";
@@ -12,6 +12,7 @@ import { useKeys } from "../../keys";
 import { followPredictions } from "../../live";
 import { may } from "../../session";
 import { STATUS_WORDS } from "../../words";
+import { NotesCard } from "./notes";
 import { RiskOverTime } from "./risk-over-time";
 import "./screen.css";
 import { TimelineCard } from "./timeline";
@@ -25,11 +26,14 @@ export function CustomerScreen({ id }: { id: string }): JSX.Element {
   });
   useEffect(() => followPredictions(id), [id]);
   const [asksWhatIf, setAsksWhatIf] = useState(false);
+  const note = useRef<HTMLTextAreaElement>(null);
+  const [noted, setNoted] = useState(0);
   const known = customer.data;
   useKeys({
     w: () => {
       if (known && may("predict")) setAsksWhatIf(true);
     },
+    n: () => note.current?.focus(),
     Backspace: () => history.back(),
   });
   if (!known) {
@@ -57,10 +61,11 @@ export function CustomerScreen({ id }: { id: string }): JSX.Element {
         <div class="stack">
           <Why customer={known} />
           <WhatToDo actions={known.recommended_actions} />
+          <NotesCard id={id} field={note} onChange={() => setNoted((number) => number + 1)} />
         </div>
         <div class="stack">
           <RiskOverTime id={id} />
-          <TimelineCard id={id} />
+          <TimelineCard id={id} changes={noted} />
         </div>
       </div>
       {asksWhatIf ? <WhatIf customer={known} onClose={() => setAsksWhatIf(false)} /> : null}

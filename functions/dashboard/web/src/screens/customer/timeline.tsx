@@ -13,6 +13,7 @@ type Item = Page["items"][number];
 type Kind = Item["kind"];
 
 const KINDS: [Kind, string][] = [
+  ["note", "Notes"],
   ["event", "Events"],
   ["prediction", "Scores"],
   ["alert", "Alerts"],
@@ -20,9 +21,9 @@ const KINDS: [Kind, string][] = [
 ];
 const PAGE = 30;
 
-export function TimelineCard({ id }: { id: string }): JSX.Element {
-  const [kinds, setKinds] = useState<Kind[]>(["event", "alert", "action"]);
-  const pages = useTimeline(id, kinds);
+export function TimelineCard({ id, changes }: { id: string; changes: number }): JSX.Element {
+  const [kinds, setKinds] = useState<Kind[]>(["note", "event", "alert", "action"]);
+  const pages = useTimeline(id, kinds, changes);
   const toggle = (kind: Kind): void =>
     setKinds((before) => (before.includes(kind) ? before.filter((one) => one !== kind) : [...before, kind]));
   return (
@@ -70,7 +71,8 @@ interface Timeline {
   more: () => void;
 }
 
-function useTimeline(id: string, kinds: Kind[]): Timeline {
+/** `changes`: asked anew when this number is another. */
+function useTimeline(id: string, kinds: Kind[], changes: number): Timeline {
   const [state, setState] = useState<Omit<Timeline, "more">>({
     items: [],
     cursor: null,
@@ -111,7 +113,7 @@ function useTimeline(id: string, kinds: Kind[]): Timeline {
       end();
     };
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the key says what is asked for
-  }, [id, key]);
+  }, [id, key, changes]);
   return { ...state, more: () => ask(state.cursor, state.items) };
 }
 
@@ -128,6 +130,12 @@ function Entry({ item }: { item: Item }): JSX.Element {
 
 function words(item: Item): JSX.Element {
   switch (item.kind) {
+    case "note":
+      return (
+        <>
+          {item.note.by} noted: <span class="muted">{item.note.note}</span>
+        </>
+      );
     case "event":
       return (
         <>

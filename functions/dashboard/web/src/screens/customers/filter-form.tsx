@@ -30,6 +30,12 @@ const RANGES: [FilterName, FilterName, string, number][] = [
   ["min_account_age_days", "max_account_age_days", "Days as a customer", 1],
 ];
 
+const SPANS: [[FilterName, FilterName], string][] = [
+  [["first_order_from", "first_order_to"], "First order (days of UTC)"],
+  [["ordered_again_from", "ordered_again_to"], "Ordered again (days of UTC)"],
+];
+const SIDES = { number: ["at least", "at most"], date: ["from", "to"] } as const;
+
 export function FilterForm({ address, onChange, onClose }: Props): JSX.Element {
   const value = (name: FilterName): string => address.get(name) ?? "";
   const levels = value("risk_level").split(",").filter(Boolean);
@@ -66,11 +72,15 @@ export function FilterForm({ address, onChange, onClose }: Props): JSX.Element {
           value={value("has_open_alert")}
           onChange={(chosen) => onChange({ has_open_alert: chosen })}
         />
+        {SPANS.map(([bounds, name]) => (
+          <Range key={name} bounds={bounds} name={name} type="date" value={value} onChange={onChange} />
+        ))}
         {RANGES.map(([least, most, name, step]) => (
           <Range
             key={least}
             bounds={[least, most]}
             name={name}
+            type="number"
             step={step}
             value={value}
             onChange={onChange}
@@ -106,12 +116,13 @@ function Choice({ name, options, value, onChange }: ChoiceProps): JSX.Element {
 interface RangeProps {
   bounds: [FilterName, FilterName];
   name: string;
-  step: number;
+  type: "number" | "date";
+  step?: number;
   value: (name: FilterName) => string;
   onChange: Props["onChange"];
 }
 
-function Range({ bounds, name, step, value, onChange }: RangeProps): JSX.Element {
+function Range({ bounds, name, type, step, value, onChange }: RangeProps): JSX.Element {
   return (
     <fieldset>
       <legend>{name}</legend>
@@ -120,7 +131,8 @@ function Range({ bounds, name, step, value, onChange }: RangeProps): JSX.Element
           <Bound
             key={bound}
             name={name}
-            side={index ? "at most" : "at least"}
+            side={SIDES[type][index ? 1 : 0]}
+            type={type}
             step={step}
             given={value(bound)}
             onChange={(text) => onChange({ [bound]: text })}
@@ -134,19 +146,19 @@ function Range({ bounds, name, step, value, onChange }: RangeProps): JSX.Element
 interface BoundProps {
   name: string;
   side: string;
-  step: number;
+  type: "number" | "date";
+  step: number | undefined;
   given: string;
   onChange: (text: string) => void;
 }
 
-function Bound({ name, side, step, given, onChange }: BoundProps): JSX.Element {
+function Bound({ name, side, type: kind, step, given, onChange }: BoundProps): JSX.Element {
   const { text, type, send } = useDraft(given, onChange);
   return (
     <input
       class="field"
-      type="number"
-      min="0"
-      step={step}
+      type={kind}
+      {...(kind === "number" ? { min: "0", step: step ?? 1 } : {})}
       aria-label={`${name}, ${side}`}
       placeholder={side}
       value={text}

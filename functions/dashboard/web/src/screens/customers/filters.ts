@@ -1,9 +1,9 @@
 /** Which customers a list shows, as it stands in the address, and as a reader says it. */
 import type { CustomersQuery, CustomerSort, NewSegment } from "../../api/types";
-import { days, exactly, money, percent } from "../../format";
+import { dayOfShop, days, exactly, money, percent } from "../../format";
 import { LEVEL_WORDS, STATUS_WORDS } from "../../words";
 
-type Kind = "words" | "list" | "number" | "yes-no" | "instant";
+type Kind = "words" | "list" | "number" | "yes-no" | "instant" | "day";
 
 const KINDS = {
   search: "words",
@@ -14,6 +14,10 @@ const KINDS = {
   changed_since: "instant",
   lapsed_since: "instant",
   lapsed_until: "instant",
+  first_order_from: "day",
+  first_order_to: "day",
+  ordered_again_from: "day",
+  ordered_again_to: "day",
   min_churn_probability: "number",
   max_churn_probability: "number",
   min_value_at_risk: "number",
@@ -97,6 +101,11 @@ const RANGES: [FilterName, FilterName, (value: number) => string, string][] = [
   ["min_days_since_return", "max_days_since_return", days, "back for"],
 ];
 
+const SPANS: [FilterName, FilterName, string][] = [
+  ["first_order_from", "first_order_to", "first order"],
+  ["ordered_again_from", "ordered_again_to", "ordered again"],
+];
+
 /** Returns the filters of an address, each as a part of a sentence. */
 export function chipsOf(address: URLSearchParams): Chip[] {
   const value = (name: FilterName): string => address.get(name) ?? "";
@@ -115,9 +124,17 @@ export function chipsOf(address: URLSearchParams): Chip[] {
   add(["lapsed_since", "lapsed_until"], (instant) =>
     value("lapsed_since") ? `lapsed since ${exactly(instant)}` : `lapsed until ${exactly(instant)}`,
   );
+  for (const [first, last, what] of SPANS) {
+    add([first, last], () => `${what} ${span(value(first), value(last))}`);
+  }
   add(["min_value_ratio"], (ratio) => `value at risk ${ratio} times the average or more`);
   add(["search"], (text) => `“${text}”`);
   return chips;
+}
+
+function span(first: string, last: string): string {
+  if (first && last) return `from ${dayOfShop(first)} to ${dayOfShop(last)}`;
+  return first ? `from ${dayOfShop(first)} on` : `until ${dayOfShop(last)}`;
 }
 
 function bounds(low: string, high: string, show: (value: number) => string): string {

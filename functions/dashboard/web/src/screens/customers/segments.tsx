@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { ApiError, get, post } from "../../api/client";
+import type { Segment } from "../../api/types";
 import { Dialog } from "../../components/dialog";
 import { Icon } from "../../components/icons";
 import { say } from "../../components/toasts";
@@ -9,13 +10,16 @@ import { useResource } from "../../data";
 import { go, link } from "../../router";
 import { may } from "../../session";
 import { filterOf, FILTER_NAMES } from "./filters";
+import { EditingBar, SegmentDialog } from "./segment-editing";
 
 export function Segments({ address }: { address: URLSearchParams }): JSX.Element {
   const segments = useResource("segments", (signal) => get("/api/segments", undefined, undefined, signal));
   const [isNaming, setNaming] = useState(false);
   const current = address.get("segment") ?? "";
-  const canBeSaved = may("act") && !current && FILTER_NAMES.some((name) => address.get(name));
+  const isEditing = address.has("editing");
+  const canBeSaved = may("act") && !current && !isEditing && FILTER_NAMES.some((name) => address.get(name));
   const choose = (id: string): void => go(link(["customers"], id ? { segment: id } : { status: "current" }));
+  const all = segments.data?.segments ?? [];
   return (
     <>
       <select
@@ -25,7 +29,7 @@ export function Segments({ address }: { address: URLSearchParams }): JSX.Element
         onChange={(event) => choose(event.currentTarget.value)}
       >
         <option value="">No segment</option>
-        {segments.data?.segments.map((segment) => (
+        {all.map((segment) => (
           <option key={segment.id} value={String(segment.id)}>
             {segment.name}
           </option>
@@ -36,6 +40,9 @@ export function Segments({ address }: { address: URLSearchParams }): JSX.Element
           <Icon name="star" />
           Save as segment
         </button>
+      ) : null}
+      {may("act") ? (
+        <Changing address={address} segments={all} onChanged={segments.reload} onDeleted={() => choose("")} />
       ) : null}
       {isNaming ? (
         <Naming
@@ -48,6 +55,40 @@ export function Segments({ address }: { address: URLSearchParams }): JSX.Element
           onClose={() => setNaming(false)}
         />
       ) : null}
+    </>
+  );
+}
+
+interface ChangingProps {
+  address: URLSearchParams;
+  segments: Segment[];
+  onChanged: () => void;
+  onDeleted: () => void;
+}
+
+/** What can be done with the segment that is chosen, or whose filters are being changed. */
+function Changing({ address, segments, onChanged, onDeleted }: ChangingProps): JSX.Element {
+  const [isOpen, setOpen] = useState(false);
+  const chosen = segments.find((segment) => String(segment.id) === address.get("segment"));
+  return (
+    <>
+      {chosen ? (
+        <button type="button" class="button plain" onClick={() => setOpen(true)}>
+          Change segment
+        </button>
+      ) : null}
+      {chosen && isOpen ? (
+        <SegmentDialog
+          segment={chosen}
+          onChanged={onChanged}
+          onDeleted={() => {
+            onChanged();
+            onDeleted();
+          }}
+          onClose={() => setOpen(false)}
+        />
+      ) : null}
+      <EditingBar key={address.get("editing")} address={address} segments={segments} onChanged={onChanged} />
     </>
   );
 }

@@ -47,5 +47,5 @@ export const SLICES: Record<string, string> = {
 /** Returns the report of a version. Throws ApiError. */
 export async function readReport(version: string, signal: AbortSignal): Promise<Report> {
   const target = address("/api/models/{version}/report", { version }, { format: "json" });
-  return (await (await send("get", target, undefined, signal)).json()) as Report;
+  return (await (await send("get", target, { signal })).json()) as Report;
 }

@@ -1,6 +1,7 @@
 /** The cohorts as a table whose cells are the darker, the more customers ordered again. */
 import type { JSX } from "preact";
 import { count, plural, share } from "../../format";
+import { placeOf } from "../../router";
 import { type By, type Cohort, type CohortTable, cohortName, shareAt } from "./cohorts";
 
 export function HeatMap({ table }: { table: CohortTable }): JSX.Element {
@@ -80,7 +81,9 @@ function Row({ by, cohort, ages, range }: RowProps): JSX.Element {
   return (
     <tr>
       <th scope="row">{cohortName(by, cohort.first_day)}</th>
-      <td class="number">{count(cohort.customers)}</td>
+      <td class="number">
+        {cohort.customers ? <a href={placeOf(cohort.link)}>{count(cohort.customers)}</a> : count(0)}
+      </td>
       {ages.map((age) => {
         const reached = cohort.ages[age];
         if (!reached || reached.share === null) return <td key={age} />;
@@ -94,7 +97,13 @@ function Row({ by, cohort, ages, range }: RowProps): JSX.Element {
             title={says}
             style={{ "--heat": `${heat(reached.share, range)}%` }}
           >
-            {share(reached.share)}
+            {reached.link ? (
+              <a href={placeOf(reached.link)} aria-label={says}>
+                {share(reached.share)}
+              </a>
+            ) : (
+              share(reached.share)
+            )}
             {isOver ? null : <span class="hidden"> so far</span>}
           </td>
         );
