@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -17,7 +18,7 @@ from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.loading import StoredModel, read_model
 from churn.ml.metrics import measure
 from churn.ml.random_forest import ChurnModel
-from churn.training import CannotTrainError, Plan, Trained, table, train, train_or_begin
+from churn.training import CannotTrainError, Plan, Trained, report_html, table, train, train_or_begin
 from infra.tools.simulator import sample_histories, simulate
 from tests.support.events import event, order
 
@@ -117,10 +118,34 @@ def test_orders_of_one_hour_make_no_model() -> None:
     stray = replace(order("C-3"), timestamp=at - timedelta(days=10_000))
     more = [("C-201", [gift]), ("C-202", taken_back), ("C-203", [stray])]
     for histories in (burst, [*burst, *more]):
-        with pytest.raises(CannotTrainError, match=r"the orders span 0.0 days; a first model needs 14, 14.0 more"):
-            begin(histories, YOUNG)
+        trained = begin(histories, YOUNG)
+        assert trained.model.metadata["source"] == "prior"
+        assert "the orders span 0.0 days; a first model needs 14, 14.0 more" in trained.report["why"]
 
 
-def test_a_shop_that_has_just_opened_is_told_what_is_missing() -> None:
-    with pytest.raises(CannotTrainError, match=r"the orders cover .*; \d+ customers have ordered; 50 are needed"):
-        begin(until(YOUNG, customers=40), YOUNG)
+def test_a_shop_that_has_just_opened_begins_with_what_is_usual_and_is_told_what_is_missing() -> None:
+    nobody = begin([], YOUNG)
+    trained = begin(until(YOUNG, customers=40), YOUNG)
+    missing = r"the orders cover .*; \d+ customers have ordered; 50 are needed"
+    assert re.search(missing, trained.report["why"])
+    assert trained.model.metadata["gate"]["passed"]
+    assert "as it is usual for shops" in report_html(trained.report)
+    assert "as it is usual for shops" in table(trained.report)
+    # Nothing of the shop is in it.
+    rows = [{"total_orders": 3.0, "days_since_last_order": 40.0, "account_age_days": 120.0}]
+    (prediction,) = read_model(trained.model.to_bytes()).predict(rows)
+    assert prediction.churn_probability == nobody.model.predict(rows)[0].churn_probability
+    assert (prediction.model_source, prediction.model_kind) == ("prior", "purchase_process")
+    assert prediction.interval is not None
+    assert prediction.interval[1] - prediction.interval[0] > 0.4
+    assert prediction.base + sum(prediction.contributions.values()) == pytest.approx(
+        prediction.churn_probability, abs=1e-9
+    )
+    # It replaces the model of a simulated shop, is not made again, and gives way to the shop's own.
+    sample = train(sample_histories(900, now=YOUNG), now=YOUNG, plan=PLAN, source="sample").model
+    assert sample.predict(rows)[0].model_source == "simulated"
+    assert begin([], YOUNG, current=sample).model.metadata["source"] == "prior"
+    with pytest.raises(CannotTrainError, match=missing):
+        begin(until(YOUNG, customers=40), YOUNG, current=trained.model)
+    grown = begin(until(YOUNG), YOUNG, current=trained.model).model
+    assert grown.predict(rows)[0].model_source == "shop"

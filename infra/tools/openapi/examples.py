@@ -105,6 +105,7 @@ _VALUES: dict[str, Any] = {
     "confidence": 0.84,
     "model_version": "20261120T021500Z",
     "model_kind": "random_forest",
+    "model_source": "shop",
     "probability_interval": None,
     "low": 0.58,
     "high": 0.75,

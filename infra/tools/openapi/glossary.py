@@ -24,6 +24,10 @@ _TEXTS = {
     "confidence": "How sure the model is, from 0 to 1",
     "model_version": "The version of the model that predicted it",
     "model_kind": "The kind of that model; null where there is none",
+    "model_source": (
+        "What that model learned from: `simulated` (a simulated shop), `shop` (the shop's own history) or `prior` "
+        "(what is usual for shops, as there is too little history); null where that is not known"
+    ),
     "probability_interval": "How far the probability is uncertain; null where the model does not know",
     "base_probability": "The probability of the average customer, to which contributions add up",
     "recommendations": "What to do about it, as sentences for a person",

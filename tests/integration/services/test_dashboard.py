@@ -57,13 +57,15 @@ def test_accuracy_is_that_of_outcomes_once_they_are_known(database: Database, em
     metadata = {"metrics": {"forest": {"accuracy": 0.8125}}}
     database.run(lambda transaction: models.record_serving(transaction, "v2", metadata, NOW))
 
-    def week(number: int, accuracy: float | None, customers: int) -> None:
+    def week(number: int, accuracy: float | None, customers: int, version: str = "v2") -> None:
         day = NOW.date() - timedelta(weeks=number)
         known = None if accuracy is None else {"accuracy": accuracy}
-        row = Quality("v1", "served", day, "matured", 90, customers, 1, {}, known, None)
+        row = Quality(version, "served", day, "matured", 90, customers, 1, {}, known, None)
         database.run(lambda transaction: model_quality.put_week(transaction, day, [row], None, NOW))
 
     week(1, None, 5000)
+    # What another version was right about is not said of the one that answers now.
+    week(13, 0.9, 700, "v1")
     assert empty.stats(NOW)["model_accuracy_basis"] == "held_out_window"
     for number, accuracy, customers in ((14, 0.5, 100), (15, 0.75, 300), (16, 0.7, 300), (17, 0.7, 300), (18, 0, 900)):
         week(number, accuracy, customers)

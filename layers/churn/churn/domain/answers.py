@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from churn.domain.features import FeatureValues
 from churn.domain.hypotheses import HypotheticalType
-from churn.domain.model import ModelKind
+from churn.domain.model import ModelKind, ModelSource
 from churn.domain.risk import CustomerStatus, RiskLevel, SpendBasis
 
 # The mapping is the JSON schema of such a value.
@@ -59,6 +59,7 @@ class Customer(FeatureValues):
     churn_probability: Probability | None
     risk_level: RiskLevel | None
     model_kind: ModelKind | None
+    model_source: ModelSource | None
     expected_spend: float | None
     """Over the horizon of the prediction, found as `expected_spend_basis` says."""
     expected_spend_basis: SpendBasis
@@ -205,6 +206,7 @@ class PredictionAnswer(TypedDict):
     confidence: Probability
     model_version: str
     model_kind: ModelKind
+    model_source: ModelSource | None
     probability_interval: ProbabilityInterval | None
     """Where the model knows how certain it is."""
     drivers: list[Driver]
@@ -264,6 +266,7 @@ class StoredPrediction(TypedDict):
     confidence: float
     model_version: str
     model_kind: ModelKind | None
+    model_source: ModelSource | None
     created_at: Instant
 
 
@@ -368,6 +371,7 @@ class Health(TypedDict):
     version: str
     model_version: str | None
     model_kind: ModelKind | None
+    model_source: ModelSource | None
     checks: Checks
 
 

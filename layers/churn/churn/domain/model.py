@@ -12,6 +12,9 @@ ModelKind = Literal["random_forest", "purchase_process"]
 MODEL_KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
 RANDOM_FOREST: ModelKind = "random_forest"
 PURCHASE_PROCESS: ModelKind = "purchase_process"
+ModelSource = Literal["simulated", "shop", "prior"]
+"""What a model learned from: a simulated shop, the shop's own history, or neither (what is usual for shops)."""
+_SOURCES: Mapping[str, ModelSource] = {"sample": "simulated", "history": "shop", "prior": "prior"}
 MOST_BYTES = 64 * 1024 * 1024
 """The largest file of a model that is read; a forest of 200 trees has about 0.5 MB."""
 
@@ -31,6 +34,11 @@ def kind_of(metadata: Mapping[str, object]) -> ModelKind:
     return cast("ModelKind", str(metadata.get("kind", RANDOM_FOREST)))
 
 
+def source_of(metadata: Mapping[str, object]) -> ModelSource | None:
+    """Return what a model learned from by its metadata; None where they do not say."""
+    return _SOURCES.get(str(metadata.get("source")))
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """The model's answer for one customer, without reasons.
@@ -42,6 +50,7 @@ class Estimate:
     confidence: float
     model_version: str
     model_kind: ModelKind = field(default=RANDOM_FOREST, kw_only=True)
+    model_source: ModelSource | None = field(default=None, kw_only=True)
     interval: tuple[float, float] | None = field(default=None, kw_only=True)
 
 

@@ -6,7 +6,7 @@ from churn.domain.alert_answers import Alert, AlertAction
 from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.answers import Driver, Event, Instant, Probability, ProbabilityInterval
 from churn.domain.features import FeatureValues
-from churn.domain.model import ModelKind
+from churn.domain.model import ModelKind, ModelSource
 from churn.domain.risk import RiskLevel
 
 
@@ -56,6 +56,7 @@ class RiskPoint(TypedDict):
     confidence: Probability
     model_version: str
     model_kind: ModelKind | None
+    model_source: ModelSource | None
     probability_interval: ProbabilityInterval | None
     change: RiskChange | None
     """From the prediction before it; null where none before it is kept."""
@@ -187,6 +188,7 @@ class CustomerThen(FeatureValues):
     confidence: Probability | None
     model_version: str | None
     model_kind: ModelKind | None
+    model_source: ModelSource | None
     last_prediction_at: Instant | None
     """The instant that the prediction is for."""
     risk_change_7d: float | None

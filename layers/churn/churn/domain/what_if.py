@@ -259,6 +259,7 @@ def _answer(scenario: Scenario, prediction: Prediction, bands: RiskBands, horizo
         "confidence": prediction.confidence,
         "model_version": prediction.model_version,
         "model_kind": prediction.model_kind,
+        "model_source": prediction.model_source,
         "probability_interval": interval_json(prediction.interval),
         "drivers": reasons,
         "other_contributions": others(probability, rounded(prediction.base), reasons),

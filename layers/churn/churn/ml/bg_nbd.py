@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.domain.features import FEATURE_NAMES
-from churn.domain.model import PURCHASE_PROCESS, BrokenModelError, Estimate, Prediction
+from churn.domain.model import PURCHASE_PROCESS, BrokenModelError, Estimate, Prediction, source_of
 from churn.ml.arrays import Floats
 from churn.ml.artifact import Arrays, checksum_of, pack, version_of
 
@@ -111,6 +111,7 @@ class PurchaseModel:
                 {**dict.fromkeys(FEATURE_NAMES, 0.0), **dict(zip(INPUTS, points, strict=True))},
                 self.base,
                 model_kind=answer.model_kind,
+                model_source=answer.model_source,
                 interval=answer.interval,
             )
             for answer, points in zip(self.estimate(rows), contributions, strict=True)
@@ -128,6 +129,7 @@ class PurchaseModel:
                     1 - (above - below),
                     self.version,
                     model_kind=PURCHASE_PROCESS,
+                    model_source=source_of(self.metadata),
                     interval=(below, above),
                 )
                 for probability, below, above in zip(possible.mean(axis=1).tolist(), low, high, strict=True)

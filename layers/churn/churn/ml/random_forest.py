@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
-from churn.domain.model import BrokenModelError, Estimate, Prediction
+from churn.domain.model import BrokenModelError, Estimate, Prediction, source_of
 from churn.ml.arrays import Floats, Integers
 from churn.ml.artifact import Arrays, checksum_of, pack, version_of
 from churn.ml.bg_nbd import INPUTS
@@ -208,8 +208,12 @@ class ChurnModel:
         raw, calibrated, confidences = self._answers(places)
         points = self._by_feature(self._shapley(places))
         points *= self._scale(raw, calibrated)[:, None]
+        source = source_of(self.metadata)
         return [
-            Prediction(probability, confidence, self.version, dict(zip(FEATURE_NAMES, parts, strict=True)), self.base)
+            Prediction(
+                *(probability, confidence, self.version, dict(zip(FEATURE_NAMES, parts, strict=True)), self.base),
+                model_source=source,
+            )
             for probability, confidence, parts in zip(
                 calibrated.tolist(), confidences.tolist(), points.tolist(), strict=True
             )
@@ -221,7 +225,7 @@ class ChurnModel:
             return []
         _, calibrated, confidences = self._answers(self._places(_inputs(rows)))
         return [
-            Estimate(probability, confidence, self.version)
+            Estimate(probability, confidence, self.version, model_source=source_of(self.metadata))
             for probability, confidence in zip(calibrated.tolist(), confidences.tolist(), strict=True)
         ]
 

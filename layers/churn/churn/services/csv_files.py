@@ -68,7 +68,7 @@ PREDICTIONS = ListFile(
     "predictions",
     (
         "id", "customer_id", "churn_probability", "risk_level", "confidence", "model_version", "model_kind",
-        "created_at",
+        "model_source", "created_at",
     ),
 )  # fmt: skip
 

@@ -247,6 +247,7 @@ def _risk_point(row: Row, before: Point | None) -> RiskPoint:
         "confidence": row["confidence"],
         "model_version": row["model_version"],
         "model_kind": row["model_kind"],
+        "model_source": row["model_source"],
         "probability_interval": None if point.reasons is None else interval_json(point.reasons.interval),
         "change": None if before is None else change_between(before, point),
     }
@@ -279,6 +280,7 @@ def _said(row: Row) -> Any:
         "confidence": row["confidence"],
         "model_version": row["model_version"],
         "model_kind": row["model_kind"],
+        "model_source": row["model_source"],
         "last_prediction_at": iso(row["as_of"] or row["created_at"]),
         **({} if reasons is None else _reasoned(reasons, probability)),
         "explained_at": None if reasons is None else iso(row["as_of"] or row["created_at"]),

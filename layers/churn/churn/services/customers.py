@@ -231,6 +231,7 @@ class Customers:
             "churn_probability": None if probability is None else rounded(probability),
             "risk_level": row["risk_level"],
             "model_kind": row["model_kind"],
+            "model_source": row["model_source"],
             "expected_spend": spend,
             "expected_spend_basis": SPEND_BASIS,
             "value_at_risk": value,

@@ -90,7 +90,7 @@ class Dashboard:
             if kind == "customers" and parts[0] in ACTIVE_STATUSES:
                 levels[parts[1]] += count
         model = models.newest(transaction)
-        accuracy, basis = _accuracy(model, model_quality.matured_accuracy(transaction, _ACCURACY_WEEKS))
+        accuracy, basis = _accuracy(transaction, model)
         before = now - timedelta(days=RATE_DAYS)
         lapsed, active = self._lapsed_since(transaction, before, now), hourly_stats.active_at(transaction, before)
         known_from = rates_from(transaction, self._settings.inactivity_days)
@@ -125,11 +125,14 @@ class Dashboard:
         return customers.lapsed_between(transaction, since - inactivity, now - inactivity)
 
 
-def _accuracy(model: Row | None, realised: float | None) -> tuple[float | None, AccuracyBasis | None]:
-    """Return the share of customers that a model was right about, and what that share was measured on."""
+def _accuracy(transaction: Transaction, model: Row | None) -> tuple[float | None, AccuracyBasis | None]:
+    """Return the share of customers that the model which answers now was right about, and what it was measured on."""
+    if model is None:
+        return None, None
+    realised = model_quality.matured_accuracy(transaction, model["version"], _ACCURACY_WEEKS)
     if realised is not None:
         return round(100 * realised, 2), "matured_outcomes"
-    metrics = {} if model is None else json.loads(model["metadata"]).get("metrics", {})
+    metrics = json.loads(model["metadata"]).get("metrics") or {}
     accuracy = metrics.get("forest", {}).get("accuracy")
     return (None, None) if accuracy is None else (round(100 * accuracy, 2), "held_out_window")
 

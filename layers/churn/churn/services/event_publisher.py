@@ -53,6 +53,7 @@ class EventPublisher:
                 "confidence": prediction.confidence,
                 "model_version": prediction.model_version,
                 "model_kind": prediction.model_kind,
+                "model_source": prediction.model_source,
                 "created_at": iso(now),
             }
             for result in results

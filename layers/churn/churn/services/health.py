@@ -17,7 +17,7 @@ from churn.adapters.mysql import Database, StatementRefusedError, component_repo
 from churn.adapters.mysql.activity import Activity
 from churn.adapters.mysql.component_reports import Report
 from churn.adapters.redis_cache import Cache
-from churn.domain.model import PURCHASE_PROCESS, ModelKind, kind_of
+from churn.domain.model import PURCHASE_PROCESS, ModelKind, ModelSource, kind_of, source_of
 from churn.domain.timestamps import iso
 from churn.services.current_model import CurrentModel
 from churn.settings import Settings
@@ -94,6 +94,7 @@ class _Model:
 
     version: str
     kind: ModelKind
+    source: ModelSource | None
     refused: str | None
 
 
@@ -169,6 +170,7 @@ class HealthChecks:
             "version": self._settings.service_version,
             "model_version": model.version if model else held.get("prediction") or next(iter(held.values()), None),
             "model_kind": model.kind if model else None,
+            "model_source": model.source if model else None,
             "checks": {
                 "database": results["reads"].check(findings["database"]),
                 "reads": results["reads"].check(findings["reads"]),
@@ -252,7 +254,7 @@ class HealthChecks:
             refused = "no version is promoted"
         elif reason is None and refused is not None:
             refused = f"the promoted version is not served: {refused}"
-        return _Model(model.version, kind_of(model.metadata), refused)
+        return _Model(model.version, kind_of(model.metadata), source_of(model.metadata), refused)
 
     def _ask_source(self) -> event_source.SourceStatus | None:
         url = self._settings.event_source_url

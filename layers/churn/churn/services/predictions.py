@@ -73,5 +73,6 @@ def _prediction_json(row: Row) -> StoredPrediction:
         "confidence": row["confidence"],
         "model_version": row["model_version"],
         "model_kind": row["model_kind"],
+        "model_source": row["model_source"],
         "created_at": iso(row["created_at"]),
     }

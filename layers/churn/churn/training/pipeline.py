@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION, INPUT_NAMES, STATE_COLUMNS
-from churn.domain.model import PURCHASE_PROCESS
+from churn.domain.model import PURCHASE_PROCESS, source_of
 from churn.domain.timestamps import DAY, from_millis, iso
 from churn.ml.arrays import Flags, Floats
 from churn.ml.bg_nbd import PurchaseModel
@@ -32,6 +32,7 @@ from churn.training.bg_nbd import fit_purchase_process, serves_already, train_pu
 from churn.training.calibration import calibration
 from churn.training.evaluation import Window, curves, effects, figures, plain, probabilities, slices
 from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
+from churn.training.prior import prior_model
 from churn.training.promotion_gate import changes, gate
 from churn.training.random_forest import ForestTrainer, Shape, out_of_fold, search
 from churn.training.report_html import MODELS
@@ -248,8 +249,8 @@ def train_or_begin(
 ) -> Trained:
     """Train a forest as `train` does, or fit the purchase process of a shop that is too young for one.
 
-    Raises CannotTrainError as `train` does; for a young shop only if a forest serves already, or if too few customers
-    have ordered.
+    A shop with too little history for that, too, begins with the purchase process under its prior. Raises
+    CannotTrainError as `train` does; of too little history only if a model of the shop's own or the prior serves.
     """
     try:
         return train(histories, now=now, plan=plan, current=current, service_version=service_version, progress=progress)
@@ -262,11 +263,15 @@ def train_or_begin(
                 histories, now=now, plan=plan, why=str(too_little), code=_code(service_version), progress=progress
             )
         except TooLittleHistoryError as error:
-            raise TooLittleHistoryError(f"{too_little}; {error}") from None
+            why = f"{too_little}; {error}"
+            if current is not None and source_of(current.metadata) != "simulated":
+                raise TooLittleHistoryError(why) from None
+            model, report = prior_model(now=now, plan=plan, why=why, code=_code(service_version))
+    knows = "what is usual for shops" if source_of(model.metadata) == "prior" else "the shop's own orders"
     verdict = {
         "passed": True,
         "compared_with": None if current is None else current.version,
-        "reasons": ["It knows the shop's own orders, and there is too little history for more."],
+        "reasons": [f"It knows {knows}, and there is too little history for more."],
     }
     model = model.with_metadata(gate=verdict)
     return TrainedModel(model, plain({**report, "version": model.version, "gate": verdict}))
@@ -275,7 +280,8 @@ def train_or_begin(
 def table(report: Report) -> str:
     """Return the figures of a report for the screen: of the forest, the baselines and, if known, the model in use."""
     if report.get("kind") == PURCHASE_PROCESS:
-        return f"the purchase process of {report['customers']:,} customers, for there is no forest yet: {report['why']}"
+        of_whom = "as it is usual for shops" if report["source"] == "prior" else f"of {report['customers']:,} customers"
+        return f"the purchase process {of_whom}, for there is no forest yet: {report['why']}"
     width = 2 + max(map(len, MODELS.values()))
     lines = [
         f"held-out window: {report['customers']:,} customers, {report['churned']:.1%} churned",

@@ -70,9 +70,13 @@ def report_html(report: Mapping[str, Any]) -> str:
 
 def _purchases(report: Mapping[str, Any]) -> str:
     """Return the page of a shop that is too young for a forest."""
+    if report["source"] == "prior":
+        fit = "The purchase process (BG/NBD) as it is usual for shops, without any customer of this one, made at"
+    else:
+        fit = f"The purchase process (BG/NBD) of {report['customers']:,} customers, fitted at"
     fitted = [[escape(name), f"{value:.4g}"] for name, value in report["purchase_process"].items()]
     return (
-        f"<p>The purchase process (BG/NBD) of {report['customers']:,} customers, fitted at "
+        f"<p>{fit} "
         f"{escape(report['trained_at'])}. There is no forest yet: {escape(report['why'])}.</p>"
         + _list(report["gate"]["reasons"])
         + _table(["parameter", ""], fitted)

@@ -27,7 +27,7 @@ WRONG_CLOCK = timedelta(hours=1)
 
 _PAGE = 1000
 _READ = (
-    "SELECT c.*, s.state, s.contributions, m.kind AS model_kind FROM customers c "
+    "SELECT c.*, s.state, s.contributions, m.kind AS model_kind, m.source AS model_source FROM customers c "
     "LEFT JOIN customer_states s ON s.customer_pk = c.id LEFT JOIN models m ON m.version = c.model_version"
 )
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM customers"

@@ -157,16 +157,15 @@ def weeks(transaction: Transaction, version: str, limit: int = 100) -> list[Qual
     return _qualities(transaction, "model_version = %s ORDER BY week DESC, role LIMIT %s", (version, limit))
 
 
-def matured_accuracy(transaction: Transaction, newest: int) -> float | None:
-    """Return the accuracy of what was served in the `newest` weeks with outcomes, None without any.
+def matured_accuracy(transaction: Transaction, version: str, newest: int) -> float | None:
+    """Return the accuracy of what a version served in its `newest` weeks with outcomes, None without any.
 
     A prediction is accurate if it is on the right side of 0.5.
     """
-    matured = "role = 'served' AND realised IS NOT NULL"
     rows = transaction.rows(
-        f"SELECT customers, realised FROM model_quality WHERE {matured} AND week >= (SELECT MIN(week) FROM "
-        f"(SELECT DISTINCT week FROM model_quality WHERE {matured} ORDER BY week DESC LIMIT %s) AS newest)",
-        (newest,),
+        "SELECT customers, realised FROM model_quality WHERE model_version = %s AND role = 'served' "
+        "AND realised IS NOT NULL ORDER BY week DESC LIMIT %s",
+        (version, newest),
     )
     customers = sum(row["customers"] for row in rows)
     return sum(_read(row["realised"])["accuracy"] * row["customers"] for row in rows) / customers if rows else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from churn.adapters.mysql.database import Row, Transaction
-from churn.domain.model import kind_of
+from churn.domain.model import kind_of, source_of
 
 _LEASE_SECONDS = 60
 
@@ -49,10 +49,10 @@ def record_serving(
             loaded_at = max(now, current["loaded_at"] + timedelta(milliseconds=1))
             _begin_change(transaction, version, current["version"], now)
     transaction.execute(
-        "INSERT INTO models (version, kind, metadata, loaded_at, promoted_at) VALUES (%s, %s, %s, %s, %s) "
-        "ON DUPLICATE KEY UPDATE metadata = VALUES(metadata), loaded_at = VALUES(loaded_at), "
+        "INSERT INTO models (version, kind, source, metadata, loaded_at, promoted_at) VALUES (%s, %s, %s, %s, %s, %s) "
+        "ON DUPLICATE KEY UPDATE source = VALUES(source), metadata = VALUES(metadata), loaded_at = VALUES(loaded_at), "
         "promoted_at = VALUES(promoted_at)",
-        (version, kind_of(metadata), json.dumps(metadata), loaded_at, promoted_at),
+        (version, kind_of(metadata), source_of(metadata), json.dumps(metadata), loaded_at, promoted_at),
     )
     return version not in {row["version"] for row in served}
 

@@ -30,7 +30,8 @@ TABLES: Mapping[ScoringRole, str] = {"served": "predictions", "shadow": "shadow_
 """Where the predictions of each role are stored."""
 
 _OF_CUSTOMER = (
-    "SELECT p.*, m.kind AS model_kind FROM (SELECT * FROM predictions {} ORDER BY created_at DESC, id DESC LIMIT %s) p "
+    "SELECT p.*, m.kind AS model_kind, m.source AS model_source "
+    "FROM (SELECT * FROM predictions {} ORDER BY created_at DESC, id DESC LIMIT %s) p "
     "LEFT JOIN models m ON m.version = p.model_version"
 )
 _COLUMNS = "p.id, p.customer_pk, p.model_version, p.churn_probability, p.created_at, p.as_of"
@@ -120,7 +121,7 @@ def newest(transaction: Transaction, wanted: Wanted, *, limit: int, after: Posit
         # Two ranges of an index: a sweep stores all its predictions at one instant. Unforced, all before are read too.
         conditions.add("((created_at = %s AND id < %s) OR created_at < %s)", after.value, after.key, after.value)
     return transaction.rows(
-        "SELECT p.*, c.customer_id, m.kind AS model_kind FROM (SELECT * FROM predictions "
+        "SELECT p.*, c.customer_id, m.kind AS model_kind, m.source AS model_source FROM (SELECT * FROM predictions "
         f"FORCE INDEX ({index}) {conditions.where()} ORDER BY created_at DESC, id DESC LIMIT %s) p "
         "JOIN customers c ON c.id = p.customer_pk LEFT JOIN models m ON m.version = p.model_version "
         "ORDER BY p.created_at DESC, p.id DESC",

@@ -140,6 +140,12 @@ function headline(customer: CustomerDetail): string {
     : `${said}; before that, about every ${days(usual).replace(/^1 day$/, "day")}.`;
 }
 
+const SOURCES = {
+  shop: "",
+  simulated: "; learned from a simulated shop",
+  prior: "; from what is usual for shops",
+};
+
 function Figures({ customer }: { customer: CustomerDetail }): JSX.Element {
   const { churn_probability: risk, probability_interval: interval, risk_change_7d: change } = customer;
   const certainty = interval
@@ -147,9 +153,10 @@ function Figures({ customer }: { customer: CustomerDetail }): JSX.Element {
     : customer.confidence !== null
       ? `the model is ${percent(customer.confidence)} confident`
       : "";
+  const source = customer.model_source ? SOURCES[customer.model_source] : "";
   return (
     <div class="figures card">
-      <Figure name="Risk of leaving" note={risk === null ? "" : `${inTen(risk)}; ${certainty}`}>
+      <Figure name="Risk of leaving" note={risk === null ? "" : `${inTen(risk)}; ${certainty}${source}`}>
         {percent(risk)} <Risk level={customer.risk_level} />
       </Figure>
       <Figure name="Value at risk" note={`of ${money(customer.expected_spend)} that they would spend`}>

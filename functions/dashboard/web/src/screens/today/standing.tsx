@@ -26,6 +26,11 @@ export function Standing({ stats }: { stats: Stats }): JSX.Element {
   );
 }
 
+const SOURCES: Record<string, string> = {
+  sample: " It learned from a simulated shop, not from yours.",
+  prior: " It knows what is usual for shops, and nothing of yours yet.",
+};
+
 function modelSentence(models: Versions, stats: Stats): string {
   const current = models.versions.find((version) => version.version === models.current);
   if (!models.current)
@@ -35,8 +40,9 @@ function modelSentence(models: Versions, stats: Stats): string {
     : "When the model learned is not known";
   const young =
     current?.kind === "purchase_process" ? ", from the rhythm of orders alone, for the shop is young" : "";
+  const source = current ? (SOURCES[current.source ?? ""] ?? "") : "";
   const outdated = current?.is_outdated ? " It knows older features than the service; train it anew." : "";
-  return `${trained}${young}. ${accuracy(stats)}${outdated}`;
+  return `${trained}${young}.${source} ${accuracy(stats)}${outdated}`;
 }
 
 function accuracy({ model_accuracy: right, model_accuracy_basis: basis }: Stats): string {

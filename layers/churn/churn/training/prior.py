@@ -1,0 +1,42 @@
+"""A model for a shop that has too little history for anything else: the purchase process as it is usual for shops."""
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from churn.domain.features import FEATURES_VERSION
+from churn.domain.model import PURCHASE_PROCESS
+from churn.domain.timestamps import iso
+from churn.ml.bg_nbd import PARAMETERS, PurchaseModel
+from churn.training.plan import Plan
+
+USUAL = {"r": 1.0, "alpha": 90.0, "a": 0.8, "b": 2.5}
+"""Parameters that are usual for shops; each may be some factor of e more or less."""
+
+_DRAWS = 256
+# A customer of one order, a month ago.
+_TYPICAL = (1.0, 30.0, 60.0)
+
+
+def prior_model(*, now: datetime, plan: Plan, why: str, code: dict[str, str]) -> tuple[PurchaseModel, dict[str, Any]]:
+    """Return the purchase process under its prior alone, and its report; nothing of the shop is in it.
+
+    `why` says why there is no more, and `code` names the versions of the code.
+    """
+    center = np.log([USUAL[name] for name in PARAMETERS])
+    drawn = np.random.default_rng(plan.seed).normal(size=(_DRAWS, len(PARAMETERS)))
+    facts: dict[str, Any] = {
+        "trained_at": iso(now.replace(microsecond=0)),
+        "source": "prior",
+        "customers": 0,
+        "purchase_process": {**USUAL, "horizon_days": float(plan.horizon_days)},
+        "code": code,
+    }
+    more = {
+        "features_version": FEATURES_VERSION,
+        "horizon_days": plan.horizon_days,
+        "lookback_days": plan.lookback_days,
+    }
+    model = PurchaseModel.from_draws(np.exp(center + drawn), np.array(_TYPICAL), {**facts, **more})
+    return model, {"kind": PURCHASE_PROCESS, "why": why, "expected_churn": None, **facts}
