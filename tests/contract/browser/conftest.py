@@ -19,10 +19,28 @@ AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 # A machine that does other things besides is slow; nothing is waited for that is there.
 PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+SCREENS = {
+    "today": "#/",
+    "customers": "#/customers?status=current",
+    "customer": "#/customers/{}",
+    "alerts": "#/alerts",
+    "alert": "#/alerts/{}",
+    "retention": "#/retention",
+    "model": "#/model",
+    "version": "#/model/{}",
+    "data": "#/data",
+}
+"""The addresses of the screens within the page."""
 # Reported by the page itself, before its own scripts run.
 _LISTEN = """
     window.violations = [];
     document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
+    window.shifts = [];
+    new PerformanceObserver((list) => {
+        for (const { value, sources } of list.getEntries())
+            window.shifts.push([value, ...sources.map(({ node }) => node?.outerHTML?.slice(0, 90))]);
+    }).observe({ type: "layout-shift", buffered: true });
 """
 
 
@@ -67,6 +85,27 @@ class Windows:
             for page in context.pages:
                 assert page.evaluate("window.violations") == []
         assert self.problems == []
+
+
+def place(stack: Stack, screen: str) -> str:
+    """Return the address of a screen; of the most valuable customer, the newest alert, the challenger."""
+    one = ""
+    if screen == "customer":
+        customers = stack.get("/api/customers?status=current&sort=value_at_risk&limit=1").json["customers"]
+        one = customers[0]["customer_id"]
+    if screen == "alert":
+        alerts = stack.get("/api/alerts?limit=1&status=new,acknowledged,in_progress,resolved").json["alerts"]
+        one = str(alerts[0]["id"]) if alerts else ""
+    if screen == "version":
+        models = stack.get("/api/models").json
+        one = models["challenger"] or models["current"]
+    return SCREENS[screen].format(one)
+
+
+def settled(page: Page) -> None:
+    """Wait until nothing is waited for."""
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator(".waiting")).to_have_count(0)
 
 
 @pytest.fixture(scope="session")

@@ -8,27 +8,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from infra.tools.dashboard import BUNDLE
-from tests.contract.browser.conftest import AXE, Windows
+from tests.contract.browser.conftest import AXE, PHONE, SCREENS, Windows, place, settled
 from tests.contract.conftest import Stack
 
 _BYTES_AT_MOST = 120 * 1024
-_PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-_SCREENS = ("#/", "#/customers?status=current", "customer", "#/alerts", "alert", "#/retention", "#/model", "#/data")
-
-
-def _place(stack: Stack, name: str) -> str:
-    if name == "customer":
-        customer = stack.get("/api/customers?status=current&sort=value_at_risk&limit=1").json["customers"][0]
-        return f"#/customers/{customer['customer_id']}"
-    if name == "alert":
-        alerts = stack.get("/api/alerts?limit=1&status=new,acknowledged,in_progress,resolved").json["alerts"]
-        return f"#/alerts/{alerts[0]['id']}" if alerts else "#/alerts"
-    return name
-
-
-def _settled(page: Page) -> None:
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(page.locator(".waiting")).to_have_count(0)
+# Of the first screen: files, the bytes of them that are sent, and requests to the API.
+_FILES_AT_MOST = 13
+_FIRST_BYTES_AT_MOST = 56 * 1024
+_QUESTIONS_AT_MOST = 9
 
 
 def _violations(page: Page) -> list[str]:
@@ -46,19 +33,19 @@ def test_all_of_it_is_below_120_kb_compressed(chromium: str) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("screen", _SCREENS)
+@pytest.mark.parametrize("screen", SCREENS)
 def test_axe_finds_nothing_on_any_screen(
     windows: Windows, stack: Stack, screen: str, theme: Literal["light", "dark"]
 ) -> None:
-    page = windows.open(_place(stack, screen), color_scheme=theme)
-    _settled(page)
+    page = windows.open(place(stack, screen), color_scheme=theme)
+    settled(page)
     assert _violations(page) == []
 
 
-@pytest.mark.parametrize("screen", _SCREENS)
+@pytest.mark.parametrize("screen", SCREENS)
 def test_a_phone_shows_all_of_it_without_scrolling_sideways(windows: Windows, stack: Stack, screen: str) -> None:
-    page = windows.open(_place(stack, screen), **_PHONE)
-    _settled(page)
+    page = windows.open(place(stack, screen), **PHONE)
+    settled(page)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     for button in page.locator("main button:visible, nav a:visible").all():
         box = button.bounding_box()
@@ -81,7 +68,7 @@ def test_a_bar_opens_the_list_with_exactly_as_many(windows: Windows, stack: Stac
 
 def test_the_theme_can_be_set_and_stays(windows: Windows) -> None:
     page = windows.open("#/", color_scheme="light")
-    _settled(page)
+    settled(page)
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)
     page.get_by_role("button", name="Theme: system").click()
@@ -93,12 +80,25 @@ def test_the_theme_can_be_set_and_stays(windows: Windows) -> None:
     assert page.evaluate(ground) != light
 
 
-def test_nothing_moves_while_the_page_fills(windows: Windows) -> None:
-    page = windows.open("#/customers?status=current")
-    _settled(page)
-    shift = page.evaluate(
-        """new Promise((resolve) => new PerformanceObserver((list) =>
-            resolve(list.getEntries().reduce((sum, entry) => sum + entry.value, 0))
-        ).observe({type: "layout-shift", buffered: true}) || setTimeout(() => resolve(0), 500))"""
+@pytest.mark.parametrize("screen", SCREENS)
+def test_nothing_moves_while_a_screen_fills(windows: Windows, stack: Stack, screen: str) -> None:
+    for options in ({}, PHONE):
+        page = windows.open(place(stack, screen), **options)
+        settled(page)
+        page.wait_for_load_state("networkidle")
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert page.evaluate("window.shifts") == []
+
+
+def test_the_first_screen_asks_for_little(windows: Windows) -> None:
+    page = windows.open("#/")
+    settled(page)
+    page.wait_for_load_state("networkidle")
+    loaded: list[dict[str, Any]] = page.evaluate(
+        """performance.getEntries().filter(({ entryType }) => ["resource", "navigation"].includes(entryType))
+            .map(({ name, transferSize }) => ({ name, size: transferSize }))"""
     )
-    assert shift < 0.1
+    files = [(one["name"], one["size"]) for one in loaded if "/api/" not in one["name"] and one["size"]]
+    assert len(files) == len(dict(files)) <= _FILES_AT_MOST, files
+    assert sum(size for _, size in files) <= _FIRST_BYTES_AT_MOST, files
+    assert len(loaded) - len(files) <= _QUESTIONS_AT_MOST, loaded

@@ -78,3 +78,10 @@ export function useResource<T>(
   const data = own?.data ?? (key === null ? undefined : (kept.get(key) as T | undefined));
   return { data, error: own?.error, isLoading: key !== null && own === undefined, reload };
 }
+
+/** Returns what was known last, while the next is not known yet. */
+export function useLast<T>(value: T | undefined): T | undefined {
+  const last = useRef(value);
+  if (value !== undefined) last.current = value;
+  return last.current;
+}

@@ -21,7 +21,7 @@ set({
   "mono-font": "ui-monospace, 'Cascadia Mono', Menlo, Consolas, monospace",
   "font-size": "default",
   "schema-style": "table",
-  "show-method-in-nav-bar": "as-colored-text",
+  "show-method-in-nav-bar": "as-plain-text",
   "use-path-in-nav-bar": "true",
   "allow-spec-url-load": "false",
   "allow-spec-file-load": "false",

@@ -62,7 +62,7 @@ const ALERT_WORDS: Record<string, string> = {
   churn_risk: "Risk has risen",
   payment_failure: "Payment failed",
   refund_requested: "Refund requested",
-  support_ticket: "Pressing support ticket",
+  support_escalation: "Pressing support ticket",
   subscription_cancelled: "Subscription cancelled",
   customer_returned: "Customer is back",
 };

@@ -160,11 +160,17 @@ function options(props: Props, element: HTMLElement, onTip: (tip: Tip) => void):
         ...axis,
         grid: { show: false },
         space: 72,
-        size: 28,
+        gap: 10,
+        size: 34,
         values: (_, splits) =>
           splits.map((at) => (spansDays(props.times) ? day(at * 1000) : timeOfDay(at * 1000))),
       },
-      { ...axis, size: 52, values: (_, splits) => splits.map((value) => props.show(value)) },
+      {
+        ...axis,
+        size: 52,
+        space: 32,
+        values: (_, splits) => evenly(splits.map((value) => props.show(value))),
+      },
     ],
     series: [{}, ...props.lines.map((one) => series(one, resolved(element, one.color)))],
     hooks: {
@@ -172,6 +178,11 @@ function options(props: Props, element: HTMLElement, onTip: (tip: Tip) => void):
       setCursor: [(plot) => onTip(tipOf(plot, props))],
     },
   };
+}
+
+/** `2.0%` and `4.0%` are `2%` and `4%`, unless a tick between them needs the digit. */
+function evenly(ticks: string[]): string[] {
+  return ticks.every((tick) => tick.endsWith(".0%")) ? ticks.map((tick) => tick.replace(".0%", "%")) : ticks;
 }
 
 function spansDays(times: number[]): boolean {

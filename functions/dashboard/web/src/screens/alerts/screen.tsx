@@ -4,7 +4,7 @@ import { useRef, useState } from "preact/hooks";
 import { get, type Answer } from "../../api/client";
 import type { Alert, AlertWork } from "../../api/types";
 import { Empty, Problem, Waiting } from "../../components/notes";
-import { useResource, type Resource } from "../../data";
+import { useLast, useResource, type Resource } from "../../data";
 import { plural } from "../../format";
 import { useKeys } from "../../keys";
 import { go, link, usePlace } from "../../router";
@@ -33,11 +33,13 @@ const Screen: FunctionComponent<{ path: string[] }> = ({ path }) => {
   const alerts = page.data?.alerts ?? [];
   const current = path[0] === undefined ? null : Number(path[0]);
   const inbox = useInbox(alerts, current, address, page.reload);
+  const sentence = useLast(page.data && headline(box, page.data.total));
+  if (sentence === undefined && !page.error) return <Waiting height={640} what="the alerts" />;
   return (
     <>
       <header>
         <div>
-          <h1>{headline(box, page.data?.total)}</h1>
+          <h1>{sentence ?? "Alerts"}</h1>
         </div>
       </header>
       <Boxes current={box} />
@@ -122,8 +124,7 @@ function Reading({
   );
 }
 
-function headline(box: Box | null, total: number | undefined): string {
-  if (total === undefined) return "Alerts";
+function headline(box: Box | null, total: number): string {
   if (box === null) return `${plural(total, "alert")} counted there.`;
   if (box === "new")
     return total ? `${plural(total, "alert")} nobody has looked at yet.` : "Everything has been looked at.";

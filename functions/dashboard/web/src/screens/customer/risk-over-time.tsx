@@ -8,6 +8,8 @@ import { ago, percent, plural, points } from "../../format";
 import { eventWords, FEATURE_WORDS, type FeatureName } from "../../words";
 
 const HEIGHT = 220;
+// What the newest score has changed, in a line below the chart.
+const LAST_LINE = 18;
 const POINTS = 200;
 const MARKED: Record<string, string> = {
   order_placed: "--lowers",
@@ -36,7 +38,7 @@ export function RiskOverTime({ id }: { id: string }): JSX.Element {
         {known.length > 1 ? <span class="muted small">{plural(known.length, "score")}</span> : null}
       </header>
       {history.error ? <Problem error={history.error} what="the scores" onRetry={history.reload} /> : null}
-      {history.isLoading && !history.data ? <Waiting height={HEIGHT} what="the scores" /> : null}
+      {history.isLoading && !history.data ? <Waiting height={HEIGHT + LAST_LINE} what="the scores" /> : null}
       {history.data && known.length < 2 ? (
         <Empty
           title={
@@ -92,6 +94,8 @@ interface Change {
 function LastChange({ change }: { change: Change | null }): JSX.Element | null {
   const strongest = change?.drivers?.[0];
   if (!change) return null;
+  if (points(change.change) === "0")
+    return <p class="muted small">The newest score is as high as the one before.</p>;
   const cause = change.model_changed
     ? " Another version of the model made it."
     : strongest

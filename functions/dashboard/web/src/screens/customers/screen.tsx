@@ -7,7 +7,7 @@ import { Dialog } from "../../components/dialog";
 import { Icon } from "../../components/icons";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { say } from "../../components/toasts";
-import { useResource } from "../../data";
+import { useLast, useResource } from "../../data";
 import { count, money, plural } from "../../format";
 import { replace, usePlace } from "../../router";
 import { useStore } from "../../store";
@@ -41,13 +41,14 @@ function CustomerList(): JSX.Element {
       changed(address, { sort: by, order: query.sort === by && query.order === "desc" ? "asc" : "desc" }),
     );
   const keepRow = useKeptRow();
+  const sentence = useLast(useSentence(address, pages));
+  // What stands below a sentence of several lines would move when it comes.
+  if (sentence === undefined && !pages.error) return <Waiting height={640} what="the customers" />;
   return (
     <>
       <header>
         <div>
-          <h1>
-            <Sentence address={address} pages={pages} />
-          </h1>
+          <h1>{sentence ?? "Customers"}</h1>
         </div>
         <Tools query={query} />
       </header>
@@ -95,23 +96,20 @@ function useKeptRow(): (row: number) => void {
   };
 }
 
-function Sentence({ address, pages }: { address: URLSearchParams; pages: Pages }): JSX.Element {
+/** Returns what the list holds, in a sentence; undefined while it is not known. */
+function useSentence(address: URLSearchParams, pages: Pages): string | undefined {
   const stats = useResource("stats", (signal) => get("/api/dashboard/stats", undefined, undefined, signal), {
     every: 60,
   });
   const filters = FILTER_NAMES.filter((name) => address.get(name));
-  if (filters.length === 1 && address.get("status") === "current" && stats.data) {
+  if (filters.length === 1 && address.get("status") === "current" && !stats.error) {
+    if (!stats.data) return undefined;
     const { revenue_at_risk: risk, high_risk_customers: high } = stats.data;
-    return (
-      <>
-        {money(risk)} of what your customers would spend is at risk; {plural(high, "customer")}{" "}
-        {high === 1 ? "is" : "are"} likely to leave.
-      </>
-    );
+    return `${money(risk)} of what your customers would spend is at risk; ${plural(high, "customer")} ${high === 1 ? "is" : "are"} likely to leave.`;
   }
-  if (pages.total === null) return <>Customers</>;
+  if (pages.total === null) return undefined;
   const number = `${pages.isLowerBound && pages.hasMore ? "At least " : ""}${plural(pages.total, "customer")}`;
-  return <>{filters.length ? `${number} match${pages.total === 1 ? "es" : ""}.` : `${number} in all.`}</>;
+  return filters.length ? `${number} match${pages.total === 1 ? "es" : ""}.` : `${number} in all.`;
 }
 
 function Tools({ query }: { query: CustomersQuery }): JSX.Element {

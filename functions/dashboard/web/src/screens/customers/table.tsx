@@ -198,14 +198,16 @@ function useWindow(
   const [first, setFirst] = useState(from);
   const calls = useRef({ onRow, onEnd });
   calls.current = { onRow, onEnd };
-  const visible = Math.ceil(window.innerHeight / height);
+  const [visible, setVisible] = useState(() => Math.ceil(window.innerHeight / height));
   useEffect(() => {
     let frame = 0;
     const look = (): void => {
       frame = 0;
+      const visible = Math.ceil(window.innerHeight / height);
       const top = body.current?.getBoundingClientRect().top ?? 0;
       const row = Math.min(Math.max(0, rows - 1), Math.max(0, Math.floor(-top / height)));
       setFirst(row);
+      setVisible(visible);
       calls.current.onRow(row);
       if (row + visible + MARGIN_ROWS >= rows) calls.current.onEnd();
     };
@@ -220,7 +222,7 @@ function useWindow(
       window.removeEventListener("scroll", scrolled);
       window.removeEventListener("resize", scrolled);
     };
-  }, [body, rows, height, visible]);
+  }, [body, rows, height]);
   useEffect(() => {
     // Whoever comes back, or opens an address with a row, stands where they stood.
     if (from > 0 && body.current)

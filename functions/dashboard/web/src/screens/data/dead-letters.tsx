@@ -16,13 +16,15 @@ type Letter = Answer<"/api/dead-letters", "get">["dead_letters"][number];
 const PAGE = 20;
 const MOST = 500;
 
-interface Props {
-  counts: Ingestion["dead_letters"];
-  query: URLSearchParams;
-  onRedriven: () => void;
+interface Found {
+  page: Resource<Answer<"/api/dead-letters", "get">>;
+  isAll: boolean;
+  /** Null: no more are shown. */
+  onMore: (() => void) | null;
 }
 
-export function DeadLetters({ counts, query, onRedriven }: Props): JSX.Element {
+/** Returns the records of the address: those that wait, or all. */
+export function useDeadLetters(query: URLSearchParams): Found {
   const state = query.get("letters") === "all" ? "all" : "waiting";
   const [limit, setLimit] = useState(PAGE);
   const page = useResource(
@@ -30,11 +32,23 @@ export function DeadLetters({ counts, query, onRedriven }: Props): JSX.Element {
     (signal) => get("/api/dead-letters", { state, limit }, undefined, signal),
     { every: 30 },
   );
+  const onMore = limit < MOST ? () => setLimit(Math.min(MOST, limit * 2)) : null;
+  return { page, isAll: state === "all", onMore };
+}
+
+interface Props {
+  counts: Ingestion["dead_letters"];
+  letters: Found;
+  query: URLSearchParams;
+  onRedriven: () => void;
+}
+
+export function DeadLetters({ counts, letters, query, onRedriven }: Props): JSX.Element {
   const redriven = (): void => {
-    page.reload();
+    letters.page.reload();
     onRedriven();
   };
-  const to = (letters: string): string => link(["data"], { ...Object.fromEntries(query), letters });
+  const to = (shown: string): string => link(["data"], { ...Object.fromEntries(query), letters: shown });
   return (
     <section class="card">
       <header class="wraps">
@@ -45,7 +59,7 @@ export function DeadLetters({ counts, query, onRedriven }: Props): JSX.Element {
         <div class="row">
           <Choice
             label="Records"
-            current={state}
+            current={letters.isAll ? "all" : "waiting"}
             options={[
               { key: "waiting", name: "To be tried again", target: to("") },
               { key: "all", name: "All", target: to("all") },
@@ -54,23 +68,12 @@ export function DeadLetters({ counts, query, onRedriven }: Props): JSX.Element {
           {may("admin") && counts.waiting ? <Redrive counts={counts} onDone={redriven} /> : null}
         </div>
       </header>
-      <Letters
-        page={page}
-        isAll={state === "all"}
-        onMore={limit < MOST ? () => setLimit(Math.min(MOST, limit * 2)) : null}
-      />
+      <Letters {...letters} />
     </section>
   );
 }
 
-interface LettersProps {
-  page: Resource<Answer<"/api/dead-letters", "get">>;
-  isAll: boolean;
-  /** Null: no more are shown. */
-  onMore: (() => void) | null;
-}
-
-function Letters({ page, isAll, onMore }: LettersProps): JSX.Element {
+function Letters({ page, isAll, onMore }: Found): JSX.Element {
   return (
     <>
       {page.error && !page.data ? (

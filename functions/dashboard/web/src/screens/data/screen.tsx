@@ -2,11 +2,11 @@
 import type { FunctionComponent } from "preact";
 import { get, type Answer } from "../../api/client";
 import { Problem, Waiting } from "../../components/notes";
-import { useResource } from "../../data";
+import { useLast, useResource } from "../../data";
 import { plural } from "../../format";
 import { usePlace } from "../../router";
 import { Arriving } from "./arriving";
-import { DeadLetters } from "./dead-letters";
+import { DeadLetters, useDeadLetters } from "./dead-letters";
 import { Imports } from "./imports";
 import "./screen.css";
 import { Kinds, Unknown } from "./sources";
@@ -23,21 +23,28 @@ const Screen: FunctionComponent<{ path: string[] }> = () => {
     { every: 10 },
   );
   const data = ingestion.data;
+  const letters = useDeadLetters(query);
+  const isShown = useLast(data && (letters.page.data || letters.page.error) ? true : undefined);
   return (
     <>
       <header>
         <div>
-          <h1>{data ? headline(data) : "Data"}</h1>
+          <h1>{data && isShown ? headline(data) : "Data"}</h1>
         </div>
       </header>
       {ingestion.error && !data ? (
         <Problem error={ingestion.error} what="what comes in" onRetry={ingestion.reload} />
       ) : null}
-      {ingestion.isLoading && !data ? <Waiting height={640} what="what comes in" /> : null}
-      {data ? (
+      {!isShown && !ingestion.error ? <Waiting height={640} what="what comes in" /> : null}
+      {data && isShown ? (
         <div class="stack">
           <Arriving data={data} query={query} />
-          <DeadLetters counts={data.dead_letters} query={query} onRedriven={ingestion.reload} />
+          <DeadLetters
+            counts={data.dead_letters}
+            letters={letters}
+            query={query}
+            onRedriven={ingestion.reload}
+          />
           <div class="data-sources">
             <Kinds data={data} />
             <Unknown data={data} />

@@ -1,7 +1,7 @@
 /** What the shop sends, and which features are unknown because it does not send what tells them. */
 import type { JSX } from "preact";
 import { count, day, exactly } from "../../format";
-import { eventWords, FEATURE_WORDS, sentence, type FeatureName } from "../../words";
+import { eventWords, FEATURE_WORDS, type FeatureName } from "../../words";
 import type { Ingestion } from "./screen";
 
 export function Kinds({ data }: { data: Ingestion }): JSX.Element {
@@ -28,7 +28,7 @@ export function Kinds({ data }: { data: Ingestion }): JSX.Element {
       </ul>
       {silent.length ? (
         <p class="muted small silent">
-          None came of these: {silent.map((kind) => sentence(kind.event_type).toLowerCase()).join(", ")}.
+          None came of these: {silent.map((kind) => eventWords(kind.event_type).toLowerCase()).join(", ")}.
         </p>
       ) : null}
     </section>

@@ -31,7 +31,7 @@ export function Drift({ drift }: { drift: Detail["drift"] }): JSX.Element {
         <>
           <p>
             {moved.length
-              ? `${plural(moved.length, "column")} of ${columns.length} ${moved.length === 1 ? "is" : "are"} no longer as they were.`
+              ? `${moved.length} of ${plural(columns.length, "feature")} ${moved.length === 1 ? "is no longer as it was" : "are no longer as they were"}.`
               : "Yes: nothing has moved beyond chance."}
           </p>
           <ul class="drift">
@@ -101,7 +101,7 @@ export function Challenger({
               <tr>
                 <th scope="col">Version</th>
                 <th scope="col" class="number">
-                  Right side of one half
+                  Predicted right
                 </th>
                 <th scope="col" class="number">
                   Right order
@@ -111,12 +111,14 @@ export function Challenger({
             <tbody>
               {(
                 [
-                  [newest.champion, newest.champion_figures],
-                  [newest.challenger, newest.challenger_figures],
+                  [newest.champion, newest.champion_figures, "serves"],
+                  [newest.challenger, newest.challenger_figures, "challenger"],
                 ] as const
-              ).map(([version, figures]) => (
+              ).map(([version, figures, role]) => (
                 <tr key={version}>
-                  <th scope="row">{version}</th>
+                  <th scope="row">
+                    {version} <span class="muted small">{role}</span>
+                  </th>
                   <td class="number">{share(figures.accuracy)}</td>
                   <td class="number">{figures.auc?.toFixed(2) ?? "not known"}</td>
                 </tr>

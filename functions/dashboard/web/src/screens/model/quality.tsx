@@ -60,8 +60,9 @@ function Weeks({ weeks }: { weeks: Detail["quality"] }): JSX.Element {
   }
   return (
     <div>
-      <div class="muted small">
-        On the right side of one half, by week: expected (dashed), and what became true
+      <div class="muted small lead">
+        Predicted right, by week: expected (dashed), and what became true. Right is a risk above 50% of
+        somebody who left, or below it of somebody who stayed
       </div>
       <LineChart
         times={served.map((week) => Date.parse(week.week) / 1000)}
@@ -80,7 +81,7 @@ function Weeks({ weeks }: { weeks: Detail["quality"] }): JSX.Element {
         ]}
         height={200}
         top={1}
-        caption="Share of customers on the right side of one half, by week"
+        caption="Share of customers who were predicted right, by week"
         show={share}
       />
     </div>

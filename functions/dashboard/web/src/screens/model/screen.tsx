@@ -2,11 +2,11 @@
 import type { FunctionComponent, JSX } from "preact";
 import { get } from "../../api/client";
 import { Empty, Problem, Waiting } from "../../components/notes";
-import { useResource } from "../../data";
+import { type Resource, useResource } from "../../data";
 import { ago, share } from "../../format";
 import { Challenger, Drift } from "./drift";
 import { type Detail, IsItRight, WhatMovesIt, WhomItFinds } from "./quality";
-import { readReport } from "./report";
+import { readReport, type Report } from "./report";
 import "./screen.css";
 import { isUnderWay, RunState, TrainButton } from "./training";
 import { VersionLog, type Versions } from "./versions";
@@ -43,6 +43,12 @@ function Shown({ models, name, onChanged }: ShownProps): JSX.Element {
     (signal) => get("/api/models/{version}", undefined, { version: name ?? "" }, signal),
     { topics: ["model"] },
   );
+  const version = detail.data?.version;
+  const report = useResource(version ? `report ${version}` : null, (signal) =>
+    readReport(version ?? "", signal),
+  );
+  const isWaiting = !detail.error && !report.error && (!detail.data || !report.data);
+  if (name && isWaiting) return <Waiting height={640} what="this version" />;
   return (
     <>
       <header>
@@ -57,8 +63,7 @@ function Shown({ models, name, onChanged }: ShownProps): JSX.Element {
         {detail.error && !detail.data ? (
           <Problem error={detail.error} what="this version" onRetry={detail.reload} />
         ) : null}
-        {name && detail.isLoading && !detail.data ? <Waiting height={480} what="this version" /> : null}
-        {detail.data ? <About detail={detail.data} models={models} /> : null}
+        {detail.data ? <About detail={detail.data} report={report} models={models} /> : null}
         {models.versions.length ? <VersionLog models={models} shown={name} onChanged={onChanged} /> : null}
       </div>
     </>
@@ -89,17 +94,16 @@ function useModels() {
   return { ...models, data };
 }
 
-function About({ detail, models }: { detail: Detail; models: Versions }): JSX.Element {
-  const {
-    data: report,
-    error,
-    isLoading,
-    reload,
-  } = useResource(`report ${detail.version}`, (signal) => readReport(detail.version, signal));
+interface AboutProps {
+  detail: Detail;
+  report: Resource<Report>;
+  models: Versions;
+}
+
+function About({ detail, report: { data: report, error, reload }, models }: AboutProps): JSX.Element {
   return (
     <>
       {error && !report ? <Problem error={error} what="its report" onRetry={reload} /> : null}
-      {isLoading && !report ? <Waiting height={320} what="its report" /> : null}
       {report ? (
         <>
           <IsItRight report={report} detail={detail} />

@@ -69,7 +69,7 @@ function words(run: Run): string {
   if (run.state === "running") return run.progress ? `Now: ${run.progress}.` : "It begins.";
   if (run.state === "succeeded")
     return run.promoted
-      ? `Version ${run.version ?? ""} serves.`
+      ? `Version ${run.version ?? ""} was promoted.`
       : `Version ${run.version ?? ""} does not serve: ${run.reason ?? "nobody has decided yet"}`;
   return run.reason ?? "";
 }

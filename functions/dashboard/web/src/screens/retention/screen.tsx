@@ -3,7 +3,7 @@ import type { FunctionComponent, JSX } from "preact";
 import { get } from "../../api/client";
 import { Choice } from "../../components/choice";
 import { Empty, Problem, Waiting } from "../../components/notes";
-import { useResource } from "../../data";
+import { useLast, useResource } from "../../data";
 import { share } from "../../format";
 import { link, usePlace } from "../../router";
 import { type By, type CohortTable, halves, shareAt } from "./cohorts";
@@ -20,11 +20,13 @@ const Screen: FunctionComponent<{ path: string[] }> = () => {
   const table = useResource(`cohorts ${by}`, (signal) =>
     get("/api/retention", { by, cohorts: COHORTS }, undefined, signal),
   );
+  const sentence = useLast(table.data && headline(table.data));
+  if (sentence === undefined && !table.error) return <Waiting height={640} what="the cohorts" />;
   return (
     <>
       <header>
         <div>
-          <h1>{table.data ? headline(table.data) : "Retention"}</h1>
+          <h1>{sentence ?? "Retention"}</h1>
         </div>
       </header>
       <div class="stack">

@@ -23,7 +23,9 @@ export function Distribution({ stats }: { stats: Stats }): JSX.Element {
                 {LEVEL_WORDS[level]}
               </span>
               <span class="track" aria-hidden="true">
-                <i class={`fill ${level}`} style={{ width: `${(customers[level] / most) * 100}%` }} />
+                {customers[level] ? (
+                  <i class={`fill ${level}`} style={{ width: `${(customers[level] / most) * 100}%` }} />
+                ) : null}
               </span>
               <span class="number">{count(customers[level])}</span>
             </a>

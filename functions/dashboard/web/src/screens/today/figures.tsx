@@ -27,6 +27,7 @@ export function Figures({ stats, trends }: { stats: Stats; trends: Trend[] }): J
           before(WEEK)?.high_risk_customers,
           "than a week ago",
           count,
+          "fewer",
         )}
       />
       <Figure
@@ -60,12 +61,14 @@ function difference(
   then: number | null | undefined,
   than: string,
   show: (size: number) => string,
+  less = "less",
 ): string {
   if (now === null) return "known once customers have been here for 30 days";
-  if (then === null || then === undefined) return `no figure to compare with`;
+  if (then === null || then === undefined) return "no figure to compare with";
   const change = now - then;
-  if (Math.abs(change) < 0.05) return `as many ${than.replace("than ", "as ")}`;
-  return `${show(Math.abs(change))} ${change > 0 ? "more" : "less"} ${than}`;
+  if (Math.abs(change) < 0.05)
+    return `${less === "fewer" ? "as many" : "as much"} ${than.replace("than ", "as ")}`;
+  return `${show(Math.abs(change))} ${change > 0 ? "more" : less} ${than}`;
 }
 
 interface FigureProps {

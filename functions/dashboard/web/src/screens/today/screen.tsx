@@ -45,7 +45,7 @@ const Screen: FunctionComponent<{ path: string[] }> = () => {
             {trends.error && !trends.data ? (
               <Problem error={trends.error} what="the trend" onRetry={trends.reload} />
             ) : null}
-            {trends.isLoading && !trends.data ? <Waiting height={260} what="the trend" /> : null}
+            {trends.isLoading && !trends.data ? <Waiting height={267} what="the trend" /> : null}
             <Standing stats={figures} />
           </div>
           <LiveAlerts />
@@ -61,7 +61,7 @@ function headline(stats: Stats): string {
   const current = low + medium + high + critical;
   if (current === 0) return "No current customer has been scored yet.";
   const leaving = stats.high_risk_customers;
-  return `${leaving} of ${plural(current, "current customer")} ${leaving === 1 ? "is" : "are"} likely to leave; ${money(stats.revenue_at_risk)} of their spending is at risk.`;
+  return `${leaving} of ${plural(current, "current customer")} ${leaving === 1 ? "is" : "are"} likely to leave; ${money(stats.revenue_at_risk)} of what all would spend is at risk.`;
 }
 
 function NoCustomers(): JSX.Element {

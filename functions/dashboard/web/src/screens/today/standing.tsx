@@ -19,7 +19,7 @@ export function Standing({ stats }: { stats: Stats }): JSX.Element {
       <ul class="standings">
         <li>{models.data ? modelSentence(models.data, stats) : "Asking for the model …"}</li>
         <li>
-          {plural(stats.total_customers, "customer")} known; the figures are of {ago(stats.generated_at)}.
+          {plural(stats.total_customers, "customer")} known; counted {ago(stats.generated_at)}.
         </li>
       </ul>
     </section>
