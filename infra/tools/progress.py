@@ -18,7 +18,8 @@ class Progress:
         self._what = what
         self._total = total
         self._out = out or sys.stderr
-        self._next = time.monotonic() + _SILENT_SECONDS
+        self._began = time.monotonic()
+        self._next = self._began + _SILENT_SECONDS
         self._every = 0.25 if self._out.isatty() else 5.0
         self._open = False
 
@@ -28,11 +29,20 @@ class Progress:
         if now < self._next:
             return
         self._next = now + self._every
-        share = f" of {self._total:,} ({done / self._total:.0%})" if self._total else ""
-        self._out.write(f"{'\r' if self._out.isatty() else ''}{self._what}: {done:,}{share}")
+        share = f" of {self._total:,} ({done / self._total:.0%}){self._left(done, now)}" if self._total else ""
+        # What a longer line has left at the end of a terminal's line is taken away.
+        begin, end = ("\r", "\x1b[K") if self._out.isatty() else ("", "")
+        self._out.write(f"{begin}{self._what}: {done:,}{share}{end}")
         self._out.write("" if self._out.isatty() else "\n")
         self._out.flush()
         self._open = self._out.isatty()
+
+    def _left(self, done: int, now: float) -> str:
+        """Return how much longer it takes if it goes on as until now."""
+        if not self._total or not 0 < done < self._total:
+            return ""
+        seconds = (now - self._began) * (self._total - done) / done
+        return f", {seconds:.0f} s left" if seconds < 100 else f", {seconds / 60:.0f} min left"
 
     def __enter__(self) -> Self:
         return self

@@ -16,14 +16,14 @@ from churn.domain.customer import observed_kinds
 from churn.domain.errors import UnavailableError
 from churn.domain.events import Event
 from churn.domain.timestamps import iso, parse_timestamp, to_millis
-from churn.services import hourly_stats
 from churn.services.current_model import CurrentModel, NoModelError
+from churn.services.imported_hours import HourSpan
 from churn.services.scoring import Scoring
 from churn.settings import InvalidSettingsError
 from infra import console
 from infra.local.options import state_folder
 from infra.tools.console_logs import readable_logs
-from infra.tools.importer.command import Imported, import_events
+from infra.tools.importer.storing import Imported, import_events
 from infra.tools.progress import Progress
 from infra.tools.simulator import SimulatedCustomer, simulate
 from infra.tools.stack_environment import NotRunningError, use_stack
@@ -33,14 +33,16 @@ _CUSTOMERS_WITH_EVERY_KIND = 100
 _SEED = 1
 
 
-def fill(scoring: Scoring, shop: Iterable[SimulatedCustomer], start: datetime, progress: Progress) -> Imported:
+def fill(
+    scoring: Scoring, shop: Iterable[SimulatedCustomer], start: datetime, progress: Progress, hours: HourSpan
+) -> Imported:
     """Store the customers' histories, without alerts; events that are stored already change nothing."""
     customers = iter(shop)
     first = list(islice(customers, _CUSTOMERS_WITH_EVERY_KIND))
     kinds = observed_kinds(event for customer in first for event in customer.events)
     # The shop sends every kind from its first day on, also where the first customers had none of it yet.
     scoring.observe(dict.fromkeys(kinds, to_millis(start)))
-    return import_events(scoring, _events(chain(first, customers)), progress)
+    return import_events(scoring, _events(chain(first, customers)), progress, hours)
 
 
 @readable_logs()
@@ -58,10 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             model = CurrentModel(settings)
             scoring = Scoring(database, model, settings, promoted_at=lambda: model.promoted_at)
+            hours = HourSpan.begin(database, settings, datetime.now(UTC))
             shop = simulate(options.customers, seed=_SEED, start=start, end=end)
             with Progress("filling the sample shop, events") as progress:
-                filled = fill(scoring, shop, start, progress)
-            hourly_stats.rebuild(database, settings, datetime.now(UTC))
+                filled = fill(scoring, shop, start, progress, hours)
+            hours.store(database, settings, filled.hours, datetime.now(UTC))
         finally:
             database.close()
     except (NotRunningError, InvalidSettingsError, NoModelError, UnavailableError) as error:

@@ -5,129 +5,32 @@ import csv
 import re
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError, imports
+from churn.adapters.mysql import Database, imports
 from churn.domain.customer import observed_kinds
-from churn.domain.errors import DATA_ERRORS, UnavailableError
-from churn.domain.events import Event
 from churn.domain.identifiers import canonical
 from churn.domain.values import storable
-from churn.services.batch_result import BatchResult
-from churn.services.current_model import CurrentModel, NoModelError
-from churn.services.imported_hours import HourCounts, HourSpan
-from churn.services.scoring import Scoring
-from churn.settings import InvalidSettingsError, Settings
+from churn.services.imported_hours import HourSpan
+from churn.settings import Settings
 from infra import console
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.columns import KINDS
 from infra.tools.importer.faults import DoubtError, UnreadableFileError
 from infra.tools.importer.parser import History, Options, read_history
-from infra.tools.importer.revisions import Replaced, as_revisions
 from infra.tools.importer.staging import Reject
 from infra.tools.importer.statuses import STATUS_CLASSES, StatusClass, plain_status
+from infra.tools.importer.storing import EXPECTED_ERRORS, EventStore, Imported, StoringFailedError, processes_for
 from infra.tools.importer.summary import describe_content, describe_file
 from infra.tools.importer.times import zone_named
 from infra.tools.progress import Progress
 from infra.tools.stack_environment import NotRunningError, use_stack
 
-# Events a transaction: large enough for multi-row statements, small enough for a retry to be cheap.
-EVENTS_A_TRANSACTION = 5000
 # Surrogates, but for those that stand for a byte which is not UTF-8.
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
-
-
-class EventSink(Protocol):
-    """The part of `churn.services.scoring.Scoring` that an import needs."""
-
-    def apply(
-        self, events: Sequence[Event], *, now: datetime, raise_alerts: bool, hours: HourSpan | None
-    ) -> BatchResult:
-        """Apply events in one transaction, each once by its identifier."""
-
-
-@dataclass(slots=True)
-class Imported:
-    """The result of an import."""
-
-    events: int = 0
-    repeated: int = 0
-    too_late: int = 0
-    """Events from a time whose history was pruned."""
-    customers: int = 0
-    refused: int = 0
-    """Events of customers whose stored data cannot be read."""
-    replaced: Replaced = field(default_factory=Replaced)
-    hours: HourCounts = field(default_factory=Counter)
-    """What the import changes of the dashboard's hours."""
-
-    @property
-    def seen(self) -> int:
-        """How many events the file had."""
-        return self.events + self.repeated + self.too_late + self.refused
-
-
-def batches(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
-    """Yield events that are sorted by customer, in batches of about `size` that split no customer who fits into one."""
-    batch: list[Event] = []
-    for _, group in groupby(events, key=lambda event: event.customer_id):
-        customer_events = list(group)
-        if batch and len(batch) + len(customer_events) > size:
-            yield batch
-            batch = []
-        batch += customer_events
-        while len(batch) > size:
-            yield batch[:size]
-            batch = batch[size:]
-    if batch:
-        yield batch
-
-
-def import_events(
-    scoring: EventSink,
-    events: Iterable[Event],
-    progress: Progress | None = None,
-    prepare: Callable[[Sequence[Event]], Sequence[Event]] = lambda batch: batch,
-    hours: HourSpan | None = None,
-) -> Imported:
-    """Store a history that is sorted by customer, without alerts; events that are stored already change nothing.
-
-    `prepare` returns the events of a batch as they are to be stored; `hours` are those whose change is counted.
-    """
-    imported = Imported()
-    last_customer = None
-    for batch in batches(events, EVENTS_A_TRANSACTION):
-        _import_batch(scoring, prepare(batch), hours, imported)
-        customers = {event.customer_id for event in batch}
-        imported.customers += len(customers - {last_customer})
-        last_customer = batch[-1].customer_id
-        if progress:
-            progress(imported.seen)
-    return imported
-
-
-def _import_batch(scoring: EventSink, batch: Sequence[Event], hours: HourSpan | None, imported: Imported) -> None:
-    """Store a batch; one that fails for its data is halved down to the events that it fails for."""
-    try:
-        applied = scoring.apply(batch, now=datetime.now(UTC), raise_alerts=False, hours=hours)
-    except (DataRefusedError, *DATA_ERRORS):
-        if len(batch) == 1:
-            imported.refused += 1
-            return
-        middle = len(batch) // 2
-        _import_batch(scoring, batch[:middle], hours, imported)
-        _import_batch(scoring, batch[middle:], hours, imported)
-        return
-    imported.events += applied.events
-    imported.repeated += applied.repeated
-    imported.too_late += applied.too_late
-    imported.hours.update(applied.hours)
 
 
 def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
@@ -151,14 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DoubtError as doubt:
         print(f"import: {doubt}", file=sys.stderr)
         return 2
-    except (
-        UnreadableFileError,
-        NotRunningError,
-        InvalidSettingsError,
-        NoModelError,
-        UnavailableError,
-        StatementRefusedError,
-    ) as error:
+    except (UnreadableFileError, NotRunningError, StoringFailedError, *EXPECTED_ERRORS) as error:
         print(f"import: {error}", file=sys.stderr)
         return 1
 
@@ -215,24 +111,14 @@ def _dry_run(history: History) -> Imported:
 def _store(name: str, history: History, settings: Settings, began: datetime) -> Imported:
     database = Database(settings.database_url)
     try:
-        model = CurrentModel(settings)
-        scoring = Scoring(database, model, settings, promoted_at=lambda: model.promoted_at)
-        hours = HourSpan.begin(database, settings, began)
+        store = EventStore(database, settings, HourSpan.begin(database, settings, began))
         key = database.run(lambda transaction: imports.begin(transaction, storable(name), history.kind, began))
         if history.kind != "orders":
-            scoring.observe(observed_kinds(history.events()))
-        with Progress("importing, events", history.expected_events()) as progress:
-            replaced = Replaced()
-            now = datetime.now(UTC)
-            imported = import_events(
-                scoring,
-                history.events(),
-                progress,
-                prepare=lambda batch: as_revisions(database, batch, now, replaced),
-                hours=hours,
-            )
-            imported.replaced = replaced
-        hours.store(database, settings, imported.hours, datetime.now(UTC))
+            store.scoring.observe(observed_kinds(history.events()))
+        expected = history.expected_events()
+        with Progress("importing, events", expected) as progress:
+            imported = store.add_all(history.events(), progress, processes=processes_for(expected))
+        store.hours.store(database, settings, imported.hours, datetime.now(UTC))
         counts = {
             "file_lines": history.lines,
             "rejected": history.tally.rejects.total(),

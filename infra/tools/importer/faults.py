@@ -13,6 +13,10 @@ class BadRowError(ValueError):
     """A row that is no order, event or customer; the text says why."""
 
 
+class ImplausibleTimeError(BadRowError):
+    """A row of a time when no shop sold anything, or that lies ahead."""
+
+
 class NobodyError(BadRowError):
     """A row whose customer is what tools write where there is none."""
 

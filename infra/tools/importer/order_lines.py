@@ -12,7 +12,7 @@ from churn.domain.timestamps import to_millis
 from churn.domain.values import MAX_AMOUNT
 from infra.tools.importer.cells import cancellation, clean, customer_identifier, discount, identifier, items_count
 from infra.tools.importer.columns import Columns
-from infra.tools.importer.faults import BadRowError, NobodyError, NotCountedError
+from infra.tools.importer.faults import BadRowError, ImplausibleTimeError, NobodyError, NotCountedError
 from infra.tools.importer.formats import plain
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.rows import Row
@@ -162,7 +162,7 @@ class LineReader:
             cell = f"{cell.date()} {clock}"
         at = self._rules.times["timestamp"](cell, str(cells.get("time_zone") or ""))
         if at > self._latest:
-            raise BadRowError(f"timestamp: is more than {MAX_FUTURE.days} days ahead")
+            raise ImplausibleTimeError(f"timestamp: is more than {MAX_FUTURE.days} days ahead")
         return at
 
     def _is_refund(self, cells: Mapping[str, Any]) -> bool:

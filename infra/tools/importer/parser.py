@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from churn.domain.errors import FieldError
-from churn.domain.events import Event, InvalidEventError, NoCustomerError
+from churn.domain.events import MAX_FUTURE, Event, InvalidEventError, NoCustomerError
 from infra.tools.importer.cells import clean, customer_identifier
 from infra.tools.importer.columns import (
     AMOUNTS,
@@ -28,7 +28,14 @@ from infra.tools.importer.columns import (
 )
 from infra.tools.importer.customers import customer_events
 from infra.tools.importer.events import NUMBER_COLUMNS, EventReader
-from infra.tools.importer.faults import BadRowError, NobodyError, NotCountedError, UnreadableFileError
+from infra.tools.importer.faults import (
+    BadRowError,
+    DoubtError,
+    ImplausibleTimeError,
+    NobodyError,
+    NotCountedError,
+    UnreadableFileError,
+)
 from infra.tools.importer.formats import Format, Kind, LineKind, recognise
 from infra.tools.importer.json_rows import flat
 from infra.tools.importer.numbers import DecimalSign, NumberReader
@@ -42,6 +49,7 @@ from infra.tools.importer.survey import Survey, look_through
 from infra.tools.importer.times import DateOrder
 
 _PROGRESS_EVERY = 5000
+_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +214,9 @@ class _Reader:
         self._readers: dict[tuple[str, ...], LineRules] = {}
         self._before: Line | None = None
         self._has_numbers = False
+        self._implausible: list[str] = []
+        """The first times that no shop can have, of a file without any other."""
+        self._is_plausible = False
         self._event_reader: EventReader | None = None
         history.currencies = survey.currencies
 
@@ -220,6 +231,10 @@ class _Reader:
             raise
         except NotCountedError as reason:
             self._pass_over(str(reason))
+        except ImplausibleTimeError as error:
+            if len(self._implausible) < _EXAMPLES:
+                self._implausible.append(self._time_of(row.values))
+            self._refuse(row, error)
         except Exception as error:  # noqa: BLE001  (a line costs itself alone, whatever is wrong with it)
             self._refuse(row, error)
 
@@ -227,6 +242,13 @@ class _Reader:
         history, options = self._history, self._options
         if history.kind != "orders":
             return
+        if self._implausible and not self._is_plausible:
+            raise DoubtError(
+                f"no time of column {history.columns.get('timestamp')!r} can be one of a shop's orders, such as "
+                f"{', '.join(map(repr, self._implausible))}: they lie before 1971 or more than {MAX_FUTURE.days} days "
+                "ahead; say how they are read with --date-format, such as '%y%m%d', or name another column with "
+                "--column=timestamp=COLUMN"
+            )
         first = next(iter(self._columns.values()), None)
         known = first.format if first else None
         kind = options.line or (known.line if known else None)
@@ -253,6 +275,7 @@ class _Reader:
                 reader = self._lines[names] = LineReader(columns, rules, history.tally.statuses)
             line = reader.read(row, values, self._before)
             self._before = line
+            self._is_plausible = True
             self._has_numbers = self._has_numbers or bool(line.number)
             history.staging.add_line(line)
             return
@@ -274,6 +297,9 @@ class _Reader:
             points=rules.numbers["loyalty_points"],
         ):
             history.staging.add_event(event)
+
+    def _time_of(self, values: Mapping[str, Any]) -> str:
+        return str(values.get(self._history.columns.get("timestamp", "")))[:40]
 
     def _event(self, values: Mapping[str, Any]) -> Event:
         if self._event_reader is None:

@@ -25,6 +25,13 @@ class Replaced:
     cents: int = 0
     """By how much less the orders of a smaller or larger value come to, in hundredths."""
 
+    def add(self, other: "Replaced") -> None:
+        """Add what others say."""
+        self.smaller += other.smaller
+        self.larger += other.larger
+        self.cancelled += other.cancelled
+        self.cents += other.cents
+
 
 def as_revisions(database: Database, events: Sequence[Event], now: datetime, replaced: Replaced) -> list[Event]:
     """Return the events; those that give a stored order another value say that they are the newer version.

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from churn.domain.timestamps import from_millis, parse_timestamp, to_millis
-from infra.tools.importer.faults import BadRowError, DoubtError
+from churn.domain.timestamps import OUT_OF_RANGE, TOO_EARLY, from_millis, parse_timestamp, to_millis
+from infra.tools.importer.faults import BadRowError, DoubtError, ImplausibleTimeError
 
 type DateOrder = Literal["dmy", "mdy"]
 
@@ -191,7 +191,8 @@ class TimeReader:
             reason = str(error)
             if isinstance(value, str) and "ISO 8601" in reason:
                 reason = f"{value!r:.80} is no known form of a time; name it with --date-format"
-            raise BadRowError(f"{self._name}: {reason}") from None
+            kind = ImplausibleTimeError if reason in {OUT_OF_RANGE, TOO_EARLY} else BadRowError
+            raise kind(f"{self._name}: {reason}") from None
 
     def _text(self, text: str, zone: str) -> int:
         if self._format:

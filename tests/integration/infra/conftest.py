@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
+from churn.adapters.mysql import Database
 from infra.local.gateway.gateway import GatewayConfig
 from infra.local.options import PYTHON_PATH
 from infra.local.servers import kafka_broker
@@ -19,6 +20,7 @@ from infra.local.servers.databases import free_port
 from infra.local.servers.supervisor import Program, module
 from infra.local.stack import gateway_status
 from tests.support import eventually
+from tests.support.forests import small_model
 from tests.support.http import send
 
 FIXTURE = Path(__file__).parent / "local_fixture"
@@ -113,3 +115,19 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         eventually((folder / "aws" / "ready").exists, within=60)
         eventually(lambda: everything.status().get("ready"), within=60)
         yield everything
+
+
+@pytest.fixture
+def shop(database: Database, mysql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """Set up an empty shop that the commands find through the environment, in a folder of their own."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    for name in ("MODEL_BUCKET", "AWS_ENDPOINT_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"):
+        monkeypatch.delenv(name, raising=False)
+    model = tmp_path / "model.npz"
+    model.write_bytes(small_model().to_bytes())
+    monkeypatch.setenv("DATABASE_URL", mysql_url)
+    monkeypatch.setenv("ERASURE_KEY", "only-a-test-knows-this-key-of-32-bytes")
+    monkeypatch.setenv("MODEL_PATH", str(model))
+    monkeypatch.setenv("CHURN_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    return database

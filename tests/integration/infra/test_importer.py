@@ -12,9 +12,8 @@ from churn.domain.events import EVENT_TYPES
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from infra.tools import sample_shop
-from infra.tools.importer import command
+from infra.tools.importer import command, storing
 from infra.tools.stack_environment import use_stack
-from tests.support.forests import small_model
 
 ORDERS = """CustomerID,Invoice,InvoiceDate,Amount,Cancel
 12346.0,1,2026-08-01 10:00:00,10.00,0
@@ -23,22 +22,6 @@ ORDERS = """CustomerID,Invoice,InvoiceDate,Amount,Cancel
 12347.0,3,2026-09-03 10:00:00,7.00,0
 12347.0,4,yesterday,7.00,0
 """
-
-
-@pytest.fixture
-def shop(database: Database, mysql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """Set up an empty shop that the commands find through the environment, in a folder of their own."""
-    monkeypatch.setattr(os, "environ", os.environ.copy())
-    for name in ("MODEL_BUCKET", "AWS_ENDPOINT_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"):
-        monkeypatch.delenv(name, raising=False)
-    model = tmp_path / "model.npz"
-    model.write_bytes(small_model().to_bytes())
-    monkeypatch.setenv("DATABASE_URL", mysql_url)
-    monkeypatch.setenv("ERASURE_KEY", "only-a-test-knows-this-key-of-32-bytes")
-    monkeypatch.setenv("MODEL_PATH", str(model))
-    monkeypatch.setenv("CHURN_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
-    return database
 
 
 def customers(database: Database) -> dict[str, tuple[int, float, bool]]:
@@ -160,7 +143,7 @@ def test_the_sample_shop_fills_once_and_goes_on_after_an_interruption(
             raise KeyboardInterrupt
         return whole(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(command, "EVENTS_A_TRANSACTION", 500)
+    monkeypatch.setattr(storing, "EVENTS_A_TRANSACTION", 500)
     with monkeypatch.context() as patched:
         patched.setattr(Scoring, "apply", interrupted)
         with pytest.raises(KeyboardInterrupt):

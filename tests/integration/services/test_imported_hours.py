@@ -14,7 +14,8 @@ from churn.services import hourly_stats
 from churn.services.imported_hours import HourSpan
 from churn.services.scoring import Scoring
 from churn.settings import Settings
-from infra.tools.importer.command import import_events
+from infra.tools.importer.storing import import_events
+from infra.tools.progress import Progress
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
 
@@ -48,7 +49,7 @@ def _events(chance: random.Random, customers: Sequence[int], name: str) -> list[
 def _import(database: Database, scoring: Scoring, events: Sequence[Event], now: datetime, *, ends: bool = True) -> None:
     hours = HourSpan.begin(database, _SETTINGS, now)
     key = database.run(lambda transaction: imports.begin(transaction, "o.csv", "orders", now))
-    imported = import_events(scoring, events, hours=hours)
+    imported = import_events(scoring, events, Progress("importing"), hours)
     if ends:
         hours.store(database, _SETTINGS, imported.hours, now)
         database.run(lambda transaction: imports.end(transaction, key, dict.fromkeys(imports.COUNTS, 0), now))
@@ -100,7 +101,7 @@ def test_hours_that_cannot_be_told_are_made_again(database: Database, scoring: S
     elif way == "hours are missing":
         database.run(lambda transaction: transaction.execute("DELETE FROM hourly_stats ORDER BY hour LIMIT 40"))
     hours = HourSpan.begin(database, _SETTINGS, later + timedelta(minutes=1))
-    imported = import_events(scoring, _events(chance, range(20, 40), "last"), hours=hours)
+    imported = import_events(scoring, _events(chance, range(20, 40), "last"), Progress("importing"), hours)
     end = later + timedelta(minutes=2)
     if way == "met a measurement":
         hourly_stats.rebuild(database, _SETTINGS, end)

@@ -20,10 +20,12 @@ from churn.domain.what_if import Stored
 from churn.entrypoints.http.predictions import answer_many
 from churn.entrypoints.kafka import decode, redrive, score_records
 from churn.services.customers import CustomerQuery, Customers
+from churn.services.imported_hours import HourSpan
 from churn.services.rescoring import Swept, sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
-from infra.tools.importer.command import import_events
+from infra.tools.importer.storing import import_events
+from infra.tools.progress import Progress
 from tests.support.events import NOW, event, order
 from tests.support.kafka import batch_of, wire
 from tests.support.models import RecencyModel
@@ -248,7 +250,9 @@ def test_what_reads_all_states_leaves_out_who_cannot_be_read(database: Database)
 
 def test_an_import_goes_on_behind_who_cannot_be_read(database: Database, scoring: Scoring, names: list[str]) -> None:
     _damage(database, "{", *_BAD)
-    imported = import_events(scoring, sorted((order(name) for name in names), key=lambda one: one.customer_id))
+    orders = sorted((order(name) for name in names), key=lambda one: one.customer_id)
+    hours = HourSpan(NOW, inactivity_days=90, starts_empty=False)
+    imported = import_events(scoring, orders, Progress("importing"), hours)
     assert (imported.events, imported.refused) == (_CUSTOMERS - len(_BAD), len(_BAD))
 
 

@@ -150,3 +150,16 @@ def test_events_of_orders_are_those_that_the_check_of_all_events_makes(
         wire = {"customer_id": customer_id, "event_id": event_id, "event_type": event.event_type}
         checked = parse_event(wire | {"timestamp": iso(event.timestamp), "data": event.data}, now=NOW)
         assert (checked, checked.sent_ids) == (event, event.sent_ids)
+
+
+@pytest.mark.parametrize(
+    "times", [["0026-01-02", "0026-03-04"], ["2199-01-02", "2199-02-03"], ["1026-01-02", "2199-01-02"]]
+)
+def test_a_column_of_times_that_no_shop_has_is_one_question(tmp_path: Path, times: list[str]) -> None:
+    text = lines(*(f"{number},{time},A,10" for number, time in enumerate(times)))
+    with pytest.raises(DoubtError, match="--date-format") as doubt:
+        read(tmp_path, text)
+    assert repr(times[0]) in str(doubt.value)
+    # Beside a good line they are faults of their own lines.
+    file = read(tmp_path, text + "ann,9,2026-01-05,A,10\n")
+    assert (figures(file), len(file.rejects)) == ((1, 10), 2)

@@ -22,7 +22,8 @@ _WEEK = re.compile(r"\d{4}-?W\d{2}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NO_DAY = "must be a day such as 2026-01-31"
 _NO_TIMESTAMP = "must be ISO 8601, or a number of seconds or milliseconds since 1970"
-_OUT_OF_RANGE = "is outside the range of times that can be stored"
+TOO_EARLY = f"is before {_EARLIEST.year}"
+OUT_OF_RANGE = "is outside the range of times that can be stored"
 
 
 def to_millis(instant: datetime) -> int:
@@ -94,7 +95,7 @@ def parse_end(value: object) -> datetime:
     try:
         last = day + timedelta(days=6) if _WEEK.fullmatch(str(value).strip()) else day
     except OverflowError:
-        raise ValueError(_OUT_OF_RANGE) from None
+        raise ValueError(OUT_OF_RANGE) from None
     # The last day that there is has no next one to reckon from.
     return datetime(last.year, last.month, last.day, 23, 59, 59, 999_000, tzinfo=UTC)
 
@@ -128,14 +129,14 @@ def _parse(value: object, *, is_exact: bool) -> datetime:
     try:
         count = number(value)
     except ValueError:
-        raise ValueError(_OUT_OF_RANGE if isinstance(value, int) else _NO_TIMESTAMP) from None
+        raise ValueError(OUT_OF_RANGE if isinstance(value, int) else _NO_TIMESTAMP) from None
     if abs(count) >= _MICROSECONDS_FROM:
         raise ValueError("counts microseconds or smaller: give seconds or milliseconds since 1970")
     millis = count if abs(count) >= _MILLISECONDS_FROM else count * 1000
     try:
         return _checked(from_micros(round(millis * 1000)) if is_exact else from_millis(round(millis)))
     except OverflowError:
-        raise ValueError(_OUT_OF_RANGE) from None
+        raise ValueError(OUT_OF_RANGE) from None
 
 
 def _parse_text(text: str, *, is_exact: bool) -> datetime | float:
@@ -150,7 +151,7 @@ def _parse_text(text: str, *, is_exact: bool) -> datetime | float:
                 aware = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
                 return aware.astimezone(UTC) if is_exact else from_millis(to_millis(aware))
             except OverflowError:
-                raise ValueError(_OUT_OF_RANGE) from None
+                raise ValueError(OUT_OF_RANGE) from None
     try:
         return float(text)
     except ValueError:
@@ -159,5 +160,5 @@ def _parse_text(text: str, *, is_exact: bool) -> datetime | float:
 
 def _checked(instant: datetime) -> datetime:
     if instant < _EARLIEST:
-        raise ValueError("is before 1971")
+        raise ValueError(TOO_EARLY)
     return instant

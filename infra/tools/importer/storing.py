@@ -1,0 +1,219 @@
+"""The events of an import go into the store: whole customers a transaction, those of a long history in processes."""
+
+import multiprocessing
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Protocol
+
+from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError
+from churn.domain.errors import DATA_ERRORS, UnavailableError
+from churn.domain.events import Event
+from churn.services.batch_result import BatchResult
+from churn.services.current_model import CurrentModel, NoModelError
+from churn.services.imported_hours import HourCounts, HourSpan
+from churn.services.scoring import Scoring
+from churn.settings import InvalidSettingsError, Settings
+from infra.tools.importer.revisions import Replaced, as_revisions
+from infra.tools.progress import Progress
+
+# Events a transaction: large enough for multi-row statements, small enough for a retry to be cheap.
+EVENTS_A_TRANSACTION = 5000
+# Fewer events are stored before further processes have started.
+_EVENTS_FOR_PROCESSES = 50_000
+_MOST_PROCESSES = 4
+# So many batches wait for each process, so that none waits for a batch.
+_AHEAD = 2
+
+
+EXPECTED_ERRORS = (InvalidSettingsError, NoModelError, UnavailableError, StatementRefusedError)
+"""What keeps events from being stored, whatever they hold."""
+
+
+class StoringFailedError(Exception):
+    """A process could not store its events."""
+
+
+class EventSink(Protocol):
+    """The part of `churn.services.scoring.Scoring` that an import needs."""
+
+    def apply(
+        self, events: Sequence[Event], *, now: datetime, raise_alerts: bool, hours: HourSpan | None
+    ) -> BatchResult:
+        """Apply events in one transaction, each once by its identifier."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """The result of an import."""
+
+    events: int = 0
+    repeated: int = 0
+    too_late: int = 0
+    """Events from a time whose history was pruned."""
+    customers: int = 0
+    refused: int = 0
+    """Events of customers whose stored data cannot be read."""
+    replaced: Replaced = field(default_factory=Replaced)
+    hours: HourCounts = field(default_factory=Counter)
+    """What the import changes of the dashboard's hours."""
+
+    @property
+    def seen(self) -> int:
+        """How many events the file had."""
+        return self.events + self.repeated + self.too_late + self.refused
+
+    def add(self, batch: "Imported") -> None:
+        """Add what a batch has come to."""
+        self.events += batch.events
+        self.repeated += batch.repeated
+        self.too_late += batch.too_late
+        self.customers += batch.customers
+        self.refused += batch.refused
+        self.replaced.add(batch.replaced)
+        self.hours.update(batch.hours)
+
+
+class EventStore:
+    """Where an import's events go: a database, and the model that scores."""
+
+    def __init__(self, database: Database, settings: Settings, hours: HourSpan) -> None:
+        """`hours`: those whose change is counted."""
+        model = CurrentModel(settings)
+        self.scoring = Scoring(database, model, settings, promoted_at=lambda: model.promoted_at)
+        self.hours = hours
+        self._database = database
+        self._settings = settings
+
+    def add(self, batch: Sequence[Event]) -> Imported:
+        """Store a batch; orders that are stored with another value are replaced."""
+        replaced = Replaced()
+        revised = as_revisions(self._database, batch, self.hours.began, replaced)
+        imported = apply_batch(self.scoring, revised, self.hours)
+        imported.replaced = replaced
+        return imported
+
+    def add_all(self, events: Iterable[Event], progress: Progress, *, processes: int) -> Imported:
+        """Store a history that is sorted by customer; several processes come to the same as one."""
+        if processes == 1:
+            return _store(events, lambda batch: _Done(self.add(batch)), 0, progress)
+        # A new interpreter each: connections and open files are not to be shared.
+        context = multiprocessing.get_context("spawn")
+        arguments = (self._settings, self.hours)
+        with ProcessPoolExecutor(processes, context, initializer=_begin_process, initargs=arguments) as pool:
+            try:
+                return _store(events, lambda batch: pool.submit(_add, batch), _AHEAD * processes, progress)
+            except BrokenProcessPool:
+                raise StoringFailedError(
+                    "a process that stored events was ended; the import goes on if run again"
+                ) from None
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+def processes_for(events: int) -> int:
+    """Return how many processes store so many events best on this machine."""
+    return max(1, min(os.process_cpu_count() or 1, _MOST_PROCESSES)) if events >= _EVENTS_FOR_PROCESSES else 1
+
+
+def import_events(scoring: EventSink, events: Iterable[Event], progress: Progress, hours: HourSpan) -> Imported:
+    """Store a history that is sorted by customer, without alerts; events that are stored already change nothing.
+
+    `hours`: those whose change is counted.
+    """
+    return _store(events, lambda batch: _Done(apply_batch(scoring, batch, hours)), 0, progress)
+
+
+def batches(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
+    """Yield events that are sorted by customer, in batches of about `size` that split no customer who fits into one."""
+    batch: list[Event] = []
+    for _, group in groupby(events, key=lambda event: event.customer_id):
+        customer_events = list(group)
+        if batch and len(batch) + len(customer_events) > size:
+            yield batch
+            batch = []
+        batch += customer_events
+        while len(batch) > size:
+            yield batch[:size]
+            batch = batch[size:]
+    if batch:
+        yield batch
+
+
+def apply_batch(scoring: EventSink, batch: Sequence[Event], hours: HourSpan) -> Imported:
+    """Store a batch in a transaction; one that fails for its data is halved down to the events that it fails for."""
+    try:
+        applied = scoring.apply(batch, now=datetime.now(UTC), raise_alerts=False, hours=hours)
+    except (DataRefusedError, *DATA_ERRORS):
+        if len(batch) == 1:
+            return Imported(refused=1)
+        middle = len(batch) // 2
+        imported = apply_batch(scoring, batch[:middle], hours)
+        imported.add(apply_batch(scoring, batch[middle:], hours))
+        return imported
+    return Imported(applied.events, applied.repeated, applied.too_late, hours=applied.hours)
+
+
+class _Pending(Protocol):
+    def result(self) -> Imported: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    imported: Imported
+
+    def result(self) -> Imported:
+        return self.imported
+
+
+def _store(
+    events: Iterable[Event], begin: Callable[[list[Event]], _Pending], ahead: int, progress: Progress
+) -> Imported:
+    """Begin to store each batch, at most `ahead` of them before the oldest has ended; return what all come to."""
+    imported = Imported()
+    pending: deque[_Pending] = deque()
+    last_customer = None
+
+    def take_oldest() -> None:
+        imported.add(pending.popleft().result())
+        progress(imported.seen)
+
+    for batch in batches(events, EVENTS_A_TRANSACTION):
+        imported.customers += len({event.customer_id for event in batch} - {last_customer})
+        last_customer = batch[-1].customer_id
+        pending.append(begin(batch))
+        if len(pending) > ahead:
+            take_oldest()
+    while pending:
+        take_oldest()
+    return imported
+
+
+_stores: list[EventStore] = []
+
+
+def _begin_process(settings: Settings, hours: HourSpan) -> None:
+    _stores.append(EventStore(Database(settings.database_url), settings, hours))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process at once when the one that started it is gone: its transaction is rolled back."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
+
+
+def _add(batch: list[Event]) -> Imported:
+    try:
+        return _stores[0].add(batch)
+    except EXPECTED_ERRORS as error:
+        # Not every error can be sent to another process.
+        raise StoringFailedError(str(error)) from None

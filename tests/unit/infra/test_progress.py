@@ -1,0 +1,30 @@
+"""The progress of commands: how much is done, and how much longer it takes."""
+
+import io
+
+import pytest
+
+from infra.tools.progress import Progress
+from tests.support.clock import FakeClock
+
+
+@pytest.mark.parametrize(
+    ("done", "after", "said"),
+    [
+        (250, 5, "orders: 250 of 1,000 (25%), 15 s left\n"),
+        (10, 5, "orders: 10 of 1,000 (1%), 8 min left\n"),
+        (1000, 5, "orders: 1,000 of 1,000 (100%)\n"),
+        (0, 5, "orders: 0 of 1,000 (0%)\n"),
+        (250, 1, ""),
+    ],
+)
+def test_the_time_left_is_that_of_the_rate_until_now(
+    monkeypatch: pytest.MonkeyPatch, done: int, after: float, said: str
+) -> None:
+    clock = FakeClock(100.0)
+    monkeypatch.setattr("infra.tools.progress.time.monotonic", clock)
+    out = io.StringIO()
+    with Progress("orders", 1000, out) as shown:
+        clock.now += after
+        shown(done)
+    assert out.getvalue() == said
