@@ -10,7 +10,7 @@ from churn.services.health import HealthChecks
 from churn.settings import settings
 
 if TYPE_CHECKING:
-    from churn.domain.answers import Health
+    from churn.domain.health_answers import Health
 
 _settings = settings()
 _checks = HealthChecks(_settings)

@@ -89,6 +89,7 @@ def test_a_young_shop_grows_up(own_stack: Stack) -> None:
     answer = served_by(stack, begun)
     assert answer["model_kind"] == "purchase_process"
     interval = answer["probability_interval"]
+    assert interval["of"] == "parameters"
     assert 0 <= interval["low"] < answer["churn_probability"] < interval["high"] <= 1
     health = stack.get("/health", role=None).json
     assert (health["status"], health["model_kind"]) == ("healthy", "purchase_process")

@@ -39,6 +39,14 @@ def test_every_model_has_every_figure_with_an_interval_around_it() -> None:
     assert report["differences"].keys() == set(BESIDE)
 
 
+def test_the_page_tells_the_money_that_was_expected_and_spent() -> None:
+    money, page = trained().report["money"], report_html(trained().report)
+    assert "Money to come" in page
+    assert f"were expected to spend {money['spend']['expected']:,.0f}" in page
+    assert f"spent {money['spend']['real']:,.0f}" in page
+    assert f"{money['deciles'][0]['real']:,.0f}" in page
+
+
 def test_the_search_is_told_and_the_best_that_was_tried_is_taken() -> None:
     search, shape = trained().report["search"], trained().report["forest_shape"]
     best = min(search["tried"], key=lambda one: one["log_loss"])

@@ -21,14 +21,16 @@ _TEXTS = {
     # Predictions.
     "churn_probability": "How likely the customer is to order nothing within the horizon, from 0 to 1",
     "risk_level": "The band that the churn probability lies in",
-    "confidence": "How sure the model is, from 0 to 1",
+    "confidence": "How far the parts of the model agree, from 0 to 1; not the chance that the answer is right. Of a "
+    "forest, 1 less twice the standard deviation of its trees' probabilities; of a purchase process, 1 less the width "
+    "of its interval",
     "model_version": "The version of the model that predicted it",
     "model_kind": "The kind of that model; null where there is none",
     "model_source": (
         "What that model learned from: `simulated` (a simulated shop), `shop` (the shop's own history) or `prior` "
         "(what is usual for shops, as there is too little history); null where that is not known"
     ),
-    "probability_interval": "How far the probability is uncertain; null where the model does not know",
+    "probability_interval": "The 90 % interval of the probability; null where the model does not know it",
     "base_probability": "The probability of the average customer, to which contributions add up",
     "recommendations": "What to do about it, as sentences for a person",
     "drivers": "The strongest reasons, the strongest first",

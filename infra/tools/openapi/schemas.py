@@ -18,6 +18,7 @@ from churn.domain import (
     cohort_answers,
     dashboard_answers,
     features,
+    health_answers,
     ingestion_answers,
     model_answers,
     segment_answers,
@@ -30,8 +31,9 @@ from infra.tools.openapi.glossary import text_of
 
 REF = "#/components/schemas/"
 _MODULES = (
-    answers, alert_answers, cohort_answers, dashboard_answers, ingestion_answers, model_answers, segment_answers,
-    story_answers, features, alert_requests, segment_requests, customer_requests, dashboard_requests, requests,
+    answers, alert_answers, cohort_answers, dashboard_answers, health_answers, ingestion_answers, model_answers,
+    segment_answers, story_answers, features, alert_requests, segment_requests, customer_requests,
+    dashboard_requests, requests,
 )  # fmt: skip
 _CLASSES = {
     node.name: node

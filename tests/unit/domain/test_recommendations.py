@@ -17,7 +17,8 @@ BOUGHT: Features = UNKNOWN | {"total_orders": 10.0, "total_spent": 1000.0, "acco
 def recommended(
     features: Features, probability: float = 0.9, contributions: dict[str, float] | None = None
 ) -> list[RecommendedAction]:
-    return recommend(features, probability, contributions or {}, bands=RiskBands(), horizon_days=90)
+    at_risk = probability * expected_spend(features, 90)
+    return recommend(features, probability, contributions or {}, bands=RiskBands(), at_risk=at_risk)
 
 
 def _values(maximum: float, *, is_count: bool) -> st.SearchStrategy[float | None]:

@@ -16,9 +16,6 @@ from churn.domain.risk import CustomerStatus, RiskLevel, SpendBasis
 Instant = Annotated[str, {"type": "string", "format": "date-time"}]
 Probability = Annotated[float, {"type": "number", "minimum": 0, "maximum": 1}]
 
-CheckStatus = Literal["up", "down", "fallback"]
-HealthStatus = Literal["healthy", "degraded", "unhealthy"]
-
 # --- customers
 
 
@@ -39,17 +36,44 @@ class RecommendedAction(TypedDict):
     text: str
     reason: str
     expected_value: float
-    """Churn probability, times expected spend over the horizon, times the share of it that the action should save."""
+    """The customer's value at risk, times the share of it that the action should save."""
 
 
 class ProbabilityInterval(TypedDict):
-    """What the model's own uncertainty leaves open: nine in ten of what it may be."""
+    """Where the churn probability lies with 90 % certainty, as far as `of` says."""
+
+    low: float
+    high: float
+    of: Literal["parameters"]
+    """What is uncertain: the parameters of the shop's purchase process, of which few orders tell little. What one
+    customer does by chance is in the probability itself; a shop that such a process does not describe is in neither."""
+
+
+class SpendInterval(TypedDict):
+    """What nine in ten customers of such an expected spend spent, in the windows that the model learned from."""
 
     low: float
     high: float
 
 
-class Customer(FeatureValues):
+class ExpectedMoney(TypedDict):
+    """What is expected of a customer over the horizon, as of the newest score."""
+
+    expected_orders: float | None
+    """Days with an order; null without an order so far, and for versions of the model that do not tell."""
+    expected_spend_basis: SpendBasis
+    """`purchase_process`: expected orders (BG/NBD) times the expected value of one (Gamma-Gamma). `rate_of_life`, for
+    versions that do not know these: what was spent so far, over the age of the account (30 days at least), times the
+    horizon."""
+    expected_spend_interval: SpendInterval | None
+    """Null where too few customers have been watched for a horizon."""
+    next_order_expected_at: Instant | None
+    """When an order is as likely as not; null if it never is, or not within ten years."""
+    overdue_factor: float | None
+    """Days since the last order, in the gaps that are usual for the customer: above 1 is late."""
+
+
+class Customer(FeatureValues, ExpectedMoney):
     """A customer of a list."""
 
     customer_id: str
@@ -61,11 +85,9 @@ class Customer(FeatureValues):
     model_kind: ModelKind | None
     model_source: ModelSource | None
     expected_spend: float | None
-    """Over the horizon of the prediction, found as `expected_spend_basis` says."""
-    expected_spend_basis: SpendBasis
-    """`rate_of_life`: what was spent so far, over the age of the account (30 days at least), times the horizon."""
+    """Over the horizon of the prediction, found as `expected_spend_basis` says; leaving customers spend nothing."""
     value_at_risk: float | None
-    """Churn probability times expected spend, to hundredths; null without a prediction."""
+    """Churn probability times the spend of one like them who orders at all; null without a prediction."""
     risk_percentile: float | None
     """Per cent of the current customers whose churn probability is not higher (to a thousandth); null of others."""
     risk_change_7d: float | None
@@ -305,74 +327,6 @@ class Session(TypedDict):
     """The name that actions are kept under."""
     role: str
     """What the token may do: read < predict < act < admin; `write` hands in events and does nothing else."""
-
-
-# --- health
-
-
-class Check(TypedDict):
-    """How one dependency is."""
-
-    status: CheckStatus
-    milliseconds: float
-    detail: NotRequired[str | None]
-
-
-class ModelCheck(Check):
-    """The model in memory, of the version that a new execution environment would serve with."""
-
-    held: dict[str, str]
-    """The version that each function held when it last reported, within the last hour."""
-
-
-class IngestionCheck(Check):
-    """How far the reading of events is."""
-
-    waiting: int | None
-    """The records that were not applied, where the event source tells it (on AWS the metric OffsetLag does)."""
-    behind_seconds: float | None
-    """How long the oldest of them has waited, or what stands in the way has stood there."""
-    last_applied: Instant | None
-    """When a batch was last applied, to some ten seconds; it is not judged, for a shop may be idle."""
-    dead_letters_last_hour: int | None
-    """The records of the last hour that could not be applied and are kept."""
-
-
-class SweepCheck(Check):
-    """The rescoring sweep."""
-
-    last_run: Instant | None
-    """When a sweep last ended."""
-
-
-class Checks(TypedDict):
-    """What serving needs; `database` is the same as `reads`, under the name that older clients know."""
-
-    database: Check
-    reads: Check
-    writes: Check
-    cache: Check
-    model: ModelCheck
-    ingestion: IngestionCheck
-    sweep: SweepCheck
-
-
-class Health(TypedDict):
-    """How the service is.
-
-    `unhealthy`, with status 503: requests are not served, for nothing can be read or predicted. `degraded`: they are,
-    and a check is not `up`.
-    """
-
-    status: HealthStatus
-    timestamp: Instant
-    model_loaded: bool
-    service: str
-    version: str
-    model_version: str | None
-    model_kind: ModelKind | None
-    model_source: ModelSource | None
-    checks: Checks
 
 
 class ApiDescription(TypedDict):

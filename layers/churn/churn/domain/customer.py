@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from churn.domain.errors import DATA_ERRORS, ChurnError
 from churn.domain.events import Event, revised_at
-from churn.domain.orders import Ledger, MemoryLedger, Order, Purchases, ordered_between
+from churn.domain.orders import Ledger, MemoryLedger, Order, Purchases, bought_between, ordered_between
 from churn.domain.timestamps import DAY, from_millis
 from churn.domain.values import amount
 
@@ -216,6 +216,10 @@ class CustomerState:
             loyalty=replace(points, changes=[*points.changes]),
             profile={**self.profile},
         )
+
+    def bought_between(self, start: int, end: int) -> tuple[int, int]:
+        """Return the days with an order and their hundredths (`churn.domain.orders.bought_between`)."""
+        return bought_between(self.ledger.orders(), start, end)
 
     def to_json(self) -> str:
         """Return compact JSON; equal states give equal text."""

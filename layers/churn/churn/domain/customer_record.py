@@ -11,16 +11,16 @@ from churn.domain.cohorts import share_of_cohorts
 from churn.domain.customer import FOLD_VERSION, CustomerState
 from churn.domain.features import Features
 from churn.domain.model import Estimate
+from churn.domain.outlooks import outlook_columns
 from churn.domain.risk import (
     ACTIVE_STATUSES,
     CustomerStatus,
     RiskLevel,
     RiskRules,
-    cents_at_risk,
     customer_status,
-    expected_spend,
+    money_of,
     probability_bin,
-    value_at_risk,
+    stored_value_at_risk,
 )
 from churn.domain.search_terms import WORDS_VERSION
 from churn.domain.timestamps import from_millis
@@ -89,6 +89,13 @@ class CustomerRecord:
     """The UTC days with an order, as the sums of cohorts hold them (`churn.domain.cohorts`); None: they do not yet."""
     waiting_value: float | None = None
     """The value at risk, of a customer whose risk has risen and whose alert is held back; None of all others."""
+    expected_orders: float | None = None
+    """Days with an order over the horizon; this and what follows are None where the model's version tells none."""
+    expected_spend_low: float | None = None
+    expected_spend_high: float | None = None
+    usual_gap_days: float | None = None
+    next_order_at: datetime | None = None
+    """When an order is as likely as not; None if it never is, or not within ten years."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -98,10 +105,10 @@ class CustomerRecord:
             values[flag] = bool(values[flag])
         for amount in ("total_spent", "expected_spend"):
             values[amount] = float(values[amount])
-        if values["waiting_value"] is not None:
-            values["waiting_value"] = float(values["waiting_value"])
-        # A version that did not know of it may have written the row last, or the first time.
-        values["value_at_risk"] = value_at_risk(values["churn_probability"], values["expected_spend"])
+        for amount in ("waiting_value", "expected_spend_low", "expected_spend_high"):
+            if values[amount] is not None:
+                values[amount] = float(values[amount])
+        values["value_at_risk"] = stored_value_at_risk(row)
         return cls(**values)
 
     @property
@@ -144,7 +151,7 @@ class CustomerRecord:
         profile: dict[str, Any] = {name: value for name, (_, value) in state.profile.items()}
         probability = prediction.churn_probability
         status = customer_status(features, level, inactivity_days=rules.inactivity_days)
-        spend = min(round(expected_spend(features, rules.horizon_days), 2), MAX_SUM)
+        money = money_of(prediction, features, rules.horizon_days)
         return replace(
             self,
             **profile,
@@ -158,8 +165,9 @@ class CustomerRecord:
             risk_level=level,
             confidence=prediction.confidence,
             model_version=prediction.model_version,
-            expected_spend=spend,
-            value_at_risk=value_at_risk(probability, spend),
+            expected_spend=money.expected_spend,
+            value_at_risk=money.value_at_risk,
+            **outlook_columns(prediction.outlook, as_of),
             counted_bin=probability_bin(probability) if status in ACTIVE_STATUSES else None,
             returned_at=state.returned_at(rules.inactivity_days),
             at_risk_since=self._at_risk_since(status, prediction.model_version, as_of),
@@ -231,7 +239,7 @@ class CustomerRecord:
         share: Counter[str] = Counter({f"customers:{self.status}:{self.risk_level or 'none'}": 1})
         if self.status in ACTIVE_STATUSES and self.churn_probability is not None:
             share["probability"] = round(self.churn_probability * 1_000_000)
-            share["revenue_at_risk"] = cents_at_risk(self.churn_probability, self.expected_spend)
+            share["revenue_at_risk"] = round((self.value_at_risk or 0) * 100)
         if self.counted_bin is not None:
             share[f"bins:{self.counted_bin:03d}"] = 1
         if self.order_days is not None:

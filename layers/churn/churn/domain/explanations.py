@@ -45,7 +45,7 @@ def others(probability: float, base: float, reasons: Sequence[Driver]) -> float:
 
 def interval_json(interval: Sequence[float] | None) -> ProbabilityInterval | None:
     """Return a probability's interval as clients see it."""
-    return None if interval is None else {"low": interval[0], "high": interval[1]}
+    return None if interval is None else {"low": interval[0], "high": interval[1], "of": "parameters"}
 
 
 def is_worth_telling(points: float) -> bool:

@@ -195,6 +195,12 @@ def inputs_at(state: CustomerState, as_of: datetime, observed: Observed) -> Inpu
     }
 
 
+def occasions(row: Mapping[str, float | None]) -> float | None:
+    """Return how often a customer came to buy: orders of one UTC day are one occasion."""
+    days = row.get("purchase_days")
+    return row.get("total_orders") if days is None else days
+
+
 def overridden(stored: Mapping[str, float | None], given: Mapping[str, float | None]) -> Inputs:
     """Return a stored customer's inputs with some of the 12 features replaced.
 

@@ -40,6 +40,22 @@ def source_of(metadata: Mapping[str, object]) -> ModelSource | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """What to expect of a customer over the horizon; orders of one day are one."""
+
+    orders: float
+    spend: float
+    spend_if_ordering: float
+    """The spend of one like them who orders at all: what is lost if they leave."""
+    interval: tuple[float, float] | None
+    """Between what nine in ten customers of such an expected spend spent; None in a shop without such a record."""
+    usual_gap_days: float
+    """Between orders, while the customer was active."""
+    next_order_days: float | None
+    """After so many days an order is as likely as not; None if it never is, or not within ten years."""
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """The model's answer for one customer, without reasons.
 
@@ -52,6 +68,8 @@ class Estimate:
     model_kind: ModelKind = field(default=RANDOM_FOREST, kw_only=True)
     model_source: ModelSource | None = field(default=None, kw_only=True)
     interval: tuple[float, float] | None = field(default=None, kw_only=True)
+    outlook: Outlook | None = field(default=None, kw_only=True)
+    """None for a customer without an order, and for versions published before there was one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,9 +265,17 @@ def ordered_between(orders: Iterable[Order], start: int, end: int) -> bool:
 
     This is the label that models learn, and the outcome of a prediction.
     """
-    return any(
-        order.placed_at is not None and start <= order.placed_at < end and order.counts_at(end) for order in orders
-    )
+    return any(_counts_between(order, start, end) for order in orders)
+
+
+def bought_between(orders: Iterable[Order], start: int, end: int) -> tuple[int, int]:
+    """Return on how many UTC days orders as `ordered_between` counts them were placed, and their hundredths."""
+    bought = [order for order in orders if _counts_between(order, start, end)]
+    return len({(order.placed_at or 0) // DAY for order in bought}), sum(order.cents for order in bought)
+
+
+def _counts_between(order: Order, start: int, end: int) -> bool:
+    return order.placed_at is not None and start <= order.placed_at < end and order.counts_at(end)
 
 
 def _rank(discounted: bool | None) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn.domain.explanations import reason
 from churn.domain.features import Features
-from churn.domain.risk import RiskBands, expected_spend
+from churn.domain.risk import RiskBands
 
 if TYPE_CHECKING:
     from churn.domain.answers import RecommendedAction
@@ -70,14 +70,13 @@ def recommend(
     contributions: Mapping[str, float],
     *,
     bands: RiskBands,
-    horizon_days: int,
+    at_risk: float,
 ) -> list[RecommendedAction]:
     """Return what to do for a customer, what answers the strongest reasons first.
 
-    `contributions` are the prediction's signed probability points, a feature each. A call is recommended where the risk
-    is high and nothing else has an occasion.
+    `contributions` are the prediction's signed probability points, a feature each; `at_risk` is the value at risk. A
+    call is recommended where the risk is high and nothing else has an occasion.
     """
-    at_stake = probability * expected_spend(features, horizon_days)
     fitting = [action for action in ACTIONS if _has_occasion(action, features, at_risk=probability >= bands.medium)]
     fitting.sort(key=lambda action: -contributions.get(action.feature, 0.0))
     actions: list[RecommendedAction] = [
@@ -85,13 +84,13 @@ def recommend(
             "code": action.code,
             "text": action.text,
             "reason": reason(action.feature, features[action.feature], contributions.get(action.feature, 0.0)),
-            "expected_value": round(at_stake * action.effect, 2),
+            "expected_value": round(at_risk * action.effect, 2),
         }
         for action in fitting
     ]
     if not actions and probability >= bands.high:
         why = f"The risk is {bands.level(probability)}, and no specific cause stands out."
-        worth = round(at_stake * _CALL_EFFECT, 2)
+        worth = round(at_risk * _CALL_EFFECT, 2)
         actions.append({"code": "call_customer", "text": _CALL, "reason": why, "expected_value": worth})
     return actions
 

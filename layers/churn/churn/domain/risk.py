@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from churn.domain.features import Features
+from churn.domain.model import Estimate
+from churn.domain.values import MAX_SUM
 
 RiskLevel = Literal["low", "medium", "high", "critical"]
 RISK_LEVELS: tuple[RiskLevel, ...] = get_args(RiskLevel)
@@ -21,14 +23,13 @@ CURRENT = "current"
 ACTIVE_STATUSES: tuple[CustomerStatus, ...] = ("new", "active", "at_risk")
 """The statuses of current customers, whom the dashboard's sums count."""
 
-SpendBasis = Literal["rate_of_life"]
-"""How an expected spend was found: the customer's spend so far over the age of the account, times the horizon."""
+SpendBasis = Literal["purchase_process", "rate_of_life"]
+"""How an expected spend was found: by the shop's purchase process, or as spend so far over the account's age."""
 
 NEW_CUSTOMER_DAYS = 30
 PROBABILITY_BINS = 1000
 """Customers are counted by their churn probability in so many bins, to tell who has a higher risk than how many."""
 
-SPEND_BASIS: SpendBasis = "rate_of_life"
 # The order rate of somebody known for a day would promise a fortune.
 _SHORTEST_HISTORY_DAYS = 30.0
 
@@ -83,19 +84,49 @@ def customer_status(features: Features, risk_level: str, *, inactivity_days: int
 
 
 def expected_spend(features: Features, horizon_days: int) -> float:
-    """Return what a customer would spend in the horizon at the rate of their life so far."""
+    """Return what a customer would spend in the horizon at the rate of their life so far.
+
+    It stands in where a model's version has no outlook.
+    """
     age = max(features["account_age_days"] or 0.0, _SHORTEST_HISTORY_DAYS)
     return (features["total_spent"] or 0.0) / age * horizon_days
 
 
-def cents_at_risk(churn_probability: float, spend: float) -> int:
-    """Return what is expected to be lost of a customer's expected spend, in hundredths of the currency."""
-    return round(churn_probability * spend * 100)
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What a customer means to the shop over the horizon, in the currency."""
+
+    expected_spend: float
+    value_at_risk: float
+    """The churn probability times the spend of one like them who orders at all."""
 
 
-def value_at_risk(churn_probability: float | None, spend: float) -> float | None:
-    """Return what is expected to be lost of a customer's expected spend, None without a prediction."""
-    return None if churn_probability is None else cents_at_risk(churn_probability, spend) / 100
+def money_of(prediction: Estimate, features: Features, horizon_days: int) -> Money:
+    """Return a customer's expected spend and value at risk: the one definition of both."""
+    outlook = prediction.outlook
+    if outlook is None:
+        spend = if_ordering = expected_spend(features, horizon_days)
+    else:
+        spend, if_ordering = outlook.spend, outlook.spend_if_ordering
+    spend, if_ordering = min(round(spend, 2), MAX_SUM), min(round(if_ordering, 2), MAX_SUM)
+    return Money(spend, _lost(prediction.churn_probability, if_ordering))
+
+
+def _lost(churn_probability: float, spend: float) -> float:
+    """Return what is expected to be lost of a spend, in whole hundredths."""
+    return round(churn_probability * spend * 100) / 100
+
+
+def stored_value_at_risk(row: Mapping[str, Any]) -> float | None:
+    """Return the value at risk of a stored customer, None without a prediction.
+
+    Rows of versions that did not know of it have it from the expected spend.
+    """
+    if row["churn_probability"] is None:
+        return None
+    if row["value_at_risk"] is None:
+        return _lost(float(row["churn_probability"]), float(row["expected_spend"]))
+    return float(row["value_at_risk"])
 
 
 def probability_bin(churn_probability: float) -> int:

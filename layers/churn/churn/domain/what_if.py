@@ -14,7 +14,7 @@ from churn.domain.features import BY_NAME, FEATURE_NAMES, FEATURES, Features, ov
 from churn.domain.hypotheses import Change, Hypothesis, HypotheticalEvent, StoredCustomer
 from churn.domain.model import Prediction, Predictor
 from churn.domain.recommendations import recommend
-from churn.domain.risk import RiskBands
+from churn.domain.risk import RiskBands, money_of
 
 if TYPE_CHECKING:
     from churn.domain.answers import EventChange, FeatureChange, ImpliedChange, PredictionAnswer, WhatIf
@@ -247,7 +247,11 @@ def _answer(scenario: Scenario, prediction: Prediction, bands: RiskBands, horizo
     probability = rounded(prediction.churn_probability)
     reasons = drivers(prediction.contributions, scenario.features)
     actions = recommend(
-        scenario.features, probability, prediction.contributions, bands=bands, horizon_days=horizon_days
+        scenario.features,
+        probability,
+        prediction.contributions,
+        bands=bands,
+        at_risk=money_of(prediction, scenario.features, horizon_days).value_at_risk,
     )
     answer: PredictionAnswer = {
         "customer_id": scenario.customer_id,

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from churn.domain.model import MODEL_KINDS, PURCHASE_PROCESS, RANDOM_FOREST, Bro
 
 _MOST_METADATA_BYTES = 4 * 1024 * 1024
 _NPY_VERSION = (1, 0)
+_MOST_STEPS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,44 @@ def parse_metadata(content: bytes) -> dict[str, Any]:
     for name in ("gate", "data", "metrics", "reference"):
         if not isinstance(metadata.get(name), dict | None):
             raise BrokenModelError(f"{name} of the metadata is no JSON object")
+    _check_process(metadata, "current_process")
+    _check_spending(metadata)
     if kind == RANDOM_FOREST:
         _check_forest_metadata(metadata)
     return metadata
+
+
+def _check_process(metadata: Mapping[str, Any], key: str) -> None:
+    process = metadata.get(key)
+    if process is not None:
+        if not isinstance(process, dict):
+            raise BrokenModelError(f"{key} of the metadata is no JSON object")
+        for name in _PROCESS_PARAMETERS:
+            _number(process, name, 1e-12, 1e12)
+
+
+def _check_spending(metadata: Mapping[str, Any]) -> None:
+    spending = metadata.get("spending")
+    if spending is None:
+        return
+    if not isinstance(spending, dict):
+        raise BrokenModelError("spending of the metadata is no JSON object")
+    for name, least in (("p", 1e-12), ("q", 1), ("gamma", 1e-12)):
+        _number(spending, name, least, 1e15)
+    interval = spending.get("interval")
+    if interval is None:
+        return
+    if not isinstance(interval, dict):
+        raise BrokenModelError("interval of the metadata's spending is no JSON object")
+    lists: list[Any] = [interval.get(name) for name in ("expected", "low", "high")]
+    if not all(isinstance(one, list) and 0 < len(one) <= _MOST_STEPS for one in lists):
+        raise BrokenModelError("interval of the metadata's spending has no lists of numbers")
+    for steps in lists:
+        for place in range(len(steps)):
+            _number(dict(enumerate(steps)), place, 0, 1e18)
+    expected, low, high = lists
+    if not len(expected) == len(low) == len(high) or any(after <= before for before, after in pairwise(expected)):
+        raise BrokenModelError("interval of the metadata's spending does not rise")
 
 
 def _check_forest_metadata(metadata: Mapping[str, Any]) -> None:
@@ -116,12 +153,7 @@ def _check_forest_metadata(metadata: Mapping[str, Any]) -> None:
     for name in ("slope", *(["slope_above"] if "slope_above" in calibration else [])):
         _number(calibration, name, 1e-6, 1e6)
     _number(calibration, "intercept", -1e6, 1e6)
-    process = metadata.get("purchase_process")
-    if process is not None:
-        if not isinstance(process, dict):
-            raise BrokenModelError("purchase_process of the metadata is no JSON object")
-        for name in _PROCESS_PARAMETERS:
-            _number(process, name, 1e-12, 1e12)
+    _check_process(metadata, "purchase_process")
 
 
 def _parse(name: str, member: bytes, schema: ArraySchema, lengths: dict[str, int]) -> npt.NDArray[Any]:
@@ -159,7 +191,7 @@ def _text(metadata: Mapping[str, Any], name: str) -> str:
     return found
 
 
-def _number(metadata: Mapping[str, Any], name: str, lowest: float, highest: float) -> None:
+def _number(metadata: Mapping[Any, Any], name: str | int, lowest: float, highest: float) -> None:
     found = metadata.get(name)
     if not isinstance(found, int | float) or isinstance(found, bool) or not lowest <= found <= highest:
         raise BrokenModelError(f"{name} of the metadata is no number from {lowest:g} to {highest:g}")

@@ -10,6 +10,7 @@ import numpy as np
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES
 from churn.ml.arrays import Floats
 from churn.ml.bg_nbd import INPUTS, PARAMETERS, no_order_probability
+from churn.ml.outlook import dropped_odds
 
 DERIVED_COLUMNS = ("days_between_orders", "silence_in_gaps", "no_order_probability", "silence_share", "orders_a_day")
 _PLACES = tuple(FEATURE_NAMES.index(name) for name in INPUTS)
@@ -60,10 +61,7 @@ def derived_row(values: list[float], process: Mapping[str, float]) -> list[float
     silence = recency / gap if gap > 0 else math.nan
     shape = process["r"] + repeats
     scale = process["alpha"] + age
-    odds_dropped = 0.0
-    if repeats > 0:
-        growth = math.exp(min(shape * math.log(scale / (process["alpha"] + until_last)), 700))
-        odds_dropped = process["a"] / (process["b"] + repeats - 1) * growth
+    odds_dropped = dropped_odds(process, repeats, until_last, scale)
     silent = math.exp(shape * math.log(scale / (scale + process["horizon_days"])))
     lived = max(age, 1.0)
     return [gap, silence, 1 - (1 - silent) / (1 + odds_dropped), recency / lived, orders / lived]

@@ -25,6 +25,7 @@ from churn.ml.artifact import Arrays, checksum_of, pack, version_of
 from churn.ml.bg_nbd import INPUTS
 from churn.ml.derived_features import DERIVED_COLUMNS, derived, derived_row
 from churn.ml.forest_structure import left_leaves
+from churn.ml.outlook import outlooks
 from churn.ml.tree_shap import ShapleyValues, Splits
 
 MOST_LEAVES = 64
@@ -208,15 +209,12 @@ class ChurnModel:
         raw, calibrated, confidences = self._answers(places)
         points = self._by_feature(self._shapley(places))
         points *= self._scale(raw, calibrated)[:, None]
+        named = [dict(zip(FEATURE_NAMES, parts, strict=True)) for parts in points.tolist()]
         source = source_of(self.metadata)
+        answers = zip(calibrated.tolist(), confidences.tolist(), named, outlooks(rows, self.metadata), strict=True)
         return [
-            Prediction(
-                *(probability, confidence, self.version, dict(zip(FEATURE_NAMES, parts, strict=True)), self.base),
-                model_source=source,
-            )
-            for probability, confidence, parts in zip(
-                calibrated.tolist(), confidences.tolist(), points.tolist(), strict=True
-            )
+            Prediction(risk, confidence, self.version, reasons, self.base, model_source=source, outlook=expected)
+            for risk, confidence, reasons, expected in answers
         ]
 
     def estimate(self, rows: Sequence[Mapping[str, float | None]]) -> list[Estimate]:
@@ -224,9 +222,10 @@ class ChurnModel:
         if not rows:
             return []
         _, calibrated, confidences = self._answers(self._places(_inputs(rows)))
+        answers = zip(calibrated.tolist(), confidences.tolist(), outlooks(rows, self.metadata), strict=True)
         return [
-            Estimate(probability, confidence, self.version, model_source=source_of(self.metadata))
-            for probability, confidence in zip(calibrated.tolist(), confidences.tolist(), strict=True)
+            Estimate(probability, confidence, self.version, model_source=source_of(self.metadata), outlook=expected)
+            for probability, confidence, expected in answers
         ]
 
     def probabilities(self, rows: Sequence[Mapping[str, float | None]]) -> list[float]:

@@ -51,7 +51,8 @@ CUSTOMERS = ListFile(
     "customers",
     (
         "customer_id", "name", "email", "status", "churn_probability", "risk_level", "risk_percentile",
-        "risk_change_7d", "expected_spend", "value_at_risk", *FEATURE_NAMES, "days_at_risk",
+        "risk_change_7d", "expected_orders", "expected_spend", "next_order_expected_at", "overdue_factor",
+        "value_at_risk", *FEATURE_NAMES, "days_at_risk",
         "days_since_return", "recommendations",
     ),
 )  # fmt: skip

@@ -32,8 +32,9 @@ from churn.domain.errors import (
 from churn.domain.explanations import drivers, interval_json, others, rounded
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, Features, Observed, features_at, shown
 from churn.domain.hypotheses import StoredCustomer
+from churn.domain.outlooks import expected_money
 from churn.domain.recommendations import recommend
-from churn.domain.risk import ACTIVE_STATUSES, SPEND_BASIS, RiskPercentiles, value_at_risk
+from churn.domain.risk import ACTIVE_STATUSES, RiskPercentiles, stored_value_at_risk
 from churn.domain.timestamps import from_millis, iso
 from churn.domain.values import json_value, shown_json
 from churn.observability import note_unreadable
@@ -208,32 +209,33 @@ class Customers:
             listed = self._listed(row, features, {}, reading)
             listed["churn_probability"] = listed["expected_spend"] = listed["risk_percentile"] = None
             listed["value_at_risk"] = listed["revenue_at_risk"] = listed["risk_change_7d"] = None
+            listed["expected_orders"] = listed["expected_spend_interval"] = None
+            listed["next_order_expected_at"] = listed["overdue_factor"] = None
             listed["recommendations"], listed["recommended_actions"] = [], []
             listed["error"] = CustomerUnreadableError.sentence
             return listed, features, {}
 
     def _listed(self, row: Row, features: Features, reasons: Mapping[str, Any], reading: _Reading) -> Customer:
-        probability, spend = row["churn_probability"], float(row["expected_spend"])
+        probability, value = row["churn_probability"], stored_value_at_risk(row)
         is_counted = probability is not None and row["status"] in ACTIVE_STATUSES
-        # Not the stored one, which may be of a version that did not know of it.
-        value = value_at_risk(probability, spend)
         actions = recommend(
             features, probability or 0.0, reasons.get("contributions", {}),
-            bands=self._settings.bands, horizon_days=self._settings.horizon_days,
+            bands=self._settings.bands, at_risk=value or 0.0,
         )  # fmt: skip
-        # mypy holds that the features might have an `error`, too.
+        money = expected_money(row, features["days_since_last_order"])
+        # mypy holds that the parts might have an `error`, too.
         return {
             "customer_id": row["customer_id"],
             "name": row["name"],
             "email": row["email"],
-            **shown(features),  # type: ignore[typeddict-item]
+            **shown(features),
             "status": row["status"],
             "churn_probability": None if probability is None else rounded(probability),
             "risk_level": row["risk_level"],
             "model_kind": row["model_kind"],
             "model_source": row["model_source"],
-            "expected_spend": spend,
-            "expected_spend_basis": SPEND_BASIS,
+            "expected_spend": float(row["expected_spend"]),
+            **money,  # type: ignore[typeddict-item]
             "value_at_risk": value,
             "risk_percentile": reading.percentiles.of(probability) if is_counted else None,
             "risk_change_7d": None if row["risk_change_7d"] is None else rounded(row["risk_change_7d"]),

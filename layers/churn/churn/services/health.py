@@ -23,7 +23,7 @@ from churn.services.current_model import CurrentModel
 from churn.settings import Settings
 
 if TYPE_CHECKING:
-    from churn.domain.answers import Check, CheckStatus, Health, HealthStatus
+    from churn.domain.health_answers import Check, CheckStatus, Health, HealthStatus
 
 DEADLINE_SECONDS = 2.5
 WRITE_EVERY = timedelta(seconds=10)

@@ -7,19 +7,28 @@ from typing import Any
 import numpy as np
 
 from churn.domain.customer import replay
-from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION, inputs_at
+from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION, inputs_at, occasions
 from churn.domain.model import PURCHASE_PROCESS, RANDOM_FOREST, kind_of
 from churn.domain.timestamps import iso, to_millis
 from churn.ml.arrays import Floats
-from churn.ml.bg_nbd import INPUTS, PARAMETERS, PurchaseModel, occasions
+from churn.ml.bg_nbd import INPUTS, PARAMETERS, PurchaseModel
 from churn.ml.drift import reference
 from churn.ml.loading import StoredModel
 from churn.training.plan import Plan, TooLittleHistoryError
+from churn.training.prior import DEVIATION, USUAL
 from churn.training.snapshots import Histories, Progress, scan_histories
+from churn.training.spending import fit_spending
 
 FEWEST_BUYERS = 50
 LEAST_SPAN_DAYS = 14
 """The first and last order must lie so far apart: hours or days of orders say nothing of who comes back."""
+
+_MOST_CUSTOMERS = 20_000
+_PROPOSALS = 2000
+_TAILS = 5
+"""Degrees of freedom of the proposals: their tails are longer than those of any posterior here."""
+_CELLS = 200_000
+"""Customers times parameter sets that are evaluated at once: some megabytes."""
 
 
 def train_purchases(
@@ -36,12 +45,13 @@ def train_purchases(
         raise TooLittleHistoryError(
             f"the orders span {span:.1f} days; a first model needs {LEAST_SPAN_DAYS}, {LEAST_SPAN_DAYS - span:.1f} more"
         )
-    buyers, active = [], []
+    buyers, valued, active = [], [], []
     for _, events in histories:
         state = replay(events, to_millis(now))
         inputs = inputs_at(state, now, extent.observed)
         if inputs["days_since_last_order"] is not None:
             buyers.append([occasions(inputs), *(inputs[name] for name in INPUTS[1:])])
+            valued.append([inputs["purchase_days"], inputs["total_spent"]])
             if state.is_eligible(to_millis(now), plan.lookback_days):
                 active.append(inputs)
     if len(buyers) < FEWEST_BUYERS:
@@ -51,12 +61,14 @@ def train_purchases(
     orders, recency, age = np.array(buyers, dtype=np.float64).T
     progress(f"fitting the purchase process of {len(buyers):,} customers")
     buying = np.column_stack([orders - 1, np.maximum(age - recency, 0), age])
-    process = fit_purchase_process(buying)
+    process = fitted_process(buying, plan)
     model = PurchaseModel.from_draws(
         purchase_draws(buying, process, seed=plan.seed),
         np.median([orders, recency, age], axis=1),
         {
-            "purchase_process": {**process, "horizon_days": float(plan.horizon_days)},
+            "purchase_process": process,
+            "current_process": process,
+            "spending": fit_spending(np.array(valued, dtype=np.float64)),
             "trained_at": iso(now.replace(microsecond=0)),
             "features_version": FEATURES_VERSION,
             "source": "history",
@@ -90,62 +102,89 @@ def serves_already(current: StoredModel | None) -> bool:
     )
 
 
+def fitted_process(buying: Floats, plan: Plan) -> dict[str, float]:
+    """Return the parameters of the purchase process with its `horizon_days`."""
+    return {**fit_purchase_process(buying), "horizon_days": float(plan.horizon_days)}
+
+
 def fit_purchase_process(buying: Floats) -> dict[str, float]:
-    """Return BG/NBD's parameters by maximum likelihood (Fader, Hardie and Lee 2005), of at most 20,000 customers.
+    """Return BG/NBD's most probable parameters (Fader, Hardie and Lee 2005), of at most 20,000 customers.
 
     `buying` has the shape (customers, 3): repeat purchases, days to the last order, age in days.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 (slow to import)
 
-    start = _usual(buying)
-    fitted = minimize(_loss(buying), start, method="L-BFGS-B", bounds=[(low - 8, low + 8) for low in start])
+    log_posterior, start, customers = _log_posterior(buying)
+
+    def loss(logs: Floats) -> float:
+        return float(-log_posterior(logs[None])[0] / customers)
+
+    fitted = minimize(loss, start, method="L-BFGS-B", bounds=[(low - 8, low + 8) for low in start])
     return dict(zip(PARAMETERS, np.exp(fitted.x).tolist(), strict=True))
 
 
-def purchase_draws(buying: Floats, process: Mapping[str, float], *, seed: int, draws: int = 64) -> Floats:
-    """Return draws from the parameters' posterior, shape (draws, 4): normal on their logarithms (Laplace)."""
-    loss, best = _loss(buying), np.log([process[name] for name in PARAMETERS])
-    customers = len(buying[:: _step(buying)])
-    steps = 1e-3 * np.eye(len(best))
-    curvature = np.array(
-        [
-            [(loss(best + a + b) - loss(best + a - b) - loss(best - a + b) + loss(best - a - b)) / 4e-6 for b in steps]
-            for a in steps
-        ]
-    )
-    values, vectors = np.linalg.eigh(curvature * customers)
-    # If the data say almost nothing of a parameter, its spread is a factor of e around what is usual for shops.
-    spread = 1 / np.sqrt(np.maximum(values, 1.0))
-    drawn = np.random.default_rng(seed).normal(size=(draws, len(best)))
-    answer: Floats = np.exp(best + (drawn * spread) @ vectors.T)
+def purchase_draws(buying: Floats, process: Mapping[str, float], *, seed: int, draws: int = 128) -> Floats:
+    """Return draws from the parameters' posterior, shape (draws, 4), by importance sampling.
+
+    Proposals come from a multivariate t distribution on the logarithms, around the most probable parameters; a draw is
+    a proposal that is chosen by its weight, so that the skewed posterior of a small shop is met.
+    """
+    log_posterior, best = _log_posterior(buying)[0], np.log([process[name] for name in PARAMETERS])
+    values, vectors = np.linalg.eigh(_curvature(log_posterior, best))
+    spread = 1 / np.sqrt(np.maximum(values, DEVIATION**-2))
+    random = np.random.default_rng(seed)
+    steps = random.normal(size=(_PROPOSALS, len(best)))
+    steps /= np.sqrt(random.chisquare(_TAILS, _PROPOSALS) / _TAILS)[:, None]
+    proposals = best + (steps * spread) @ vectors.T
+    log_density = -(_TAILS + len(best)) / 2 * np.log1p((steps**2).sum(axis=1) / _TAILS)
+    log_weights = log_posterior(proposals) - log_density
+    weights = np.exp(log_weights - log_weights.max())
+    # Systematic resampling: evenly spaced places on the cumulative weights, so chance adds as little as it can.
+    places = (np.arange(draws) + random.random()) / draws * weights.sum()
+    chosen = np.minimum(np.searchsorted(np.cumsum(weights), places), _PROPOSALS - 1)
+    answer: Floats = np.exp(proposals[chosen])
     return answer
 
 
-def _step(buying: Floats) -> int:
-    return max(1, len(buying) // 20_000)
+def _log_posterior(buying: Floats) -> tuple[Callable[[Floats], Floats], Floats, int]:
+    """Return the log-posterior, the logarithms of the usual parameters, and the number of customers that it is of.
 
-
-def _usual(buying: Floats) -> Floats:
-    """Return the logarithms of parameters that are usual for a shop of this age."""
-    answer: Floats = np.log([1.0, max(1.0, float(buying[:: _step(buying), 2].mean()) / 2), 0.8, 2.5])
-    return answer
-
-
-def _loss(buying: Floats) -> Callable[[Floats], float]:
-    """Return a function of the parameters' logarithms: the mean negative log-likelihood of a customer."""
+    The log-posterior takes the parameters' logarithms, shape (n, 4), and returns shape (n,), up to a constant.
+    """
     from scipy.special import gammaln  # noqa: PLC0415 (slow to import)
 
-    repeats, until_last, age = buying[:: _step(buying)].T
-    start = _usual(buying)
+    sample = buying[:: max(1, len(buying) // _MOST_CUSTOMERS)]
+    repeats, until_last, age = sample.T
+    counts, place = np.unique(repeats, return_inverse=True)
+    # The longer customers have been watched, the rarer their orders may be.
+    at_this_age = {**USUAL, "alpha": max(1.0, float(age.mean()) / 2)}
+    usual = np.log([at_this_age[name] for name in PARAMETERS])
 
-    def loss(logs: Floats) -> float:
-        r, alpha, a, b = np.exp(logs)
-        common = gammaln(r + repeats) - gammaln(r) + r * np.log(alpha)
-        common += gammaln(a + b) + gammaln(b + repeats) - gammaln(b) - gammaln(a + b + repeats)
+    def of_few(logs: Floats) -> Floats:
+        r, alpha, a, b = (column[:, None] for column in np.exp(logs).T)
+        of_count = gammaln(r + counts) - gammaln(r) + r * np.log(alpha)
+        of_count += gammaln(a + b) + gammaln(b + counts) - gammaln(b) - gammaln(a + b + counts)
         alive = -(r + repeats) * np.log(alpha + age)
         dropped = np.log(a) - np.log(b + np.maximum(repeats, 1) - 1) - (r + repeats) * np.log(alpha + until_last)
-        likelihood = common + np.where(repeats > 0, np.logaddexp(alive, dropped), alive)
-        # A weak prior keeps the parameters finite if the data say nothing of them.
-        return float(-likelihood.mean() + 1e-4 * np.sum((logs - start) ** 2))
+        likelihood = of_count[:, place] + np.where(repeats > 0, np.logaddexp(alive, dropped), alive)
+        # The prior says what the data do not: the parameters of shops differ by such factors from the usual ones.
+        answer: Floats = likelihood.sum(axis=1) - np.sum((logs - usual) ** 2, axis=1) / (2 * DEVIATION**2)
+        return answer
 
-    return loss
+    at_once = max(1, _CELLS // len(sample))
+
+    def log_posterior(logs: Floats) -> Floats:
+        return np.concatenate([of_few(logs[first : first + at_once]) for first in range(0, len(logs), at_once)])
+
+    return log_posterior, usual, len(sample)
+
+
+def _curvature(log_posterior: Callable[[Floats], Floats], best: Floats) -> Floats:
+    """Return the negative second derivatives of the log-posterior at `best`, shape (4, 4), by differences."""
+    step = 1e-3 * np.eye(len(best))
+    corners = [
+        best + i * one + j * two for one in step for two in step for i, j in ((1, 1), (1, -1), (-1, 1), (-1, -1))
+    ]
+    values = log_posterior(np.array(corners)).reshape(len(best), len(best), 4)
+    answer: Floats = -(values @ np.array([1.0, -1.0, -1.0, 1.0])) / 4e-6
+    return answer

@@ -28,7 +28,7 @@ from churn.ml.loading import StoredModel
 from churn.ml.metrics import roc_auc
 from churn.ml.random_forest import COLUMNS, ChurnModel
 from churn.training.baselines import baselines, recency_alone
-from churn.training.bg_nbd import fit_purchase_process, serves_already, train_purchases
+from churn.training.bg_nbd import fitted_process, serves_already, train_purchases
 from churn.training.calibration import calibration
 from churn.training.evaluation import Window, curves, effects, figures, plain, probabilities, slices
 from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
@@ -49,6 +49,7 @@ from churn.training.snapshots import (
     scan_histories,
     take_snapshots,
 )
+from churn.training.spending import fit_spending, judge_spending, with_interval
 
 Report = dict[str, Any]
 
@@ -78,7 +79,10 @@ class _Data:
     fitted: Sequence[Snapshots]
     held_out: Snapshots
     process: dict[str, float]
-    """The parameters of the purchase process, with its horizon."""
+    """The parameters of the purchase process at the newest window learned from, with its horizon."""
+    current_process: dict[str, float]
+    """The same at the cut-off of the window held out: they need no labels."""
+    spending: dict[str, Any]
     training_set: TrainingSet
     constant: list[str]
     """The columns that do not vary; the forest does not use them."""
@@ -144,9 +148,11 @@ def _prepare(histories: Histories, now: datetime, plan: Plan, progress: Progress
     *fitted, held_out = take_snapshots(histories, cut_offs(extent, plan), extent, plan, progress)
     _check(fitted, held_out)
     progress(f"fitting the purchase process of {len(fitted[-1].buying):,} customers")
-    process = {**fit_purchase_process(fitted[-1].buying), "horizon_days": float(plan.horizon_days)}
+    process = fitted_process(fitted[-1].buying, plan)
+    current_process = fitted_process(held_out.buying, plan)
+    spending = with_interval(fit_spending(held_out.values_of_orders), current_process, fitted)
     training_set, constant = _training_set(fitted, process)
-    return _Data(extent, fitted, held_out, process, training_set, constant)
+    return _Data(extent, fitted, held_out, process, current_process, spending, training_set, constant)
 
 
 def _fit(
@@ -170,6 +176,8 @@ def _fit(
         "features_version": FEATURES_VERSION,
         "calibration": calibration(unseen, training_set.churned),
         "purchase_process": data.process,
+        "current_process": data.current_process,
+        "spending": data.spending,
         **provenance,
         "horizon_days": plan.horizon_days,
         "lookback_days": plan.lookback_days,
@@ -230,6 +238,7 @@ def _report(
         "constant": data.constant,
         "gate": judgement.gate,
         "change": [] if current is None else changes(model.metadata, current.metadata, judgement.importance),
+        "money": judge_spending(data.held_out, model.metadata),
         **judgement.metrics,
     }
     if plan.search:

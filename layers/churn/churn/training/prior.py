@@ -12,7 +12,9 @@ from churn.ml.bg_nbd import PARAMETERS, PurchaseModel
 from churn.training.plan import Plan
 
 USUAL = {"r": 1.0, "alpha": 90.0, "a": 0.8, "b": 2.5}
-"""Parameters that are usual for shops; each may be some factor of e more or less."""
+"""Parameters that are usual for shops."""
+DEVIATION = 1.25
+"""The standard deviation of their logarithms among shops: they differ by factors of about 3.5."""
 
 _DRAWS = 256
 # A customer of one order, a month ago.
@@ -38,5 +40,5 @@ def prior_model(*, now: datetime, plan: Plan, why: str, code: dict[str, str]) ->
         "horizon_days": plan.horizon_days,
         "lookback_days": plan.lookback_days,
     }
-    model = PurchaseModel.from_draws(np.exp(center + drawn), np.array(_TYPICAL), {**facts, **more})
+    model = PurchaseModel.from_draws(np.exp(center + DEVIATION * drawn), np.array(_TYPICAL), {**facts, **more})
     return model, {"kind": PURCHASE_PROCESS, "why": why, "expected_churn": None, **facts}

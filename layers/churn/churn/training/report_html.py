@@ -56,6 +56,7 @@ def report_html(report: Mapping[str, Any]) -> str:
             _comparison(report),
             _plots(report) if report.get("deciles") else "",
             _slices(report["slices"]) if report.get("slices") else "",
+            _money(report["money"]) if report.get("money") else "",
             _effects(report["effects"]) if report.get("effects") else "",
             _training(report),
         ]
@@ -170,6 +171,31 @@ def _slices(slices: Mapping[str, Any]) -> str:
         rows.append([SLICES[name], f"{part['customers']:,}", f"{part['churned']:.1%}", *cells])
     return "<h2>Parts of the customers</h2>" + _table(
         ["who", "customers", "churned", "ROC AUC", "Brier score", "ECE"], rows
+    )
+
+
+def _money(money: Mapping[str, Any]) -> str:
+    """Return the expected spend of the window held out beside what was spent, and beside the spend so far per day."""
+    most = max(max(tenth.values()) for tenth in money["deciles"]) or 1
+    rows = []
+    for number, tenth in enumerate(money["deciles"], 1):
+        bars = "".join(
+            f'<rect y="{7 * place}" width="{160 * tenth[key] / most:.1f}" height="6" fill="{colour}"/>'
+            for place, (key, colour) in enumerate((("expected", _INK), ("real", _OTHER)))
+        )
+        figures = (f"{tenth[key]:,.0f}" for key in ("expected", "real", "rate"))
+        rows.append([f"{number}", f'<svg width="160" height="14">{bars}</svg>', *figures])
+    spend, rate, orders = money["spend"], money["rate"], money["orders"]
+    off, off_rate = (one["expected"] / one["real"] - 1 if one["real"] else 0.0 for one in (spend, rate))
+    covered = "" if money["covered"] is None else f" {money['covered']:.0%} of them spent an amount in their interval."
+    return (
+        f"<h2>Money to come</h2><p>{money['customers']:,} customers were expected to spend {spend['expected']:,.0f}. "
+        f"They spent {spend['real']:,.0f}: the expectation was {off:+.0%} off. Orders came on {orders['real']:,.0f} "
+        f"days; {orders['expected']:,.0f} were expected. By the rate of their lives so far they would have spent "
+        f"{rate['expected']:,.0f} ({off_rate:+.0%}). For one customer the expectation is {spend['mean_error']:,.2f} "
+        f"off on average, and that rate {rate['mean_error']:,.2f}.{covered}</p>"
+        "<p>Tenths of the customers, the most promising first: expected in blue, spent in "
+        "orange.</p>" + _table(["tenth", "", "expected", "spent", "rate of life"], rows)
     )
 
 

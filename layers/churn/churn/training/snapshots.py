@@ -50,6 +50,11 @@ class Snapshots:
     labels: array[int] = field(default_factory=lambda: array("b"))
     numbers: array[int] = field(default_factory=lambda: array("l"))
     bought: array[float] = field(default_factory=lambda: array("d"))
+    valued: array[float] = field(default_factory=lambda: array("d"))
+    ordered: array[int] = field(default_factory=lambda: array("l"))
+    """On how many days of the horizon each customer ordered."""
+    spent: array[float] = field(default_factory=lambda: array("d"))
+    """The value of the orders of the horizon."""
 
     @property
     def inputs(self) -> Floats:
@@ -70,6 +75,11 @@ class Snapshots:
     def buying(self) -> Floats:
         """Shape (customers, 3), lapsed ones included: repeat purchases, days to the last order, age in days."""
         return np.array(self.bought).reshape(-1, 3)
+
+    @property
+    def values_of_orders(self) -> Floats:
+        """Shape (customers, 2), lapsed ones included: days with an order, the value of all orders."""
+        return np.array(self.valued).reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +220,7 @@ def _take(windows: list[Snapshots], events: list[tuple[int, Event]], number: int
         if recency is None or age is None or days is None:
             continue
         window.bought.extend((days - 1, max(0.0, age - recency), age))
+        window.valued.extend((days, inputs["total_spent"] or 0.0))
         if state.is_eligible(window.cut_off, plan.lookback_days):
             window.values.extend(math.nan if value is None else value for value in inputs.values())
             window.numbers.append(number)
@@ -219,7 +230,11 @@ def _take(windows: list[Snapshots], events: list[tuple[int, Event]], number: int
         at, event = next(rest, _END)
     # Only now, after all events: a label counts what was cancelled or corrected later.
     for window in eligible:
-        window.labels.append(not state.ordered_between(window.cut_off, window.cut_off + plan.horizon_days * DAY))
+        end = window.cut_off + plan.horizon_days * DAY
+        window.labels.append(not state.ordered_between(window.cut_off, end))
+        days_with_order, cents = state.bought_between(window.cut_off, end)
+        window.ordered.append(days_with_order)
+        window.spent.append(cents / 100)
 
 
 def _apply(state: CustomerState, event: Event, applied: set[str]) -> None:

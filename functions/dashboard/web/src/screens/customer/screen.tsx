@@ -148,15 +148,11 @@ const SOURCES = {
 
 function Figures({ customer }: { customer: CustomerDetail }): JSX.Element {
   const { churn_probability: risk, probability_interval: interval, risk_change_7d: change } = customer;
-  const certainty = interval
-    ? `between ${percent(interval.low)} and ${percent(interval.high)}`
-    : customer.confidence !== null
-      ? `the model is ${percent(customer.confidence)} confident`
-      : "";
+  const certainty = interval ? `; between ${percent(interval.low)} and ${percent(interval.high)}` : "";
   const source = customer.model_source ? SOURCES[customer.model_source] : "";
   return (
     <div class="figures card">
-      <Figure name="Risk of leaving" note={risk === null ? "" : `${inTen(risk)}; ${certainty}${source}`}>
+      <Figure name="Risk of leaving" note={risk === null ? "" : `${inTen(risk)}${certainty}${source}`}>
         {percent(risk)} <Risk level={customer.risk_level} />
       </Figure>
       <Figure name="Value at risk" note={`of ${money(customer.expected_spend)} that they would spend`}>
