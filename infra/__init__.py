@@ -1,0 +1,12 @@
+"""What runs the service: the local stack, the commands of the Makefile, and the parts of the AWS template."""
+
+import os
+import sys
+
+from churn.settings import InvalidSettingsError, check
+
+try:
+    # Modules of the service look at some of them when they are imported, before a command could tell what is wrong.
+    check(os.environ)
+except InvalidSettingsError as error:
+    sys.exit(f"error: {error}")

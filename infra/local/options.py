@@ -19,6 +19,7 @@ TRACES_FILE = "traces.jsonl"
 """The file of `TRACES=file`, in the folder of the logs."""
 
 _MOST = 1_000_000_000
+_LAST_PORT = 65_535
 # One machine is one client: the limits of clients on AWS would stop a test.
 _LOCAL_PARAMETERS = {"RateLimitMultiplier": "100"}
 
@@ -57,13 +58,13 @@ class Options:
             raise StackError(f"set TRACES, or {OTLP_ENDPOINT}, not both: traces go to one place")
         return cls(
             state=state_folder(environment),
-            port=int(_number(environment, "PORT", "3000")),
-            ws_port=int(_number(environment, "WS_PORT", "3001")),
-            sample_customers=int(_number(environment, "SAMPLE_CUSTOMERS", "5000")),
-            event_rate=_number(environment, "EVENT_RATE", "2"),
-            metrics_port=int(_number(environment, "METRICS_PORT", "0")),
+            port=_whole(environment, "PORT", "3000", _LAST_PORT),
+            ws_port=_whole(environment, "WS_PORT", "3001", _LAST_PORT),
+            sample_customers=_whole(environment, "SAMPLE_CUSTOMERS", "5000"),
+            event_rate=_number(environment, Variable("EVENT_RATE", "2", 0, _MOST)),
+            metrics_port=_whole(environment, "METRICS_PORT", "0", _LAST_PORT),
             traces=traces,
-            concurrency=max(1, int(_number(environment, "LOCAL_CONCURRENCY", "2"))),
+            concurrency=max(1, _whole(environment, "LOCAL_CONCURRENCY", "2")),
             database_url=environment.get("DATABASE_URL", ""),
             redis_url=environment.get("REDIS_URL", ""),
             kafka=environment.get("KAFKA_BOOTSTRAP_SERVERS", ""),
@@ -76,9 +77,13 @@ class Options:
         )
 
 
-def _number(environment: Mapping[str, str], name: str, default: str) -> float:
+def _whole(environment: Mapping[str, str], name: str, default: str, most: int = _MOST) -> int:
+    return int(_number(environment, Variable(name, default, 0, most, is_whole=True)))
+
+
+def _number(environment: Mapping[str, str], variable: Variable) -> float:
     try:
-        return float(Variable(name, default, 0, _MOST).text(environment))
+        return float(variable.text(environment))
     except InvalidSettingsError as error:
         raise StackError(str(error)) from None
 

@@ -93,10 +93,37 @@ def test_what_stands_beside_a_list_is_refused_by_its_name(stack: Stack) -> None:
 @pytest.mark.parametrize("count", [0, 501])
 def test_none_and_more_than_five_hundred_are_refused(stack: Stack, count: int) -> None:
     answer = stack.post("/api/events", {"events": [{}] * count}, role="write")
-    assert (answer.status, answer.json["errors"][0]["field"]) == (400, "events")
+    error = {"field": "events", "message": f"must have at {'most 500' if count else 'least 1'}, not {count}"}
+    assert (answer.status, answer.json["errors"]) == (400, [error])
+
+
+def test_an_id_that_is_not_in_utf_8_is_refused_as_on_kafka(stack: Stack) -> None:
+    event = json.dumps(_history("RAW")[0], ensure_ascii=False).encode().replace(b"RAW", b"V\xfe-3")
+    answer = stack.post("/api/events", event, role="write")
+    assert answer.status == 400
+    assert "UTF-8" in answer.json["detail"]
 
 
 def test_a_body_of_more_than_five_megabytes_is_a_413(stack: Stack) -> None:
     event = _history("BIG")[0]
     answer = stack.post("/api/events", {"events": [event | {"padding": "x" * (5 * 1024 * 1024)}]}, role="write")
     assert answer.status == 413
+
+
+@pytest.mark.parametrize("element", ["{}", '{"":0}', "[[]]", "1.5", '""'])
+def test_the_largest_body_is_answered_however_dense_it_is(stack: Stack, element: str) -> None:
+    event = json.dumps(_history("DENSE")[0] | {"data": {"x": []}}).removesuffix("[]}}")
+    # Lambda's own limit counts quotation marks twice.
+    size = (3 if '"' in element else 5) * 1024 * 1024 - 1000
+    many = ",".join([element] * (size // (len(element) + 1)))
+    answer = stack.post("/api/events", f"{event}[{many}]}}}}".encode(), role="write")
+    assert (answer.status, answer.json["errors"][0]["field"]) == (400, "data")
+
+
+def test_five_hundred_dense_events_are_taken(stack: Stack) -> None:
+    data: dict[str, object] = {f"k{number}": [{}] * 60 for number in range(50)}
+    events = [
+        {**_history("DENSE")[0], "event_id": f"dense-{n}", "event_type": "seen", "data": data} for n in range(500)
+    ]
+    answer = stack.post("/api/events", json.dumps({"events": events}, separators=(",", ":")).encode(), role="write")
+    assert (answer.status, answer.json["accepted"]) == (202, 500)

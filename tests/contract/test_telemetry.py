@@ -29,7 +29,19 @@ def test_a_request_shows_in_metrics_and_traces(tmp_path: Path, buckets: Path) ->
 
         eventually(counted, within=10)
         lines = (tmp_path / "logs" / TRACES_FILE).read_text().splitlines()
-    own = {span["name"]: span for span in map(json.loads, lines) if span["trace_id"] == _TRACE}
+    requests = map(json.loads, lines)
+    spans = [
+        span
+        for request in requests
+        for resource in request["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    ]
+    own = {span["name"]: span for span in spans if span["traceId"] == _TRACE}
     assert {"authorize", "GET /api/customers", "read"} <= own.keys()
-    assert own["read"]["parent_span_id"] == own["GET /api/customers"]["span_id"]
-    assert own["GET /api/customers"]["attributes"]["http.response.status_code"] == 200
+    assert own["read"]["parentSpanId"] == own["GET /api/customers"]["spanId"]
+    answered = {"key": "http.response.status_code", "value": {"intValue": "200"}}
+    assert answered in [
+        {"key": one["key"], "value": {kind: str(value) for kind, value in one["value"].items()}}
+        for one in own["GET /api/customers"]["attributes"]
+    ]

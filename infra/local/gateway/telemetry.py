@@ -68,7 +68,10 @@ class Metrics:
 
 
 class Traces:
-    """Where spans go that the functions send: a file with a line for each, or the console."""
+    """Where spans go that the functions send: the console, or a file in the form of OpenTelemetry's file exporter.
+
+    That is a line of JSON for each export request: https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/
+    """
 
     def __init__(self, log: Log, file: Path | None = None) -> None:
         self._log = log
@@ -76,13 +79,14 @@ class Traces:
 
     def take(self, body: bytes) -> None:
         """Write the spans of an export request. Raises ValueError for what is none."""
-        spans = list(_spans(json.loads(body)))
+        request = json.loads(body)
+        spans = list(_spans(request))
         if self._file is None:
             for span in spans:
                 self._log("trace", _sentence(span))
             return
         with self._file.open("a", encoding="utf-8") as out:
-            out.writelines(json.dumps(span, separators=(",", ":")) + "\n" for span in spans)
+            out.write(json.dumps(request, separators=(",", ":")) + "\n")
 
 
 class Telemetry:
@@ -126,15 +130,11 @@ def _spans(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 begun, ended = int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"])
                 yield {
                     "trace_id": span["traceId"],
-                    "span_id": span["spanId"],
-                    "parent_span_id": span.get("parentSpanId", ""),
                     "function": common.get("service.name", ""),
                     "name": span["name"],
-                    "start": begun / 1e9,
                     "milliseconds": round((ended - begun) / 1e6, 2),
                     "is_error": span.get("status", {}).get("code") in {2, "STATUS_CODE_ERROR"},
                     "attributes": _values(span.get("attributes", ())),
-                    "links": [link["traceId"] for link in span.get("links", ())],
                 }
 
 

@@ -170,5 +170,9 @@ def module(name: str, *arguments: str) -> list[str]:
 
 
 def inherited(**more: str) -> dict[str, str]:
-    """Return this process's environment, for programs that are not functions, updated with `more`."""
-    return {**os.environ, **more, "PYTHONUNBUFFERED": "1"}
+    """Return this process's environment, for programs that are not functions, updated with `more`.
+
+    What it says of traces is meant for the functions: other programs would send theirs, too.
+    """
+    own = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    return {**own, **more, "PYTHONUNBUFFERED": "1"}

@@ -129,7 +129,7 @@ VARIABLES = (
     Variable("ALLOWED_ORIGIN", "*"),
     Variable("ALLOWED_CUSTOMER_IDS", ""),
     Variable("SERVICE_VERSION", "0.1.0"),
-    Variable(OTLP_ENDPOINT, "", parameter="OtlpEndpoint"),
+    Variable(OTLP_ENDPOINT, "", pattern=r"^(https?://[^\s/?#]+\S*)?$", parameter="OtlpEndpoint"),
     Variable("OTEL_TRACES_SAMPLER_ARG", "1", 0, 1, parameter="TraceRatio"),
     Variable(
         "POWERTOOLS_LOG_LEVEL",

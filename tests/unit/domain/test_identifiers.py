@@ -49,6 +49,7 @@ def test_each_form_has_one_answer(value: object, expected: str) -> None:
         ("", "not empty"),
         (" \t\u00a0", "not empty"),
         ("x" * 65, "at most 64"),
+        ("V\ufffd-3", "send it in UTF-8"),
         ("a\u200bb", "invisible"),
         ("\ufeffa", "invisible"),
         ("a\u00adb", "invisible"),

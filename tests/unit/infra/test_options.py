@@ -17,10 +17,14 @@ def test_traces_go_to_one_place() -> None:
     [
         ({"TRACES": "jaeger"}, "TRACES must be console or file, not 'jaeger'"),
         ({"TRACES": "file", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, "not both"),
-        ({"METRICS_PORT": "http"}, "METRICS_PORT must be a number"),
-        ({"PORT": "3_000"}, "PORT must be a number"),
+        ({"METRICS_PORT": "http"}, "METRICS_PORT must be a whole number"),
+        ({"PORT": "3_000"}, "PORT must be a whole number"),
         ({"POWERTOOLS_LOG_LEVEL": "loud"}, "POWERTOOLS_LOG_LEVEL must be one of DEBUG, INFO"),
-        ({"METRICS_PORT": "-1"}, "METRICS_PORT must be between 0 and 1000000000"),
+        ({"METRICS_PORT": "-1"}, "METRICS_PORT must be between 0 and 65535"),
+        ({"PORT": "99999"}, "PORT must be between 0 and 65535"),
+        ({"PORT": "3.7"}, "PORT must be a whole number"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "nonsense"}, "OTEL_EXPORTER_OTLP_ENDPOINT must match"),
+        ({"EVENT_RATE": "fast"}, "EVENT_RATE must be a number"),
     ],
 )
 def test_nonsense_is_refused_with_a_sentence(environment: dict[str, str], sentence: str) -> None:

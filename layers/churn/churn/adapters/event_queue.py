@@ -34,7 +34,8 @@ class EventQueue:
         Some may have been sent then: all can be sent again, as each counts once by its id.
         """
         try:
-            queue = client("sqs")
+            # A queue that hangs is told as one that is away, within the time-out of the function that takes events.
+            queue = client("sqs", read_timeout=3, attempts=2)
             attributes = {
                 name: {"DataType": "String", "StringValue": value} for name, value in trace_headers().items() if value
             }

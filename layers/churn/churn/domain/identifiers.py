@@ -11,6 +11,8 @@ MAX_ID_LENGTH = 64
 
 # A float holds every whole number up to here; above, two identifiers may have become one on their way.
 _EXACT_UP_TO = 2**53
+# What decoders put in the place of bytes that they cannot read: two identifiers may have become one.
+_UNREADABLE = "\ufffd"
 # Of Unicode's categories these are letters, marks or symbols, and yet nothing is seen of them.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | {
     chr(code) for first, last in ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF)) for code in range(first, last + 1)
@@ -34,6 +36,8 @@ def identifier(value: object) -> str:
         raise ValueError(f"must have at most {MAX_ID_LENGTH} characters")
     if not text.isprintable() or not _INVISIBLE.isdisjoint(text):
         raise ValueError("must not hold invisible characters")
+    if _UNREADABLE in text:
+        raise ValueError("holds a character that could not be read: send it in UTF-8")
     return text
 
 

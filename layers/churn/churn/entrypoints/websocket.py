@@ -9,7 +9,6 @@ asynchronously for it. A message of the client's may come first: `connected` is 
 
 import base64
 import binascii
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -35,6 +34,7 @@ from churn.adapters.mysql.alerts import AlertsPrunedError
 from churn.adapters.mysql.used_tickets import TicketUsedError
 from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.errors import FieldError, InvalidInputError
+from churn.domain.json_text import read_json
 from churn.domain.timestamps import iso
 from churn.entrypoints.http.app import check
 from churn.entrypoints.http.grants import expired_token, granted
@@ -337,9 +337,12 @@ def _parse(event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else str(body).encode()
         if len(raw) > MAX_MESSAGE_BYTES:
             raise _BadMessageError(413, f"a message may have {MAX_MESSAGE_BYTES} bytes")
-        message = json.loads(raw)
-    except (ValueError, RecursionError, binascii.Error):
+    except (UnicodeError, binascii.Error):
         raise _BadMessageError(400, "is not JSON in UTF-8") from None
+    try:
+        message = read_json(raw)
+    except ValueError as error:
+        raise _BadMessageError(400, str(error)) from None
     if not isinstance(message, dict):
         raise _BadMessageError(400, "must be an object with event and data")
     name, data = message.get("event"), message.get("data")

@@ -6,16 +6,19 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pymysql
 import pytest
 import redis
 
 from churn.adapters.mysql import Database
+from churn.adapters.mysql.database_url import DatabaseUrl
 from churn.adapters.mysql.migrations import migrate, read_migrations
 from infra.local.options import PYTHON_PATH, ROOT
 from infra.local.servers import external
@@ -88,7 +91,7 @@ def test_a_missing_right_is_named(user: str, server: str, right: str) -> None:
 
 
 def test_a_wrong_password_and_a_missing_database_are_told_apart(user: str, server: str) -> None:
-    assert f"the server at {server} refuses the user 'shop', or their password" in refusal(user.replace("p%40", "x"))
+    assert f"the server at {server} refuses the user 'shop', their password" in refusal(user.replace("p%40", "x"))
     assert "has no right in a database 'other' at" in refusal(user.removesuffix("shop") + "other")
     assert f"there is no database 'other' at {server}: create it" in refusal(f"mysql://root@{server}/other")
 
@@ -138,10 +141,74 @@ def test_what_a_redis_refuses_is_told_in_its_words(cache: redis.Redis) -> None:
     assert refusal("", "http://host/0").startswith("REDIS_URL must look like")
 
 
-@pytest.mark.parametrize("url", ["shop", "postgres://a:b@c/d", f"mysql://u:{PASSWORD}@host:3306/churn"])
+@pytest.mark.parametrize(
+    "url", ["shop", "postgres://a:b@c/d", f"mysql://u:{PASSWORD}@host:3306/churn", "mysql://u:p@ss/w:rd@host/churn"]
+)
 def test_a_url_that_is_none_is_refused_without_being_quoted(url: str) -> None:
     assert refusal(url).startswith("DATABASE_URL must look like mysql://")
+    assert refusal("", url.replace("mysql", "redis")).startswith("REDIS_URL must look like redis://")
     assert refusal("", "", "localhost").startswith("KAFKA_BOOTSTRAP_SERVERS must look like")
+
+
+def test_redis_has_numbers_as_databases() -> None:
+    assert refusal("", "redis://localhost/abc").startswith("REDIS_URL must look like redis://")
+
+
+@contextmanager
+def saying(*pieces: bytes, every: float = 0.0) -> Iterator[str]:
+    """Yield the place of a server that says so to whoever connects, piece by piece."""
+    ended = threading.Event()
+
+    def serve() -> None:
+        while not ended.is_set():
+            with suppress(OSError):
+                connection, _ = listening.accept()
+                with connection:
+                    for piece in pieces:
+                        connection.sendall(piece)
+                        ended.wait(every)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.1)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            ended.set()
+            thread.join()
+
+
+def test_a_server_of_another_kind_is_told_from_the_one_that_is_meant(server: str, redis_url: str) -> None:
+    assert refusal("", "", server) == f"KAFKA_BOOTSTRAP_SERVERS: no broker answers at {server}"
+    place = urlsplit(redis_url).netloc
+    assert refusal("", "", place) == f"KAFKA_BOOTSTRAP_SERVERS: no broker answers at {place}"
+    for words in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff" * 100, b"x"):
+        with saying(words) as place:
+            assert "no broker answers" in refusal("", "", place)
+            assert refusal(f"mysql://root@{place}/churn").startswith("DATABASE_URL: ")
+            assert refusal("", f"redis://{place}/0").startswith("REDIS_URL: ")
+
+
+def test_a_server_that_answers_drop_by_drop_is_not_waited_for() -> None:
+    with saying(*[b"1"] * 100, every=0.2) as place:
+        for servers in ((f"mysql://root@{place}/churn",), ("", f"redis://{place}/0"), ("", "", place)):
+            assert refusal(*servers)
+
+
+def test_a_server_without_a_free_connection_is_told_in_its_words(server: str, user: str) -> None:
+    as_owner(server, "SET GLOBAL max_connections = 10")
+    address = DatabaseUrl.parse(user)
+    held = [
+        pymysql.connect(host=address.host, port=address.port, user=address.user, password=address.password)
+        for _ in range(10)
+    ]
+    try:
+        assert "takes no connection now: Too many connections" in refusal(user)
+    finally:
+        for connection in held:
+            connection.close()
+        as_owner(server, "SET GLOBAL max_connections = 200")
 
 
 def refused_command(command: str, state: Path, **variables: str) -> str:
@@ -174,6 +241,20 @@ def cpu_seconds() -> float:
 def test_the_command_ends_with_one_sentence(user: str, tmp_path: Path, command: str) -> None:
     sentence = refused_command(command, tmp_path, DATABASE_URL=user.replace("p%40", "x"))
     assert sentence.startswith("error: DATABASE_URL: the server at")
+
+
+@pytest.mark.parametrize("command", ["up", "status"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_TRACES_SAMPLER_ARG", "2"),
+        ("POWERTOOLS_LOG_LEVEL", "bad"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense"),
+        ("HIGH_RISK", "7"),
+    ],
+)
+def test_an_impossible_setting_ends_each_command(tmp_path: Path, command: str, name: str, value: str) -> None:
+    assert refused_command(command, tmp_path, **{name: value}).startswith(f"error: {name} must ")
 
 
 @pytest.mark.parametrize("command", ["up", "run"])

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pymysql
 from pymysql.constants import ER
@@ -18,6 +17,7 @@ from pymysql.cursors import DictCursor
 from churn.adapters import secrets_manager
 from churn.adapters.breaker import REQUESTS, Breaker
 from churn.adapters.mysql.activity import PROCESS, Activity
+from churn.adapters.mysql.database_url import DatabaseUrl
 from churn.adapters.mysql.server_errors import (
     DEADLOCKS,
     LOST,
@@ -141,18 +141,16 @@ class Database:
     ) -> None:
         """`activity`: where it is noted that the database was read and written, or that it failed.
 
-        A statement with a list has `statement_bytes` at most, and is run in parts.
+        A statement with a list has `statement_bytes` at most, and is run in parts. Raises ValueError for a wrong URL,
+        and OSError where its file of certificates cannot be read.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in {"mysql", "mysql+pymysql", "mariadb"} or not parts.hostname:
-            raise ValueError("DATABASE_URL must look like mysql://user:password@host:3306/database")
-        options = parse_qs(parts.query)
+        address = DatabaseUrl.parse(url)
         self._arguments: dict[str, Any] = {
-            "host": parts.hostname,
-            "port": parts.port or 3306,
-            "user": unquote(parts.username or "root"),
-            "password": unquote(parts.password or ""),
-            "database": parts.path.lstrip("/") or "churn",
+            "host": address.host,
+            "port": address.port,
+            "user": address.user,
+            "password": address.password,
+            "database": address.database,
             "charset": CHARSET,
             "cursorclass": DictCursor,
             "connect_timeout": connect_timeout,
@@ -160,12 +158,12 @@ class Database:
             "write_timeout": statement_timeout,
             "autocommit": False,
         }
-        self._behind_proxy = options.get("proxy", ["false"])[0] == "true"
+        self._behind_proxy = address.is_proxy
         if not self._behind_proxy:
             self._arguments["init_command"] = f"SET {SESSION_SETTINGS}"
-        if options.get("ssl", ["false"])[0] in {"true", "1", "required"}:
-            self._arguments["ssl"] = ssl.create_default_context(cafile=options.get("ssl_ca", [None])[0])
-        self._secret = options.get("secret", [""])[0]
+        if address.has_tls:
+            self._arguments["ssl"] = ssl.create_default_context(cafile=address.ca_file)
+        self._secret = address.secret
         self._attempts = attempts
         self._patience = math.inf
         self._breaker: Breaker | None = None

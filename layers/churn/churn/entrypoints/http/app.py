@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from churn.adapters.redis_cache import Cache, Window
 from churn.domain.errors import FieldError
+from churn.domain.json_text import read_json
 from churn.domain.values import storable
 from churn.entrypoints.http.grants import granted
 from churn.entrypoints.http.problems import CONTENT_TYPE, ProblemError, bad_request, problem_of
@@ -272,6 +273,10 @@ def check[M: Model](model: type[M], value: Any) -> M:
 def _sentence(details: Mapping[str, Any]) -> str:
     if details["type"] == "extra_forbidden":
         return "unknown field"
+    if details["type"] in {"too_short", "too_long"}:
+        limits = details["ctx"]
+        least = f"at least {limits['min_length']}" if "min_length" in limits else f"at most {limits['max_length']}"
+        return f"must have {least}, not {limits['actual_length']}"
     if details["type"] == "value_error":
         return str(details["msg"]).removeprefix("Value error, ")
     message = str(details["msg"])
@@ -317,13 +322,12 @@ def _body(route: Route, event: Mapping[str, Any]) -> Model | None:
             raise ProblemError(413, f"The body is larger than {route.body_bytes} bytes.")
         if not raw.strip() and route.body_is_optional:
             return route.body()
-        value = json.loads(raw, parse_constant=_no_constant)
-    except (binascii.Error, ValueError, RecursionError):
+    except (binascii.Error, UnicodeError):
         raise bad_request(FieldError("", "The body is not JSON in UTF-8.")) from None
+    try:
+        value = read_json(raw)
+    except ValueError as error:
+        raise bad_request(FieldError("", f"The body {error}.")) from None
     if not isinstance(value, dict):
         raise bad_request(FieldError("", "The body must be a JSON object."))
     return check(route.body, value)
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")

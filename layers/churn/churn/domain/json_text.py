@@ -1,0 +1,27 @@
+"""The one reader of JSON that comes from outside: from Kafka, REST and the WebSocket."""
+
+import json
+from typing import Any
+
+
+def read_json(raw: bytes | str) -> Any:
+    """Return the value of a JSON text. Raises ValueError with a sentence that says what is wrong with it."""
+    try:
+        return json.loads(raw, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    except (json.JSONDecodeError, UnicodeError):
+        raise ValueError("is not JSON in UTF-8") from None
+    except _NoJsonError:
+        raise
+    except ValueError:
+        # Python converts texts of at most 4,300 digits.
+        raise ValueError("holds a number with too many digits") from None
+
+
+class _NoJsonError(ValueError):
+    """A name of JavaScript's that is no JSON."""
+
+
+def _no_constant(name: str) -> float:
+    raise _NoJsonError(f"holds {name}, which is not JSON")
