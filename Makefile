@@ -59,8 +59,8 @@ logs: $(STAMP) ## Follow a function's log: make logs FN=scoring [ENV=dev], by de
 	@$(if $(ENV),$(PYTHON) -m infra.tools.aws_stages check $(ENV) && $(MAKE) .local/sam/$(SAM_VERSION) && exec $(PYTHON) -m infra.tools.aws_stages logs $(ENV) $(FN),\
 		tail -n +1 -f $(or $(CHURN_STATE_DIR),.local)/stack.log | grep --line-buffered "^$(FN) *|")
 
-token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin] [SUBJECT=anna]
-	@$(PYTHON) -m infra.tools.issue_token $(if $(ROLE),--role $(ROLE)) $(if $(SUBJECT),--subject "$(SUBJECT)") $(ARGS)
+token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin] [SUBJECT=anna] [HOURS=24]
+	@$(PYTHON) -m infra.tools.issue_token $(if $(HOURS),--hours $(HOURS)) $(if $(ROLE),--role $(ROLE)) $(if $(SUBJECT),--subject "$(SUBJECT)") $(ARGS)
 
 sign-in: $(STAMP) ## Print an address that signs in once, within a minute [ROLE=read] [SUBJECT=anna]
 	@$(PYTHON) -m infra.tools.issue_token --sign-in --role $(or $(ROLE),admin) $(if $(SUBJECT),--subject "$(SUBJECT)") $(if $(URL),--url "$(URL)")

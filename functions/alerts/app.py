@@ -23,7 +23,7 @@ from churn.entrypoints.http.tables import part_of_file
 from churn.entrypoints.http.tokens import TICKET_SECONDS, issue_ticket
 from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.observability import logger, traced
-from churn.services import alert_outcomes, alerts
+from churn.services import alert_outcomes, alerts, api_keys
 from churn.services.alert_preview import RulesAsked, preview
 from churn.services.csv_files import ALERTS
 from churn.services.dashboard import Dashboard
@@ -31,6 +31,7 @@ from churn.services.presentation import alert_json
 from churn.settings import settings
 
 if TYPE_CHECKING:
+    from churn.domain.access_answers import ApiKeyList, MadeApiKey
     from churn.domain.alert_answers import (
         Acknowledged,
         AlertDetail,
@@ -141,6 +142,24 @@ def ticket(call: Call) -> Ticket:
 @_api.answers("open_session")
 def session(call: Call) -> Session:
     return open_session(_database, secrets_manager.resolve(_settings.jwt_secret), call.body.code)
+
+
+@_api.answers("list_api_keys")
+def list_api_keys(_call: Call) -> ApiKeyList:
+    return api_keys.listed(_database)
+
+
+@_api.answers("make_api_key")
+def make_api_key(call: Call) -> MadeApiKey:
+    body = call.body
+    made = api_keys.make(_database, body.name, body.role, body.expires_in_days, by=call.client, now=call.now)
+    call.headers["Location"] = f"/api/keys/{made['id']}"
+    return made
+
+
+@_api.answers("revoke_api_key")
+def revoke_api_key(call: Call) -> None:
+    api_keys.revoke(_database, call.path["id"])
 
 
 def _person(call: Call, name: str | None) -> str | None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from churn.adapters.aws_clients import invoke_later
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
+from churn.domain.roles import includes
 from churn.entrypoints.http.app import Api, Call
-from churn.entrypoints.http.tokens import includes
 from churn.services.cohorts import cohort_table
 from churn.services.dashboard import Dashboard
 from churn.services.ingestion import IngestionReports

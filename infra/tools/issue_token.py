@@ -4,11 +4,12 @@ import argparse
 import os
 import sys
 
-from churn.entrypoints.http.tokens import ROLES, issue, sign_in_address
+from churn.domain.roles import ROLES
+from churn.entrypoints.http.tokens import issue, sign_in_address
 from infra import console
 from infra.tools.stack_environment import NotRunningError, endpoints, use_stack
 
-_DAY = 86_400
+_MOST_HOURS = 24 * 366
 
 
 def main() -> int:
@@ -24,7 +25,7 @@ def main() -> int:
         default="local",
         help="who the client is: actions on alerts carry the name",
     )
-    parser.add_argument("--seconds", type=int, default=_DAY, help="how long the token is valid")
+    parser.add_argument("--hours", type=_hours, default=24.0, help="how long the token is valid, by default a day")
     parser.add_argument("--sign-in", action="store_true", help="print an address that signs in")
     parser.add_argument("--url", default="", help="where the service is, by default the local stack")
     options = parser.parse_args()
@@ -33,11 +34,18 @@ def main() -> int:
         if options.sign_in:
             print(sign_in_address(_base_url(options.url), secret, options.subject, options.role))
         else:
-            print(issue(secret, options.subject, options.role, options.seconds))
+            print(issue(secret, options.subject, options.role, round(3600 * options.hours)))
     except (NotRunningError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 < hours <= _MOST_HOURS:
+        raise argparse.ArgumentTypeError(f"must be more than 0, and at most {_MOST_HOURS}")
+    return hours
 
 
 def _base_url(named: str) -> str:

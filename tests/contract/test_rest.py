@@ -12,7 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from churn.domain.features import FEATURE_NAMES
-from churn.entrypoints.http.tokens import ROLES, includes, issue_code
+from churn.domain.roles import ROLES, includes
+from churn.entrypoints.http.tokens import issue_code
 from tests.contract.conftest import Stack
 from tests.support import eventually
 from tests.support.http import Answer
@@ -623,3 +624,17 @@ def _filled(path: str) -> str:
     for name, value in stand_ins.items():
         path = path.replace(name, value)
     return path
+
+
+def test_a_machine_comes_in_by_its_key_until_that_is_revoked(stack: Stack) -> None:
+    name = f"machine {uuid.uuid4().hex[:8]}"
+    made = assert_described("make_api_key", stack.post("/api/keys", {"name": name, "role": "read"}))
+    assert stack.ask("GET", "/api/customers?limit=1", token=made["key"]).status == 200
+    refused = stack.ask("GET", "/api/keys", token=made["key"])
+    _assert_refused("list_api_keys", refused, 403, by_sam={403})
+    listed = answered(stack, "list_api_keys", "/api/keys")["keys"]
+    (shown,) = [key for key in listed if key["id"] == made["id"]]
+    assert shown["last_used_at"] is not None
+    assert stack.ask("DELETE", f"/api/keys/{made['id']}").status == 204
+    # The gateway keeps what a key opens for a minute at most.
+    eventually(lambda: stack.ask("GET", "/api/customers?limit=1", token=made["key"]).status == 401, within=65, every=2)

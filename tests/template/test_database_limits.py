@@ -9,7 +9,7 @@ from churn.adapters.mysql.database import SESSION_SETTINGS
 from tests.template.parameters import STAGES, chosen, reserved, stage_parameters
 from tests.template.test_template import NESTED, of_type, read
 
-_WITHOUT_DATABASE = {"authorizer", "events", "dashboard"}
+_WITHOUT_DATABASE = {"events", "dashboard"}
 # May run statements of more than 16 KB, which pin a session of the proxy.
 _MAY_PIN = ("scoring", "rescoring", "training", "evaluation")
 

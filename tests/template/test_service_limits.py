@@ -355,7 +355,7 @@ def test_subnets_are_in_as_many_zones_as_asked_for(count: int, zones: str) -> No
     assert len({3: three, 2: two}[count]["Fn::Join"][1]) == count
 
 
-@pytest.mark.parametrize("kind", ["INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT", "THROTTLED"])
-def test_an_answer_of_the_gateways_own_that_is_worth_another_try_says_when(template: dict[str, Any], kind: str) -> None:
-    answers = template["Resources"]["RestApi"]["Properties"]["GatewayResponses"]
+@pytest.mark.parametrize("kind", ["AUTHORIZER_FAILURE", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT", "THROTTLED"])
+def test_an_answer_of_the_gateways_own_that_is_worth_another_try_says_when(kind: str) -> None:
+    answers = read("template.yaml")["Resources"]["RestApi"]["Properties"]["GatewayResponses"]
     assert int(answers[kind]["ResponseParameters"]["Headers"]["Retry-After"].strip("'")) >= 1

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+from churn.domain.roles import WRITE
 from churn.entrypoints.http.requests import NoQuery
 from churn.entrypoints.http.routes import ROUTES, Route
-from churn.entrypoints.http.tokens import WRITE
 from infra.tools.openapi.examples import PROBLEMS, REQUESTS, example_of
 from infra.tools.openapi.glossary import text_of
 from infra.tools.openapi.schemas import REF, schemas
 
 FILE = Path(__file__).parents[3] / "docs" / "openapi.json"
 _TAGS = {
-    "alerts": "Alerts, who works on them, and what came of them",
+    "alerts": "Alerts, who works on them, and what came of them; tickets, sessions and API keys",
     "customers": "Customers, their stories, and the segments that they are in",
     "dashboard": "A page for people, and this description",
     "events": "What happened in the shop",

@@ -32,6 +32,7 @@ REQUESTS: dict[str, Any] = {
     "add_note": {"note": "She moves abroad in spring."},
     "issue_ticket": {},
     "open_session": {"code": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJzZXNzaW9uIn0.c2lnbmF0dXJl"},
+    "make_api_key": {"name": "warehouse", "role": "write", "expires_in_days": 90},
     "add_segment": {"name": "Big baskets gone quiet", "filter": {"status": ["current"], "min_total_spent": 500}},
     "change_segment": {"filter": {"status": ["new", "active", "at_risk"], "min_total_spent": 800}},
     "promote_model": {"force": True, "reason": "The shop has changed; the version in use is blind to it."},

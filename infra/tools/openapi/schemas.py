@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 from pydantic.json_schema import models_json_schema
 
 from churn.domain import (
+    access_answers,
     alert_answers,
     answers,
     cohort_answers,
@@ -31,8 +32,8 @@ from infra.tools.openapi.glossary import text_of
 
 REF = "#/components/schemas/"
 _MODULES = (
-    answers, alert_answers, cohort_answers, dashboard_answers, health_answers, ingestion_answers, model_answers,
-    segment_answers, story_answers, features, alert_requests, segment_requests, customer_requests,
+    access_answers, answers, alert_answers, cohort_answers, dashboard_answers, health_answers, ingestion_answers,
+    model_answers, segment_answers, story_answers, features, alert_requests, segment_requests, customer_requests,
     dashboard_requests, requests,
 )  # fmt: skip
 _CLASSES = {

@@ -39,6 +39,7 @@ from churn.domain.prediction_filter import PredictionFilter
 from churn.domain.tombstones import PREFIX, Tombstones
 from churn.entrypoints.kafka import redrive
 from churn.ml.drift import reference
+from churn.services import api_keys
 from churn.services.batch_result import BatchResult
 from churn.services.customer_filters import CustomerFilters
 from churn.services.customer_notes import CustomerNotes
@@ -171,6 +172,7 @@ def _fill(database: Database) -> None:
     database.run(lambda transaction: prediction_subscriptions.subscribe(transaction, "socket", wanted))
     CustomerNotes(database).add(_ID, f"{_NAME} moves to Århus", "ann", NOW)
     _import(database)
+    api_keys.make(database, "warehouse", "write", 30, by="ann", now=NOW)
     report = component_reports.Report(
         "scorer", NOW, NOW, failed_at=NOW, failure="kind", model_version="v1", model_refused="why"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, websocket_connections
 from churn.entrypoints.websocket import WebSocketHandler
 from churn.services import alert_delivery
 from churn.services.broadcasts import broadcast, broadcast_predictions
@@ -126,3 +126,11 @@ def test_sockets_that_are_over_count_for_no_limit(database: Database) -> None:
     _expire(database, "a")
     open_socket(database, "b", limit=1)
     assert _open(database) == ["a", "b"]
+
+
+@pytest.mark.parametrize("event", ["ping", "subscribe_alerts", "subscribe_predictions"])
+def test_a_socket_that_was_ended_does_not_go_on_by_a_message(database: Database, push: FakePush, event: str) -> None:
+    open_socket(database, "a")
+    database.run(lambda transaction: websocket_connections.end(transaction, "dashboard"))
+    _say(database, push, event, expires_in=60)
+    assert (push.messages("a")[-1]["data"]["code"], push.closed, _open(database)) == (401, ["a"], [])

@@ -7,6 +7,7 @@ from churn.adapters import mysql
 
 _OWNERS = {
     "alert_actions": {"alert_actions"},
+    "api_keys": {"api_keys"},
     # Raised, read, worked on, and judged; who has an open alert is a choice of customers.
     "alert_budget": {"alert_budget"},
     "alert_weeks": {"alert_weeks"},

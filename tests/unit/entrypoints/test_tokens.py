@@ -9,12 +9,11 @@ from typing import Any
 import jwt
 import pytest
 
+from churn.domain.roles import ROLES, includes
 from churn.entrypoints.http.authorizer import authorize
 from churn.entrypoints.http.routes import ROUTES
 from churn.entrypoints.http.tokens import (
-    ROLES,
     InvalidTokenError,
-    includes,
     issue,
     issue_code,
     issue_ticket,

@@ -275,11 +275,11 @@ class WebSocketHandler:
         self._deliver()
 
     def _subscribe_predictions(self, caller: _Caller, data: Mapping[str, Any]) -> None:
+        if not self._touch(caller):
+            raise _BadMessageError(409, _LOST)
         try:
             asked = check(PredictionsWanted, data)
             wanted = asked.filter(self._settings)
-            if not self._touch(caller):
-                raise _BadMessageError(409, _LOST)
             wanted = broadcasts.subscribe_predictions(self._database, caller.connection_id, wanted, asked.segment)
         except (ProblemError, InvalidInputError) as error:
             errors = [FieldError(f"data.{one.field}", one.message) for one in error.errors]
@@ -299,11 +299,15 @@ class WebSocketHandler:
             self._try_later({"socket": "deliver"})
 
     def _touch(self, caller: _Caller) -> bool:
-        return self._database.run(
-            lambda transaction: websocket_connections.touch(
-                transaction, caller.connection_id, caller.subject, caller.role, caller.until
+        """Extend the registration; return False if it was lost. Raises ProblemError (401) if the socket was ended."""
+        try:
+            return self._database.run(
+                lambda transaction: websocket_connections.touch(
+                    transaction, caller.connection_id, caller.subject, caller.role, caller.until
+                )
             )
-        )
+        except websocket_connections.SocketEndedError:
+            raise ProblemError(401, "A valid token is needed.") from None
 
     def _forget(self, connection_id: str) -> None:
         self._database.run(lambda transaction: websocket_connections.forget(transaction, [connection_id]))

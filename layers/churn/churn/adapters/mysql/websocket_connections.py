@@ -34,6 +34,10 @@ class TooManySocketsError(ConflictError):
     """The client has as many open sockets as it may have."""
 
 
+class SocketEndedError(ConflictError):
+    """The time of the socket is over, as its client may do nothing any more."""
+
+
 class Cursors(NamedTuple):
     """The id of an alert, and the numbers of a change and of an action: up to there a socket has been told."""
 
@@ -107,15 +111,21 @@ def register(
 def touch(transaction: Transaction, connection_id: str, subject: str, role: str, until: datetime) -> bool:
     """Extend a socket's registration, at most to `until`, and end a pause in posting to it.
 
-    Return False if it had to register again.
+    Return False if it had to register again. Raises SocketEndedError.
     """
     extended = transaction.execute(
         f"UPDATE sockets SET expires_at = {_EXPIRY}, "
-        "leased_until = IF(lease IS NULL, NULL, leased_until) WHERE connection_id = %s",
+        "leased_until = IF(lease IS NULL, NULL, leased_until) "
+        "WHERE connection_id = %s AND expires_at > UTC_TIMESTAMP(3)",
         (until, connection_id),
     )
-    if extended or transaction.row("SELECT 1 AS found FROM sockets WHERE connection_id = %s", (connection_id,)):
+    row = transaction.row(
+        "SELECT expires_at > UTC_TIMESTAMP(3) AS is_open FROM sockets WHERE connection_id = %s", (connection_id,)
+    )
+    if extended or (row is not None and row["is_open"]):
         return True
+    if row is not None:
+        raise SocketEndedError
     # It has been open for a while.
     _insert(transaction, connection_id, subject, role, until, is_greeted=True)
     return False
@@ -127,6 +137,14 @@ def expired(transaction: Transaction, limit: int) -> list[str]:
         "SELECT connection_id FROM sockets WHERE expires_at <= UTC_TIMESTAMP(3) ORDER BY expires_at LIMIT %s", (limit,)
     )
     return [row["connection_id"] for row in rows]
+
+
+def end(transaction: Transaction, subject: str) -> None:
+    """Let nothing more be posted to the sockets of a client, and let them be closed."""
+    transaction.execute(
+        "UPDATE sockets SET expires_at = UTC_TIMESTAMP(3) WHERE subject = %s AND expires_at > UTC_TIMESTAMP(3)",
+        (subject,),
+    )
 
 
 def forget(transaction: Transaction, connection_ids: Sequence[str]) -> None:

@@ -7,9 +7,9 @@ neither.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from churn.domain.roles import ROLES, includes
 from churn.domain.values import number
 from churn.entrypoints.http.problems import ProblemError
-from churn.entrypoints.http.tokens import ROLES, includes
 
 
 class Grant(NamedTuple):

@@ -18,12 +18,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from churn.domain.api_keys import LONGEST_DAYS, MAX_NAME_LENGTH
 from churn.domain.features import FEATURES
 from churn.domain.hypotheses import MOST_EVENTS, HypotheticalType
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
 from churn.domain.risk import RISK_LEVELS, RiskLevel
+from churn.domain.roles import Role
 from churn.domain.timestamps import parse_day, parse_end, parse_timestamp
-from churn.domain.values import MAX_AMOUNT, MAX_SUM, some_text
+from churn.domain.values import MAX_AMOUNT, MAX_SUM, line_of_text, some_text
 from churn.services.presentation import parse_change, parse_since
 
 MAX_OFFSET = 10_000
@@ -161,6 +163,17 @@ class SessionCode(Request):
 
     code: Annotated[str, Field(strict=True, min_length=1, max_length=2000)]
     """From the address that the start of the local stack, or `make sign-in`, prints; holds for a minute, once."""
+
+
+class NewApiKey(Request):
+    """Who is to hold a key, and what it may do."""
+
+    name: Annotated[str, Field(strict=True, min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(line_of_text)]
+    """What holds the key, such as `warehouse`; no other key has the name."""
+    role: Role
+    """What the key may do: read < predict < act < admin; `write` hands in events and does nothing else."""
+    expires_in_days: Annotated[int, Field(strict=True, ge=1, le=LONGEST_DAYS)] = 365
+    """For how many days the key is valid."""
 
 
 # --- predictions

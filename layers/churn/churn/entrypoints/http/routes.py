@@ -194,6 +194,15 @@ ROUTES = (
         "open_session", "POST", "/api/session", "alerts", None,
         "Exchange a code, which is used once, for a token", "Session", body=requests.SessionCode,
     ),
+    Route("list_api_keys", "GET", "/api/keys", "alerts", "admin", "The API keys, without their texts", "ApiKeyList"),
+    Route(
+        "make_api_key", "POST", "/api/keys", "alerts", "admin",
+        "A key for a machine; its text is shown this once", "MadeApiKey", body=requests.NewApiKey, status=201,
+    ),
+    Route(
+        "revoke_api_key", "DELETE", "/api/keys/{id}", "alerts", "admin",
+        "The key opens nothing any more, within a minute", "", status=204,
+    ),
     Route(
         "dashboard_stats", "GET", "/api/dashboard/stats", "stats", "read", "The figures of this moment", "Stats"
     ),

@@ -8,13 +8,8 @@ from typing import Any
 import jwt
 
 from churn.domain.errors import ChurnError
+from churn.domain.roles import ROLES
 from churn.domain.values import number
-
-_LADDER = ("read", "predict", "act", "admin")
-"""From the weakest on; each may what those before it may."""
-WRITE = "write"
-"""A role beside the ladder: it may hand in events and nothing else. Of the ladder, `admin` alone includes it."""
-ROLES = (*_LADDER, WRITE)
 
 TICKET_SECONDS = 30
 CODE_SECONDS = 60
@@ -44,13 +39,6 @@ class Claims:
     role: str
     expires_at: int
     ticket_id: str | None = None
-
-
-def includes(role: str, needed: str) -> bool:
-    """Return whether `role` may do all that `needed` may."""
-    if WRITE in (role, needed):
-        return role == needed or role == _LADDER[-1]
-    return _LADDER.index(role) >= _LADDER.index(needed)
 
 
 def issue(secret: str, subject: str, role: str, seconds: int) -> str:
