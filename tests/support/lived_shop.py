@@ -36,7 +36,7 @@ from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from infra import console
-from infra.tools.importer.command import EVENTS_A_TRANSACTION, batches
+from infra.tools.importer.storing import EVENTS_A_TRANSACTION, batches
 from infra.tools.progress import Progress
 from infra.tools.simulator import simulate
 from infra.tools.stack_environment import endpoints, use_stack

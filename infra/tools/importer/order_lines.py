@@ -18,6 +18,7 @@ from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.rows import Row
 from infra.tools.importer.staging import Line
 from infra.tools.importer.statuses import STATUSES, StatusClass, plain_status
+from infra.tools.importer.tallies import tally
 from infra.tools.importer.times import TimeReader
 
 CONTINUATION = "further lines of an order whose own cells are empty"
@@ -133,10 +134,10 @@ class LineReader:
         if word is None:
             return "counts"
         text = str(word)
-        self._statuses.counts[text[:80]] += 1
+        tally(self._statuses.counts, text[:80])
         kind = self._class_of(text)
         if kind is None:
-            self._statuses.unknown[text[:80]] += 1
+            tally(self._statuses.unknown, text[:80])
         if kind == "never":
             raise NotCountedError(f"never an order: status {text[:40]!r}")
         return kind or "counts"

@@ -46,6 +46,7 @@ from infra.tools.importer.rows import Row
 from infra.tools.importer.staging import Line, Reject, Staging
 from infra.tools.importer.statuses import StatusClass
 from infra.tools.importer.survey import Survey, look_through
+from infra.tools.importer.tallies import tally
 from infra.tools.importer.times import DateOrder
 
 _PROGRESS_EVERY = 5000
@@ -147,7 +148,7 @@ class History:
     def reject(self, reject: Reject) -> None:
         """Note a line that is not taken."""
         self.staging.add_reject(reject)
-        self.tally.rejects[_general(reject.reason)] += 1
+        tally(self.tally.rejects, _general(reject.reason))
 
     def take_orders(self, orders: Callable[[], Orders]) -> None:
         """Make orders of the lines that were kept."""
@@ -362,7 +363,7 @@ class _Reader:
         if reason == CONTINUATION:
             self._history.tally.continuations += 1
         else:
-            self._history.tally.not_counted[reason] += 1
+            tally(self._history.tally.not_counted, reason)
 
     def _refuse(self, row: Row, error: Exception) -> None:
         match error:
@@ -373,7 +374,7 @@ class _Reader:
             case InvalidEventError():
                 reason = _sentence(error.errors)
             case NobodyError():
-                self._history.tally.nobodies[error.customer_id] += 1
+                tally(self._history.tally.nobodies, error.customer_id)
                 reason = str(error)
             case BadRowError():
                 reason = str(error)

@@ -9,13 +9,17 @@ import pytest
 
 from churn.adapters.mysql import Database
 from churn.adapters.mysql import events as history
+from churn.domain.cohorts import unpack_days
 from churn.domain.customer import replay
 from churn.domain.events import Event
-from churn.domain.timestamps import to_millis
+from churn.domain.timestamps import DAY, to_millis
+from churn.entrypoints.kafka import decode, score_records
+from churn.services import hourly_stats
 from churn.services.rescoring import Swept, sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
+from tests.support.kafka import batch_of, wire
 from tests.support.models import RecencyModel
 from tests.support.stored import customer, kept_and_counted, rows
 
@@ -165,3 +169,17 @@ def test_an_account_of_many_orders_stays_exact_in_the_database(database: Databas
     ((_, stored),) = history.histories(database, page=5000)
     assert row["state"] == replay(stored, to_millis(NOW)).to_json()
     assert len(row["state"]) < 20_000
+
+
+def test_an_order_of_value_0_over_kafka_is_stored_and_counts_nowhere(database: Database, scoring: Scoring) -> None:
+    paid, free = order(days_ago=200, value=20), order(days_ago=1, value=0)
+    results, failed = score_records(decode(batch_of(wire(paid), wire(free)), NOW), scoring, NOW)
+    assert (sum(result.events for result in results), failed) == (2, [])
+    row = customer(database)
+    assert (row["total_orders"], row["last_order_at"], row["status"]) == (1, paid.timestamp, "lapsed")
+    assert unpack_days(row["order_days"]) == (paid.at // DAY,)
+    settings = Settings.from_environment({})
+    hourly_stats.rebuild(database, settings, NOW)
+    (now,) = rows(database, "SELECT active_customers FROM hourly_stats ORDER BY hour DESC LIMIT 1")
+    assert now == {"active_customers": 0}
+    assert len(rows(database, "SELECT 1 FROM orders")) == 2

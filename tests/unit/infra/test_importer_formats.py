@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from churn.domain.customer import replay
+from infra.tools.importer.faults import UnreadableFileError
 from infra.tools.importer.formats import FORMATS
 from tests.support.imports import ReadFile, read_file
 
@@ -217,3 +218,13 @@ def test_the_refusal_for_an_unknown_header_shows_the_whole_command(tmp_path: Pat
         "--column=customer_id=Kundennummer --column=timestamp=Bestelldatum --column=order_value=Gesamtbetrag",
     ):
         assert part in str(refused.value)
+
+
+def test_an_amazon_export_without_a_buyer_says_that_it_tells_no_customers(tmp_path: Path) -> None:
+    file = tmp_path / "amazon.txt"
+    file.write_text(
+        "amazon-order-id\tpurchase-date\torder-status\titem-price\tquantity\n"
+        "1-1\t2026-01-05T10:00:00+00:00\tShipped\t10.00\t1\n"
+    )
+    with pytest.raises(UnreadableFileError, match="Amazon all orders without a column for the buyer says nothing"):
+        read_file(file, now=NOW)

@@ -248,3 +248,23 @@ def test_batches_keep_every_event_and_split_no_customer_who_fits(sizes: list[int
     for number, count in enumerate(sizes):
         if count == 1:
             assert sum(any(event.customer_id == f"c{number}" for event in batch) for batch in split) == 1
+
+
+def test_flat_columns_of_an_events_file_are_the_events_data(tmp_path: Path) -> None:
+    file = tmp_path / "events.csv"
+    file.write_text(
+        "event_id;event_type;customer_id;timestamp;order_id;order_value;data.coupon;balance;data\n"
+        "e-1;order_placed;ann;2026-01-05 10:00;o-1;1.234,50;SPRING;;\n"
+        "e-2;loyalty_points_changed;ann;2026-01-06 10:00;;;;70,5;\n"
+        'e-3;order_placed;ann;2026-01-07 10:00;o-3;7,00;;;"{""order_value"": 8, ""gift"": true}"\n'
+        "e-4;login;ann;2026-01-08 10:00;;;;;\n"
+        "e-5;order_placed;ann;2026-01-09 10:00;o-5;much;;;\n"
+    )
+    history = read_history(file, "events", now=NOW)
+    assert {event.event_id: event.data for event in history.events} == {
+        "e-1": {"order_id": "o-1", "order_value": 1234.5, "coupon": "SPRING"},
+        "e-2": {"balance": 70.5},
+        "e-3": {"order_id": "o-3", "order_value": 8, "gift": True},
+        "e-4": {},
+    }
+    assert [(reject.line, "order_value" in reject.reason) for reject in history.rejects] == [(6, True)]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from churn.domain.customer import replay
+from infra.tools.importer import tallies
 from infra.tools.importer.statuses import STATUSES, StatusClass, plain_status
 from tests.support.imports import ReadFile, read_file
 
@@ -79,3 +80,15 @@ def test_an_order_of_value_0_is_no_order_for_recency(tmp_path: Path) -> None:
     state = replay(file.events)
     assert state.last_order_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert "1 orders of value 0" in file.said
+
+
+def test_words_beyond_a_bound_are_counted_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tallies, "MOST_WORDS", 5)
+    rows = "".join(f"ann,2026-01-01,10,{n},Zapped{n % 40}\n" for n in range(200))
+    rows += "".join(f"ann,2026-01-0{n},{'x' * n},{n},paid\n" for n in range(1, 9))
+    file = read(tmp_path, "customer,date,total,order,status\n" + rows)
+    assert (len(file.tally.statuses.unknown), file.tally.statuses.unknown.total()) == (6, 200)
+    assert file.tally.statuses.unknown[tallies.OTHERS] == 35 * 5
+    assert len(file.tally.rejects) <= 6
+    assert file.tally.rejects.total() == 8
+    assert file.figures.orders == 200
