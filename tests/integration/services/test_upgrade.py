@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,10 +19,13 @@ from churn.services.alert_outcomes import judge_alerts
 from churn.services.cohorts import cohort_table
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.dashboard import Dashboard
-from churn.services.hourly_stats import refresh
+from churn.services.hourly_stats import rebuild, refresh
+from churn.services.imported_hours import HourSpan
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
+from infra.tools.importer.storing import import_events
+from infra.tools.progress import Progress
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
 from tests.support.stored import compare_with_histories, kept_and_counted, rows, stored_orders
@@ -195,3 +199,25 @@ def test_alerts_of_before_are_counted_by_week_in_the_first_night(upgraded: Datab
     kept, counted = kept_and_counted(upgraded)
     assert kept == counted
     assert any(name.startswith("alerts_by_week:") for name in kept)
+
+
+def test_an_import_over_a_database_of_before_adds_its_own_orders_once(upgraded: Database) -> None:
+    names = [row["customer_id"] for row in rows(upgraded, "SELECT customer_id FROM customers WHERE deleted = 0")]
+    placed = sum(len(own) for own in stored_orders(upgraded).values())
+    ids = sorted([*names, "NEW-1", "NEW-2"])
+    added = [replace(order(name, days_ago=3), event_id=f"imported-{name}") for name in ids]
+    scoring = Scoring(upgraded, RecencyModel(), _SETTINGS)
+    for already_there in (0, len(added)):
+        hours = HourSpan.begin(upgraded, _SETTINGS, _LATER)
+        imported = import_events(scoring, added, Progress("importing"), hours)
+        assert (imported.repeated, imported.refused) == (already_there, 0)
+        hours.store(upgraded, _SETTINGS, imported.hours, _LATER)
+    _sweep(upgraded)
+    assert compare_with_histories(upgraded) == len(names) + 2
+    assert sum(len(own) for own in stored_orders(upgraded).values()) >= placed + len(added)
+    kept, counted = kept_and_counted(upgraded)
+    assert kept == counted
+    query = "SELECT hour, active_customers, new_customers, churned_customers FROM hourly_stats ORDER BY hour"
+    stored = rows(upgraded, query)
+    rebuild(upgraded, _SETTINGS, _LATER)
+    assert rows(upgraded, query) == stored
