@@ -241,7 +241,9 @@ class Stack:
     def _prepare(self) -> None:
         with progress("bringing the schema up to date"):
             self._migrate()
-        if not self._has_model():
+        if not self._has_model() and not self._options.sample_customers:
+            self._tool("first model", "infra.tools.train", "--prior")
+        elif not self._has_model():
             say("training a first model, on a simulated shop; it is kept for the next start")
             self._tool("training", "infra.tools.train", "--quick", "--simulate", str(_TRAINED_ON))
 

@@ -27,7 +27,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from churn.domain.events import Event
+from churn.domain.events import SIMULATED, Event
 from churn.domain.timestamps import from_millis, to_millis
 
 _DAY = 86_400_000
@@ -193,7 +193,7 @@ def live_events(rng: Random, customer_ids: Sequence[str], now: Callable[[], date
     names, weights = list(kinds), list(kinds.values())
     while True:
         event_type = rng.choices(names, weights)[0]
-        event_id = f"live-{rng.getrandbits(80):020x}"
+        event_id = f"{SIMULATED}live-{rng.getrandbits(80):020x}"
         data = _data_of(rng, event_type, f"ORD-{rng.getrandbits(40):010X}", rng.lognormvariate(3.9, 0.6))
         yield Event(event_id, event_type, rng.choice(customer_ids), from_millis(to_millis(now())), data)
 
@@ -258,7 +258,7 @@ class _Life:
             self._add(self.drop + int(self.rng.uniform(0, 20) * _DAY), "subscription_cancelled", {})
         self.drafts.sort(key=lambda draft: (draft[0], draft[1]))
         events = [
-            Event(f"sim-{tag}-{self.customer_id}-{place}", event_type, self.customer_id, from_millis(at), data)
+            Event(f"{SIMULATED}{tag}-{self.customer_id}-{place}", event_type, self.customer_id, from_millis(at), data)
             for place, (at, event_type, data) in enumerate(self.drafts)
         ]
         return SimulatedCustomer(

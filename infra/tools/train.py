@@ -1,4 +1,4 @@
-"""Train a new model version from the stored histories or from a simulated shop, and compare it with simpler models."""
+"""Train a new model version from the stored histories or a simulated shop, and compare it with simpler models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError
 from churn.ml.loading import read_model
-from churn.services.training_runs import StoredHistories, model_in_use, release_version, train_version
+from churn.services.training_runs import Source, StoredHistories, model_in_use, release_version, train_version
 from churn.settings import InvalidSettingsError, Settings
 from churn.training import CannotTrainError, Plan, Trained, report_html, table
 from infra import console
@@ -47,12 +47,16 @@ def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[
     registry = None if options.out else S3ModelRegistry(settings.require("model_bucket").model_bucket)
     now = datetime.now(UTC)
     histories: Any
-    if options.simulate:
+    source: Source = "sample"
+    if options.prior:
+        histories = []
+    elif options.simulate:
         progress(f"simulating a shop of {options.simulate:,} customers")
         histories = sample_histories(options.simulate, now=now, seed=options.seed)
     else:
         progress("reading the stored histories")
         histories = StoredHistories(Database(settings.require("database_url").database_url))
+        source = histories.source
     trained = train_version(
         histories,
         model_in_use(registry) if registry else None,
@@ -60,7 +64,7 @@ def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[
         now=now,
         service_version=settings.service_version,
         progress=progress,
-        simulated=bool(options.simulate),
+        source=source,
     )
     print(table(trained.report))
     if registry is None:
@@ -122,6 +126,7 @@ def _check(file: Path) -> int:
 def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.tools.train", description=__doc__)
     parser.add_argument("--simulate", type=int, metavar="N", help="train on a simulated shop of N customers")
+    parser.add_argument("--prior", action="store_true", help="learn from nobody: what is usual for shops")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the model to FILE instead of the registry")
     parser.add_argument("--horizon", type=int, metavar="DAYS", help="days without an order that count as churn")
     parser.add_argument("--lookback", type=int, metavar="DAYS", help="use customers who ordered in the last DAYS days")

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from churn.adapters.mysql import Database, imports
+from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.customer import observed_kinds
 from churn.domain.identifiers import canonical
 from churn.domain.values import storable
 from churn.services.imported_hours import HourSpan
+from churn.services.training_runs import StoredHistories, begin_without_labels
 from churn.settings import Settings
+from churn.training import Histories, Plan, table
 from infra import console
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.columns import KINDS
@@ -111,6 +114,9 @@ def _dry_run(history: History) -> Imported:
 def _store(name: str, history: History, settings: Settings, began: datetime) -> Imported:
     database = Database(settings.database_url)
     try:
+        # A simulated shop's model serves no shop with orders of its own.
+        if history.kind != "customers":
+            _begin_model([], settings, began)
         store = EventStore(database, settings, HourSpan.begin(database, settings, began))
         key = database.run(lambda transaction: imports.begin(transaction, storable(name), history.kind, began))
         if history.kind != "orders":
@@ -129,9 +135,24 @@ def _store(name: str, history: History, settings: Settings, began: datetime) -> 
             "customers": imported.customers,
         }
         database.run(lambda transaction: imports.end(transaction, key, counts, datetime.now(UTC)))
+        if history.kind != "customers":
+            _begin_model(StoredHistories(database), settings, datetime.now(UTC))
         return imported
     finally:
         database.close()
+
+
+def _begin_model(histories: Histories, settings: Settings, now: datetime) -> None:
+    """Let a purchase process serve in place of a simulated shop's model, of what is usual for shops, or of none."""
+    if not settings.model_bucket:
+        return
+    plan = Plan(settings.horizon_days, settings.inactivity_days, settings.embargo_days)
+    registry = S3ModelRegistry(settings.model_bucket)
+    released = begin_without_labels(
+        histories, registry, plan=plan, now=now, service_version=settings.service_version, by="make import"
+    )
+    if released is not None:
+        print(f"{table(released.trained.report)}; it serves from now on, and 'make train' trains a forest")
 
 
 def _report(history: History, imported: Imported, seconds: float, *, is_dry: bool) -> None:

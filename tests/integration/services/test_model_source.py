@@ -1,5 +1,7 @@
 """Where a score comes from: every answer with a probability says what its model learned from."""
 
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,15 +9,23 @@ import pytest
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.migrations import read_migrations
 from churn.adapters.redis_cache import Cache
+from churn.adapters.s3_model_registry import S3ModelRegistry
+from churn.domain.events import Event
 from churn.services.customer_story import CustomerStory, RiskQuery
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.dashboard import Dashboard
 from churn.services.predictions import PredictionQuery, list_predictions
 from churn.services.scoring import Scoring
+from churn.services.training_runs import Release, StoredHistories, begin_without_labels
 from churn.settings import Settings
+from churn.training import Plan
+from infra.tools.importer import command
+from infra.tools.simulator import simulate
 from tests.conftest import MIGRATIONS
-from tests.support.events import NOW, order
+from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
+from tests.support.registry import BUCKET, model, publish
+from tests.support.stored import rows
 
 _SETTINGS = Settings.from_environment({})
 
@@ -56,3 +66,78 @@ def test_versions_of_before_get_their_source_from_their_metadata(database: Datab
     database.run(lambda transaction: transaction.execute(update.replace("%", "%%")))
     found = database.run(lambda transaction: transaction.rows("SELECT source FROM models"))
     assert found == [{"source": "simulated"}]
+
+
+def _shop(customers: int, days: int) -> list[Event]:
+    return [
+        order(f"OWN-{number}", days_ago=day)
+        for number in range(customers)
+        for day in range(number % 20, days, 20 + number % 15)
+    ]
+
+
+def _begin(database: Database, registry: S3ModelRegistry, minute: int = 0) -> Release | None:
+    now = NOW + timedelta(minutes=minute)
+    histories = StoredHistories(database)
+    return begin_without_labels(histories, registry, plan=Plan(), now=now, service_version="1", by="a test")
+
+
+def test_one_order_of_its_own_makes_a_shop_of_the_sample(database: Database) -> None:
+    scoring = Scoring(database, RecencyModel(), _SETTINGS)
+    start = NOW - timedelta(days=60)
+    sample = [event for one in simulate(5, seed=1, start=start, end=NOW) for event in one.events]
+    scoring.apply([*sample, event("login", "CUST-001")], now=NOW)
+    sampled = StoredHistories(database)
+    assert sampled.source == "sample"
+    assert sum(len(events) for _, events in sampled) == len(sample) + 1
+    scoring.apply([order("CUST-001", value=9)], now=NOW)
+    own = StoredHistories(database)
+    assert own.source == "history"
+    assert [(name, {one.event_type for one in events}) for name, events in own] == [
+        ("CUST-001", {"login", "order_placed"})
+    ]
+
+
+def test_a_shop_with_orders_is_never_left_to_a_simulated_model(database: Database, registry: S3ModelRegistry) -> None:
+    simulated = model(1).with_metadata(source="sample")
+    publish(registry, simulated)
+    registry.promote(simulated.version, by="a test", reason="first", now=NOW)
+    # Nothing is known of the shop: what is usual takes the simulated model's place, once.
+    first = _begin(database, registry)
+    assert first is not None
+    assert registry.load(first.trained.model.version).metadata["source"] == "prior"
+    assert registry.promotion_state().version == first.trained.model.version
+    assert _begin(database, registry, 1) is None
+    # Its orders are there: the purchase process is fitted to them at once, and stays.
+    Scoring(database, RecencyModel(), _SETTINGS).apply(_shop(80, 120), now=NOW)
+    second = _begin(database, registry, 2)
+    assert second is not None
+    assert registry.promotion_state().version == second.trained.model.version
+    assert registry.load(second.trained.model.version).metadata["source"] == "history"
+    assert _begin(database, registry, 3) is None
+    registry.roll_back(by="a test", reason=None, now=NOW)
+    assert registry.load(str(registry.promotion_state().version)).metadata["source"] == "prior"
+
+
+def test_an_import_fits_the_purchase_process_at_once(
+    database: Database,
+    mysql_url: str,
+    registry: S3ModelRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in {"DATABASE_URL": mysql_url, "MODEL_BUCKET": BUCKET, "ERASURE_KEY": "k" * 32}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CHURN_STATE_DIR", str(tmp_path / "state"))
+    file = tmp_path / "orders.csv"
+    lines = [f"{one.customer_id},{one.event_id},{one.timestamp.isoformat()},20" for one in _shop(80, 120)]
+    file.write_text("\n".join(["customer_id,order_id,timestamp,order_value", *lines]))
+    assert command.main([str(file)]) == 0
+    assert "the purchase process of 80 customers" in capsys.readouterr().out
+    state = registry.promotion_state()
+    assert registry.load(str(state.version)).metadata["source"] == "history"
+    # While it ran, what is usual for shops scored: nothing of a simulated shop.
+    sources = {row["source"] for row in rows(database, "SELECT source FROM models")}
+    assert sources == {"prior"}
+    assert [registry.load(change.version).metadata["source"] for change in state.history] == ["prior", "history"]

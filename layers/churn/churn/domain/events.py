@@ -39,6 +39,9 @@ EVENT_TYPES = frozenset(
 PROFILE_EVENTS = ("customer_registered", "profile_updated")
 """Those that tell a customer's name, addresses and balance of points."""
 
+SIMULATED = "simulated-shop:"
+"""What the ids of events of the sample shop begin with: all others are the shop's own."""
+
 MAX_DATA_BYTES = 64 * 1024
 MAX_FUTURE = timedelta(days=366)
 _NOBODY = "stands for no customer; if it is one, name it in ALLOWED_CUSTOMER_IDS"
@@ -74,6 +77,11 @@ class Event:
     def at(self) -> int:
         """The instant in milliseconds since 1970."""
         return to_millis(self.timestamp)
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the sample shop wrote the event."""
+        return self.event_id.startswith(SIMULATED)
 
     @property
     def order_id(self) -> str:

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from churn.adapters.mysql import Database, DatabaseUnavailableError, training_runs
 from churn.adapters.mysql.database import Row
+from churn.adapters.mysql.events import has_own_orders
 from churn.adapters.mysql.events import histories as stored_histories
 from churn.domain.errors import ConflictError, NotFoundError, UnavailableError
 from churn.domain.events import Event
-from churn.domain.model import BrokenModelError
+from churn.domain.model import BrokenModelError, source_of
 from churn.domain.model_versions import (
     Artifact,
     ModelRegistry,
@@ -33,15 +34,25 @@ if TYPE_CHECKING:
     from churn.settings import Settings
     from churn.training import Histories, Plan, Trained
 
+Source = Literal["history", "sample"]
+"""Whose histories a model learned from, as its metadata say: the shop's own, or a simulated shop's."""
+
 
 class StoredHistories:
-    """All customers' events; each iteration reads them again from the database."""
+    """All customers' events; each iteration reads them again from the database.
+
+    Once the shop has an order of its own, they are without what the sample shop wrote. `source` says whose they are.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.source: Source = "history" if database.run(has_own_orders) else "sample"
 
     def __iter__(self) -> Iterator[tuple[str, list[Event]]]:
-        return stored_histories(self._database)
+        for customer_id, events in stored_histories(self._database):
+            own = [event for event in events if self.source == "sample" or not event.is_simulated]
+            if own:
+                yield customer_id, own
 
 
 def model_in_use(registry: ModelRegistry[StoredModel]) -> StoredModel | None:
@@ -99,27 +110,50 @@ def train_version(
     now: datetime,
     service_version: str,
     progress: Callable[[str], None],
-    simulated: bool = False,
+    source: Source = "history",
 ) -> Trained:
     """Train a forest, or fit the purchase process of a shop that is too young for one.
 
-    `current` is the model in use, for comparison. A simulated shop is old enough for a forest. Raises CannotTrainError.
+    `current` is the model in use, for comparison; `source` says whose the histories are. Raises CannotTrainError.
     """
-    from churn.training import train, train_or_begin  # noqa: PLC0415
+    from churn.training import train_or_begin  # noqa: PLC0415
 
-    if simulated:
-        return train(
-            histories,
-            now=now,
-            plan=plan,
-            current=current,
-            source="sample",
-            service_version=service_version,
-            progress=progress,
-        )
     return train_or_begin(
-        histories, now=now, plan=plan, current=current, service_version=service_version, progress=progress
+        histories,
+        now=now,
+        plan=plan,
+        current=current,
+        source=source,
+        service_version=service_version,
+        progress=progress,
     )
+
+
+def begin_without_labels(
+    histories: Histories,
+    registry: ModelRegistry[StoredModel],
+    *,
+    plan: Plan,
+    now: datetime,
+    service_version: str,
+    by: str,
+) -> Release | None:
+    """Release the purchase process of histories without labels, or what is usual for shops where they are too short.
+
+    It takes the place of a simulated shop's model, of what is usual, or of none; a model of the shop's own stays, and
+    nothing is released. Raises RegistryUnavailableError.
+    """
+    from churn.training import TooLittleHistoryError, begin  # noqa: PLC0415
+
+    current = model_in_use(registry)
+    if current is not None and source_of(current.metadata) not in {"simulated", "prior"}:
+        return None
+    why = "no forest has been trained on these orders so far"
+    try:
+        trained = begin(histories, now=now, plan=plan, current=current, why=why, service_version=service_version)
+    except TooLittleHistoryError:
+        return None
+    return release_version(trained, registry, by=by, now=now)
 
 
 def release_version(trained: Trained, registry: ModelRegistry[StoredModel], *, by: str, now: datetime) -> Release:
@@ -154,14 +188,16 @@ def run_training(
     try:
         with training_run(database, event, clock) as run:
             current = model_in_use(registry)
+            histories = StoredHistories(database)
             try:
                 trained = train_version(
-                    StoredHistories(database),
+                    histories,
                     current,
                     plan=plan,
                     now=now,
                     service_version=settings.service_version,
                     progress=run.progress,
+                    source=histories.source,
                 )
             except CannotTrainError as error:
                 logger.warning("the stored history does not make a model", extra={"reason": str(error)})

@@ -1,10 +1,11 @@
 """Training of a model on customers' histories, with scikit-learn. `__all__` names the public interface."""
 
 from churn.training.evaluation import Window
-from churn.training.pipeline import Trained, TrainedModel, table, train, train_or_begin
+from churn.training.pipeline import Trained, TrainedModel, table, train
 from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
 from churn.training.report_html import report_html
 from churn.training.snapshots import Histories
+from churn.training.young_shop import begin, train_or_begin
 
 __all__ = [
     "CannotTrainError",
@@ -14,6 +15,7 @@ __all__ = [
     "Trained",
     "TrainedModel",
     "Window",
+    "begin",
     "report_html",
     "table",
     "train",

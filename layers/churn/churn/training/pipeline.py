@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION, INPUT_NAMES, STATE_COLUMNS
-from churn.domain.model import PURCHASE_PROCESS, source_of
+from churn.domain.model import PURCHASE_PROCESS
 from churn.domain.timestamps import DAY, from_millis, iso
 from churn.ml.arrays import Flags, Floats
 from churn.ml.bg_nbd import PurchaseModel
@@ -28,11 +28,10 @@ from churn.ml.loading import StoredModel
 from churn.ml.metrics import roc_auc
 from churn.ml.random_forest import COLUMNS, ChurnModel
 from churn.training.baselines import baselines, recency_alone
-from churn.training.bg_nbd import fitted_process, serves_already, train_purchases
+from churn.training.bg_nbd import fitted_process
 from churn.training.calibration import calibration
 from churn.training.evaluation import Window, curves, effects, figures, plain, probabilities, slices
 from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
-from churn.training.prior import prior_model
 from churn.training.promotion_gate import changes, gate
 from churn.training.random_forest import ForestTrainer, Shape, out_of_fold, search
 from churn.training.report_html import MODELS
@@ -130,7 +129,7 @@ def train(
     plan = plan or Plan()
     data = _prepare(histories, now, plan, progress)
     provenance = {"trained_at": iso(now.replace(microsecond=0)), "source": source}
-    model, searched = _fit(data, plan, provenance, _code(service_version), progress)
+    model, searched = _fit(data, plan, provenance, code_versions(service_version), progress)
     judgement = _judge(model, data, current, plan, progress)
     model = model.with_metadata(
         metrics=plain({key: value for key, value in judgement.metrics.items() if key != "differences"}),
@@ -247,45 +246,6 @@ def _report(
     return report
 
 
-def train_or_begin(
-    histories: Histories,
-    *,
-    now: datetime,
-    plan: Plan,
-    current: StoredModel | None,
-    service_version: str = "",
-    progress: Progress = lambda _: None,
-) -> Trained:
-    """Train a forest as `train` does, or fit the purchase process of a shop that is too young for one.
-
-    A shop with too little history for that, too, begins with the purchase process under its prior. Raises
-    CannotTrainError as `train` does; of too little history only if a model of the shop's own or the prior serves.
-    """
-    try:
-        return train(histories, now=now, plan=plan, current=current, service_version=service_version, progress=progress)
-    except TooLittleHistoryError as too_little:
-        if serves_already(current):
-            raise
-        progress(f"no forest yet: {too_little}")
-        try:
-            model, report = train_purchases(
-                histories, now=now, plan=plan, why=str(too_little), code=_code(service_version), progress=progress
-            )
-        except TooLittleHistoryError as error:
-            why = f"{too_little}; {error}"
-            if current is not None and source_of(current.metadata) != "simulated":
-                raise TooLittleHistoryError(why) from None
-            model, report = prior_model(now=now, plan=plan, why=why, code=_code(service_version))
-    knows = "what is usual for shops" if source_of(model.metadata) == "prior" else "the shop's own orders"
-    verdict = {
-        "passed": True,
-        "compared_with": None if current is None else current.version,
-        "reasons": [f"It knows {knows}, and there is too little history for more."],
-    }
-    model = model.with_metadata(gate=verdict)
-    return TrainedModel(model, plain({**report, "version": model.version, "gate": verdict}))
-
-
 def table(report: Report) -> str:
     """Return the figures of a report for the screen: of the forest, the baselines and, if known, the model in use."""
     if report.get("kind") == PURCHASE_PROCESS:
@@ -372,7 +332,8 @@ def _refuse_leaks(columns: Floats, churned: Flags) -> None:
                 )
 
 
-def _code(service_version: str) -> dict[str, str]:
+def code_versions(service_version: str) -> dict[str, str]:
+    """Return the versions of the code that a model was made with, for its metadata."""
     from sklearn import __version__ as scikit_learn  # noqa: PLC0415 (seconds to import)
 
     return {

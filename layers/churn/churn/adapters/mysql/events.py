@@ -9,7 +9,7 @@ from itertools import groupby
 from churn.adapters.mysql.conditions import Conditions, rows_of_pairs
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.domain.customer import micro_points
-from churn.domain.events import PROFILE_EVENTS, Event, stored_data
+from churn.domain.events import PROFILE_EVENTS, SIMULATED, Event, stored_data
 from churn.domain.identifiers import stored_forms
 from churn.domain.timeline import Window
 from churn.domain.timestamps import from_millis, to_millis
@@ -166,6 +166,15 @@ def histories(database: Database, *, page: int = 1000) -> Iterator[tuple[str, li
         events = [_event(row, customer_id) for row in customer_rows if row["event_id"] is not None]
         if events:
             yield customer_id, events
+
+
+def has_own_orders(transaction: Transaction) -> bool:
+    """Return whether an order is stored that the sample shop did not write."""
+    row = transaction.row(
+        "SELECT 1 AS present FROM events WHERE event_type = 'order_placed' AND event_id NOT LIKE %s LIMIT 1",
+        (f"{SIMULATED}%",),
+    )
+    return row is not None
 
 
 def details(transaction: Transaction, customer_pk: int, arriving: Sequence[Event] = ()) -> set[str]:
