@@ -35,10 +35,13 @@ help: ## This list
 	@python3 -m venv .local/tools
 	@.local/tools/bin/python -m pip install --quiet --disable-pip-version-check uv
 
-$(STAMP): pyproject.toml uv.lock
+KERNEL := $(wildcard layers/churn/churn/ml/kernel*.[ch])
+
+$(STAMP): pyproject.toml uv.lock $(KERNEL)
 	@if [ "$(UV)" != uv ]; then $(MAKE) .local/tools/bin/uv; fi
 	@echo "setting up the virtual environment from uv.lock"
 	@$(UV) sync --frozen --quiet $(if $(PYENV_PYTHON),--python $(PYENV_PYTHON))
+	@$(PYTHON) -m infra.tools.kernel || echo "numpy serves without them"
 	@touch $@
 
 ##@ Run

@@ -14,7 +14,10 @@ ARCHITECTURE ?= x86_64
 MACHINE_x86_64 := x86_64
 MACHINE_arm64 := aarch64
 # Amazon Linux 2023, under Lambda's Python 3.13, has glibc 2.34.
-PLATFORM = $(or $(MACHINE_$(ARCHITECTURE)),$(error ARCHITECTURE is x86_64 or arm64, not $(ARCHITECTURE)))-manylinux_2_28
+MACHINE = $(or $(MACHINE_$(ARCHITECTURE)),$(error ARCHITECTURE is x86_64 or arm64, not $(ARCHITECTURE)))
+PLATFORM = $(MACHINE)-manylinux_2_28
+
+PYTHON := PYTHONPATH="$(ROOT):$(ROOT)/layers/churn" "$(ROOT)/.venv/bin/python"
 
 EXPORT = $(UV) export --quiet --project "$(ROOT)" --frozen --no-default-groups --no-header --no-annotate
 # Nothing but listed wheels, each with the lock file's checksum. `uv pip install` would resolve anew what pyproject.toml

@@ -4,7 +4,7 @@ The evaluation is that of QuickScorer (Lucchese et al., SIGIR 2015), with the wa
 table. The leaves of a tree are the bits of one 64-bit word, left to right. A node whose test ``x <= threshold`` fails
 clears the leaves of its left subtree; the lowest bit that is left is the exit leaf. For each column the table holds,
 after each of its sorted thresholds, the AND of all masks so far, one row of `n_trees` words. One binary search and one
-row a column are then a prediction.
+row a column are then a prediction. `churn.ml.kernel` does the same compiled, where it is built.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
 from churn.domain.model import BrokenModelError, Estimate, Prediction, source_of
+from churn.ml import kernel
 from churn.ml.arrays import Floats, Integers
 from churn.ml.artifact import Arrays, checksum_of, pack, version_of
 from churn.ml.bg_nbd import INPUTS
@@ -121,6 +122,10 @@ class ChurnModel:
             blocks.append(block)
             first_row += len(block)
         self._table = np.concatenate(blocks) if blocks else np.zeros((0, self._trees), dtype=np.uint64)
+        compiled = kernel.library()
+        self._votes = None
+        if compiled is not None:
+            self._votes = kernel.Votes(compiled, self._table, self._first_leaf, self._leaf_values)
 
     @classmethod
     def from_trees(cls, trees: Iterable[FittedTree], metadata: Mapping[str, Any]) -> ChurnModel:
@@ -174,14 +179,7 @@ class ChurnModel:
         `features` has the shape (n, 12) or (n, INPUT_NAMES), NaN = missing. Equal to scikit-learn's `predict_proba` of
         the same forest to the last few units of rounding.
         """
-        inputs = np.asarray(features, dtype=np.float64)
-        if len(inputs) == 1:
-            leaves = self._exit_leaves(self._places_of_row(inputs[0].tolist()))
-            return np.array([self._leaf_values.take(leaves).sum() / self._trees])
-        answer = np.empty(len(inputs))
-        for start, leaves in self._exit_leaf_chunks(self._places(inputs)):
-            answer[start : start + len(leaves)] = self._leaf_values.take(leaves).mean(axis=1)
-        return answer
+        return self._answers(self._places(np.asarray(features, dtype=np.float64)))[0]
 
     def shapley(self, features: npt.ArrayLike) -> Floats:
         """Return the exact path-dependent Shapley values of `raw`, shape (n, columns), for the inputs of `raw`.
@@ -206,7 +204,8 @@ class ChurnModel:
         if not rows:
             return []
         places = self._places(_inputs(rows))
-        raw, calibrated, confidences = self._answers(places)
+        raw, deviation = self._answers(places)
+        calibrated, confidences = self.calibrate(raw), _confidence(deviation)
         points = self._by_feature(self._shapley(places))
         points *= self._scale(raw, calibrated)[:, None]
         named = [dict(zip(FEATURE_NAMES, parts, strict=True)) for parts in points.tolist()]
@@ -221,7 +220,8 @@ class ChurnModel:
         """Return the answers of `predict` without contributions: some fifty times as fast."""
         if not rows:
             return []
-        _, calibrated, confidences = self._answers(self._places(_inputs(rows)))
+        raw, deviation = self._answers(self._places(_inputs(rows)))
+        calibrated, confidences = self.calibrate(raw), _confidence(deviation)
         answers = zip(calibrated.tolist(), confidences.tolist(), outlooks(rows, self.metadata), strict=True)
         return [
             Estimate(probability, confidence, self.version, model_source=source_of(self.metadata), outlook=expected)
@@ -232,14 +232,16 @@ class ChurnModel:
         """Return the churn probabilities of `predict` without contributions: some fifty times as fast."""
         return self.calibrate(self.raw(_inputs(rows))).tolist() if rows else []
 
-    def _answers(self, places: Integers) -> tuple[Floats, Floats, Floats]:
-        """Return the probability before and after calibration, and the confidence, of each row of places."""
+    def _answers(self, places: Integers) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of the trees' probabilities, for places of shape (columns used, n)."""
+        if self._votes is not None:
+            return self._votes(places)
         raw, deviation = np.empty(places.shape[1]), np.empty(places.shape[1])
         for start, leaves in self._exit_leaf_chunks(places):
             votes = self._leaf_values.take(leaves)
             raw[start : start + len(leaves)] = votes.mean(axis=1)
             deviation[start : start + len(leaves)] = votes.std(axis=1)
-        return raw, self.calibrate(raw), np.clip(1 - 2 * deviation, 0, 1)
+        return raw, deviation
 
     def _scale(self, raw: Floats, calibrated: Floats) -> Floats:
         """Return the slope of the calibration from the root to `raw`; its derivative if they are too near to divide."""
@@ -276,18 +278,9 @@ class ChurnModel:
             for column, _, thresholds, first, missing in self._searches
         ]
 
-    def _exit_leaves(self, places: Sequence[int] | Integers) -> Integers:
-        """Return the index of each tree's exit leaf, shape (trees,), for one row."""
-        words = np.bitwise_and.reduce(self._table.take(places, axis=0), axis=0)
-        leaves: Integers = self._first_leaf + np.bitwise_count((words & -words) - np.uint64(1))
-        return leaves
-
     def _exit_leaf_chunks(self, places: Integers) -> Iterable[tuple[int, Integers]]:
         """Yield the exit leaves, shape (rows, trees), chunk by chunk, each after the number of its first row."""
         count = places.shape[1]
-        if count == 1:
-            yield 0, self._exit_leaves(places[:, 0])[None]
-            return
         gathered = np.empty((min(CHUNK_ROWS, count), self._trees), dtype=np.uint64)
         for start in range(0, count, CHUNK_ROWS):
             chunk = places[:, start : start + CHUNK_ROWS]
@@ -307,7 +300,7 @@ class ChurnModel:
         return answer
 
     @cached_property
-    def _shapley_values(self) -> ShapleyValues:
+    def _shapley_values(self) -> ShapleyValues | kernel.Shapley:
         """Built on first use: not every use of a model needs contributions."""
         column, first_leaf = self._arrays["column"], self._first_leaf[self._arrays["tree"]]
         number, place = np.empty(len(column), dtype=np.int64), np.empty(len(column), dtype=np.int64)
@@ -326,7 +319,11 @@ class ChurnModel:
             end=first_leaf + self._arrays["end"],
         )
         missing_places = np.array([missing for *_, missing in self._searches], dtype=np.int64)
-        return ShapleyValues(splits, missing_places, self._leaf_values / self._trees, self._arrays["leaf_weight"])
+        leaves = self._leaf_values / self._trees, self._arrays["leaf_weight"]
+        compiled = kernel.library()
+        if compiled is not None:
+            return kernel.Shapley(compiled, splits, self._arrays["tree"].astype(np.int64), missing_places, leaves)
+        return ShapleyValues(splits, missing_places, *leaves)
 
     def _by_feature(self, values: Floats) -> Floats:
         """Share the columns' contributions, shape (n, columns), among the 12 features, shape (n, 12)."""
@@ -335,6 +332,10 @@ class ChurnModel:
         for number, column in enumerate(self.metadata["columns"]):
             points += values[:, number, None] * _shares(column)
         return points
+
+
+def _confidence(deviation: Floats) -> Floats:
+    return np.clip(1 - 2 * deviation, 0, 1)
 
 
 def _inputs(rows: Sequence[Mapping[str, float | None]]) -> Floats:

@@ -97,7 +97,7 @@ class ShapleyValues:
         for length, leaves, places in _by_length(lengths):
             unknown, taken = conditions.share[places], met[places]
             product = np.zeros(places.shape)
-            for t, weight in _quadrature(length):
+            for t, weight in quadrature(length):
                 factor = (1 - t) * unknown + t * taken
                 product += weight * factor.prod(axis=0) / factor
             shares[places] = self._leaf_value[leaves] * (taken - unknown) * product
@@ -218,7 +218,7 @@ def _conditions(splits: Splits, missing_places: Integers, leaf_weight: Floats) -
 
 
 @cache
-def _quadrature(length: int) -> list[tuple[float, float]]:
+def quadrature(length: int) -> list[tuple[float, float]]:
     """Return nodes from 0 to 1 and weights that integrate polynomials of a degree below `length` exactly.
 
     Gauss-Legendre quadrature, from the eigenvectors of the polynomials' recurrence (Golub and Welsch 1969): the package
@@ -253,7 +253,7 @@ def _table(groups: Iterable[tuple[int, Integers, Integers]], share: Floats, leaf
     for length, leaves, places in groups:
         total = np.zeros((1 << length, len(leaves)))
         product = np.empty_like(total)
-        for t, weight in _quadrature(length):
+        for t, weight in quadrature(length):
             product[0] = leaf_value[leaves] * (weight / (1 - t))
             for number, unknown in enumerate(share[places] * (1 - t)):
                 size = 1 << number
