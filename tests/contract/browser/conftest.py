@@ -108,6 +108,13 @@ def settled(page: Page) -> None:
     expect(page.locator(".waiting")).to_have_count(0)
 
 
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds in the page as it is."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = page.evaluate("axe.run().then((result) => result.violations)")
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0]['failureSummary']}" for one in found]
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return where Chromium is."""

@@ -5,10 +5,10 @@ import re
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from infra.tools.dashboard import BUNDLE
-from tests.contract.browser.conftest import AXE, PHONE, SCREENS, Windows, place, settled
+from tests.contract.browser.conftest import PHONE, SCREENS, Windows, place, settled, violations
 from tests.contract.conftest import Stack
 
 _BYTES_AT_MOST = 120 * 1024
@@ -16,12 +16,6 @@ _BYTES_AT_MOST = 120 * 1024
 _FILES_AT_MOST = 13
 _FIRST_BYTES_AT_MOST = 56 * 1024
 _QUESTIONS_AT_MOST = 9
-
-
-def _violations(page: Page) -> list[str]:
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = page.evaluate("axe.run().then((result) => result.violations)")
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0]['failureSummary']}" for one in found]
 
 
 def test_all_of_it_is_below_120_kb_compressed(chromium: str) -> None:
@@ -39,7 +33,7 @@ def test_axe_finds_nothing_on_any_screen(
 ) -> None:
     page = windows.open(place(stack, screen), color_scheme=theme)
     settled(page)
-    assert _violations(page) == []
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -51,7 +45,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(windows: Windows, st
         box = button.bounding_box()
         assert box is not None
         assert box["height"] >= 40, button.inner_text()
-    assert _violations(page) == []
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("level", ["critical", "high", "medium", "low"])

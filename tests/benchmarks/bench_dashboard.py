@@ -1,0 +1,193 @@
+"""The dashboard in Chromium: its first load with a cold cache, a list of a million customers, and an hour of events.
+
+`LOADS=7` is how often it is loaded, `CUSTOMERS=1000000` how many the list has, `MESSAGES=72000` the messages of an hour
+at 20 a second, which come faster than that; 0 leaves a part out.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, CDPSession, Page, WebSocketRoute, sync_playwright
+
+from tests.benchmarks.bench_customer_lists import filled_server
+from tests.contract.conftest import Stack, running_stack
+
+LOADS = int(os.environ.get("LOADS", "7"))
+CUSTOMERS = int(os.environ.get("CUSTOMERS", "1000000"))
+MESSAGES = int(os.environ.get("MESSAGES", "72000"))
+_SHOP = 2000
+_SAMPLES = 6
+_A_SECOND = 400
+_PATIENCE_MS = 60_000
+# Goes to the end of the list, and ends when it has become longer.
+_DOWN = """new Promise((done) => {
+    const root = document.documentElement;
+    const before = root.scrollHeight;
+    const look = () => root.scrollHeight > before ? done() : setTimeout(look, 5);
+    scrollTo(0, before);
+    look();
+})"""
+_CURRENT = "#/customers?status=current"
+
+
+def main() -> None:
+    """Measure each part against a stack of its own, and print the figures."""
+    if LOADS or MESSAGES:
+        with _stack(SAMPLE_CUSTOMERS=str(_SHOP)) as stack, _chromium() as browser:
+            if LOADS:
+                _print_loads(
+                    f"Today, {_SHOP:,} customers", [_load(browser, stack, "#/", ".figure") for _ in range(LOADS)]
+                )
+            for place in ("#/", "#/alerts") if MESSAGES else ():
+                _listen(browser, stack, place, MESSAGES // 2)
+    if CUSTOMERS:
+        with (
+            filled_server(CUSTOMERS) as url,
+            _stack(SAMPLE_CUSTOMERS="0", DATABASE_URL=url) as stack,
+            _chromium() as browser,
+        ):
+            loads = [_load(browser, stack, _CURRENT, "td.col-name") for _ in range(max(LOADS, 3))]
+            _print_loads(f"Customers, {CUSTOMERS:,} of them", loads)
+            _scroll(browser, stack)
+
+
+@contextmanager
+def _stack(**environment: str) -> Iterator[Stack]:
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder) / "state"
+        state.mkdir()
+        with running_stack(state, Path(folder) / "buckets", EVENT_RATE="0", **environment) as stack:
+            yield stack
+
+
+@contextmanager
+def _chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def _page(browser: Browser, stack: Stack) -> Page:
+    """Return a page of a window of its own, with an empty cache, signed in."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    context.set_default_timeout(_PATIENCE_MS)
+    page = context.new_page()
+    page.add_init_script(f"sessionStorage['churn-token'] ??= '{stack.token('admin', seconds=7200)}'")
+    return page
+
+
+def _load(browser: Browser, stack: Stack, place: str, filled: str) -> tuple[float, float]:
+    """Return the milliseconds to the first paint of a screen, and until it shows its figures."""
+    page = _page(browser, stack)
+    # Told by the page itself: the clock of a test that asks again and again would add its own pauses.
+    page.add_init_script(
+        f"""new MutationObserver(() => {{
+            if (!window.filledAt && document.querySelector("{filled}")) window.filledAt = performance.now();
+        }}).observe(document, {{childList: true, subtree: true}});"""
+    )
+    page.goto(f"{stack.base_url}/{place}")
+    page.locator(filled).first.wait_for()
+    filled_at: float = page.evaluate("window.filledAt")
+    painted: float = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1")
+    page.context.close()
+    return painted, filled_at
+
+
+def _print_loads(name: str, loads: list[tuple[float, float]]) -> None:
+    for what, times in zip(("first paint", "figures shown"), zip(*loads, strict=True), strict=True):
+        ordered = sorted(times)
+        middle, slowest = ordered[len(ordered) // 2], ordered[-1]
+        print(f"{name}: {what} after {middle:.0f} ms, the slowest of {len(ordered)}: {slowest:.0f} ms")
+
+
+def _scroll(browser: Browser, stack: Stack) -> None:
+    """Go down a long list for ten pages; print how long the next rows took to come, and how many rows exist."""
+    page = _page(browser, stack)
+    page.goto(f"{stack.base_url}/{_CURRENT}")
+    page.locator("td.col-name").first.wait_for()
+    took = []
+    for _ in range(10):
+        began = time.perf_counter()
+        page.evaluate(_DOWN)
+        took.append(1000 * (time.perf_counter() - began))
+    rows = page.locator("tbody tr").count()
+    print(f"ten pages further: at most {max(took):.0f} ms for a page; {rows} rows in the document")
+    page.context.close()
+
+
+def _listen(browser: Browser, stack: Stack, place: str, messages: int) -> None:
+    """Let messages come by the socket of the page; print its heap and its nodes as they come."""
+    page = _page(browser, stack)
+    sockets: list[WebSocketRoute] = []
+
+    def through(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page.route_web_socket(lambda url: url.startswith("ws"), through)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{stack.base_url}/{place}")
+    page.locator(".standing.live").wait_for()
+    template = _alert(stack)
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    began, sent, figures = time.monotonic(), 0, []
+    for sample in range(_SAMPLES + 1):
+        if sample:
+            for _ in range(messages // _SAMPLES):
+                sent += 1
+                sockets[-1].send(_message(template, sent))
+                ahead = began + sent / _A_SECOND - time.monotonic()
+                if ahead > 0.1:
+                    page.wait_for_timeout(1000 * ahead)
+        page.wait_for_timeout(2000)
+        figures.append(_memory(session))
+    print(f"{place}: {sent:,} messages in {time.monotonic() - began:.0f} s, {len(asked):,} requests of the page")
+    for number, (heap, nodes) in enumerate(figures):
+        print(f"  after {number * (messages // _SAMPLES):>7,}: {heap / 2**20:6.2f} MB of heap, {nodes:,} nodes")
+    page.context.close()
+
+
+def _memory(session: CDPSession) -> tuple[float, int]:
+    """Return the bytes of the heap in use and the number of nodes, after the garbage was collected."""
+    session.send("HeapProfiler.collectGarbage")
+    metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+    return metrics["JSHeapUsedSize"], int(metrics["Nodes"])
+
+
+def _alert(stack: Stack) -> dict[str, Any]:
+    """Return an alert of the shop, raised by a failed payment."""
+    customer = stack.get("/api/customers?status=current&limit=1").json["customers"][0]["customer_id"]
+    reason = {"failure_reason": "card_expired", "retry_count": 1}
+    stack.publish("payment_failed", customer, datetime.now(UTC), order_id="O-1", **reason)
+    for _ in range(300):
+        alerts: list[dict[str, Any]] = stack.get("/api/alerts?limit=1").json["alerts"]
+        if alerts:
+            return alerts[0]
+        time.sleep(0.1)
+    raise RuntimeError("a failed payment has raised no alert")
+
+
+def _message(template: dict[str, Any], number: int) -> str:
+    """Return a message: by turns a new alert, one that was worked on, and two scores."""
+    alert = template | {"id": template["id"] + number, "change": template["change"] + number}
+    if number % 4 == 0:
+        return json.dumps({"event": "churn_alert", "data": alert})
+    if number % 4 == 1:
+        return json.dumps({"event": "alert_updated", "data": alert})
+    score = {"customer_id": template["customer_id"], "churn_probability": number % 100 / 100}
+    return json.dumps({"event": "prediction_update", "data": score})
+
+
+if __name__ == "__main__":
+    main()
