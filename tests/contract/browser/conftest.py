@@ -146,4 +146,7 @@ def windows(browser: Browser, stack: Stack) -> Iterator[Windows]:
         opened.check()
     finally:
         for context in opened.contexts:
+            for page in context.pages:
+                # What is still being answered needs no answer any more.
+                page.unroute_all(behavior="ignoreErrors")
             context.close()

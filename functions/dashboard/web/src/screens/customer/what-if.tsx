@@ -1,12 +1,13 @@
 /** "What if": sliders take the place of what is known, and the model answers as they move. Nothing of it is stored. */
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { ApiError, post } from "../../api/client";
+import { useState } from "preact/hooks";
+import { post } from "../../api/client";
 import type { CustomerDetail, ImpliedChange, PredictionAnswer } from "../../api/types";
 import { Dialog } from "../../components/dialog";
 import { Risk } from "../../components/risk";
 import { SignedBars } from "../../components/signed-bars";
 import { count, money, percent, points, share, UNKNOWN } from "../../format";
+import { useNewest } from "../../newest";
 import { FEATURE_WORDS, type FeatureName } from "../../words";
 
 interface Slider {
@@ -29,8 +30,6 @@ const SLIDERS: Slider[] = [
   { name: "discount_usage", reach: 1, step: 0.05, show: share },
   { name: "loyalty_points", reach: 1000, step: 10, show: count },
 ];
-// A slider that moves asks once for several steps.
-const GATHER_MS = 40;
 
 type Values = Partial<Record<FeatureName, number>>;
 
@@ -42,7 +41,12 @@ export function WhatIf({
   onClose: () => void;
 }): JSX.Element {
   const [values, setValues] = useState<Values>({});
-  const { answer, error } = useAnswer(customer.customer_id, values);
+  const { answer, error } = useNewest(JSON.stringify(values), (asked) =>
+    post("/api/churn/predict", {
+      customer_id: customer.customer_id,
+      ...(JSON.parse(asked) as Values),
+    }),
+  );
   const set = (name: FeatureName, value: number | null): void =>
     setValues((before) => {
       const others = Object.entries(before).filter(([other]) => other !== name);
@@ -70,34 +74,6 @@ export function WhatIf({
       </div>
     </Dialog>
   );
-}
-
-function useAnswer(id: string, values: Values): { answer: PredictionAnswer | null; error: ApiError | null } {
-  const [state, setState] = useState<{ answer: PredictionAnswer | null; error: ApiError | null }>({
-    answer: null,
-    error: null,
-  });
-  const asked = JSON.stringify(values);
-  useEffect(() => {
-    const control = new AbortController();
-    const timer = setTimeout(() => {
-      post(
-        "/api/churn/predict",
-        { customer_id: id, ...(JSON.parse(asked) as Values) },
-        undefined,
-        control.signal,
-      )
-        .then((answer) => setState({ answer, error: null }))
-        .catch((error: unknown) => {
-          if (error instanceof ApiError) setState((before) => ({ ...before, error }));
-        });
-    }, GATHER_MS);
-    return () => {
-      clearTimeout(timer);
-      control.abort();
-    };
-  }, [id, asked]);
-  return state;
 }
 
 interface OutcomeProps {

@@ -102,7 +102,7 @@ function useSentence(address: URLSearchParams, pages: Pages): string | undefined
     every: 60,
   });
   const filters = FILTER_NAMES.filter((name) => address.get(name));
-  if (filters.length === 1 && address.get("status") === "current" && !stats.error) {
+  if (filters.length === 1 && address.get("status") === "current" && !stats.error && pages.total !== 0) {
     if (!stats.data) return undefined;
     const { revenue_at_risk: risk, high_risk_customers: high } = stats.data;
     return `${money(risk)} of what your customers would spend is at risk; ${plural(high, "customer")} ${high === 1 ? "is" : "are"} likely to leave.`;

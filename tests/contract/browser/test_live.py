@@ -1,0 +1,74 @@
+"""That the page says how up to date it is: without a socket, behind, and while the service cannot be reached."""
+
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.contract.browser.conftest import PATIENCE_MS, Windows
+from tests.contract.conftest import Stack
+
+_POLL_MS = 10_000
+
+
+def _open(windows: Windows, place: str) -> Page:
+    page = windows.blank()
+    page.add_init_script(f"sessionStorage['churn-token'] ??= '{windows.stack.token('admin', subject='anna')}'")
+    page.goto(f"{windows.stack.base_url}/{place}")
+    return page
+
+
+def _without_socket(route: Route) -> None:
+    """Answer with the document as `sam local` serves it, which has no WebSocket."""
+    answer = route.fetch()
+    text = re.sub(r'(<meta name="churn-socket" content=)"[^"]*"', r'\1""', answer.text())
+    route.fulfill(response=answer, body=text)
+
+
+def test_without_a_socket_it_asks_every_ten_seconds_and_says_so(windows: Windows, stack: Stack) -> None:
+    page = windows.blank()
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    page.route(f"{stack.base_url}/", _without_socket)
+    page.add_init_script(f"sessionStorage['churn-token'] ??= '{stack.token('admin', subject='anna')}'")
+    page.goto(f"{stack.base_url}/#/alerts")
+    expect(page.get_by_role("status").get_by_text("Asks every 10 seconds")).to_be_visible()
+    customer_id = f"POLL-{uuid.uuid4().hex[:8]}"
+    reason = {"failure_reason": "card_expired", "retry_count": 1}
+    stack.publish("payment_failed", customer_id, datetime.now(UTC), order_id=f"O-{customer_id}", **reason)
+    row = page.locator(".inbox-list li", has_text=customer_id)
+    expect(row).to_be_visible(timeout=_POLL_MS + PATIENCE_MS)
+    assert sockets == []
+
+
+def test_events_that_wait_are_told_with_how_long(windows: Windows) -> None:
+    def is_behind(route: Route) -> None:
+        answer = route.fetch()
+        health: dict[str, Any] = answer.json()
+        health["checks"]["ingestion"]["behind_seconds"] = 600
+        route.fulfill(response=answer, json=health)
+
+    page = windows.blank()
+    page.route("**/health", is_behind)
+    page.add_init_script(f"sessionStorage['churn-token'] ??= '{windows.stack.token('read')}'")
+    page.goto(f"{windows.stack.base_url}/#/customers?status=current")
+    expect(page.get_by_text("the oldest that waits came 10 min ago")).to_be_visible()
+    expect(page.locator("td.col-name").first).to_be_visible()
+
+
+def test_what_was_known_stays_while_the_service_is_away_and_it_is_found_again_by_itself(windows: Windows) -> None:
+    windows.expected = ("ERR_FAILED",)
+    page = _open(windows, "#/")
+    heading = page.get_by_role("heading", level=1)
+    expect(page.locator(".standing.live")).to_be_visible()
+    expect(heading).to_contain_text("likely to leave")
+    said = heading.inner_text()
+    page.route("**/api/**", lambda route: route.abort())
+    page.get_by_role("link", name="Data").click()
+    expect(page.get_by_role("alert").filter(has_text="The service cannot be reached.").first).to_be_visible()
+    page.get_by_role("link", name="Today").click()
+    expect(heading).to_have_text(said)
+    page.unroute("**/api/**")
+    expect(page.locator(".banner")).to_have_count(0, timeout=_POLL_MS + PATIENCE_MS)
