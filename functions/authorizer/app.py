@@ -14,17 +14,29 @@ from churn.settings import settings
 
 if TYPE_CHECKING:
     from churn.adapters.mysql import Database
+    from churn.entrypoints.http.oidc import Issuer
 
 _settings = settings().require("jwt_secret")
 
 
 def _identify(token: str) -> Claims | None:
-    if not token.startswith(PREFIX):
-        return None
-    # Only API keys need the database: tokens are spared the import.
-    from churn.entrypoints.http.api_keys import claims_of_key  # noqa: PLC0415
+    """Return what a credential that is no token of ours says. Raises InvalidTokenError."""
+    if token.startswith(PREFIX):
+        # Only API keys need the database: tokens are spared the import.
+        from churn.entrypoints.http.api_keys import claims_of_key  # noqa: PLC0415
 
-    return claims_of_key(_database(), token)
+        return claims_of_key(_database(), token)
+    claims = _issuer().claims(token) if _settings.oidc.issuer else None
+    if claims is None and not _settings.takes_own_tokens:
+        raise InvalidTokenError("tokens of our own are not taken here")
+    return claims
+
+
+@lru_cache(maxsize=1)
+def _issuer() -> Issuer:
+    from churn.entrypoints.http.oidc import Issuer  # noqa: PLC0415 (only where an issuer is set)
+
+    return Issuer(_settings.oidc)
 
 
 @lru_cache(maxsize=1)

@@ -51,6 +51,11 @@ def test_the_shortest_retention_is_accepted() -> None:
         ({"RETENTION_DAYS_HOURS": "399"}, "RETENTION_DAYS_HOURS must be 0, for ever, or at least 400"),
         ({"RETENTION_DAYS_EVENTS": "269"}, "RETENTION_DAYS_EVENTS must be 0, for ever, or at least 270"),
         ({"RETENTION_DAYS_ALERTS": "-1"}, "RETENTION_DAYS_ALERTS must be between 0 and 36500"),
+        ({"OIDC_ISSUER": "issuer.example.com"}, "OIDC_ISSUER must match"),
+        ({"OIDC_ISSUER": "https://issuer.example.com"}, "OIDC_AUDIENCE must be set with OIDC_ISSUER"),
+        ({"OIDC_ROLES": "team=owner"}, "OIDC_ROLES must be VALUE=ROLE .* not 'team=owner'"),
+        ({"OIDC_ROLES": "=admin"}, "OIDC_ROLES must be VALUE=ROLE"),
+        ({"OWN_TOKENS": "off"}, "OWN_TOKENS must be on without OIDC_ISSUER"),
         ({"ALERT_FROM_RISK": "severe"}, "ALERT_FROM_RISK must be one of low, medium, high, critical"),
     ],
 )

@@ -12,6 +12,7 @@ from churn.domain.alerts import AlertRules
 from churn.domain.errors import ChurnError
 from churn.domain.identifiers import canonical
 from churn.domain.risk import RISK_LEVELS, RiskBands, RiskLevel, RiskRules
+from churn.domain.roles import ROLES
 
 
 class InvalidSettingsError(ChurnError, ValueError):
@@ -128,6 +129,11 @@ VARIABLES = (
     _whole("RATE_LIMIT_MULTIPLIER", 1, 1),
     Variable("ALLOWED_ORIGIN", "*"),
     Variable("ALLOWED_CUSTOMER_IDS", ""),
+    Variable("OIDC_ISSUER", "", pattern="^(https?://[^ ']+)?$"),
+    Variable("OIDC_AUDIENCE", ""),
+    Variable("OIDC_ROLE_CLAIM", "roles"),
+    Variable("OIDC_ROLES", ""),
+    Variable("OWN_TOKENS", "on", choices=("on", "off")),
     Variable("SERVICE_VERSION", "0.1.0"),
     Variable(OTLP_ENDPOINT, "", pattern=r"^(https?://[^\s/?#]+\S*)?$", parameter="OtlpEndpoint"),
     Variable("OTEL_TRACES_SAMPLER_ARG", "1", 0, 1, parameter="TraceRatio"),
@@ -153,6 +159,20 @@ class Retention:
     dead_letters: int = 90
     hours: int = 800
     segments: int = 800
+
+
+@dataclass(frozen=True, slots=True)
+class OidcSettings:
+    """Whose tokens are taken beside the service's own, and how they are read; without an issuer nobody's.
+
+    `role_claim`: the claim that tells roles, with `/` between the names of one within another.
+    `roles`: the role that each of its values stands for.
+    """
+
+    issuer: str
+    audience: str
+    role_claim: str
+    roles: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +218,8 @@ class Settings:
     service_version: str
     allowed_origin: str
     allowed_customer_ids: frozenset[str]
+    oidc: OidcSettings
+    takes_own_tokens: bool
 
     @property
     def bands(self) -> RiskBands:
@@ -251,6 +273,8 @@ class Settings:
             service_version=value.text("SERVICE_VERSION"),
             allowed_origin=value.text("ALLOWED_ORIGIN"),
             allowed_customer_ids=frozenset(filter(None, map(canonical, value.text("ALLOWED_CUSTOMER_IDS").split(",")))),
+            oidc=_oidc(value),
+            takes_own_tokens=value.text("OWN_TOKENS") == "on",
         )
 
     def require(self, *names: str) -> Self:
@@ -305,6 +329,25 @@ def _alert_rules(value: _Values) -> AlertRules:
         )
     except ValueError as error:
         raise InvalidSettingsError(f"RISK_HYSTERESIS {str(error).replace('medium_risk', 'MEDIUM_RISK')}") from None
+
+
+def _oidc(value: _Values) -> OidcSettings:
+    issuer, audience = value.text("OIDC_ISSUER"), value.text("OIDC_AUDIENCE")
+    if issuer and not audience:
+        raise InvalidSettingsError("OIDC_AUDIENCE must be set with OIDC_ISSUER: tokens for others would be taken")
+    if not issuer and value.text("OWN_TOKENS") == "off":
+        raise InvalidSettingsError("OWN_TOKENS must be on without OIDC_ISSUER: nobody could come in")
+    pairs = value.text("OIDC_ROLES")
+    roles = {} if pairs else {role: role for role in ROLES}
+    for pair in filter(None, pairs.split(",")):
+        name, _, role = pair.strip().rpartition("=")
+        if not name or role not in ROLES:
+            raise InvalidSettingsError(
+                "OIDC_ROLES must be VALUE=ROLE with commas between them, "
+                f"ROLE one of {', '.join(ROLES)}, not {brief(pair)}"
+            )
+        roles[name] = role
+    return OidcSettings(issuer, audience, value.text("OIDC_ROLE_CLAIM"), roles)
 
 
 def _retention(value: _Values) -> Retention:

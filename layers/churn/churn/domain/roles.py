@@ -1,5 +1,6 @@
 """What a client may do, as the role of its token says."""
 
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 Role = Literal["read", "predict", "act", "admin", "write"]
@@ -15,3 +16,9 @@ def includes(role: str, needed: str) -> bool:
     if WRITE in (role, needed):
         return role == needed or role == _LADDER[-1]
     return _LADDER.index(role) >= _LADDER.index(needed)
+
+
+def strongest(roles: Iterable[str]) -> str | None:
+    """Return the one of some roles that may most, None without any; one of the ladder goes before `write`."""
+    given = set(roles)
+    return next((role for role in (*reversed(_LADDER), WRITE) if role in given), None)

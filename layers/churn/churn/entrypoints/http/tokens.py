@@ -117,13 +117,20 @@ def _decode(secret: str, token: str, audience: str | None, required: list[str]) 
         )
     except (jwt.InvalidTokenError, UnicodeError) as error:
         raise InvalidTokenError(type(error).__name__) from error
-    _check_begin(claims)
-    if claims["role"] not in ROLES or not 0 < len(claims["sub"]) <= _LONGEST_SUBJECT:
-        raise InvalidTokenError("the token's role or subject is not one of ours")
+    check_begin(claims)
+    check_subject(claims["sub"])
+    if claims["role"] not in ROLES:
+        raise InvalidTokenError("the token's role is not one of ours")
     return claims
 
 
-def _check_begin(claims: dict[str, Any]) -> None:
+def check_subject(subject: str) -> None:
+    """Refuse a subject that cannot be stored. Raises InvalidTokenError."""
+    if not 0 < len(subject) <= _LONGEST_SUBJECT:
+        raise InvalidTokenError(f"a subject has 1 to {_LONGEST_SUBJECT} characters")
+
+
+def check_begin(claims: dict[str, Any]) -> None:
     """Refuse a token that begins to hold later than the leeway for clocks that differ. Raises InvalidTokenError."""
     for name in ("iat", "nbf"):
         try:
