@@ -87,6 +87,7 @@ def _plan(options: argparse.Namespace, settings: Settings) -> Plan:
         fit_at=tuple(options.fit_at or ()),
         embargo_days=settings.embargo_days if options.embargo is None else options.embargo,
         search=not options.quick,
+        campaign=settings.campaign,
         trees=100 if options.quick else 200,
         seed=options.seed,
     )

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Self, cast
 
 from churn.domain.alerts import AlertRules
+from churn.domain.assumptions import Campaign, parse_action_effects
 from churn.domain.errors import ChurnError
 from churn.domain.identifiers import canonical
 from churn.domain.risk import RISK_LEVELS, RiskBands, RiskLevel, RiskRules
@@ -99,6 +100,7 @@ _LONGEST_RETENTION_DAYS = 36_500
 _JUDGED_WITHIN_DAYS = 36
 # Trends of a year look back another thirty days.
 _LEAST_HOURS_DAYS = 400
+_CAMPAIGN = Campaign()
 VARIABLES = (
     Variable("EVENTS_TOPIC", "user-events"),
     Variable("OUTPUT_TOPIC", ""),
@@ -111,6 +113,10 @@ VARIABLES = (
     Variable("ALERT_ON_RETURN", "off", choices=("off", "on")),
     _whole("ALERTS_A_DAY", 0, 0),
     _real("ALERT_MIN_VALUE", 0, 0, 10**12),
+    Variable("ACTION_EFFECTS", ""),
+    _real("CAMPAIGN_CUSTOMER_VALUE", _CAMPAIGN.customer_value, 0, 10**12),
+    _real("CAMPAIGN_OFFER_COST", _CAMPAIGN.offer_cost, 0, 10**12),
+    _real("CAMPAIGN_CONTACT_COST", _CAMPAIGN.contact_cost, 0, 10**12),
     Variable("CURRENCY", "EUR", pattern="^[A-Z]{3}$"),
     _whole("INACTIVITY_DAYS", 180, 1, _LONGEST_DAYS),
     _whole("HORIZON_DAYS", 90, 1, _LONGEST_DAYS),
@@ -206,6 +212,8 @@ class Settings:
     kafka_bootstrap_servers: str
     topic_partitions: int
     alerts: AlertRules
+    action_effects: Mapping[str, float]
+    campaign: Campaign
     currency: str
     inactivity_days: int
     horizon_days: int
@@ -256,6 +264,12 @@ class Settings:
             kafka_bootstrap_servers=text("KAFKA_BOOTSTRAP_SERVERS", ""),
             topic_partitions=int(_TOPIC_PARTITIONS.text(environment)),
             alerts=_alert_rules(value),
+            action_effects=_action_effects(value),
+            campaign=Campaign(
+                value.real("CAMPAIGN_CUSTOMER_VALUE"),
+                value.real("CAMPAIGN_OFFER_COST"),
+                value.real("CAMPAIGN_CONTACT_COST"),
+            ),
             currency=value.text("CURRENCY"),
             inactivity_days=value.whole("INACTIVITY_DAYS"),
             horizon_days=value.whole("HORIZON_DAYS"),
@@ -310,6 +324,13 @@ class _Values:
 
     def real(self, name: str) -> float:
         return float(self.text(name))
+
+
+def _action_effects(value: _Values) -> Mapping[str, float]:
+    try:
+        return parse_action_effects(value.text("ACTION_EFFECTS"))
+    except ValueError as error:
+        raise InvalidSettingsError(f"ACTION_EFFECTS {error}") from None
 
 
 def _alert_rules(value: _Values) -> AlertRules:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from churn.domain.assumptions import ACTION_EFFECTS, CALL
 from churn.domain.explanations import reason
 from churn.domain.features import Features
 from churn.domain.risk import RiskBands
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
 class _Action:
     """An action against what `feature` tells, when its value is within `least` and `most`.
 
-    `effect` is an assumption, the same for every customer: the share of the spend at risk that it saves. With
-    `always` it is good advice whatever the risk, else from a medium risk on.
+    With `always` it is good advice whatever the risk, else from a medium risk on.
     """
 
     code: str
     text: str
     feature: str
-    effect: float
     least: float = 0
     most: float = float("inf")
     always: bool = False
@@ -35,33 +34,32 @@ class _Action:
 ACTIONS = (
     _Action(
         "update_payment_method", "Ask the customer to update the payment method",
-        "payment_failures", 0.3, least=1, always=True,
+        "payment_failures", least=1, always=True,
     ),
     _Action(
         "assign_success_manager", "Assign dedicated customer success manager",
-        "support_tickets", 0.15, least=3, always=True,
+        "support_tickets", least=3, always=True,
     ),
     _Action(
         "follow_up_on_returns", "Ask what was wrong with the returned products",
-        "product_returns", 0.1, least=2, always=True,
+        "product_returns", least=2, always=True,
     ),
     _Action(
         "send_reengagement_email", "Send re-engagement email campaign",
-        "days_since_last_order", 0.05, least=30, always=True,
+        "days_since_last_order", least=30, always=True,
     ),
     _Action(
         "use_another_channel", "Reach out by another channel: e-mails are not opened",
-        "email_engagement", 0.05, most=0.2,
+        "email_engagement", most=0.2,
     ),
     _Action(
         "invite_back", "Invite the customer back with what is new since the last visit",
-        "login_frequency", 0.05, most=0,
+        "login_frequency", most=0,
     ),
-    _Action("offer_discount", "Offer a personal discount on the next order", "discount_usage", 0.1, least=0.5),
-    _Action("remind_of_points", "Remind the customer of unused loyalty points", "loyalty_points", 0.05, least=100),
+    _Action("offer_discount", "Offer a personal discount on the next order", "discount_usage", least=0.5),
+    _Action("remind_of_points", "Remind the customer of unused loyalty points", "loyalty_points", least=100),
 )  # fmt: skip
 _CALL = "Call the customer and ask how things are"
-_CALL_EFFECT = 0.1
 
 
 def recommend(
@@ -71,11 +69,13 @@ def recommend(
     *,
     bands: RiskBands,
     at_risk: float,
+    effects: Mapping[str, float] = ACTION_EFFECTS,
 ) -> list[RecommendedAction]:
     """Return what to do for a customer, what answers the strongest reasons first.
 
-    `contributions` are the prediction's signed probability points, a feature each; `at_risk` is the value at risk. A
-    call is recommended where the risk is high and nothing else has an occasion.
+    `contributions` are the prediction's signed probability points, a feature each; `at_risk` is the value at risk,
+    and `effects` are the shares of it that the actions save, by their codes. A call is recommended where the risk is
+    high and nothing else has an occasion.
     """
     fitting = [action for action in ACTIONS if _has_occasion(action, features, at_risk=probability >= bands.medium)]
     fitting.sort(key=lambda action: -contributions.get(action.feature, 0.0))
@@ -84,14 +84,14 @@ def recommend(
             "code": action.code,
             "text": action.text,
             "reason": reason(action.feature, features[action.feature], contributions.get(action.feature, 0.0)),
-            "expected_value": round(at_risk * action.effect, 2),
+            "expected_value": round(at_risk * effects[action.code], 2),
         }
         for action in fitting
     ]
     if not actions and probability >= bands.high:
         why = f"The risk is {bands.level(probability)}, and no specific cause stands out."
-        worth = round(at_risk * _CALL_EFFECT, 2)
-        actions.append({"code": "call_customer", "text": _CALL, "reason": why, "expected_value": worth})
+        worth = round(at_risk * effects[CALL], 2)
+        actions.append({"code": CALL, "text": _CALL, "reason": why, "expected_value": worth})
     return actions
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise, permutations
 from typing import TYPE_CHECKING
 
+from churn.domain.assumptions import ACTION_EFFECTS
 from churn.domain.errors import CustomerNotFoundError, CustomerUnreadableError, FieldError, InvalidInputError
 from churn.domain.expectations import held_direction, surprise
 from churn.domain.explanations import drivers, interval_json, others, rounded
@@ -93,12 +94,18 @@ def stored_customers(questions: Collection[Question], load: Callable[[set[str], 
 
 
 def predict(
-    model: Predictor, scenarios: Sequence[Scenario], *, bands: RiskBands, horizon_days: int
+    model: Predictor,
+    scenarios: Sequence[Scenario],
+    *,
+    bands: RiskBands,
+    horizon_days: int,
+    effects: Mapping[str, float] = ACTION_EFFECTS,
 ) -> list[PredictionAnswer]:
     """Return an answer for each scenario: by one call of the model, and one more where customers are changed.
 
     A longer silence never lowers a risk: the answer is the highest of the instants on the way there. Nor do failed
-    payments and tickets, and orders since the last one never raise it: the answer is then that without them.
+    payments and tickets, and orders since the last one never raise it: the answer is then that without them. `effects`
+    are the shares of the value at risk that actions save.
     """
     if not scenarios:
         return []
@@ -109,7 +116,7 @@ def predict(
         scenarios, compared, model.predict([scenario.features for scenario in scenarios]), strict=True
     ):
         prediction = found if comparison is None else comparison.lifted(found)
-        answer = _answer(scenario, prediction, bands, horizon_days)
+        answer = _answer(scenario, prediction, bands, horizon_days, effects)
         if comparison is not None:
             answer["what_if"] = comparison.answer(answer["churn_probability"], prediction, model)
         answers.append(answer)
@@ -243,7 +250,9 @@ def _rounded_parts(parts: Sequence[float], whole: float) -> list[float]:
     return [rounded(after - before) for before, after in pairwise(reached)] if parts else []
 
 
-def _answer(scenario: Scenario, prediction: Prediction, bands: RiskBands, horizon_days: int) -> PredictionAnswer:
+def _answer(
+    scenario: Scenario, prediction: Prediction, bands: RiskBands, horizon_days: int, effects: Mapping[str, float]
+) -> PredictionAnswer:
     probability = rounded(prediction.churn_probability)
     reasons = drivers(prediction.contributions, scenario.features)
     actions = recommend(
@@ -252,6 +261,7 @@ def _answer(scenario: Scenario, prediction: Prediction, bands: RiskBands, horizo
         prediction.contributions,
         bands=bands,
         at_risk=money_of(prediction, scenario.features, horizon_days).value_at_risk,
+        effects=effects,
     )
     answer: PredictionAnswer = {
         "customer_id": scenario.customer_id,

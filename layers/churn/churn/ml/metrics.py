@@ -12,16 +12,16 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from churn.domain.assumptions import Campaign
 from churn.ml.arrays import Flags, Floats
 
 Intervals = dict[str, tuple[float, float]]
 
 BINS = 15
 _NEAREST = 1e-12
+USUAL_CAMPAIGN = Campaign()
 
-# The campaign of Verbraken, Verbeke and Baesens (2013): a customer is worth 200 to the shop, the offer that may keep
-# them costs 10 and reaching them 1; churners accept it with a probability drawn from Beta(6, 14).
-CUSTOMER_VALUE, OFFER, CONTACT = 200.0, 10.0, 1.0
+# Churners accept an offer with a probability drawn from Beta(6, 14) (Verbraken, Verbeke and Baesens 2013).
 _ACCEPTED = (np.arange(100) + 0.5) / 100
 _LIKELY = _ACCEPTED**5 * (1 - _ACCEPTED) ** 13
 _LIKELY /= _LIKELY.sum()
@@ -97,7 +97,9 @@ def accuracy(probabilities: Floats, churned: Flags, weights: Floats | None = Non
     return float(np.average((probabilities >= 0.5) == churned, weights=weights))
 
 
-def expected_maximum_profit(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> float:
+def expected_maximum_profit(
+    probabilities: Floats, churned: Flags, weights: Floats | None = None, campaign: Campaign = USUAL_CAMPAIGN
+) -> float:
     """Return the profit of a campaign to the riskiest, per customer of the shop, in units of currency (EMPC).
 
     For each probability that the offer is accepted, the campaign reaches the best share of customers, in steps of 1 %;
@@ -109,8 +111,8 @@ def expected_maximum_profit(probabilities: Floats, churned: Flags, weights: Floa
     total = reached[-1]
     # A campaign may reach a part of a group of ties.
     caught = np.interp(_SHARES * total, np.append(0, reached), np.append(0, churners)) / total
-    profit = np.outer(_ACCEPTED * (CUSTOMER_VALUE - OFFER) - CONTACT, caught)
-    profit -= (OFFER + CONTACT) * (_SHARES - caught)
+    profit = np.outer(_ACCEPTED * (campaign.customer_value - campaign.offer_cost) - campaign.contact_cost, caught)
+    profit -= (campaign.offer_cost + campaign.contact_cost) * (_SHARES - caught)
     return float(_LIKELY @ profit.max(axis=1))
 
 
@@ -150,9 +152,12 @@ MEASURES: Mapping[str, Measure] = {
 HIGHER_IS_BETTER = frozenset({"accuracy", "auc", "pr_auc", "brier_skill", "top_decile_lift", "profit"})
 
 
-def measure(probabilities: Floats, churned: Flags, weights: Floats | None = None) -> dict[str, float]:
-    """Return all of `MEASURES`."""
-    return {name: figure(probabilities, churned, weights) for name, figure in MEASURES.items()}
+def measure(
+    probabilities: Floats, churned: Flags, weights: Floats | None = None, campaign: Campaign = USUAL_CAMPAIGN
+) -> dict[str, float]:
+    """Return all of `MEASURES`; the profit is that of `campaign`."""
+    figures = {name: figure(probabilities, churned, weights) for name, figure in MEASURES.items() if name != "profit"}
+    return figures | {"profit": expected_maximum_profit(probabilities, churned, weights, campaign)}
 
 
 def expected(probabilities: Floats) -> dict[str, float]:
@@ -210,10 +215,16 @@ def deciles(probabilities: Floats, churned: Flags) -> list[dict[str, float]]:
 
 
 def bootstrap(
-    models: Mapping[str, Floats], churned: Flags, *, rounds: int = 200, seed: int = 1, level: float = 0.95
+    models: Mapping[str, Floats],
+    churned: Flags,
+    *,
+    rounds: int = 200,
+    seed: int = 1,
+    level: float = 0.95,
+    campaign: Campaign = USUAL_CAMPAIGN,
 ) -> dict[str, Intervals]:
     """Return percentile intervals of every metric and model, all on the same resamples of customers (Efron 1979)."""
-    drawn = _resampled(models, churned, rounds, seed)
+    drawn = _resampled(models, churned, rounds, seed, campaign)
     return {
         name: {figure: _interval(values, level) for figure, values in figures.items()}
         for name, figures in drawn.items()
@@ -221,10 +232,17 @@ def bootstrap(
 
 
 def bootstrap_beside(
-    models: Mapping[str, Floats], first: str, churned: Flags, *, rounds: int = 200, seed: int = 1, level: float = 0.95
+    models: Mapping[str, Floats],
+    first: str,
+    churned: Flags,
+    *,
+    rounds: int = 200,
+    seed: int = 1,
+    level: float = 0.95,
+    campaign: Campaign = USUAL_CAMPAIGN,
 ) -> tuple[dict[str, Intervals], dict[str, Intervals]]:
     """Return `bootstrap`, and the intervals of the `first` model's metrics minus those of each other model."""
-    drawn = _resampled(models, churned, rounds, seed)
+    drawn = _resampled(models, churned, rounds, seed, campaign)
     best = drawn[first]
     intervals = {
         name: {figure: _interval(values, level) for figure, values in figures.items()}
@@ -242,11 +260,13 @@ def bootstrap_difference(
     first: Floats, second: Floats, churned: Flags, *, rounds: int = 200, seed: int = 1, level: float = 0.95
 ) -> Intervals:
     """Return percentile intervals of the metrics of `first` minus those of `second`, on the same resamples."""
-    drawn = _resampled({"first": first, "second": second}, churned, rounds, seed)
+    drawn = _resampled({"first": first, "second": second}, churned, rounds, seed, USUAL_CAMPAIGN)
     return {figure: _interval(drawn["first"][figure] - drawn["second"][figure], level) for figure in MEASURES}
 
 
-def _resampled(models: Mapping[str, Floats], churned: Flags, rounds: int, seed: int) -> dict[str, dict[str, Floats]]:
+def _resampled(
+    models: Mapping[str, Floats], churned: Flags, rounds: int, seed: int, campaign: Campaign
+) -> dict[str, dict[str, Floats]]:
     random = np.random.default_rng(seed)
     drawn: dict[str, dict[str, Floats]] = {name: {figure: np.empty(rounds) for figure in MEASURES} for name in models}
     # Sorted once, because `_falling` is quick for sorted probabilities.
@@ -257,7 +277,7 @@ def _resampled(models: Mapping[str, Floats], churned: Flags, rounds: int, seed: 
     for turn in range(rounds):
         weights = np.bincount(random.integers(0, len(churned), len(churned)), minlength=len(churned)).astype(float)
         for name, (probabilities, kinds) in sorted_models.items():
-            for figure, value in measure(probabilities, kinds, weights[orders[name]]).items():
+            for figure, value in measure(probabilities, kinds, weights[orders[name]], campaign).items():
                 drawn[name][figure][turn] = value
     return drawn
 

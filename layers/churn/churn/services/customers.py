@@ -220,7 +220,7 @@ class Customers:
         is_counted = probability is not None and row["status"] in ACTIVE_STATUSES
         actions = recommend(
             features, probability or 0.0, reasons.get("contributions", {}),
-            bands=self._settings.bands, at_risk=value or 0.0,
+            bands=self._settings.bands, at_risk=value or 0.0, effects=self._settings.action_effects,
         )  # fmt: skip
         money = expected_money(row, features["days_since_last_order"])
         # mypy holds that the parts might have an `error`, too.

@@ -20,6 +20,7 @@ from churn.adapters.mysql import events as history
 from churn.adapters.mysql import predictions as stored
 from churn.adapters.mysql.model_quality import Comparison, Quality
 from churn.adapters.mysql.predictions import Predicted
+from churn.domain.assumptions import Campaign
 from churn.domain.customer import CustomerState
 from churn.domain.features import FEATURE_NAMES, inputs_at
 from churn.domain.model import Predictor
@@ -132,7 +133,9 @@ def compare_challengers(
         if with_outcome and days == other_days:
             groups[pair] = _Group(days, with_outcome, is_known=True)
     _fill(database, list(groups.values()), settings.inactivity_days, now)
-    comparisons = [_comparison(*pair, group) for pair, group in groups.items() if group.probabilities]
+    comparisons = [
+        _comparison(*pair, group, settings.campaign) for pair, group in groups.items() if group.probabilities
+    ]
     database.run(lambda transaction: model_quality.put_comparisons(transaction, comparisons, now))
     return comparisons
 
@@ -222,7 +225,7 @@ def _evaluate_week(
         # Not recorded as done: a clock that runs ahead may name a week that has not come yet.
         return
     _fill(database, list(groups.values()), settings.inactivity_days, now)
-    rows = [_quality(version, role, week, group, now) for (role, version), group in groups.items()]
+    rows = [_quality(version, role, week, group, now, settings.campaign) for (role, version), group in groups.items()]
     changes = [_stage(week, group.horizon_days, now)[1] for group in groups.values()]
     # The present week changes until it ends.
     next_at = now if now < end else min((at for at in changes if at is not None), default=None)
@@ -240,7 +243,7 @@ def _fill(database: Database, groups: Sequence[_Group], within_days: int, now: d
             group.take(customer_pk, state, within_days)
 
 
-def _quality(version: str, role: ScoringRole, week: date, group: _Group, now: datetime) -> Quality:
+def _quality(version: str, role: ScoringRole, week: date, group: _Group, now: datetime, campaign: Campaign) -> Quality:
     stage, _ = _stage(week, group.horizon_days, now)
     probabilities = np.array(group.probabilities)
     churned = np.array(group.churned, dtype=np.bool_)
@@ -254,12 +257,14 @@ def _quality(version: str, role: ScoringRole, week: date, group: _Group, now: da
         len(probabilities),
         int(churned.sum()) if is_known else None,
         _defined(metrics.expected(probabilities)) if len(probabilities) else {},
-        _defined(metrics.measure(probabilities, churned)) if is_known else None,
-        _intervals(metrics.bootstrap({"": probabilities}, churned, rounds=_ROUNDS)[""]) if is_known else None,
+        _defined(metrics.measure(probabilities, churned, campaign=campaign)) if is_known else None,
+        _intervals(metrics.bootstrap({"": probabilities}, churned, rounds=_ROUNDS, campaign=campaign)[""])
+        if is_known
+        else None,
     )
 
 
-def _comparison(champion: str, challenger: str, group: _Group) -> Comparison:
+def _comparison(champion: str, challenger: str, group: _Group, campaign: Campaign) -> Comparison:
     instants = [predicted.at for predicted in group.predictions.values()]
     served, shadow, churned = np.array(group.probabilities), np.array(group.others), np.array(group.churned)
     differences = _intervals(metrics.bootstrap_difference(shadow, served, churned, rounds=_ROUNDS))
@@ -275,8 +280,8 @@ def _comparison(champion: str, challenger: str, group: _Group) -> Comparison:
         monday(from_millis(max(instants)).date()),
         len(churned),
         int(churned.sum()),
-        _defined(metrics.measure(served, churned)),
-        _defined(metrics.measure(shadow, churned)),
+        _defined(metrics.measure(served, churned, campaign=campaign)),
+        _defined(metrics.measure(shadow, churned, campaign=campaign)),
         differences,
         verdict,
     )

@@ -183,7 +183,10 @@ def run_training(
 
     now = parse_timestamp(event["time"]) if event.get("time") else clock()
     plan = Plan(
-        horizon_days=settings.horizon_days, lookback_days=settings.inactivity_days, embargo_days=settings.embargo_days
+        horizon_days=settings.horizon_days,
+        lookback_days=settings.inactivity_days,
+        embargo_days=settings.embargo_days,
+        campaign=settings.campaign,
     )
     try:
         with training_run(database, event, clock) as run:

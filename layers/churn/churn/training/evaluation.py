@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from churn.domain.assumptions import Campaign
 from churn.domain.features import FEATURE_NAMES, FEATURES, INPUT_NAMES
 from churn.domain.risk import NEW_CUSTOMER_DAYS
 from churn.ml.arrays import Flags, Floats
@@ -27,6 +28,8 @@ class Window:
 
     inputs: Floats
     churned: Flags
+    campaign: Campaign = field(default_factory=Campaign)
+    """What the profit of a campaign is worked out with."""
 
     def of(self, name: str) -> Floats:
         """Return the values of one of the 12 features."""
@@ -42,10 +45,12 @@ def probabilities(model: StoredModel, inputs: Floats) -> Floats:
 
 def figures(answers: Mapping[str, Floats], window: Window, *, intervals: bool) -> dict[str, Any]:
     """Return the figures of each model, with `intervals` also 95 % intervals by a bootstrap of customers."""
-    report: dict[str, Any] = {name: measure(answer, window.churned) for name, answer in answers.items()}
+    report: dict[str, Any] = {
+        name: measure(answer, window.churned, campaign=window.campaign) for name, answer in answers.items()
+    }
     if intervals:
         report["intervals"], report["differences"] = bootstrap_beside(
-            answers, "forest", window.churned, rounds=bootstrap_rounds(window)
+            answers, "forest", window.churned, rounds=bootstrap_rounds(window), campaign=window.campaign
         )
     return report
 
@@ -61,13 +66,16 @@ def slices(answer: Floats, window: Window) -> dict[str, dict[str, Any]]:
     }
     report = {}
     for name, mask in masks.items():
-        part = Window(window.inputs[mask], window.churned[mask])
+        part = Window(window.inputs[mask], window.churned[mask], window.campaign)
         of_slice: dict[str, Any] = {"customers": int(mask.sum())}
         if mask.sum() >= _FEWEST_IN_A_SLICE and 0 < part.churned.sum() < mask.sum():
-            of_slice |= {"churned": float(part.churned.mean()), "figures": measure(answer[mask], part.churned)}
-            of_slice["intervals"] = bootstrap({"forest": answer[mask]}, part.churned, rounds=bootstrap_rounds(part))[
-                "forest"
-            ]
+            of_slice |= {
+                "churned": float(part.churned.mean()),
+                "figures": measure(answer[mask], part.churned, campaign=part.campaign),
+            }
+            of_slice["intervals"] = bootstrap(
+                {"forest": answer[mask]}, part.churned, rounds=bootstrap_rounds(part), campaign=part.campaign
+            )["forest"]
         report[name] = of_slice
     return report
 

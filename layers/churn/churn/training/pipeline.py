@@ -193,7 +193,7 @@ def _fit(
 
 def _judge(model: ChurnModel, data: _Data, current: StoredModel | None, plan: Plan, progress: Progress) -> _Judgement:
     progress(f"testing on {len(data.held_out.labels):,} customers of the newest window")
-    training_set, window = data.training_set, Window(data.held_out.inputs, data.held_out.churned)
+    training_set, window = data.training_set, Window(data.held_out.inputs, data.held_out.churned, plan.campaign)
     answer = probabilities(model, window.inputs)
     answers = {"forest": answer, "recency": recency_alone(training_set.columns, training_set.churned, window)}
     if plan.search:

@@ -1,8 +1,9 @@
 """The plan of a training run, and the errors of a history that does not make a model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from churn.domain.assumptions import Campaign
 from churn.domain.errors import ChurnError
 
 
@@ -31,3 +32,5 @@ class Plan:
     trees: int = 200
     seed: int = 1
     search: bool = True
+    campaign: Campaign = field(default_factory=Campaign)
+    """What the report's profit of a campaign is worked out with."""

@@ -30,7 +30,7 @@ def answer_one(model: Predictor, body: Request, load: Load, settings: Settings) 
     question = _question(body)
     stored = _attempt(lambda: what_if.stored_customers([question], load))
     scenario = _scenario(question, stored)
-    return what_if.predict(model, [scenario], bands=settings.bands, horizon_days=settings.horizon_days)[0]
+    return _answers(model, [scenario], settings)[0]
 
 
 def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settings) -> BatchAnswer:
@@ -67,12 +67,22 @@ def _predict(
 ) -> Sequence[PredictionAnswer | ProblemError]:
     """Return an answer for each scenario; what the model cannot work with is halved down to the one that it is."""
     try:
-        return what_if.predict(model, scenarios, bands=settings.bands, horizon_days=settings.horizon_days)
+        return _answers(model, scenarios, settings)
     except DATA_ERRORS as error:
         if len(scenarios) == 1:
             return [problem_of(error)]
         middle = len(scenarios) // 2
         return [*_predict(model, scenarios[:middle], settings), *_predict(model, scenarios[middle:], settings)]
+
+
+def _answers(model: Predictor, scenarios: Sequence[Scenario], settings: Settings) -> list[PredictionAnswer]:
+    return what_if.predict(
+        model,
+        scenarios,
+        bands=settings.bands,
+        horizon_days=settings.horizon_days,
+        effects=settings.action_effects,
+    )
 
 
 def _attempt[T](work: Callable[[], T]) -> T | ProblemError:
