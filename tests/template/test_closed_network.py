@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.template.reader import load
-from tests.template.parameters import holds
+from tests.template.parameters import holds, refusals
 from tests.template.test_template import FUNCTIONS, ROOT, read
 
 _PACKAGE = ROOT / "layers" / "churn"
@@ -77,6 +77,19 @@ def test_nothing_is_called_that_cannot_be_reached(function: str) -> None:
     spec = load(ROOT / "template.yaml", _CLOSED, region="eu-central-1").function(function)
     for service in _called(function) - _endpoints(_CLOSED):
         assert spec.environment[_BY_SETTING[service]] == "", f"{function} would wait for {service}"
+
+
+def test_a_cluster_that_exists_is_read_from_a_closed_network_by_its_own_pollers_alone() -> None:
+    parameters = {**_CLOSED, "Kafka": "serverless", "KafkaClusterArn": "arn:aws:kafka:eu-central-1:1:cluster/shop/0-1"}
+    assert refusals(parameters) == {}
+    template = load(ROOT / "template.yaml", parameters, region="eu-central-1")
+    assert [source.topic for source in template.kafka] == ["user-events"]
+    for function in ("scoring", "rescoring"):
+        assert template.function(function).environment["OUTPUT_TOPIC"] == ""
+    assert template.function("migration").environment["TOPIC_PARTITIONS"] == "0"
+    # Nobody in the stack's own network calls STS for them.
+    network = read("template.yaml")["Resources"]["Network"]["Properties"]["Parameters"]
+    assert network["Kafka"] == {"Fn::If": ["MakeKafka", {"Ref": "Kafka"}, "none"]}
 
 
 def test_an_endpoint_is_paid_for_where_somebody_uses_it_alone() -> None:

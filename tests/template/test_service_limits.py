@@ -327,6 +327,29 @@ def test_a_stack_has_a_name_that_rds_writes_as_it_is(name: str) -> None:
     assert service["MaxLength"] + max(len(f"-{function}") for function in FUNCTIONS) <= 64
 
 
+def test_the_longest_name_of_a_stack_makes_no_name_too_long(data: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/msk/1.0/apireference/clusters.html#clusters-model-createclusterrequest ."""
+    longest = "c" * data["Parameters"]["Service"]["MaxLength"]
+    most = {"ClusterName": 64, "DBInstanceIdentifier": 63, "DBProxyName": 63, "LogGroupName": 512}
+    found = []
+    for mapping in walk(data["Resources"]):
+        for key in most.keys() & mapping.keys():
+            match mapping[key]:
+                case {"Ref": "Service"}:
+                    name = longest
+                case {"Fn::Sub": str(text)}:
+                    name = text.replace("${Service}", longest)
+                case {"Ref": "Proxy"}:
+                    continue
+                case other:
+                    raise AssertionError(f"{key} {other}: a nested stack's own name has no limit that is known here")
+            assert "$" not in name, name
+            assert len(name) <= most[key], name
+            found.append(key)
+    assert sorted(found).count("ClusterName") == 2
+    assert most.keys() == set(found)
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_stages_have_names_that_all_services_take(stage: str) -> None:
     """https://docs.aws.amazon.com/apigateway/latest/api/API_CreateStage.html ."""

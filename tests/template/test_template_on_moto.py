@@ -20,6 +20,7 @@ from moto import mock_aws
 from moto.cloudformation.models import Stack
 from moto.cloudformation.parsing import get_model_map
 
+from tests.template.parameters import refusals
 from tests.template.test_template import NESTED, read, translated
 
 # Known to moto, but not as CloudFormation describes them.
@@ -122,9 +123,15 @@ _DATABASE = {
     "DatabaseSecretArn": "arn:aws:secretsmanager:eu-central-1:1:secret:db",
     "JwtSecret": "arn:aws:secretsmanager:eu-central-1:1:secret:jwt",
 }
+_CACHE = {
+    "RedisUrl": "rediss://cache:6379/0?secret=arn:aws:secretsmanager:eu-central-1:1:secret:cache",
+    "CacheSecretArn": "arn:aws:secretsmanager:eu-central-1:1:secret:cache",
+}
 _CLUSTER = {"KafkaClusterArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/shop/0-1"}
-_NETWORK = {"VpcId": "is made beside it"}
-# Each choice that the documents offer, with every other.
+_NETWORK = {"VpcId": "is made beside it", "SubnetIds": "two", "FunctionSecurityGroupId": "one"}
+# moto makes nested stacks in this region, whichever the stack is in.
+_ZONES = {"ZoneCount": "2", "Zones": "us-east-1a,us-east-1c"}
+# Each choice that the documents offer, with every other that the rules allow.
 _CHOICES: list[tuple[dict[str, str], ...]] = [
     *product(
         [{}, {"Kafka": "provisioned"}, {"Kafka": "none"}, _CLUSTER],
@@ -133,12 +140,46 @@ _CHOICES: list[tuple[dict[str, str], ...]] = [
         [{}, {"RedisUrl": "none"}],
     ),
     ({"OtlpEndpoint": "http://localhost:4318"}, {"CollectorLayerArn": "arn:aws:lambda:eu-central-1:1:layer:adot:3"}),
+    # Endpoints leave their third subnet out by AWS::NoValue, which moto keeps in a list.
+    (_ZONES, {"Endpoints": "none", "DatabaseProxy": "false", "ApiGatewayLogsRole": "exists", "Kafka": "provisioned"}),
+    (_NETWORK, _CACHE, {"DatabaseProxy": "false", "Kafka": "none"}),
 ]
+_COMBINATIONS = [
+    parameters
+    for choices in _CHOICES
+    if not refusals(parameters := {name: value for choice in choices for name, value in choice.items()})
+]
+
+
+def _roles() -> list[dict[str, Any]]:
+    roles: list[dict[str, Any]] = boto3.client("iam").list_roles(MaxItems=1000)["Roles"]
+    return roles
+
+
+def _rights() -> str:
+    """Return the text of what the roles may do by policies of their own."""
+    iam = boto3.client("iam")
+    return "\n".join(
+        str(iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)["PolicyDocument"])
+        for role in _roles()
+        for policy in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+    )
+
+
+def _zones() -> list[str]:
+    """Return the zones of the private subnets in the stack's own network."""
+    subnets = boto3.client("ec2").describe_subnets()["Subnets"]
+    private = [subnet for subnet in subnets if re.search(r"-[abc]$", _name(subnet))]
+    return sorted(subnet["AvailabilityZone"] for subnet in private)
+
+
+def _name(resource: Mapping[str, Any]) -> str:
+    return str({tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}.get("Name", ""))
 
 
 @pytest.mark.parametrize(
     "parameters",
-    [{name: value for choice in choices for name, value in choice.items()} for choices in _CHOICES],
+    _COMBINATIONS,
     ids=lambda parameters: "-".join(f"{name}={value[:12]}" for name, value in parameters.items()) or "defaults",
 )
 def test_the_stack_is_made_and_taken_down(aws: Any, parameters: dict[str, str]) -> None:
@@ -162,9 +203,20 @@ def test_the_stack_is_made_and_taken_down(aws: Any, parameters: dict[str, str]) 
     assert made == {name for name, is_made in expected.items() if is_made}
     functions = {function["FunctionName"] for function in boto3.client("lambda").list_functions()["Functions"]}
     assert {"churn-scoring", "churn-customers", "churn-migration"} <= functions
-    environment = boto3.client("lambda").get_function_configuration(FunctionName="churn-scoring")["Environment"]
-    assert "secret=arn:" in environment["Variables"]["DATABASE_URL"] or "DatabaseUrl" not in parameters
-    assert not any(isinstance(value, dict) for value in environment["Variables"].values())
+    variables = boto3.client("lambda").get_function_configuration(FunctionName="churn-scoring")["Environment"][
+        "Variables"
+    ]
+    assert variables["DATABASE_URL"] == parameters.get("DatabaseUrl", variables["DATABASE_URL"])
+    assert not any(isinstance(value, dict) for value in variables.values())
+    rights = _rights()
+    assert all(parameters.get(name, "") in rights for name in ("DatabaseSecretArn", "CacheSecretArn"))
+    zones = parameters.get("Zones", "us-east-1a,us-east-1b,us-east-1c").split(",")
+    assert _zones() == ([] if "VpcId" in parameters else zones)
+    groups = {group["Description"] for group in boto3.client("ec2").describe_security_groups()["SecurityGroups"]}
+    has_proxy = "DatabaseUrl" not in parameters and parameters.get("DatabaseProxy") != "false"
+    assert ("Proxy of the churn database" in groups) == has_proxy
+    writes_logs = [role for role in _roles() if "apigateway" in json.dumps(role["AssumeRolePolicyDocument"])]
+    assert len(writes_logs) == (parameters.get("ApiGatewayLogsRole") != "exists")
     aws.delete_stack(StackName="churn")
     assert aws.describe_stacks()["Stacks"] == []
     assert boto3.client("lambda").list_functions()["Functions"] == []
