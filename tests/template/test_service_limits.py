@@ -382,3 +382,11 @@ def test_subnets_are_in_as_many_zones_as_asked_for(count: int, zones: str) -> No
 def test_an_answer_of_the_gateways_own_that_is_worth_another_try_says_when(kind: str) -> None:
     answers = read("template.yaml")["Resources"]["RestApi"]["Properties"]["GatewayResponses"]
     assert int(answers[kind]["ResponseParameters"]["Headers"]["Retry-After"].strip("'")) >= 1
+
+
+def test_each_answer_of_the_gateways_own_has_headers_of_security() -> None:
+    answers = read("template.yaml")["Resources"]["RestApi"]["Properties"]["GatewayResponses"]
+    for kind, answer in answers.items():
+        headers = answer["ResponseParameters"]["Headers"]
+        assert headers["X-Content-Type-Options"] == "'nosniff'", kind
+        assert headers["Strict-Transport-Security"] == "'max-age=31536000'", kind

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from churn.adapters.local_windows import LocalWindows
 from churn.adapters.mysql import DatabaseUnavailableError
 from churn.adapters.redis_cache import Cache, Window
 from churn.domain.answers import BatchAnswer, PredictionAnswer
@@ -16,7 +17,7 @@ from churn.domain.customer import replay
 from churn.domain.features import FEATURES
 from churn.domain.hypotheses import StoredCustomer
 from churn.domain.timestamps import to_millis
-from churn.entrypoints.http.app import Api, Call
+from churn.entrypoints.http.app import SECURITY_HEADERS, Api, Call
 from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.entrypoints.http.requests import PredictionsQuery
 from churn.settings import Settings
@@ -42,20 +43,17 @@ class _Counts(Cache):
 
     def __init__(self) -> None:
         super().__init__("")
-        self.used: dict[tuple[str, str], int] = {}
+        self.windows = LocalWindows()
 
-    def count(self, client: str, limits: Mapping[str, int], at: float, seconds: int) -> list[Window]:
-        for name in limits:
-            self.used[client, name] = self.used.get((client, name), 0) + 1
-        resets_at = int(at // seconds + 1) * seconds
-        return [Window(name, limit, limit - self.used[client, name], resets_at) for name, limit in limits.items()]
+    def count(self, client: str, limits: Mapping[str, int], at: float, seconds: int, cost: int = 1) -> list[Window]:
+        return self.windows.count(client, limits, at, seconds, cost)
 
 
 class _Service:
-    def __init__(self, settings: Settings = _SETTINGS) -> None:
+    def __init__(self, settings: Settings = _SETTINGS, cache: Cache | None = None) -> None:
         self.model = RecencyModel()
         self.is_down = False
-        self.api = Api("prediction", settings, _Counts())
+        self.api = Api("prediction", settings, cache or _Counts())
 
         @self.api.answers("predict")
         def predict(call: Call) -> PredictionAnswer:
@@ -240,6 +238,29 @@ def test_over_the_limit_is_a_429_with_the_time_to_wait() -> None:
     assert answer.headers["X-RateLimit-Limit"] == "2"
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     assert service.predict(body, subject="somebody else").status == 200
+
+
+def test_a_batch_counts_each_of_what_it_holds() -> None:
+    service = _Service(replace(_SETTINGS, rate_limits=replace(_SETTINGS.rate_limits, predictions=5)))
+    item = {"days_since_last_order": 10}
+    answer = service.batch([item] * 3)
+    assert (answer.status, answer.headers["X-RateLimit-Remaining"]) == (200, "2")
+    _assert_problem(service.batch([item] * 3), 429)
+    assert service.model.calls == 1
+
+
+def test_predictions_are_limited_by_the_process_while_redis_is_away() -> None:
+    limits = replace(_SETTINGS.rate_limits, predictions=2, authenticated=100)
+    service = _Service(replace(_SETTINGS, rate_limits=limits), Cache("redis://127.0.0.1:9/0"))
+    body = {"days_since_last_order": 10}
+    assert [service.predict(body).status for _ in range(3)] == [200, 200, 429]
+    assert service.predict(body, subject="somebody else").status == 200
+    _assert_problem(service.batch([body] * 3), 429)
+
+
+def test_every_answer_tells_browsers_to_do_nothing_with_it(service: _Service) -> None:
+    for answer in (service.predict({"days_since_last_order": 10}), service.predict("nonsense")):
+        assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 def test_a_request_that_no_authorizer_let_through_is_refused(service: _Service) -> None:

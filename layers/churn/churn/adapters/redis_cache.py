@@ -61,8 +61,8 @@ class Cache:
         self._ask(lambda server: server.set(key, json.dumps(value), px=round(seconds * 1000)))
         return value
 
-    def count(self, client: str, limits: Mapping[str, int], at: float, seconds: int) -> list[Window]:
-        """Count one request of a client against each limit in the window of `at`; return nothing without a server.
+    def count(self, client: str, limits: Mapping[str, int], at: float, seconds: int, cost: int = 1) -> list[Window]:
+        """Count what a client asks for against each limit in the window of `at`; return nothing without a server.
 
         It takes one round trip, whatever the number of limits.
         """
@@ -74,7 +74,7 @@ class Cache:
             pipeline = server.pipeline(transaction=False)
             for name in limits:
                 key = f"rate:{name}:{digest}:{number}"
-                pipeline.incr(key)
+                pipeline.incr(key, cost)
                 pipeline.expire(key, 2 * seconds)
             return pipeline.execute()
 

@@ -17,13 +17,14 @@ from aws_lambda_powertools.metrics import MetricUnit
 from chalice.app import Chalice, Response
 from pydantic import ValidationError
 
+from churn.adapters.local_windows import LocalWindows
 from churn.adapters.redis_cache import Cache, Window
 from churn.domain.errors import FieldError
 from churn.domain.json_text import read_json
 from churn.domain.values import storable
 from churn.entrypoints.http.grants import granted
 from churn.entrypoints.http.problems import CONTENT_TYPE, ProblemError, bad_request, problem_of
-from churn.entrypoints.http.requests import Model
+from churn.entrypoints.http.requests import BatchRequest, Model
 from churn.entrypoints.http.routes import BY_OPERATION, Route
 from churn.observability import count_failed_answer, logger, metrics, traced
 from churn.services.component_reports import EVERY_SECONDS, HeldModel, Reporter
@@ -31,13 +32,21 @@ from churn.settings import Settings
 
 _MINUTE = 60
 _TAG = re.compile(r'"[0-9]{1,18}"')
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""What every answer has, unless its view allows more."""
 # Nothing of a page is run, and nothing is fetched for it.
 _PAGE_HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
-    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "frame-ancestors 'none'",
 }
-_TABLE_HEADERS = {"Content-Type": "text/csv; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+_TABLE_HEADERS = {"Content-Type": "text/csv; charset=utf-8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,7 @@ class Api:
         self._reporter = Reporter(function, settings.database_url if reports else "", model, first_after=EVERY_SECONDS)
         self._settings = settings
         self._cache = cache
+        self._windows = LocalWindows()
         self.app = _Application(app_name=function, configure_logs=False)
 
     def answers[V: View](self, operation: str) -> Callable[[V], V]:
@@ -143,6 +153,7 @@ class Api:
         started = time.perf_counter()
         event = self.app.current_request.to_original_event() if self.app.current_request else {}
         headers: dict[str, str] = {
+            **SECURITY_HEADERS,
             "Access-Control-Allow-Origin": self._settings.allowed_origin,
             "Access-Control-Expose-Headers": "ETag, Link, Location, Retry-After, X-RateLimit-Limit, "
             "X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id",
@@ -166,7 +177,7 @@ class Api:
             disposition = {"Content-Disposition": f'attachment; filename="{body.file}"'}
             return Response(body.csv, {**headers, **_TABLE_HEADERS, **disposition}, status)
         if isinstance(body, File):
-            kind = {"Content-Type": f"{body.content_type}; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+            kind = {"Content-Type": f"{body.content_type}; charset=utf-8"}
             return Response(body.text, {**headers, **kind}, status)
         if body is None:
             return Response("", {**headers}, status)
@@ -179,13 +190,17 @@ class Api:
         now = datetime.now(UTC)
         subject, role, expires_at = granted(context, route.role, now.timestamp())
         client = f"sub:{subject}" if subject else f"ip:{context['identity']['sourceIp']}"
-        self._limit(route, client, headers)
+        self._limit(client, self._limits(route, client), headers, holds_alone=route.is_prediction)
         query = _query(route, event.get("multiValueQueryStringParameters"))
+        body = _body(route, event)
+        if isinstance(body, BatchRequest):
+            predictions = {"predictions": self._settings.rate_limits.predictions}
+            self._limit(client, predictions, headers, cost=max(1, len(body.customers)), holds_alone=True)
         sent = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         return Call(
             path={name: storable(value) for name, value in path.items()},
             query=query,
-            body=_body(route, event),
+            body=body,
             subject=subject,
             role=role,
             expires_at=expires_at,
@@ -197,12 +212,24 @@ class Api:
             at=context.get("path") or "/",
         )
 
-    def _limit(self, route: Route, client: str, headers: dict[str, str]) -> None:
+    def _limits(self, route: Route, client: str) -> dict[str, int]:
+        """Return the limits that count one of a request, by what they count."""
         limits = self._settings.rate_limits
         allowed = {"requests": limits.authenticated if client.startswith("sub:") else limits.anonymous}
-        if route.is_prediction:
-            allowed["predictions"] = limits.predictions
-        windows = self._cache.count(client, allowed, time.time(), _MINUTE)
+        # A batch counts what it holds, which is not known yet.
+        counts_one = route.is_prediction and route.body is not BatchRequest
+        return allowed | ({"predictions": limits.predictions} if counts_one else {})
+
+    def _limit(
+        self, client: str, allowed: Mapping[str, int], headers: dict[str, str], *, cost: int = 1, holds_alone: bool
+    ) -> None:
+        """Count a request, and tell the client what is left. Raises ProblemError (429).
+
+        `holds_alone`: without Redis, this process counts by itself what it is asked.
+        """
+        windows = self._cache.count(client, allowed, time.time(), _MINUTE, cost)
+        if not windows and holds_alone:
+            windows = self._windows.count(client, allowed, time.time(), _MINUTE, cost)
         if not windows:
             return
         tightest: Window = min(windows, key=lambda window: window.remaining)
