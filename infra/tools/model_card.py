@@ -7,7 +7,7 @@ import pandas as pd
 
 from churn.domain.features import FEATURE_NAMES, FEATURES
 from churn.training import Window
-from churn.training.report_html import FIGURES, MODELS, SLICES
+from churn.training.report_html import FIGURES, MODELS, PARTS, SLICES
 
 
 def model_card(report: Mapping[str, Any], held_out: Window) -> str:
@@ -32,9 +32,17 @@ Written by `make train`, of version `{report["version"]}`, trained at {report["t
 A random forest of {forest["trees"]} trees of at most {forest["leaves"]} leaves, each of at least
 {forest["customers_a_leaf"]} customers, calibrated (beta calibration) by what it said of customers that it had not seen.
 It answers with the probability that a customer orders nothing in the horizon, and with what each feature adds to it.
-Its shape was chosen among {len(search["tried"])}, judged {search["by"]}.
+Its shape was chosen among {len(search["tried"])}, judged {search["by"]}.{_blend(report)}
 
 It is for choosing whom to care for first; it is not for deciding what somebody may buy, pay or be told."""
+
+
+def _blend(report: Mapping[str, Any]) -> str:
+    weights = report["weights"]
+    if weights is None:
+        return ""
+    parts = ", ".join(f"{PARTS[name]} {weight:.0%}" for name, weight in weights.items())
+    return f"\n\nThe probability that is served is the weighted mean of three: {parts}."
 
 
 def _definition(definition: Mapping[str, Any]) -> str:
@@ -85,7 +93,7 @@ intervals of a bootstrap by customer:
 
 {_table(["", *heads], rows)}
 
-{_table(["this forest on", "customers", "churned", *heads], parts)}
+{_table(["this model on", "customers", "churned", *heads], parts)}
 
 The gate is {"passed" if report["gate"]["passed"] else "not passed"}. {" ".join(report["gate"]["reasons"])}"""
 

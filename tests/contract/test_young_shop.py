@@ -106,4 +106,4 @@ def test_a_young_shop_grows_up(own_stack: Stack) -> None:
 
     bring_in(stack, orders)
     grown = served_by(stack, train(stack))
-    assert (grown["model_kind"], grown["probability_interval"]) == ("random_forest", None)
+    assert (grown["model_kind"], grown["probability_interval"]) == ("blend", None)

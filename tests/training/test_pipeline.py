@@ -11,7 +11,7 @@ import pytest
 
 from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES
-from churn.ml.loading import read_model
+from churn.ml.loading import LearnedModel, read_model
 from churn.ml.metrics import measure
 from churn.ml.random_forest import ChurnModel
 from churn.training import CannotTrainError, Plan, TrainedModel, table, train
@@ -34,7 +34,7 @@ def histories_of(customers: Sequence[SimulatedCustomer]) -> list[tuple[str, list
 
 
 @lru_cache
-def trained() -> TrainedModel[ChurnModel]:
+def trained() -> TrainedModel[LearnedModel]:
     return train(histories_of(shop()), now=NOW, plan=PLAN)
 
 
@@ -99,7 +99,7 @@ def test_what_the_shop_does_not_send_is_missing_and_no_split_asks_for_it() -> No
 
 
 def test_events_after_a_cut_off_change_no_feature_before_it() -> None:
-    plan = Plan(trees=8, search=False)
+    plan = Plan(trees=8, search=False, blend=False)
     whole = histories_of(shop()[:900])
     model = train(whole, now=NOW, plan=plan).model
     last_seen = datetime.fromisoformat(model.metadata["fitted_at"][-1]) + timedelta(days=plan.horizon_days)
@@ -110,6 +110,8 @@ def test_events_after_a_cut_off_change_no_feature_before_it() -> None:
     ]
     assert later
     again = train(stripped, now=NOW, plan=plan).model
+    assert isinstance(model, ChurnModel)
+    assert isinstance(again, ChurnModel)
     features = np.random.default_rng(1).gamma(1, 50, (200, len(FEATURE_NAMES)))
     assert (model.raw(features) == again.raw(features)).all()
 

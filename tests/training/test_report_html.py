@@ -12,8 +12,8 @@ import pytest
 
 from churn.domain.features import FEATURE_NAMES
 from churn.ml.arrays import Floats
+from churn.ml.loading import LearnedModel
 from churn.ml.metrics import MEASURES
-from churn.ml.random_forest import ChurnModel
 from churn.training import Plan, TrainedModel, Window, report_html, train, train_or_begin
 from churn.training.promotion_gate import gate
 from churn.training.report_html import FIGURES, MODELS
@@ -21,11 +21,11 @@ from infra.tools.model_card import model_card
 from tests.support.forests import small_model
 from tests.training.test_pipeline import NOW, histories_of, shop
 
-BESIDE = ("twelve", "recency", "logistic", "boosting", "purchases")
+BESIDE = ("twelve", "alone", "recency", "logistic", "boosting", "purchases")
 
 
 @lru_cache
-def trained() -> TrainedModel[ChurnModel]:
+def trained() -> TrainedModel[LearnedModel]:
     return train(histories_of(shop()[:800]), now=NOW, plan=Plan(trees=12), service_version="1.2.3")
 
 

@@ -8,8 +8,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from churn.ml.loading import read_model
-from churn.ml.random_forest import ChurnModel
+from churn.ml.loading import LearnedModel, read_model
 from churn.training import Plan, TrainedModel, train
 from churn.training.spending import fit_spending
 from infra.tools.simulator import simulate
@@ -18,7 +17,7 @@ _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @lru_cache
-def trained() -> TrainedModel[ChurnModel]:
+def trained() -> TrainedModel[LearnedModel]:
     shop = simulate(2500, seed=11, start=_NOW - timedelta(days=548), end=_NOW)
     histories = [(customer.customer_id, customer.events) for customer in shop]
     return train(histories, now=_NOW, plan=Plan(trees=20, search=False))

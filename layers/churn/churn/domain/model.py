@@ -7,11 +7,13 @@ from typing import Any, Literal, Protocol, cast, get_args
 from churn.domain.errors import ConflictError, UnavailableError
 from churn.domain.features import INPUT_NAMES, Features
 
-ModelKind = Literal["random_forest", "purchase_process"]
-"""A forest trained on what customers did, or, while there is too little of that, the shop's purchase process alone."""
+ModelKind = Literal["random_forest", "purchase_process", "blend"]
+"""A forest trained on what customers did; the shop's purchase process alone, while there is too little of that; or a
+blend of a forest, a logistic regression and the purchase process."""
 MODEL_KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
 RANDOM_FOREST: ModelKind = "random_forest"
 PURCHASE_PROCESS: ModelKind = "purchase_process"
+BLEND: ModelKind = "blend"
 ModelSource = Literal["simulated", "shop", "prior"]
 """What a model learned from: a simulated shop, the shop's own history, or neither (what is usual for shops)."""
 _SOURCES: Mapping[str, ModelSource] = {"sample": "simulated", "history": "shop", "prior": "prior"}

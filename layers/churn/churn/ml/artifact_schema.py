@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churn.domain.model import MODEL_KINDS, PURCHASE_PROCESS, RANDOM_FOREST, BrokenModelError, ModelKind, kind_of
+from churn.domain.model import BLEND, MODEL_KINDS, PURCHASE_PROCESS, RANDOM_FOREST, BrokenModelError, ModelKind, kind_of
 
 _MOST_METADATA_BYTES = 4 * 1024 * 1024
 _NPY_VERSION = (1, 0)
@@ -31,19 +31,21 @@ class ArraySchema:
     highest: float = math.inf
 
 
+_FOREST: Mapping[str, ArraySchema] = {
+    "column": ArraySchema("|u1", ("nodes",)),
+    # A split between known and missing values alone has an infinite threshold.
+    "threshold": ArraySchema("<f4", ("nodes",)),
+    "tree": ArraySchema("<u2", ("nodes",)),
+    "mask": ArraySchema("<u8", ("nodes",)),
+    "end": ArraySchema("|u1", ("nodes",), 2, 64),
+    "missing_left": ArraySchema("|b1", ("nodes",)),
+    "first_leaf": ArraySchema("<u4", ("trees",)),
+    "leaf_value": ArraySchema("<f8", ("leaves",), 0, 1),
+    "leaf_weight": ArraySchema("<f8", ("leaves",), 1e-9, 1e12),
+}
 ARRAYS: Mapping[ModelKind, Mapping[str, ArraySchema]] = {
-    RANDOM_FOREST: {
-        "column": ArraySchema("|u1", ("nodes",)),
-        # A split between known and missing values alone has an infinite threshold.
-        "threshold": ArraySchema("<f4", ("nodes",)),
-        "tree": ArraySchema("<u2", ("nodes",)),
-        "mask": ArraySchema("<u8", ("nodes",)),
-        "end": ArraySchema("|u1", ("nodes",), 2, 64),
-        "missing_left": ArraySchema("|b1", ("nodes",)),
-        "first_leaf": ArraySchema("<u4", ("trees",)),
-        "leaf_value": ArraySchema("<f8", ("leaves",), 0, 1),
-        "leaf_weight": ArraySchema("<f8", ("leaves",), 1e-9, 1e12),
-    },
+    RANDOM_FOREST: _FOREST,
+    BLEND: _FOREST,
     PURCHASE_PROCESS: {
         "draws": ArraySchema("<f8", ("draws", 4), 1e-12, 1e12),
         "typical": ArraySchema("<f8", (3,), 0, 1e9),
@@ -103,9 +105,35 @@ def parse_metadata(content: bytes) -> dict[str, Any]:
             raise BrokenModelError(f"{name} of the metadata is no JSON object")
     _check_process(metadata, "current_process")
     _check_spending(metadata)
-    if kind == RANDOM_FOREST:
+    if kind in {RANDOM_FOREST, BLEND}:
         _check_forest_metadata(metadata)
+    if kind == BLEND:
+        _check_blend(metadata)
     return metadata
+
+
+def _check_blend(metadata: Mapping[str, Any]) -> None:
+    blend = metadata.get("blend")
+    if not isinstance(blend, dict) or not isinstance(metadata.get("current_process"), dict):
+        raise BrokenModelError("the metadata of a blend hold no blend or no current_process")
+    weights, logistic = blend.get("weights"), blend.get("logistic")
+    if not isinstance(weights, dict) or not isinstance(logistic, dict):
+        raise BrokenModelError("blend of the metadata has no weights or no logistic regression")
+    for name in ("forest", "logistic", "purchases"):
+        _number(weights, name, 0, 1)
+    if abs(sum(weights.values()) - 1) > 1e-9:
+        raise BrokenModelError("the weights of the metadata's blend do not add up to 1")
+    _number(logistic, "intercept", -1e6, 1e6)
+    inputs = 2 * len(metadata["columns"])
+    for name, values, length, least in (
+        ("centre", logistic.get("centre"), inputs, 0.0),
+        ("weight", logistic.get("weight"), inputs, -1e6),
+        ("typical", blend.get("typical"), 3, 0.0),
+    ):
+        if not isinstance(values, list) or len(values) != length:
+            raise BrokenModelError(f"{name} of the metadata's blend is no list of {length} numbers")
+        for value in values:
+            _number({name: value}, name, least, 1e9)
 
 
 def _check_process(metadata: Mapping[str, Any], key: str) -> None:

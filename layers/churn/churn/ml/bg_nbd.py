@@ -93,11 +93,7 @@ class PurchaseModel:
         values of the three features that the process uses, against the typical customer; with `base` they add up to
         the probability.
         """
-        contributions = [
-            points
-            for start in range(0, len(rows), _CHUNK_ROWS)
-            for points in self._contributions(self._inputs(rows[start : start + _CHUNK_ROWS])).tolist()
-        ]
+        contributions = self.contributions(rows).tolist()
         return [
             Prediction(
                 answer.churn_probability,
@@ -112,6 +108,12 @@ class PurchaseModel:
             )
             for answer, points in zip(self.estimate(rows), contributions, strict=True)
         ]
+
+    def contributions(self, rows: Sequence[Mapping[str, float | None]]) -> Floats:
+        """Return the Shapley values of `INPUTS`, shape (n, 3)."""
+        starts = range(0, len(rows), _CHUNK_ROWS)
+        parts = [self._contributions(self._inputs(rows[start : start + _CHUNK_ROWS])) for start in starts]
+        return np.vstack([np.empty((0, len(INPUTS))), *parts])
 
     def estimate(self, rows: Sequence[Mapping[str, float | None]]) -> list[Estimate]:
         """Return the answers of `predict` without contributions."""

@@ -6,14 +6,18 @@ import math
 from typing import Any
 
 from churn.domain.features import INPUT_NAMES
-from churn.domain.model import PURCHASE_PROCESS, BrokenModelError
+from churn.domain.model import BLEND, PURCHASE_PROCESS, BrokenModelError
 from churn.ml.artifact import Arrays, unpack
 from churn.ml.artifact_schema import kind_in
 from churn.ml.bg_nbd import PurchaseModel
+from churn.ml.blend import BlendedModel
 from churn.ml.forest_structure import check_forest
 from churn.ml.random_forest import ChurnModel
 
-StoredModel = ChurnModel | PurchaseModel
+LearnedModel = ChurnModel | BlendedModel
+"""A model that learned from what customers did."""
+
+StoredModel = LearnedModel | PurchaseModel
 """A model that can be written and read again."""
 
 # Nothing known, a new customer, an old and busy one: each branch of the inputs' arithmetic.
@@ -45,6 +49,8 @@ def _make(arrays: Arrays, metadata: dict[str, Any]) -> StoredModel:
     if kind_in(metadata) == PURCHASE_PROCESS:
         return PurchaseModel(arrays, metadata)
     check_forest(arrays, len(metadata["columns"]))
+    if kind_in(metadata) == BLEND:
+        return BlendedModel(arrays, metadata)
     return ChurnModel(arrays, metadata)
 
 

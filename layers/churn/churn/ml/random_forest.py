@@ -75,7 +75,7 @@ class ChurnModel:
         (see `derived`).
         """
         self.metadata: dict[str, Any] = dict(metadata)
-        self._arrays = arrays
+        self.arrays = arrays
         self.checksum = checksum_of(arrays, self.metadata)
         self.version = version_of(self.metadata, self.checksum)
         columns = list(self.metadata["columns"])
@@ -159,11 +159,11 @@ class ChurnModel:
 
     def with_metadata(self, **changes: Any) -> ChurnModel:
         """Return the same forest with some of its metadata changed, hence another checksum and version."""
-        return ChurnModel(self._arrays, {**self.metadata, **changes})
+        return ChurnModel(self.arrays, {**self.metadata, **changes})
 
     def to_bytes(self) -> bytes:
         """Return the model as an `.npz` archive without pickle, with its checksum; equal models give equal bytes."""
-        return pack(self._arrays, self.metadata)
+        return pack(self.arrays, self.metadata)
 
     def columns(self, features: npt.ArrayLike) -> Floats:
         """Return the forest's columns, shape (n, columns), of inputs of shape (n, 12) or (n, INPUT_NAMES)."""
@@ -203,10 +203,10 @@ class ChurnModel:
         """
         if not rows:
             return []
-        places = self._places(_inputs(rows))
+        places = self._places(inputs_of(rows))
         raw, deviation = self._answers(places)
         calibrated, confidences = self.calibrate(raw), _confidence(deviation)
-        points = self._by_feature(self._shapley(places))
+        points = self.by_feature(self._shapley(places))
         points *= self._scale(raw, calibrated)[:, None]
         named = [dict(zip(FEATURE_NAMES, parts, strict=True)) for parts in points.tolist()]
         source = source_of(self.metadata)
@@ -220,7 +220,7 @@ class ChurnModel:
         """Return the answers of `predict` without contributions: some fifty times as fast."""
         if not rows:
             return []
-        raw, deviation = self._answers(self._places(_inputs(rows)))
+        raw, deviation = self._answers(self._places(inputs_of(rows)))
         calibrated, confidences = self.calibrate(raw), _confidence(deviation)
         answers = zip(calibrated.tolist(), confidences.tolist(), outlooks(rows, self.metadata), strict=True)
         return [
@@ -230,7 +230,7 @@ class ChurnModel:
 
     def probabilities(self, rows: Sequence[Mapping[str, float | None]]) -> list[float]:
         """Return the churn probabilities of `predict` without contributions: some fifty times as fast."""
-        return self.calibrate(self.raw(_inputs(rows))).tolist() if rows else []
+        return self.calibrate(self.raw(inputs_of(rows))).tolist() if rows else []
 
     def _answers(self, places: Integers) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of the trees' probabilities, for places of shape (columns used, n)."""
@@ -302,31 +302,31 @@ class ChurnModel:
     @cached_property
     def _shapley_values(self) -> ShapleyValues | kernel.Shapley:
         """Built on first use: not every use of a model needs contributions."""
-        column, first_leaf = self._arrays["column"], self._first_leaf[self._arrays["tree"]]
+        column, first_leaf = self.arrays["column"], self._first_leaf[self.arrays["tree"]]
         number, place = np.empty(len(column), dtype=np.int64), np.empty(len(column), dtype=np.int64)
         for search, (searched, thresholds, _, first, _) in enumerate(self._searches):
             here = column == searched
             number[here] = search
-            place[here] = first + np.searchsorted(thresholds, self._arrays["threshold"][here])
-        first_on_left, count = left_leaves(self._arrays["mask"])
+            place[here] = first + np.searchsorted(thresholds, self.arrays["threshold"][here])
+        first_on_left, count = left_leaves(self.arrays["mask"])
         low = first_leaf + first_on_left
         splits = Splits(
             column=number,
             place=place,
-            missing_left=self._arrays["missing_left"],
+            missing_left=self.arrays["missing_left"],
             low=low,
             high=low + count,
-            end=first_leaf + self._arrays["end"],
+            end=first_leaf + self.arrays["end"],
         )
         missing_places = np.array([missing for *_, missing in self._searches], dtype=np.int64)
-        leaves = self._leaf_values / self._trees, self._arrays["leaf_weight"]
+        leaves = self._leaf_values / self._trees, self.arrays["leaf_weight"]
         compiled = kernel.library()
         if compiled is not None:
-            return kernel.Shapley(compiled, splits, self._arrays["tree"].astype(np.int64), missing_places, leaves)
+            return kernel.Shapley(compiled, splits, self.arrays["tree"].astype(np.int64), missing_places, leaves)
         return ShapleyValues(splits, missing_places, *leaves)
 
-    def _by_feature(self, values: Floats) -> Floats:
-        """Share the columns' contributions, shape (n, columns), among the 12 features, shape (n, 12)."""
+    def by_feature(self, values: Floats) -> Floats:
+        """Return the columns' contributions, shape (n, columns), shared among the 12 features, shape (n, 12)."""
         points = np.zeros((len(values), len(FEATURE_NAMES)))
         # Not a product of matrices: its last digits depend on the row's place among the others.
         for number, column in enumerate(self.metadata["columns"]):
@@ -338,7 +338,8 @@ def _confidence(deviation: Floats) -> Floats:
     return np.clip(1 - 2 * deviation, 0, 1)
 
 
-def _inputs(rows: Sequence[Mapping[str, float | None]]) -> Floats:
+def inputs_of(rows: Sequence[Mapping[str, float | None]]) -> Floats:
+    """Return rows as inputs of shape (n, INPUT_NAMES), NaN = missing."""
     return np.array([[row.get(name) for name in INPUT_NAMES] for row in rows], dtype=np.float64)
 
 

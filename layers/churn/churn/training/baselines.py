@@ -4,8 +4,10 @@ import numpy as np
 
 from churn.domain.features import FEATURE_NAMES
 from churn.ml.arrays import Flags, Floats
+from churn.ml.blend import BlendedModel, LogisticRegression
 from churn.ml.derived_features import derived
-from churn.ml.random_forest import ChurnModel
+from churn.ml.loading import LearnedModel
+from churn.training.blend import fit_logistic
 from churn.training.calibration import logistic
 from churn.training.evaluation import Window, probabilities
 from churn.training.snapshots import Progress, TrainingSet
@@ -14,24 +16,25 @@ from churn.training.snapshots import Progress, TrainingSet
 _MOST_ROWS = 100_000
 
 
-def baselines(training_set: TrainingSet, window: Window, model: ChurnModel, progress: Progress) -> dict[str, Floats]:
+def baselines(training_set: TrainingSet, window: Window, model: LearnedModel, progress: Progress) -> dict[str, Floats]:
     """Return the probabilities of models that were fitted to the same snapshots, shape (n,) each.
 
     `recency`: a logistic curve of the days since the last order. `logistic`: logistic regression on the logarithms of
     the forest's columns. `boosting`: gradient-boosted trees on these columns. `purchases`: BG/NBD's probability of no
-    order, which needs no labels. `twelve`: the forest itself, given the 12 features alone.
+    order, which needs no labels, with its parameters at the cut-off. `twelve`: the model itself, given the 12 features
+    alone.
     """
     # The second half repeats the rows of the first, with the 12 features alone.
     whole = len(training_set.churned) // 2
     rows = np.arange(0, whole, max(1, whole // _MOST_ROWS))
     columns, churned = training_set.columns[rows], training_set.churned[rows]
-    held_out = model.columns(window.inputs)
+    held_out = (model.forest if isinstance(model, BlendedModel) else model).columns(window.inputs)
     progress("beside it: recency, logistic regression, gradient boosting, BG/NBD")
     return {
         "recency": recency_alone(columns, churned, window),
-        "logistic": _logistic_regression(columns, churned, held_out),
+        "logistic": LogisticRegression(fit_logistic(columns, churned)).probabilities(held_out),
         "boosting": _boosting(columns, churned, held_out),
-        "purchases": derived(window.inputs, model.metadata["purchase_process"])[:, 2],
+        "purchases": derived(window.inputs, model.metadata["current_process"])[:, 2],
         "twelve": probabilities(model, window.inputs[:, : len(FEATURE_NAMES)]),
     }
 
@@ -41,21 +44,6 @@ def recency_alone(columns: Floats, churned: Flags, window: Window) -> Floats:
     recency = columns[:, FEATURE_NAMES.index("days_since_last_order")]
     slope, intercept = logistic(np.log1p(recency), churned)
     answer: Floats = 1 / (1 + np.exp(-(slope * np.log1p(window.of("days_since_last_order")) + intercept)))
-    return answer
-
-
-def _logistic_regression(columns: Floats, churned: Flags, held_out: Floats) -> Floats:
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 (seconds to import)
-
-    def prepared(values: Floats) -> Floats:
-        logs = np.log1p(np.maximum(np.nan_to_num(values, nan=0.0), 0.0))
-        return np.hstack([logs, np.isnan(values).astype(np.float64)])
-
-    inputs = prepared(columns)
-    centre, width = inputs.mean(axis=0), inputs.std(axis=0)
-    width[width < 1e-9] = np.inf
-    fitted = LogisticRegression(max_iter=1000).fit((inputs - centre) / width, churned)
-    answer: Floats = fitted.predict_proba((prepared(held_out) - centre) / width)[:, 1]
     return answer
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from churn.domain.customer import replay
 from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION, inputs_at, occasions
-from churn.domain.model import PURCHASE_PROCESS, RANDOM_FOREST, kind_of
+from churn.domain.model import PURCHASE_PROCESS, kind_of
 from churn.domain.timestamps import iso, to_millis
 from churn.ml.arrays import Floats
 from churn.ml.bg_nbd import INPUTS, PARAMETERS, PurchaseModel
@@ -97,7 +97,7 @@ def serves_already(current: StoredModel | None) -> bool:
     """Return whether a forest of the shop's own history is in use: it is better than any purchase process."""
     return (
         current is not None
-        and kind_of(current.metadata) == RANDOM_FOREST
+        and kind_of(current.metadata) != PURCHASE_PROCESS
         and current.metadata.get("source") != "sample"
     )
 

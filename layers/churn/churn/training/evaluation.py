@@ -13,7 +13,6 @@ from churn.domain.risk import NEW_CUSTOMER_DAYS
 from churn.ml.arrays import Flags, Floats
 from churn.ml.loading import StoredModel
 from churn.ml.metrics import bootstrap, bootstrap_beside, deciles, measure, reliability
-from churn.ml.random_forest import ChurnModel
 
 _ROUNDS, _MANY = 200, 20_000
 _EXPLAINED = 2000
@@ -85,7 +84,7 @@ def curves(answer: Floats, window: Window) -> dict[str, Any]:
     return {"reliability": reliability(answer, window.churned), "deciles": deciles(answer, window.churned)}
 
 
-def effects(model: ChurnModel, window: Window) -> list[dict[str, Any]]:
+def effects(model: StoredModel, window: Window) -> list[dict[str, Any]]:
     """Return the effect of each of the 12 features, the strongest first, on at most 2,000 customers.
 
     `importance` is the mean absolute contribution (TreeSHAP) in probability; `curve` the mean contribution of groups

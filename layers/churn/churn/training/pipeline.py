@@ -17,28 +17,28 @@ from typing import Any
 
 import numpy as np
 
-from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION, INPUT_NAMES, STATE_COLUMNS
+from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION
 from churn.domain.model import PURCHASE_PROCESS
-from churn.domain.timestamps import DAY, from_millis, iso
-from churn.ml.arrays import Flags, Floats
+from churn.domain.timestamps import DAY, from_millis, iso, to_millis
+from churn.ml.arrays import Floats
 from churn.ml.bg_nbd import PurchaseModel
-from churn.ml.derived_features import derived
+from churn.ml.blend import BlendedModel
 from churn.ml.drift import reference
-from churn.ml.loading import StoredModel
-from churn.ml.metrics import roc_auc
+from churn.ml.loading import LearnedModel, StoredModel
 from churn.ml.random_forest import COLUMNS, ChurnModel
 from churn.training.baselines import baselines, recency_alone
 from churn.training.bg_nbd import fitted_process
+from churn.training.blend import EQUAL, blended, choose_weights
 from churn.training.calibration import calibration
 from churn.training.evaluation import Window, curves, effects, figures, plain, probabilities, slices
-from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
+from churn.training.freshness import as_of_cut_off, brought_up_to_now
+from churn.training.plan import Plan, TooLittleHistoryError
 from churn.training.promotion_gate import changes, gate
 from churn.training.random_forest import ForestTrainer, Shape, out_of_fold, search
 from churn.training.report_html import MODELS
 from churn.training.snapshots import (
     FEWEST_CUSTOMERS,
     FEWEST_OF_A_KIND,
-    LEAK_AUC,
     Extent,
     Histories,
     Progress,
@@ -49,10 +49,9 @@ from churn.training.snapshots import (
     take_snapshots,
 )
 from churn.training.spending import fit_spending, judge_spending, with_interval
+from churn.training.training_set import training_set_of
 
 Report = dict[str, Any]
-
-_LEAK_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class TrainedModel[M: StoredModel]:
     held_out: Window | None = None
 
 
-Trained = TrainedModel[ChurnModel] | TrainedModel[PurchaseModel]
+Trained = TrainedModel[LearnedModel] | TrainedModel[PurchaseModel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,8 @@ class _Data:
     extent: Extent
     fitted: Sequence[Snapshots]
     held_out: Snapshots
+    latest: Snapshots
+    """Everybody's orders until now; its labels are not known."""
     process: dict[str, float]
     """The parameters of the purchase process at the newest window learned from, with its horizon."""
     current_process: dict[str, float]
@@ -112,7 +113,7 @@ def train(
     source: str = "history",
     service_version: str = "",
     progress: Progress = lambda _: None,
-) -> TrainedModel[ChurnModel]:
+) -> TrainedModel[LearnedModel]:
     """Train a model on the histories; orders after `now` are ignored.
 
     `current` is the model in use, for comparison on the held-out window. `source` says in the model's metadata where
@@ -129,41 +130,49 @@ def train(
     plan = plan or Plan()
     data = _prepare(histories, now, plan, progress)
     provenance = {"trained_at": iso(now.replace(microsecond=0)), "source": source}
-    model, searched = _fit(data, plan, provenance, code_versions(service_version), progress)
-    judgement = _judge(model, data, current, plan, progress)
-    model = model.with_metadata(
+    tested, searched = _fit(data, plan, provenance, code_versions(service_version), progress)
+    judgement = _judge(tested, data, current, plan, progress)
+    window = judgement.window
+    served, freshness = brought_up_to_now(
+        tested, data.latest, [*data.fitted, data.held_out], window, judgement.probabilities, plan
+    )
+    model = served.with_metadata(
         metrics=plain({key: value for key, value in judgement.metrics.items() if key != "differences"}),
         gate=judgement.gate,
         importance=judgement.importance,
-        reference=reference({name: judgement.window.of(name) for name in FEATURE_NAMES}, judgement.probabilities),
+        freshness=freshness,
+        reference=reference({name: window.of(name) for name in FEATURE_NAMES}, probabilities(served, window.inputs)),
     )
-    return TrainedModel(model, plain(_report(model, data, judgement, current, plan, searched)), judgement.window)
+    report = _report(model, data, judgement, current, plan, searched)
+    report["money"] = judge_spending(data.held_out, tested.metadata)
+    return TrainedModel(model, plain(report), window)
 
 
 def _prepare(histories: Histories, now: datetime, plan: Plan, progress: Progress) -> _Data:
     if iter(histories) is histories:
         raise TypeError("the histories are gone through twice: pass a collection, not a generator")
     extent = scan_histories(histories, now, progress)
-    *fitted, held_out = take_snapshots(histories, cut_offs(extent, plan), extent, plan, progress)
+    at = [*cut_offs(extent, plan), to_millis(now)]
+    *fitted, held_out, latest = take_snapshots(histories, at, extent, plan, progress)
     _check(fitted, held_out)
     progress(f"fitting the purchase process of {len(fitted[-1].buying):,} customers")
     process = fitted_process(fitted[-1].buying, plan)
     current_process = fitted_process(held_out.buying, plan)
     spending = with_interval(fit_spending(held_out.values_of_orders), current_process, fitted)
-    training_set, constant = _training_set(fitted, process)
-    return _Data(extent, fitted, held_out, process, current_process, spending, training_set, constant)
+    training_set, constant = training_set_of(fitted, process)
+    return _Data(extent, fitted, held_out, latest, process, current_process, spending, training_set, constant)
 
 
 def _fit(
     data: _Data, plan: Plan, provenance: dict[str, str], code: dict[str, str], progress: Progress
-) -> tuple[ChurnModel, dict[str, Any] | None]:
-    """Fit and calibrate a forest; return it with the result of the search for its shape, if the plan has one."""
+) -> tuple[LearnedModel, dict[str, Any] | None]:
+    """Fit and calibrate a forest, and blend it if the plan says so; return it with the search for its shape, if any."""
     training_set = data.training_set
     trainer = ForestTrainer(training_set, 2, plan.seed)
     shape, searched = Shape(), None
+    last = data.fitted[-1].cut_off
+    before = [window.cut_off + plan.horizon_days * DAY <= last for window in data.fitted]
     if plan.search:
-        last = data.fitted[-1].cut_off
-        before = [window.cut_off + plan.horizon_days * DAY <= last for window in data.fitted]
         searched = search(trainer, training_set, before, plan.seed, progress)
         shape = Shape(**searched["chosen"])
     unseen = out_of_fold(trainer, training_set, (plan.trees + 1) // 2, shape, progress)
@@ -188,17 +197,25 @@ def _fit(
         "data": data.extent.described(),
         "code": code,
     }
-    return ChurnModel.from_trees([estimator.tree_ for estimator in forest.estimators_], metadata), searched
+    model = ChurnModel.from_trees([estimator.tree_ for estimator in forest.estimators_], metadata)
+    if not plan.blend:
+        return model, searched
+    weights = EQUAL
+    if plan.search:
+        weights = choose_weights(trainer, training_set, unseen, shape, before, progress)
+    return blended(model, training_set, weights), searched
 
 
-def _judge(model: ChurnModel, data: _Data, current: StoredModel | None, plan: Plan, progress: Progress) -> _Judgement:
+def _judge(model: LearnedModel, data: _Data, current: StoredModel | None, plan: Plan, progress: Progress) -> _Judgement:
     progress(f"testing on {len(data.held_out.labels):,} customers of the newest window")
     training_set, window = data.training_set, Window(data.held_out.inputs, data.held_out.churned, plan.campaign)
     answer = probabilities(model, window.inputs)
     answers = {"forest": answer, "recency": recency_alone(training_set.columns, training_set.churned, window)}
+    if isinstance(model, BlendedModel):
+        answers["alone"] = probabilities(model.forest, window.inputs)
     if plan.search:
         answers |= baselines(training_set, window, model, progress)
-    in_use = None if current is None else probabilities(current, window.inputs)
+    in_use = None if current is None else probabilities(as_of_cut_off(current, data.current_process), window.inputs)
     if in_use is not None:
         answers["current"] = in_use
     verdict = gate(answer, model, current, in_use, window)
@@ -212,7 +229,7 @@ def _judge(model: ChurnModel, data: _Data, current: StoredModel | None, plan: Pl
 
 
 def _report(
-    model: ChurnModel,
+    model: LearnedModel,
     data: _Data,
     judgement: _Judgement,
     current: StoredModel | None,
@@ -237,7 +254,8 @@ def _report(
         "constant": data.constant,
         "gate": judgement.gate,
         "change": [] if current is None else changes(model.metadata, current.metadata, judgement.importance),
-        "money": judge_spending(data.held_out, model.metadata),
+        "freshness": model.metadata["freshness"],
+        "weights": model.metadata["blend"]["weights"] if "blend" in model.metadata else None,
         **judgement.metrics,
     }
     if plan.search:
@@ -286,50 +304,6 @@ def _check(fitted: Sequence[Snapshots], held_out: Snapshots) -> None:
                 f"{churned} of {customers} customers {what} left; "
                 f"at least {FEWEST_OF_A_KIND} who left and {FEWEST_OF_A_KIND} who stayed are needed"
             )
-
-
-def _training_set(fitted: Sequence[Snapshots], process: dict[str, float]) -> tuple[TrainingSet, list[str]]:
-    """Return each snapshot with all inputs and with the 12 features alone, and the columns that do not vary.
-
-    Raises CannotTrainError if the last order says nothing, or if one column alone separates those who churned.
-    """
-    inputs = np.vstack([window.inputs for window in fitted])
-    columns = np.hstack([inputs, derived(inputs, process)])
-    churned = np.concatenate([window.churned for window in fitted])
-    _refuse_leaks(columns, churned)
-    constant = [name for name, column in zip(COLUMNS, columns.T, strict=True) if _is_constant(column)]
-    if "days_since_last_order" in constant:
-        raise CannotTrainError("all customers ordered last at the same time: look at the orders' times")
-    for name in constant:
-        columns[:, COLUMNS.index(name)] = np.nan
-    # Half of the rows know the 12 features alone, as a client gives them.
-    twelve = inputs.copy()
-    twelve[:, [INPUT_NAMES.index(name) for name in STATE_COLUMNS]] = np.nan
-    masked = np.hstack([twelve, derived(twelve, process)])
-    for name in constant:
-        masked[:, COLUMNS.index(name)] = np.nan
-    windows = np.repeat(np.arange(len(fitted)), [len(window.labels) for window in fitted])
-    folds = np.concatenate([window.folds for window in fitted])
-    rows = TrainingSet(np.vstack([columns, masked]), np.tile(churned, 2), np.tile(folds, 2), np.tile(windows, 2))
-    return rows, constant
-
-
-def _is_constant(column: Floats) -> bool:
-    return bool(np.isnan(column).all() or (column == column[0]).all())
-
-
-def _refuse_leaks(columns: Floats, churned: Flags) -> None:
-    step = max(1, len(churned) // _LEAK_ROWS)
-    labels = churned[::step]
-    for name, column in zip(COLUMNS, columns[::step].T, strict=True):
-        # Whether a value is missing may give the label away too: missing values sort below, then above all others.
-        for filled in (np.nan_to_num(column, nan=-np.inf), np.nan_to_num(column, nan=np.inf)):
-            auc = roc_auc(filled, labels)
-            if max(auc, 1 - auc) > LEAK_AUC:
-                raise CannotTrainError(
-                    f"{name} alone tells who left (ROC AUC {max(auc, 1 - auc):.3f}, above {LEAK_AUC}): it looks as if "
-                    "it held what happened after the cut-off"
-                )
 
 
 def code_versions(service_version: str) -> dict[str, str]:

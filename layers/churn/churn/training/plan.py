@@ -21,7 +21,8 @@ class Plan:
 
     Without `test_at`, training tests on the newest window and fits at up to four cut-offs before it, with
     `embargo_days` between the last window to fit and the one to test. Without `search`, for a quick model, shapes of
-    the forest are not compared, and the report has neither intervals nor baselines.
+    the forest are not compared, and the report has neither intervals nor baselines. Without `blend`, the forest serves
+    alone.
     """
 
     horizon_days: int = 90
@@ -32,5 +33,6 @@ class Plan:
     trees: int = 200
     seed: int = 1
     search: bool = True
+    blend: bool = True
     campaign: Campaign = field(default_factory=Campaign)
     """What the report's profit of a campaign is worked out with."""

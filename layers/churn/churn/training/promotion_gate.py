@@ -6,14 +6,13 @@ from typing import Any
 from churn.ml.arrays import Floats
 from churn.ml.loading import StoredModel
 from churn.ml.metrics import HIGHER_IS_BETTER, bootstrap_difference, measure
-from churn.ml.random_forest import ChurnModel
 from churn.training.evaluation import Window, bootstrap_rounds
 
 _GATED = {"auc": "ROC AUC", "brier": "Brier score"}
 
 
 def gate(
-    new: Floats, model: ChurnModel, current: StoredModel | None, in_use: Floats | None, window: Window
+    new: Floats, model: StoredModel, current: StoredModel | None, in_use: Floats | None, window: Window
 ) -> dict[str, Any]:
     """Return whether the new model may replace the one in use: `passed`, `compared_with`, and `reasons` in sentences.
 

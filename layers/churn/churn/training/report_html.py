@@ -18,8 +18,9 @@ FIGURES = {
 """The name and the explanation of each figure of `churn.ml.metrics`."""
 
 MODELS = {
-    "forest": "this forest",
-    "twelve": "this forest, told the 12 features alone",
+    "forest": "this model",
+    "twelve": "this model, told the 12 features alone",
+    "alone": "its forest alone",
     "recency": "days since the last order alone",
     "logistic": "logistic regression",
     "boosting": "gradient boosting",
@@ -27,6 +28,9 @@ MODELS = {
     "current": "the model in use",
 }
 """The names of the models of a report."""
+
+PARTS = {"forest": "forest", "logistic": "logistic regression", "purchases": "purchase process (BG/NBD)"}
+"""The names of the parts of a blend."""
 
 SLICES = {
     "one_time": "customers of one order",
@@ -106,11 +110,34 @@ def _comparison(report: Mapping[str, Any]) -> str:
     for figure, (name, says) in FIGURES.items():
         cells = [_figure(report, model, figure) for model in shown]
         rows.append([f"{name}<br><small>{says}</small>", *cells])
+    weights = report.get("weights")
+    parts = ", ".join(f"{PARTS[name]} {weight:.0%}" for name, weight in weights.items()) if weights else ""
     return (
         f"<h2>On the newest window, which it has not seen</h2><p>{report['customers']:,} customers, of whom "
         f"{report['churned']:.1%} churned. Below each figure its 95 % interval, of a bootstrap by customer.</p>"
+        + (f"<p>This model is the weighted mean of three: {parts}.</p>" if parts else "")
+        + _freshness(report.get("freshness"))
         + _table(["", *(MODELS[name] for name in shown)], rows)
         + _intervals(report, shown)
+    )
+
+
+def _freshness(freshness: Mapping[str, Any] | None) -> str:
+    """Return which model the figures are of, and how what serves differs from it."""
+    if freshness is None:
+        return ""
+    differs = (
+        f"On this window its mean probability differs by {freshness['mean_difference']:+.3f}, and its rank correlation "
+        f"with the tested model is {freshness['rank_correlation']:.3f}."
+    )
+    if freshness["served"] == "as_tested":
+        return (
+            "<p>The figures are those of the model that serves. With the purchase process of "
+            f"{escape(freshness['as_of'][:10])} it would differ too much to be served untested. {differs}</p>"
+        )
+    return (
+        "<p>The figures are those of the tested model. What serves is the same with the purchase process of "
+        f"{escape(freshness['as_of'][:10])}, which needs no labels. {differs}</p>"
     )
 
 
