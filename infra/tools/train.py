@@ -15,9 +15,9 @@ from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError
 from churn.ml.loading import read_model
-from churn.services.training_runs import Source, StoredHistories, model_in_use, release_version, train_version
+from churn.services.training_runs import Source, StoredHistories, model_in_use, release_version
 from churn.settings import InvalidSettingsError, Settings
-from churn.training import CannotTrainError, Plan, Trained, report_html, table
+from churn.training import CannotTrainError, Plan, Trained, report_html, table, train_or_begin
 from infra import console
 from infra.tools.console_logs import readable_logs
 from infra.tools.simulator import sample_histories
@@ -47,19 +47,20 @@ def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[
     registry = None if options.out else S3ModelRegistry(settings.require("model_bucket").model_bucket)
     now = datetime.now(UTC)
     histories: Any
-    source: Source = "sample"
+    source: Source = "history"
     if options.prior:
         histories = []
     elif options.simulate:
+        source = "sample"
         progress(f"simulating a shop of {options.simulate:,} customers")
         histories = sample_histories(options.simulate, now=now, seed=options.seed)
     else:
         progress("reading the stored histories")
         histories = StoredHistories(Database(settings.require("database_url").database_url))
         source = histories.source
-    trained = train_version(
+    trained = train_or_begin(
         histories,
-        model_in_use(registry) if registry else None,
+        current=model_in_use(registry) if registry else None,
         plan=_plan(options, settings),
         now=now,
         service_version=settings.service_version,

@@ -147,5 +147,7 @@ def test_a_shop_that_has_just_opened_begins_with_what_is_usual_and_is_told_what_
     assert begin([], YOUNG, current=sample).model.metadata["source"] == "prior"
     with pytest.raises(CannotTrainError, match=missing):
         begin(until(YOUNG, customers=40), YOUNG, current=trained.model)
+    with pytest.raises(CannotTrainError, match="the orders cover"):
+        train_or_begin(until(YOUNG), now=YOUNG, plan=PLAN, current=None, source="sample")
     grown = begin(until(YOUNG), YOUNG, current=trained.model).model
     assert grown.predict(rows)[0].model_source == "shop"

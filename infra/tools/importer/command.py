@@ -135,8 +135,9 @@ def _store(name: str, history: History, settings: Settings, began: datetime) -> 
             "customers": imported.customers,
         }
         database.run(lambda transaction: imports.end(transaction, key, counts, datetime.now(UTC)))
-        if history.kind != "customers":
-            _begin_model(StoredHistories(database), settings, datetime.now(UTC))
+        stored = StoredHistories(database)
+        if stored.source == "history":
+            _begin_model(stored, settings, datetime.now(UTC))
         return imported
     finally:
         database.close()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from churn.ml.bg_nbd import PurchaseModel
+from churn.ml.loading import read_model
 from infra.tools.train import main
 
 
@@ -35,6 +36,15 @@ def test_a_model_that_cannot_be_served_fails_the_check_with_its_reason(
     assert main(["--check", str(file)]) == 1
     assert f"{file} holds no model that this code can serve: the bytes are no model" in capsys.readouterr().err
     assert main(["--check", str(tmp_path / "missing.npz")]) == 1
+
+
+def test_what_is_usual_for_shops_can_be_written_without_any_history(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "model.npz"
+    assert main(["--prior", "--out", str(file)]) == 0
+    assert read_model(file.read_bytes()).metadata["source"] == "prior"
+    assert "as it is usual for shops" in capsys.readouterr().out
 
 
 def test_a_quick_run_writes_no_model_card(capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,33 +102,6 @@ class Release:
         }
 
 
-def train_version(
-    histories: Histories,
-    current: StoredModel | None,
-    *,
-    plan: Plan,
-    now: datetime,
-    service_version: str,
-    progress: Callable[[str], None],
-    source: Source = "history",
-) -> Trained:
-    """Train a forest, or fit the purchase process of a shop that is too young for one.
-
-    `current` is the model in use, for comparison; `source` says whose the histories are. Raises CannotTrainError.
-    """
-    from churn.training import train_or_begin  # noqa: PLC0415
-
-    return train_or_begin(
-        histories,
-        now=now,
-        plan=plan,
-        current=current,
-        source=source,
-        service_version=service_version,
-        progress=progress,
-    )
-
-
 def begin_without_labels(
     histories: Histories,
     registry: ModelRegistry[StoredModel],
@@ -179,7 +152,7 @@ def run_training(
     `event` may name the run (`run_id`) and its instant (`time`). Returns the version, whether it was promoted and its
     report, or why no version was trained. Raises DatabaseUnavailableError, RegistryUnavailableError.
     """
-    from churn.training import CannotTrainError, Plan  # noqa: PLC0415
+    from churn.training import CannotTrainError, Plan, train_or_begin  # noqa: PLC0415
 
     now = parse_timestamp(event["time"]) if event.get("time") else clock()
     plan = Plan(
@@ -193,11 +166,11 @@ def run_training(
             current = model_in_use(registry)
             histories = StoredHistories(database)
             try:
-                trained = train_version(
+                trained = train_or_begin(
                     histories,
-                    current,
-                    plan=plan,
                     now=now,
+                    plan=plan,
+                    current=current,
                     service_version=settings.service_version,
                     progress=run.progress,
                     source=histories.source,

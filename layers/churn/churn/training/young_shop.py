@@ -26,7 +26,7 @@ def train_or_begin(
     """Train a forest as `train` does, or begin as `begin` does where there is too little history for one.
 
     Raises CannotTrainError as `train` does; of too little history only if a model of the shop's own or what is usual
-    for shops serves already.
+    for shops serves already, or if the history is not the shop's own (`source`).
     """
     try:
         return train(
@@ -39,7 +39,8 @@ def train_or_begin(
             progress=progress,
         )
     except TooLittleHistoryError as too_little:
-        if serves_already(current):
+        # What a simulated shop is too young for says nothing of the shop.
+        if serves_already(current) or source != "history":
             raise
         progress(f"no forest yet: {too_little}")
         return begin(
