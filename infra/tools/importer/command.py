@@ -169,6 +169,16 @@ def _report(history: History, imported: Imported, seconds: float, *, is_dry: boo
             f"{replaced.larger:,} a larger one ({-replaced.cents / 100:+,.2f} in all), "
             f"{replaced.cancelled:,} were cancelled"
         )
+    if replaced.refunds:
+        print(
+            f"subtracted from orders that were stored before: {replaced.refunds:,} refunds "
+            f"({-replaced.refund_cents / 100:+,.2f})"
+        )
+    if replaced.without_order:
+        print(
+            f"WARNING: {replaced.without_order:,} refunds are of orders that are not stored: "
+            "import the file with these orders, then this one again"
+        )
     if imported.too_late:
         print(
             f"{imported.too_late:,} events lie in a time whose history was deleted (RETENTION_DAYS_EVENTS): passed over"

@@ -13,6 +13,7 @@ from churn.domain.values import MAX_AMOUNT
 from infra.tools.importer.events import build_event, digest
 from infra.tools.importer.faults import DoubtError
 from infra.tools.importer.formats import LineKind
+from infra.tools.importer.refunds import refund_ids, refund_of_earlier
 from infra.tools.importer.staging import Line, Repeated
 
 # So many of a customer's events are sorted by time in memory.
@@ -22,7 +23,8 @@ _ENOUGH = 20
 _NEARLY_ALL = 0.98
 _MOST = 0.9
 _HALF_A_CENT = 0.005
-ORPHANS = "refunds or credit notes of orders that the file does not have"
+_MOST_REFUNDS = 1000
+ORPHANS = "refunds or credit notes that name no order"
 
 
 def line_kind(repeated: Repeated, name_says: LineKind | None) -> LineKind:
@@ -63,6 +65,8 @@ class Figures:
     """Orders of value 0, which are kept and count nowhere."""
     unmatched: int = 0
     """Cancellations of orders that the file does not have."""
+    earlier: int = 0
+    """Orders that the file does not have, and of which it has refunds."""
     customers: int = 0
     largest: tuple[int, str] = (0, "")
     """The most orders of one customer, and who it is."""
@@ -96,18 +100,23 @@ class _Order:
     refunded: float
     updated_at: int | None
     repetition: int = 0
+    refunds: list[tuple[int, float]] = field(default_factory=list)
+    """Instants and amounts of the lines that only pay back, at most _MOST_REFUNDS."""
 
     @classmethod
     def of(cls, line: Line) -> "_Order":
-        return cls(
+        order = cls(
             line, line.at, line.value, line.discount, line.items, line.cancelled_at, line.refunded, line.updated_at
         )
+        order._note_refund(line)
+        return order
 
     def add(self, line: Line) -> None:
         """Add a further line of the same order."""
         self.value += line.value
         self.refunded += line.refunded
         self._join(line)
+        self._note_refund(line)
         if line.items is not None:
             self.items = (self.items or 0) + line.items
         if line.discount is not None:
@@ -120,6 +129,11 @@ class _Order:
         """Take a further line that has the whole order: the last counts."""
         self.value, self.refunded = line.value, max(self.refunded, line.refunded)
         self._join(line)
+
+    def _note_refund(self, line: Line) -> None:
+        only_pays_back = line.value < 0 or (line.refunded and not line.value)
+        if only_pays_back and len(self.refunds) < _MOST_REFUNDS:
+            self.refunds.append((line.at, line.refunded or -line.value))
 
     def _join(self, line: Line) -> None:
         self.at = min(self.at, line.at)
@@ -202,7 +216,7 @@ class Orders:
     def _finish(self, orders: list[_Order]) -> Iterator[Event | tuple[Line, str]]:
         for order in orders:
             if order.value <= -_HALF_A_CENT or (order.refunded and not order.value):
-                self.figures.not_counted[ORPHANS] += 1
+                yield from self._pay_back_earlier(order)
                 continue
             try:
                 events = list(self._events(order))
@@ -215,6 +229,14 @@ class Orders:
             self._count(order, is_alone=len(orders) == 1, has_pair=len(orders) == 2)
             yield from events
 
+    def _pay_back_earlier(self, order: _Order) -> Iterator[Event]:
+        line = order.first
+        if not line.number or not order.refunds:
+            self.figures.not_counted[ORPHANS] += 1
+            return
+        self.figures.earlier += 1
+        yield refund_of_earlier(line, order.refunds)
+
     def _events(self, order: _Order) -> Iterator[Event]:
         """Yield the order, unless it was cancelled at once, and its cancellation. Raises InvalidEventError."""
         self._take_back(order)
@@ -226,6 +248,8 @@ class Orders:
             order_id = "row-" + digest(identity)
         data: dict[str, Any] = {"order_id": order_id} if order_id else {}
         data["order_value"] = value
+        if order.refunds:
+            data["refunds"] = [*refund_ids(line, order.refunds)]
         if order.cancelled_at is None or order.cancelled_at > order.at:
             event_id = "order-" + digest(identity)
             yield self._event(event_id, "order_placed", order, order.at, data | _details(order))

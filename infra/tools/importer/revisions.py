@@ -1,7 +1,7 @@
 """What a later export says anew of orders that are stored: the versions of before are replaced."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from churn.adapters.mysql import Database, Transaction, customers
@@ -11,35 +11,24 @@ from churn.domain.events import Event
 from churn.domain.orders import Order
 from churn.domain.timestamps import iso
 from churn.domain.values import amount
+from infra.tools.importer.refunds import subtract_refunds
+from infra.tools.importer.replaced import Replaced
 
 _REPLACING = frozenset({"order_placed", "order_cancelled"})
-
-
-@dataclass(slots=True)
-class Replaced:
-    """Stored orders that an import says something else of."""
-
-    smaller: int = 0
-    larger: int = 0
-    cancelled: int = 0
-    cents: int = 0
-    """By how much less the orders of a smaller or larger value come to, in hundredths."""
-
-    def add(self, other: "Replaced") -> None:
-        """Add what others say."""
-        self.smaller += other.smaller
-        self.larger += other.larger
-        self.cancelled += other.cancelled
-        self.cents += other.cents
 
 
 def as_revisions(database: Database, events: Sequence[Event], now: datetime, replaced: Replaced) -> list[Event]:
     """Return the events; those that give a stored order another value say that they are the newer version.
 
     That version is as new as the row says that it was changed, else as the import. An event that is stored already
-    is left as it is: a file that is imported again replaces nothing.
+    is left as it is: a file that is imported again replaces nothing. Refunds of earlier orders become
+    versions of these.
     """
-    return database.run(lambda transaction: _as_revisions(transaction, events, now, replaced))
+    return database.run(
+        lambda transaction: _as_revisions(
+            transaction, subtract_refunds(transaction, events, now, replaced), now, replaced
+        )
+    )
 
 
 def _as_revisions(transaction: Transaction, events: Sequence[Event], now: datetime, replaced: Replaced) -> list[Event]:
@@ -59,6 +48,8 @@ def _as_revisions(transaction: Transaction, events: Sequence[Event], now: dateti
 
 def _differs(event: Event, order: Order | None) -> bool:
     if order is None or order.placed_at is None or order.cancelled_at is not None:
+        return False
+    if event.event_id.startswith("refund-"):
         return False
     return event.event_type == "order_cancelled" or _cents(event) != order.cents or event.at != order.placed_at
 

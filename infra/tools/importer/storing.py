@@ -20,7 +20,8 @@ from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.imported_hours import HourCounts, HourSpan
 from churn.services.scoring import Scoring
 from churn.settings import InvalidSettingsError, Settings
-from infra.tools.importer.revisions import Replaced, as_revisions
+from infra.tools.importer.replaced import Replaced
+from infra.tools.importer.revisions import as_revisions
 from infra.tools.progress import Progress
 
 # Events a transaction: large enough for multi-row statements, small enough for a retry to be cheap.
@@ -95,8 +96,9 @@ class EventStore:
         """Store a batch; orders that are stored with another value are replaced."""
         replaced = Replaced()
         revised = as_revisions(self._database, batch, self.hours.began, replaced)
-        imported = apply_batch(self.scoring, revised, self.hours)
+        imported = apply_batch(self.scoring, revised, self.hours) if revised else Imported()
         imported.replaced = replaced
+        imported.repeated += replaced.known_refunds
         return imported
 
     def add_all(self, events: Iterable[Event], progress: Progress, *, processes: int) -> Imported:

@@ -61,6 +61,8 @@ def _orders(history: History, figures: Figures) -> Iterator[str]:
     if figures.cancelled or figures.refunded:
         part = f"; of {figures.refunded:,} more a part ({figures.refunded_money:,.2f})" if figures.refunded else ""
         yield _pair("taken back", f"{figures.cancelled:,} orders ({figures.cancelled_money:,.2f}){part}")
+    if figures.earlier:
+        yield _pair("refunds", f"of {figures.earlier:,} orders that the file does not have: of the stored ones")
     if figures.free:
         yield _pair("without value", f"{figures.free:,} orders of value 0, which count nowhere")
 

@@ -1,0 +1,26 @@
+"""What an import has changed of orders that were stored before."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(slots=True)
+class Replaced:
+    """Stored orders that an import says something else of."""
+
+    smaller: int = 0
+    larger: int = 0
+    cancelled: int = 0
+    cents: int = 0
+    """By how much less the orders of a smaller or larger value come to, in hundredths."""
+    refunds: int = 0
+    """Refunds that were subtracted from orders of earlier files."""
+    refund_cents: int = 0
+    known_refunds: int = 0
+    """Refunds that were subtracted before."""
+    without_order: int = 0
+    """Refunds of orders that are not stored."""
+
+    def add(self, other: "Replaced") -> None:
+        """Add what others say."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))

@@ -1,0 +1,91 @@
+"""Refunds that stand in a later file than their order are subtracted from the stored order, each once."""
+
+from pathlib import Path
+
+import pytest
+
+from churn.adapters.mysql import Database
+from infra.tools.importer import command
+from tests.support.stored import assert_tables_agree, compare_with_histories, rows
+
+_PAYPAL = (
+    "Date,Time,TimeZone,Name,Type,Status,Currency,Gross,Fee,Net,From Email Address,To Email Address,"
+    "Transaction ID,Reference Txn ID\n"
+)
+_SHOP = "shop@x.example"
+_PAYMENTS = (
+    f"16/01/2026,10:00:00,UTC,Bob,Website Payment,Completed,EUR,40.00,0,40.00,bob@x.example,{_SHOP},T2,\n"
+    f"20/01/2026,10:00:00,UTC,Dan,Website Payment,Completed,EUR,20.00,0,20.00,dan@x.example,{_SHOP},T6,\n"
+)
+_FEBRUARY = (
+    f"03/02/2026,10:00:00,UTC,Bob,Payment Refund,Completed,EUR,-15.00,0,-15.00,{_SHOP},bob@x.example,T3,T2\n"
+    f"04/02/2026,10:00:00,UTC,Dan,Payment Refund,Completed,EUR,-20.00,0,-20.00,{_SHOP},dan@x.example,T7,T6\n"
+    f"25/02/2026,10:00:00,UTC,Eve,Payment Refund,Completed,EUR,-9.00,0,-9.00,{_SHOP},eve@x.example,T9,T8\n"
+)
+_MARCH = f"03/03/2026,10:00:00,UTC,Bob,Payment Refund,Completed,EUR,-5.00,0,-5.00,{_SHOP},bob@x.example,T5,T2\n"
+
+
+def _spent(database: Database) -> dict[str, tuple[int, float]]:
+    found = rows(database, "SELECT customer_id, total_orders, total_spent FROM customers")
+    return {row["customer_id"]: (row["total_orders"], float(row["total_spent"])) for row in found}
+
+
+def _import(folder: Path, name: str, text: str) -> int:
+    (folder / f"{name}.csv").write_text(text)
+    return command.main([str(folder / f"{name}.csv")])
+
+
+def test_refunds_of_paypal_are_subtracted_from_orders_of_earlier_files(
+    shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _import(tmp_path, "january", _PAYPAL + _PAYMENTS) == 0
+    capsys.readouterr()
+    assert _import(tmp_path, "february", _PAYPAL + _FEBRUARY) == 0
+    said = capsys.readouterr().out
+    assert "subtracted from orders that were stored before: 2 refunds (-35.00)" in said
+    assert "1 refunds are of orders that are not stored: import the file with these orders, then this one again" in said
+    assert _spent(shop) == {"bob@x.example": (1, 25.0), "dan@x.example": (0, 0.0)}
+    # A file that overlaps with the one before subtracts what is new.
+    assert _import(tmp_path, "march", _PAYPAL + _FEBRUARY + _MARCH) == 0
+    assert "1 refunds (-5.00)" in capsys.readouterr().out
+    expected = {"bob@x.example": (1, 20.0), "dan@x.example": (0, 0.0)}
+    assert _spent(shop) == expected
+    for name, text in (("january", _PAYMENTS), ("february", _FEBRUARY), ("march", _FEBRUARY + _MARCH)):
+        assert _import(tmp_path, name, _PAYPAL + text) == 0
+        said = capsys.readouterr().out
+        assert ("0 events imported" in said, "subtracted" in said) == (True, False)
+        assert _spent(shop) == expected
+    assert compare_with_histories(shop) == 2
+    assert_tables_agree(shop)
+
+
+def test_a_refund_that_a_whole_export_has_subtracted_is_not_subtracted_again(shop: Database, tmp_path: Path) -> None:
+    assert _import(tmp_path, "whole", _PAYPAL + _PAYMENTS + _FEBRUARY) == 0
+    assert _import(tmp_path, "february", _PAYPAL + _FEBRUARY) == 0
+    assert _spent(shop) == {"bob@x.example": (1, 25.0), "dan@x.example": (0, 0.0)}
+    assert _import(tmp_path, "march", _PAYPAL + _MARCH) == 0
+    assert _spent(shop)["bob@x.example"] == (1, 20.0)
+
+
+def test_refunds_without_a_stored_order_are_no_import(shop: Database, tmp_path: Path) -> None:
+    assert _import(tmp_path, "february", _PAYPAL + _FEBRUARY) == 1
+    assert _spent(shop) == {}
+    # They come in once their orders have.
+    assert _import(tmp_path, "january", _PAYPAL + _PAYMENTS) == _import(tmp_path, "february", _PAYPAL + _FEBRUARY) == 0
+    assert _spent(shop) == {"bob@x.example": (1, 25.0), "dan@x.example": (0, 0.0)}
+
+
+def test_a_refund_of_square_names_the_payment_of_an_earlier_file(shop: Database, tmp_path: Path) -> None:
+    header = "Date,Time,Time Zone,Gross Sales,Net Sales,Total Collected,Transaction ID,Event Type,Customer ID\n"
+    payment = "2026-01-06,10:00:00,UTC,$30.00,$30.00,$30.00,S2,Payment,CB\n"
+    assert _import(tmp_path, "payments", header + payment) == 0
+    refund = "2026-02-07,10:00:00,UTC,($12.00),($12.00),($12.00),S2,Refund,CB\n"
+    assert _import(tmp_path, "refunds", header + refund) == 0
+    assert _spent(shop) == {"CB": (1, 18.0)}
+
+
+def test_a_later_export_of_stripe_shows_what_was_refunded_meanwhile(shop: Database, tmp_path: Path) -> None:
+    header = "id,Created (UTC),Amount,Amount Refunded,Currency,Status,Customer ID\n"
+    assert _import(tmp_path, "before", header + "ch_2,2026-01-06 10:00,25.00,0.00,eur,Paid,cus_B\n") == 0
+    assert _import(tmp_path, "after", header + "ch_2,2026-01-06 10:00,25.00,5.00,eur,Paid,cus_B\n") == 0
+    assert _spent(shop) == {"cus_B": (1, 20.0)}
