@@ -22,7 +22,7 @@ ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
 .PHONY: help run up down status logs token sign-in clean import export events redrive train models promote rollback bench \
-	format lint unit integration contract check test test-mysql test-kafka smoke openapi build sam-api sam-invoke deploy destroy
+	format lint unit integration contract check test test-mysql test-kafka smoke openapi sbom build sam-api sam-invoke deploy destroy
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
@@ -62,7 +62,7 @@ logs: $(STAMP) ## Follow a function's log: make logs FN=scoring [ENV=dev], by de
 	@$(if $(ENV),$(PYTHON) -m infra.tools.aws_stages check $(ENV) && $(MAKE) .local/sam/$(SAM_VERSION) && exec $(PYTHON) -m infra.tools.aws_stages logs $(ENV) $(FN),\
 		tail -n +1 -f $(or $(CHURN_STATE_DIR),.local)/stack.log | grep --line-buffered "^$(FN) *|")
 
-token: $(STAMP) ## Print a token: make token [ROLE=read|predict|act|admin] [SUBJECT=anna] [HOURS=24]
+token: $(STAMP) ## Print a token: make token [ROLE=read|predict|…] [SUBJECT=anna] [HOURS=24]
 	@$(PYTHON) -m infra.tools.issue_token $(if $(HOURS),--hours $(HOURS)) $(if $(ROLE),--role $(ROLE)) $(if $(SUBJECT),--subject "$(SUBJECT)") $(ARGS)
 
 sign-in: $(STAMP) ## Print an address that signs in once, within a minute [ROLE=read] [SUBJECT=anna]
@@ -151,6 +151,9 @@ smoke: $(STAMP) ## Test a deployment: JWT_SECRET=… make smoke URL=https://… 
 
 openapi: $(STAMP) ## Write docs/openapi.json from the request and response models
 	@$(PYTHON) -m infra.tools.openapi $(ARGS)
+
+sbom: $(STAMP) ## List what is deployed, with hashes and licences: make sbom [FILE=…]
+	@$(PYTHON) -m infra.tools.sbom "$(or $(FILE),.local/sbom.json)"
 
 ##@ AWS
 .local/sam/$(SAM_VERSION): | $(STAMP)
