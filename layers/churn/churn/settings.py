@@ -141,7 +141,7 @@ VARIABLES = (
     Variable("OIDC_ROLES", ""),
     Variable("OWN_TOKENS", "on", choices=("on", "off")),
     Variable("SERVICE_VERSION", "0.1.0"),
-    Variable(OTLP_ENDPOINT, "", pattern=r"^(https?://[^\s/?#]+\S*)?$", parameter="OtlpEndpoint"),
+    Variable(OTLP_ENDPOINT, "", pattern=r"^(|https?://[^\s/]+(/[^\s]*)?)$", parameter="OtlpEndpoint"),
     Variable("OTEL_TRACES_SAMPLER_ARG", "1", 0, 1, parameter="TraceRatio"),
     Variable(
         "POWERTOOLS_LOG_LEVEL",
