@@ -132,9 +132,8 @@ def test_the_docs_name_every_variable_that_the_service_reads() -> None:
 
 
 def test_the_docs_name_no_variable_that_nothing_reads() -> None:
-    local = set(
-        re.findall(r'(?:whole\(environment, |Variable\(|get\()"([A-Z_]+)"', (ROOT / "infra/local/options.py").read_text("utf-8"))
-    )
+    options = (ROOT / "infra/local/options.py").read_text(encoding="utf-8")
+    local = set(re.findall(r'(?:whole\(environment, |Variable\(|get\()"([A-Z_]+)"', options))
     assert set(_rows_of_the_docs()) <= {variable.name for variable in VARIABLES} | _SET_BY_THE_DEPLOYMENT | local | {
         "CHURN_STATE_DIR"
     }
