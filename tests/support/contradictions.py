@@ -65,7 +65,7 @@ def contradictions(model: Predictor, customers: Sequence[StoredCustomer], ask: A
             stored = compared["stored_probability"]
             before = compared["churn_probability"] if stored is None else stored
             moves.append((answer["churn_probability"] - before) * direction)
-    return Contradictions(len(moves), sum(move < -_POINT for move in moves), min(0.0, *moves) * 100)
+    return Contradictions(len(moves), sum(move < -_POINT for move in moves), min([0.0, *moves]) * 100)
 
 
 def _given(**values: Callable[[float], float]) -> Ask:
@@ -91,6 +91,15 @@ def _event(event_type: str) -> Ask:
         None if features[feature] is None else Question("X", {}, (HypotheticalEvent(event_type, 0),))  # type: ignore[arg-type]
     )
 
+
+FEATURES_OF = {
+    name: ("payment_failures",) if "payment" in name else ("support_tickets",)
+    for name in (
+        *("one failed payment more", "three failed payments", "a failed payment now"),
+        *("one ticket more", "three tickets more", "a ticket now"),
+    )
+}
+"""The features that must be known for some of TAKEN_FOR_GRANTED to be asked."""
 
 _ORDER = HypotheticalEvent("order_placed", 0, {"order_value": 40})
 TAKEN_FOR_GRANTED: dict[str, tuple[Ask, int]] = {

@@ -1,6 +1,7 @@
 """What-ifs keep the directions that everybody takes for granted, and say where the model goes against one."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from churn.domain.hypotheses import HypotheticalEvent, StoredCustomer
 from churn.domain.model import Estimate, Prediction
 from churn.domain.risk import RiskBands
 from churn.domain.what_if import Question, predict, resolve
-from tests.support.contradictions import TAKEN_FOR_GRANTED, contradictions
+from tests.support.contradictions import FEATURES_OF, TAKEN_FOR_GRANTED, contradictions
 from tests.support.events import order
 from tests.support.forests import state_model
 from tests.unit.domain.test_what_if import CUSTOMER, stored_customer
@@ -60,12 +61,20 @@ def _ask_of(
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(1, 50), st.lists(st.integers(5, 400), min_size=1, max_size=8), st.sampled_from([*TAKEN_FOR_GRANTED]))
-def test_trees_grown_at_random_never_contradict(seed: int, days: list[int], name: str) -> None:
+@given(
+    st.integers(1, 50),
+    st.lists(st.integers(5, 400), min_size=1, max_size=8),
+    st.sampled_from([*TAKEN_FOR_GRANTED]),
+    st.booleans(),
+)
+def test_trees_grown_at_random_never_contradict(seed: int, days: list[int], name: str, is_told: bool) -> None:
     ask, direction = TAKEN_FOR_GRANTED[name]
     stored = stored_customer(*(order(days_ago=one, value=30) for one in days))
+    stored = stored if is_told else replace(stored, observed={})
     found = contradictions(state_model(seed % 3 + 1), [stored], ask, direction)
-    assert (found.asked, found.against) == (1, 0)
+    # Who sends no tickets is not asked about tickets.
+    is_asked = all(stored.inputs[feature] is not None for feature in FEATURES_OF.get(name, ()))
+    assert (found.asked, found.against) == (int(is_asked), 0)
 
 
 def _bump(row: Features) -> float:
