@@ -19,7 +19,7 @@ def _columns_of_the_table() -> list[str]:
     assert table is not None
     columns = re.findall(r"^  ([a-z_]+) ", table[1], re.MULTILINE)
     for statement in re.findall(r"ALTER TABLE customers\b(.*?);", sql, re.DOTALL):
-        added = re.findall(r"ADD COLUMN ([a-z0-9_]+)([^;]*?)(?=, ADD|$)", statement.replace("\n", " "))
+        added = re.findall(r"ADD COLUMN ([a-z0-9_]+)((?:(?!ADD COLUMN).)*)", statement, re.DOTALL)
         # The server writes a generated one by itself.
         columns += [name for name, kind in added if "GENERATED" not in kind]
     return columns
