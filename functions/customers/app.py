@@ -14,13 +14,14 @@ from churn.services.customer_filters import CustomerFilters
 from churn.services.customer_notes import CustomerNotes
 from churn.services.customer_story import CustomerStory, RiskQuery, TimelineQuery
 from churn.services.customers import CustomerQuery, Customers
+from churn.services.handing_over import hand_over
 from churn.services.segments import Segments, SegmentWork, segment_id
 from churn.settings import settings
 
 if TYPE_CHECKING:
     from churn.domain.answers import CustomerDetail, CustomerPage, EventPage
     from churn.domain.segment_answers import Segment, SegmentHistory, SegmentList
-    from churn.domain.story_answers import CustomerNote, CustomerThen, NotePage, RiskHistory, Timeline
+    from churn.domain.story_answers import CustomerExport, CustomerNote, CustomerThen, NotePage, RiskHistory, Timeline
 
 _settings = settings().require("database_url")
 _cache = Cache(_settings.redis_url)
@@ -73,6 +74,11 @@ def delete_note(call: Call) -> None:
 @_api.answers("get_risk_history")
 def get_risk_history(call: Call) -> RiskHistory:
     return _story.predictions(call.path["customer_id"], RiskQuery(**call.query.model_dump()))
+
+
+@_api.answers("hand_over_customer")
+def hand_over_customer(call: Call) -> CustomerExport:
+    return hand_over(_database, call.path["customer_id"], call.query.cursor, call.now)
 
 
 @_api.answers("list_events")

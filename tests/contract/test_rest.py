@@ -638,3 +638,12 @@ def test_a_machine_comes_in_by_its_key_until_that_is_revoked(stack: Stack) -> No
     assert stack.ask("DELETE", f"/api/keys/{made['id']}").status == 204
     # The gateway keeps what a key opens for a minute at most.
     eventually(lambda: stack.ask("GET", "/api/customers?limit=1", token=made["key"]).status == 401, within=65, every=2)
+
+
+def test_a_customer_is_handed_over(stack: Stack, somebody: dict[str, Any]) -> None:
+    path = f"/api/customers/{quote(somebody['customer_id'], safe='')}/export"
+    export = answered(stack, "hand_over_customer", path)
+    assert export["customer_id"] == somebody["customer_id"]
+    assert export["stored"]["customers"][0]["customer_id"] == somebody["customer_id"]
+    assert len(export["stored"]["orders"]) >= somebody["total_orders"] or export["next_cursor"]
+    _assert_refused("hand_over_customer", stack.get(f"{path}?cursor=x", role="admin"), 400, by_sam=set())

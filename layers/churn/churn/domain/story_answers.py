@@ -1,6 +1,6 @@
 """The types of the answers about a customer's past, as in `answers`."""
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from churn.domain.alert_answers import Alert, AlertAction
 from churn.domain.alerts import AlertPriority, AlertStatus
@@ -199,3 +199,15 @@ class CustomerThen(FeatureValues):
     explained_at: Instant | None
     open_alerts: list[AlertThen] | None
     """Null for an instant from which alerts are not kept any more."""
+
+
+class CustomerExport(TypedDict):
+    """A part of all that is stored of a customer; the parts one after the other are all of it."""
+
+    customer_id: str
+    exported_at: Instant
+    """When the part was read."""
+    stored: dict[str, list[dict[str, Any]]]
+    """Rows, by the table that they are stored in, with their columns. Up to 500 rows a part."""
+    next_cursor: str | None
+    """Leads to the next part; null with the last one."""

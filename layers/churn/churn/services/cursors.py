@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from churn.adapters.mysql import stored_of_customer
 from churn.adapters.mysql.customer_pages import Position
 from churn.adapters.mysql.customer_search import NULLABLE, SORT_COLUMNS
 from churn.adapters.mysql.dead_letters import Place
@@ -171,6 +172,19 @@ _SORT_VALUES: Mapping[CustomerSort, Callable[[Any], object]] = {
     "days_since_last_order": _instant,
     "customer_id": _identifier,
 }
+
+
+def write_export_cursor(place: stored_of_customer.Place) -> str:
+    """Return the cursor of the part of an export after a place."""
+    return _encode(["export", *place])
+
+
+def read_export_cursor(cursor: str) -> stored_of_customer.Place:
+    """Return the place that a cursor stands for. Raises InvalidCursorError."""
+    match _decode(cursor):
+        case ["export", int(part), str() | int() as after] if 0 <= part < len(stored_of_customer.PARTS):
+            return stored_of_customer.Place(part, after)
+    raise InvalidCursorError("is not the next_cursor of a part of an export")
 
 
 def _encode(value: list[Any]) -> str:

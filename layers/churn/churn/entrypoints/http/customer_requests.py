@@ -210,3 +210,10 @@ class RiskQuery(Request):
         if last is not None and info.data.get("compare_from", last) is None:
             raise ValueError("needs compare_from")
         return last
+
+
+class HandOverQuery(Request):
+    """Which part of what is stored."""
+
+    cursor: Cursor | None = None
+    """`next_cursor` of the part before; goes on after it."""

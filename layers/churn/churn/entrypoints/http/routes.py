@@ -94,6 +94,11 @@ ROUTES = (
         query=customer_requests.RiskQuery,
     ),
     Route(
+        "hand_over_customer", "GET", "/api/customers/{customer_id}/export", "customers", "admin",
+        "All that is stored of a customer, as JSON, a part at a time", "CustomerExport",
+        query=customer_requests.HandOverQuery,
+    ),
+    Route(
         "list_events", "GET", "/api/customers/{customer_id}/events", "customers", "read",
         "A customer's history, the newest event first", "EventPage", query=customer_requests.EventsQuery,
     ),
