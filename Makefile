@@ -21,7 +21,7 @@ SAM_VERSION := 1.170.0
 ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
-.PHONY: help run up down status logs token sign-in clean import export events redrive train models promote rollback bench \
+.PHONY: help run up down status logs token sign-in clean import export events redrive train dataset models promote rollback bench \
 	format lint unit integration contract check test test-mysql test-kafka smoke openapi sbom build sam-api sam-invoke deploy destroy
 
 help: ## This list
@@ -92,6 +92,10 @@ redrive: $(STAMP) ## Reprocess dead letters, failed batches and failed invocatio
 ##@ Model
 train: $(STAMP) ## Train a version from the stored histories: make train [ARGS="--card"]
 	@$(PYTHON) -m infra.tools.train $(ARGS)
+
+dataset: $(STAMP) ## Write what a version is trained on: make dataset FILE=snapshots.parquet
+	@test -n "$(FILE)" || { echo "which file? make dataset FILE=snapshots.parquet"; exit 2; }
+	@$(PYTHON) -m infra.tools.dataset "$(FILE)" $(ARGS)
 
 models: $(STAMP) ## List the model versions: how good each is, and which one serves
 	@$(PYTHON) -m infra.tools.models list

@@ -1,0 +1,89 @@
+"""Write what a version is trained and tested on to a Parquet file: features, label, cut-off and split."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+
+from churn.adapters.mysql import Database, DatabaseUnavailableError
+from churn.domain.features import INPUT_NAMES
+from churn.domain.timestamps import from_millis
+from churn.services.training_runs import StoredHistories
+from churn.settings import InvalidSettingsError
+from churn.training import CannotTrainError, Histories, Plan
+from churn.training.snapshots import FOLDS, Progress, Snapshots, cut_offs, scan_histories, take_snapshots
+from infra import console
+from infra.tools.stack_environment import NotRunningError, use_stack
+
+
+def main(arguments: list[str]) -> int:
+    """Write the file that the command line names; return 0 when it is written, else 1 with a sentence."""
+    parser = argparse.ArgumentParser(prog="python -m infra.tools.dataset", description=__doc__)
+    parser.add_argument("file", type=Path, help="the Parquet file to write")
+    parser.add_argument("--test-at", type=_day, metavar="DATE", help="start of the window to test on")
+    parser.add_argument("--fit-at", type=_day, metavar="DATE", action="append", help="a cut-off to fit at; repeatable")
+    options = parser.parse_args(arguments)
+    try:
+        settings = use_stack("DATABASE_URL")
+        plan = Plan(
+            horizon_days=settings.horizon_days,
+            lookback_days=settings.inactivity_days,
+            embargo_days=settings.embargo_days,
+            test_at=options.test_at,
+            fit_at=tuple(options.fit_at or ()),
+        )
+        histories = StoredHistories(Database(settings.database_url))
+        table = dataset(histories, now=datetime.now(UTC), plan=plan, progress=print)
+        part = options.file.with_name(options.file.name + ".part")
+        pyarrow.parquet.write_table(table, part)
+        part.replace(options.file)
+    except (NotRunningError, InvalidSettingsError, CannotTrainError, DatabaseUnavailableError, OSError) as error:
+        print(f"no file was written: {error}", file=sys.stderr)
+        return 1
+    print(f"wrote {table.num_rows:,} snapshots to {options.file}")
+    return 0
+
+
+def dataset(histories: Histories, *, now: datetime, plan: Plan, progress: Progress = lambda _: None) -> pyarrow.Table:
+    """Return the snapshots that `train` would take, a row each, in the order of their cut-offs.
+
+    `customer` is a number made of the id, the same at each cut-off; `fold` is the customer's part where customers are
+    split. What is not known is null. Raises CannotTrainError as `train` does.
+    """
+    extent = scan_histories(histories, now, progress)
+    *learned, held_out = take_snapshots(histories, cut_offs(extent, plan), extent, plan, progress)
+    return pyarrow.concat_tables([*(_rows(window, "learned") for window in learned), _rows(held_out, "held_out")])
+
+
+def _rows(window: Snapshots, split: str) -> pyarrow.Table:
+    inputs, customers = window.inputs, np.array(window.numbers, dtype=np.int64)
+    count = len(customers)
+    columns = {
+        "customer": pyarrow.array(customers),
+        "fold": pyarrow.array(customers % FOLDS),
+        "cut_off": pyarrow.array([from_millis(window.cut_off)] * count, pyarrow.timestamp("ms", "UTC")),
+        "split": pyarrow.array([split] * count, pyarrow.string()),
+        **{
+            # `from_pandas` makes NaN null.
+            name: pyarrow.array(column, pyarrow.float64(), from_pandas=True)
+            for name, column in zip(INPUT_NAMES, inputs.T, strict=True)
+        },
+        "churned": pyarrow.array(window.churned),
+        "days_with_order_after": pyarrow.array(np.array(window.ordered, dtype=np.int64)),
+        "spent_after": pyarrow.array(np.array(window.spent, dtype=np.float64)),
+    }
+    return pyarrow.table(columns)
+
+
+def _day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+if __name__ == "__main__":
+    console.run(main, sys.argv[1:])
