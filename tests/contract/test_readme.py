@@ -65,7 +65,7 @@ def _assert_segments(stack: Stack, answers: list[Any]) -> None:
 
 
 def test_the_examples_work_as_printed(stack: Stack, checkout: Path) -> None:
-    addresses, reads, cohorts, chosen, segments, predictions, alerts = examples("bash")
+    addresses, reads, cohorts, chosen, segments, predictions, alerts, keys = examples("bash")
     listener, publisher = examples("python")
     (checkout / "listen.py").write_text(listener)
     (checkout / "publish.py").write_text(publisher)
@@ -107,6 +107,9 @@ def test_the_examples_work_as_printed(stack: Stack, checkout: Path) -> None:
     acknowledged, resolved = run(checkout, addresses + alerts)[len(first) :]
     assert acknowledged["acknowledged_at"]
     assert resolved["resolved_at"]
+    made = run(checkout, addresses + keys)[-1]
+    assert (made["name"], made["role"]) == ("warehouse", "write")
+    assert stack.ask("DELETE", f"/api/keys/{made['id']}").status == 204
 
 
 def test_every_file_that_is_named_exists() -> None:
