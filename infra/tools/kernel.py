@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from churn.ml.kernel import library_name
+from infra import console
 
 _SOURCES = Path(__file__).parents[2] / "layers/churn/churn/ml"
 # Lambda's x86_64 has AVX2; its arm64 is Graviton2 or later.
@@ -55,4 +56,4 @@ def compile_kernel(folder: Path, machine: str | None = None) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.run(main)
