@@ -18,7 +18,15 @@ _OWNERS = {
     "customer_states": {"customer_states", "customers"},
     "customer_words": {"customer_search"},
     # A history is read with its customer; lists, counts by their filters, and who waits have modules of their own.
-    "customers": {"customers", "customer_states", "customer_counts", "customer_search", "events", "waiting_customers"},
+    "customers": {
+        "customers",
+        "customer_states",
+        "due_customers",
+        "customer_counts",
+        "customer_search",
+        "events",
+        "waiting_customers",
+    },
     "dead_letters": {"dead_letters"},
     "erasure_key": {"erasure_key"},
     "evaluated_weeks": {"model_quality"},

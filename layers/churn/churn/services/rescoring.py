@@ -1,8 +1,9 @@
 """The rescoring sweep: customers who send no events are scored again as time passes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import batched
 
 from churn.observability import note_unreadable
 from churn.services.alert_budget import OF_A_CUSTOMER, release
@@ -33,17 +34,24 @@ def sweep(
 ) -> Swept:
     """Score all customers whose score is out of date, page by page, each a transaction of its own.
 
-    `done` is called after each page, to push what it raised. Stops between two pages if no time is left: customers who
-    were scored stay scored, and the next rescoring sweep finds only the others. Stops as well once the model's version
-    serves no more. One that comes past everybody ends the change to the version. A page that fails for its data is
-    halved down to the customer, who is noted and passed over. At the end alerts that wait are raised. Raises
-    UnavailableError.
+    Indexes tell who they are, so that a sweep costs what they cost. `done` is called after each page, to push what it
+    raised. Stops between two pages if no time is left: customers who were scored stay scored, and the next rescoring
+    sweep finds only the others. Stops as well once the model's version serves no more. One that comes past everybody
+    ends the change to the version. A page that fails for its data is halved down to the customer, who is noted and
+    passed over. At the end alerts that wait are raised. Raises UnavailableError.
     """
     change = scoring.serving.open_change(now) if resume_after == 0 else None
     position: int | None = resume_after
     pages = _Pages(scoring, now, done)
-    while position is not None and time_left():
-        position = pages.score(position, _PAGE)
+    for page in batched(scoring.due(resume_after, now=now), _PAGE, strict=False):
+        if pages.is_outdated or not time_left():
+            break
+        pages.score(page)
+        position = page[-1]
+    else:
+        position = None
+    if pages.is_outdated:
+        position = None
     released = release(scoring, now=now, time_left=time_left, done=done)
     if change is not None and position is None and not pages.is_outdated:
         scoring.serving.end_change(change, now)
@@ -60,25 +68,24 @@ class _Pages:
         self._now = now
         self._done = done
 
-    def score(self, after: int, size: int) -> int | None:
-        """Score a page; return its last key, None at the end of the table."""
+    def score(self, keys: Sequence[int]) -> None:
+        """Score a page of customers, by their keys."""
         try:
-            applied, last = self._scoring.rescore(after, size, now=self._now)
+            applied = self._scoring.rescore(keys, now=self._now)
         except OF_A_CUSTOMER as error:
-            if size == 1:
-                return self._pass_over(after, error)
-            middle = self.score(after, size - size // 2)
-            return None if middle is None else self.score(middle, size // 2)
+            if len(keys) == 1:
+                self._pass_over(keys[0], error)
+            else:
+                middle = len(keys) // 2
+                self.score(keys[:middle])
+                self.score(keys[middle:])
+            return
         self.scored += applied.rescored
         self.alerts += len(applied.alert_ids)
         self.is_outdated = applied.is_outdated
         self._done(applied)
-        return last
 
-    def _pass_over(self, after: int, error: Exception) -> int | None:
-        key = self._scoring.key_after(after)
-        if key is not None:
-            note_unreadable(key, error)
-            self._scoring.put_off(key, self._now)
-            self.passed_over += 1
-        return key
+    def _pass_over(self, key: int, error: Exception) -> None:
+        note_unreadable(key, error)
+        self._scoring.put_off(key, self._now)
+        self.passed_over += 1

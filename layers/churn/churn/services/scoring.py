@@ -16,6 +16,7 @@ from churn.adapters.mysql import (
     Transaction,
     alert_budget,
     customers,
+    due_customers,
     erasure_key,
     event_counts,
     hourly_stats,
@@ -24,8 +25,9 @@ from churn.adapters.mysql import (
 )
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql import predictions as stored_predictions
-from churn.adapters.mysql.customers import Customer, Due
+from churn.adapters.mysql.customers import Customer
 from churn.adapters.mysql.dead_letters import DeadLetter
+from churn.adapters.mysql.due_customers import Due
 from churn.adapters.mysql.erasure import add_dead_letters, erase
 from churn.adapters.mysql.orders import Ledgers
 from churn.adapters.mysql.waiting_customers import most_valuable
@@ -115,16 +117,32 @@ class Scoring:
         """Store since when kinds of events are sent, before the import of a long history that holds them."""
         self._database.run(lambda transaction: history.observe(transaction, kinds))
 
-    def rescore(self, after: int, limit: int, *, now: datetime) -> tuple[BatchResult, int | None]:
-        """Score those of the next `limit` customers, by key, who have not been for `sweep_after`, in one transaction.
+    def due(self, after: int, *, now: datetime) -> list[int]:
+        """Return the keys above one of the customers whose score is out of date. Raises DatabaseUnavailableError."""
+        self.serving.record(now)
+        return self._database.run(lambda transaction: due_customers.keys(transaction, self.due_at(now), after))
 
-        Nobody is scored by a version that serves no more. Also returns the last key that was read, None at the end of
-        the table. Raises DatabaseUnavailableError; whatever a customer's data raise undoes all of it.
+    def due_at(self, now: datetime) -> Due:
+        """Return who is due to be scored at an instant."""
+        rules = self._settings.alerts
+        return Due(
+            scored_before=now - self._settings.sweep_after,
+            # Where their number is limited, what waits is looked at when it is released.
+            alerted_before=None if rules.a_day else now - rules.cooldown,
+            least_value=rules.min_value,
+            now=now,
+            model_version=self._model.version,
+        )
+
+    def rescore(self, keys: Sequence[int], *, now: datetime) -> BatchResult:
+        """Score those of some customers, by their keys, whose score is still out of date, in one transaction.
+
+        None by a version that serves no more. Raises DatabaseUnavailableError; what a customer's data raise undoes it.
         """
         self.serving.record(now)
-        result, last = self._database.run(lambda transaction: self._rescore(transaction, after, limit, now))
+        result = self._database.run(lambda transaction: self._rescore(transaction, keys, now))
         result.new_model = self.serving.take_new()
-        return result, last
+        return result
 
     def waiting(self, after: tuple[float, int] | None, *, now: datetime) -> list[tuple[float, int]]:
         """Return value at risk and key of customers whose alerts wait for a day with room, the most valuable first.
@@ -150,10 +168,6 @@ class Scoring:
         result = self._database.run(lambda transaction: self._release(transaction, keys, now))
         result.new_model = self.serving.take_new()
         return result
-
-    def key_after(self, after: int) -> int | None:
-        """Return the next customer's key, None at the end of the table. Raises DatabaseUnavailableError."""
-        return self._database.run(lambda transaction: customers.key_after(transaction, after))
 
     def put_off(self, key: int, now: datetime) -> None:
         """Let no batch take a customer along for a day, whose stored data cannot be read."""
@@ -248,27 +262,13 @@ class Scoring:
             result.hours.subtract(hours.of(ledgers, changing))
         return fold(ledgers, touched.values(), new, now)
 
-    def _rescore(
-        self, transaction: Transaction, after: int, limit: int, now: datetime
-    ) -> tuple[BatchResult, int | None]:
+    def _rescore(self, transaction: Transaction, keys: Sequence[int], now: datetime) -> BatchResult:
         ledgers = Ledgers(transaction)
-        due, last = customers.lock_due(
-            ledgers,
-            after,
-            limit,
-            Due(
-                scored_before=now - self._settings.sweep_after,
-                # Where their number is limited, what waits is looked at when it is released.
-                alerted_before=None if self._settings.alerts.a_day else now - self._settings.alerts.cooldown,
-                least_value=self._settings.alerts.min_value,
-                now=now,
-                model_version=self._model.version,
-            ),
-        )
+        due = due_customers.lock(ledgers, keys, self.due_at(now))
         if not self.serving.holds(transaction):
             # Read under the customers' locks: what a later version has scored is not scored back.
-            return BatchResult(is_outdated=True), None
-        return self._score_again(ledgers, due, AlertRaising(transaction, self._settings.alerts, now), now), last
+            return BatchResult(is_outdated=True)
+        return self._score_again(ledgers, due, AlertRaising(transaction, self._settings.alerts, now), now)
 
     def _release(self, transaction: Transaction, keys: Sequence[int], now: datetime) -> BatchResult:
         day, raised = alert_budget.lock(transaction)

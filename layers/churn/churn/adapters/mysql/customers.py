@@ -15,7 +15,6 @@ from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateErro
 from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.identifiers import stored_forms
 from churn.domain.model import Prediction
-from churn.domain.search_terms import WORDS_VERSION
 from churn.domain.tombstones import NEXT_PREFIX, PREFIX, Tombstones
 
 _values = attrgetter(*COLUMNS)
@@ -139,43 +138,6 @@ def bury_older(transaction: Transaction, tombstones: Tombstones, limit: int) -> 
     return len(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Who is due to be scored: whose score is older than `scored_before`, another model's, or of the future.
-
-    Whose stored event's time has come, whose state was made by another version of the fold, whose value at risk or days
-    of orders are not stored yet; and whose alert of at least `least_value` was held back, and whose newest is older
-    than `alerted_before` (None: nobody for that).
-    """
-
-    scored_before: datetime
-    alerted_before: datetime | None
-    least_value: float
-    now: datetime
-    model_version: str
-
-
-def lock_due(ledgers: Ledgers, after: int, limit: int, due: Due) -> tuple[list[Customer], int | None]:
-    """Lock those of the next `limit` customers who are due; return them and the last key looked at, None at the end."""
-    transaction = ledgers.transaction
-    keys = transaction.rows("SELECT id FROM customers WHERE id > %s ORDER BY id LIMIT %s", (after, limit))
-    if not keys:
-        return [], None
-    last = int(keys[-1]["id"])
-    rows = transaction.rows(
-        f"{_SELECT} WHERE id > %s AND id <= %s AND deleted = 0 "
-        "AND (scored_at IS NULL OR scored_at < %s OR scored_at > %s OR model_version <> %s OR due_at <= %s "
-        "OR fold_version < %s OR words_version < %s OR value_at_risk IS NULL OR order_days IS NULL "
-        "OR (waiting_value >= %s AND alerted_at <= %s)) "
-        "ORDER BY id FOR UPDATE",
-        (
-            *(after, last, due.scored_before, due.now + WRONG_CLOCK, due.model_version, due.now),
-            *(FOLD_VERSION, WORDS_VERSION, due.least_value, due.alerted_before),
-        ),
-    )
-    return _with_states(ledgers, rows), last
-
-
 def newest_key(transaction: Transaction) -> int:
     """Return the key of the newest customer, 0 without any."""
     row = transaction.row("SELECT MAX(id) AS newest FROM customers")
@@ -224,9 +186,9 @@ def save(transaction: Transaction, customers: Sequence[Customer], predictions: M
     customer_states.save(transaction, customers, predictions)
 
 
-def lock_keys(ledgers: Ledgers, keys: Collection[int]) -> list[Customer]:
-    """Lock those of some customers, by their keys, who are not deleted."""
-    query = _SELECT + " WHERE deleted = 0 AND id IN ({values}) ORDER BY id FOR UPDATE"
+def lock_keys(ledgers: Ledgers, keys: Collection[int], condition: str = "TRUE") -> list[Customer]:
+    """Lock those of some customers, by their keys, who are not deleted and meet a condition."""
+    query = f"{_SELECT} WHERE deleted = 0 AND ({condition}) AND id IN ({{values}}) ORDER BY id FOR UPDATE"
     return _with_states(ledgers, ledgers.transaction.rows_among(query, sorted(keys)))
 
 
