@@ -32,6 +32,15 @@ SCREENS = {
     "data": "#/data",
 }
 """The addresses of the screens within the page."""
+NO_MODEL: dict[str, Any] = {
+    "current": None,
+    "challenger": None,
+    "versions": [],
+    "total": 0,
+    "history": [],
+    "latest_run": None,
+}
+"""What `GET /api/models` answers while there is no version."""
 # Reported by the page itself, before its own scripts run.
 _LISTEN = """
     window.violations = [];

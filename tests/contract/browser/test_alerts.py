@@ -4,7 +4,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from tests.contract.browser.conftest import Windows
 from tests.contract.conftest import Stack
@@ -83,6 +83,66 @@ def test_what_was_resolved_comes_back_by_undo(windows: Windows, stack: Stack) ->
     page.get_by_role("button", name="Undo").click()
     expect(row).to_be_visible()
     assert stack.get(f"/api/alerts?customer_id={customer_id}").json["alerts"][0]["status"] == "new"
+
+
+def _stands_still(page: Page) -> None:
+    """Let a page see the alerts as they are now, whatever becomes of them."""
+    seen: dict[str, APIResponse] = {}
+
+    def answer(route: Route) -> None:
+        address = route.request.url
+        if route.request.method != "GET":
+            route.continue_()
+            return
+        if address not in seen:
+            seen[address] = route.fetch()
+        route.fulfill(response=seen[address])
+
+    page.route("**/api/alerts*", answer)
+    page.route("**/api/alerts/*", answer)
+
+
+def test_what_somebody_else_has_changed_is_not_overwritten_and_a_typed_reason_stays(
+    windows: Windows, stack: Stack
+) -> None:
+    windows.expected = ("412",)
+    customer_id = _fail_a_payment(stack)
+    _raised_at(stack, customer_id)
+    [alert] = stack.get(f"/api/alerts?customer_id={customer_id}").json["alerts"]
+    page = windows.open("#/data")
+    _stands_still(page)
+    page.goto(f"{stack.base_url}/#/alerts/{alert['id']}")
+    pane = page.get_by_role("article")
+    expect(pane).to_contain_text(customer_id)
+    ben = stack.token("act", subject="ben")
+    worked = stack.ask("PATCH", f"/api/alerts/{alert['id']}", {"status": "in_progress"}, token=ben)
+    assert worked.status == 200
+    pane.get_by_label("Note, or why you dismiss it").fill("A test order.")
+    pane.get_by_role("button", name="Dismiss for this reason").click()
+    expect(page.get_by_text("That was not done. The alert has changed meanwhile.")).to_be_visible()
+    expect(pane.get_by_label("Note, or why you dismiss it")).to_have_value("A test order.")
+    after = stack.get(f"/api/alerts/{alert['id']}").json
+    assert (after["status"], after["last_action"]["by"]) == ("in_progress", "ben")
+
+
+def test_undo_takes_back_what_one_did_oneself_and_not_what_others_did_after_it(windows: Windows, stack: Stack) -> None:
+    windows.expected = ("412",)
+    customer_id = _fail_a_payment(stack)
+    _raised_at(stack, customer_id)
+    page = windows.open("#/alerts")
+    _row(page, customer_id).get_by_role("link").click()
+    expect(page.get_by_role("article")).to_contain_text(customer_id)
+    # One key right after the other: the second is of the version that the first has made.
+    page.keyboard.press("a")
+    page.keyboard.press("e")
+    expect(page.get_by_text("Alert acknowledged.")).to_be_visible()
+    [alert] = stack.get(f"/api/alerts?customer_id={customer_id}").json["alerts"]
+    assert (alert["status"], alert["assigned_to"]) == ("acknowledged", "anna")
+    ben = stack.token("act", subject="ben")
+    stack.ask("PATCH", f"/api/alerts/{alert['id']}", {"status": "in_progress"}, token=ben)
+    page.locator(".toast", has_text="Alert acknowledged.").get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("It could not be taken back. The alert has changed meanwhile.")).to_be_visible()
+    assert stack.get(f"/api/alerts/{alert['id']}").json["status"] == "in_progress"
 
 
 def test_offline_says_so_and_nothing_is_lost_or_doubled(windows: Windows, stack: Stack) -> None:

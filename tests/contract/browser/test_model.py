@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.contract.browser.conftest import Windows
+from tests.contract.browser.conftest import NO_MODEL, Windows
 from tests.contract.conftest import Stack
 
 
@@ -71,16 +71,8 @@ def test_a_shop_without_a_model_and_a_run_that_is_under_way_are_told(windows: Wi
         "version": None, "promoted": None, "reason": None, "requested_at": "2026-11-26T08:00:00Z",
         "started_at": "2026-11-26T08:00:01Z", "updated_at": "2026-11-26T08:00:02Z", "ended_at": None,
     }  # fmt: skip
-    nothing: dict[str, Any] = {
-        "current": None,
-        "challenger": None,
-        "versions": [],
-        "total": 0,
-        "history": [],
-        "latest_run": run,
-    }
     page = windows.blank()
-    _answers_with(page, "**/api/models?*", nothing)
+    _answers_with(page, "**/api/models?*", NO_MODEL | {"latest_run": run})
     page.add_init_script(f"sessionStorage['churn-token'] ??= '{stack.token('admin')}'")
     page.goto(f"{stack.base_url}/#/model")
     expect(page.get_by_role("heading", level=1)).to_have_text("No model serves yet, so no risk is known.")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.contract.browser.conftest import Windows
+from tests.contract.browser.conftest import NO_MODEL, Windows
 from tests.contract.conftest import Stack
 
 
@@ -19,15 +19,7 @@ def _scoreless(customer: dict[str, Any]) -> dict[str, Any]:
 
 def _without_model(page: Page) -> None:
     def models(route: Route) -> None:
-        nothing: dict[str, Any] = {
-            "current": None,
-            "challenger": None,
-            "versions": [],
-            "total": 0,
-            "history": [],
-            "latest_run": None,
-        }
-        route.fulfill(json=nothing)
+        route.fulfill(json=NO_MODEL)
 
     def stats(route: Route) -> None:
         answer = route.fetch()

@@ -42,7 +42,7 @@ def test_a_picture_is_taken_of_what_nobody_has_to_sign_in_for(windows: Windows, 
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     _take(page, tmp_path, f"sign-in-{size}")
     page.goto(f"{windows.stack.base_url}/docs")
-    expect(page.get_by_role("heading", name="Alerts, the newest first")).to_be_visible()
+    expect(page.get_by_role("heading", name="Alerts, the newest first", exact=True)).to_be_visible()
     _take(page, tmp_path, f"docs-{size}")
 
 

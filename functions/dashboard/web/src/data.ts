@@ -13,26 +13,42 @@ export interface Resource<T> {
   reload: () => void;
 }
 
-interface Options {
+export interface Options {
   /** Asked anew when the socket tells something about these. */
   topics?: Topic[];
   /** Seconds between two questions while there is a socket; without one it is asked every 10 seconds. */
   every?: number;
+  /** An answer of the last so many seconds, to whoever asked, is new enough to begin with. */
+  newEnough?: number;
 }
 
 const POLL_SECONDS = 10;
 const kept = new Map<string, unknown>();
+const asked = new Map<string, { at: number; answer: Promise<unknown> }>();
 
 /** Forgets all answers: another person signs in. */
 export function forget(): void {
   kept.clear();
+  asked.clear();
+}
+
+/** Asks, unless the same was asked less than so many seconds ago: then that answer is waited for. */
+function askedOnce<T>(key: string, seconds: number, load: () => Promise<T>): Promise<T> {
+  const before = asked.get(key);
+  if (before && Date.now() - before.at < seconds * 1000) return before.answer as Promise<T>;
+  const question = { at: Date.now(), answer: load() };
+  asked.set(key, question);
+  question.answer.catch(() => {
+    if (asked.get(key) === question) asked.delete(key);
+  });
+  return question.answer;
 }
 
 /** Asks for what `key` stands for; `key` null asks for nothing. */
 export function useResource<T>(
   key: string | null,
   load: (signal: AbortSignal) => Promise<T>,
-  { topics = [], every }: Options = {},
+  { topics = [], every, newEnough }: Options = {},
 ): Resource<T> {
   const [state, setState] = useState<{ key: string | null; data?: T; error?: ApiError }>({ key: null });
   const [turn, setTurn] = useState(0);
@@ -43,9 +59,14 @@ export function useResource<T>(
   useEffect(() => {
     if (key === null) return;
     const control = new AbortController();
-    question
-      .current(control.signal)
+    // What several wait for is not given up when one of them goes.
+    const answer =
+      newEnough === undefined
+        ? question.current(control.signal)
+        : askedOnce(key, turn ? 0 : newEnough, () => question.current(new AbortController().signal));
+    answer
       .then((data) => {
+        if (control.signal.aborted) return;
         kept.set(key, data);
         setState({ key, data });
       })
@@ -59,7 +80,7 @@ export function useResource<T>(
         }));
       });
     return () => control.abort();
-  }, [key, turn]);
+  }, [key, turn, newEnough]);
 
   const isLive = useStore(live).state === "live";
   const seconds = isLive ? every : topics.length || every ? POLL_SECONDS : undefined;

@@ -7,12 +7,13 @@ import { Icon } from "./components/icons";
 import { Problem, useLate, Waiting } from "./components/notes";
 import { Toasts } from "./components/toasts";
 import { useResource } from "./data";
-import { ago, exactly, takeCurrencyOf } from "./format";
+import { ago, exactly } from "./format";
 import { useKeys } from "./keys";
 import { connect, disconnect, live } from "./live";
 import { go, usePlace } from "./router";
 import { SCREENS, type Screen } from "./screens";
 import { endSession, session } from "./session";
+import { useStats } from "./stats";
 import { useStore } from "./store";
 import { nextTheme, theme } from "./theme";
 import iconAddress from "./icon.svg";
@@ -43,8 +44,7 @@ export function Shell(): JSX.Element {
     return disconnect;
   }, []);
   // The currency is the shop's, and every screen shows money.
-  const stats = useResource("stats", (signal) => get("/api/dashboard/stats", undefined, undefined, signal));
-  if (stats.data) takeCurrencyOf(stats.data);
+  useStats();
   useKeys({ "?": () => setShowsKeys(true), "/": () => searchCustomers() });
   return (
     <div class="frame">

@@ -15,7 +15,8 @@ import { SNOOZES } from "./work";
 interface Props {
   id: number;
   note: RefObject<HTMLTextAreaElement | null>;
-  onWork: (alerts: Alert[], work: AlertWork, words: string) => void;
+  /** Returns whether something was done. */
+  onWork: (alerts: Alert[], work: AlertWork, words: string) => Promise<boolean>;
 }
 
 export function AlertPane({ id, note, onWork }: Props): JSX.Element {
@@ -81,7 +82,7 @@ function RiskOfThen({ alert }: { alert: AlertDetail }): JSX.Element {
 
 function Actions({ alert, note, onWork }: { alert: AlertDetail } & Omit<Props, "id">): JSX.Element {
   const isClosed = alert.status === "resolved" || alert.status === "dismissed";
-  const act = (work: AlertWork, words: string) => () => onWork([alert], work, words);
+  const act = (work: AlertWork, words: string) => () => void onWork([alert], work, words);
   const isSnoozed = alert.snoozed_until !== null && Date.parse(alert.snoozed_until) > Date.now();
   return (
     <>
@@ -116,7 +117,7 @@ function Actions({ alert, note, onWork }: { alert: AlertDetail } & Omit<Props, "
         ) : (
           <Later
             onChoose={(until, name) =>
-              onWork([alert], { snoozed_until: until.toISOString() }, `put off ${name}`)
+              void onWork([alert], { snoozed_until: until.toISOString() }, `put off ${name}`)
             }
           />
         )}
@@ -155,17 +156,15 @@ interface WritingProps extends Omit<Props, "id"> {
 
 function Writing({ alert, note, isClosed, onWork }: WritingProps): JSX.Element {
   const [text, setText] = useState("");
-  const write = (work: AlertWork, words: string): void => {
-    if (!text.trim()) return;
-    onWork([alert], work, words);
-    setText("");
+  const write = async (work: AlertWork, words: string): Promise<void> => {
+    if (text.trim() && (await onWork([alert], work, words))) setText("");
   };
   return (
     <form
       class="writing"
       onSubmit={(event) => {
         event.preventDefault();
-        write({ note: text.trim() }, "noted on");
+        void write({ note: text.trim() }, "noted on");
       }}
     >
       <label class="labelled">
@@ -187,7 +186,7 @@ function Writing({ alert, note, isClosed, onWork }: WritingProps): JSX.Element {
             type="button"
             class="button plain"
             disabled={!text.trim()}
-            onClick={() => write({ status: "dismissed", reason: text.trim() }, "dismissed")}
+            onClick={() => void write({ status: "dismissed", reason: text.trim() }, "dismissed")}
           >
             Dismiss for this reason
           </button>

@@ -157,7 +157,8 @@ interface Inbox {
   linkTo: (alert: Alert) => string;
   select: (id: number) => void;
   clear: () => void;
-  work: (alerts: Alert[], work: AlertWork, words: string) => void;
+  /** Returns whether something was done. */
+  work: (alerts: Alert[], work: AlertWork, words: string) => Promise<boolean>;
 }
 
 /** Returns the selection and the work of an inbox, and listens to its keys. */
@@ -176,13 +177,20 @@ function useInbox(
       (before) => new Set(before.has(id) ? [...before].filter((one) => one !== id) : [...before, id]),
     );
   const chosen = alerts.filter((alert) => selected.has(alert.id));
-  const work = (on: Alert[], what: AlertWork, words: string): void => {
+  const work = async (on: Alert[], what: AlertWork, words: string): Promise<boolean> => {
     setSelected(new Set());
     // Whoever goes through the list is led to the next one.
     const next = alerts[place + 1] ?? alerts[place - 1];
     const leaves = what.status === "resolved" || what.status === "dismissed";
-    if (leaves && next && on.some((alert) => alert.id === current)) go(linkTo(next));
-    void workOn(on, what, words, reload);
+    const goOn = (): void => {
+      if (leaves && next && on.some((alert) => alert.id === current)) go(linkTo(next));
+    };
+    // A reason that was typed stays in its field until it is stored.
+    const waits = what.reason !== undefined;
+    if (!waits) goOn();
+    const isDone = await workOn(on, what, words, reload);
+    if (isDone && waits) goOn();
+    return isDone;
   };
   useInboxKeys({ alerts, place, chosen, note, linkTo, select, work });
   return { selected, chosen, note, linkTo, select, clear: () => setSelected(new Set()), work };
@@ -201,7 +209,7 @@ function useInboxKeys({ alerts, place, chosen, note, linkTo, select, work }: Key
   const here = alerts[place];
   const onThese = (what: AlertWork, words: string) => () => {
     const on = chosen.length ? chosen : here ? [here] : [];
-    if (on.length && may("act")) work(on, what, words);
+    if (on.length && may("act")) void work(on, what, words);
   };
   useKeys({
     j: () => open(place + 1),
@@ -230,14 +238,22 @@ function Batch({ alerts, onWork, onClear }: BatchProps): JSX.Element {
       <button
         type="button"
         class="button"
-        onClick={() => onWork(alerts, { status: "acknowledged" }, "acknowledged")}
+        onClick={() => void onWork(alerts, { status: "acknowledged" }, "acknowledged")}
       >
         Acknowledge
       </button>
-      <button type="button" class="button" onClick={() => onWork(alerts, { status: "resolved" }, "resolved")}>
+      <button
+        type="button"
+        class="button"
+        onClick={() => void onWork(alerts, { status: "resolved" }, "resolved")}
+      >
         Resolve
       </button>
-      <button type="button" class="button" onClick={() => onWork(alerts, { assigned_to: "me" }, "taken on")}>
+      <button
+        type="button"
+        class="button"
+        onClick={() => void onWork(alerts, { assigned_to: "me" }, "taken on")}
+      >
         Take on
       </button>
       <button type="button" class="button plain" onClick={onClear}>

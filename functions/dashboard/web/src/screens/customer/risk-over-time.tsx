@@ -8,8 +8,8 @@ import { ago, percent, plural, points } from "../../format";
 import { eventWords, FEATURE_WORDS, type FeatureName } from "../../words";
 
 const HEIGHT = 220;
-// What the newest score has changed, in a line below the chart.
-const LAST_LINE = 18;
+// Room for the chart, and for what the newest score has changed in two lines below it; it stays where there is less.
+const ROOM = HEIGHT + 48;
 const POINTS = 200;
 const MARKED: Record<string, string> = {
   order_placed: "--lowers",
@@ -37,41 +37,43 @@ export function RiskOverTime({ id }: { id: string }): JSX.Element {
         <h2>Risk over time</h2>
         {known.length > 1 ? <span class="muted small">{plural(known.length, "score")}</span> : null}
       </header>
-      {history.error ? <Problem error={history.error} what="the scores" onRetry={history.reload} /> : null}
-      {history.isLoading && !history.data ? <Waiting height={HEIGHT + LAST_LINE} what="the scores" /> : null}
-      {history.data && known.length < 2 ? (
-        <Empty
-          title={
-            newest
-              ? `One score so far, ${ago(newest.as_of)}: ${percent(newest.churn_probability)}.`
-              : "Not scored yet."
-          }
-        >
-          The line begins with the second score. Each event brings one, and silent customers are scored every
-          day.
-        </Empty>
-      ) : null}
-      {known.length > 1 ? (
-        <>
-          <LineChart
-            times={known.map((point) => Date.parse(point.as_of) / 1000)}
-            lines={[
-              {
-                name: "Risk",
-                values: known.map((point) => point.churn_probability),
-                color: "--accent",
-                isStepped: true,
-              },
-            ]}
-            marks={marks(events.data?.events ?? [])}
-            height={HEIGHT}
-            caption="Risk of leaving over time"
-            show={(value) => `${Math.round(value * 100)}%`}
-            top={1}
-          />
-          <LastChange change={newest?.change ?? null} />
-        </>
-      ) : null}
+      <div class="risk-over-time" style={{ minHeight: `${ROOM}px` }}>
+        {history.error ? <Problem error={history.error} what="the scores" onRetry={history.reload} /> : null}
+        {history.isLoading && !history.data ? <Waiting height={ROOM} what="the scores" /> : null}
+        {history.data && known.length < 2 ? (
+          <Empty
+            title={
+              newest
+                ? `One score so far, ${ago(newest.as_of)}: ${percent(newest.churn_probability)}.`
+                : "Not scored yet."
+            }
+          >
+            The line begins with the second score. Each event brings one, and silent customers are scored
+            every day.
+          </Empty>
+        ) : null}
+        {known.length > 1 ? (
+          <>
+            <LineChart
+              times={known.map((point) => Date.parse(point.as_of) / 1000)}
+              lines={[
+                {
+                  name: "Risk",
+                  values: known.map((point) => point.churn_probability),
+                  color: "--accent",
+                  isStepped: true,
+                },
+              ]}
+              marks={marks(events.data?.events ?? [])}
+              height={HEIGHT}
+              caption="Risk of leaving over time"
+              show={(value) => `${Math.round(value * 100)}%`}
+              top={1}
+            />
+            <LastChange change={newest?.change ?? null} />
+          </>
+        ) : null}
+      </div>
     </section>
   );
 }

@@ -1,15 +1,15 @@
 /** Customers: whom to look at first, and who they are. Without a filter it begins with those whose value is at risk. */
 import type { FunctionComponent, JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { get } from "../../api/client";
 import type { Customer, CustomerSort, CustomersQuery } from "../../api/types";
 import { Dialog } from "../../components/dialog";
 import { Icon } from "../../components/icons";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { say } from "../../components/toasts";
-import { useLast, useResource } from "../../data";
+import { useLast } from "../../data";
 import { count, money, plural } from "../../format";
 import { replace, usePlace } from "../../router";
+import { useStats } from "../../stats";
 import { useStore } from "../../store";
 import { CustomerScreen } from "../customer/screen";
 import { chosen, COLUMNS, toggleColumn } from "./columns";
@@ -98,9 +98,7 @@ function useKeptRow(): (row: number) => void {
 
 /** Returns what the list holds, in a sentence; undefined while it is not known. */
 function useSentence(address: URLSearchParams, pages: Pages): string | undefined {
-  const stats = useResource("stats", (signal) => get("/api/dashboard/stats", undefined, undefined, signal), {
-    every: 60,
-  });
+  const stats = useStats({ every: 60 });
   const filters = FILTER_NAMES.filter((name) => address.get(name));
   if (filters.length === 1 && address.get("status") === "current" && !stats.error && pages.total !== 0) {
     if (!stats.data) return undefined;

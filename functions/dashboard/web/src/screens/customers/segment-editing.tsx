@@ -7,6 +7,7 @@ import { Dialog } from "../../components/dialog";
 import { say } from "../../components/toasts";
 import { go, link } from "../../router";
 import { filterOf, FILTER_NAMES } from "./filters";
+import { NameForm, reasonOf } from "./name-form";
 
 type Change = Parameters<typeof patch<"/api/segments/{id}">>[1];
 
@@ -30,11 +31,6 @@ async function change(known: Pick<Segment, "id" | "version">, what: Change): Pro
   }
 }
 
-function reasonOf(error: unknown): string {
-  if (!(error instanceof ApiError)) throw error;
-  return error.fields.map((field) => field.message).join(" ") || error.message;
-}
-
 /** The place where the filters of a segment are changed; it names the version that they are of. */
 function placeOfEditing({ id, version, filter }: Segment): string {
   const query: Record<string, string> = {};
@@ -55,51 +51,22 @@ interface DialogProps {
 export function SegmentDialog(props: DialogProps): JSX.Element {
   const { segment, onChanged, onClose } = props;
   const [known, setKnown] = useState(segment);
-  const [name, setName] = useState(segment.name);
-  const [problem, setProblem] = useState("");
-  const rename = async (): Promise<void> => {
-    try {
-      const outcome = await change(known, { name: name.trim() });
-      setKnown(outcome.segment);
-      onChanged();
-      if (outcome.problem) {
-        setProblem(`${outcome.problem} Save once more to call it as you wrote.`);
-        return;
-      }
-      say(`It is called “${outcome.segment.name}” now.`);
-      onClose();
-    } catch (error) {
-      setProblem(reasonOf(error));
-    }
+  const rename = async (name: string): Promise<string> => {
+    const outcome = await change(known, { name });
+    setKnown(outcome.segment);
+    onChanged();
+    if (outcome.problem) return `${outcome.problem} Save once more to call it as you wrote.`;
+    say(`It is called “${outcome.segment.name}” now.`);
+    onClose();
+    return "";
   };
   return (
     <Dialog title="Segment" onClose={onClose}>
-      <form
-        class="stack naming"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void rename();
-        }}
-      >
-        <label class="labelled">
-          Name
-          <input
-            class="field"
-            required
-            value={name}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        {problem ? <p role="alert">{problem}</p> : null}
-        <div class="row">
-          <button type="submit" class="button main">
-            Save name
-          </button>
-          <a class="button" href={placeOfEditing(known)} onClick={onClose}>
-            Change filters
-          </a>
-        </div>
-      </form>
+      <NameForm name={segment.name} action="Save name" onSave={rename}>
+        <a class="button" href={placeOfEditing(known)} onClick={onClose}>
+          Change filters
+        </a>
+      </NameForm>
       {segment.is_built_in ? (
         <p class="muted small">It comes with the service, so it cannot be deleted.</p>
       ) : (

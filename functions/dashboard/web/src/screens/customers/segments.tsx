@@ -1,7 +1,7 @@
 /** Segments: filters that have a name, to choose one, and to give the filters of now a name. */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { ApiError, get, post } from "../../api/client";
+import { get, post } from "../../api/client";
 import type { Segment } from "../../api/types";
 import { Dialog } from "../../components/dialog";
 import { Icon } from "../../components/icons";
@@ -10,6 +10,7 @@ import { useResource } from "../../data";
 import { go, link } from "../../router";
 import { may } from "../../session";
 import { filterOf, FILTER_NAMES } from "./filters";
+import { NameForm } from "./name-form";
 import { EditingBar, SegmentDialog } from "./segment-editing";
 
 export function Segments({ address }: { address: URLSearchParams }): JSX.Element {
@@ -100,44 +101,20 @@ interface NamingProps {
 }
 
 function Naming({ address, onSaved, onClose }: NamingProps): JSX.Element {
-  const [name, setName] = useState("");
-  const [problem, setProblem] = useState("");
-  const save = async (): Promise<void> => {
-    try {
-      const segment = await post("/api/segments", { name: name.trim(), filter: filterOf(address) });
-      say(`Saved as “${segment.name}”.`);
-      onSaved(String(segment.id));
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      setProblem(error.fields.map((field) => field.message).join(" ") || error.message);
-    }
+  const save = async (name: string): Promise<string> => {
+    const segment = await post("/api/segments", { name, filter: filterOf(address) });
+    say(`Saved as “${segment.name}”.`);
+    onSaved(String(segment.id));
+    return "";
   };
   return (
     <Dialog title="Save as segment" onClose={onClose}>
-      <form
-        class="stack naming"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
-        <label class="labelled">
-          Name
-          <input
-            class="field"
-            required
-            value={name}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        {problem ? <p role="alert">{problem}</p> : null}
-        <p class="muted small">It is there for everybody, and is counted each night.</p>
-        <div class="row">
-          <button type="submit" class="button main">
-            Save
-          </button>
-        </div>
-      </form>
+      <NameForm
+        name=""
+        action="Save"
+        onSave={save}
+        hint="It is there for everybody, and is counted each night."
+      />
     </Dialog>
   );
 }

@@ -98,7 +98,7 @@ function Row({ by, cohort, ages, range }: RowProps): JSX.Element {
             style={{ "--heat": `${heat(reached.share, range)}%` }}
           >
             {reached.link ? (
-              <a href={placeOf(reached.link)} aria-label={says}>
+              <a href={placeOf(reached.link)} aria-label={`${share(reached.share)}: ${says}`}>
                 {share(reached.share)}
               </a>
             ) : (

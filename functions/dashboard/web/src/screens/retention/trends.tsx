@@ -29,8 +29,8 @@ interface Figure {
   /** Whether the points of a period are added up; else the newest one tells. */
   isSum: boolean;
   show: (value: number) => string;
-  /** The list that shows whom it is about, and what the link says. */
-  opens: (since: string) => { target: string; text: string };
+  /** The list that shows whom it is about, and what the link says; none where the list would count others. */
+  opens?: (since: string) => { target: string; text: string };
 }
 
 const FIGURES: Figure[] = [
@@ -59,12 +59,6 @@ const FIGURES: Figure[] = [
     of: (trend) => trend.new_customers,
     isSum: true,
     show: count,
-    opens: (since) => ({
-      target: link(["customers"], {
-        max_account_age_days: String(Math.round((Date.now() - Date.parse(since)) / DAY_MS)),
-      }),
-      text: "Who came",
-    }),
   },
   {
     name: "Customers who lapsed",
@@ -143,7 +137,7 @@ function Chart({ figure, now, before }: { figure: Figure; now: Trend[]; before: 
   const values = now.map(figure.of);
   const hasBefore = before.length === now.length;
   const earlier = hasBefore ? before.map(figure.of) : now.map(() => null);
-  const { target, text } = figure.opens(now[0]?.date ?? new Date().toISOString());
+  const opens = figure.opens?.(now[0]?.date ?? new Date().toISOString());
   const current = total(values, figure.isSum);
   // A count of a span that is not over would look like a fall.
   const drawn = figure.isSum ? [...values.slice(0, -1), null] : values;
@@ -154,10 +148,12 @@ function Chart({ figure, now, before }: { figure: Figure; now: Trend[]; before: 
         <strong class={current === null ? "muted" : "value"}>
           {current === null ? UNKNOWN : figure.show(current)}
         </strong>
-        <a class="text small" href={target}>
-          {text}
-          <span class="hidden">: {figure.name}</span>
-        </a>
+        {opens ? (
+          <a class="text small" href={opens.target}>
+            {opens.text}
+            <span class="hidden">: {figure.name}</span>
+          </a>
+        ) : null}
       </div>
       <div class="muted small">{compared(current, total(earlier, figure.isSum), figure)}</div>
       {values.filter((value) => value !== null).length < 2 ? (

@@ -5,6 +5,7 @@ import type { Stats } from "../../api/types";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { useResource } from "../../data";
 import { money, plural } from "../../format";
+import { useStats } from "../../stats";
 import { ChurnRate } from "./churn-rate";
 import { Distribution } from "./distribution";
 import { Figures } from "./figures";
@@ -13,10 +14,7 @@ import "./screen.css";
 import { Standing } from "./standing";
 
 const Screen: FunctionComponent<{ path: string[] }> = () => {
-  const stats = useResource("stats", (signal) => get("/api/dashboard/stats", undefined, undefined, signal), {
-    topics: ["alerts", "model"],
-    every: 30,
-  });
+  const stats = useStats({ topics: ["alerts", "model"], every: 30 });
   const trends = useResource("trends", (signal) =>
     get("/api/dashboard/trends", { period: "1y", granularity: "day" }, undefined, signal),
   );

@@ -17,10 +17,10 @@ export function Standing({ stats }: { stats: Stats }): JSX.Element {
         <h2>How far to trust this</h2>
       </header>
       <ul class="standings">
-        <li>{models.data ? modelSentence(models.data, stats) : "Asking for the model …"}</li>
         <li>
           {plural(stats.total_customers, "customer")} known; counted {ago(stats.generated_at)}.
         </li>
+        <li>{models.data ? modelSentence(models.data, stats) : "Asking for the model …"}</li>
       </ul>
     </section>
   );
