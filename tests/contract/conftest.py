@@ -27,7 +27,6 @@ from kafka import KafkaProducer
 
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.entrypoints.http.tokens import issue
-from infra.local.options import PYTHON_PATH
 from tests.support import eventually
 from tests.support.http import Answer, send
 
@@ -156,8 +155,10 @@ def _token(stack: Stack, role: str) -> str:
 
 
 @contextmanager
-def running_stack(state: Path, buckets: Path, **environment: str) -> Iterator[Stack]:
+def running_stack(state: Path, buckets: Path, project: Path = ROOT, /, **environment: str) -> Iterator[Stack]:
     """Return a stack of one's own, with its state in a folder; ended, and waited for, at the end of the block.
+
+    `project`: the folder of the project that it runs, this one or a copy.
 
     What the first stack's buckets held, its first model, is kept in `buckets`, so that others need not train one.
     """
@@ -166,7 +167,7 @@ def running_stack(state: Path, buckets: Path, **environment: str) -> Iterator[St
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "CHURN_STATE_DIR": str(state),
-        "PYTHONPATH": PYTHON_PATH,
+        "PYTHONPATH": os.pathsep.join((str(project), str(project / "layers" / "churn"))),
         "PORT": "0",
         "WS_PORT": "0",
         **environment,
@@ -174,7 +175,7 @@ def running_stack(state: Path, buckets: Path, **environment: str) -> Iterator[St
     log = state / "test.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local", "run"], cwd=ROOT, env=variables, stdout=output, stderr=output
+            [sys.executable, "-m", "infra.local", "run"], cwd=project, env=variables, stdout=output, stderr=output
         )
     try:
         eventually(lambda: (state / "ready").exists() or process.poll() is not None, within=_READY_SECONDS, every=0.1)
