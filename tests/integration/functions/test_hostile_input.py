@@ -102,8 +102,8 @@ def _assert_answered(answer: Answer, field: str | None, sent: str) -> None:
     assert answer.status < 500, (field, sent[:80], answer.body[:300])
     if answer.status == 400 and field is not None:
         fields = [error["field"] for error in answer.json["errors"]]
-        # A promotion that is forced needs a reason, work on several alerts their ids, and a segment both of its fields.
-        known = {field, "", "reason", "ids", "name", "filter"}
+        # A promotion that is forced needs a reason, work on several alerts their ids, a segment and a key both of theirs.
+        known = {field, "", "reason", "ids", "name", "filter", "role"}
         assert any(re.split(r"[.\[]", name)[0] in known for name in fields), (field, sent[:80], fields)
         assert all(error["message"] for error in answer.json["errors"])
 

@@ -11,7 +11,8 @@ MOST_KEYS = 200
 MAX_NAME_LENGTH = 64
 LONGEST_DAYS = 1825
 """For how long a key may be valid."""
-_FORM = re.compile(rf"{PREFIX}([0-9a-f]{{16}})_[A-Za-z0-9_-]{{43}}")
+_ID = re.compile(r"[0-9a-f]{16}")
+_FORM = re.compile(rf"{PREFIX}({_ID.pattern})_[A-Za-z0-9_-]{{43}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class ApiKey:
         """Return the key that a text is, None if it has not the form of one."""
         form = _FORM.fullmatch(text)
         return cls(form[1], text) if form else None
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text has the form of a key's id."""
+    return _ID.fullmatch(text) is not None
 
 
 def subject_of(name: str) -> str:

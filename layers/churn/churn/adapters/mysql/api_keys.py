@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from churn.adapters.mysql.database import Row, Transaction
-from churn.domain.api_keys import MOST_KEYS, ApiKey
+from churn.domain.api_keys import MOST_KEYS, ApiKey, is_id
 from churn.domain.errors import ConflictError, FieldError, NotFoundError
 
 _SHOWN = "id, name, role, created_at, created_by, expires_at, last_used_at"
@@ -55,7 +55,9 @@ def every(transaction: Transaction) -> list[Row]:
 
 def delete(transaction: Transaction, key_id: str) -> str:
     """Delete a key; return its name. Raises ApiKeyNotFoundError."""
-    row = transaction.row("SELECT name FROM api_keys WHERE id = %s FOR UPDATE", (key_id,))
+    found = "SELECT name FROM api_keys WHERE id = %s FOR UPDATE"
+    # A server compares a column of ASCII with no other text.
+    row = transaction.row(found, (key_id,)) if is_id(key_id) else None
     if row is None:
         raise ApiKeyNotFoundError(key_id)
     transaction.execute("DELETE FROM api_keys WHERE id = %s", (key_id,))
