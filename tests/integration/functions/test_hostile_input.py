@@ -102,7 +102,7 @@ def _assert_answered(answer: Answer, field: str | None, sent: str) -> None:
     assert answer.status < 500, (field, sent[:80], answer.body[:300])
     if answer.status == 400 and field is not None:
         fields = [error["field"] for error in answer.json["errors"]]
-        # A promotion that is forced needs a reason, work on several alerts their ids, a segment and a key both of theirs.
+        # A promotion that is forced needs a reason, work on several alerts their ids, segments and keys what they are.
         known = {field, "", "reason", "ids", "name", "filter", "role"}
         assert any(re.split(r"[.\[]", name)[0] in known for name in fields), (field, sent[:80], fields)
         assert all(error["message"] for error in answer.json["errors"])
