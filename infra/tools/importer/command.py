@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import hashlib
 import re
 import sys
 import time
@@ -75,7 +76,7 @@ def _import(options: argparse.Namespace) -> int:
             return 1
         for sentence in describe_file(history):
             print(sentence)
-        imported = _dry_run(history) if options.dry_run else _store(path.name, history, settings, now)
+        imported = _dry_run(history) if options.dry_run else _store(path, history, settings, now)
         for sentence in describe_content(history):
             print(sentence)
         _report(history, imported, time.monotonic() - began, is_dry=options.dry_run)
@@ -111,14 +112,19 @@ def _dry_run(history: History) -> Imported:
     return imported
 
 
-def _store(name: str, history: History, settings: Settings, began: datetime) -> Imported:
+def _store(path: Path, history: History, settings: Settings, began: datetime) -> Imported:
     database = Database(settings.database_url)
     try:
         # A simulated shop's model serves no shop with orders of its own.
         if history.kind != "customers":
             _begin_model([], settings, began)
-        store = EventStore(database, settings, HourSpan.begin(database, settings, began))
-        key = database.run(lambda transaction: imports.begin(transaction, storable(name), history.kind, began))
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        name = storable(path.name)
+        is_known = database.run(lambda transaction: imports.is_known(transaction, name, history.lines, content))
+        again = content if _tells_cancellations(history) and not is_known else None
+        store = EventStore(database, settings, HourSpan.begin(database, settings, began), again)
+        key = database.run(lambda transaction: imports.begin(transaction, name, history.kind, began, content))
         if history.kind != "orders":
             store.scoring.observe(observed_kinds(history.events()))
         expected = history.expected_events()
@@ -143,6 +149,12 @@ def _store(name: str, history: History, settings: Settings, began: datetime) -> 
         database.close()
 
 
+def _tells_cancellations(history: History) -> bool:
+    """Return whether an order that the file does not show as cancelled stands: not if refunds are entries."""
+    has_entries = history.format is not None and history.format.refund_types is not None
+    return not has_entries and not {"status", "cancelled"}.isdisjoint(history.columns)
+
+
 def _begin_model(histories: Histories, settings: Settings, now: datetime) -> None:
     """Let a purchase process serve in place of a simulated shop's model, of what is usual for shops, or of none."""
     if not settings.model_bucket:
@@ -163,6 +175,8 @@ def _report(history: History, imported: Imported, seconds: float, *, is_dry: boo
         f"{history.tally.rejects.total():,} lines rejected; {imported.customers:,} customers; {seconds:.1f} s"
     )
     replaced = imported.replaced
+    if replaced.reinstated:
+        print(f"{replaced.reinstated:,} orders that were cancelled count again, as this file shows them as paid")
     if replaced.smaller or replaced.larger or replaced.cancelled:
         print(
             f"replaced what was stored of orders: {replaced.smaller:,} have a smaller value, "

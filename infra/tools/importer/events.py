@@ -124,6 +124,12 @@ def _json(name: str, text: str) -> Any:
         raise BadRowError(f"{name}: is not JSON") from None
 
 
+class Withdrawn(Event):
+    """The placing of an order that the same file cancels."""
+
+    __slots__ = ()
+
+
 def digest(content: list[Any]) -> str:
     """Return an identifier of the content: the same whenever and wherever it is read."""
     text = _CANONICAL.encode(content)

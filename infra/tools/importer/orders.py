@@ -10,7 +10,7 @@ from typing import Any
 from churn.domain.events import MAX_FUTURE, Event, InvalidEventError
 from churn.domain.timestamps import DAY, from_millis, iso, to_millis
 from churn.domain.values import MAX_AMOUNT
-from infra.tools.importer.events import build_event, digest
+from infra.tools.importer.events import Withdrawn, build_event, digest
 from infra.tools.importer.faults import DoubtError
 from infra.tools.importer.formats import LineKind
 from infra.tools.importer.refunds import refund_ids, refund_of_earlier
@@ -219,7 +219,7 @@ class Orders:
                 yield from self._pay_back_earlier(order)
                 continue
             try:
-                events = list(self._events(order))
+                events = list(self._events(order, is_cancelled=len(orders) == 2))
             except InvalidEventError as error:
                 yield (
                     order.first,
@@ -237,8 +237,11 @@ class Orders:
         self.figures.earlier += 1
         yield refund_of_earlier(line, order.refunds)
 
-    def _events(self, order: _Order) -> Iterator[Event]:
-        """Yield the order, unless it was cancelled at once, and its cancellation. Raises InvalidEventError."""
+    def _events(self, order: _Order, *, is_cancelled: bool) -> Iterator[Event]:
+        """Yield the order, unless it was cancelled at once, and its cancellation. Raises InvalidEventError.
+
+        `is_cancelled`: whether other lines of the file cancel it.
+        """
         self._take_back(order)
         line = order.first
         value = round(order.value, 2)
@@ -252,7 +255,8 @@ class Orders:
             data["refunds"] = [*refund_ids(line, order.refunds)]
         if order.cancelled_at is None or order.cancelled_at > order.at:
             event_id = "order-" + digest(identity)
-            yield self._event(event_id, "order_placed", order, order.at, data | _details(order))
+            placed = self._event(event_id, "order_placed", order, order.at, data | _details(order))
+            yield _withdrawn(placed) if is_cancelled or order.cancelled_at is not None else placed
         if order.cancelled_at is not None:
             event_id = "cancel-" + digest([*identity, order.cancelled_at])
             yield self._event(event_id, "order_cancelled", order, order.cancelled_at, data)
@@ -296,6 +300,10 @@ class Orders:
         figures.first = order.at if figures.first is None else min(figures.first, order.at)
         figures.last = order.at if figures.last is None else max(figures.last, order.at)
         figures.days[order.at // DAY] += 1
+
+
+def _withdrawn(event: Event) -> Withdrawn:
+    return Withdrawn(event.event_id, event.event_type, event.customer_id, event.timestamp, event.data, event.sent_ids)
 
 
 def _details(order: _Order) -> dict[str, Any]:

@@ -98,6 +98,8 @@ def _version(event: Event, order: Order, subtracted: set[str], now: datetime, re
     event_id = "refund-" + digest([event.customer_id, event.order_id, *sorted(refunds)])
     if paid_back >= order.cents:
         data["order_value"] = order.cents / 100
+        if order.reinstated_at is not None:
+            data["revised_at"] = iso(now)
         at = from_millis(max(event.at, order.placed_at))
         return Event(event_id, "order_cancelled", event.customer_id, at, data)
     data["order_value"] = (order.cents - paid_back) / 100

@@ -10,6 +10,8 @@ class Replaced:
     smaller: int = 0
     larger: int = 0
     cancelled: int = 0
+    reinstated: int = 0
+    """Cancelled orders that count again."""
     cents: int = 0
     """By how much less the orders of a smaller or larger value come to, in hundredths."""
     refunds: int = 0

@@ -84,18 +84,19 @@ class Imported:
 class EventStore:
     """Where an import's events go: a database, and the model that scores."""
 
-    def __init__(self, database: Database, settings: Settings, hours: HourSpan) -> None:
-        """`hours`: those whose change is counted."""
+    def __init__(self, database: Database, settings: Settings, hours: HourSpan, file: str | None = None) -> None:
+        """`hours`: those whose change is counted. `file`: see `as_revisions`."""
         model = CurrentModel(settings)
         self.scoring = Scoring(database, model, settings, promoted_at=lambda: model.promoted_at)
         self.hours = hours
         self._database = database
+        self._file = file
         self._settings = settings
 
     def add(self, batch: Sequence[Event]) -> Imported:
         """Store a batch; orders that are stored with another value are replaced."""
         replaced = Replaced()
-        revised = as_revisions(self._database, batch, self.hours.began, replaced)
+        revised = as_revisions(self._database, batch, self.hours.began, replaced, self._file)
         imported = apply_batch(self.scoring, revised, self.hours) if revised else Imported()
         imported.replaced = replaced
         imported.repeated += replaced.known_refunds
@@ -107,7 +108,7 @@ class EventStore:
             return _store(events, lambda batch: _Done(self.add(batch)), 0, progress)
         # A new interpreter each: connections and open files are not to be shared.
         context = multiprocessing.get_context("spawn")
-        arguments = (self._settings, self.hours)
+        arguments = (self._settings, self.hours, self._file)
         with ProcessPoolExecutor(processes, context, initializer=_begin_process, initargs=arguments) as pool:
             try:
                 return _store(events, lambda batch: pool.submit(_add, batch), _AHEAD * processes, progress)
@@ -201,8 +202,8 @@ def _store(
 _stores: list[EventStore] = []
 
 
-def _begin_process(settings: Settings, hours: HourSpan) -> None:
-    _stores.append(EventStore(Database(settings.database_url), settings, hours))
+def _begin_process(settings: Settings, hours: HourSpan, file: str | None) -> None:
+    _stores.append(EventStore(Database(settings.database_url), settings, hours, file))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -47,7 +47,8 @@ def _content(database: Database) -> list[object]:
         "JOIN customers c ON c.id = e.customer_pk ORDER BY 1, 2"
     )
     orders = (
-        "SELECT c.customer_id, o.order_id, o.placed_at, o.cents, o.discounted, o.cancelled_at, o.revised_at "
+        "SELECT c.customer_id, o.order_id, o.placed_at, o.cents, o.discounted, o.cancelled_at, o.revised_at, "
+        "o.reinstated_at, o.cancelled_as_of "
         "FROM orders o JOIN customers c ON c.id = o.customer_pk ORDER BY 1, 2"
     )
     columns = "customer_id, first_seen_at, last_order_at, total_orders, total_spent, order_days"

@@ -37,6 +37,54 @@ _DAYS = st.integers(0, 3)
 _VERSIONS = st.lists(st.tuples(st.integers(0, 3), _DAYS, st.none() | _DAYS), min_size=1, max_size=5)
 
 
+def cancellation(number: int, day: int, known: int | None = None) -> Event:
+    data = {"order_id": "A-1"} | ({} if known is None else {"revised_at": iso(PLACED + timedelta(days=known))})
+    return Event(f"c-{number}", "order_cancelled", "C-1", PLACED + timedelta(days=day), data)
+
+
+def reinstatement(number: int, day: int) -> Event:
+    data = {"order_id": "A-1", "order_value": 10, "reinstated_at": iso(PLACED + timedelta(days=day))}
+    return Event(f"r-{number}", "order_placed", "C-1", PLACED, data)
+
+
+def test_a_reinstated_order_counts_until_a_cancellation_that_is_known_later() -> None:
+    events = [version(1, 10), cancellation(1, 0), reinstatement(1, 2)]
+    for order in permutations(events):
+        assert replay(order).purchases.orders == 1
+    # The same word "cancelled" again, which the import of day 4 has seen.
+    for order in permutations([*events, cancellation(2, 0, known=4)]):
+        state = replay(order)
+        stored = state.ledger.get("A-1")
+        assert (state.purchases.orders, stored and stored.cancelled_at) == (
+            0,
+            round((PLACED + timedelta(days=4)).timestamp() * 1000),
+        )
+
+
+@given(
+    st.lists(st.tuples(_DAYS, st.none() | _DAYS), max_size=3),
+    st.lists(_DAYS, max_size=2),
+    st.randoms(use_true_random=False),
+)
+def test_cancellations_and_reinstatements_commute(
+    cancelled: list[tuple[int, int | None]], reinstated: list[int], chance: object
+) -> None:
+    events = [version(1, 10)]
+    events += [cancellation(number, day, known) for number, (day, known) in enumerate(cancelled)]
+    events += [reinstatement(number, day) for number, day in enumerate(reinstated)]
+    shuffled = [*events]
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = replay([]), replay([])
+    for event in events:
+        one.apply(event)
+    for event in shuffled:
+        other.apply(event)
+    assert one.to_json() == other.to_json()
+    assert one.ledger.get("A-1") == other.ledger.get("A-1")
+    newest = max((day if known is None else known for day, known in cancelled), default=-1)
+    assert one.purchases.orders == (not cancelled or newest < max(reinstated, default=-1))
+
+
 @given(_VERSIONS, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_changes_nothing(versions: list[tuple[int, int, int | None]], chance: object) -> None:
     events = [

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, Self
 
 from churn.domain.errors import DATA_ERRORS, ChurnError
-from churn.domain.events import Event, revised_at
+from churn.domain.events import Event, instant_of
 from churn.domain.orders import Ledger, MemoryLedger, Order, Purchases, bought_between, ordered_between
 from churn.domain.timestamps import DAY, from_millis
 from churn.domain.values import amount
@@ -291,7 +291,8 @@ class CustomerState:
 
     def _cancel(self, event: Event, at: int) -> None:
         order = self.ledger.get(event.order_id) or Order()
-        self.purchases.replace(event.order_id, order, order.cancelled(at), self.ledger)
+        after = order.cancelled(at, instant_of(event.data, "revised_at"))
+        self.purchases.replace(event.order_id, order, after, self.ledger)
 
     def _place(self, event: Event, at: int) -> None:
         data = event.data
@@ -304,9 +305,10 @@ class CustomerState:
         if cents > 0:
             self.activated_at = _later(self.activated_at, at)
         order = self.ledger.get(event.order_id) or Order()
-        self.purchases.replace(
-            event.order_id, order, order.placed(at, cents, discounted, revised_at(data)), self.ledger
-        )
+        after = order.placed(at, cents, discounted, instant_of(data, "revised_at"))
+        if (reinstated_at := instant_of(data, "reinstated_at")) is not None:
+            after = after.reinstated(reinstated_at)
+        self.purchases.replace(event.order_id, order, after, self.ledger)
 
     def _update_profile(self, event: Event, at: int) -> None:
         for name, longest in _PROFILE_FIELDS.items():

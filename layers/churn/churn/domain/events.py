@@ -174,9 +174,9 @@ def stored_data(text: str) -> dict[str, Any]:
     return data
 
 
-def revised_at(data: Mapping[str, Any]) -> int | None:
-    """Return when an order's version was made, in milliseconds since 1970; None if its data do not say."""
-    sent = data.get("revised_at")
+def instant_of(data: Mapping[str, Any], name: str) -> int | None:
+    """Return the instant in a field of an event's data, in milliseconds since 1970; None if there is none."""
+    sent = data.get(name)
     try:
         return None if sent is None else to_millis(parse_timestamp(sent))
     except ValueError:
@@ -244,6 +244,7 @@ _AMOUNTS = {
     "loyalty_points_changed": ("balance",),
 }
 _REQUIRED = {"order_placed": ("order_value",), "order_cancelled": ("order_id",)}
+_INSTANTS = {"order_placed": ("revised_at", "reinstated_at"), "order_cancelled": ("revised_at",)}
 _TEXTS = ("name", "email", "phone")
 _TRUTHS = ("discount_used", "success")
 
@@ -260,11 +261,12 @@ def _check_data(event_type: str, data: dict[str, Any], errors: list[FieldError])
                 errors.append(FieldError(f"data.{name}", str(error)))
     if data.get("order_id") is not None:
         _check_order_id(data, errors)
-    if event_type == "order_placed" and data.get("revised_at") is not None:
-        try:
-            parse_timestamp(data["revised_at"])
-        except ValueError as error:
-            errors.append(FieldError("data.revised_at", str(error)))
+    for name in _INSTANTS.get(event_type, ()):
+        if data.get(name) is not None:
+            try:
+                parse_timestamp(data[name])
+            except ValueError as error:
+                errors.append(FieldError(f"data.{name}", str(error)))
     if event_type == "loyalty_points_changed" and data.get("balance") is None:
         _check_points(data.get("points"), errors)
     if event_type in PROFILE_EVENTS:

@@ -28,6 +28,10 @@ class Order:
     cancelled_at: int | None = None
     revised_at: int | None = None
     """When this version was made, where its event says so; else when it was placed."""
+    reinstated_at: int | None = None
+    """Since when the order stands again: cancellations that were known before count no more."""
+    cancelled_as_of: int | None = None
+    """When the newest cancellation was known, where that is not `cancelled_at`."""
 
     @property
     def counts(self) -> bool:
@@ -49,7 +53,9 @@ class Order:
         A version is as old as `revised_at` says, else as the order itself; the larger of two that are equally
         old counts.
         """
-        version = type(self)(at, cents, discounted, self.cancelled_at, revised_at)
+        version = type(self)(
+            at, cents, discounted, self.cancelled_at, revised_at, self.reinstated_at, self.cancelled_as_of
+        )
         return self if self.placed_at is not None and self.age >= version.age else version
 
     @property
@@ -59,10 +65,31 @@ class Order:
         revised_at = placed_at if self.revised_at is None else self.revised_at
         return revised_at, self.cents, _rank(self.discounted), placed_at, self.revised_at is not None
 
-    def cancelled(self, at: int) -> Self:
-        """Return the order after a cancellation, which may come before the order itself; the earliest counts."""
-        earliest = at if self.cancelled_at is None else min(self.cancelled_at, at)
-        return type(self)(self.placed_at, self.cents, self.discounted, earliest, self.revised_at)
+    def cancelled(self, at: int, as_of: int | None = None) -> Self:
+        """Return the order after a cancellation, which may come before the order itself; the earliest counts.
+
+        Of an order that was reinstated only a cancellation counts that was known later: `as_of`, else `at`.
+        """
+        known = at if as_of is None else as_of
+        newest = known if self._newest is None else max(self._newest, known)
+        if self.reinstated_at is not None:
+            return self if known < self.reinstated_at else self._taken_back(newest, newest)
+        return self._taken_back(at if self.cancelled_at is None else min(self.cancelled_at, at), newest)
+
+    def reinstated(self, at: int) -> Self:
+        """Return the order that stands again since an instant; cancellations that are known since then still count."""
+        since = at if self.reinstated_at is None else max(self.reinstated_at, at)
+        newest = None if self._newest is None or self._newest < since else self._newest
+        return type(self)(self.placed_at, self.cents, self.discounted, newest, self.revised_at, since)
+
+    @property
+    def _newest(self) -> int | None:
+        """When the newest cancellation was known."""
+        return self.cancelled_at if self.cancelled_as_of is None else self.cancelled_as_of
+
+    def _taken_back(self, at: int, newest: int) -> Self:
+        as_of = None if newest == at else newest
+        return type(self)(self.placed_at, self.cents, self.discounted, at, self.revised_at, self.reinstated_at, as_of)
 
 
 class Ledger(Protocol):

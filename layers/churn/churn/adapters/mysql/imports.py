@@ -12,12 +12,25 @@ COUNTS = ("file_lines", "rejected", "events", "repeated", "too_late", "refused",
 """What is told of an import that has ended: lines, those that are no events, and what became of the events."""
 
 
-def begin(transaction: Transaction, file_name: str, kind: str, started_at: datetime) -> int:
-    """Store that a file is being imported; return the key."""
+def begin(transaction: Transaction, file_name: str, kind: str, started_at: datetime, digest: str | None = None) -> int:
+    """Store that a file is being imported; return the key. `digest`: SHA-256 of its bytes."""
     return transaction.insert(
-        "INSERT INTO imports (file_name, kind, started_at) VALUES (%s, %s, %s)",
-        (file_name[:_LONGEST_NAME], kind, started_at),
+        "INSERT INTO imports (file_name, kind, started_at, digest) VALUES (%s, %s, %s, %s)",
+        (file_name[:_LONGEST_NAME], kind, started_at, digest),
     )
+
+
+def is_known(transaction: Transaction, file_name: str, lines: int, digest: str) -> bool:
+    """Return whether a file was imported to its end: one with these bytes.
+
+    Of imports before version 0033 of the schema the bytes are not known: their name and number of lines tell.
+    """
+    row = transaction.row(
+        "SELECT 1 AS present FROM imports WHERE ended_at IS NOT NULL "
+        "AND (digest = %s OR (digest IS NULL AND file_name = %s AND file_lines = %s)) LIMIT 1",
+        (digest, file_name[:_LONGEST_NAME], lines),
+    )
+    return row is not None
 
 
 def end(transaction: Transaction, key: int, counts: Mapping[str, int], now: datetime) -> None:

@@ -13,7 +13,7 @@ from churn.domain.orders import MAX_RECENT, Order
 from churn.domain.timestamps import DAY, from_millis, to_millis
 
 _ORDERS_PER_PAGE = 5000
-_COLUMNS = "placed_at, cents, discounted, cancelled_at, revised_at"
+_COLUMNS = "placed_at, cents, discounted, cancelled_at, revised_at, reinstated_at, cancelled_as_of"
 # Of an order between two instants, the later of which is given twice.
 _STOOD = (
     "{order}placed_at > %s AND {order}placed_at <= %s AND {order}cents > 0 "
@@ -249,7 +249,8 @@ def write(transaction: Transaction, orders: Iterable[tuple[tuple[int, str], Orde
         f"INSERT INTO orders (customer_pk, order_id, {_COLUMNS})",
         [(pk, order_id, *_values(order)) for (pk, order_id), order in sorted(orders, key=lambda one: one[0])],
         "ON DUPLICATE KEY UPDATE placed_at = VALUES(placed_at), cents = VALUES(cents), "
-        "discounted = VALUES(discounted), cancelled_at = VALUES(cancelled_at), revised_at = VALUES(revised_at)",
+        "discounted = VALUES(discounted), cancelled_at = VALUES(cancelled_at), revised_at = VALUES(revised_at), "
+        "reinstated_at = VALUES(reinstated_at), cancelled_as_of = VALUES(cancelled_as_of)",
     )
 
 
@@ -266,12 +267,14 @@ def _order(row: Row) -> Order:
         None if discounted is None else bool(discounted),
         _millis(row["cancelled_at"]),
         _millis(row["revised_at"]),
+        _millis(row["reinstated_at"]),
+        _millis(row["cancelled_as_of"]),
     )
 
 
 def _values(order: Order) -> tuple[object, ...]:
-    instants = _instant(order.placed_at), _instant(order.cancelled_at), _instant(order.revised_at)
-    return instants[0], order.cents, order.discounted, *instants[1:]
+    instants = (order.cancelled_at, order.revised_at, order.reinstated_at, order.cancelled_as_of)
+    return _instant(order.placed_at), order.cents, order.discounted, *map(_instant, instants)
 
 
 def _instant(millis: int | None) -> datetime | None:
