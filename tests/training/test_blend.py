@@ -43,11 +43,9 @@ def test_the_report_has_the_forest_alone_beside_the_blend_and_its_weights() -> N
     assert f"{report['weights']['forest']:.0%}" in page
 
 
-def test_a_quick_training_weighs_the_parts_alike_and_a_plan_may_leave_the_forest_alone() -> None:
-    histories = histories_of(shop()[:900])
-    quick = train(histories, now=NOW, plan=_QUICK).model
-    assert quick.metadata["blend"]["weights"] == EQUAL
-    alone = train(histories, now=NOW, plan=replace(_QUICK, blend=False))
+@pytest.mark.parametrize("plan", [_QUICK, replace(_QUICK, search=True, blend=False)], ids=["quick", "alone"])
+def test_where_no_data_choose_the_weights_the_forest_serves_alone(plan: Plan) -> None:
+    alone = train(histories_of(shop()[:900]), now=NOW, plan=plan)
     assert isinstance(alone.model, ChurnModel)
     assert "alone" not in alone.report
     assert alone.report["weights"] is None

@@ -28,7 +28,7 @@ from churn.ml.loading import LearnedModel, StoredModel
 from churn.ml.random_forest import COLUMNS, ChurnModel
 from churn.training.baselines import baselines, recency_alone
 from churn.training.bg_nbd import fitted_process
-from churn.training.blend import EQUAL, blended, choose_weights
+from churn.training.blend import blended, choose_weights
 from churn.training.calibration import calibration
 from churn.training.evaluation import Window, curves, effects, figures, plain, probabilities, slices
 from churn.training.freshness import as_of_cut_off, brought_up_to_now
@@ -198,11 +198,9 @@ def _fit(
         "code": code,
     }
     model = ChurnModel.from_trees([estimator.tree_ for estimator in forest.estimators_], metadata)
-    if not plan.blend:
+    if not (plan.blend and plan.search):
         return model, searched
-    weights = EQUAL
-    if plan.search:
-        weights = choose_weights(trainer, training_set, unseen, shape, before, progress)
+    weights = choose_weights(trainer, training_set, unseen, shape, before, progress)
     return blended(model, training_set, weights), searched
 
 

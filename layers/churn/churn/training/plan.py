@@ -21,8 +21,8 @@ class Plan:
 
     Without `test_at`, training tests on the newest window and fits at up to four cut-offs before it, with
     `embargo_days` between the last window to fit and the one to test. Without `search`, for a quick model, shapes of
-    the forest are not compared, and the report has neither intervals nor baselines. Without `blend`, the forest serves
-    alone.
+    the forest are not compared, the report has neither intervals nor baselines, and the forest serves alone, as no data
+    have chosen the weights of a blend. Without `blend`, it serves alone, too.
     """
 
     horizon_days: int = 90
