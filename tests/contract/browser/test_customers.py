@@ -159,3 +159,32 @@ def test_a_token_that_is_no_longer_valid_leads_to_signing_in(windows: Windows) -
     page.get_by_label("Token").fill(good)
     page.get_by_role("button", name="Sign in").click()
     assert _names(page)
+
+
+def test_the_number_of_customers_found_never_goes_back_while_one_scrolls(windows: Windows, stack: Stack) -> None:
+    query, size = "/api/customers?status=current&min_total_spent=1&limit=100", 0
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = stack.get(query + (cursor and f"&cursor={cursor}")).json
+        size, cursor = size + len(answer["customers"]), answer["next_cursor"]
+    assert (answer["total"], answer["total_is_lower_bound"]) == (size, False)
+    assert size > 100
+    page = windows.open(f"{_CURRENT}&min_total_spent=1")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("More than 100 customers match.")
+    seen = [100]
+    while seen[-1] < size:
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        expect(heading).not_to_contain_text(f" {seen[-1]} ")
+        seen.append(int("".join(re.findall(r"\d", heading.inner_text()))))
+    assert seen == sorted(seen)
+    expect(heading).to_have_text(f"{size:,} customers match.")
+
+
+def test_the_value_at_risk_is_not_a_part_of_a_smaller_amount(windows: Windows, stack: Stack) -> None:
+    listed = stack.get("/api/customers?status=current&sort=value_at_risk&limit=100").json["customers"]
+    customer = next(one for one in listed if one["value_at_risk"] > one["expected_spend"])
+    page = windows.open(f"#/customers/{customer['customer_id']}")
+    figure = page.locator(".figure", has_text="Value at risk")
+    expect(figure).to_contain_text("expected, with the risk counted")
+    expect(figure).not_to_contain_text("that they would spend")

@@ -1,11 +1,13 @@
 """Notes about a customer: written by keyboard, seen by others and in the timeline, taken back by who wrote them."""
 
 import uuid
+from datetime import UTC, datetime
 
 from playwright.sync_api import expect
 
 from tests.contract.browser.conftest import Windows
 from tests.contract.conftest import Stack
+from tests.support import eventually
 
 
 def _customer(stack: Stack) -> str:
@@ -53,3 +55,40 @@ def test_whoever_reads_alone_sees_notes_and_writes_none(windows: Windows, stack:
     expect(page.get_by_role("region", name="Notes")).to_contain_text("Likes to be called.")
     expect(page.get_by_label("What is worth knowing")).to_have_count(0)
     assert stack.ask("DELETE", f"/api/customers/{customer_id}/notes/{written['id']}").status == 204
+
+
+def test_a_note_that_was_begun_is_there_after_a_click_elsewhere_and_a_new_sign_in(
+    windows: Windows, stack: Stack
+) -> None:
+    windows.expected = ("401",)
+    payer = f"PAY-{uuid.uuid4().hex[:8]}"
+    reason = {"order_id": f"O-{payer}", "failure_reason": "card_expired", "retry_count": 1}
+    stack.publish("payment_failed", payer, datetime.now(UTC), **reason)
+    alert = eventually(lambda: stack.get(f"/api/alerts?customer_id={payer}").json["alerts"], within=30)[0]["id"]
+    fields = {
+        f"#/customers/{_customer(stack)}": "What is worth knowing",
+        f"#/alerts/{alert}": "Note, or why you dismiss it",
+    }
+    page = windows.open()
+    for place, label in fields.items():
+        page.goto(f"{stack.base_url}/{place}")
+        page.get_by_label(label).fill("Asks for a call.")
+        page.get_by_role("link", name="Model").click()
+        page.goto(f"{stack.base_url}/{place}")
+        expect(page.get_by_label(label)).to_have_value("Asks for a call.")
+    page.route("**/api/**", lambda route: route.fulfill(status=401, json={"detail": "expired"}))
+    page.get_by_role("link", name="Retention").click()
+    expect(page.get_by_text("notes that you began are kept")).to_be_visible()
+    page.unroute_all(behavior="wait")
+    page.get_by_label("Token").fill(stack.token("admin", subject="ben"))
+    page.get_by_role("button", name="Sign in").click()
+    for kept in ("", "Asks for a call."):
+        for place, label in fields.items():
+            page.goto(f"{stack.base_url}/{place}")
+            expect(page.get_by_label(label)).to_have_value(kept)
+        # The window signs anna in again where no token is kept.
+        page.evaluate("sessionStorage.removeItem('churn-token')")
+        page.reload()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Token")).to_be_visible()
+    assert page.evaluate("Object.keys(sessionStorage).filter((name) => name.startsWith('churn-draft'))") == []

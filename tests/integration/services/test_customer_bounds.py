@@ -84,15 +84,18 @@ def _everybody(customers: Customers, sort: CustomerSort, order: SortOrder) -> li
 
 
 def _paged(customers: Customers, query: dict[str, Any], limit: int = 3) -> list[str]:
+    """Return the ids on all pages, whose totals never go back, and come to the number of customers."""
     found: list[str] = []
-    cursor, pages = None, 0
+    cursor, pages, least = None, 0, 0
     while pages == 0 or cursor is not None:
         page = customers.page(CustomerQuery(limit=limit, cursor=cursor, **query), NOW)
         assert len(page["customers"]) <= limit
-        assert page["total"] >= len(page["customers"])
         found += [customer["customer_id"] for customer in page["customers"]]
+        assert page["total"] >= max(least, len(found))
+        least = page["total"]
         cursor, pages = page["next_cursor"], pages + 1
         assert pages <= 2 * _SIZE
+    assert (page["total"], page["total_is_lower_bound"]) == (len(found), False)
     return found
 
 

@@ -45,7 +45,7 @@ def test_every_sort_has_a_column() -> None:
 @given(st.sampled_from(list(SORT_COLUMNS)), _VALUES, _VALUES)
 def test_a_forged_cursor_of_customers_is_a_position_or_refused(sort: CustomerSort, value: Any, key: Any) -> None:
     try:
-        position = read_customer_cursor(_forged([sort, "desc", value, key]), sort, "desc")
+        position = read_customer_cursor(_forged([sort, "desc", value, key, 100]), sort, "desc")
     except InvalidCursorError as error:
         assert error.errors[0].field == "cursor"  # noqa: PT017  (either way is right)
     else:
@@ -72,13 +72,13 @@ _WRITTEN: dict[CustomerSort, list[object]] = {
 @pytest.mark.parametrize("sort", SORT_COLUMNS)
 def test_a_written_cursor_of_customers_is_read(sort: CustomerSort) -> None:
     for value in _WRITTEN[sort]:
-        position = Position(value, 7)
+        position = Position(value, 7, 200)
         assert read_customer_cursor(write_customer_cursor(sort, "asc", position), sort, "asc") == position
 
 
 @given(st.sampled_from(list(SORT_COLUMNS)), _VALUES, _VALUES)
 def test_what_is_read_of_a_cursor_of_customers_is_what_is_written(sort: CustomerSort, value: Any, key: Any) -> None:
-    forged = _forged([sort, "desc", value, key])
+    forged = _forged([sort, "desc", value, key, 100])
     try:
         position = read_customer_cursor(forged, sort, "desc")
     except InvalidCursorError:
@@ -106,12 +106,18 @@ _OF_NO_ROW: dict[CustomerSort, list[Any]] = {
 @pytest.mark.parametrize(("sort", "value"), [(sort, value) for sort, values in _OF_NO_ROW.items() for value in values])
 def test_a_value_that_no_row_has_is_refused(sort: CustomerSort, value: Any) -> None:
     with pytest.raises(InvalidCursorError):
-        read_customer_cursor(_forged([sort, "desc", value, 7]), sort, "desc")
+        read_customer_cursor(_forged([sort, "desc", value, 7, 0]), sort, "desc")
+
+
+@pytest.mark.parametrize("passed", [None, -1, 1.5, True, "5", 2**63])
+def test_a_number_of_rows_before_that_none_can_be_is_refused(passed: Any) -> None:
+    with pytest.raises(InvalidCursorError):
+        read_customer_cursor(_forged(["total_spent", "desc", "5.00", 7, passed]), "total_spent", "desc")
 
 
 def test_a_cursor_in_another_writing_is_refused() -> None:
     written = write_customer_cursor("total_spent", "desc", Position(Decimal("5.00"), 7))
-    spaced = base64.urlsafe_b64encode(b'["total_spent", "desc", "5.00", 7]').decode().rstrip("=")
+    spaced = base64.urlsafe_b64encode(b'["total_spent", "desc", "5.00", 7, 0]').decode().rstrip("=")
     for forged in (written + "=", spaced):
         with pytest.raises(InvalidCursorError):
             read_customer_cursor(forged, "total_spent", "desc")

@@ -7,9 +7,18 @@ export interface Place {
   query: URLSearchParams;
 }
 
+/** Returns a part of an address as it was meant; as it stands, if a person has written a `%` into it. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function here(): Place {
   const [path = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { path: path.split("/").filter(Boolean).map(decodeURIComponent), query: new URLSearchParams(query) };
+  return { path: path.split("/").filter(Boolean).map(decoded), query: new URLSearchParams(query) };
 }
 
 export const place = new Store<Place>(here());

@@ -1,4 +1,5 @@
 /** Who is signed in. The token lives in this tab's `sessionStorage` alone. */
+import { decoded } from "./router";
 import { TOKEN } from "./storage";
 import { Store } from "./store";
 
@@ -40,7 +41,7 @@ export async function resumeSession(): Promise<void> {
   const code = /^#code=(.+)$/.exec(location.hash)?.[1];
   if (code) {
     history.replaceState(null, "", "#/");
-    await exchange(decodeURIComponent(code));
+    await exchange(decoded(code));
     return;
   }
   const kept = sessionStorage.getItem(TOKEN);

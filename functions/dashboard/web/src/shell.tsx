@@ -3,6 +3,7 @@ import type { FunctionComponent, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, get, lastAnswerAt } from "./api/client";
 import { Dialog } from "./components/dialog";
+import { forgetKeptTexts } from "./components/draft";
 import { Icon } from "./components/icons";
 import { Problem, useLate, Waiting } from "./components/notes";
 import { Toasts } from "./components/toasts";
@@ -38,7 +39,6 @@ export function Shell(): JSX.Element {
   const [showsKeys, setShowsKeys] = useState(false);
   const { path } = usePlace();
   const found = SCREENS.find((known) => known.path === (path[0] ?? ""));
-  const screen = found ?? SCREENS[0];
   useEffect(() => {
     connect();
     return disconnect;
@@ -48,10 +48,10 @@ export function Shell(): JSX.Element {
   useKeys({ "?": () => setShowsKeys(true), "/": () => searchCustomers() });
   return (
     <div class="frame">
-      <Rail current={screen} onKeys={() => setShowsKeys(true)} />
+      <Rail current={found} onKeys={() => setShowsKeys(true)} />
       <div>
         <Banner />
-        {screen ? <Loaded key={screen.path} screen={screen} path={found ? path.slice(1) : []} /> : null}
+        {found ? <Loaded key={found.path} screen={found} path={path.slice(1)} /> : <NoSuchPage />}
       </div>
       <Toasts />
       {showsKeys ? <KeyList onClose={() => setShowsKeys(false)} /> : null}
@@ -70,7 +70,7 @@ function Rail({ current, onKeys }: { current: Screen | undefined; onKeys: () => 
   const unread = useUnread();
   const chosen = useStore(theme);
   useEffect(() => {
-    document.title = `${unread ? `(${unread}) ` : ""}${current?.name ?? "Churn"} · Churn`;
+    document.title = `${unread ? `(${unread}) ` : ""}${current?.name ?? "No such page"} · Churn`;
   }, [unread, current]);
   return (
     <header class="rail">
@@ -106,18 +106,18 @@ function Rail({ current, onKeys }: { current: Screen | undefined; onKeys: () => 
           <Icon name="keys" />
           Keys
         </button>
-        <button
-          type="button"
-          class="action"
-          onClick={() => endSession("You are signed out.")}
-          title={who?.role}
-        >
+        <button type="button" class="action" onClick={signOut} title={who?.role}>
           <Icon name="leave" />
           Sign out {who?.subject}
         </button>
       </div>
     </header>
   );
+}
+
+function signOut(): void {
+  forgetKeptTexts();
+  endSession("You are signed out.");
 }
 
 function Standing(): JSX.Element {
@@ -165,6 +165,19 @@ async function readHealth(signal: AbortSignal) {
     if (error instanceof ApiError && error.status === 503) return undefined;
     throw error;
   }
+}
+
+function NoSuchPage(): JSX.Element {
+  return (
+    <main class="screen">
+      <header>
+        <h1>There is no such page.</h1>
+      </header>
+      <p>
+        The address is not one of this dashboard. <a href="#/">Go to Today</a>
+      </p>
+    </main>
+  );
 }
 
 /** A screen, once its code is here. */

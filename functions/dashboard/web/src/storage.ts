@@ -1,5 +1,7 @@
 /** What the browser keeps, by its names. */
 /** In `sessionStorage`: the token of who is signed in. */
 export const TOKEN = "churn-token";
+/** In `sessionStorage`: how the names of texts begin that were typed and not sent. */
+export const DRAFT = "churn-draft";
 /** In `localStorage`: the theme that the reader has chosen. */
 export const THEME = "churn-theme";

@@ -40,16 +40,16 @@ def write_customer_cursor(sort: CustomerSort, order: SortOrder, after: Position)
         value = iso(value)
     elif isinstance(value, Decimal):
         value = str(value)
-    return _encode([sort, order, value, after.key])
+    return _encode([sort, order, value, after.key, after.passed])
 
 
 def read_customer_cursor(cursor: str, sort: CustomerSort, order: SortOrder) -> Position:
     """Return the position that a cursor stands for. Raises InvalidCursorError."""
     match _decode(cursor):
-        case [str(cursor_sort), str(cursor_order), value, key] if (cursor_sort, cursor_order) == (sort, order):
+        case [str(cursor_sort), str(cursor_order), value, key, passed] if (cursor_sort, cursor_order) == (sort, order):
             with contextlib.suppress(ValueError, OverflowError):
                 has_value = value is not None or SORT_COLUMNS[sort] not in NULLABLE
-                return Position(_SORT_VALUES[sort](value) if has_value else None, _key(key))
+                return Position(_SORT_VALUES[sort](value) if has_value else None, _key(key), _key(passed))
     raise InvalidCursorError("is not the next_cursor of a page of this list in this order")
 
 

@@ -107,12 +107,11 @@ class Customers:
             asked = filter_at(transaction, query, now, days, query.segment)
             found, total = _search(transaction, asked, wanted)
             reading = _reading(transaction, now)
-            more = found.after is not None
             return {
                 "customers": [self._shown(transaction, row, reading)[0] for row in found.rows],
-                "total": wanted.offset + len(found.rows) + more if total is None else total,
-                # A first page that is the whole list has them all.
-                "total_is_lower_bound": total is None and (more or after is not None),
+                "total": wanted.passed + len(found.rows) + found.has_more if total is None else total,
+                # The last page ends the list: with those before it, it has them all.
+                "total_is_lower_bound": total is None and found.after is not None,
                 "limit": query.limit,
                 "offset": wanted.offset,
                 "next_cursor": None

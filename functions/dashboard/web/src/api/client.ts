@@ -62,13 +62,20 @@ export function onContact(listener: (reached: boolean) => void): void {
 
 /** Returns the address of a route: `{name}`s filled in, lists joined by commas, what is undefined left out. */
 export function address(path: string, names: Names = {}, query: object = {}): string {
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(names[name])));
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => segment(String(names[name])));
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query as Values)) {
     if (value !== undefined) parameters.set(name, Array.isArray(value) ? value.join(",") : String(value));
   }
   const text = parameters.toString();
   return filled.replace(/^\//, "") + (text ? `?${text}` : "");
+}
+
+/** Returns an id as a part of an address. Throws ApiError for those that browsers read as a folder, however written. */
+function segment(id: string): string {
+  if (id === "." || id === "..")
+    throw new ApiError(400, `A browser cannot ask for the id “${id}”. The list shows what is known.`);
+  return encodeURIComponent(id);
 }
 
 interface Sent {
@@ -107,7 +114,7 @@ export async function send(
   if (response.ok) return response;
   const problem = (await response.json().catch(() => ({}))) as Problem;
   if (response.status === 401 && token)
-    endSession("Your session has ended. Sign in again; nothing was lost.");
+    endSession("Your session has ended. Sign in again; notes that you began are kept in this tab.");
   throw new ApiError(response.status, problem.detail ?? "The service could not do that.", problem.errors);
 }
 

@@ -80,10 +80,14 @@ class CustomerFilter:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a sorted list: the value and key of the last row before it; `value` None among those without one."""
+    """A place in a sorted list: the value and key of the last row before it; `value` None among those without one.
+
+    `passed`: how many rows the pages before it had.
+    """
 
     value: Any
     key: int
+    passed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,11 @@ class Page:
     limit: int
     offset: int = 0
     after: Position | None = None
+
+    @property
+    def passed(self) -> int:
+        """How many customers of the list come before the page."""
+        return self.offset if self.after is None else self.after.passed
 
     def place(self, row: Row) -> Position:
         """Return where a row stands in the list."""
@@ -118,10 +127,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Customers of a list, and where the next page begins, None at the end."""
+    """Customers of a list, and where the next page begins, None at the end.
+
+    `has_more`: whether somebody after that place is known to match.
+    """
 
     rows: list[Row]
     after: Position | None
+    has_more: bool = False
 
 
 def _common(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -262,18 +262,23 @@ def page(transaction: Transaction, search: Search, wanted: Page, matches: int | 
     """
     is_many = matches is None or matches > (_MANY_IN_WINDOW if search.wanted.has_window else MANY_MATCHES)
     if search.is_walked(wanted.column, is_many=is_many):
-        keys, after = _walked(transaction, search, wanted)
-        return Found(customers.by_key(transaction, keys), after)
+        keys, after, has_more = _walked(transaction, search, wanted)
+        return _found(customers.by_key(transaction, keys), after, wanted, has_more=has_more)
     keys = _ordered(transaction, search, replace(wanted, limit=wanted.limit + 1), is_many=is_many)
     rows = customers.by_key(transaction, keys)
-    shown = rows[: wanted.limit]
-    return Found(shown, wanted.place(shown[-1]) if len(rows) > wanted.limit else None)
+    shown, has_more = rows[: wanted.limit], len(rows) > wanted.limit
+    return _found(shown, wanted.place(shown[-1]) if has_more else None, wanted, has_more=has_more)
 
 
-def _walked(transaction: Transaction, search: Search, wanted: Page) -> tuple[list[int], Position | None]:
+def _found(rows: list[Row], after: Position | None, wanted: Page, *, has_more: bool) -> Found:
+    """Return the customers of a page; the place after them counts them."""
+    return Found(rows, after and replace(after, passed=wanted.passed + len(rows)), has_more)
+
+
+def _walked(transaction: Transaction, search: Search, wanted: Page) -> tuple[list[int], Position | None, bool]:
     """Return the keys of those who match among the next customers, and the last place that was looked at.
 
-    At the end of the list that place is None.
+    At the end of the list that place is None. At last: whether one more is known to match.
     """
     walk, rest = search.walk(wanted.column)
     found: list[int] = []
@@ -285,13 +290,13 @@ def _walked(transaction: Transaction, search: Search, wanted: Page) -> tuple[lis
         for key in keys:
             if rows[key]["fits"]:
                 if len(found) == wanted.limit:
-                    return found, after
+                    return found, after, True
                 found.append(key)
             after = wanted.place(rows[key])
         if len(keys) < step:
-            return found, None
+            return found, None, False
         walked, step = walked + step, min(4 * step, _LONGEST_STEP)
-    return found, after
+    return found, after, False
 
 
 def _looked_at(transaction: Transaction, keys: Sequence[int], column: str, rest: Conditions) -> dict[int, Row]:

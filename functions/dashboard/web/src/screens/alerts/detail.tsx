@@ -1,8 +1,8 @@
 /** One alert: what it says, what can be done, and what was done. */
 import type { JSX, RefObject } from "preact";
-import { useState } from "preact/hooks";
 import { get } from "../../api/client";
 import type { Alert, AlertAction, AlertDetail, AlertWork } from "../../api/types";
+import { useKeptText } from "../../components/draft";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { Risk } from "../../components/risk";
 import { useResource } from "../../data";
@@ -155,7 +155,7 @@ interface WritingProps extends Omit<Props, "id"> {
 }
 
 function Writing({ alert, note, isClosed, onWork }: WritingProps): JSX.Element {
-  const [text, setText] = useState("");
+  const [text, setText] = useKeptText(`alert ${alert.id}`);
   const write = async (work: AlertWork, words: string): Promise<void> => {
     if (text.trim() && (await onWork([alert], work, words))) setText("");
   };

@@ -3,6 +3,7 @@ import type { JSX, RefObject } from "preact";
 import { useState } from "preact/hooks";
 import { ApiError, get, post, remove } from "../../api/client";
 import type { CustomerNote } from "../../api/types";
+import { useKeptText } from "../../components/draft";
 import { Problem, Waiting } from "../../components/notes";
 import { say } from "../../components/toasts";
 import { useResource } from "../../data";
@@ -63,7 +64,7 @@ export function NotesCard({ id, field, onChange }: Props): JSX.Element {
 }
 
 function Writing({ id, field, onChange }: Props): JSX.Element {
-  const [text, setText] = useState("");
+  const [text, setText] = useKeptText(`customer ${id}`);
   const [isSending, setSending] = useState(false);
   const save = async (): Promise<void> => {
     setSending(true);

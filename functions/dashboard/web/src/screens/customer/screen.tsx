@@ -155,7 +155,7 @@ function Figures({ customer }: { customer: CustomerDetail }): JSX.Element {
       <Figure name="Risk of leaving" note={risk === null ? "" : `${inTen(risk)}${certainty}${source}`}>
         {percent(risk)} <Risk level={customer.risk_level} />
       </Figure>
-      <Figure name="Value at risk" note={`of ${money(customer.expected_spend)} that they would spend`}>
+      <Figure name="Value at risk" note={risk === null ? "" : spendWords(customer)}>
         {money(customer.value_at_risk)}
       </Figure>
       <Figure name="Change in 7 days" note={change === null ? "no score of a week ago" : "in points of risk"}>
@@ -166,6 +166,13 @@ function Figures({ customer }: { customer: CustomerDetail }): JSX.Element {
       </Figure>
     </div>
   );
+}
+
+/** Says what the value at risk is a part of. Only the rate of life is without the risk of leaving. */
+function spendWords({ expected_spend: spend, expected_spend_basis: basis }: CustomerDetail): string {
+  return basis === "rate_of_life"
+    ? `of ${money(spend)} that they would spend`
+    : `the risk times what one like them spends who orders again; expected, with the risk counted: ${money(spend)}`;
 }
 
 function Figure({

@@ -105,9 +105,15 @@ function useSentence(address: URLSearchParams, pages: Pages): string | undefined
     const { revenue_at_risk: risk, high_risk_customers: high } = stats.data;
     return `${money(risk)} of what your customers would spend is at risk; ${plural(high, "customer")} ${high === 1 ? "is" : "are"} likely to leave.`;
   }
-  if (pages.total === null) return undefined;
-  const number = `${pages.isLowerBound && pages.hasMore ? "At least " : ""}${plural(pages.total, "customer")}`;
-  return filters.length ? `${number} match${pages.total === 1 ? "es" : ""}.` : `${number} in all.`;
+  return pages.total === null ? undefined : numberOf(pages, pages.total, filters.length > 0);
+}
+
+/** Says how many customers there are: of those who are too many to count, that there are more than are listed. */
+function numberOf({ isLowerBound, customers }: Pages, total: number, isFiltered: boolean): string {
+  const isMore = isLowerBound && total > customers.length && customers.length > 0;
+  const known = isMore ? customers.length : total;
+  const number = `${isMore ? "More than " : isLowerBound ? "At least " : ""}${plural(known, "customer")}`;
+  return isFiltered ? `${number} match${known === 1 && !isMore ? "es" : ""}.` : `${number} in all.`;
 }
 
 function Tools({ query }: { query: CustomersQuery }): JSX.Element {

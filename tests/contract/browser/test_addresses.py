@@ -1,0 +1,37 @@
+"""Addresses that a person has typed: with a stray character, of no page, or with a value that is none."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.contract.browser.conftest import Windows, settled
+
+
+def test_a_percent_sign_in_the_address_leaves_the_page_as_it_is(windows: Windows) -> None:
+    windows.expected = ("404",)
+    page = windows.open("#/customers/100%")
+    expect(page.get_by_text("There is no customer 100%.")).to_be_visible()
+    page.goto(f"{windows.stack.base_url}/#/alerts?%")
+    settled(page)
+
+
+def test_a_code_that_is_none_leads_to_the_sign_in_page(windows: Windows) -> None:
+    windows.expected = ("40",)
+    page = windows.blank()
+    page.goto(f"{windows.stack.base_url}/#code=%")
+    expect(page.get_by_label("Token")).to_be_visible()
+
+
+def test_an_address_of_no_page_says_so_and_leads_to_today(windows: Windows) -> None:
+    page = windows.open("#/nosuch")
+    expect(page.get_by_role("heading", name="There is no such page.")).to_be_visible()
+    expect(page).to_have_title("No such page · Churn")
+    expect(page.locator(".rail [aria-current]")).to_have_count(0)
+    page.get_by_role("link", name="Go to Today").click()
+    settled(page)
+    expect(page.locator(".rail [aria-current]")).to_have_text("Today")
+
+
+@pytest.mark.parametrize("customer_id", [".", ".."])
+def test_an_id_that_browsers_read_as_a_folder_is_told(windows: Windows, customer_id: str) -> None:
+    page = windows.open(f"#/customers/{customer_id}")
+    expect(page.get_by_role("alert")).to_contain_text(f"A browser cannot ask for the id “{customer_id}”.")
