@@ -230,7 +230,6 @@ def test_subscriptions_to_alerts_and_to_predictions_stand_beside_each_other(clie
         ({"min_risk": 1.1}, "data.min_risk"),
         ({"min_risk": -0.1}, "data.min_risk"),
         ({"min_risk": True}, "data.min_risk"),
-        ({"min_risk": float("nan")}, "data.min_risk"),
         ({"min_risk": 10**400}, "data.min_risk"),
         ({"min_risk": []}, "data.min_risk"),
         ({"segment": "no such"}, "data.segment"),

@@ -103,8 +103,9 @@ def test_any_lines_are_read_or_rejected(tmp_path: Path, kind: Kind, data: st.Dat
     fields = [field for of_kind, field in _FIELDS if of_kind == kind] + list(_GOOD[kind])
     rows = data.draw(st.lists(st.dictionaries(st.sampled_from(fields), _JSON, max_size=6), min_size=1, max_size=4))
     path = tmp_path / "shop.jsonl"
-    path.write_text("\n".join(json.dumps(_GOOD[kind] | row) for row in rows), encoding="utf-8")
-    assert _read(path, kind).lines == len(rows)
+    # With one good line: a whole column of times that no shop has is a question.
+    path.write_text("\n".join(json.dumps(_GOOD[kind] | row) for row in [{}, *rows]), encoding="utf-8")
+    assert _read(path, kind).lines == 1 + len(rows)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
