@@ -40,7 +40,9 @@ def test_from_the_most_valuable_customer_to_what_would_keep_them(windows: Window
     drawer.get_by_label("Log-ins").fill("8")
     change = round(answer["what_if"]["change"] * 100)
     sign = "\N{MINUS SIGN}" if change < 0 else "+" if change > 0 else ""
-    expect(drawer.locator(".outcome")).to_contain_text(f"{sign}{abs(change)} points")
+    expect(drawer.locator(".outcome")).to_contain_text(
+        f"{sign}{abs(change)} {'point' if abs(change) == 1 else 'points'}"
+    )
 
 
 def test_the_keys_alone_lead_from_the_list_to_a_customer_and_back(windows: Windows) -> None:
@@ -188,3 +190,20 @@ def test_the_value_at_risk_is_not_a_part_of_a_smaller_amount(windows: Windows, s
     figure = page.locator(".figure", has_text="Value at risk")
     expect(figure).to_contain_text("expected, with the risk counted")
     expect(figure).not_to_contain_text("that they would spend")
+
+
+def test_all_columns_scroll_within_the_card_and_the_names_stay(windows: Windows) -> None:
+    page = windows.open(_CURRENT)
+    name = page.locator("td.col-name").first
+    expect(name).to_be_visible()
+    expect(page.locator(".list .wide")).to_have_count(0)
+    page.get_by_role("button", name="Columns").click()
+    for box in page.get_by_role("dialog").get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator(".list .wide")).to_be_visible()
+    before = name.bounding_box()
+    scrolled = page.locator(".list .wide").evaluate("(list) => (list.scrollTo(9999, 0), list.scrollLeft)")
+    assert scrolled > 100
+    assert name.bounding_box() == before
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

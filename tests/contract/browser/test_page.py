@@ -17,6 +17,13 @@ _FILES_AT_MOST = 13
 _FIRST_BYTES_AT_MOST = 56 * 1024
 _QUESTIONS_AT_MOST = 8
 
+_SMALL_TARGETS = """[...document.querySelectorAll("a, button, select, input")]
+    .filter((part) => part.checkVisibility() && !part.closest("p, svg, table"))
+    .map((part) => part.closest("label") ?? part)
+    .filter((part) => part.getBoundingClientRect().height < 40)
+    .map((part) => part.outerHTML.slice(0, 120))"""
+"""What is pressed and is lower than 40 px, outside of sentences, drawings and tables."""
+
 
 def test_all_of_it_is_below_120_kb_compressed(chromium: str) -> None:
     assert chromium
@@ -97,3 +104,28 @@ def test_the_first_screen_asks_for_little(windows: Windows) -> None:
     assert sum(size for _, size in files) <= _FIRST_BYTES_AT_MOST, files
     assert len(loaded) - len(files) <= _QUESTIONS_AT_MOST, loaded
     assert sum(one["name"].endswith("/api/dashboard/stats") for one in loaded) == 1, loaded
+
+
+@pytest.mark.parametrize("width", [360, 390])
+def test_a_phone_has_all_of_the_frame_within_its_width(windows: Windows, width: int) -> None:
+    page = windows.open("#/", **PHONE | {"viewport": {"width": width, "height": 740}})
+    settled(page)
+    leave, theme = page.get_by_role("button", name="Sign out"), page.get_by_role("button", name="Theme")
+    expect(page.locator(".standing.live")).to_be_visible()
+    for part in (leave, theme, *page.get_by_role("navigation", name="Screens").get_by_role("link").all()):
+        box = part.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["height"] >= 40
+        assert part.evaluate("(part) => part.scrollWidth <= part.clientWidth")
+    leave.click()
+    expect(page.get_by_label("Token")).to_be_visible()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_what_is_touched_on_a_phone_is_large_enough(windows: Windows, stack: Stack, screen: str) -> None:
+    page = windows.open(place(stack, screen), **PHONE)
+    settled(page)
+    small = page.evaluate(_SMALL_TARGETS)
+    assert small == []

@@ -54,6 +54,11 @@ export function points(change: number): string {
   return `${rounded > 0 ? "+" : "−"}${Math.abs(rounded)}`;
 }
 
+/** A change with its unit: `+1 point`, `−2 points`. */
+export function inPoints(change: number): string {
+  return `${points(change)} ${Math.abs(Math.round(change * 100)) === 1 ? "point" : "points"}`;
+}
+
 export function count(value: number | null | undefined): string {
   return value === null || value === undefined
     ? UNKNOWN

@@ -17,6 +17,7 @@ import { endSession, session } from "./session";
 import { useStats } from "./stats";
 import { useStore } from "./store";
 import { nextTheme, theme } from "./theme";
+import { subject } from "./title";
 import iconAddress from "./icon.svg";
 import { useUnread } from "./unread";
 
@@ -69,9 +70,11 @@ function Rail({ current, onKeys }: { current: Screen | undefined; onKeys: () => 
   const who = useStore(session);
   const unread = useUnread();
   const chosen = useStore(theme);
+  const shown = useStore(subject);
   useEffect(() => {
-    document.title = `${unread ? `(${unread}) ` : ""}${current?.name ?? "No such page"} · Churn`;
-  }, [unread, current]);
+    const name = shown || (current?.name ?? "No such page");
+    document.title = `${unread ? `(${unread}) ` : ""}${name} · Churn`;
+  }, [unread, current, shown]);
   return (
     <header class="rail">
       <a class="brand" href="#/">
@@ -102,7 +105,7 @@ function Rail({ current, onKeys }: { current: Screen | undefined; onKeys: () => 
           <Icon name="sun" />
           Theme: {chosen}
         </button>
-        <button type="button" class="action" onClick={onKeys}>
+        <button type="button" class="action keys-button" onClick={onKeys}>
           <Icon name="keys" />
           Keys
         </button>

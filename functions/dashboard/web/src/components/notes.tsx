@@ -48,14 +48,11 @@ export function Problem({ error, what, onRetry }: ProblemProps): JSX.Element {
       <span>
         {error.message} {error.isTemporary ? "Nothing is lost; it is asked again by itself." : ""}
       </span>
-      {error.fields.map((field) => (
-        <span key={field.field}>
-          {field.field}: {field.message}
-        </span>
-      ))}
-      <button type="button" class="button" onClick={onRetry}>
-        Try again
-      </button>
+      {error.isTemporary ? (
+        <button type="button" class="button" onClick={onRetry}>
+          Try again
+        </button>
+      ) : null}
     </div>
   );
 }

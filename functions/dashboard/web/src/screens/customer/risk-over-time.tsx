@@ -4,7 +4,7 @@ import { get } from "../../api/client";
 import { LineChart, type Mark } from "../../components/line-chart";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { useResource } from "../../data";
-import { ago, percent, plural, points } from "../../format";
+import { ago, percent, plural, inPoints, points } from "../../format";
 import { eventWords, FEATURE_WORDS, type FeatureName } from "../../words";
 
 const HEIGHT = 220;
@@ -105,7 +105,7 @@ function LastChange({ change }: { change: Change | null }): JSX.Element | null {
       : "";
   return (
     <p class="muted small">
-      The newest score: {points(change.change)} points.{cause}
+      The newest score: {inPoints(change.change)}.{cause}
     </p>
   );
 }

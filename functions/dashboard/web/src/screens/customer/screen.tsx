@@ -11,6 +11,7 @@ import { ago, days, exactly, inTen, money, percent, points, UNKNOWN } from "../.
 import { useKeys } from "../../keys";
 import { followPredictions } from "../../live";
 import { may } from "../../session";
+import { useTitle } from "../../title";
 import { STATUS_WORDS } from "../../words";
 import { NotesCard } from "./notes";
 import { RiskOverTime } from "./risk-over-time";
@@ -25,6 +26,7 @@ export function CustomerScreen({ id }: { id: string }): JSX.Element {
     every: 60,
   });
   useEffect(() => followPredictions(id), [id]);
+  useTitle(customer.data?.name ?? id);
   const [asksWhatIf, setAsksWhatIf] = useState(false);
   const note = useRef<HTMLTextAreaElement>(null);
   const [noted, setNoted] = useState(0);

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ApiError, get, type Answer } from "../../api/client";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { onTopic } from "../../live";
-import { ago, day, exactly, money, percent, points } from "../../format";
+import { ago, day, exactly, money, percent, inPoints } from "../../format";
 import { link } from "../../router";
 import { alertWords, eventWords, sentence } from "../../words";
 
@@ -146,9 +146,7 @@ function words(item: Item): JSX.Element {
       return (
         <>
           Risk {percent(item.prediction.churn_probability)}{" "}
-          <span class="muted">
-            {item.prediction.change ? `${points(item.prediction.change.change)} points` : ""}
-          </span>
+          <span class="muted">{item.prediction.change ? inPoints(item.prediction.change.change) : ""}</span>
         </>
       );
     case "alert":

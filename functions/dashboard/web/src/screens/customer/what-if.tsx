@@ -6,7 +6,7 @@ import type { CustomerDetail, ImpliedChange, PredictionAnswer } from "../../api/
 import { Dialog } from "../../components/dialog";
 import { Risk } from "../../components/risk";
 import { SignedBars } from "../../components/signed-bars";
-import { count, money, percent, points, share, UNKNOWN } from "../../format";
+import { count, money, percent, inPoints, share, UNKNOWN } from "../../format";
 import { useNewest } from "../../newest";
 import { FEATURE_WORDS, type FeatureName } from "../../words";
 
@@ -96,9 +96,7 @@ function Outcome({ customer, answer, hasChanges }: OutcomeProps): JSX.Element {
         <strong class="big">{percent(risk)}</strong>
         <Risk level={answer ? answer.risk_level : customer.risk_level} />
         <span class="muted">
-          {whatIf
-            ? `${points(whatIf.change)} points, from ${percent(whatIf.churn_probability)}`
-            : "as things are"}
+          {whatIf ? `${inPoints(whatIf.change)}, from ${percent(whatIf.churn_probability)}` : "as things are"}
         </span>
       </div>
       {bars?.length ? (

@@ -138,8 +138,10 @@ function span(first: string, last: string): string {
 }
 
 function bounds(low: string, high: string, show: (value: number) => string): string {
-  if (low && high) return `${show(Number(low))} to ${show(Number(high))}`;
-  return low ? `${show(Number(low))} or more` : `up to ${show(Number(high))}`;
+  // What is no number stands as it was written; the API refuses it.
+  const said = (text: string): string => (Number.isFinite(Number(text)) ? show(Number(text)) : `“${text}”`);
+  if (low && high) return `${said(low)} to ${said(high)}`;
+  return low ? `${said(low)} or more` : `up to ${said(high)}`;
 }
 
 function words(list: string, known: Record<string, string>): string {

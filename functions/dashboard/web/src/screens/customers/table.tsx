@@ -33,45 +33,66 @@ export function CustomerTable(props: Props): JSX.Element {
   const shown = useWindow(table, customers.length, props);
   const current = useCurrentRow(table, props, shown.height);
   const all = customers.length > 0 && customers.every((customer) => selected.has(customer.customer_id));
+  const frame = useRef<HTMLDivElement>(null);
+  const isWide = useIsWide(frame);
   return (
-    <table class="customers" aria-rowcount={props.total ?? -1}>
-      <caption class="hidden">Customers</caption>
-      <thead>
-        <tr>
-          <th class="pick">
-            <input
-              type="checkbox"
-              aria-label="Select all that are shown"
-              checked={all}
-              onChange={() =>
-                props.onSelect(
-                  customers.map((customer) => customer.customer_id),
-                  !all,
-                )
-              }
+    <div ref={frame} class={isWide ? "wide" : ""}>
+      <table class="customers" aria-rowcount={props.total ?? -1}>
+        <caption class="hidden">Customers</caption>
+        <thead>
+          <tr>
+            <th class="pick">
+              <input
+                type="checkbox"
+                aria-label="Select all that are shown"
+                checked={all}
+                onChange={() =>
+                  props.onSelect(
+                    customers.map((customer) => customer.customer_id),
+                    !all,
+                  )
+                }
+              />
+            </th>
+            {columns.map((column) => (
+              <Head key={column.id} column={column} query={query} onSort={props.onSort} />
+            ))}
+          </tr>
+        </thead>
+        <tbody ref={table}>
+          <Space rows={shown.first} height={shown.height} />
+          {customers.slice(shown.first, shown.end).map((customer, index) => (
+            <Row
+              key={customer.customer_id}
+              customer={customer}
+              columns={columns}
+              isCurrent={shown.first + index === current}
+              isSelected={selected.has(customer.customer_id)}
+              onSelect={props.onSelect}
             />
-          </th>
-          {columns.map((column) => (
-            <Head key={column.id} column={column} query={query} onSort={props.onSort} />
           ))}
-        </tr>
-      </thead>
-      <tbody ref={table}>
-        <Space rows={shown.first} height={shown.height} />
-        {customers.slice(shown.first, shown.end).map((customer, index) => (
-          <Row
-            key={customer.customer_id}
-            customer={customer}
-            columns={columns}
-            isCurrent={shown.first + index === current}
-            isSelected={selected.has(customer.customer_id)}
-            onSelect={props.onSelect}
-          />
-        ))}
-        <Space rows={Math.max(0, customers.length - shown.end)} height={shown.height} />
-      </tbody>
-    </table>
+          <Space rows={Math.max(0, customers.length - shown.end)} height={shown.height} />
+        </tbody>
+      </table>
+    </div>
   );
+}
+
+/** Returns whether the table in a frame is wider than the frame, which then scrolls sideways. */
+function useIsWide(frame: { current: HTMLElement | null }): boolean {
+  const [isWide, setWide] = useState(false);
+  useEffect(() => {
+    const around = frame.current;
+    const table = around?.firstElementChild;
+    if (!around || !table) return;
+    const observer = new ResizeObserver(() =>
+      setWide(table.getBoundingClientRect().width > around.clientWidth + 1),
+    );
+    observer.observe(around);
+    observer.observe(table);
+    return () => observer.disconnect();
+  }, [frame]);
+  return isWide;
 }
 
 /** Returns the row that `j` and `k` move, which `Enter` opens and `x` selects. */
