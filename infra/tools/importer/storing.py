@@ -117,7 +117,8 @@ class EventStore:
                     "a process that stored events was ended; the import goes on if run again"
                 ) from None
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
+                # Waits for what is being stored: nothing is written after the failure is told.
+                pool.shutdown(cancel_futures=True)
                 raise
 
 

@@ -132,7 +132,7 @@ class _Challenger(RecencyModel):
 
 
 def _import(database: Database) -> None:
-    key = database.run(lambda transaction: imports.begin(transaction, "shop.csv", "orders", NOW))
+    key = database.run(lambda transaction: imports.begin(transaction, "shop.csv", "orders", NOW, "0" * 64))
     database.run(lambda transaction: imports.end(transaction, key, dict.fromkeys(imports.COUNTS, 1), NOW))
 
 
@@ -143,7 +143,7 @@ def _fill(database: Database) -> None:
     model.metadata = {"reference": reference(dict.fromkeys(FEATURE_NAMES, spread), spread)}
     challenger = _Challenger()
     scoring = Scoring(database, model, _SETTINGS, lambda: challenger)
-    database.run(lambda transaction: models.record_serving(transaction, "the one before", {}, NOW))
+    database.run(lambda transaction: models.record_serving(transaction, "the one before", {"source": "history"}, NOW))
     opened = NOW - timedelta(days=120)
     scoring.apply([order(f"C-{number}", days_ago=130) for number in range(30)], now=opened)
     history = [
