@@ -198,7 +198,9 @@ def test_all_columns_scroll_within_the_card_and_the_names_stay(windows: Windows)
     expect(name).to_be_visible()
     expect(page.locator(".list .wide")).to_have_count(0)
     page.get_by_role("button", name="Columns").click()
-    for box in page.get_by_role("dialog").get_by_role("checkbox").all():
+    boxes = page.get_by_role("dialog").get_by_role("checkbox")
+    expect(boxes.first).to_be_visible()
+    for box in boxes.all():
         box.check()
     page.get_by_role("button", name="Close").click()
     expect(page.locator(".list .wide")).to_be_visible()
