@@ -22,7 +22,7 @@ ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
 .PHONY: help run up down status logs token sign-in clean import export events redrive train dataset models promote rollback bench \
-	format lint unit integration contract check test test-mysql test-kafka smoke openapi sbom build sam-api sam-invoke deploy destroy
+	format lint unit integration contract chaos check test test-mysql test-kafka smoke openapi sbom build sam-api sam-invoke deploy destroy
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
@@ -134,6 +134,10 @@ integration: $(STAMP) ## Run the tests against a real MariaDB and Redis, and emu
 contract: $(STAMP) ## Run the tests against whole local stacks, in a browser too
 	@$(PYTHON) -m infra.tools.dashboard
 	@$(PYTHON) -m pytest tests/contract
+
+chaos: $(STAMP) ## Break what the service depends on, under load: every fault, and a table of them
+	@CHAOS=1 CHAOS_TABLE=$(or $(CHURN_STATE_DIR),.local)/faults.md $(PYTHON) -m pytest tests/contract/chaos/test_faults.py; \
+		result=$$?; cat $(or $(CHURN_STATE_DIR),.local)/faults.md; exit $$result
 
 test-mysql: $(STAMP) ## Run the database's tests on a real MySQL, if there is one [INSTALL=1]
 	@$(PYTHON) -m infra.tools.mysql_tests $(if $(INSTALL),--install)

@@ -83,6 +83,11 @@ class Stack:
         """The database behind the service."""
         return str(self._endpoint("database_url"))
 
+    @property
+    def redis_url(self) -> str:
+        """The cache behind the service."""
+        return str(self._endpoint("redis_url"))
+
     def pids(self) -> dict[str, int]:
         """Return the processes of the stack by name, as of now."""
         pids: dict[str, int] = self._endpoint("pids")

@@ -1,22 +1,19 @@
 """`kill -9` of scoring, database and gateway while 20,000 events come in: nothing is lost, nothing counts twice."""
 
-import asyncio
-import contextlib
 import json
 import os
 import random
 import signal
-import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import aiohttp
 import pytest
 from kafka import KafkaProducer
 
 from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.adapters.mysql.database import Row
+from tests.contract.chaos.listener import Listener
 from tests.contract.conftest import Stack
 from tests.support import eventually
 from tests.support.http import send
@@ -44,43 +41,6 @@ def _events() -> list[dict[str, Any]]:
     return events
 
 
-class _Listener(threading.Thread):
-    """A dashboard: listens, and after each loss of its connection resumes after the newest alert that it has seen."""
-
-    def __init__(self, stack: Stack) -> None:
-        super().__init__(daemon=True)
-        self._stack = stack
-        self._ended = threading.Event()
-        self.ids: list[int] = []
-
-    def run(self) -> None:
-        asyncio.run(self._listen())
-
-    def stop(self) -> None:
-        self._ended.set()
-        self.join(20)
-
-    async def _listen(self) -> None:
-        async with aiohttp.ClientSession() as session:
-            while not self._ended.is_set():
-                with contextlib.suppress(aiohttp.ClientError, ConnectionError, TimeoutError):
-                    await self._session(session)
-
-    async def _session(self, session: aiohttp.ClientSession) -> None:
-        parameters = {"token": self._stack.token("read")}
-        async with session.ws_connect(self._stack.ws_url, params=parameters, heartbeat=5) as socket:
-            since = self.ids[-1] if self.ids else 0
-            await socket.send_json({"event": "subscribe_alerts", "data": {"since": since}})
-            while not self._ended.is_set() and not socket.closed:
-                with contextlib.suppress(TimeoutError):
-                    message = await socket.receive(0.2)
-                    if message.type is not aiohttp.WSMsgType.TEXT:
-                        return
-                    content = json.loads(message.data)
-                    if content["event"] == "churn_alert":
-                        self.ids.append(content["data"]["id"])
-
-
 def _status(stack: Stack) -> dict[str, Any]:
     status: dict[str, Any] = send(f"{stack.lambda_url}/status", timeout=5).json
     return status
@@ -102,7 +62,7 @@ def test_every_event_counts_once_and_every_alert_is_raised_once(own_stack: Stack
     # One in twenty is delivered again, as a producer that was not answered would.
     sent = events + chance.sample(events, _EVENTS // 20)
     kills = iter([_kill_scoring, _kill_database, _kill_gateway, _kill_scoring])
-    listener = _Listener(own_stack)
+    listener = Listener(own_stack)
     listener.start()
     producer = KafkaProducer(bootstrap_servers=own_stack.kafka, acks="all", linger_ms=5)
     try:

@@ -1,0 +1,246 @@
+"""The faults: each begins, is held for a while, and ends."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+
+import pymysql
+import redis
+from kafka import KafkaConsumer
+
+from tests.contract.chaos.load import Load
+from tests.contract.chaos.shop import Shop
+
+_EVERY_SECONDS = 0.5
+_NEEDS_DATABASE = frozenset({"customers", "stats", "alerts", "events"})
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of one dependency, or of the service's own processes."""
+
+    name: str
+    begin: Callable[[Shop, Load], AbstractContextManager[None]]
+    fails: frozenset[str] = _NOTHING
+    """The kinds of requests that may be answered with an error while it lasts; all others succeed."""
+    check: str | None = None
+    """The check of `/health` that tells of it."""
+    seconds: float = 4
+
+
+@contextmanager
+def _repeated(act: Callable[[], None], every: float = _EVERY_SECONDS) -> Iterator[None]:
+    """Act again and again, in a thread, during the block."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while True:
+            # What is acted upon may be gone at this moment, or away.
+            with suppress(OSError, pymysql.MySQLError, redis.RedisError):
+                act()
+            if ended.wait(every):
+                return
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def _stopped(pids: Callable[[], list[int]]) -> Iterator[None]:
+    """Stop processes, which go on at the end of the block."""
+    chosen = pids()
+    for pid in chosen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in chosen:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+# -- MySQL
+
+
+@contextmanager
+def _mysql_killed(shop: Shop, _: Load) -> Iterator[None]:
+    shop.mysql.kill()
+    try:
+        yield
+    finally:
+        shop.mysql.start()
+
+
+def _mysql_stopped(shop: Shop, _: Load) -> AbstractContextManager[None]:
+    return _stopped(lambda: [shop.mysql.server.process.pid])
+
+
+@contextmanager
+def _mysql_flapping(shop: Shop, _: Load) -> Iterator[None]:
+    state = {"refuses": False}
+
+    def flip() -> None:
+        state["refuses"] = not state["refuses"]
+        shop.proxy.refuse(refuses=state["refuses"])
+        shop.proxy.cut()
+
+    try:
+        with _repeated(flip, 0.7):
+            yield
+    finally:
+        shop.proxy.refuse(refuses=False)
+
+
+@contextmanager
+def _mysql_read_only(shop: Shop, _: Load) -> Iterator[None]:
+    shop.mysql.execute("SET GLOBAL read_only = ON")
+    try:
+        yield
+    finally:
+        shop.mysql.execute("SET GLOBAL read_only = OFF")
+
+
+def _connections_cut(shop: Shop, _: Load) -> AbstractContextManager[None]:
+    return _repeated(shop.proxy.cut, 0.3)
+
+
+@contextmanager
+def _mysql_slow(shop: Shop, _: Load) -> Iterator[None]:
+    shop.proxy.delay(0.05)
+    try:
+        yield
+    finally:
+        shop.proxy.delay(0)
+
+
+@contextmanager
+def _deadlocks(shop: Shop, load: Load) -> Iterator[None]:
+    """Lock the customers who get events, one by one, in the opposite order."""
+    with pymysql.connect(host="127.0.0.1", port=shop.mysql.port, user="root", database="churn") as connection:
+
+        def lock() -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT id FROM customers WHERE customer_id LIKE %s ORDER BY id DESC", (f"{load.name}%",)
+                )
+                for (key,) in cursor.fetchall():
+                    cursor.execute("SELECT id FROM customers WHERE id = %s FOR UPDATE", (key,))
+            connection.rollback()
+
+        with _repeated(lock, 0.05):
+            yield
+
+
+# -- Redis
+
+
+def _redis(shop: Shop) -> redis.Redis:
+    return redis.Redis.from_url(shop.stack.redis_url, socket_timeout=2)
+
+
+@contextmanager
+def _redis_killed(shop: Shop, _: Load) -> Iterator[None]:
+    _kill([shop.stack.pids()["cache"]])
+    yield
+
+
+def _redis_stopped(shop: Shop, _: Load) -> AbstractContextManager[None]:
+    return _stopped(lambda: [shop.stack.pids()["cache"]])
+
+
+@contextmanager
+def _redis_full(shop: Shop, _: Load) -> Iterator[None]:
+    with _redis(shop) as server:
+        before = server.config_get("maxmemory*")
+        server.config_set("maxmemory-policy", "noeviction")
+        server.config_set("maxmemory", "1")
+        try:
+            yield
+        finally:
+            for name in ("maxmemory", "maxmemory-policy"):
+                server.config_set(name, before[name])
+
+
+@contextmanager
+def _redis_poisoned(shop: Shop, _: Load) -> Iterator[None]:
+    with _redis(shop) as server:
+
+        def poison() -> None:
+            for number, key in enumerate(server.scan_iter()):
+                if number % 2:
+                    server.set(key, b"\xff{not json", px=60_000)
+                else:
+                    server.delete(key)
+                    server.rpush(key, "a list")
+
+        with _repeated(poison, 0.2):
+            yield
+
+
+# -- Kafka
+
+
+@contextmanager
+def _stranger_joins(shop: Shop, _: Load) -> Iterator[None]:
+    """Let another consumer join the group, read, commit nothing and leave: partitions move to it and back."""
+    consumer = KafkaConsumer(
+        "user-events", bootstrap_servers=shop.stack.kafka, group_id="churn-scoring", enable_auto_commit=False
+    )
+    try:
+        with _repeated(lambda: consumer.poll(100), 0.1):
+            yield
+    finally:
+        consumer.close()
+
+
+# -- The service's own processes
+
+
+def _functions_killed(shop: Shop, _: Load, *, names: frozenset[str]) -> AbstractContextManager[None]:
+    def kill() -> None:
+        for name, pids in shop.functions().items():
+            if name in names:
+                _kill(pids)
+
+    return _repeated(kill, 0.4)
+
+
+# -- The registry
+
+
+def _registry_away(shop: Shop, _: Load) -> AbstractContextManager[None]:
+    return _stopped(lambda: [shop.stack.pids()["aws"]])
+
+
+FAULTS = (
+    Fault("MySQL killed", _mysql_killed, _NEEDS_DATABASE, "reads"),
+    Fault("MySQL stopped", _mysql_stopped, _NEEDS_DATABASE, "reads", 6),
+    Fault("MySQL flapping", _mysql_flapping, _NEEDS_DATABASE, None, 6),
+    Fault("MySQL read-only", _mysql_read_only, _NOTHING, "writes", 12),
+    Fault("connections to MySQL cut", _connections_cut, _NEEDS_DATABASE),
+    Fault("MySQL slow", _mysql_slow, _NEEDS_DATABASE),
+    Fault("deadlocks", _deadlocks),
+    Fault("Redis killed", _redis_killed),
+    Fault("Redis stopped", _redis_stopped, _NOTHING, "cache"),
+    Fault("Redis full", _redis_full),
+    Fault("Redis poisoned", _redis_poisoned),
+    Fault("partitions re-assigned", _stranger_joins),
+    Fault("scoring killed in its transactions", partial(_functions_killed, names=frozenset({"scoring"}))),
+    Fault("registry away", _registry_away, frozenset({"events"}), "model"),
+)

@@ -1,0 +1,51 @@
+"""A dashboard's socket: listens for alerts, and resumes after each loss of its connection."""
+
+import asyncio
+import contextlib
+import json
+import threading
+
+import aiohttp
+
+from tests.contract.conftest import Stack
+
+
+class Listener(threading.Thread):
+    """A thread that hears every alert after the one numbered `since`."""
+
+    def __init__(self, stack: Stack, since: int = 0) -> None:
+        super().__init__(daemon=True)
+        self._stack = stack
+        self._since = since
+        self._ended = threading.Event()
+        self.ids: list[int] = []
+
+    def run(self) -> None:
+        """Listen until `stop`."""
+        asyncio.run(self._listen())
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        self.join(20)
+
+    async def _listen(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            while not self._ended.is_set():
+                with contextlib.suppress(aiohttp.ClientError, ConnectionError, TimeoutError):
+                    await self._session(session)
+                await asyncio.sleep(0.05)
+
+    async def _session(self, session: aiohttp.ClientSession) -> None:
+        parameters = {"token": self._stack.token("read")}
+        async with session.ws_connect(self._stack.ws_url, params=parameters, heartbeat=5) as socket:
+            since = self.ids[-1] if self.ids else self._since
+            await socket.send_json({"event": "subscribe_alerts", "data": {"since": since}})
+            while not self._ended.is_set() and not socket.closed:
+                with contextlib.suppress(TimeoutError):
+                    message = await socket.receive(0.2)
+                    if message.type is not aiohttp.WSMsgType.TEXT:
+                        return
+                    content = json.loads(message.data)
+                    if content["event"] == "churn_alert":
+                        self.ids.append(content["data"]["id"])

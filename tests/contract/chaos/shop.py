@@ -1,0 +1,116 @@
+"""The service under test: a whole local stack, before a MySQL server that the tests may do anything to."""
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pymysql
+
+from churn.adapters.mysql import Database, DatabaseUnavailableError
+from churn.adapters.mysql.database import Row
+from infra.local.servers.databases import Server, start_mariadb
+from infra.local.servers.external import RIGHTS
+from tests.contract.conftest import Stack, running_stack
+from tests.support.http import send
+from tests.support.tcp_proxy import TcpProxy
+
+_AGAIN_SECONDS = 5
+
+
+class MySql:
+    """A MySQL-compatible server that is killed, and started again on the same port and data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server = start_mariadb(folder)
+        self._owner = self._server.url
+
+    @property
+    def server(self) -> Server:
+        """The server that runs now."""
+        return self._server
+
+    @property
+    def port(self) -> int:
+        """The server's port."""
+        return urlsplit(self._owner).port or 3306
+
+    def start(self) -> None:
+        """Start it again after it was killed."""
+        self._server = start_mariadb(self._folder, self.port)
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send the server a signal; wait for its end where the signal ends it."""
+        self._server.process.send_signal(number)
+        if number is signal.SIGKILL:
+            self._server.process.wait()
+
+    def execute(self, *statements: str) -> None:
+        """Run statements as the server's owner, each by itself: some are not allowed in a transaction."""
+        with pymysql.connect(host="127.0.0.1", port=self.port, user="root", autocommit=True) as connection:
+            for statement in statements:
+                connection.cursor().execute(statement)
+
+    def rows(self, query: str, *values: object) -> list[Row]:
+        """Return the rows of a query as the server's owner; none while the server is away."""
+        try:
+            with closing(Database(self._owner)) as owner:
+                return owner.run(lambda transaction: transaction.rows(query, values))
+        except DatabaseUnavailableError:
+            return []
+
+    @property
+    def owner(self) -> Database:
+        """A connection as the server's owner."""
+        return Database(self._owner)
+
+
+@dataclass
+class Shop:
+    """A running service, and what it depends on."""
+
+    stack: Stack
+    mysql: MySql
+    proxy: TcpProxy
+
+    def functions(self) -> Mapping[str, list[int]]:
+        """Return the processes of every function."""
+        status: dict[str, Any] = send(f"{self.stack.lambda_url}/status", timeout=5).json
+        return {name: function["pids"] for name, function in status["functions"].items()}
+
+    def health(self) -> dict[str, Any]:
+        """Return what `/health` says: its status, and the status of each check where it could answer by itself."""
+        health: dict[str, Any] = self.stack.get("/health", role=None).json
+        return health
+
+
+@contextmanager
+def running_shop(folder: Path, buckets: Path) -> Iterator[Shop]:
+    """Run an empty shop whose database is reached through a proxy, as a user who has the documented rights."""
+    data, state = folder / "mysql", folder / "stack"
+    state.mkdir()
+    mysql = MySql(data)
+    try:
+        mysql.execute(
+            "CREATE USER shop@'%' IDENTIFIED BY 'secret'",
+            f"GRANT {', '.join(RIGHTS)} ON churn.* TO shop@'%'",
+        )
+        with TcpProxy(mysql.port) as proxy:
+            url = f"mysql://shop:secret@127.0.0.1:{proxy.port}/churn"
+            with running_stack(state, buckets, SAMPLE_CUSTOMERS="0", EVENT_RATE="0", DATABASE_URL=url) as stack:
+                _deliver_again_soon(stack)
+                yield Shop(stack, mysql, proxy)
+    finally:
+        mysql.server.stop()
+
+
+def _deliver_again_soon(stack: Stack) -> None:
+    """Shorten the six minutes after which the queue of events delivers again what could not be scored."""
+    queues = boto3.client("sqs", endpoint_url=stack.aws_url)
+    for url in queues.list_queues()["QueueUrls"]:
+        queues.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(_AGAIN_SECONDS)})

@@ -1,0 +1,139 @@
+"""Faults under load: nothing is lost, nothing counts twice, what can be answered is, and it is over in ten seconds.
+
+``make chaos`` runs them and prints the table of docs/reliability.md; they are no part of all tests.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.contract.chaos.faults import FAULTS, Fault
+from tests.contract.chaos.listener import Listener
+from tests.contract.chaos.load import NO_ANSWER, REQUESTS, Load
+from tests.contract.chaos.shop import Shop, running_shop
+from tests.contract.conftest import Stack
+from tests.support import eventually
+from tests.support.stored import compare_with_histories
+
+_RECOVERED_SECONDS = 10.0
+_SETTLED_SECONDS = 90.0
+_GOOD = {200, 202}
+_FAILED = {502, 503, 504}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, buckets: Path, stack: Stack) -> Iterator[Shop]:
+    """Return the shop that every fault happens to; the session's stack is there, so that it copies its model."""
+    assert stack.get("/health", role=None).status == 200
+    with running_shop(tmp_path_factory.mktemp("chaos"), buckets) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """Collect the rows of the table, and write it to the file that CHAOS_TABLE names."""
+    lines = ["| fault | answers while it lasts | `/health` | recovered after |", "|---|---|---|---|"]
+    yield lines
+    target = Path(os.environ.get("CHAOS_TABLE") or tmp_path_factory.mktemp("table") / "faults.md")
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda one: one.name)
+def test_a_fault_costs_nothing_that_was_accepted(shop: Shop, fault: Fault, table: list[str]) -> None:
+    name = fault.name.replace(" ", "-")
+    newest = max(_alerts(shop, 0), default=0)
+    listener = Listener(shop.stack, newest)
+    listener.start()
+    try:
+        with Load(shop.stack, name) as load:
+            eventually(lambda: len(load.replies) > 30 and _stored(shop, name) > 20, within=60)
+            told = _hold(shop, fault, load)
+            during = load.statuses()
+            ended = time.monotonic()
+            eventually(lambda: _has_recovered(shop, fault, load, ended), within=_RECOVERED_SECONDS, every=0.1)
+            recovered = time.monotonic() - ended
+        eventually(lambda: _stored(shop, name) == len(load.accepted), within=_SETTLED_SECONDS, every=0.2)
+        alerts = _alerts(shop, newest)
+        eventually(lambda: len(listener.ids) >= len(alerts), within=30)
+    finally:
+        listener.stop()
+    with closing(shop.mysql.owner) as database:
+        compare_with_histories(database)
+    _assert_alerts(shop, load, name)
+    assert listener.ids == _alerts(shop, newest)
+    _assert_answers(fault, load)
+    errors = {kind: dict(sorted(found.items())) for kind, found in during.items() if set(found) - _GOOD}
+    table.append(f"| {fault.name} | {_worded(errors)} | {told} | {recovered:.1f} s |")
+
+
+def _hold(shop: Shop, fault: Fault, load: Load) -> str:
+    """Hold a fault for its time; return what `/health` said of it."""
+    with fault.begin(shop, load):
+        until = time.monotonic() + fault.seconds
+        said = ""
+        if fault.check is not None:
+            check = fault.check
+            said = eventually(lambda: _not_up(shop, check), within=fault.seconds, every=0.2)
+        time.sleep(max(0.0, until - time.monotonic()))
+    return f"{fault.check}: {said}" if said else "as before"
+
+
+def _not_up(shop: Shop, check: str) -> str:
+    checks = shop.health().get("checks")
+    status: str = checks[check]["status"] if checks else "up"
+    return "" if status == "up" else status
+
+
+def _has_recovered(shop: Shop, fault: Fault, load: Load, ended: float) -> bool:
+    """Return whether every kind of request succeeds again, events are applied, and `/health` no longer tells of it."""
+    since = [reply for reply in list(load.replies) if reply.at > ended]
+    newest = {reply.kind: reply.status for reply in since}
+    if set(newest) < {*REQUESTS, "events"} or not set(newest.values()) <= _GOOD:
+        return False
+    stored = shop.mysql.rows(
+        "SELECT 1 FROM customers WHERE customer_id LIKE %s AND updated_at > NOW(3) - INTERVAL 1 SECOND LIMIT 1",
+        f"{load.name}-%",
+    )
+    return bool(stored) and not (fault.check and _not_up(shop, fault.check))
+
+
+def _stored(shop: Shop, name: str) -> int:
+    rows = shop.mysql.rows("SELECT COUNT(*) AS n FROM events WHERE event_id LIKE %s", f"{name}-%")
+    return int(rows[0]["n"]) if rows else -1
+
+
+def _alerts(shop: Shop, since: int) -> list[int]:
+    return [row["id"] for row in shop.mysql.rows("SELECT id FROM alerts WHERE id > %s ORDER BY id", since)]
+
+
+def _assert_alerts(shop: Shop, load: Load, name: str) -> None:
+    """Assert one alert for each customer whose payments failed, and no other."""
+    failed = {event["customer_id"] for event in load.accepted.values() if event["event_type"] == "payment_failed"}
+    raised = shop.mysql.rows(
+        "SELECT c.customer_id FROM alerts a JOIN customers c ON c.id = a.customer_pk "
+        "WHERE a.alert_type = 'payment_failure' AND c.customer_id LIKE %s ORDER BY 1",
+        f"{name}-%",
+    )
+    assert [row["customer_id"] for row in raised] == sorted(failed)
+
+
+def _assert_answers(fault: Fault, load: Load) -> None:
+    """Assert that errors came where they may, each with the time to wait, and that nothing was left unanswered."""
+    for reply in load.replies:
+        assert reply.status != NO_ANSWER, reply
+        if reply.status not in _GOOD:
+            assert reply.status in _FAILED, reply
+            assert reply.kind in fault.fails or reply.kind == "health", reply
+            assert reply.retry_after or reply.kind == "health", reply
+
+
+def _worded(errors: dict[str, dict[int, int]]) -> str:
+    if not errors:
+        return "all 200 and 202"
+    counts = {kind: ", ".join(f"{n} of {status}" for status, n in found.items()) for kind, found in errors.items()}
+    return "; ".join(f"`{kind}`: {found}" for kind, found in counts.items())
