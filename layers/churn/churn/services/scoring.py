@@ -99,13 +99,19 @@ class Scoring:
         """
         self._check_key()
         self.serving.record_or_renew(now)
+
+        def run(most_due: int) -> BatchResult:
+            return self._database.run(
+                lambda transaction: self._apply(transaction, events, now, raise_alerts, hours, dead, most_due)
+            )
+
         try:
-            result = self._run(events, now, raise_alerts, hours, dead, most_due=_MOST_DUE if raise_alerts else 0)
+            result = run(_MOST_DUE if raise_alerts else 0)
         except (DataRefusedError, *DATA_ERRORS):
             if not self._database.run(lambda transaction: customers.with_events_due(transaction, now, 1)):
                 raise
             # Whoever is taken along must not fail the events of others.
-            result = self._run(events, now, raise_alerts, hours, dead, most_due=0)
+            result = run(0)
         result.new_model = self.serving.take_new()
         return result
 
@@ -178,20 +184,6 @@ class Scoring:
         if self._known_key != self._tombstones.fingerprint:
             self._database.run(lambda transaction: erasure_key.check(transaction, self._tombstones))
             self._known_key = self._tombstones.fingerprint
-
-    def _run(
-        self,
-        events: Sequence[Event],
-        now: datetime,
-        raise_alerts: bool,
-        hours: HourSpan | None,
-        dead: Sequence[DeadLetter],
-        *,
-        most_due: int,
-    ) -> BatchResult:
-        return self._database.run(
-            lambda transaction: self._apply(transaction, events, now, raise_alerts, hours, dead, most_due)
-        )
 
     def _apply(
         self,
