@@ -1,5 +1,6 @@
 """A version of an order that says when it was made replaces those before it, in whatever order events arrive."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -7,13 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.domain.customer import replay
+from churn.domain.customer import CustomerState, replay
 from churn.domain.errors import InvalidInputError
 from churn.domain.events import Event, parse_event
 from churn.domain.timestamps import iso
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PLACED = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def same_in_any_order(events: Sequence[Event], chance: object) -> CustomerState:
+    """Assert that the events make the same state in their order and shuffled; return it."""
+    shuffled = [*events]
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = replay([]), replay([])
+    for event in events:
+        one.apply(event)
+    for event in shuffled:
+        other.apply(event)
+    assert one.to_json() == other.to_json()
+    assert one.ledger.get("A-1") == other.ledger.get("A-1")
+    return one
 
 
 def version(number: int, value: float, revised: datetime | None = None, at: datetime = PLACED) -> Event:
@@ -72,15 +87,7 @@ def test_cancellations_and_reinstatements_commute(
     events = [version(1, 10)]
     events += [cancellation(number, day, known) for number, (day, known) in enumerate(cancelled)]
     events += [reinstatement(number, day) for number, day in enumerate(reinstated)]
-    shuffled = [*events]
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    one, other = replay([]), replay([])
-    for event in events:
-        one.apply(event)
-    for event in shuffled:
-        other.apply(event)
-    assert one.to_json() == other.to_json()
-    assert one.ledger.get("A-1") == other.ledger.get("A-1")
+    one = same_in_any_order(events, chance)
     newest = max((day if known is None else known for day, known in cancelled), default=-1)
     assert one.purchases.orders == (not cancelled or newest < max(reinstated, default=-1))
 
@@ -96,15 +103,7 @@ def test_the_order_of_arrival_changes_nothing(versions: list[tuple[int, int, int
         )
         for number, (value, day, revised) in enumerate(versions)
     ]
-    shuffled = [*events]
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    one, other = replay([]), replay([])
-    for event in events:
-        one.apply(event)
-    for event in shuffled:
-        other.apply(event)
-    assert one.to_json() == other.to_json()
-    assert one.ledger.get("A-1") == other.ledger.get("A-1")
+    same_in_any_order(events, chance)
 
 
 def test_an_instant_that_is_none_is_refused_by_its_name() -> None:
