@@ -7,48 +7,34 @@ from __future__ import annotations
 
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from churn.adapters.mysql import Database
-from churn.adapters.mysql.migrations import migrate, read_migrations
 from churn.domain.events import Event
 from churn.ml.random_forest import ChurnModel
 from churn.services.scoring import Scoring
-from churn.settings import Settings
-from infra.local.servers.databases import start_mariadb
 from tests.support.forests import fitted_forest, metadata, trees_of
+from tests.support.own_database import scoring_on_a_database_of_its_own
 
 CUSTOMERS = 10_000
 SIZES = (10, 50, 200, 500, 1000)
 SECONDS = 6.0
 _NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-_MIGRATIONS = Path(__file__).parents[2] / "infra" / "migrations"
 _chance = random.Random(5)
 
 
 def main() -> None:
     """Fill a database, and print what each size of a batch brings."""
     model = ChurnModel.from_trees(trees_of(fitted_forest(trees=200, rows=12_000)), metadata())
-    with tempfile.TemporaryDirectory() as folder:
-        server = start_mariadb(Path(folder))
-        try:
-            database = Database(server.url, statement_timeout=120)
-            migrate(database, read_migrations(_MIGRATIONS))
-            scoring = Scoring(database, model, Settings.from_environment({"ERASURE_KEY": "k" * 32}))
-            events = _orders()
-            for _ in range(CUSTOMERS * 3 // 1000):
-                scoring.apply([next(events) for _ in range(1000)], now=_NOW, raise_alerts=False)
-            for size in SIZES:
-                took = list(_batches(scoring, events, size))
-                median = statistics.median(took)
-                print(f"batches of {size:5,}   {median * 1000:9.1f} ms each   {size / median:9,.0f} events a second")
-            database.close()
-        finally:
-            server.stop()
+    with scoring_on_a_database_of_its_own(model) as (_, scoring):
+        events = _orders()
+        for _ in range(CUSTOMERS * 3 // 1000):
+            scoring.apply([next(events) for _ in range(1000)], now=_NOW, raise_alerts=False)
+        for size in SIZES:
+            took = list(_batches(scoring, events, size))
+            median = statistics.median(took)
+            print(f"batches of {size:5,}   {median * 1000:9.1f} ms each   {size / median:9,.0f} events a second")
 
 
 def _batches(scoring: Scoring, events: Iterator[Event], size: int) -> Iterator[float]:

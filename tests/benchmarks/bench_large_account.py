@@ -6,52 +6,38 @@ Each event is a batch of its own, as it is when a shop is quiet; the two custome
 from __future__ import annotations
 
 import random
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 
-from churn.adapters.mysql import Database
-from churn.adapters.mysql.migrations import migrate, read_migrations
 from churn.domain.events import Event
 from churn.services.scoring import Scoring
-from churn.settings import Settings
-from infra.local.servers.databases import start_mariadb
 from tests.support.models import RecencyModel
+from tests.support.own_database import scoring_on_a_database_of_its_own
 
 ORDERS = 100_000
 ROUNDS = 60
 _NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-_MIGRATIONS = Path(__file__).parents[2] / "infra" / "migrations"
 _chance = random.Random(3)
 
 
 def main() -> None:
     """Fill a database, and print the medians."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = start_mariadb(Path(folder))
-        try:
-            database = Database(server.url, statement_timeout=120)
-            migrate(database, read_migrations(_MIGRATIONS))
-            scoring = Scoring(database, RecencyModel(), Settings.from_environment({}))
-            for customer_id, orders in (("LARGE", ORDERS), ("SMALL", 10)):
-                history = [_order(customer_id, number, _chance.uniform(0, 720)) for number in range(orders)]
-                for start in range(0, orders, 5000):
-                    scoring.apply(history[start : start + 5000], now=_NOW, raise_alerts=False)
-            _compare(scoring)
-            sizes = database.run(
-                lambda transaction: transaction.rows(
-                    "SELECT c.customer_id, LENGTH(s.state) AS bytes FROM customers c "
-                    "JOIN customer_states s ON s.customer_pk = c.id ORDER BY 1"
-                )
+    with scoring_on_a_database_of_its_own(RecencyModel()) as (database, scoring):
+        for customer_id, orders in (("LARGE", ORDERS), ("SMALL", 10)):
+            history = [_order(customer_id, number, _chance.uniform(0, 720)) for number in range(orders)]
+            for start in range(0, orders, 5000):
+                scoring.apply(history[start : start + 5000], now=_NOW, raise_alerts=False)
+        _compare(scoring)
+        sizes = database.run(
+            lambda transaction: transaction.rows(
+                "SELECT c.customer_id, LENGTH(s.state) AS bytes FROM customers c "
+                "JOIN customer_states s ON s.customer_pk = c.id ORDER BY 1"
             )
-            for row in sizes:
-                print(f"state of {row['customer_id']:<35} {row['bytes']:9,} bytes")
-            database.close()
-        finally:
-            server.stop()
+        )
+        for row in sizes:
+            print(f"state of {row['customer_id']:<35} {row['bytes']:9,} bytes")
 
 
 def _compare(scoring: Scoring) -> None:

@@ -7,44 +7,30 @@ from __future__ import annotations
 
 import os
 import statistics
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import batched
-from pathlib import Path
 
-from churn.adapters.mysql import Database
-from churn.adapters.mysql.migrations import migrate, read_migrations
 from churn.domain.events import Event
 from churn.ml.random_forest import ChurnModel
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
-from churn.settings import Settings
-from infra.local.servers.databases import start_mariadb
 from tests.support.forests import fitted_forest, metadata, trees_of
+from tests.support.own_database import scoring_on_a_database_of_its_own
 
 CUSTOMERS = int(os.environ.get("CUSTOMERS", "20000"))
 ACTIVE = 3 * CUSTOMERS // 10
 _NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-_MIGRATIONS = Path(__file__).parents[2] / "infra" / "migrations"
 _REPEATS = 5
 
 
 def main() -> None:
     """Fill a database, sweep while nobody is due, then those who are."""
     model = ChurnModel.from_trees(trees_of(fitted_forest(trees=200, rows=12_000)), metadata())
-    with tempfile.TemporaryDirectory() as folder:
-        server = start_mariadb(Path(folder))
-        try:
-            database = Database(server.url, statement_timeout=120)
-            migrate(database, read_migrations(_MIGRATIONS))
-            scoring = Scoring(database, model, Settings.from_environment({"ERASURE_KEY": "k" * 32}))
-            _fill(scoring, range(ACTIVE), _NOW - timedelta(days=2))
-            _fill(scoring, range(ACTIVE, CUSTOMERS), _NOW)
-            _report(scoring)
-            database.close()
-        finally:
-            server.stop()
+    with scoring_on_a_database_of_its_own(model) as (_, scoring):
+        _fill(scoring, range(ACTIVE), _NOW - timedelta(days=2))
+        _fill(scoring, range(ACTIVE, CUSTOMERS), _NOW)
+        _report(scoring)
 
 
 def _report(scoring: Scoring) -> None:

@@ -93,6 +93,11 @@ class Stack:
         pids: dict[str, int] = self._endpoint("pids")
         return pids
 
+    def functions(self) -> dict[str, list[int]]:
+        """Return the processes of every function, as of now."""
+        functions: dict[str, Any] = send(f"{self.lambda_url}/status", timeout=5).json["functions"]
+        return {name: function["pids"] for name, function in functions.items()}
+
     def publish(self, event_type: str, customer_id: str, at: datetime, **data: Any) -> None:
         """Publish an event; return when Kafka has it."""
         event = {

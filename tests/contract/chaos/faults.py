@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 
 import pymysql
 import redis
@@ -212,13 +211,8 @@ def _stranger_joins(shop: Shop, _: Load) -> Iterator[None]:
 # -- The service's own processes
 
 
-def _functions_killed(shop: Shop, _: Load, *, names: frozenset[str]) -> AbstractContextManager[None]:
-    def kill() -> None:
-        for name, pids in shop.functions().items():
-            if name in names:
-                _kill(pids)
-
-    return _repeated(kill, 0.4)
+def _scoring_killed(shop: Shop, _: Load) -> AbstractContextManager[None]:
+    return _repeated(lambda: _kill(shop.stack.functions()["scoring"]), 0.4)
 
 
 # -- The registry
@@ -241,6 +235,6 @@ FAULTS = (
     Fault("Redis full", _redis_full),
     Fault("Redis poisoned", _redis_poisoned),
     Fault("partitions re-assigned", _stranger_joins),
-    Fault("scoring killed in its transactions", partial(_functions_killed, names=frozenset({"scoring"}))),
+    Fault("scoring killed in its transactions", _scoring_killed),
     Fault("registry away", _registry_away, frozenset({"events"}), "model"),
 )

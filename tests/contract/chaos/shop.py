@@ -1,7 +1,7 @@
 """The service under test: a whole local stack, before a MySQL server that the tests may do anything to."""
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,6 @@ from churn.adapters.mysql.database import Row
 from infra.local.servers.databases import Server, start_mariadb
 from infra.local.servers.external import RIGHTS
 from tests.contract.conftest import Stack, running_stack
-from tests.support.http import send
 from tests.support.tcp_proxy import TcpProxy
 
 _AGAIN_SECONDS = 5
@@ -77,11 +76,6 @@ class Shop:
     stack: Stack
     mysql: MySql
     proxy: TcpProxy
-
-    def functions(self) -> Mapping[str, list[int]]:
-        """Return the processes of every function."""
-        status: dict[str, Any] = send(f"{self.stack.lambda_url}/status", timeout=5).json
-        return {name: function["pids"] for name, function in status["functions"].items()}
 
     def health(self) -> dict[str, Any]:
         """Return what `/health` says: its status, and the status of each check where it could answer by itself."""

@@ -100,7 +100,7 @@ def _counted(database: Database, at_least: int) -> None:
 
 
 def _kill_scoring(stack: Stack) -> None:
-    for pid in _status(stack)["functions"]["scoring"]["pids"]:
+    for pid in stack.functions()["scoring"]:
         _kill(pid)
 
 
