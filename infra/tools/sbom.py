@@ -6,6 +6,7 @@ Python packages come from `uv.lock`, as the layers carry them; those of the dash
 import argparse
 import base64
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from infra import console
 
 ROOT = Path(__file__).parents[2]
 NPM_LOCK = ROOT / "functions" / "dashboard" / "web" / "package-lock.json"
-_GROUPS = ("model", "training", "tracing")
+_GROUPS = ("model", "training", "identity", "tracing")
 _ALGORITHMS = {"sha512": "SHA-512", "sha384": "SHA-384", "sha256": "SHA-256"}
 
 
@@ -76,7 +77,9 @@ def python_packages() -> dict[str, Any]:
 
 def _export(*arguments: str) -> dict[str, Any]:
     groups = [argument for group in _GROUPS for argument in ("--group", group)]
-    command = ["uv", "export", "--quiet", "--frozen", "--no-default-groups", *groups, "--format", "cyclonedx1.5"]
+    # As in the Makefile, which puts uv there on a machine that has none.
+    uv = shutil.which("uv") or str(ROOT / ".local" / "tools" / "bin" / "uv")
+    command = [uv, "export", "--quiet", "--frozen", "--no-default-groups", *groups, "--format", "cyclonedx1.5"]
     export = subprocess.run([*command, *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
     exported: dict[str, Any] = json.loads(export.stdout)
     return exported

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -294,12 +295,14 @@ def test_a_socket_ends_with_its_token_whether_it_speaks_or_not(stack: Stack) -> 
         return events
 
     async def run() -> None:
-        token = stack.token("read", seconds=3)
+        lasts = 10
+        token = stack.token("read", seconds=lasts)
+        ends = time.monotonic() + lasts
         ticket = stack.ask("POST", "/api/alerts/ticket", {}, token=token).json["ticket"]
         async with _open(stack, {"token": token}) as speaking, _open(stack, {"ticket": ticket}) as silent:
             for socket in (speaking, silent):
                 await _hear(socket, "connected")
-            await asyncio.sleep(3)
+            await asyncio.sleep(ends - time.monotonic())
             await _ask(speaking, "ping")
             assert await end(speaking, within=5) == [("error", 401)]
             assert await end(silent, within=70) == []

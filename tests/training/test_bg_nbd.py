@@ -15,9 +15,9 @@ from churn.domain.events import Event
 from churn.domain.features import features_at
 from churn.domain.timestamps import DAY, to_millis
 from churn.ml.bg_nbd import PurchaseModel
-from churn.ml.blend import BlendedModel
 from churn.ml.loading import StoredModel, read_model
 from churn.ml.metrics import measure
+from churn.ml.random_forest import ChurnModel
 from churn.training import CannotTrainError, Plan, Trained, report_html, table, train, train_or_begin
 from infra.tools.simulator import sample_histories, simulate
 from tests.support.events import event, order
@@ -86,7 +86,7 @@ def test_fewer_customers_leave_more_open() -> None:
 
 def test_a_grown_shop_changes_over_to_a_forest_when_that_is_no_worse() -> None:
     trained = begin(shop(), GROWN, current=begun())
-    assert isinstance(trained.model, BlendedModel)
+    assert isinstance(trained.model, ChurnModel)
     assert trained.model.metadata["gate"]["compared_with"] == begun().version
     assert trained.model.metadata["gate"]["passed"]
     assert "current" in trained.report

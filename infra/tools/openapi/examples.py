@@ -178,6 +178,7 @@ _VALUES: dict[str, Any] = {
     "raised_at": None,
     "resolution_notes": None,
     "note": "She asks for a call next week.",
+    "KeptSince.note": None,
     "CustomerNote.note": "She moves abroad in spring.",
     "by": "anna",
     "WorkResult.error": None,

@@ -22,7 +22,13 @@ ROOT = Path(__file__).parents[3]
 _LABELS = sorted(app.parent.name for app in ROOT.glob("functions/*/app.py"))
 _PREDICTING = {"evaluation", "health", "prediction", "rescoring", "scoring", "training"}
 _LIMIT = 200_000_000
-_LAYERS = {"churn": "ChurnLayer", "model": "ModelLayer", "training": "TrainingLayer", "tracing": "TracingLayer"}
+_LAYERS = {
+    "churn": "ChurnLayer",
+    "identity": "IdentityLayer",
+    "model": "ModelLayer",
+    "training": "TrainingLayer",
+    "tracing": "TracingLayer",
+}
 _PURE = {"tracing"}
 _MACHINES = {"x86_64": 62, "arm64": 183}  # e_machine of an ELF file
 _PARAMETERS = {
@@ -66,6 +72,7 @@ def test_a_function_carries_what_it_needs_and_no_more(function: FunctionSpec) ->
     packages = {path.name for layer in function.layers for path in (layer / "python").iterdir()}
     assert ("numpy" in packages) == (function.label in _PREDICTING)
     assert ("sklearn" in packages) == (function.label == "training")
+    assert ("cryptography" in packages) == (function.label == "authorizer")
     assert not {"pandas", "pip", "setuptools", "pytest", "moto"} & packages
     for path in _files(function):
         assert path.suffix not in {".pyc", ".pyi", ".h", ".c", ".a"}, path
@@ -106,6 +113,20 @@ def test_a_function_that_sends_traces_finds_the_sdk_in_its_layer(build: Path) ->
         import app
         from churn.observability import traced, trace_headers
         assert traced(lambda event, context: trace_headers())({}, None)["traceparent"].endswith("-01")
+        """,
+    )
+
+
+@every_function(["authorizer"])
+def test_the_authorizer_can_check_the_signatures_of_an_issuer(function: FunctionSpec) -> None:
+    _run(
+        function,
+        """
+        import jwt
+        from cryptography.hazmat.primitives.asymmetric import ec
+        key = ec.generate_private_key(ec.SECP256R1())
+        token = jwt.encode({"sub": "anna"}, key, algorithm="ES256")
+        assert jwt.decode(token, key.public_key(), algorithms=["ES256"]) == {"sub": "anna"}
         """,
     )
 
@@ -188,7 +209,9 @@ def test_the_layers_are_built_for_arm64_too_and_small(tmp_path: Path) -> None:
         folder.mkdir()
         _make(ROOT / "layers" / layer, f"build-{name}", f"ARTIFACTS_DIR={folder}", "ARCHITECTURE=arm64")
         assert _machines(folder) == (set() if layer in _PURE else {_MACHINES["arm64"]})
-    assert sum(path.lstat().st_size for path in tmp_path.rglob("*") if not path.is_dir()) < _LIMIT
+    # No function has all: identity is the authorizer's.
+    training = [path for path in tmp_path.rglob("*") if not path.is_relative_to(tmp_path / "IdentityLayer")]
+    assert sum(path.lstat().st_size for path in training if not path.is_dir()) < _LIMIT
 
 
 def test_a_model_that_cannot_be_served_ends_the_build(tmp_path: Path) -> None:
