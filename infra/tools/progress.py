@@ -23,25 +23,28 @@ class Progress:
         self._every = 0.25 if self._out.isatty() else 5.0
         self._open = False
 
-    def __call__(self, done: int) -> None:
-        """Show how much is done, at most a few times a second."""
+    def __call__(self, done: int, share: float | None = None) -> None:
+        """Show how much is done, at most a few times a second; `share`: of all, where no total was named."""
         now = time.monotonic()
         if now < self._next:
             return
         self._next = now + self._every
-        share = f" of {self._total:,} ({done / self._total:.0%}){self._left(done, now)}" if self._total else ""
+        if share is None and self._total:
+            share = done / self._total
+        of_all = f" of {self._total:,}" if self._total else ""
+        told = f"{of_all} ({share:.0%}){self._left(share, now)}" if share is not None else ""
         # What a longer line has left at the end of a terminal's line is taken away.
         begin, end = ("\r", "\x1b[K") if self._out.isatty() else ("", "")
-        self._out.write(f"{begin}{self._what}: {done:,}{share}{end}")
+        self._out.write(f"{begin}{self._what}: {done:,}{told}{end}")
         self._out.write("" if self._out.isatty() else "\n")
         self._out.flush()
         self._open = self._out.isatty()
 
-    def _left(self, done: int, now: float) -> str:
+    def _left(self, share: float, now: float) -> str:
         """Return how much longer it takes if it goes on as until now."""
-        if not self._total or not 0 < done < self._total:
+        if not 0 < share < 1:
             return ""
-        seconds = (now - self._began) * (self._total - done) / done
+        seconds = (now - self._began) * (1 - share) / share
         return f", {seconds:.0f} s left" if seconds < 100 else f", {seconds / 60:.0f} min left"
 
     def __enter__(self) -> Self:

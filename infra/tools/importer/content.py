@@ -4,13 +4,14 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import shutil
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -47,6 +48,8 @@ class Content:
     shape: Shape
     reopen: Callable[[], IO[bytes]]
     layers: tuple[str, ...] = ()
+    share: Callable[[], float | None] = lambda: None
+    """How much of the file has been read since it was opened last, from 0 to 1, if that is known."""
 
     def encoding(self) -> str:
         """Return the codec of a text, which its bytes are read once for. Raises UnreadableFileError."""
@@ -84,13 +87,32 @@ class guarded:  # noqa: N801  (used like a function)
             raise UnreadableFileError(f"{self._path} cannot be read: {error or type(error).__name__}") from error
 
 
+class _File:
+    """The file itself, below its layers."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: io.BufferedReader | None = None
+
+    def open(self) -> IO[bytes]:
+        self._file = self._path.open("rb")
+        return self._file
+
+    def share(self) -> float | None:
+        # A closed one was copied, and the copy is read.
+        if self._file is None or self._file.closed:
+            return None
+        return self._file.tell() / (os.fstat(self._file.fileno()).st_size or 1)
+
+
 def open_content(path: Path, folder: Path) -> Content:
     """Return what a file holds; an archive that must be read at any place is unpacked into `folder`.
 
     Raises UnreadableFileError.
     """
+    file = _File(path)
     with guarded(path):
-        return _open(path, lambda: cast("IO[bytes]", path.open("rb")), folder, ())
+        return replace(_open(path, file.open, folder, ()), share=file.share)
 
 
 def _open(path: Path, reopen: Callable[[], IO[bytes]], folder: Path, layers: tuple[str, ...]) -> Content:

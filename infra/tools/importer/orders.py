@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from churn.domain.events import MAX_FUTURE, Event, InvalidEventError
@@ -15,6 +16,7 @@ from infra.tools.importer.faults import DoubtError
 from infra.tools.importer.formats import LineKind
 from infra.tools.importer.refunds import refund_ids, refund_of_earlier
 from infra.tools.importer.staging import Line, Repeated
+from infra.tools.importer.tallies import Occurrences
 
 # So many of a customer's events are sorted by time in memory.
 _SORTED_AT_ONCE = 20_000
@@ -176,27 +178,31 @@ class Orders:
             self.figures.largest = max(self.figures.largest, (count, customer))
 
     def _of_customer(self, lines: Iterable[Line]) -> Iterator[Event | tuple[Line, str]]:
-        repetitions: Counter[tuple[object, ...]] = Counter()
+        with closing(Occurrences()) as repetitions:
+            yield from self._of_numbers(lines, repetitions)
+
+    def _of_numbers(self, lines: Iterable[Line], repetitions: Occurrences) -> Iterator[Event | tuple[Line, str]]:
         for number, of_order in groupby(lines, key=lambda line: line.number):
             if not number:
                 for line in of_order:
                     order = _Order.of(line)
-                    content = (line.at, line.value, line.discount, line.cancelled_at)
-                    order.repetition = repetitions[content]
-                    repetitions[content] += 1
+                    order.repetition = repetitions.add(hash((line.at, line.value, line.discount, line.cancelled_at)))
                     yield from self._finish([order])
                 continue
             yield from self._finish(self._join(of_order))
 
-    def _join(self, lines: Iterable[Line]) -> list[_Order]:
+    def _join(self, lines: Iterator[Line]) -> list[_Order]:
         """Return the order of the lines of one number, and the cancelled one of that number beside it."""
+        first, second = next(lines), next(lines, None)
+        if second is None:
+            return [_Order.of(first)]
+        with closing(Occurrences()) as seen:
+            return self._join_new(line for line in chain((first, second), lines) if not seen.add(line.content))
+
+    def _join_new(self, lines: Iterable[Line]) -> list[_Order]:
         placed: _Order | None = None
         cancelled: _Order | None = None
-        seen: set[int] = set()
         for line in lines:
-            if line.content in seen:
-                continue
-            seen.add(line.content)
             first = placed if line.cancelled_at is None else cancelled
             if first is not None:
                 self.figures.joined += 1

@@ -42,6 +42,7 @@ from infra.tools.importer.numbers import DecimalSign, NumberReader
 from infra.tools.importer.order_lines import CONTINUATION, LineReader, LineRules, Statuses
 from infra.tools.importer.orders import Figures, Orders, line_kind
 from infra.tools.importer.readers import Source, open_source
+from infra.tools.importer.reading_progress import ReadingProgress, Show
 from infra.tools.importer.rows import Row
 from infra.tools.importer.staging import Line, Reject, Staging
 from infra.tools.importer.statuses import StatusClass
@@ -49,7 +50,6 @@ from infra.tools.importer.survey import Survey, look_through
 from infra.tools.importer.tallies import tally
 from infra.tools.importer.times import DateOrder
 
-_PROGRESS_EVERY = 5000
 _EXAMPLES = 3
 
 
@@ -156,12 +156,11 @@ class History:
 
 
 def read_history(
-    path: Path, options: Options, *, now: datetime, progress: Callable[[int], None] = lambda _: None
+    path: Path, options: Options, *, now: datetime, progress: Show = lambda _lines, _share: None
 ) -> History:
     """Return the events of a file of orders, events or customers.
 
-    `progress` receives the number of lines read so far, of both readings. Raises UnreadableFileError if the file as a
-    whole cannot be read, DoubtError if it can be read in two ways.
+    Raises UnreadableFileError if the file as a whole cannot be read, DoubtError if it can be read in two ways.
     """
     folder = tempfile.TemporaryDirectory(prefix="churn-import-")
     history: History | None = None
@@ -172,12 +171,12 @@ def read_history(
         kind: Kind = options.kind or (known.kind if known else "orders")
         check_fields(kind, options.columns)
         history = History(source, kind, known, header, folder)
-        survey = look_through(_rows(source, kind), kind, options.columns, progress)
+        shown = ReadingProgress(progress, source.content.share)
+        survey = look_through(_rows(source, kind), kind, options.columns, shown.first)
         reader = _Reader(history, options, survey, now)
         for number, row in enumerate(_rows(source, kind), 1):
             reader.read(row)
-            if number % _PROGRESS_EVERY == 0:
-                progress(survey.rows + number)
+            shown.second(number, survey.rows)
         reader.finish()
     except BaseException:
         if history is not None:

@@ -16,7 +16,6 @@ from infra.tools.importer.rows import Row
 from infra.tools.importer.times import DateOrder, TimeReader, TimeSurvey
 
 _IDENTIFIERS = ("customer_id", "order_id")
-_PROGRESS_EVERY = 5000
 _MOST_CURRENCIES = 50
 _AMOUNTS_LOOKED_AT = 1000
 
@@ -64,8 +63,7 @@ def look_through(rows: Iterable[Row], kind: Kind, named: Mapping[str, str], prog
     looks: dict[tuple[str, ...], list[tuple[str, Callable[[str], None]]]] = {}
     for row in rows:
         survey.rows += 1
-        if survey.rows % _PROGRESS_EVERY == 0:
-            progress(survey.rows)
+        progress(survey.rows)
         values = row.values
         if values is None:
             continue

@@ -108,7 +108,7 @@ def test_a_failure_in_a_process_ends_the_import_with_its_sentence(
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_an_import_that_was_killed_goes_on_and_ends_the_same(
-    shop: Database, file: Path, monkeypatch: pytest.MonkeyPatch, phase: str
+    shop: Database, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], phase: str
 ) -> None:
     killed = subprocess.run(
         [sys.executable, "-m", "tests.support.killed_import", phase, str(file)],
@@ -124,4 +124,8 @@ def test_an_import_that_was_killed_goes_on_and_ends_the_same(
     assert command.main([str(file)]) == 0
     whole = rows(shop, "SELECT COUNT(*) AS number FROM events")[0]["number"]
     assert (part == 0, part == whole) == (phase == "reading", phase in {"hours", "end"})
+    # What is stored are the file's own events and no other.
+    capsys.readouterr()
+    assert command.main([str(file)]) == 0
+    assert f"0 events imported, {whole:,} already there" in capsys.readouterr().out
     _assert_whole(shop)

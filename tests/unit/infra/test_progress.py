@@ -8,6 +8,16 @@ from infra.tools.progress import Progress
 from tests.support.clock import FakeClock
 
 
+def _said(monkeypatch: pytest.MonkeyPatch, total: int | None, after: float, *done: float) -> str:
+    clock = FakeClock(100.0)
+    monkeypatch.setattr("infra.tools.progress.time.monotonic", clock)
+    out = io.StringIO()
+    with Progress("orders", total, out) as shown:
+        clock.now += after
+        shown(int(done[0]), *done[1:])
+    return out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("done", "after", "said"),
     [
@@ -21,10 +31,9 @@ from tests.support.clock import FakeClock
 def test_the_time_left_is_that_of_the_rate_until_now(
     monkeypatch: pytest.MonkeyPatch, done: int, after: float, said: str
 ) -> None:
-    clock = FakeClock(100.0)
-    monkeypatch.setattr("infra.tools.progress.time.monotonic", clock)
-    out = io.StringIO()
-    with Progress("orders", 1000, out) as shown:
-        clock.now += after
-        shown(done)
-    assert out.getvalue() == said
+    assert _said(monkeypatch, 1000, after, done) == said
+
+
+def test_a_share_stands_in_for_a_total_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _said(monkeypatch, None, 5, 2000, 0.2) == "orders: 2,000 (20%), 20 s left\n"
+    assert _said(monkeypatch, None, 5, 2000) == "orders: 2,000\n"
