@@ -5,7 +5,8 @@ nothing but the instant that the customer is due at. A state of an older version
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from churn.adapters.mysql import Transaction

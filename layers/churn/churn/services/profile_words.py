@@ -1,7 +1,7 @@
 """The search words of customers, brought up to date with their profiles."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from copy import replace
 
 from churn.adapters.mysql import Transaction
 from churn.adapters.mysql.customer_search import index_words
