@@ -18,7 +18,7 @@ from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.loading import StoredModel, read_model
 from churn.ml.metrics import measure
 from churn.ml.random_forest import ChurnModel
-from churn.training import CannotTrainError, Plan, Trained, report_html, table, train, train_or_begin
+from churn.training import CannotTrainError, InUse, Plan, Trained, report_html, table, train, train_or_begin
 from infra.tools.simulator import sample_histories, simulate
 from tests.support.events import event, order
 
@@ -41,7 +41,7 @@ def until(now: datetime, customers: int = 2500) -> Histories:
 
 
 def begin(histories: Histories, now: datetime, current: StoredModel | None = None) -> Trained:
-    return train_or_begin(histories, now=now, plan=PLAN, current=current)
+    return train_or_begin(histories, now=now, plan=PLAN, current=None if current is None else InUse(current, current))
 
 
 @lru_cache

@@ -14,7 +14,7 @@ from churn.domain.features import FEATURE_NAMES
 from churn.ml.loading import LearnedModel, read_model
 from churn.ml.metrics import measure
 from churn.ml.random_forest import ChurnModel
-from churn.training import CannotTrainError, Plan, TrainedModel, table, train
+from churn.training import CannotTrainError, InUse, Plan, TrainedModel, table, train
 from churn.training.evaluation import probabilities
 from churn.training.snapshots import cut_offs, scan_histories, take_snapshots
 from infra.tools.simulator import SimulatedCustomer, simulate, true_churn_probability
@@ -36,6 +36,11 @@ def histories_of(customers: Sequence[SimulatedCustomer]) -> list[tuple[str, list
 @lru_cache
 def trained() -> TrainedModel[LearnedModel]:
     return train(histories_of(shop()), now=NOW, plan=PLAN)
+
+
+def in_use(trained: TrainedModel[LearnedModel]) -> InUse:
+    """Return a trained model as the registry gives it once it serves."""
+    return InUse(trained.model, trained.tested or trained.model)
 
 
 def truth(report_at: datetime) -> dict[str, float]:
@@ -70,7 +75,7 @@ def test_probabilities_are_calibrated_on_the_held_out_window() -> None:
 
 
 def test_the_held_out_window_lies_after_all_windows_learned_from() -> None:
-    metadata = trained().model.metadata
+    metadata = (trained().tested or trained().model).metadata
     tested_at = datetime.fromisoformat(metadata["tested_at"])
     for fitted_at in metadata["fitted_at"]:
         assert datetime.fromisoformat(fitted_at) + timedelta(days=PLAN.horizon_days) <= tested_at
@@ -101,7 +106,8 @@ def test_what_the_shop_does_not_send_is_missing_and_no_split_asks_for_it() -> No
 def test_events_after_a_cut_off_change_no_feature_before_it() -> None:
     plan = Plan(trees=8, search=False, blend=False)
     whole = histories_of(shop()[:900])
-    model = train(whole, now=NOW, plan=plan).model
+    trained = train(whole, now=NOW, plan=plan)
+    model = trained.tested or trained.model
     last_seen = datetime.fromisoformat(model.metadata["fitted_at"][-1]) + timedelta(days=plan.horizon_days)
     later = [event for _, events in whole for event in events if event.timestamp >= last_seen]
     stripped = [
@@ -109,7 +115,8 @@ def test_events_after_a_cut_off_change_no_feature_before_it() -> None:
         for customer_id, events in whole
     ]
     assert later
-    again = train(stripped, now=NOW, plan=plan).model
+    trained = train(stripped, now=NOW, plan=plan)
+    again = trained.tested or trained.model
     assert isinstance(model, ChurnModel)
     assert isinstance(again, ChurnModel)
     features = np.random.default_rng(1).gamma(1, 50, (200, len(FEATURE_NAMES)))
@@ -121,12 +128,14 @@ def test_a_model_no_worse_passes_the_gate_and_a_worse_one_does_not() -> None:
     quick = Plan(trees=60, search=False)
     good = train(histories, now=NOW, plan=quick)
     assert good.model.metadata["gate"]["compared_with"] is None
-    again = train(histories, now=NOW, plan=quick, current=good.model)
+    again = train(histories, now=NOW, plan=quick, current=in_use(good))
     assert again.model.metadata["gate"]["passed"]
     assert again.model.metadata["gate"]["compared_with"] == good.model.version
-    overcautious = good.model.with_metadata(calibration={"slope": 0.01, "intercept": 3.0})
-    assert train(histories, now=NOW, plan=quick, current=overcautious).model.metadata["gate"]["passed"]
-    blind = train(histories, now=NOW, plan=Plan(trees=1, seed=2, search=False), current=good.model)
+    overcautious = (good.tested or good.model).with_metadata(calibration={"slope": 0.01, "intercept": 3.0})
+    assert train(histories, now=NOW, plan=quick, current=InUse(overcautious, overcautious)).model.metadata["gate"][
+        "passed"
+    ]
+    blind = train(histories, now=NOW, plan=Plan(trees=1, seed=2, search=False), current=in_use(good))
     assert not blind.model.metadata["gate"]["passed"]
     assert any("AUC" in reason and "worse" in reason for reason in blind.model.metadata["gate"]["reasons"])
     assert "model in use" in table(blind.report)
@@ -216,7 +225,7 @@ def test_columns_that_do_not_vary_are_not_asked_and_told() -> None:
 
 
 def test_the_forest_knows_what_to_do_where_the_twelve_features_alone_are_told() -> None:
-    held_out, model = trained().held_out, trained().model
+    held_out, model = trained().held_out, trained().tested or trained().model
     assert held_out is not None
     whole = measure(probabilities(model, held_out.inputs), held_out.churned)
     twelve = measure(probabilities(model, held_out.inputs[:, : len(FEATURE_NAMES)]), held_out.churned)

@@ -14,12 +14,12 @@ from churn.domain.features import FEATURE_NAMES
 from churn.ml.arrays import Floats
 from churn.ml.loading import LearnedModel
 from churn.ml.metrics import MEASURES
-from churn.training import Plan, TrainedModel, Window, report_html, train, train_or_begin
+from churn.training import InUse, Plan, TrainedModel, Window, report_html, train, train_or_begin
 from churn.training.promotion_gate import gate
 from churn.training.report_html import FIGURES, MODELS
 from infra.tools.model_card import model_card
 from tests.support.forests import small_model
-from tests.training.test_pipeline import NOW, histories_of, shop
+from tests.training.test_pipeline import NOW, histories_of, in_use, shop
 
 BESIDE = ("twelve", "alone", "recency", "logistic", "boosting", "purchases")
 
@@ -88,9 +88,8 @@ def test_drift_has_something_to_compare_with() -> None:
 
 
 def test_a_second_version_tells_what_changed() -> None:
-    again = train(
-        histories_of(shop()[:700]), now=NOW, plan=Plan(trees=4, horizon_days=60, search=False), current=trained().model
-    )
+    plan = Plan(trees=4, horizon_days=60, search=False)
+    again = train(histories_of(shop()[:700]), now=NOW, plan=plan, current=in_use(trained()))
     change = " ".join(again.report["change"])
     assert "Looks 60 days ahead instead of 90." in change
     assert change.count("Learned from ") == 1
@@ -146,14 +145,15 @@ def test_the_gate_fails_what_is_worse_beyond_the_interval_only() -> None:
     truth = random.random(3000)
     window = Window(np.zeros((3000, len(FEATURE_NAMES))), random.random(3000) < truth)
     new = small_model().with_metadata(source="history", horizon_days=90)
-    current = small_model(2).with_metadata(source="history", horizon_days=90)
+    served = small_model(2).with_metadata(source="history", horizon_days=90)
+    current = InUse(served, served)
     slightly = np.array((truth + 0.001) / 1.002, dtype=np.float64)
     much: Floats = np.minimum(np.maximum(truth + random.normal(0, 0.4, 3000), 0.001), 0.999)
     assert gate(slightly, new, current, truth, window)["passed"]
     assert gate(truth, new, current, much, window)["passed"]
     worse = gate(much, new, current, truth, window)
     assert not worse["passed"]
-    assert worse["compared_with"] == current.version
+    assert worse["compared_with"] == served.version
     assert all("worse" in reason for reason in worse["reasons"])
 
 
@@ -166,8 +166,8 @@ def test_a_model_of_a_simulated_shop_or_another_horizon_is_no_measure(metadata: 
     good: Floats = np.where(window.churned, 0.9, 0.1)
     bad: Floats = 1 - good
     new = small_model().with_metadata(source="history", horizon_days=90)
-    current = new.with_metadata(**metadata)
-    verdict = gate(bad, new, current, good, window)
+    other = new.with_metadata(**metadata)
+    verdict = gate(bad, new, InUse(other, other), good, window)
     assert verdict["passed"]
     assert says in verdict["reasons"][0]
 

@@ -122,6 +122,22 @@ def test_a_version_shows_what_its_predictions_became(
     assert [(column["column"], column["psi"]) for column in detail["drift"]] == [("score", 0.3)]
 
 
+def test_a_version_says_which_version_its_figures_are_of(function: ModuleType, registry: S3ModelRegistry) -> None:
+    first = model(1).with_metadata(
+        freshness={"served": "brought_up_to_now", "as_of": "2026-05-01T00:00:00Z", "mean_difference": 0.001}
+    )
+    near = {"form": "refitted", "mean_difference": 0.004, "rank_correlation": 0.991, "served": True}
+    of_first = {"as_of": "2026-05-02T00:00:00Z", "tested_version": first.version, "tried": [near]}
+    second = model(2).with_metadata(freshness={"served": "refitted", **of_first})
+    publish(registry, first, second, model(3))
+    listed = _described("/api/models", ask(function.app, "GET", "/api/models"))
+    assert [version["freshness"] for version in listed["versions"]] == [
+        None,
+        second.metadata["freshness"],
+        {"served": "brought_up_to_now", "as_of": "2026-05-01T00:00:00Z", "tested_version": None, "tried": []},
+    ]
+
+
 @pytest.mark.parametrize(
     ("query", "accept", "is_page"),
     [

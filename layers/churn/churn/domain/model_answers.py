@@ -10,6 +10,7 @@ ScoringRole = Literal["served", "shadow"]
 QualityStage = Literal["estimated", "matured", "settled"]
 ComparisonVerdict = Literal["challenger_better", "champion_better", "undecided"]
 VersionRole = Literal["current", "challenger"]
+Form = Literal["refitted", "brought_up_to_now", "as_tested"]
 RunState = Literal["queued", "running", "succeeded", "refused", "failed"]
 
 
@@ -79,6 +80,32 @@ class ColumnDrift(TypedDict):
     verdict: str
 
 
+class TriedForm(TypedDict):
+    """A form of a tested model that knows more, and how near to it its probabilities of the tested window are."""
+
+    form: Form
+    """What it knows more than the tested model."""
+    mean_difference: float
+    """Its mean probability less that of the tested model."""
+    rank_correlation: float
+    """Spearman's, with the probabilities of the tested model."""
+    served: bool
+    """Whether it was near enough to be the version: less than 0.02 apart in the mean, and correlated above 0.95."""
+
+
+class Freshness(TypedDict):
+    """What a version knows beyond the model that was tested in its place."""
+
+    served: Form
+    """Refitted: learned from the tested window as well. Both but the tested one have the purchase process of now."""
+    as_of: Instant
+    """The orders until then are in the purchase process."""
+    tested_version: str | None
+    """The version that `metrics`, `gate` and the report are of; null if that is this one."""
+    tried: list[TriedForm]
+    """The forms that were compared with the tested model, the one that knows most first."""
+
+
 class ModelVersion(TypedDict):
     """A version of the model, and how good it was on the window that it had not seen."""
 
@@ -103,8 +130,11 @@ class ModelVersion(TypedDict):
     code: dict[str, Any] | None
     """The versions of the service and its libraries that trained it."""
     metrics: dict[str, Any]
+    """The figures of the test; `freshness` says of which version they are."""
+    freshness: Freshness | None
+    """Null for versions that are what was tested, as those of before were."""
     quality: list[WeekQuality]
-    """The newest weeks of its predictions."""
+    """The newest weeks of its own predictions."""
 
 
 class ModelChange(TypedDict):

@@ -168,7 +168,20 @@ def _summary(
         "data": metadata.get("data"),
         "code": metadata.get("code"),
         "metrics": metadata.get("metrics", {}),
+        "freshness": _freshness(metadata.get("freshness")),
         "quality": [_week(week) for week in weeks],
+    }
+
+
+def _freshness(found: Mapping[str, Any] | None) -> answers.Freshness | None:
+    """Return what a version knows beyond the tested model; those of before named no other version."""
+    if not found:
+        return None
+    return {
+        "served": found["served"],
+        "as_of": found["as_of"],
+        "tested_version": found.get("tested_version"),
+        "tried": found.get("tried", []),
     }
 
 

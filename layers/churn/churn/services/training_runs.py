@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from churn.domain import model_answers as answers
     from churn.ml.loading import StoredModel
     from churn.settings import Settings
-    from churn.training import Histories, Plan, Trained
+    from churn.training import Histories, InUse, Plan, Trained
 
 Source = Literal["history", "sample"]
 """Whose histories a model learned from, as its metadata say: the shop's own, or a simulated shop's."""
@@ -55,11 +55,21 @@ class StoredHistories:
                 yield customer_id, own
 
 
-def model_in_use(registry: ModelRegistry[StoredModel]) -> StoredModel | None:
-    """Return the promoted model, or None if there is none that a new version could be compared with."""
+def model_in_use(registry: ModelRegistry[StoredModel]) -> InUse | None:
+    """Return the promoted model and the one tested in its place, or None if there is none to compare with."""
+    from churn.training import InUse  # noqa: PLC0415
+
     version = registry.promotion_state().version
+    model = None if version is None else _loaded(registry, version)
+    if model is None:
+        return None
+    tested = (model.metadata.get("freshness") or {}).get("tested_version")
+    return InUse(model, model if tested is None else _loaded(registry, str(tested)))
+
+
+def _loaded(registry: ModelRegistry[StoredModel], version: str) -> StoredModel | None:
     try:
-        return None if version is None else registry.load(version)
+        return registry.load(version)
     except (BrokenModelError, VersionNotFoundError):
         return None
 
@@ -118,7 +128,8 @@ def begin_without_labels(
     """
     from churn.training import TooLittleHistoryError, begin  # noqa: PLC0415
 
-    current = model_in_use(registry)
+    in_use = model_in_use(registry)
+    current = None if in_use is None else in_use.model
     if current is not None and source_of(current.metadata) not in {"simulated", "prior"}:
         return None
     why = "no forest has been trained on these orders so far"
@@ -132,11 +143,14 @@ def begin_without_labels(
 def release_version(trained: Trained, registry: ModelRegistry[StoredModel], *, by: str, now: datetime) -> Release:
     """Publish a trained version with its report, and promote it if its gate passed; else it is the challenger.
 
+    The model that was tested is published before it, if that is another one, with the same report.
     Raises VersionExistsError, RegistryUnavailableError.
     """
     from churn.training import report_html  # noqa: PLC0415
 
     page = report_html(trained.report)
+    if trained.tested is not None:
+        registry.publish(trained.tested, report=trained.report, html=page)
     return Release(trained, release(registry, trained.model, by=by, now=now, report=trained.report, html=page))
 
 
@@ -178,7 +192,7 @@ def run_training(
             except CannotTrainError as error:
                 logger.warning("the stored history does not make a model", extra={"reason": str(error)})
                 run.refused(str(error))
-                return {"trained": False, "reason": str(error), "serving": current.version if current else None}
+                return {"trained": False, "reason": str(error), "serving": current.model.version if current else None}
             released = release_version(trained, registry, by="training", now=now)
             run.succeeded(trained.model.version, released.objections)
     except RunInProgressError as error:

@@ -1,59 +1,85 @@
-"""Bringing a tested model up to now with what needs no labels: the purchase process and the values of orders."""
+"""Bringing a tested model up to now: fitted again to all windows, and with the purchase process of today."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
-from churn.domain.timestamps import from_millis, iso
 from churn.ml.arrays import Floats
 from churn.ml.blend import BlendedModel
 from churn.ml.loading import LearnedModel, StoredModel
 from churn.training.bg_nbd import fitted_process
 from churn.training.evaluation import Window, probabilities
+from churn.training.fitting import Choice, fit
 from churn.training.plan import Plan
-from churn.training.snapshots import Snapshots
+from churn.training.snapshots import Progress, Snapshots
 from churn.training.spending import fit_spending, with_interval
+from churn.training.training_set import training_set_of
 
 MOST_DIFFERENCE = 0.02
 LEAST_RANK_CORRELATION = 0.95
 
+Form = Literal["refitted", "brought_up_to_now"]
 
-def brought_up_to_now(
-    tested: LearnedModel, latest: Snapshots, windows: Sequence[Snapshots], window: Window, answer: Floats, plan: Plan
-) -> tuple[LearnedModel, dict[str, Any]]:
-    """Return the tested model with the process and the values of orders as of `latest`, and how it differs.
 
-    It stays as tested if the mean probability of the held-out window would move by 0.02 or more, or if the rank
-    correlation with the tested probabilities, `answer`, were 0.95 or less. `windows` are those with known spend.
+def forms_of_now(
+    tested: LearnedModel,
+    choice: Choice,
+    windows: Sequence[Snapshots],
+    latest: Snapshots,
+    plan: Plan,
+    progress: Progress,
+) -> Iterator[tuple[Form, LearnedModel]]:
+    """Yield forms of a tested model that know more than it does, the one that knows most first.
+
+    `windows` are all with known labels, the tested one last; `latest` are everybody's orders until now. `refitted`
+    learned from all windows, with the shape and the weights of the tested model. `brought_up_to_now` learned from what
+    the tested model did. Both have the purchase process and the values of orders of now, which need no labels.
     """
+    progress("bringing the purchase process up to now")
     process = fitted_process(latest.buying, plan)
     spending = with_interval(fit_spending(latest.values_of_orders), process, windows)
-    fresh = tested.with_metadata(current_process=process, spending=spending)
-    now = probabilities(fresh, window.inputs)
-    difference, correlation = float(now.mean() - answer.mean()), _rank_correlation(now, answer)
-    is_kept = abs(difference) < MOST_DIFFERENCE and correlation > LEAST_RANK_CORRELATION
-    facts = {
-        "served": "brought_up_to_now" if is_kept else "as_tested",
-        "as_of": iso(from_millis(latest.cut_off)),
-        "mean_difference": difference,
-        "rank_correlation": correlation,
-    }
-    return fresh if is_kept else tested, facts
+    of_now = {"current_process": process, "spending": spending}
+    at_newest_window = tested.metadata["current_process"]
+    kept = {name: tested.metadata[name] for name in ("trained_at", "source", "tested_at", "data", "code")}
+    progress("fitting the model again, to the newest window as well")
+    training_set, _ = training_set_of(windows, at_newest_window)
+    facts = {**kept, "purchase_process": at_newest_window, **of_now}
+    yield "refitted", fit(training_set, windows, plan, facts, progress, choice=choice)[0]
+    yield "brought_up_to_now", tested.with_metadata(**of_now)
 
 
-def as_of_cut_off(current: StoredModel, process: Mapping[str, float]) -> StoredModel:
-    """Return the model in use as it would have served at the cut-off whose `process` is given.
+def chosen_form(
+    tested: LearnedModel, forms: Iterator[tuple[Form, LearnedModel]], window: Window, answer: Floats
+) -> tuple[LearnedModel, dict[str, Any]]:
+    """Return the first of the `forms` that is near the tested model, else this itself; with what serves and why.
+
+    A form is near if its mean probability on the tested window differs by less than 0.02, and its rank correlation with
+    the tested probabilities, `answer`, is above 0.95.
+    """
+    tried = []
+    for form, model in forms:
+        now = probabilities(model, window.inputs)
+        difference, correlation = float(now.mean() - answer.mean()), rank_correlation(now, answer)
+        is_near = abs(difference) < MOST_DIFFERENCE and correlation > LEAST_RANK_CORRELATION
+        tried.append({"form": form, "mean_difference": difference, "rank_correlation": correlation, "served": is_near})
+        if is_near:
+            return model, {"served": form, "tried": tried}
+    return tested, {"served": "as_tested", "tried": tried}
+
+
+def as_of_cut_off(model: StoredModel, process: Mapping[str, float]) -> StoredModel:
+    """Return a model as it would have served at the cut-off whose `process` is given.
 
     The process that it serves with knows the orders of the window that both models are compared on.
     """
-    if not isinstance(current, BlendedModel):
-        return current
-    horizon = current.metadata["current_process"]["horizon_days"]
-    return current.with_metadata(current_process={**process, "horizon_days": horizon})
+    if not isinstance(model, BlendedModel):
+        return model
+    horizon = model.metadata["current_process"]["horizon_days"]
+    return model.with_metadata(current_process={**process, "horizon_days": horizon})
 
 
-def _rank_correlation(one: Floats, other: Floats) -> float:
+def rank_correlation(one: Floats, other: Floats) -> float:
     """Return Spearman's rank correlation; 1 where neither varies."""
     ranks = [_mean_ranks(values) for values in (one, other)]
     if min(rank.std() for rank in ranks) == 0:

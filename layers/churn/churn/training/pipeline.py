@@ -7,6 +7,9 @@ its cut-off. Where customers are split at random, all snapshots of one customer 
 
 The forest is fitted to each snapshot twice: with all inputs, and with the 12 features alone, so that it can also answer
 for customers of whom only these are known.
+
+After the test the model is fitted again to all windows, the tested one too (`churn.training.freshness`). The figures
+are those of the tested model.
 """
 
 import platform
@@ -17,24 +20,21 @@ from typing import Any
 
 import numpy as np
 
-from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION
+from churn.domain.features import FEATURE_NAMES
 from churn.domain.model import PURCHASE_PROCESS
-from churn.domain.timestamps import DAY, from_millis, iso, to_millis
+from churn.domain.timestamps import from_millis, iso, to_millis
 from churn.ml.arrays import Floats
 from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.blend import BlendedModel
 from churn.ml.drift import reference
 from churn.ml.loading import LearnedModel, StoredModel
-from churn.ml.random_forest import COLUMNS, ChurnModel
 from churn.training.baselines import baselines, recency_alone
 from churn.training.bg_nbd import fitted_process
-from churn.training.blend import blended, choose_weights
-from churn.training.calibration import calibration
 from churn.training.evaluation import Window, curves, effects, figures, plain, probabilities, slices
-from churn.training.freshness import as_of_cut_off, brought_up_to_now
+from churn.training.fitting import Choice, fit
+from churn.training.freshness import as_of_cut_off, chosen_form, forms_of_now
 from churn.training.plan import Plan, TooLittleHistoryError
-from churn.training.promotion_gate import changes, gate
-from churn.training.random_forest import ForestTrainer, Shape, out_of_fold, search
+from churn.training.promotion_gate import InUse, changes, gate
 from churn.training.report_html import MODELS
 from churn.training.snapshots import (
     FEWEST_CUSTOMERS,
@@ -58,12 +58,14 @@ Report = dict[str, Any]
 class TrainedModel[M: StoredModel]:
     """A trained model, its `report` (see `train`), and the customers that it was tested on, if there were any.
 
-    The `gate` in the model's metadata says whether it may be promoted.
+    The `gate` in the model's metadata says whether it may be promoted. `tested` is the model that the figures are of,
+    if that is not the one to serve: `freshness` of the metadata names it.
     """
 
     model: M
     report: Report
     held_out: Window | None = None
+    tested: M | None = None
 
 
 Trained = TrainedModel[LearnedModel] | TrainedModel[PurchaseModel]
@@ -83,9 +85,6 @@ class _Data:
     current_process: dict[str, float]
     """The same at the cut-off of the window held out: they need no labels."""
     spending: dict[str, Any]
-    training_set: TrainingSet
-    constant: list[str]
-    """The columns that do not vary; the forest does not use them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def train(
     *,
     now: datetime,
     plan: Plan | None = None,
-    current: StoredModel | None = None,
+    current: InUse | None = None,
     source: str = "history",
     service_version: str = "",
     progress: Progress = lambda _: None,
@@ -120,9 +119,10 @@ def train(
     the histories come from. `progress` is called with each step in a few words.
 
     The report is ready for JSON. Of the held-out window it has `customers`, `churned` (their share), and the figures
-    (`churn.ml.metrics`) of `forest`, of the baselines, and of the `current` one; with `plan.search` also their
-    `intervals` and `differences`, `reliability`, `deciles`, `slices`, `effects`. Of the rest: `definition`, `windows`,
-    `data`, `search`, `constant` (columns that do not vary, and are not used), `gate`, `change`.
+    (`churn.ml.metrics`) of `forest`, the tested model, of the baselines, and of the `current` one; with `plan.search`
+    also their `intervals` and `differences`, `reliability`, `deciles`, `slices`, `effects`. Of the rest: `definition`,
+    `windows`, `data`, `search`, `constant` (columns that do not vary, and are not used), `gate`, `change`, and
+    `freshness`: which form of the model serves, and how near the tested one it is.
 
     Raises CannotTrainError if there is too little history, if there are too few customers or all of one kind, or if a
     feature contains the label.
@@ -130,22 +130,18 @@ def train(
     plan = plan or Plan()
     data = _prepare(histories, now, plan, progress)
     provenance = {"trained_at": iso(now.replace(microsecond=0)), "source": source}
-    tested, searched = _fit(data, plan, provenance, code_versions(service_version), progress)
-    judgement = _judge(tested, data, current, plan, progress)
-    window = judgement.window
-    served, freshness = brought_up_to_now(
-        tested, data.latest, [*data.fitted, data.held_out], window, judgement.probabilities, plan
-    )
-    model = served.with_metadata(
-        metrics=plain({key: value for key, value in judgement.metrics.items() if key != "differences"}),
-        gate=judgement.gate,
-        importance=judgement.importance,
-        freshness=freshness,
-        reference=reference({name: window.of(name) for name in FEATURE_NAMES}, probabilities(served, window.inputs)),
-    )
-    report = _report(model, data, judgement, current, plan, searched)
-    report["money"] = judge_spending(data.held_out, tested.metadata)
-    return TrainedModel(model, plain(report), window)
+    training_set, constant = training_set_of(data.fitted, data.process)
+    facts = _facts(data, provenance, code_versions(service_version))
+    tested, choice = fit(training_set, data.fitted, plan, facts, progress)
+    judgement = _judge(tested, training_set, data, current, plan, progress)
+    # The second fit needs the memory.
+    del training_set
+    forms = forms_of_now(tested, choice, [*data.fitted, data.held_out], data.latest, plan, progress)
+    served, freshness = chosen_form(tested, forms, judgement.window, judgement.probabilities)
+    tested, model = _with_figures(tested, served, judgement, data, freshness)
+    report = _report(model, data, judgement, current, plan, choice)
+    report |= {"constant": constant, "money": judge_spending(data.held_out, tested.metadata)}
+    return TrainedModel(model, plain(report), judgement.window, None if tested is model else tested)
 
 
 def _prepare(histories: Histories, now: datetime, plan: Plan, progress: Progress) -> _Data:
@@ -159,64 +155,71 @@ def _prepare(histories: Histories, now: datetime, plan: Plan, progress: Progress
     process = fitted_process(fitted[-1].buying, plan)
     current_process = fitted_process(held_out.buying, plan)
     spending = with_interval(fit_spending(held_out.values_of_orders), current_process, fitted)
-    training_set, constant = training_set_of(fitted, process)
-    return _Data(extent, fitted, held_out, latest, process, current_process, spending, training_set, constant)
+    return _Data(extent, fitted, held_out, latest, process, current_process, spending)
 
 
-def _fit(
-    data: _Data, plan: Plan, provenance: dict[str, str], code: dict[str, str], progress: Progress
-) -> tuple[LearnedModel, dict[str, Any] | None]:
-    """Fit and calibrate a forest, and blend it if the plan says so; return it with the search for its shape, if any."""
-    training_set = data.training_set
-    trainer = ForestTrainer(training_set, 2, plan.seed)
-    shape, searched = Shape(), None
-    last = data.fitted[-1].cut_off
-    before = [window.cut_off + plan.horizon_days * DAY <= last for window in data.fitted]
-    if plan.search:
-        searched = search(trainer, training_set, before, plan.seed, progress)
-        shape = Shape(**searched["chosen"])
-    unseen = out_of_fold(trainer, training_set, (plan.trees + 1) // 2, shape, progress)
-    snapshots = len(training_set.churned) // 2
-    progress(f"growing {plan.trees} trees on {snapshots:,} snapshots")
-    forest = trainer.fit(np.ones(len(training_set.churned), dtype=np.bool_), plan.trees, shape)
-    metadata = {
-        "columns": [*COLUMNS],
-        "features_version": FEATURES_VERSION,
-        "calibration": calibration(unseen, training_set.churned),
+def _facts(data: _Data, provenance: dict[str, str], code: dict[str, str]) -> dict[str, Any]:
+    """Return the metadata of the tested model that do not follow from the rows."""
+    return {
         "purchase_process": data.process,
         "current_process": data.current_process,
         "spending": data.spending,
         **provenance,
-        "horizon_days": plan.horizon_days,
-        "lookback_days": plan.lookback_days,
-        "fitted_at": [iso(from_millis(window.cut_off)) for window in data.fitted],
         "tested_at": iso(from_millis(data.held_out.cut_off)),
-        "snapshots": snapshots,
-        "base_rate": float(training_set.churned.mean()),
-        "forest": {"trees": plan.trees, "customers_a_leaf": shape.customers_a_leaf, "leaves": 64},
         "data": data.extent.described(),
         "code": code,
     }
-    model = ChurnModel.from_trees([estimator.tree_ for estimator in forest.estimators_], metadata)
-    if not (plan.blend and plan.search):
-        return model, searched
-    weights = choose_weights(trainer, training_set, unseen, shape, before, progress)
-    return blended(model, training_set, weights), searched
 
 
-def _judge(model: LearnedModel, data: _Data, current: StoredModel | None, plan: Plan, progress: Progress) -> _Judgement:
+def _with_figures(
+    tested: LearnedModel, served: LearnedModel, judgement: _Judgement, data: _Data, freshness: dict[str, Any]
+) -> tuple[LearnedModel, LearnedModel]:
+    """Return the tested model and the one to serve with figures, gate and drift reference; one model if they are one.
+
+    The figures of both are the tested model's, which `freshness` names; the scores of the drift reference are each
+    model's own.
+    """
+    window, at = judgement.window, iso(from_millis(data.held_out.cut_off))
+
+    def with_figures(model: LearnedModel, form: str, **more: Any) -> LearnedModel:
+        columns = {name: window.of(name) for name in FEATURE_NAMES}
+        histograms = reference(columns, probabilities(model, window.inputs))
+        return model.with_metadata(
+            metrics=plain({key: value for key, value in judgement.metrics.items() if key != "differences"}),
+            gate=judgement.gate,
+            importance=judgement.importance,
+            reference={**histograms, "tested_at": at, "scores_of": form},
+            **more,
+        )
+
+    as_of = {"as_of": iso(from_millis(data.latest.cut_off))}
+    if served is tested:
+        only = with_figures(tested, "as_tested", freshness={**freshness, **as_of, "tested_version": None})
+        return only, only
+    known = with_figures(tested, "as_tested")
+    figures_of = {**as_of, "tested_version": known.version}
+    return known, with_figures(served, freshness["served"], freshness={**freshness, **figures_of})
+
+
+def _judge(
+    model: LearnedModel,
+    training_set: TrainingSet,
+    data: _Data,
+    current: InUse | None,
+    plan: Plan,
+    progress: Progress,
+) -> _Judgement:
     progress(f"testing on {len(data.held_out.labels):,} customers of the newest window")
-    training_set, window = data.training_set, Window(data.held_out.inputs, data.held_out.churned, plan.campaign)
+    window = Window(data.held_out.inputs, data.held_out.churned, plan.campaign)
     answer = probabilities(model, window.inputs)
     answers = {"forest": answer, "recency": recency_alone(training_set.columns, training_set.churned, window)}
     if isinstance(model, BlendedModel):
         answers["alone"] = probabilities(model.forest, window.inputs)
     if plan.search:
         answers |= baselines(training_set, window, model, progress)
-    in_use = None if current is None else probabilities(as_of_cut_off(current, data.current_process), window.inputs)
-    if in_use is not None:
-        answers["current"] = in_use
-    verdict = gate(answer, model, current, in_use, window)
+    if current is not None and current.tested is not None:
+        answers["current"] = probabilities(as_of_cut_off(current.tested, data.current_process), window.inputs)
+    verdict = gate(answer, model, current, answers.get("current"), window)
     progress("intervals of the figures")
     metrics = {
         "customers": len(window.churned),
@@ -230,9 +233,9 @@ def _report(
     model: LearnedModel,
     data: _Data,
     judgement: _Judgement,
-    current: StoredModel | None,
+    current: InUse | None,
     plan: Plan,
-    searched: dict[str, Any] | None,
+    choice: Choice,
 ) -> Report:
     described = [_described(snapshot, "learned") for snapshot in data.fitted] + [_described(data.held_out, "held out")]
     report: Report = {
@@ -248,12 +251,11 @@ def _report(
         "code": model.metadata["code"],
         "windows": described,
         "forest_shape": model.metadata["forest"],
-        "search": searched,
-        "constant": data.constant,
+        "search": choice.search,
         "gate": judgement.gate,
-        "change": [] if current is None else changes(model.metadata, current.metadata, judgement.importance),
+        "change": [] if current is None else changes(model.metadata, current.model.metadata, judgement.importance),
         "freshness": model.metadata["freshness"],
-        "weights": model.metadata["blend"]["weights"] if "blend" in model.metadata else None,
+        "weights": choice.weights,
         **judgement.metrics,
     }
     if plan.search:

@@ -1,6 +1,7 @@
 """The promotion gate: whether a new version is no worse than the one in use."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from churn.ml.arrays import Floats
@@ -11,21 +12,37 @@ from churn.training.evaluation import Window, bootstrap_rounds
 _GATED = {"auc": "ROC AUC", "brier": "Brier score"}
 
 
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """The model in use, and the model that was tested when it was trained.
+
+    The model in use may have learned the window that both are compared on, so the tested one takes its place there.
+    `tested` is None if it cannot be had.
+    """
+
+    model: StoredModel
+    tested: StoredModel | None
+
+
 def gate(
-    new: Floats, model: StoredModel, current: StoredModel | None, in_use: Floats | None, window: Window
+    new: Floats, model: StoredModel, current: InUse | None, in_use: Floats | None, window: Window
 ) -> dict[str, Any]:
     """Return whether the new model may replace the one in use: `passed`, `compared_with`, and `reasons` in sentences.
 
-    It may not if the paired bootstrap says that it is worse on the newest window: if the whole 95 % interval of the
-    difference of ROC AUC or Brier score lies on the wrong side of 0. It is not compared with a model of a simulated
-    shop, or of another horizon.
+    `in_use` are the probabilities of the model in use, as it was tested. The new one may not if the paired bootstrap
+    says that it is worse on the newest window: if the whole 95 % interval of the difference of ROC AUC or Brier score
+    lies on the wrong side of 0. It is not compared with a model of a simulated shop, or of another horizon.
     """
-    verdict = {"passed": True, "compared_with": None if current is None else current.version}
-    if current is None or in_use is None:
-        return verdict | {"reasons": ["There is no model in use to compare with."]}
-    if current.metadata.get("source") == "sample" and model.metadata["source"] != "sample":
+    if current is None:
+        return {"passed": True, "compared_with": None, "reasons": ["There is no model in use to compare with."]}
+    known = current.model.metadata
+    verdict = {"passed": True, "compared_with": current.model.version}
+    if in_use is None:
+        reason = "The model in use has learned from this window, and the one tested in its place is not there."
+        return verdict | {"reasons": [reason]}
+    if known.get("source") == "sample" and model.metadata["source"] != "sample":
         return verdict | {"reasons": ["The model in use learned from a simulated shop, this one from the shop's own."]}
-    before, now = current.metadata.get("horizon_days"), model.metadata["horizon_days"]
+    before, now = known.get("horizon_days"), model.metadata["horizon_days"]
     if before != now:
         return verdict | {"reasons": [f"The model in use looks {before} days ahead, this one {now}."]}
     ours, theirs = measure(new, window.churned), measure(in_use, window.churned)

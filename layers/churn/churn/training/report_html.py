@@ -29,6 +29,12 @@ MODELS = {
 }
 """The names of the models of a report."""
 
+FORMS = {
+    "refitted": "fitted again to all windows, with the purchase process of {day}",
+    "brought_up_to_now": "with the purchase process of {day}",
+}
+"""The forms of a tested model that know more than it does, by their names in `freshness`."""
+
 PARTS = {"forest": "forest", "logistic": "logistic regression", "purchases": "purchase process (BG/NBD)"}
 """The names of the parts of a blend."""
 
@@ -123,22 +129,19 @@ def _comparison(report: Mapping[str, Any]) -> str:
 
 
 def _freshness(freshness: Mapping[str, Any] | None) -> str:
-    """Return which model the figures are of, and how what serves differs from it."""
+    """Return which model the figures are of, and how near to it the forms are that know more."""
     if freshness is None:
         return ""
-    differs = (
-        f"On this window its mean probability differs by {freshness['mean_difference']:+.3f}, and its rank correlation "
-        f"with the tested model is {freshness['rank_correlation']:.3f}."
+    day, tested = escape(freshness["as_of"][:10]), freshness.get("tested_version")
+    whose = f"The figures are those of the tested model{f', version {escape(tested)}' if tested else ''}."
+    tried = "".join(
+        f" {FORMS[one['form']].format(day=day).capitalize()}, its mean probability on this window moves by "
+        f"{one['mean_difference']:+.3f} and the rank correlation with the tested model is "
+        f"{one['rank_correlation']:.3f}: that is {'near enough' if one['served'] else 'too far'} to serve."
+        for one in freshness["tried"]
     )
-    if freshness["served"] == "as_tested":
-        return (
-            "<p>The figures are those of the model that serves. With the purchase process of "
-            f"{escape(freshness['as_of'][:10])} it would differ too much to be served untested. {differs}</p>"
-        )
-    return (
-        "<p>The figures are those of the tested model. What serves is the same with the purchase process of "
-        f"{escape(freshness['as_of'][:10])}, which needs no labels. {differs}</p>"
-    )
+    served = "the tested model" if freshness["served"] == "as_tested" else FORMS[freshness["served"]].format(day=day)
+    return f"<p>{whose}{tried} What serves: {served}.</p>"
 
 
 def _intervals(report: Mapping[str, Any], shown: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from churn.training.evaluation import plain
 from churn.training.pipeline import Trained, TrainedModel, code_versions, train
 from churn.training.plan import Plan, TooLittleHistoryError
 from churn.training.prior import prior_model
+from churn.training.promotion_gate import InUse
 from churn.training.snapshots import Histories, Progress
 
 
@@ -18,7 +19,7 @@ def train_or_begin(
     *,
     now: datetime,
     plan: Plan,
-    current: StoredModel | None,
+    current: InUse | None,
     source: str = "history",
     service_version: str = "",
     progress: Progress = lambda _: None,
@@ -40,14 +41,15 @@ def train_or_begin(
         )
     except TooLittleHistoryError as too_little:
         # What a simulated shop is too young for says nothing of the shop.
-        if serves_already(current) or source != "history":
+        serving = None if current is None else current.model
+        if serves_already(serving) or source != "history":
             raise
         progress(f"no forest yet: {too_little}")
         return begin(
             histories,
             now=now,
             plan=plan,
-            current=current,
+            current=serving,
             why=str(too_little),
             service_version=service_version,
             progress=progress,
