@@ -262,6 +262,7 @@ _VALUES: dict[str, Any] = {
     "mean_difference": 0.004,
     "rank_correlation": 0.991,
     "TriedForm.served": True,
+    "trained_version": None,
     "tested_version": "2026-11-23T10-15-00Z-5d2c81aa",
     "metrics": {"roc_auc": 0.86, "brier_score": 0.11},
     "expected": {"churned": 210.4},

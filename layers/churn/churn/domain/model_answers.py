@@ -102,6 +102,8 @@ class Freshness(TypedDict):
     """The orders until then are in the purchase process."""
     tested_version: str | None
     """The version that `metrics`, `gate` and the report are of; null if that is this one."""
+    trained_version: str | None
+    """The version that a training made, if this one has a later purchase process and its own `gate`; else null."""
     tried: list[TriedForm]
     """The forms that were compared with the tested model, the one that knows most first."""
 

@@ -181,6 +181,7 @@ def _freshness(found: Mapping[str, Any] | None) -> answers.Freshness | None:
         "served": found["served"],
         "as_of": found["as_of"],
         "tested_version": found.get("tested_version"),
+        "trained_version": found.get("trained_version"),
         "tried": found.get("tried", []),
     }
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from churn.adapters.mysql import Database, DatabaseUnavailableError, training_runs
+from churn.adapters.mysql import Database, DatabaseUnavailableError, customers, training_runs
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.events import has_own_orders
 from churn.adapters.mysql.events import histories as stored_histories
@@ -44,12 +44,16 @@ class StoredHistories:
     Once the shop has an order of its own, they are without what the sample shop wrote. `source` says whose they are.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, most: int | None = None) -> None:
+        """Take `most`: about so many customers, chosen by a hash, stand for all if there are more."""
         self._database = database
+        self._share = 1.0
+        if most is not None:
+            self._share = min(1.0, most / max(1, database.run(customers.count)))
         self.source: Source = "history" if database.run(has_own_orders) else "sample"
 
     def __iter__(self) -> Iterator[tuple[str, list[Event]]]:
-        for customer_id, events in stored_histories(self._database):
+        for customer_id, events in stored_histories(self._database, share=self._share):
             own = [event for event in events if self.source == "sample" or not event.is_simulated]
             if own:
                 yield customer_id, own
@@ -60,14 +64,15 @@ def model_in_use(registry: ModelRegistry[StoredModel]) -> InUse | None:
     from churn.training import InUse  # noqa: PLC0415
 
     version = registry.promotion_state().version
-    model = None if version is None else _loaded(registry, version)
+    model = None if version is None else loaded(registry, version)
     if model is None:
         return None
     tested = (model.metadata.get("freshness") or {}).get("tested_version")
-    return InUse(model, model if tested is None else _loaded(registry, str(tested)))
+    return InUse(model, model if tested is None else loaded(registry, str(tested)))
 
 
-def _loaded(registry: ModelRegistry[StoredModel], version: str) -> StoredModel | None:
+def loaded(registry: ModelRegistry[StoredModel], version: str) -> StoredModel | None:
+    """Return a version's model, None if it is not there or broken. Raises RegistryUnavailableError."""
     try:
         return registry.load(version)
     except (BrokenModelError, VersionNotFoundError):
@@ -166,15 +171,9 @@ def run_training(
     `event` may name the run (`run_id`) and its instant (`time`). Returns the version, whether it was promoted and its
     report, or why no version was trained. Raises DatabaseUnavailableError, RegistryUnavailableError.
     """
-    from churn.training import CannotTrainError, Plan, train_or_begin  # noqa: PLC0415
+    from churn.training import CannotTrainError, train_or_begin  # noqa: PLC0415
 
     now = parse_timestamp(event["time"]) if event.get("time") else clock()
-    plan = Plan(
-        horizon_days=settings.horizon_days,
-        lookback_days=settings.inactivity_days,
-        embargo_days=settings.embargo_days,
-        campaign=settings.campaign,
-    )
     try:
         with training_run(database, event, clock) as run:
             current = model_in_use(registry)
@@ -183,7 +182,7 @@ def run_training(
                 trained = train_or_begin(
                     histories,
                     now=now,
-                    plan=plan,
+                    plan=plan_of(settings),
                     current=current,
                     service_version=settings.service_version,
                     progress=run.progress,
@@ -200,6 +199,18 @@ def run_training(
         return {"trained": False, "reason": str(error)}
     logger.info("trained", extra={**released.summary, "report": trained.report})
     return {"trained": True, **released.summary, "report": trained.report}
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Return the plan of a training that nobody asks for anything else."""
+    from churn.training import Plan  # noqa: PLC0415
+
+    return Plan(
+        horizon_days=settings.horizon_days,
+        lookback_days=settings.inactivity_days,
+        embargo_days=settings.embargo_days,
+        campaign=settings.campaign,
+    )
 
 
 class Run:

@@ -1,5 +1,6 @@
 """Training of a model on customers' histories, with scikit-learn. `__all__` names the public interface."""
 
+from churn.training.between_trainings import Update, brought_up_to
 from churn.training.evaluation import Window
 from churn.training.pipeline import Trained, TrainedModel, table, train
 from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
@@ -16,8 +17,10 @@ __all__ = [
     "TooLittleHistoryError",
     "Trained",
     "TrainedModel",
+    "Update",
     "Window",
     "begin",
+    "brought_up_to",
     "report_html",
     "table",
     "train",

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from churn.domain.customer import replay
-from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION, inputs_at, occasions
+from churn.domain.features import FEATURE_NAMES, FEATURES_VERSION
 from churn.domain.model import PURCHASE_PROCESS, kind_of
 from churn.domain.timestamps import iso, to_millis
 from churn.ml.arrays import Floats
-from churn.ml.bg_nbd import INPUTS, PARAMETERS, PurchaseModel
+from churn.ml.bg_nbd import PARAMETERS, PurchaseModel
 from churn.ml.drift import reference
 from churn.ml.loading import StoredModel
+from churn.training.evaluation import probabilities
 from churn.training.plan import Plan, TooLittleHistoryError
 from churn.training.prior import DEVIATION, USUAL
-from churn.training.snapshots import Histories, Progress, scan_histories
+from churn.training.snapshots import Extent, Histories, Progress, Snapshots, scan_histories, take_snapshots
 from churn.training.spending import fit_spending
 
 FEWEST_BUYERS = 50
@@ -39,58 +39,66 @@ def train_purchases(
     For the report, `why` says why there is no forest, and `code` names the versions of the code. Raises
     TooLittleHistoryError if fewer than 50 customers have ordered, or if the orders span less than 14 days.
     """
-    extent = scan_histories(histories, now, progress)
-    span = extent.span_days
+    extent, latest = orders_until(histories, now, plan, progress)
+    span, buyers = extent.span_days, len(latest.buying)
     if span < LEAST_SPAN_DAYS:
         raise TooLittleHistoryError(
             f"the orders span {span:.1f} days; a first model needs {LEAST_SPAN_DAYS}, {LEAST_SPAN_DAYS - span:.1f} more"
         )
-    buyers, valued, active = [], [], []
-    for _, events in histories:
-        state = replay(events, to_millis(now))
-        inputs = inputs_at(state, now, extent.observed)
-        if inputs["days_since_last_order"] is not None:
-            buyers.append([occasions(inputs), *(inputs[name] for name in INPUTS[1:])])
-            valued.append([inputs["purchase_days"], inputs["total_spent"]])
-            if state.is_eligible(to_millis(now), plan.lookback_days):
-                active.append(inputs)
-    if len(buyers) < FEWEST_BUYERS:
-        raise TooLittleHistoryError(
-            f"{len(buyers)} customers have ordered; {FEWEST_BUYERS} are needed for a first model"
-        )
-    orders, recency, age = np.array(buyers, dtype=np.float64).T
-    progress(f"fitting the purchase process of {len(buyers):,} customers")
-    buying = np.column_stack([orders - 1, np.maximum(age - recency, 0), age])
-    process = fitted_process(buying, plan)
-    model = PurchaseModel.from_draws(
-        purchase_draws(buying, process, seed=plan.seed),
-        np.median([orders, recency, age], axis=1),
-        {
-            "purchase_process": process,
-            "current_process": process,
-            "spending": fit_spending(np.array(valued, dtype=np.float64)),
-            "trained_at": iso(now.replace(microsecond=0)),
-            "features_version": FEATURES_VERSION,
-            "source": "history",
-            "horizon_days": plan.horizon_days,
-            "lookback_days": plan.lookback_days,
-            "customers": len(buyers),
-            "data": extent.described(),
-            "code": code,
-        },
-    )
-    probabilities: Floats = np.array(model.probabilities(active))
-    columns = {name: np.array([row[name] for row in active], dtype=np.float64) for name in FEATURE_NAMES}
-    model = model.with_metadata(reference=reference(columns, probabilities) if active else None)
+    if buyers < FEWEST_BUYERS:
+        raise TooLittleHistoryError(f"{buyers} customers have ordered; {FEWEST_BUYERS} are needed for a first model")
+    progress(f"fitting the purchase process of {buyers:,} customers")
+    provenance = {
+        "trained_at": iso(now.replace(microsecond=0)),
+        "features_version": FEATURES_VERSION,
+        "source": "history",
+        "horizon_days": plan.horizon_days,
+        "lookback_days": plan.lookback_days,
+        "data": extent.described(),
+        "code": code,
+    }
+    model = purchase_model(latest, plan, provenance)
+    answer = probabilities(model, latest.inputs)
     facts = ("trained_at", "source", "customers", "purchase_process", "data", "code")
     report = {
         "version": model.version,
         "kind": PURCHASE_PROCESS,
         "why": why,
         **{name: model.metadata[name] for name in facts},
-        "expected_churn": float(probabilities.mean()) if active else None,
+        "expected_churn": float(answer.mean()) if len(answer) else None,
     }
     return model, report
+
+
+def orders_until(histories: Histories, now: datetime, plan: Plan, progress: Progress) -> tuple[Extent, Snapshots]:
+    """Return the extent of the histories, and everybody's orders until `now`, whose labels are not known."""
+    extent = scan_histories(histories, now, progress)
+    (latest,) = take_snapshots(histories, [to_millis(now)], extent, plan, progress)
+    return extent, latest
+
+
+def purchase_model(latest: Snapshots, plan: Plan, provenance: Mapping[str, Any]) -> PurchaseModel:
+    """Return the purchase process of everybody's orders as a model; `provenance` are the metadata of where it is from.
+
+    Its drift reference are the customers of the day.
+    """
+    buying = latest.buying
+    repeats, until_last, age = buying.T
+    process = fitted_process(buying, plan)
+    model = PurchaseModel.from_draws(
+        purchase_draws(buying, process, seed=plan.seed),
+        np.median([repeats + 1, age - until_last, age], axis=1),
+        {
+            **provenance,
+            "purchase_process": process,
+            "current_process": process,
+            "spending": fit_spending(latest.values_of_orders),
+            "customers": len(buying),
+        },
+    )
+    answer = probabilities(model, latest.inputs)
+    columns = dict(zip(FEATURE_NAMES, latest.inputs.T, strict=False))
+    return model.with_metadata(reference=reference(columns, answer) if len(answer) else None)
 
 
 def serves_already(current: StoredModel | None) -> bool:

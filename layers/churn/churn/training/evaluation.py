@@ -38,8 +38,13 @@ class Window:
 
 def probabilities(model: StoredModel, inputs: Floats) -> Floats:
     """Return the model's probabilities, shape (n,), for inputs of shape (n, 12) or (n, INPUT_NAMES)."""
+    return np.array(model.probabilities(rows_of(inputs)))
+
+
+def rows_of(inputs: Floats) -> list[dict[str, float]]:
+    """Return inputs of shape (n, 12) or (n, INPUT_NAMES) as rows by name; NaN stays."""
     names = INPUT_NAMES[: inputs.shape[1]]
-    return np.array(model.probabilities([dict(zip(names, row, strict=True)) for row in inputs.tolist()]))
+    return [dict(zip(names, row, strict=True)) for row in inputs.tolist()]
 
 
 def figures(answers: Mapping[str, Floats], window: Window, *, intervals: bool) -> dict[str, Any]:
@@ -91,8 +96,7 @@ def effects(model: StoredModel, window: Window) -> list[dict[str, Any]]:
     of customers by the feature's value, from the lowest to the highest, and of those whose value is unknown.
     """
     chosen = window.inputs[:: max(1, len(window.inputs) // _EXPLAINED)][:_EXPLAINED]
-    rows = [dict(zip(INPUT_NAMES, row, strict=True)) for row in chosen.tolist()]
-    explained = model.predict(rows)
+    explained = model.predict(rows_of(chosen))
     report = []
     for number, feature in enumerate(FEATURES):
         values = chosen[:, number]

@@ -61,11 +61,16 @@ def chosen_form(
     for form, model in forms:
         now = probabilities(model, window.inputs)
         difference, correlation = float(now.mean() - answer.mean()), rank_correlation(now, answer)
-        is_near = abs(difference) < MOST_DIFFERENCE and correlation > LEAST_RANK_CORRELATION
-        tried.append({"form": form, "mean_difference": difference, "rank_correlation": correlation, "served": is_near})
-        if is_near:
+        near = is_near(difference, correlation)
+        tried.append({"form": form, "mean_difference": difference, "rank_correlation": correlation, "served": near})
+        if near:
             return model, {"served": form, "tried": tried}
     return tested, {"served": "as_tested", "tried": tried}
+
+
+def is_near(difference: float, correlation: float) -> bool:
+    """Return whether a form of a model is near it: by the difference of mean probabilities, and rank correlation."""
+    return abs(difference) < MOST_DIFFERENCE and correlation > LEAST_RANK_CORRELATION
 
 
 def as_of_cut_off(model: StoredModel, process: Mapping[str, float]) -> StoredModel:

@@ -11,6 +11,7 @@ from churn.adapters.mysql import customer_states
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.adapters.mysql.orders import Ledgers
+from churn.adapters.mysql.statement_parts import HASHES
 from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateError, UnreadableStateError
 from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.identifiers import stored_forms
@@ -18,9 +19,6 @@ from churn.domain.model import Prediction
 from churn.domain.tombstones import NEXT_PREFIX, PREFIX, Tombstones
 
 _values = attrgetter(*COLUMNS)
-HASHES = 2**32
-"""The number of values of CRC32, by which a share of the customers is chosen: the same ones each time."""
-
 WRONG_CLOCK = timedelta(hours=1)
 """Clocks of servers differ by less; a state or a score that is further ahead was made by a wrong clock."""
 

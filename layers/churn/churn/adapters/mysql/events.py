@@ -1,6 +1,7 @@
 """Tables `events`, the history of every customer, and `observed_kinds`, when each kind of event was first sent."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -8,6 +9,7 @@ from itertools import groupby
 
 from churn.adapters.mysql.conditions import Conditions, rows_of_pairs
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
+from churn.adapters.mysql.statement_parts import HASHES
 from churn.domain.customer import micro_points
 from churn.domain.events import PROFILE_EVENTS, SIMULATED, Event, stored_data
 from churn.domain.identifiers import stored_forms
@@ -153,14 +155,19 @@ def point_changes(transaction: Transaction, customer_pk: int, after: int, until:
     return [(to_millis(at), micro_points(data["points"])) for at, data in told if data.get("balance") is None]
 
 
-def histories(database: Database, *, page: int = 1000) -> Iterator[tuple[str, list[Event]]]:
-    """Yield every customer's id and events, by ranges of the key: memory holds one page at a time."""
+def histories(database: Database, *, page: int = 1000, share: float = 1.0) -> Iterator[tuple[str, list[Event]]]:
+    """Yield every customer's id and events, by ranges of the key: memory holds one page at a time.
+
+    `share`: of this share of the customers alone, chosen by a hash, always the same ones.
+    """
     rows = database.pages(
         "SELECT c.id, c.customer_id, e.event_id, e.event_type, e.occurred_at, e.data "
-        "FROM (SELECT id, customer_id FROM customers WHERE id > %(id)s ORDER BY id LIMIT %(size)s) AS c "
+        "FROM (SELECT id, customer_id FROM customers WHERE id > %(id)s AND CRC32(id) < %(hash)s ORDER BY id "
+        "LIMIT %(size)s) AS c "
         "LEFT JOIN events AS e ON e.customer_pk = c.id ORDER BY c.id",
         {"id": 0},
         page,
+        hash=math.ceil(share * HASHES),
     )
     for customer_id, customer_rows in groupby(rows, key=lambda row: str(row["customer_id"])):
         events = [_event(row, customer_id) for row in customer_rows if row["event_id"] is not None]

@@ -14,6 +14,7 @@ from churn.adapters.mysql import customers
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.customer_pages import Position
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
+from churn.adapters.mysql.statement_parts import HASHES
 from churn.domain.customer_record import CustomerRecord
 from churn.domain.features import Features
 from churn.domain.model import Prediction
@@ -277,5 +278,5 @@ def _pages(database: Database, query: str, start: datetime, end: datetime, share
         {"created_at": start, "id": 0},
         _PAGE,
         end=end,
-        hash=math.ceil(share * customers.HASHES),
+        hash=math.ceil(share * HASHES),
     )

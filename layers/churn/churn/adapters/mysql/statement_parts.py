@@ -8,6 +8,9 @@ from pymysql.converters import encoders, escape_item, escape_string
 
 CHARSET: Final = "utf8mb4"
 
+HASHES: Final = 2**32
+"""The number of values of CRC32, by which a share of the customers is chosen: the same ones each time."""
+
 
 def naive(value: datetime) -> datetime:
     """Return an aware instant as it is sent: in UTC and without its zone; a naive one as it is."""
