@@ -127,7 +127,8 @@ class RiskState:
     def with_pending(self, rise: "Rise | None") -> "RiskState":
         """Return the state with a rise that is to be told later, if it is still true then; None for no such rise."""
         if rise is None:
-            return replace(self, pending_level=None, pending_from=None)
+            is_settled = self.pending_level is None and self.pending_from is None
+            return self if is_settled else replace(self, pending_level=None, pending_from=None)
         return replace(self, pending_level=rise.level, pending_from=rise.risk_before)
 
     def is_cooling(self, level: RiskLevel, rules: AlertRules, at: datetime) -> bool:

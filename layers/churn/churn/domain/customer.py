@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from churn.domain.errors import DATA_ERRORS, ChurnError
 from churn.domain.events import Event, instant_of
+from churn.domain.json_text import write_compact
 from churn.domain.orders import Ledger, MemoryLedger, Order, Purchases, bought_between, ordered_between
 from churn.domain.timestamps import DAY, from_millis
 from churn.domain.values import amount
@@ -44,6 +45,14 @@ EVENT_TYPES_OF_KIND = {
 """The type of event that each kind comes by, of those whose first occurrence is remembered."""
 _PROFILE_FIELDS = {"name": 255, "email": 255, "phone": 64, "address": 512}
 _MICRO = 1_000_000
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"a state holds {name}")
+
+
+# Made once: to make one takes longer than to read a state.
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 class OutdatedStateError(ChurnError):
@@ -223,7 +232,7 @@ class CustomerState:
 
     def to_json(self) -> str:
         """Return compact JSON; equal states give equal text."""
-        return json.dumps(
+        return write_compact(
             {
                 "fold": FOLD_VERSION,
                 "clock": self.clock,
@@ -238,8 +247,7 @@ class CustomerState:
                 "activated_at": self.activated_at,
                 "unsubscribed_at": self.unsubscribed_at,
                 "deleted": self.deleted,
-            },
-            separators=(",", ":"),
+            }
         )
 
     @classmethod
@@ -249,7 +257,7 @@ class CustomerState:
         Raises OutdatedStateError if another version of the fold made it, UnreadableStateError if it is damaged.
         """
         try:
-            return cls._from_raw(json.loads(text, parse_constant=_no_number), ledger)
+            return cls._from_raw(_DECODER.decode(text if isinstance(text, str) else text.decode()), ledger)
         except DATA_ERRORS as error:
             raise UnreadableStateError(f"the state cannot be read: {type(error).__name__}") from error
 
@@ -370,10 +378,6 @@ def observed_kinds(events: Iterable[Event]) -> dict[str, int]:
         if kind is not None:
             since[kind] = min(since.get(kind, event.at), event.at)
     return since
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"a state holds {name}")
 
 
 def _tells_no_balance(event: Event) -> bool:

@@ -1,7 +1,7 @@
 """A customer's row in the table of customers: the fields are its columns, in their order."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import replace
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -231,6 +231,11 @@ class CustomerRecord:
             updated_at=now,
         )
 
+    def differences(self, other: "CustomerRecord") -> list[str]:
+        """Return the columns in which another record has another value."""
+        others = other.__dict__
+        return [column for column, value in self.__dict__.items() if value != others[column]]
+
     def moves_since(self, before: Self) -> list[str]:
         """Return what a score counts in the change of the model's version: nothing if the version is as before."""
         if before.model_version in {None, self.model_version}:
@@ -243,17 +248,16 @@ class CustomerRecord:
 
     def share_of_totals(self) -> Counter[str]:
         """Return what the customer adds to the stored sums, by their names."""
-        if self.deleted:
-            return Counter()
-        share: Counter[str] = Counter({f"customers:{self.status}:{self.risk_level or 'none'}": 1})
-        if self.status in ACTIVE_STATUSES and self.churn_probability is not None:
-            share["probability"] = round(self.churn_probability * 1_000_000)
-            share["revenue_at_risk"] = round((self.value_at_risk or 0) * 100)
-        if self.counted_bin is not None:
-            share[f"bins:{self.counted_bin:03d}"] = 1
-        if self.order_days is not None:
-            share.update(share_of_cohorts(self.order_days))
+        share: Counter[str] = Counter()
+        self.count_in(share, None)
         return share
+
+    def count_in(self, sums: Counter[str], before: "CustomerRecord | None") -> None:
+        """Add to sums what the customer adds to them, less what the record of `before` did, if there was one."""
+        with_cohorts = before is None or before.order_days != self.order_days
+        for record, sign in ((self, 1), (before, -1)):
+            for name, number in () if record is None else _shares(record, with_cohorts=with_cohorts):
+                sums[name] += sign * number
 
 
 CustomerSort = Literal[
@@ -271,3 +275,16 @@ SortOrder = Literal["desc", "asc"]
 
 COLUMNS = tuple(field.name for field in fields(CustomerRecord))
 """The columns of the table of customers, in their order."""
+
+
+def _shares(record: CustomerRecord, *, with_cohorts: bool) -> Iterator[tuple[str, int]]:
+    if record.deleted:
+        return
+    yield f"customers:{record.status}:{record.risk_level or 'none'}", 1
+    if record.status in ACTIVE_STATUSES and record.churn_probability is not None:
+        yield "probability", round(record.churn_probability * 1_000_000)
+        yield "revenue_at_risk", round((record.value_at_risk or 0) * 100)
+    if record.counted_bin is not None:
+        yield f"bins:{record.counted_bin:03d}", 1
+    if with_cohorts and record.order_days is not None:
+        yield from share_of_cohorts(record.order_days).items()

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import pairwise
 from statistics import median
 from typing import Any, TypedDict, cast
@@ -54,11 +55,7 @@ class Feature:
         """Return a value as clients see it: a count as a whole number, others as fine as `resolution`."""
         if value is None:
             return None
-        return int(value) if self.is_count and value == int(value) else round(value, self._digits)
-
-    @property
-    def _digits(self) -> int:
-        return round(-math.log10(self.resolution))
+        return int(value) if self.is_count and value == int(value) else round(value, _digits(self.resolution))
 
     def is_same(self, one: float | None, other: float | None) -> bool:
         """Return whether two values are the same, or neither is known."""
@@ -214,6 +211,11 @@ def overridden(stored: Mapping[str, float | None], given: Mapping[str, float | N
 def shown(features: Features) -> FeatureValues:
     """Return the 12 features as clients see them."""
     return cast("FeatureValues", {feature.name: feature.shown(features[feature.name]) for feature in FEATURES})
+
+
+@cache
+def _digits(resolution: float) -> int:
+    return round(-math.log10(resolution))
 
 
 def _engagement(sent: float | None, opened: float | None, clicked: float | None) -> float | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.domain.explanations import change_reason, is_worth_telling, rounded
 from churn.domain.features import BY_NAME, Features
+from churn.domain.json_text import write_compact
 from churn.domain.model import Prediction
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def write_reasons(prediction: Prediction, features: Features) -> str:
         [BY_NAME[name].shown(features.get(name)) for name in STORED_FEATURES],
         [round(prediction.contributions.get(name, 0.0) * _MILLION) for name in STORED_FEATURES],
     ]
-    return json.dumps(line, separators=(",", ":"))
+    return write_compact(line)
 
 
 def read_reasons(text: str | None) -> Reasons | None:

@@ -52,7 +52,7 @@ class _Risen:
 class AlertRaising:
     """The alerts of one transaction. `is_on` is off for a history that is brought in: levels are set, nothing is told.
 
-    Call `weigh` for each score and `take_events` for new events, then `decide`, and `store` last.
+    Call `weigh` for each score and `take_events` for new events, then `decide`, `settle` for each, and `store` last.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class AlertRaising:
         self._is_on = is_on
         self.room = room
         self._before: dict[int, RiskState] = {}
+        self._after: dict[int, RiskState] = {}
         self._risen: list[_Risen] = []
         self._wanted: list[tuple[int, NewAlert]] = []
         self._new: list[tuple[int, NewAlert]] = []
@@ -73,19 +74,18 @@ class AlertRaising:
         self._told_keys: set[int] = set()
 
     def weigh(self, before: CustomerRecord, customer: Customer, inputs: Inputs) -> None:
-        """Take a score into the risk state of a customer's record, which was `before`."""
-        record, score = customer.record, _score(customer.record)
-        self._before[customer.pk] = before.risk_state
-        state, rise = before.risk_state.weighed(score, self._rules)
+        """Weigh the score of a customer's record, which was `before`."""
+        pk, score = customer.pk, _score(customer.record)
+        self._before[pk] = before.risk_state
+        self._after[pk], rise = self._before[pk].weighed(score, self._rules)
         if not self._is_on:
-            customer.record = record.with_risk_state(state.with_pending(None))
+            self._after[pk] = self._after[pk].with_pending(None)
             return
-        customer.record = record.with_risk_state(state)
-        name = record.display_name
+        name = customer.record.display_name
         if rise is not None:
             self._risen.append(_Risen(customer, rise, inputs, score.at))
         if self._rules.on_return and before.status == "lapsed" and score.is_active:
-            self._wanted.append((customer.pk, return_alert(name, score.probability, inputs)))
+            self._wanted.append((pk, return_alert(name, score.probability, inputs)))
 
     def take_events(self, customer: Customer, events: Sequence[Event]) -> None:
         """Note the alerts that new events of a customer, who has been scored, call for by themselves."""
@@ -109,18 +109,17 @@ class AlertRaising:
                 taken.add((pk, alert.alert_type))
                 self._new.append((pk, alert))
 
-    def is_stored(self, customer: Customer, *, is_asked_for: bool) -> bool:
-        """Return whether the score of a customer is stored as a prediction, and note it in the record if it is.
+    def settle(self, customer: Customer, *, is_asked_for: bool) -> bool:
+        """Bring the risk state of a customer's record up to date; return whether the score is stored as a prediction.
 
         It is if new events ask for it, if an alert tells it, if it differs from the newest stored one, and if it
         changes the level or whether an alert waits: the stored scores tell how each alert came about.
         """
-        score, state = _score(customer.record), customer.record.risk_state
+        score, state = _score(customer.record), self._after[customer.pk]
         told = is_asked_for or customer.pk in self._told_keys or state.has_moved(self._before[customer.pk])
-        if not (told or state.is_noteworthy(score, _NOTEWORTHY)):
-            return False
-        customer.record = customer.record.with_risk_state(state.with_stored(score))
-        return True
+        is_stored = told or state.is_noteworthy(score, _NOTEWORTHY)
+        customer.record = customer.record.with_risk_state(state.with_stored(score) if is_stored else state)
+        return is_stored
 
     def store(self, change: Counter[str], predictions: Mapping[int, Prediction]) -> list[int]:
         """Store what was decided, with the change that the totals of alerts have already; return the new ids.
@@ -132,14 +131,14 @@ class AlertRaising:
         return alerts.store(self._transaction, [*told, *self._new], raised, change)
 
     def _decide_on(self, risen: _Risen, open_alert: OpenAlert | None) -> None:
-        record = risen.customer.record
-        state, decision = decide(
-            record.risk_state,
+        pk = risen.customer.pk
+        self._after[pk], decision = decide(
+            self._after[pk],
             risen.rise,
             risen.at,
             self._rules,
             open_priority=None if open_alert is None else open_alert.priority,
-            value=record.value_at_risk or 0,
+            value=risen.customer.record.value_at_risk or 0,
             has_room=not self._rules.a_day or self.room > 0,
         )
         if decision == "new":
@@ -148,8 +147,7 @@ class AlertRaising:
         elif decision == "raised" and open_alert is not None:
             self._raised.append((open_alert, risen))
         if decision in {"new", "raised"}:
-            self._told_keys.add(risen.customer.pk)
-        risen.customer.record = record.with_risk_state(state)
+            self._told_keys.add(pk)
 
 
 def _score(record: CustomerRecord) -> Score:

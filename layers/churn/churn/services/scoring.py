@@ -346,7 +346,7 @@ class Scoring:
         stored = {
             customer.pk: customer
             for customer in scored
-            if work.raising.is_stored(customer, is_asked_for=is_asked_for and bool(events.get(customer.pk)))
+            if work.raising.settle(customer, is_asked_for=is_asked_for and bool(events.get(customer.pk)))
         }
         keys = [customer.pk for customer in scored if customer.pk in stored or not customer.is_explained]
         if keys:
@@ -379,8 +379,7 @@ class Scoring:
             work.change[f"predictions:{level}"] += 1
         result.predictions = [(records[pk].customer_id, level, prediction) for pk, level, prediction in work.stored]
         for customer in changed:
-            work.change.update(customer.record.share_of_totals())
-            work.change.subtract(customer.counted)
+            customer.record.count_in(work.change, customer.stored)
 
     def _finish(self, transaction: Transaction, work: Work, result: BatchResult) -> None:
         if work.moves:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -13,6 +12,7 @@ from churn.adapters.mysql import events, orders
 from churn.adapters.mysql.database import Database, Row, Transaction
 from churn.domain.customer import CustomerState, OutdatedStateError, replay
 from churn.domain.errors import DATA_ERRORS
+from churn.domain.json_text import write_compact
 from churn.domain.model import Prediction
 from churn.domain.orders import MemoryLedger, Order
 from churn.domain.timestamps import to_millis
@@ -110,4 +110,4 @@ def _reasons(prediction: Prediction | None, record: CustomerRecord) -> str | Non
     contributions = {name: round(value, 6) for name, value in prediction.contributions.items()}
     as_of = None if record.scored_at is None else to_millis(record.scored_at)
     reasons = {"base": prediction.base, "contributions": contributions, "interval": prediction.interval, "as_of": as_of}
-    return json.dumps(reasons, separators=(",", ":"))
+    return write_compact(reasons)

@@ -1,7 +1,6 @@
 """Tables `customers` and `customer_states`: rows locked and written in batches, and read."""
 
 import math
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +17,9 @@ from churn.domain.identifiers import stored_forms
 from churn.domain.model import Prediction
 from churn.domain.tombstones import NEXT_PREFIX, PREFIX, Tombstones
 
-_values = attrgetter(*COLUMNS)
+_KEYS = ("id", "customer_id", "created_at")
+# Of a row that knows no value at risk, one is worked out where it is read.
+_WRITTEN = ("updated_at", "value_at_risk")
 WRONG_CLOCK = timedelta(hours=1)
 """Clocks of servers differ by less; a state or a score that is further ahead was made by a wrong clock."""
 
@@ -32,14 +33,12 @@ _SELECT = f"SELECT {', '.join(COLUMNS)} FROM customers"
 
 @dataclass(slots=True)
 class Customer:
-    """A customer's record, under a lock until the transaction ends, with the folded state and the counted share.
-
-    `counted` is what the stored sums hold of the customer.
-    """
+    """A customer's record, under a lock until the transaction ends, with the folded state."""
 
     record: CustomerRecord
     state: CustomerState
-    counted: Counter[str]
+    stored: CustomerRecord | None
+    """The record as it is stored, and as the stored sums count it; None before the first score."""
     is_outdated: bool = False
     """Whether the stored state was made by another version of the fold; `state` is empty then."""
     is_new: bool = False
@@ -175,18 +174,21 @@ def save(transaction: Transaction, customers: Sequence[Customer], predictions: M
 
     The reasons of the others stay, but for those who are deleted.
     """
+    columns = _changed_columns(customers)
+    values = attrgetter(*_KEYS, *columns)
     transaction.insert_many(
-        f"INSERT INTO customers ({', '.join(COLUMNS)})",
-        [_values(customer.record) for customer in customers],
-        "ON DUPLICATE KEY UPDATE "
-        + ", ".join(f"{column} = VALUES({column})" for column in COLUMNS if column not in {"id", "customer_id"}),
+        f"INSERT INTO customers ({', '.join((*_KEYS, *columns))})",
+        [values(customer.record) for customer in customers],
+        "ON DUPLICATE KEY UPDATE " + ", ".join(f"{column} = VALUES({column})" for column in columns),
     )
     customer_states.save(transaction, customers, predictions)
 
 
 def lock_keys(ledgers: Ledgers, keys: Collection[int], condition: str = "TRUE") -> list[Customer]:
     """Lock those of some customers, by their keys, who are not deleted and meet a condition."""
-    query = f"{_SELECT} WHERE deleted = 0 AND ({condition}) AND id IN ({{values}}) ORDER BY id FOR UPDATE"
+    # By the keys, whatever indexes the condition suggests.
+    table = f"{_SELECT} FORCE INDEX (PRIMARY)"
+    query = f"{table} WHERE deleted = 0 AND ({condition}) AND id IN ({{values}}) ORDER BY id FOR UPDATE"
     return _with_states(ledgers, ledgers.transaction.rows_among(query, sorted(keys)))
 
 
@@ -252,6 +254,16 @@ def active_sample(transaction: Transaction, ordered_since: datetime, most: int) 
     return [row["id"] for row in rows]
 
 
+def _changed_columns(customers: Sequence[Customer]) -> list[str]:
+    """Return the columns to be written: those in which a record of these has changed, all where one is new."""
+    changed = {*_WRITTEN}
+    for customer in customers:
+        if customer.stored is None:
+            return [column for column in COLUMNS if column not in _KEYS]
+        changed.update(customer.record.differences(customer.stored))
+    return [column for column in COLUMNS if column in changed and column not in _KEYS]
+
+
 def _read(transaction: Transaction, column: str, values: Sequence[object]) -> list[Row]:
     return transaction.rows_among(f"{_READ} WHERE {column} IN ({{values}})", values)
 
@@ -280,18 +292,18 @@ def _with_states(ledgers: Ledgers, rows: Sequence[Row]) -> list[Customer]:
 def _customer(ledgers: Ledgers, record: CustomerRecord, text: str | None) -> Customer:
     ledger = ledgers.of(record.id)
     if record.deleted:
-        return Customer(record, CustomerState(ledger, deleted=True), Counter())
+        return Customer(record, CustomerState(ledger, deleted=True), record)
     if text is None and record.scored_at is not None:
         # The state was lost; the history is there.
-        return Customer(record, CustomerState(ledger), record.share_of_totals(), is_outdated=True)
+        return Customer(record, CustomerState(ledger), record, is_outdated=True)
     if text is None:
         # A row without a state was made in this transaction: no total counts it yet.
-        return Customer(record, CustomerState(ledgers.begin(record.id)), Counter(), is_new=True)
+        return Customer(record, CustomerState(ledgers.begin(record.id)), None, is_new=True)
     try:
         state = CustomerState.from_json(text, ledger)
     except OutdatedStateError:
-        return Customer(record, CustomerState(ledger), record.share_of_totals(), is_outdated=True)
+        return Customer(record, CustomerState(ledger), record, is_outdated=True)
     except UnreadableStateError as error:
-        return Customer(record, CustomerState(ledger), record.share_of_totals(), damage=error)
+        return Customer(record, CustomerState(ledger), record, damage=error)
     ledger.folded_until = state.clock
-    return Customer(record, state, record.share_of_totals())
+    return Customer(record, state, record)

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any, Self
 
 import pymysql
-from pymysql.constants import ER
+from pymysql.constants import ER, FIELD_TYPE
+from pymysql.converters import conversions
 from pymysql.cursors import DictCursor
 
 from churn.adapters import secrets_manager
@@ -51,6 +52,17 @@ SESSION_SETTINGS = (
 _PACKET_MARGIN = 256
 
 
+def _instant(text: str) -> datetime | str:
+    """Return the instant that a server's text tells, in UTC; the text of a date that is none (0000-00-00)."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return text
+
+
+_CONVERSIONS = {**conversions, FIELD_TYPE.DATETIME: _instant, FIELD_TYPE.TIMESTAMP: _instant}
+
+
 class Transaction:
     """Statements of one transaction. Parameters are always bound; instants go in and come out aware, in UTC."""
 
@@ -79,8 +91,8 @@ class Transaction:
     def row(self, statement: str, parameters: Parameters = ()) -> Row | None:
         """Return the first row of a query, None without one."""
         self._cursor.execute(statement, _bound(parameters))
-        row = self._cursor.fetchone()
-        return None if row is None else _aware(row)
+        row: Row | None = self._cursor.fetchone()
+        return row
 
     def insert_many(self, head: str, rows: Iterable[Sequence[object]], tail: str = "") -> int:
         """Run inserts ``head VALUES (…), (…) tail``, as many as the rows need; return how many rows changed.
@@ -111,7 +123,7 @@ class Transaction:
         )
 
     def _fetched(self) -> list[Row]:
-        return [_aware(row) for row in self._cursor.fetchall()]
+        return [*self._cursor.fetchall()]
 
     def _parts(self, literals: Iterable[str], rest: int) -> Iterator[str]:
         """Yield lists of literals, each as many as go into one statement that has `rest` characters besides."""
@@ -153,6 +165,7 @@ class Database:
             "database": address.database,
             "charset": CHARSET,
             "cursorclass": DictCursor,
+            "conv": _CONVERSIONS,
             "connect_timeout": connect_timeout,
             "read_timeout": statement_timeout,
             "write_timeout": statement_timeout,
@@ -347,10 +360,3 @@ def _bound(parameters: Parameters) -> list[object] | dict[str, object]:
 
 def _naive(value: object) -> object:
     return naive(value) if isinstance(value, datetime) else value
-
-
-def _aware(row: Row) -> Row:
-    for name, value in row.items():
-        if isinstance(value, datetime):
-            row[name] = value.replace(tzinfo=UTC)
-    return row

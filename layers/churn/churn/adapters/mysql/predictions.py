@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import batched
 from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import customers
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.customer_pages import Position
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
-from churn.adapters.mysql.statement_parts import HASHES
+from churn.adapters.mysql.statement_parts import HASHES, literal
 from churn.domain.customer_record import CustomerRecord
 from churn.domain.features import Features
 from churn.domain.model import Prediction
@@ -38,7 +37,6 @@ _OF_CUSTOMER = (
 _COLUMNS = "p.id, p.customer_pk, p.model_version, p.churn_probability, p.created_at, p.as_of"
 _SCORE = "id, customer_pk, churn_probability, model_version, as_of, created_at, value_at_risk, is_active"
 _PAGE = 5000
-_SEEKS_PER_STATEMENT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +154,15 @@ def of_customer_by_id(transaction: Transaction, customer_pk: int, ids: Sequence[
 
 def newest_until(transaction: Transaction, keys: Iterable[int], until: datetime) -> dict[int, float]:
     """Return the newest churn probability of customers, by key, that was stored no later than an instant."""
-    one = (
-        "(SELECT customer_pk, churn_probability FROM predictions WHERE customer_pk = %s AND created_at <= %s "
-        "ORDER BY created_at DESC, id DESC LIMIT 1)"
+    # One index seek a customer: a part of a UNION for each takes four times as long to be parsed and planned.
+    query = (
+        "SELECT c.id, (SELECT p.churn_probability FROM predictions p FORCE INDEX (predictions_by_customer) "
+        f"WHERE p.customer_pk = c.id AND p.created_at <= {literal(until)} "
+        "ORDER BY p.created_at DESC, p.id DESC LIMIT 1) AS probability "
+        "FROM customers c FORCE INDEX (PRIMARY) WHERE c.id IN ({values})"
     )
-    found: dict[int, float] = {}
-    for part in batched(keys, _SEEKS_PER_STATEMENT, strict=False):
-        rows = transaction.rows(
-            " UNION ALL ".join([one] * len(part)), [value for key in part for value in (key, until)]
-        )
-        found.update((row["customer_pk"], row["churn_probability"]) for row in rows)
-    return found
+    rows = transaction.rows_among(query, keys)
+    return {row["id"]: row["probability"] for row in rows if row["probability"] is not None}
 
 
 def count_between(transaction: Transaction, start: datetime, end: datetime, limit: int) -> int:
