@@ -111,7 +111,7 @@ def work_on_alert(call: Call) -> AlertDetail:
 @_api.answers("work_on_alerts")
 def work_on_alerts(call: Call) -> WorkResults:
     numbers = [*dict.fromkeys(call.body.ids)]
-    outcomes = alerts.work_on_many(_database, numbers, _work(call), call.client, call.now)
+    outcomes = alerts.work_on_many(_database, numbers, _work(call), call.client, call.now, call.body.version_of())
     results = [_outcome(number, outcome) for number, outcome in zip(numbers, outcomes, strict=True)]
     counts = Counter(result["outcome"] for result in results)
     return {"changed": counts["changed"], "refused": counts["refused"], "results": results}

@@ -1,7 +1,7 @@
 """The plans of the statements that code under test runs, as the server tells them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -9,20 +9,23 @@ from churn.adapters.mysql import Transaction
 from churn.adapters.mysql.database import Row
 
 
-def watch_plans(monkeypatch: pytest.MonkeyPatch, is_chosen: Callable[[str], bool]) -> list[list[Row]]:
-    """Explain each chosen query of several rows, from now to the end of the test; return where the plans go, one each.
+def watch_plans(
+    monkeypatch: pytest.MonkeyPatch, is_chosen: Callable[[str], bool], of: Literal["rows", "row"] = "rows"
+) -> list[list[Row]]:
+    """Explain each chosen query, from now to the end of the test; return where the plans go, one each.
 
-    `is_chosen` looks at the statement before its parameters are bound.
+    `is_chosen` looks at the statement before its parameters are bound. `of`: queries of several rows, or of one.
     """
-    read: Callable[..., list[Row]] = Transaction.rows
+    asked: Callable[..., Any] = getattr(Transaction, of)
+    read = Transaction.rows
     plans: list[list[Row]] = []
 
-    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> list[Row]:
+    def explained(transaction: Transaction, statement: str, parameters: Any = ()) -> Any:
         if is_chosen(statement):
             plans.append(read(transaction, f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters))
-        return read(transaction, statement, parameters)
+        return asked(transaction, statement, parameters)
 
-    monkeypatch.setattr(Transaction, "rows", explained)
+    monkeypatch.setattr(Transaction, of, explained)
     return plans
 
 

@@ -28,7 +28,7 @@ REQUESTS: dict[str, Any] = {
     "resolve_alert": {"resolution_notes": "Called; the card had expired."},
     "acknowledge_alert": {},
     "work_on_alert": {"status": "in_progress", "assigned_to": "me", "note": "She asks for a call next week."},
-    "work_on_alerts": {"ids": [17, 21], "status": "dismissed", "reason": "Test orders."},
+    "work_on_alerts": {"ids": [17, 21], "versions": [203, 198], "status": "dismissed", "reason": "Test orders."},
     "add_note": {"note": "She moves abroad in spring."},
     "issue_ticket": {},
     "open_session": {"code": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJzZXNzaW9uIn0.c2lnbmF0dXJl"},

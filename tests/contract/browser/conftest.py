@@ -5,8 +5,10 @@ Without a Chromium the tests are skipped, unless BROWSER=required, as in CI.
 
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -109,6 +111,14 @@ def place(stack: Stack, screen: str) -> str:
         models = stack.get("/api/models").json
         one = models["challenger"] or models["current"]
     return SCREENS[screen].format(one)
+
+
+def fail_a_payment(stack: Stack) -> str:
+    """Publish a failed payment of a new customer; return the customer's id, which the alert's title names."""
+    customer_id = f"PAY-{uuid.uuid4().hex[:8]}"
+    reason = {"failure_reason": "card_expired", "retry_count": 1}
+    stack.publish("payment_failed", customer_id, datetime.now(UTC), order_id=f"O-{customer_id}", **reason)
+    return customer_id
 
 
 def settled(page: Page) -> None:

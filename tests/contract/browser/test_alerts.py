@@ -1,22 +1,13 @@
 """The inbox: alerts as they come, worked by keyboard, the same in two windows, without loss after a time offline."""
 
 import time
-import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 
 from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
-from tests.contract.browser.conftest import Windows
+from tests.contract.browser.conftest import Windows, fail_a_payment
 from tests.contract.conftest import Stack
 from tests.support import eventually
-
-
-def _fail_a_payment(stack: Stack) -> str:
-    """Publish a failed payment of a new customer; return the customer's id, which the alert's title names."""
-    customer_id = f"PAY-{uuid.uuid4().hex[:8]}"
-    reason = {"failure_reason": "card_expired", "retry_count": 1}
-    stack.publish("payment_failed", customer_id, datetime.now(UTC), order_id=f"O-{customer_id}", **reason)
-    return customer_id
 
 
 def _raised_at(stack: Stack, customer_id: str) -> float:
@@ -39,7 +30,7 @@ def _live(page: Page) -> None:
 def test_a_failed_payment_shows_within_two_seconds_and_counts_as_unread(windows: Windows, stack: Stack) -> None:
     page = windows.open("#/alerts")
     _live(page)
-    customer_id = _fail_a_payment(stack)
+    customer_id = fail_a_payment(stack)
     expect(_row(page, customer_id)).to_be_visible()
     shown_at = time.time()
     assert shown_at - _raised_at(stack, customer_id) < 2
@@ -51,7 +42,7 @@ def test_an_alert_is_worked_by_keyboard_and_the_other_window_follows(windows: Wi
     anna, ben = windows.open("#/alerts", subject="anna"), windows.open("#/alerts", subject="ben")
     _live(anna)
     _live(ben)
-    customer_id = _fail_a_payment(stack)
+    customer_id = fail_a_payment(stack)
     for page in (anna, ben):
         expect(_row(page, customer_id)).to_be_visible()
     _row(anna, customer_id).get_by_role("link").click()
@@ -72,7 +63,7 @@ def test_an_alert_is_worked_by_keyboard_and_the_other_window_follows(windows: Wi
 
 
 def test_what_was_resolved_comes_back_by_undo(windows: Windows, stack: Stack) -> None:
-    customer_id = _fail_a_payment(stack)
+    customer_id = fail_a_payment(stack)
     _raised_at(stack, customer_id)
     page = windows.open("#/alerts")
     row = _row(page, customer_id)
@@ -106,7 +97,7 @@ def test_what_somebody_else_has_changed_is_not_overwritten_and_a_typed_reason_st
     windows: Windows, stack: Stack
 ) -> None:
     windows.expected = ("412",)
-    customer_id = _fail_a_payment(stack)
+    customer_id = fail_a_payment(stack)
     _raised_at(stack, customer_id)
     [alert] = stack.get(f"/api/alerts?customer_id={customer_id}").json["alerts"]
     page = windows.open("#/data")
@@ -125,9 +116,32 @@ def test_what_somebody_else_has_changed_is_not_overwritten_and_a_typed_reason_st
     assert (after["status"], after["last_action"]["by"]) == ("in_progress", "ben")
 
 
+def test_of_several_alerts_those_that_somebody_has_changed_stay_and_undo_is_of_the_others(
+    windows: Windows, stack: Stack
+) -> None:
+    mine, theirs = fail_a_payment(stack), fail_a_payment(stack)
+    for customer_id in (mine, theirs):
+        _raised_at(stack, customer_id)
+    page = windows.open("#/data")
+    _stands_still(page)
+    page.goto(f"{stack.base_url}/#/alerts")
+    for customer_id in (mine, theirs):
+        _row(page, customer_id).get_by_role("checkbox").check()
+    ben = stack.token("act", subject="ben")
+    numbers = [stack.get(f"/api/alerts?customer_id={one}").json["alerts"][0]["id"] for one in (mine, theirs)]
+    assert stack.ask("PATCH", f"/api/alerts/{numbers[1]}", {"assigned_to": "me"}, token=ben).status == 200
+    page.get_by_role("region", name="Selected alerts").get_by_role("button", name="Resolve").click()
+    expect(page.get_by_text("Alert stayed as before. Somebody else was faster.")).to_be_visible()
+    statuses = [stack.get(f"/api/alerts/{number}").json["status"] for number in numbers]
+    assert statuses == ["resolved", "new"]
+    page.locator(".toast", has_text="Alert resolved.").get_by_role("button", name="Undo").click()
+    eventually(lambda: stack.get(f"/api/alerts/{numbers[0]}").json["status"] == "new", within=20)
+    assert stack.get(f"/api/alerts/{numbers[1]}").json["assigned_to"] == "ben"
+
+
 def test_undo_takes_back_what_one_did_oneself_and_not_what_others_did_after_it(windows: Windows, stack: Stack) -> None:
     windows.expected = ("412",)
-    customer_id = _fail_a_payment(stack)
+    customer_id = fail_a_payment(stack)
     _raised_at(stack, customer_id)
     page = windows.open("#/alerts")
     _row(page, customer_id).get_by_role("link").click()
@@ -149,11 +163,11 @@ def test_offline_says_so_and_nothing_is_lost_or_doubled(windows: Windows, stack:
     windows.expected = ("ERR_INTERNET_DISCONNECTED", "WebSocket")
     page = windows.open("#/alerts")
     _live(page)
-    before = _fail_a_payment(stack)
+    before = fail_a_payment(stack)
     expect(_row(page, before)).to_be_visible()
     page.context.set_offline(True)
     expect(page.get_by_text("The service cannot be reached.")).to_be_visible()
-    missed = _fail_a_payment(stack)
+    missed = fail_a_payment(stack)
     _raised_at(stack, missed)
     page.context.set_offline(False)
     for customer_id in (missed, before):

@@ -1,11 +1,12 @@
 """What comes in, and what could not be applied; and the API reference."""
 
 import json
+import re
 import uuid
 
 import pytest
 from kafka import KafkaProducer
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.contract.browser.conftest import Windows
 from tests.contract.conftest import Stack
@@ -43,13 +44,25 @@ def test_a_record_that_is_no_event_shows_with_its_reason_and_its_content_for_adm
         expect(page.get_by_role("button", name="again")).to_have_count(1 if role == "admin" else 0)
 
 
-def test_a_redrive_can_be_asked_for(windows: Windows, stack: Stack) -> None:
+def test_a_redrive_says_how_many_were_tried_again_and_what_became_of_them(windows: Windows, stack: Stack) -> None:
     _publish_what_is_no_event(stack)
     page = windows.open("#/data")
     with page.expect_response("**/api/dead-letters/redrive") as answer:
         page.get_by_role("button", name="again").click()
     assert answer.value.status == 202
-    expect(page.get_by_text("will be tried again now")).to_be_visible()
+    waiting = answer.value.json()["waiting"]
+    became = page.get_by_role("status").filter(has_text="tried again at")
+    expect(became).to_contain_text(re.compile(f"^{waiting} records? (was|were) tried again at"))
+    expect(became).to_contain_text(f"0 applied so far, {waiting} could not be applied")
+
+    def one_was_applied(route: Route) -> None:
+        response = route.fetch()
+        ingestion = response.json()
+        ingestion["dead_letters"]["waiting"] = waiting - 1
+        route.fulfill(response=response, json=ingestion)
+
+    page.route("**/api/ingestion", one_was_applied)
+    expect(became).to_contain_text(f"1 applied so far, {waiting - 1} could not be applied")
 
 
 def test_every_feature_says_since_when_it_is_known_or_what_is_to_be_sent(windows: Windows, stack: Stack) -> None:

@@ -12,7 +12,7 @@ from tests.support import eventually
 
 _EMPTY = {
     "#/": ("No customers yet.", "hand them in at"),
-    "#/customers?status=current": ("customers", "No customer matches."),
+    "#/customers?status=current": ("No customers yet.", "hand them in at"),
     "#/alerts": ("Everything has been looked at.", "Nothing here."),
     "#/retention": ("retention is not known", "Nobody ordered first in these 12 months."),
     "#/data": ("", "No file has been imported."),

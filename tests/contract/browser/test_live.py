@@ -1,13 +1,11 @@
 """That the page says how up to date it is: without a socket, behind, and while the service cannot be reached."""
 
 import re
-import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.contract.browser.conftest import PATIENCE_MS, Windows
+from tests.contract.browser.conftest import PATIENCE_MS, Windows, fail_a_payment
 from tests.contract.conftest import Stack
 
 _POLL_MS = 10_000
@@ -35,10 +33,7 @@ def test_without_a_socket_it_asks_every_ten_seconds_and_says_so(windows: Windows
     page.add_init_script(f"sessionStorage['churn-token'] ??= '{stack.token('admin', subject='anna')}'")
     page.goto(f"{stack.base_url}/#/alerts")
     expect(page.get_by_role("status").get_by_text("Asks every 10 seconds")).to_be_visible()
-    customer_id = f"POLL-{uuid.uuid4().hex[:8]}"
-    reason = {"failure_reason": "card_expired", "retry_count": 1}
-    stack.publish("payment_failed", customer_id, datetime.now(UTC), order_id=f"O-{customer_id}", **reason)
-    row = page.locator(".inbox-list li", has_text=customer_id)
+    row = page.locator(".inbox-list li", has_text=fail_a_payment(stack))
     expect(row).to_be_visible(timeout=_POLL_MS + PATIENCE_MS)
     assert sockets == []
 
@@ -56,6 +51,21 @@ def test_events_that_wait_are_told_with_how_long(windows: Windows) -> None:
     page.goto(f"{windows.stack.base_url}/#/customers?status=current")
     expect(page.get_by_text("the oldest that waits came 10 min ago")).to_be_visible()
     expect(page.locator("td.col-name").first).to_be_visible()
+
+
+def test_that_the_service_is_away_is_told_once_and_what_could_not_be_had_comes_by_itself(windows: Windows) -> None:
+    windows.expected = ("ERR_FAILED",)
+    page = _open(windows, "#/alerts")
+    expect(page.locator(".standing.live")).to_be_visible()
+    row = page.locator(".inbox-list li", has_text=fail_a_payment(windows.stack))
+    expect(row).to_be_visible()
+    page.route("**/api/**", lambda route: route.abort())
+    row.get_by_role("link").click()
+    expect(page.get_by_text("We could not get the alert.")).to_be_visible()
+    expect(page.locator(".banner")).to_be_visible()
+    expect(page.get_by_text("cannot be reached")).to_have_count(1)
+    page.unroute("**/api/**")
+    expect(page.get_by_role("article")).to_be_visible(timeout=_POLL_MS + PATIENCE_MS)
 
 
 def test_what_was_known_stays_while_the_service_is_away_and_it_is_found_again_by_itself(windows: Windows) -> None:

@@ -64,6 +64,24 @@ def test_a_figure_over_time_says_what_the_period_before_was_and_opens_its_custom
     expect(page).to_have_url(re.compile(r"customers\?lapsed_since="))
 
 
+@pytest.mark.parametrize(("again", "said"), [(0, "None of 12 new customers ordered again"), (6, "50% of 12 new")])
+def test_the_first_line_says_of_how_many_customers_it_is_the_share(windows: Windows, again: int, said: str) -> None:
+    def few(route: Route) -> None:
+        response = route.fetch()
+        table = response.json()
+        for cohort in table["cohorts"]:
+            cohort["customers"] = 0
+        cohort = table["cohorts"][0]
+        cohort["customers"] = 12
+        cohort["ages"][1]["customers"], cohort["ages"][1]["share"] = again, again / 12
+        route.fulfill(response=response, json=table)
+
+    page = windows.open("#/data")
+    page.route("**/api/retention?*", few)
+    page.get_by_role("link", name="Retention").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(said)
+
+
 def test_a_shop_without_orders_and_a_service_that_fails_are_told(windows: Windows) -> None:
     windows.expected = ("503",)
     page = windows.open("#/data")

@@ -82,6 +82,20 @@ def test_filters_that_somebody_has_changed_meanwhile_are_not_overwritten_unasked
     assert stack.get(f"/api/segments/{segment}").json["filter"] == {**_FILTER, "min_total_spent": 50.0}
 
 
+def test_a_segment_may_have_the_name_of_none(windows: Windows, stack: Stack) -> None:
+    made = stack.post("/api/segments", {"name": "No segment", "filter": _FILTER})
+    [number] = [one["id"] for one in stack.get("/api/segments").json["segments"] if one["name"] == "No segment"]
+    assert made.status in {201, 409}
+    page = windows.open(f"#/customers?segment={number}")
+    chosen = "(list) => list.selectedOptions[0].textContent"
+    segments = page.get_by_label("Segment", exact=True)
+    expect(segments).to_have_value(str(number))
+    assert segments.evaluate(chosen) == "“No segment”"
+    segments.select_option("No segment")
+    expect(page).to_have_url(re.compile("customers.status=current$"))
+    assert segments.evaluate(chosen) == "No segment"
+
+
 def test_a_segment_is_deleted_once_that_was_meant(windows: Windows, stack: Stack, segment: int) -> None:
     page = _opened(windows, segment)
     page.get_by_role("button", name="Delete …").click()

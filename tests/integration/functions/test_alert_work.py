@@ -256,6 +256,18 @@ def test_a_bad_list_of_alerts_is_a_400(anna: _Person, ids: Any) -> None:
     assert anna.patch(None, ids=ids, note="x").status == 400
 
 
+def test_of_several_those_that_have_changed_stay(scoring: Scoring, anna: _Person, ben: _Person) -> None:
+    numbers = _raise(scoring, "C-1", "C-2", "C-3")
+    versions = {alert["id"]: alert["change"] for alert in anna.get()["alerts"]}
+    ben.patch(numbers[1], assigned_to="me")
+    answer = anna.patch(None, ids=numbers, versions=[versions[number] for number in numbers], status="resolved").json
+    outcomes = [(one["code"], one["alert"]["status"]) for one in answer["results"]]
+    assert outcomes == [(None, "resolved"), (412, "new"), (None, "resolved")]
+    assert anna.patch(None, ids=numbers, versions=[None] * 3, status="new").json["changed"] == 2
+    for wrong in ([1], ["1", 2, 3], [-1, 2, 3]):
+        assert "versions" in anna.patch(None, ids=numbers, versions=wrong, note="x").json["errors"][0]["field"]
+
+
 def test_what_is_so_already_is_no_change(scoring: Scoring, anna: _Person) -> None:
     (number,) = _raise(scoring, "C-1")
     before = anna.patch(number, status="in_progress", assigned_to="me").json

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from churn.adapters.mysql import Database, customer_search
+from churn.adapters.mysql import Database, customer_counts, customer_search
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.domain.risk import ACTIVE_STATUSES
 from churn.services.customers import CustomerQuery, Customers, OffsetRefusedError
@@ -136,10 +136,34 @@ def test_a_walk_that_meets_nobody_goes_on_from_where_it_ended(
     customers: Customers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(customer_search, "MOST_WALKED", 1)
+    monkeypatch.setattr(customer_counts, "MOST_FOR_A_PAGE", 0)
     rarest = _everybody(customers, "total_spent", "asc")[-1]
     query = CustomerQuery(limit=1, sort="churn_probability", min_total_spent=rarest["total_spent"])
     page = customers.page(query, NOW)
     assert (page["total_is_lower_bound"], page["next_cursor"] is not None) == (True, True)
+
+
+@pytest.mark.parametrize("most", [_SIZE, _SIZE - 1])
+def test_each_page_tells_how_many_match_where_few_have_to_be_looked_at(
+    customers: Customers, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(customer_counts, "MOST_FOR_A_PAGE", most)
+    everybody = _everybody(customers, "customer_id", "asc")
+    counts = "SELECT COUNT(*) AS number FROM customers c FORCE INDEX"
+    plans = watch_plans(monkeypatch, lambda statement: statement.startswith(counts), "row")
+    for bounds, matches in _BOUNDS:
+        query = CustomerQuery(sort="value_at_risk", limit=1, **bounds)
+        first = customers.page(query, NOW)
+        second = customers.page(replace(query, cursor=first["next_cursor"]), NOW)
+        # Of these columns there is no index, so that everybody would be looked at.
+        is_unknown = most < _SIZE and bounds.keys() <= {"min_total_orders", "max_account_age_days"}
+        assert [first["total_is_lower_bound"], second["total_is_lower_bound"]] == [is_unknown] * 2, bounds
+        number = sum(map(matches, everybody))
+        assert number > 2
+        assert is_unknown or [first["total"], second["total"]] == [number] * 2, bounds
+    for (row,) in plans:
+        assert row["key"] == "PRIMARY" if most == _SIZE else row["key"].startswith("customers_by_"), row
+    assert len(plans) >= 8
 
 
 def test_an_offset_is_refused_before_anything_is_read(customers: Customers, monkeypatch: pytest.MonkeyPatch) -> None:

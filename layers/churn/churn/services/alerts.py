@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -80,9 +80,10 @@ def work_on(
     DatabaseUnavailableError.
     """
     _check(work, now)
+    expected = {} if versions is None else {alert_id: versions}
 
     def run(transaction: Transaction) -> AlertDetail:
-        outcome = alert_work.work_on(transaction, [alert_id], work, by, now, versions)[alert_id]
+        outcome = alert_work.work_on(transaction, [alert_id], work, by, now, expected)[alert_id]
         if isinstance(outcome, ChurnError):
             raise outcome
         return _detail(transaction, alert_id)
@@ -90,15 +91,23 @@ def work_on(
     return database.run(run)
 
 
-def work_on_many(database: Database, alert_ids: Sequence[int], work: Work, by: str, now: datetime) -> list[Outcome]:
+def work_on_many(
+    database: Database,
+    alert_ids: Sequence[int],
+    work: Work,
+    by: str,
+    now: datetime,
+    versions: Mapping[int, Collection[int]] | None = None,
+) -> list[Outcome]:
     """Do the same work on alerts, in one transaction; return an outcome for each, in the order that they are given.
 
-    Raises InvalidInputError, DatabaseUnavailableError.
+    `versions`: by id those of which an alert must be; one of another version stays as it is. Raises
+    InvalidInputError, DatabaseUnavailableError.
     """
     _check(work, now)
 
     def run(transaction: Transaction) -> list[Outcome]:
-        outcomes = alert_work.work_on(transaction, alert_ids, work, by, now)
+        outcomes = alert_work.work_on(transaction, alert_ids, work, by, now, versions)
         rows = alert_pages.by_ids(transaction, alert_ids)
         return [
             Outcome(rows.get(alert_id), outcome is True, outcome if isinstance(outcome, ChurnError) else None)

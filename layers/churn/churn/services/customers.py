@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from churn.adapters.mysql import (
     Database,
     Transaction,
+    customer_counts,
     customer_search,
     customer_states,
     customers,
@@ -264,14 +265,17 @@ def _reading(transaction: Transaction, now: datetime) -> _Reading:
 
 
 def _search(transaction: Transaction, asked: CustomerFilter, wanted: Page) -> tuple[Found, int | None]:
-    """Return the customers of a page, and how many match in all, None if they were too many to count."""
+    """Return the customers of a page, and how many match in all, None if it was too much work to count them."""
     if asked.is_nobody:
         return Found([], None), 0
     search = customer_search.search(transaction, asked)
     total = search.total
     if asked.is_summed:
         total = totals.read_pairs(transaction, "customers", asked.statuses, asked.risk_levels)
-    return customer_search.page(transaction, search, wanted, total), total
+    found = customer_search.page(transaction, search, wanted, total)
+    if total is None and found.after is not None:
+        total = customer_counts.number_of(transaction, search, totals.read_pairs(transaction, "customers", (), ()))
+    return found, total
 
 
 def _days_since(now: datetime, instant: datetime | None) -> float | None:

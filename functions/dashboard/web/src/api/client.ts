@@ -29,6 +29,9 @@ interface Problem {
   errors?: { field: string; message: string }[];
 }
 
+/** The status of what was not changed, as somebody else has changed it since it was read. */
+export const OUTDATED = 412;
+
 /** An answer that is none of success. `status` 0: there was no answer at all. */
 export class ApiError extends Error {
   constructor(
@@ -41,7 +44,7 @@ export class ApiError extends Error {
 
   /** Whether somebody has changed the same thing since it was read. */
   get isOutdated(): boolean {
-    return this.status === 412;
+    return this.status === OUTDATED;
   }
 
   /** Whether the service could not be reached, or not work: the same question may be answered later. */

@@ -1,7 +1,9 @@
 /** What stands in the place of data: while it is waited for, when there is none, when it could not be had. */
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ApiError } from "../api/client";
+import { live } from "../live";
+import { useStore } from "../store";
 
 /** Returns whether `milliseconds` have passed since the component was shown. */
 export function useLate(milliseconds: number): boolean {
@@ -33,6 +35,16 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
+/** What fills a page that shows customers, in a shop that has none. */
+export function NoCustomers(): JSX.Element {
+  return (
+    <Empty title="The shop’s events and history will fill this page.">
+      Publish events to the topic, hand them in at <code>POST /api/events</code>, or import what you have:{" "}
+      <code>make import FILE=orders.csv</code>.
+    </Empty>
+  );
+}
+
 interface ProblemProps {
   error: ApiError;
   /** What could not be had: "the customers". */
@@ -40,13 +52,25 @@ interface ProblemProps {
   onRetry: () => void;
 }
 
-/** What happened, what was kept, what to do. */
+const RETRY_MS = 10_000;
+
+/** What happened, what was kept, what to do. What may be answered later is asked again every ten seconds. */
 export function Problem({ error, what, onRetry }: ProblemProps): JSX.Element {
+  const retry = useRef(onRetry);
+  retry.current = onRetry;
+  useEffect(() => {
+    if (!error.isTemporary) return;
+    const timer = setInterval(() => retry.current(), RETRY_MS);
+    return () => clearInterval(timer);
+  }, [error.isTemporary]);
+  // That the service cannot be reached stands above every screen.
+  const isTold = useStore(live).state === "offline" && error.status === 0;
   return (
     <div class="note problem" role="alert">
       <strong>We could not get {what}.</strong>
       <span>
-        {error.message} {error.isTemporary ? "Nothing is lost; it is asked again by itself." : ""}
+        {isTold ? "" : error.message}{" "}
+        {error.isTemporary ? "Nothing is lost; it is asked again by itself." : ""}
       </span>
       {error.isTemporary ? (
         <button type="button" class="button" onClick={onRetry}>

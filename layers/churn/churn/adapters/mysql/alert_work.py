@@ -1,7 +1,7 @@
 """Table `alerts`: what people do with them, one alert or many in one transaction, each action with its record."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import batched
@@ -46,12 +46,12 @@ def work_on(
     work: Work,
     by: str,
     now: datetime,
-    versions: Collection[int] | None = None,
+    versions: Mapping[int, Collection[int]] | None = None,
 ) -> dict[int, ChurnError | bool]:
     """Do the same work on alerts; return for each whether it has changed, or why it cannot be done.
 
-    `versions`: those of which an alert must be. Call it last in a transaction: the counters stay locked until the
-    commit.
+    `versions`: by id those of which an alert must be, any without them. Call it last in a transaction: the counters
+    stay locked until the commit.
     """
     locked, taken = _locked(transaction, alert_ids, opens=work.status == "new")
     outcomes: dict[int, ChurnError | bool] = {}
@@ -62,7 +62,7 @@ def work_on(
             outcomes[alert_id] = AlertNotFoundError(alert_id)
             continue
         try:
-            _require_version(alert, versions)
+            _require_version(alert, (versions or {}).get(alert_id))
             after = _after(alert, work, by, now, taken)
         except ConflictError as error:
             outcomes[alert_id] = error

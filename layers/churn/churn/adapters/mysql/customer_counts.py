@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from churn.adapters.mysql import customer_search, customers, orders
-from churn.adapters.mysql.conditions import Conditions
+from churn.adapters.mysql.conditions import Conditions, merged
 from churn.adapters.mysql.customer_pages import CustomerFilter
 from churn.adapters.mysql.customer_search import Search, Table, in_index
 from churn.adapters.mysql.database import Row, Transaction
@@ -19,6 +19,9 @@ MOST_COUNTED = 1_000_000
 
 What is counted then is a lower bound.
 """
+
+MOST_FOR_A_PAGE = 100_000
+"""The same to tell a page of a list how many match; of more the number is not known."""
 
 _SHORT_RANGE = 200_000
 _STEP = 100_000
@@ -69,18 +72,39 @@ def count(
     search = customer_search.prepared(transaction, wanted)
     if search.is_sorted:
         return _total([_looked_at(transaction, search.table(), search.whole(search.others), Conditions(), churn, most)])
-    path = _shortest_path(transaction, search)
+    path = _shortest_path(transaction, search, _SHORT_RANGE)
     if path is not None:
         table = in_index(path.index)
         parts = [_looked_at(transaction, table, part, path.rest, churn, _SHORT_RANGE) for part in path.ranges]
         return _total(parts)
+    return _everybody(transaction, search, churn, _affordable(wanted, most))
+
+
+def number_of(transaction: Transaction, search: Search, everybody: int) -> int | None:
+    """Return how many customers a search finds; None if too many would have to be looked at.
+
+    `everybody`: how many customers there are in all.
+    """
+    most = _affordable(search.wanted, MOST_FOR_A_PAGE)
+    if everybody <= most:
+        whole = search.whole(search.others)
+        whole.add("c.id > 0")
+        return whole.count(transaction, *_BY_KEY)
+    path = _shortest_path(transaction, search, most)
+    if path is None:
+        return None
+    return sum(merged([part, path.rest]).count(transaction, *in_index(path.index)) for part in path.ranges)
+
+
+def _affordable(wanted: CustomerFilter, most: int) -> int:
+    """Return how many customers cost as much to look at as `most` of whom the row alone tells it."""
     looks_up = bool(wanted.words or wanted.ordered_again) or wanted.has_open_alert is not None
-    return _everybody(transaction, search, churn, most // _COST_OF_LOOKING_UP if looks_up else most)
+    return most // _COST_OF_LOOKING_UP if looks_up else most
 
 
-def _shortest_path(transaction: Transaction, search: Search) -> _Path | None:
-    """Return the shortest of the ranges that an index tells; None if there are none, or all are long."""
-    shortest, path = _SHORT_RANGE, None
+def _shortest_path(transaction: Transaction, search: Search, most: int) -> _Path | None:
+    """Return the shortest of the ranges that an index tells; None if there are none, or all are longer than `most`."""
+    shortest, path = most, None
     for column in search.indexed_columns():
         walk, rest = search.walk(column)
         candidate = _Path(customer_search.index_of(walk, column), walk.ranges(column, walk.others), rest)

@@ -127,6 +127,20 @@ class AlertsWork(AlertWork):
 
     ids: Annotated[list[AlertNumber], Field(min_length=1, max_length=MAX_ALERTS)]
     """The ids of the alerts."""
+    versions: list[Annotated[int, Field(strict=True, ge=0, lt=2**63)] | None] | None = None
+    """The `change` of each alert as it was read, in the order of `ids`; null for one that may be of any version."""
+
+    @field_validator("versions")
+    @classmethod
+    def _of_each_alert(cls, versions: list[int | None] | None, info: ValidationInfo) -> list[int | None] | None:
+        if versions is not None and len(versions) != len(info.data.get("ids", versions)):
+            raise ValueError("needs a version for each of ids")
+        return versions
+
+    def version_of(self) -> dict[int, frozenset[int]]:
+        """Return of which version an alert must be, by the ids of those that may not be of any."""
+        pairs = zip(self.ids, self.versions or (), strict=False)
+        return {number: frozenset({version}) for number, version in pairs if version is not None}
 
 
 class Resolution(Request):

@@ -81,7 +81,9 @@ interface EndProps {
 
 /** What stands below the list. */
 function End({ page, box, onMore }: EndProps): JSX.Element | null {
-  if (page.error) return <Problem error={page.error} what="the alerts" onRetry={page.reload} />;
+  // Alerts that are known stay, and the banner says that they are not of now.
+  if (page.error && (!page.data || page.error.status !== 0))
+    return <Problem error={page.error} what="the alerts" onRetry={page.reload} />;
   if (!page.data) return <Waiting height={320} what="the alerts" />;
   if (!page.data.alerts.length) {
     return (

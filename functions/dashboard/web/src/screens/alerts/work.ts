@@ -1,5 +1,5 @@
 /** What is done with alerts: at once, and taken back by "Undo" for five seconds. */
-import { ApiError, patch } from "../../api/client";
+import { ApiError, OUTDATED, patch } from "../../api/client";
 import type { Alert, AlertWork } from "../../api/types";
 import { say } from "../../components/toasts";
 import { plural } from "../../format";
@@ -18,17 +18,19 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 /**
  * Does the same with alerts, and says so; `done` is called after it, and after it was taken back.
  *
- * One alert is left as it is if somebody has changed it since it was read. Returns whether something was done.
+ * An alert is left as it is if somebody has changed it since it was read. Returns whether something was done.
  */
 export function workOn(alerts: Alert[], work: AlertWork, words: string, done: () => void): Promise<boolean> {
-  const subject = alerts.length === 1 ? "Alert" : plural(alerts.length, "alert");
-  const undo =
-    work.note === undefined ? () => void inTurn(() => takeBack(alerts, work)).then(done) : undefined;
   return inTurn(async () => {
     try {
-      const refused = await changeAll(alerts, work);
-      if (refused.length < alerts.length) say(`${subject} ${words}.`, undo);
-      if (refused[0]) say(`${plural(refused.length, "alert")} stayed as before: ${refused[0]}`);
+      const { changed, refused } = await changeAll(alerts, work);
+      const undo = (): void => void inTurn(() => takeBack(changed, work)).then(done);
+      if (refused.length < alerts.length)
+        say(
+          `${subjectOf(alerts.length - refused.length)} ${words}.`,
+          work.note === undefined ? undo : undefined,
+        );
+      if (refused[0]) say(`${subjectOf(refused.length)} stayed as before. ${refused[0]}`);
       return refused.length < alerts.length;
     } catch (error) {
       say(`That was not done. ${reason(error)}`);
@@ -39,24 +41,46 @@ export function workOn(alerts: Alert[], work: AlertWork, words: string, done: ()
   });
 }
 
-/** Changes alerts; returns why those that stayed did. Throws ApiError. */
-async function changeAll(alerts: Alert[], work: AlertWork): Promise<string[]> {
+function subjectOf(alerts: number): string {
+  return alerts === 1 ? "Alert" : plural(alerts, "alert");
+}
+
+/** Changes alerts; returns those that have changed, and why others stayed. Throws ApiError. */
+async function changeAll(alerts: Alert[], work: AlertWork): Promise<{ changed: Alert[]; refused: string[] }> {
   const [only, ...others] = alerts;
   if (only && !others.length) {
     await change(only, work);
-    return [];
+    return { changed: alerts, refused: [] };
   }
-  const { results } = await patch("/api/alerts", { ...work, ids: alerts.map((alert) => alert.id) });
-  for (const { alert } of results) if (alert) made.set(alert.id, alert.change);
-  return results.flatMap((result) =>
-    result.outcome === "refused" ? [result.error ?? "somebody has changed them."] : [],
-  );
+  const versions = work.note === undefined ? { versions: alerts.map(versionOf) } : {};
+  const { results } = await patch("/api/alerts", {
+    ...work,
+    ids: alerts.map((alert) => alert.id),
+    ...versions,
+  });
+  const changed = new Set<number>();
+  for (const { alert, outcome } of results) {
+    if (!alert || outcome !== "changed") continue;
+    changed.add(alert.id);
+    made.set(alert.id, alert.change);
+  }
+  return {
+    changed: alerts.filter((alert) => changed.has(alert.id)),
+    refused: results.flatMap(({ outcome, code, error }) =>
+      outcome !== "refused" ? [] : [code === OUTDATED ? "Somebody else was faster." : (error ?? "")],
+    ),
+  };
+}
+
+/** The newest version that this window knows of an alert. */
+function versionOf(alert: Alert): number {
+  return Math.max(alert.change, made.get(alert.id) ?? 0);
 }
 
 /** Changes an alert of the version that is known. Throws ApiError, also if that is not the newest. */
 async function change(alert: Alert, work: AlertWork): Promise<void> {
   // A note takes nothing from what others did, so it is written whatever the version.
-  const version = work.note === undefined ? Math.max(alert.change, made.get(alert.id) ?? 0) : undefined;
+  const version = work.note === undefined ? versionOf(alert) : undefined;
   const changed = await patch("/api/alerts/{id}", work, { id: alert.id }, version);
   made.set(changed.id, changed.change);
 }

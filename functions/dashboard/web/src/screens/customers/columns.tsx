@@ -102,15 +102,10 @@ function Change({ value }: { value: number | null }) {
 }
 
 const KEY = "churn-columns";
-const DEFAULT = [
-  "name",
-  "risk",
-  "value_at_risk",
-  "risk_change_7d",
-  "days_since_last_order",
-  "total_spent",
-  "action",
-];
+export const PHONE = window.matchMedia("(max-width: 760px)");
+/** The columns that have a place of their own on a card; each other one that is chosen is a line below them. */
+export const CARD = ["name", "risk", "value_at_risk", "days_since_last_order", "action"];
+const DEFAULT = PHONE.matches ? CARD : [...CARD, "risk_change_7d", "total_spent"];
 
 function stored(): string[] {
   const ids = (localStorage.getItem(KEY) ?? "")

@@ -2,6 +2,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, get } from "../../api/client";
 import type { Customer, CustomersQuery } from "../../api/types";
+import { session } from "../../session";
+import { Store } from "../../store";
 
 export interface Pages {
   customers: Customer[];
@@ -11,10 +13,11 @@ export interface Pages {
   isLoading: boolean;
   error: ApiError | null;
   more: () => void;
-  reload: () => void;
+  /** Asks again for what could not be had, after what is known. */
+  retry: () => void;
 }
 
-type State = Omit<Pages, "more" | "reload" | "hasMore"> & { cursor: string | null };
+type State = Omit<Pages, "more" | "retry" | "hasMore"> & { cursor: string | null };
 
 const PAGE = 100;
 const LARGEST_PAGE = 500;
@@ -31,12 +34,18 @@ const SHOWN_AT_LEAST = 20;
 const PAGES_IN_A_ROW = 5;
 // The list of before, for whoever comes back from a customer.
 let kept: { key: string; state: State } | null = null;
+/** The ids of the customers that are selected, also while one of them is looked at. */
+export const selection = new Store<ReadonlySet<string>>(new Set());
+// What one person has read and chosen is not the next one's.
+session.follow(() => {
+  kept = null;
+  selection.set(new Set());
+});
 
 /** Asks for a list from its beginning, at least down to the row `from`. */
 export function useCustomers(query: CustomersQuery, from: number): Pages {
   const key = JSON.stringify(query);
   const [state, setState] = useState<State>(kept?.key === key ? kept.state : NOTHING);
-  const [turn, setTurn] = useState(0);
   const running = useRef<AbortController | null>(null);
 
   const ask = async (before: State): Promise<void> => {
@@ -60,11 +69,11 @@ export function useCustomers(query: CustomersQuery, from: number): Pages {
   };
 
   useEffect(() => {
-    if (turn === 0 && kept?.key === key) setState(kept.state);
+    if (kept?.key === key) setState(kept.state);
     else void ask(NOTHING);
     return () => running.current?.abort();
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the key is the query
-  }, [key, turn]);
+  }, [key]);
 
   return {
     ...state,
@@ -72,10 +81,7 @@ export function useCustomers(query: CustomersQuery, from: number): Pages {
     more: () => {
       if (state.cursor !== null && !state.isLoading && !state.error) void ask(state);
     },
-    reload: () => {
-      kept = null;
-      setTurn((number) => number + 1);
-    },
+    retry: () => void ask(state),
   };
 }
 

@@ -1,12 +1,12 @@
 /** Customers: whom to look at first, and who they are. Without a filter it begins with those whose value is at risk. */
 import type { FunctionComponent, JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Customer, CustomerSort, CustomersQuery } from "../../api/types";
+import type { Customer, CustomerSort, CustomersQuery, Stats } from "../../api/types";
 import { Dialog } from "../../components/dialog";
 import { Icon } from "../../components/icons";
-import { Empty, Problem, Waiting } from "../../components/notes";
+import { Empty, NoCustomers, Problem, Waiting } from "../../components/notes";
 import { say } from "../../components/toasts";
-import { useLast } from "../../data";
+import { useLast, type Resource } from "../../data";
 import { count, money, plural } from "../../format";
 import { replace, usePlace } from "../../router";
 import { useStats } from "../../stats";
@@ -16,7 +16,7 @@ import { chosen, COLUMNS, toggleColumn } from "./columns";
 import { copyAddresses, exportList } from "./export";
 import { FilterBar } from "./filter-bar";
 import { changed, FILTER_NAMES, queryOf } from "./filters";
-import { useCustomers, type Pages } from "./pages";
+import { selection, useCustomers, type Pages } from "./pages";
 import "./screen.css";
 import { CustomerTable } from "./table";
 
@@ -29,19 +29,20 @@ function CustomerList(): JSX.Element {
   const query = useMemo(() => queryOf(address), [address]);
   const from = useRef(Number(address.get("row")) || 0);
   const pages = useCustomers(query, from.current);
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const select = (ids: string[], isSelected: boolean): void =>
-    setSelected((before) => {
-      const after = new Set(before);
-      ids.forEach((id) => (isSelected ? after.add(id) : after.delete(id)));
-      return after;
-    });
+  const selected = useStore(selection);
+  const chosenCustomers = pages.customers.filter((one) => selected.has(one.customer_id));
+  const select = (ids: string[], isSelected: boolean): void => {
+    const after = new Set(selection.value);
+    ids.forEach((id) => (isSelected ? after.add(id) : after.delete(id)));
+    selection.set(after);
+  };
   const sort = (by: CustomerSort): void =>
     replace(
       changed(address, { sort: by, order: query.sort === by && query.order === "desc" ? "asc" : "desc" }),
     );
   const keepRow = useKeptRow();
-  const sentence = useLast(useSentence(address, pages));
+  const stats = useStats({ every: 60 });
+  const sentence = useLast(sentenceOf(address, pages, stats));
   // What stands below a sentence of several lines would move when it comes.
   if (sentence === undefined && !pages.error) return <Waiting height={640} what="the customers" />;
   return (
@@ -53,11 +54,8 @@ function CustomerList(): JSX.Element {
         <Tools query={query} />
       </header>
       <FilterBar address={address} />
-      {selected.size ? (
-        <Bulk
-          customers={pages.customers.filter((one) => selected.has(one.customer_id))}
-          onClear={() => setSelected(new Set())}
-        />
+      {chosenCustomers.length ? (
+        <Bulk customers={chosenCustomers} onClear={() => selection.set(new Set())} />
       ) : null}
       <div class="card list">
         {pages.total !== null ? (
@@ -74,7 +72,7 @@ function CustomerList(): JSX.Element {
             onEnd={pages.more}
           />
         ) : null}
-        <End pages={pages} />
+        <End pages={pages} isEmptyShop={stats.data?.total_customers === 0} />
       </div>
     </>
   );
@@ -96,10 +94,10 @@ function useKeptRow(): (row: number) => void {
   };
 }
 
-/** Returns what the list holds, in a sentence; undefined while it is not known. */
-function useSentence(address: URLSearchParams, pages: Pages): string | undefined {
-  const stats = useStats({ every: 60 });
+/** Says what the list holds, in a sentence; undefined while it is not known. */
+function sentenceOf(address: URLSearchParams, pages: Pages, stats: Resource<Stats>): string | undefined {
   const filters = FILTER_NAMES.filter((name) => address.get(name));
+  if (pages.total === 0 && stats.data?.total_customers === 0) return "No customers yet.";
   if (filters.length === 1 && address.get("status") === "current" && !stats.error && pages.total !== 0) {
     if (!stats.data) return undefined;
     const { revenue_at_risk: risk, high_risk_customers: high } = stats.data;
@@ -130,7 +128,7 @@ function Tools({ query }: { query: CustomersQuery }): JSX.Element {
   };
   return (
     <div class="row">
-      <button type="button" class="button columns-button" onClick={() => setChoosesColumns(true)}>
+      <button type="button" class="button" onClick={() => setChoosesColumns(true)}>
         <Icon name="columns" />
         Columns
       </button>
@@ -179,9 +177,10 @@ function Bulk({ customers, onClear }: { customers: Customer[]; onClear: () => vo
   );
 }
 
-function End({ pages }: { pages: Pages }): JSX.Element | null {
-  if (pages.error) return <Problem error={pages.error} what="the customers" onRetry={pages.reload} />;
+function End({ pages, isEmptyShop }: { pages: Pages; isEmptyShop: boolean }): JSX.Element | null {
+  if (pages.error) return <Problem error={pages.error} what="the customers" onRetry={pages.retry} />;
   if (pages.isLoading) return <Waiting height={pages.customers.length ? 44 : 480} what="the customers" />;
+  if (pages.customers.length === 0 && isEmptyShop) return <NoCustomers />;
   if (pages.customers.length === 0) {
     return (
       <Empty title={pages.hasMore ? "None found so far." : "No customer matches."}>
@@ -190,7 +189,7 @@ function End({ pages }: { pages: Pages }): JSX.Element | null {
             Go on looking
           </button>
         ) : (
-          "Take a filter away, or publish events: each customer of an event appears here within a second."
+          "Take a filter away to see more."
         )}
       </Empty>
     );

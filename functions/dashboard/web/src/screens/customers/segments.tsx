@@ -32,7 +32,8 @@ export function Segments({ address }: { address: URLSearchParams }): JSX.Element
         <option value="">No segment</option>
         {all.map((segment) => (
           <option key={segment.id} value={String(segment.id)}>
-            {segment.name}
+            {/* In quotation marks, so that a segment may have any name. */}
+            {`“${segment.name}”`}
           </option>
         ))}
       </select>

@@ -5,7 +5,7 @@ import type { Customer, CustomersQuery, CustomerSort } from "../../api/types";
 import { useKeys } from "../../keys";
 import { go, link } from "../../router";
 import { useStore } from "../../store";
-import { chosen, COLUMNS, type Column } from "./columns";
+import { CARD, chosen, COLUMNS, PHONE, type Column } from "./columns";
 
 interface Props {
   customers: Customer[];
@@ -22,21 +22,23 @@ interface Props {
 
 const ROW_PX = 44;
 const CARD_PX = 104;
+const CARD_LINE_PX = 24;
 const MARGIN_ROWS = 15;
-const PHONE = window.matchMedia("(max-width: 760px)");
 
 export function CustomerTable(props: Props): JSX.Element {
   const { customers, query, selected } = props;
   const ids = useStore(chosen);
   const columns = COLUMNS.filter((column) => column.id === "name" || ids.includes(column.id));
   const table = useRef<HTMLTableSectionElement>(null);
-  const shown = useWindow(table, customers.length, props);
+  const lines = columns.filter((column) => !CARD.includes(column.id)).length;
+  const height = PHONE.matches ? CARD_PX + lines * CARD_LINE_PX : ROW_PX;
+  const shown = useWindow(table, customers.length, height, props);
   const current = useCurrentRow(table, props, shown.height);
   const all = customers.length > 0 && customers.every((customer) => selected.has(customer.customer_id));
   const frame = useRef<HTMLDivElement>(null);
   const isWide = useIsWide(frame);
   return (
-    <div ref={frame} class={isWide ? "wide" : ""}>
+    <div ref={frame} class={isWide ? "wide" : ""} style={{ "--card": `${height}px` }}>
       <table class="customers" aria-rowcount={props.total ?? -1}>
         <caption class="hidden">Customers</caption>
         <thead>
@@ -78,7 +80,11 @@ export function CustomerTable(props: Props): JSX.Element {
   );
 }
 
-/** Returns whether the table in a frame is wider than the frame, which then scrolls sideways. */
+/**
+ * Returns whether the table in a frame is wider than the frame, which then scrolls sideways.
+ *
+ * In such a frame the head would stick to it alone, so it is told how far the window has gone past the frame.
+ */
 function useIsWide(frame: { current: HTMLElement | null }): boolean {
   const [isWide, setWide] = useState(false);
   useEffect(() => {
@@ -90,7 +96,14 @@ function useIsWide(frame: { current: HTMLElement | null }): boolean {
     );
     observer.observe(around);
     observer.observe(table);
-    return () => observer.disconnect();
+    const follow = (): void =>
+      around.style.setProperty("--passed", `${Math.max(0, -around.getBoundingClientRect().top)}px`);
+    follow();
+    window.addEventListener("scroll", follow, { passive: true });
+    return () => {
+      observer.disconnect();
+      window.removeEventListener("scroll", follow);
+    };
   }, [frame]);
   return isWide;
 }
@@ -180,7 +193,7 @@ function Row({ customer, columns, isCurrent, isSelected, onSelect }: RowProps): 
       {columns.map((column) => (
         <td
           key={column.id}
-          class={`col-${column.id}${column.isNumber ? " number" : ""}`}
+          class={`col-${column.id}${column.isNumber ? " number" : ""}${CARD.includes(column.id) ? "" : " line"}`}
           data-name={column.name}
         >
           {column.id === "name" ? (
@@ -213,9 +226,9 @@ interface Shown {
 function useWindow(
   body: { current: HTMLElement | null },
   rows: number,
+  height: number,
   { from, onRow, onEnd }: Props,
 ): Shown {
-  const height = PHONE.matches ? CARD_PX : ROW_PX;
   const [first, setFirst] = useState(from);
   const calls = useRef({ onRow, onEnd });
   calls.current = { onRow, onEnd };

@@ -1,12 +1,12 @@
 /** Records that could not be applied, each with why; whoever may has them tried again. */
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, get, post, type Answer } from "../../api/client";
 import { Choice } from "../../components/choice";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { say } from "../../components/toasts";
 import { useResource, type Resource } from "../../data";
-import { ago, count, exactly, plural } from "../../format";
+import { ago, count, exactly, plural, timeOfDay } from "../../format";
 import { link } from "../../router";
 import { may } from "../../session";
 import type { Ingestion } from "./screen";
@@ -48,6 +48,7 @@ export function DeadLetters({ counts, letters, query, onRedriven }: Props): JSX.
     letters.page.reload();
     onRedriven();
   };
+  const { tried, started } = useTried(redriven);
   const to = (shown: string): string => link(["data"], { ...Object.fromEntries(query), letters: shown });
   return (
     <section class="card">
@@ -65,9 +66,10 @@ export function DeadLetters({ counts, letters, query, onRedriven }: Props): JSX.
               { key: "all", name: "All", target: to("all") },
             ]}
           />
-          {may("admin") && counts.waiting ? <Redrive counts={counts} onDone={redriven} /> : null}
+          {may("admin") && counts.waiting ? <Redrive counts={counts} onStarted={started} /> : null}
         </div>
       </header>
+      {tried ? <p role="status">{becameOf(tried, counts)}</p> : null}
       <Letters {...letters} />
     </section>
   );
@@ -99,18 +101,53 @@ function Letters({ page, isAll, onMore }: Found): JSX.Element {
   );
 }
 
-function Redrive({ counts, onDone }: { counts: Ingestion["dead_letters"]; onDone: () => void }): JSX.Element {
+/** What was tried again, and when, in milliseconds. */
+interface Tried {
+  records: number;
+  isMore: boolean;
+  at: number;
+}
+
+const LOOKS_MS = [1000, 3000, 6000];
+
+/** Returns what was tried again last, and what tells of it; `look` is then called a few times. */
+function useTried(look: () => void): { tried: Tried | null; started: (tried: Tried) => void } {
+  const [tried, setTried] = useState<Tried | null>(null);
+  const newest = useRef(look);
+  newest.current = look;
+  useEffect(() => {
+    if (!tried) return;
+    const timers = LOOKS_MS.map((wait) => setTimeout(() => newest.current(), wait));
+    return () => timers.forEach(clearTimeout);
+  }, [tried]);
+  return { tried, started: setTried };
+}
+
+/** Says how many records were tried again, and what has become of them so far. */
+function becameOf({ records, isMore, at }: Tried, counts: Ingestion["dead_letters"]): string {
+  const sent = `${isMore ? "More than " : ""}${plural(records, "record")} ${records === 1 && !isMore ? "was" : "were"} tried again at ${timeOfDay(at)}`;
+  const left = `${counts.waiting_is_lower_bound ? "more than " : ""}${count(counts.waiting)} could not be applied and ${counts.waiting === 1 ? "waits" : "wait"} here`;
+  // Of more than are counted, how many were applied is not known.
+  const applied = isMore ? "" : `${count(Math.max(0, records - counts.waiting))} applied so far, `;
+  return `${sent}: ${applied}${left}.`;
+}
+
+interface RedriveProps {
+  counts: Ingestion["dead_letters"];
+  onStarted: (tried: Tried) => void;
+}
+
+function Redrive({ counts, onStarted }: RedriveProps): JSX.Element {
   const [isBusy, setBusy] = useState(false);
   const redrive = async (): Promise<void> => {
     setBusy(true);
     try {
       const { waiting, waiting_is_lower_bound: isMore } = await post("/api/dead-letters/redrive", {});
-      say(`${isMore ? "More than " : ""}${plural(waiting, "record")} will be tried again now.`);
+      onStarted({ records: waiting, isMore, at: Date.now() });
     } catch (error) {
       say(`They were not tried again. ${error instanceof ApiError ? error.message : String(error)}`);
     }
     setBusy(false);
-    onDone();
   };
   return (
     <button type="button" class="button" disabled={isBusy} onClick={() => void redrive()}>

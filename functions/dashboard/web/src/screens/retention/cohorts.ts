@@ -6,8 +6,15 @@ export type CohortTable = Answer<"/api/retention", "get">;
 export type Cohort = CohortTable["cohorts"][number];
 export type By = CohortTable["by"];
 
-/** The share of all customers who ordered again at an age, of the cohorts for which that is over; null without any. */
-export function shareAt(cohorts: Cohort[], age: number): number | null {
+/** How many customers there were, how many of them ordered again, and which share that is. */
+export interface Again {
+  customers: number;
+  again: number;
+  share: number;
+}
+
+/** Who ordered again at an age, of all cohorts for which that is over; null without any. */
+export function againAt(cohorts: Cohort[], age: number): Again | null {
   let [customers, again] = [0, 0];
   for (const cohort of cohorts) {
     const reached = cohort.ages[age];
@@ -15,7 +22,7 @@ export function shareAt(cohorts: Cohort[], age: number): number | null {
     customers += cohort.customers;
     again += reached.customers;
   }
-  return customers ? again / customers : null;
+  return customers ? { customers, again, share: again / customers } : null;
 }
 
 /** The newest cohorts that are over at an age, and as many before them. */

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { count, plural, share } from "../../format";
 import { placeOf } from "../../router";
-import { type By, type Cohort, type CohortTable, cohortName, shareAt } from "./cohorts";
+import { type By, type Cohort, type CohortTable, againAt, cohortName } from "./cohorts";
 
 export function HeatMap({ table }: { table: CohortTable }): JSX.Element {
   const { by } = table;
@@ -39,10 +39,14 @@ export function HeatMap({ table }: { table: CohortTable }): JSX.Element {
                 All that are over
               </th>
               {ages.map((age) => {
-                const all = shareAt(cohorts, age);
+                const all = againAt(cohorts, age);
                 return (
-                  <td key={age} class="number">
-                    {all === null ? <span class="hidden">not known</span> : share(all)}
+                  <td
+                    key={age}
+                    class="number"
+                    title={all ? `${count(all.again)} of ${count(all.customers)}` : undefined}
+                  >
+                    {all === null ? <span class="hidden">not known</span> : share(all.share)}
                   </td>
                 );
               })}

@@ -4,9 +4,9 @@ import { get } from "../../api/client";
 import { Choice } from "../../components/choice";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { useLast, useResource } from "../../data";
-import { share } from "../../format";
+import { count, plural, share } from "../../format";
 import { link, usePlace } from "../../router";
-import { type By, type CohortTable, halves, shareAt } from "./cohorts";
+import { type Again, againAt, type By, type CohortTable, halves } from "./cohorts";
 import { HeatMap } from "./heat-map";
 import "./screen.css";
 import { Trends } from "./trends";
@@ -80,13 +80,20 @@ function Cohorts({ table }: { table: CohortTable }): JSX.Element {
 /** One sentence: how many come back in the month after the first order, and whether that is better than before. */
 function headline({ by, cohorts }: CohortTable): string {
   const [newest, before] = halves(cohorts, 1, COMPARED);
-  const now = shareAt(newest, 1);
+  const now = againAt(newest, 1);
   if (now === null) return `No ${by} after a first order is over yet, so retention is not known.`;
-  const said = `${share(now)} of new customers order again in the ${by} after their first order`;
-  const then = shareAt(before, 1);
+  const said = `${howMany(now)} ordered again in the ${by} after their first order`;
+  const then = againAt(before, 1);
   if (then === null || before.length < newest.length) return `${said}.`;
-  const change = Math.round(now * 100) - Math.round(then * 100);
-  if (change === 0) return `${said}, as many as in the ${before.length} ${by}s before.`;
+  const change = Math.round(now.share * 100) - Math.round(then.share * 100);
+  if (change === 0) return `${said}, the same share as in the ${before.length} ${by}s before.`;
   const points = `${Math.abs(change)} ${Math.abs(change) === 1 ? "point" : "points"}`;
   return `${said}, ${points} ${change > 0 ? "more" : "fewer"} than in the ${before.length} ${by}s before.`;
+}
+
+/** A share with the number of customers that it is of; a number alone where the share would be 0%. */
+function howMany({ again, customers, share: part }: Again): string {
+  const whole = plural(customers, "new customer");
+  if (again === 0) return `None of ${whole}`;
+  return Math.round(part * 100) === 0 ? `${count(again)} of ${whole}` : `${share(part)} of ${whole}`;
 }

@@ -2,7 +2,7 @@
 import type { FunctionComponent, JSX } from "preact";
 import { get } from "../../api/client";
 import type { Stats } from "../../api/types";
-import { Empty, Problem, Waiting } from "../../components/notes";
+import { NoCustomers, Problem, Waiting } from "../../components/notes";
 import { useResource } from "../../data";
 import { money, plural } from "../../format";
 import { useStats } from "../../stats";
@@ -26,7 +26,7 @@ const Screen: FunctionComponent<{ path: string[] }> = () => {
       <Waiting height={640} what="the figures" />
     );
   }
-  if (figures.total_customers === 0) return <NoCustomers />;
+  if (figures.total_customers === 0) return <EmptyShop />;
   return (
     <>
       <header>
@@ -62,7 +62,7 @@ function headline(stats: Stats): string {
   return `${leaving} of ${plural(current, "current customer")} ${leaving === 1 ? "is" : "are"} likely to leave; ${money(stats.revenue_at_risk)} of what all would spend is at risk.`;
 }
 
-function NoCustomers(): JSX.Element {
+function EmptyShop(): JSX.Element {
   return (
     <>
       <header>
@@ -71,10 +71,7 @@ function NoCustomers(): JSX.Element {
         </div>
       </header>
       <div class="card">
-        <Empty title="The shop’s events and history will fill this page.">
-          Publish events to the topic, hand them in at <code>POST /api/events</code>, or import what you have:{" "}
-          <code>make import FILE=orders.csv</code>.
-        </Empty>
+        <NoCustomers />
       </div>
     </>
   );
