@@ -88,7 +88,7 @@ class Windows:
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not any(known in message.text for known in self.expected):
-            self.problems.append(f"{message.type}: {message.text}")
+            self.problems.append(f"{message.type}: {message.text} {message.location['url']}")
 
     def check(self) -> None:
         """Fail if a window has reported an error, or its policy has forbidden something."""
