@@ -24,7 +24,8 @@ def test_an_empty_shop_is_told_what_fills_each_screen_and_a_young_one_what_is_no
     own_stack: Stack, browser: Browser
 ) -> None:
     windows = Windows(own_stack, browser)
-    for path in ("/health", "/api/customers", "/api/alerts", "/api/retention", "/api/ingestion", "/api/dashboard/stats"):
+    paths = ("/health", "/api/customers", "/api/alerts", "/api/retention", "/api/ingestion", "/api/dashboard/stats")
+    for path in paths:
         eventually(lambda path=path: own_stack.get(path).status == 200, within=60)  # type: ignore[misc]
     page = windows.open()
     for place, (headline, words) in _EMPTY.items():
