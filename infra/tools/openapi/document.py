@@ -192,6 +192,10 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     return responses
 
 
+_NEVER_IN_CONFLICT = {"predict", "predict_batch", "take_events", "issue_ticket", "open_session"}
+"""The operations with a body that change nothing which could stand in their way."""
+
+
 def _statuses(route: Route) -> list[str]:
     statuses = ["400", "429", "503"]
     if route.role is not None:
@@ -200,7 +204,7 @@ def _statuses(route: Route) -> list[str]:
         statuses.append("401")
     if "{" in route.path or route.operation == "predict":
         statuses.append("404")
-    if route.body is not None and route.operation not in {"predict", "predict_batch", "issue_ticket", "open_session"}:
+    if route.body is not None and route.operation not in _NEVER_IN_CONFLICT:
         statuses.append("409")
     if route.body is not None:
         statuses.append("413")
