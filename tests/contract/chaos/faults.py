@@ -1,77 +1,19 @@
-"""The faults: each begins, is held for a while, and ends."""
+"""Faults of what the service depends on: each begins, is held for a while, and ends."""
 
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 
 import pymysql
+import pytest
 import redis
 from kafka import KafkaConsumer
 
+from tests.contract.chaos.fault import NOTHING, Fault
 from tests.contract.chaos.load import Load
+from tests.contract.chaos.processes import kill, repeated, stopped
 from tests.contract.chaos.shop import Shop
 
-_EVERY_SECONDS = 0.5
 _NEEDS_DATABASE = frozenset({"customers", "stats", "alerts", "events"})
-_NOTHING: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault of one dependency, or of the service's own processes."""
-
-    name: str
-    begin: Callable[[Shop, Load], AbstractContextManager[None]]
-    fails: frozenset[str] = _NOTHING
-    """The kinds of requests that may be answered with an error while it lasts; all others succeed."""
-    check: str | None = None
-    """The check of `/health` that tells of it."""
-    seconds: float = 4
-
-
-@contextmanager
-def _repeated(act: Callable[[], None], every: float = _EVERY_SECONDS) -> Iterator[None]:
-    """Act again and again, in a thread, during the block."""
-    ended = threading.Event()
-
-    def work() -> None:
-        while True:
-            # What is acted upon may be gone at this moment, or away.
-            with suppress(OSError, pymysql.MySQLError, redis.RedisError):
-                act()
-            if ended.wait(every):
-                return
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-@contextmanager
-def _stopped(pids: Callable[[], list[int]]) -> Iterator[None]:
-    """Stop processes, which go on at the end of the block."""
-    chosen = pids()
-    for pid in chosen:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in chosen:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
-def _kill(pids: list[int]) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 # -- MySQL
@@ -87,7 +29,7 @@ def _mysql_killed(shop: Shop, _: Load) -> Iterator[None]:
 
 
 def _mysql_stopped(shop: Shop, _: Load) -> AbstractContextManager[None]:
-    return _stopped(lambda: [shop.mysql.server.process.pid])
+    return stopped(lambda: [shop.mysql.server.process.pid])
 
 
 @contextmanager
@@ -100,7 +42,7 @@ def _mysql_flapping(shop: Shop, _: Load) -> Iterator[None]:
         shop.proxy.cut()
 
     try:
-        with _repeated(flip, 0.7):
+        with repeated(flip, 0.7):
             yield
     finally:
         shop.proxy.refuse(refuses=False)
@@ -115,8 +57,22 @@ def _mysql_read_only(shop: Shop, _: Load) -> Iterator[None]:
         shop.mysql.execute("SET GLOBAL read_only = OFF")
 
 
+@contextmanager
+def _disk_full(shop: Shop, _: Load) -> Iterator[None]:
+    if shop.disk is None:
+        pytest.skip("no small file system can be mounted here, which would be filled")
+    filler = shop.disk / "filler"
+    with filler.open("wb") as file, suppress(OSError):
+        while file.write(b"0" * 65536):
+            file.flush()
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
 def _connections_cut(shop: Shop, _: Load) -> AbstractContextManager[None]:
-    return _repeated(shop.proxy.cut, 0.3)
+    return repeated(shop.proxy.cut, 0.3)
 
 
 @contextmanager
@@ -142,7 +98,7 @@ def _deadlocks(shop: Shop, load: Load) -> Iterator[None]:
                     cursor.execute("SELECT id FROM customers WHERE id = %s FOR UPDATE", (key,))
             connection.rollback()
 
-        with _repeated(lock, 0.05):
+        with repeated(lock, 0.05):
             yield
 
 
@@ -155,12 +111,12 @@ def _redis(shop: Shop) -> redis.Redis:
 
 @contextmanager
 def _redis_killed(shop: Shop, _: Load) -> Iterator[None]:
-    _kill([shop.stack.pids()["cache"]])
+    kill([shop.stack.pids()["cache"]])
     yield
 
 
 def _redis_stopped(shop: Shop, _: Load) -> AbstractContextManager[None]:
-    return _stopped(lambda: [shop.stack.pids()["cache"]])
+    return stopped(lambda: [shop.stack.pids()["cache"]])
 
 
 @contextmanager
@@ -188,11 +144,15 @@ def _redis_poisoned(shop: Shop, _: Load) -> Iterator[None]:
                     server.delete(key)
                     server.rpush(key, "a list")
 
-        with _repeated(poison, 0.2):
+        with repeated(poison, 0.2):
             yield
 
 
 # -- Kafka
+
+
+def _broker_stopped(shop: Shop, _: Load) -> AbstractContextManager[None]:
+    return stopped(lambda: [shop.stack.pids()["broker"]])
 
 
 @contextmanager
@@ -202,39 +162,34 @@ def _stranger_joins(shop: Shop, _: Load) -> Iterator[None]:
         "user-events", bootstrap_servers=shop.stack.kafka, group_id="churn-scoring", enable_auto_commit=False
     )
     try:
-        with _repeated(lambda: consumer.poll(100), 0.1):
+        with repeated(lambda: consumer.poll(100), 0.1):
             yield
     finally:
         consumer.close()
-
-
-# -- The service's own processes
-
-
-def _scoring_killed(shop: Shop, _: Load) -> AbstractContextManager[None]:
-    return _repeated(lambda: _kill(shop.stack.functions()["scoring"]), 0.4)
 
 
 # -- The registry
 
 
 def _registry_away(shop: Shop, _: Load) -> AbstractContextManager[None]:
-    return _stopped(lambda: [shop.stack.pids()["aws"]])
+    return stopped(lambda: [shop.stack.pids()["aws"]])
 
 
-FAULTS = (
+OF_DEPENDENCIES = (
     Fault("MySQL killed", _mysql_killed, _NEEDS_DATABASE, "reads"),
     Fault("MySQL stopped", _mysql_stopped, _NEEDS_DATABASE, "reads", 6),
     Fault("MySQL flapping", _mysql_flapping, _NEEDS_DATABASE, None, 6),
-    Fault("MySQL read-only", _mysql_read_only, _NOTHING, "writes", 12),
+    Fault("MySQL read-only", _mysql_read_only, NOTHING, "writes", 12),
+    # MariaDB looks again for space once a minute.
+    Fault("MySQL's disk full", _disk_full, _NEEDS_DATABASE, "writes", 12, recovers=75),
     Fault("connections to MySQL cut", _connections_cut, _NEEDS_DATABASE),
     Fault("MySQL slow", _mysql_slow, _NEEDS_DATABASE),
     Fault("deadlocks", _deadlocks),
     Fault("Redis killed", _redis_killed),
-    Fault("Redis stopped", _redis_stopped, _NOTHING, "cache"),
+    Fault("Redis stopped", _redis_stopped, NOTHING, "cache"),
     Fault("Redis full", _redis_full),
     Fault("Redis poisoned", _redis_poisoned),
+    Fault("broker stopped", _broker_stopped, NOTHING, "kafka", 8),
     Fault("partitions re-assigned", _stranger_joins),
-    Fault("scoring killed in its transactions", _scoring_killed),
     Fault("registry away", _registry_away, frozenset({"events"}), "model"),
 )

@@ -1,6 +1,7 @@
 """The service under test: a whole local stack, before a MySQL server that the tests may do anything to."""
 
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tests.contract.conftest import Stack, running_stack
 from tests.support.tcp_proxy import TcpProxy
 
 _AGAIN_SECONDS = 5
+_DISK_MB = 600
 
 
 class MySql:
@@ -76,6 +78,8 @@ class Shop:
     stack: Stack
     mysql: MySql
     proxy: TcpProxy
+    disk: Path | None
+    """The small file system that MySQL has to itself; None where none can be mounted."""
 
     def health(self) -> dict[str, Any]:
         """Return what `/health` says: its status, and the status of each check where it could answer by itself."""
@@ -87,9 +91,9 @@ class Shop:
 def running_shop(folder: Path, buckets: Path) -> Iterator[Shop]:
     """Run an empty shop whose database is reached through a proxy, as a user who has the documented rights."""
     data, state = folder / "mysql", folder / "stack"
-    state.mkdir()
-    mysql = MySql(data)
-    try:
+    for one in (data, state):
+        one.mkdir()
+    with _file_system(data) as is_mounted, _mysql(data / "data") as mysql:
         mysql.execute(
             "CREATE USER shop@'%' IDENTIFIED BY 'secret'",
             f"GRANT {', '.join(RIGHTS)} ON churn.* TO shop@'%'",
@@ -98,9 +102,31 @@ def running_shop(folder: Path, buckets: Path) -> Iterator[Shop]:
             url = f"mysql://shop:secret@127.0.0.1:{proxy.port}/churn"
             with running_stack(state, buckets, SAMPLE_CUSTOMERS="0", EVENT_RATE="0", DATABASE_URL=url) as stack:
                 _deliver_again_soon(stack)
-                yield Shop(stack, mysql, proxy)
+                yield Shop(stack, mysql, proxy, data if is_mounted else None)
+
+
+@contextmanager
+def _mysql(folder: Path) -> Iterator[MySql]:
+    mysql = MySql(folder)
+    try:
+        yield mysql
     finally:
         mysql.server.stop()
+
+
+@contextmanager
+def _file_system(folder: Path) -> Iterator[bool]:
+    """Mount a small file system in memory; whether that was possible."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "churn-chaos", str(folder)]
+    try:
+        is_mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except OSError:
+        is_mounted = False
+    try:
+        yield is_mounted
+    finally:
+        if is_mounted:
+            subprocess.run(["umount", str(folder)], check=True)
 
 
 def _deliver_again_soon(stack: Stack) -> None:

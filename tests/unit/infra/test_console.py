@@ -29,13 +29,15 @@ def _piped_to_nobody(*command: str) -> subprocess.CompletedProcess[bytes]:
         os.close(writing)
 
 
-# argparse passes over what it could not print.
+# argparse passes over what it could not print, unless it was kept in a buffer until the end.
 @pytest.mark.parametrize(
-    ("command", "code"), [("infra.tools.issue_token", 141), ("infra.tools.models --help", 0), ("infra.local --help", 0)]
+    ("command", "codes"),
+    [("infra.tools.issue_token", {141}), ("infra.tools.models --help", {0, 141}), ("infra.local --help", {0, 141})],
 )
-def test_a_closed_pipe_ends_a_command_in_silence(command: str, code: int) -> None:
+def test_a_closed_pipe_ends_a_command_in_silence(command: str, codes: set[int]) -> None:
     ended = _piped_to_nobody(*command.split())
-    assert (ended.returncode, ended.stderr) == (code, b"")
+    assert ended.stderr == b""
+    assert ended.returncode in codes
 
 
 def test_another_broken_pipe_is_an_error_as_before() -> None:
