@@ -48,7 +48,7 @@ def _blend(report: Mapping[str, Any]) -> str:
 def _definition(definition: Mapping[str, Any]) -> str:
     return f"""## Definition
 
-- **Churned**: no order with a value in the {definition["horizon_days"]} days from the cut-off on (`HORIZON_DAYS`) that
+- **Churned**: no order that counts in the {definition["horizon_days"]} days from the cut-off on (`HORIZON_DAYS`) that
   stood at the end of them; a cancelled order is none.
 - **Eligible**: the account is active, and the last order is at most {definition["lookback_days"]} days old
   (`INACTIVITY_DAYS`). Who has been silent for longer has lapsed already.

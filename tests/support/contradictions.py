@@ -45,7 +45,7 @@ def stored_customers(
     for _, events in histories:
         state = replay((event for event in events if event.timestamp < at), clock)
         if state.is_eligible(clock, within_days):
-            values = [order.cents for order in state.ledger.orders() if order.counts]
+            values = [order.cents or 0 for order in state.ledger.orders() if order.counts]
             customers.append(StoredCustomer(state, at, observed, round(median(values))))
     return customers
 

@@ -16,8 +16,8 @@ def event(event_type: str, customer_id: str = "CUST-001", *, days_ago: float = 0
     return Event(f"e-{next(_numbers)}", event_type, customer_id, NOW - timedelta(days=days_ago), data)
 
 
-def order(customer_id: str = "CUST-001", *, days_ago: float = 0, value: float = 50, **data: Any) -> Event:
-    """Return an order so many days before NOW."""
+def order(customer_id: str = "CUST-001", *, days_ago: float = 0, value: float | None = 50, **data: Any) -> Event:
+    """Return an order so many days before NOW; None is a value that nobody told."""
     number = next(_numbers)
-    data = {"order_id": f"o-{number}", "order_value": value} | data
+    data = {"order_id": f"o-{number}", **({} if value is None else {"order_value": value})} | data
     return Event(f"e-{number}", "order_placed", customer_id, NOW - timedelta(days=days_ago), data)

@@ -52,6 +52,7 @@ def any_event(draw: st.DrawFn) -> Event:
         data = draw(st.fixed_dictionaries({}, optional={"name": st.text(max_size=3), "loyalty_points": _AMOUNTS}))
     elif event_type == "order_placed" and draw(st.booleans()):
         data["discount_value"] = draw(_AMOUNTS)
+        data["order_value"] = draw(st.none() | _AMOUNTS)
     minutes = draw(st.integers(0, 60 * 24 * 120) | st.sampled_from([0, 1440, 1441]))
     return Event(draw(st.uuids()).hex, event_type, "CUST-001", NOW - timedelta(minutes=minutes), data)
 

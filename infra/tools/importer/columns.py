@@ -63,7 +63,7 @@ SYNONYMS: dict[Kind, dict[str, tuple[str, ...]]] = {
     "events": {},
 }
 REQUIRED: dict[Kind, tuple[str, ...]] = {
-    "orders": ("customer_id", "timestamp", "order_value"),
+    "orders": ("customer_id", "timestamp"),
     "customers": ("customer_id",),
     "events": (),
 }
@@ -75,6 +75,7 @@ _TOTAL_NAMES = frozenset(
 )
 _EMAILS = re.compile(r"email|mail$")
 _MOST_SHOWN = 1000
+_LONGEST_NAME = 100
 # Parts of names in other languages, by which the likeliest column of a field is guessed; a guess is only shown.
 _HINTS = {
     "customer_id": (
@@ -92,7 +93,7 @@ _HINTS = {
     ),
     "timestamp": ("datum", "date", "data", "fecha", "zeit", "time", "wann", "when", "czas", "dia", "day"),
     "order_value": (
-        *("betrag", "summe", "gesamt", "umsatz", "preis", "wert", "montant", "prix", "importe", "importo", "bedrag"),
+        *("betr", "summe", "gesamt", "umsatz", "preis", "wert", "montant", "prix", "importe", "importo", "bedrag"),
         *("valor", "kwota", "wartosc", "amount", "total", "price", "value", "sum", "brutto", "netto", "revenue"),
     ),
 }
@@ -142,9 +143,11 @@ def check_fields(kind: Kind, names: Mapping[str, str]) -> None:
 def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) -> Columns:
     """Return the columns by field, as named on the command line, by the format, or by the first usual name.
 
+    A field that is named with an empty column has none.
+
     Raises UnreadableFileError if a named column is not there.
     """
-    absent = [column for column in named.values() if column not in header]
+    absent = [column for column in named.values() if column and column not in header]
     if absent:
         raise UnreadableFileError(f"there is no column {absent[0]!r} among {shown(header)}")
     by_name = {plain(name): name for name in reversed(header)}
@@ -159,7 +162,7 @@ def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) ->
             columns[field] = column
     if "order_value" in columns and columns["order_value"] != columns.get("unit_price"):
         columns.pop("unit_price", None)
-    return Columns(columns, known, frozenset(named))
+    return Columns({name: column for name, column in columns.items() if column}, known, frozenset(named))
 
 
 def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
@@ -169,7 +172,7 @@ def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[s
     by_name = {plain(name): name for name in reversed(header)}
     taken = set(columns.by_field.values())
     sentences = []
-    for field in REQUIRED[kind]:
+    for field in (*REQUIRED[kind], *(("order_value",) if kind == "orders" else ())):
         others = [by_name[name] for name in SYNONYMS[kind].get(field, ()) if name in by_name]
         others = [name for name in others if name not in taken]
         if field in columns.by_field and field not in columns.named and others:
@@ -180,11 +183,15 @@ def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[s
     return sentences
 
 
-def missing_fields(kind: Kind, columns: Columns) -> list[str]:
-    """Return the required fields without a column; a unit price can stand in for an order's value."""
+def missing_fields(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
+    """Return the required fields without a column.
+
+    The value of orders is one where a column looks like it: a file without amounts is one of orders all the same.
+    """
     missing = [field for field in REQUIRED[kind] if field not in columns.by_field]
-    if "unit_price" in columns.by_field and "order_value" in missing:
-        missing.remove("order_value")
+    has_value = not {"order_value", "unit_price"}.isdisjoint(columns.by_field) or "order_value" in columns.named
+    if kind == "orders" and not has_value and (missing or _likeliest("order_value", header, columns)):
+        missing.append("order_value")
     return missing
 
 
@@ -198,6 +205,8 @@ def refusal(kind: Kind, header: Sequence[str], columns: Columns, missing: Sequen
         f"there is no column for {', '.join(missing)} among {shown(header)}; this would work, if these are the right "
         f"columns: make import FILE={shlex.quote(file)}{of_kind} ARGS={_double_quoted(options)}"
     )
+    if "order_value" in missing:
+        sentence += "; if the file has no amounts, say so with --column=order_value= (nothing behind it)"
     if columns.format is not None and "customer_id" in missing:
         sentence += f"; {columns.format.name} without a column for the buyer says nothing about customers"
     return sentence
@@ -217,6 +226,6 @@ def _likeliest(field: str, header: Sequence[str], columns: Columns) -> str | Non
     taken = set(columns.by_field.values())
     for hint in _HINTS.get(field, ()):
         for name in header:
-            if hint in name.casefold() and name not in taken:
+            if hint in name.casefold() and name not in taken and len(name) <= _LONGEST_NAME:
                 return name
     return None

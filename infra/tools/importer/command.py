@@ -230,7 +230,7 @@ def _parser() -> argparse.ArgumentParser:
         **_MANY,
         type=_column,
         metavar="FIELD=COLUMN",
-        help="a column that is not found by its name, such as order_value=Betrag",
+        help="a column that is not found by its name, such as order_value=Betrag; order_value= is of a file without",
     )
     add("--date-format", help="form of the times where it is no usual one, such as '%%d/%%m/%%Y %%Hh%%M'")
     add("--dates", choices=("dmy", "mdy"), help="whether the day or the month stands first, where no date tells")
@@ -277,7 +277,7 @@ def _zone(text: str) -> tzinfo:
 
 def _column(text: str) -> tuple[str, str]:
     name, sign, column = text.partition("=")
-    if not (name and sign and column):
+    if not (name and sign and (column or name.strip() == "order_value")):
         raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=COLUMN")
     return name.strip(), column
 

@@ -87,16 +87,15 @@ class LineReader:
         sent_customer, customer = self._customer(cells)
         cancelled_at = self._cancelled_at(cells, status, at)
         value, refunded = self._value(cells, is_taken_back=cancelled_at is not None), self._refunded(cells)
-        if is_refund:
-            value, refunded = 0.0, abs(value)
-        if self._format and self._format.credit_numbers and self._format.credit_numbers.fullmatch(number):
-            cancelled_at = at if value < 0 else cancelled_at
-        if cancelled_at is not None:
-            value = abs(value)
-        elif value < 0 and not number:
-            raise NotCountedError("negative amounts without an order's number (credit notes, refunds)")
-        if abs(value) > MAX_AMOUNT:
-            raise BadRowError(f"order_value: must be between 0 and {MAX_AMOUNT:,.0f}")
+        if value is None:
+            if is_refund:
+                raise BadRowError("order_value: is empty, of a refund")
+            # Of a value that is not known, nothing can be subtracted.
+            refunded = 0.0
+        else:
+            if is_refund:
+                value, refunded = 0.0, abs(value)
+            value, cancelled_at = self._signed(value, number, at, cancelled_at)
         return Line(
             customer,
             number,
@@ -112,6 +111,21 @@ class LineReader:
             refunded,
             self._updated_at(cells),
         )
+
+    def _signed(self, value: float, number: str, at: int, cancelled_at: int | None) -> tuple[float, int | None]:
+        """Return a value and the cancellation of its line, which a negative value may be one of.
+
+        Raises BadRowError, NotCountedError.
+        """
+        if self._format and self._format.credit_numbers and self._format.credit_numbers.fullmatch(number):
+            cancelled_at = at if value < 0 else cancelled_at
+        if cancelled_at is not None:
+            value = abs(value)
+        elif value < 0 and not number:
+            raise NotCountedError("negative amounts without an order's number (credit notes, refunds)")
+        if abs(value) > MAX_AMOUNT:
+            raise BadRowError(f"order_value: must be between 0 and {MAX_AMOUNT:,.0f}")
+        return value, cancelled_at
 
     def _number(self, cell: Any) -> str:
         """Return an order's number as it was sent; what tools write where there is none joins no lines."""
@@ -219,12 +233,13 @@ class LineReader:
                     return cancelled_at
         return at if status == "cancelled" else None
 
-    def _value(self, cells: Mapping[str, Any], *, is_taken_back: bool) -> float:
+    def _value(self, cells: Mapping[str, Any], *, is_taken_back: bool) -> float | None:
+        """Return the value of a line; None where the file does not tell it."""
         numbers = self._rules.numbers
+        if cells.get("order_value") is None and cells.get("unit_price") is None:
+            # What was cancelled before it was paid has no price.
+            return 0.0 if is_taken_back and "order_value" in cells else None
         if "order_value" in cells:
-            if cells["order_value"] is None and is_taken_back:
-                # What was cancelled before it was paid has no price.
-                return 0.0
             value = numbers["order_value"](cells["order_value"])
             adjusted = cells.get("adjusted")
             if adjusted is not None and 0 < numbers["adjusted"](adjusted) < value:

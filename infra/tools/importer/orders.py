@@ -65,6 +65,8 @@ class Figures:
     refunded_money: float = 0.0
     free: int = 0
     """Orders of value 0, which are kept and count nowhere."""
+    unvalued: int = 0
+    """Orders of an unknown value, which count."""
     unmatched: int = 0
     """Cancellations of orders that the file does not have."""
     earlier: int = 0
@@ -95,7 +97,7 @@ class _Order:
 
     first: Line
     at: int
-    value: float
+    value: float | None
     discount: float | bool | None
     items: int | None
     cancelled_at: int | None
@@ -115,7 +117,8 @@ class _Order:
 
     def add(self, line: Line) -> None:
         """Add a further line of the same order."""
-        self.value += line.value
+        if line.value is not None:
+            self.value = (self.value or 0.0) + line.value
         self.refunded += line.refunded
         self._join(line)
         self._note_refund(line)
@@ -129,10 +132,13 @@ class _Order:
 
     def replace(self, line: Line) -> None:
         """Take a further line that has the whole order: the last counts."""
-        self.value, self.refunded = line.value, max(self.refunded, line.refunded)
+        self.value = self.value if line.value is None else line.value
+        self.refunded = max(self.refunded, line.refunded)
         self._join(line)
 
     def _note_refund(self, line: Line) -> None:
+        if line.value is None:
+            return
         only_pays_back = line.value < 0 or (line.refunded and not line.value)
         if only_pays_back and len(self.refunds) < _MOST_REFUNDS:
             self.refunds.append((line.at, line.refunded or -line.value))
@@ -221,7 +227,7 @@ class Orders:
 
     def _finish(self, orders: list[_Order]) -> Iterator[Event | tuple[Line, str]]:
         for order in orders:
-            if order.value <= -_HALF_A_CENT or (order.refunded and not order.value):
+            if order.value is not None and (order.value <= -_HALF_A_CENT or (order.refunded and not order.value)):
                 yield from self._pay_back_earlier(order)
                 continue
             try:
@@ -250,13 +256,14 @@ class Orders:
         """
         self._take_back(order)
         line = order.first
-        value = round(order.value, 2)
+        value = None if order.value is None else round(order.value, 2)
         identity = [line.sent_customer, line.sent_number, order.at, value, order.discount, order.repetition]
         order_id = line.sent_number
         if order.cancelled_at is not None and not order_id:
             order_id = "row-" + digest(identity)
         data: dict[str, Any] = {"order_id": order_id} if order_id else {}
-        data["order_value"] = value
+        if value is not None:
+            data["order_value"] = value
         if order.refunds:
             data["refunds"] = [*refund_ids(line, order.refunds)]
         if order.cancelled_at is None or order.cancelled_at > order.at:
@@ -269,7 +276,7 @@ class Orders:
 
     def _take_back(self, order: _Order) -> None:
         """Subtract what was paid back; an order that was paid back whole is cancelled."""
-        if order.cancelled_at is not None or not order.refunded:
+        if order.cancelled_at is not None or not order.refunded or order.value is None:
             return
         rest = order.value - order.refunded
         if rest < _HALF_A_CENT:
@@ -281,7 +288,7 @@ class Orders:
 
     def _event(self, event_id: str, event_type: str, order: _Order, at: int, data: dict[str, Any]) -> Event:
         line, timestamp = order.first, from_millis(at)
-        amounts = (data["order_value"], data.get("discount_value", 0))
+        amounts = (data.get("order_value", 0), data.get("discount_value", 0))
         if at > self._latest or not all(0 <= one <= MAX_AMOUNT for one in amounts):
             # Whatever is wrong is told by the check of all events.
             return build_event(
@@ -295,14 +302,15 @@ class Orders:
         figures = self.figures
         if order.cancelled_at is not None:
             figures.cancelled += is_alone or has_pair
-            figures.cancelled_money += order.value
+            figures.cancelled_money += order.value or 0.0
             figures.unmatched += is_alone and order.cancelled_at <= order.at and not order.refunded
             return
-        if round(order.value, 2) <= 0:
+        if order.value is not None and round(order.value, 2) <= 0:
             figures.free += 1
             return
         figures.orders += 1
-        figures.money += order.value
+        figures.unvalued += order.value is None
+        figures.money += order.value or 0.0
         figures.first = order.at if figures.first is None else min(figures.first, order.at)
         figures.last = order.at if figures.last is None else max(figures.last, order.at)
         figures.days[order.at // DAY] += 1

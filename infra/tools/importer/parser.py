@@ -343,7 +343,7 @@ class _Reader:
         try:
             if columns is None:
                 columns = find_columns(history.kind, names, self._options.columns)
-                missing = missing_fields(history.kind, columns)
+                missing = missing_fields(history.kind, names, columns)
                 if missing:
                     path = str(history.source.content.path)
                     raise UnreadableFileError(refusal(history.kind, names, columns, missing, path))

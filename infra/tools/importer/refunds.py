@@ -87,8 +87,8 @@ def _version(event: Event, order: Order, subtracted: set[str], now: datetime, re
     replaced.known_refunds += len(event.data["refunds"]) - len(refunds)
     if not refunds:
         return None
-    if order.placed_at is None or order.cancelled_at is not None:
-        # All of it was taken back already.
+    if order.placed_at is None or order.cancelled_at is not None or order.cents is None:
+        # All of it was taken back already, or it is not known of what to subtract them.
         replaced.known_refunds += len(refunds)
         return None
     paid_back = round(sum(refunds.values()) * 100)

@@ -7,10 +7,9 @@ from datetime import datetime
 from churn.adapters.mysql import Database, Transaction, customers
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.orders import Ledgers
-from churn.domain.events import Event, instant_of
+from churn.domain.events import Event, instant_of, order_cents
 from churn.domain.orders import Order
 from churn.domain.timestamps import iso
-from churn.domain.values import amount
 from infra.tools.importer.events import Withdrawn, digest
 from infra.tools.importer.refunds import subtract_refunds
 from infra.tools.importer.replaced import Replaced
@@ -99,7 +98,11 @@ def _turns(event: Event, order: Order) -> bool:
 def _differs(event: Event, order: Order) -> bool:
     if order.placed_at is None or order.cancelled_at is not None or _is_refund(event):
         return False
-    return event.event_type == "order_cancelled" or _cents(event) != order.cents or event.at != order.placed_at
+    if event.event_type == "order_cancelled" or event.at != order.placed_at:
+        return True
+    # A file without amounts knows no better.
+    cents = order_cents(event.data)
+    return cents is not None and cents != order.cents
 
 
 def _is_refund(event: Event) -> bool:
@@ -110,12 +113,10 @@ def _revision(event: Event, order: Order, now: datetime, replaced: Replaced) -> 
     if event.event_type == "order_cancelled":
         replaced.cancelled += 1
         return event
-    less = order.cents - _cents(event)
+    cents, known = order_cents(event.data), order.cents
+    less = 0 if cents is None or known is None else known - cents
     replaced.smaller += less > 0
     replaced.larger += less < 0
     replaced.cents += less
-    return replace(event, data={"revised_at": iso(now)} | dict(event.data))
-
-
-def _cents(event: Event) -> int:
-    return round(amount(event.data["order_value"]) * 100)
+    of_before = {} if known is None else {"order_value": known / 100}
+    return replace(event, data={"revised_at": iso(now)} | of_before | dict(event.data))

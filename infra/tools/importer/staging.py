@@ -24,7 +24,8 @@ class Line(NamedTuple):
     sent_customer: str
     sent_number: str
     at: int
-    value: float
+    value: float | None
+    """None if unknown."""
     discount: float | bool | None
     items: int | None
     cancelled_at: int | None
@@ -97,7 +98,8 @@ class Staging:
             self._sorted = "sorted"
         row = self._database.execute(
             "SELECT COUNT(*), SUM(least = most), SUM(added), SUM(most) FROM (SELECT MIN(value) AS least, "
-            "MAX(value) AS most, SUM(value) AS added FROM sorted WHERE number <> '' AND cancelled_at IS NULL "
+            "MAX(value) AS most, SUM(value) AS added FROM sorted "
+            "WHERE number <> '' AND cancelled_at IS NULL AND value IS NOT NULL "
             "GROUP BY customer, number HAVING COUNT(*) > 1 AND COUNT(DISTINCT content) > 1)"
         ).fetchone()
         return Repeated(row[0], row[1] or 0, row[2] or 0.0, row[3] or 0.0)

@@ -54,10 +54,7 @@ def _orders(history: History, figures: Figures) -> Iterator[str]:
     yield _pair("customers", f"{figures.customers:,}")
     if figures.first is not None and figures.last is not None:
         yield _pair("placed", f"{_day(figures.first)} to {_day(figures.last)}")
-    mean = f" ({figures.money / figures.orders:,.2f} an order)" if figures.orders else ""
-    currency = history.currencies.most_common(1)
-    name = f" {storable(currency[0][0])}" if len(history.currencies) == 1 else ""
-    yield _pair("money", f"{figures.money:,.2f}{name}{mean}")
+    yield _pair("money", _money(history, figures))
     if figures.cancelled or figures.refunded:
         part = f"; of {figures.refunded:,} more a part ({figures.refunded_money:,.2f})" if figures.refunded else ""
         yield _pair("taken back", f"{figures.cancelled:,} orders ({figures.cancelled_money:,.2f}){part}")
@@ -65,6 +62,17 @@ def _orders(history: History, figures: Figures) -> Iterator[str]:
         yield _pair("refunds", f"of {figures.earlier:,} orders that the file does not have: of the stored ones")
     if figures.free:
         yield _pair("without value", f"{figures.free:,} orders of value 0, which count nowhere")
+
+
+def _money(history: History, figures: Figures) -> str:
+    valued = figures.orders - figures.unvalued
+    if figures.unvalued and not valued:
+        return "not known: no order has a value, so all that needs money is unknown"
+    mean = f" ({figures.money / valued:,.2f} an order)" if valued else ""
+    currency = history.currencies.most_common(1)
+    name = f" {storable(currency[0][0])}" if len(history.currencies) == 1 else ""
+    unknown = f"; of {figures.unvalued:,} orders the value is not known" if figures.unvalued else ""
+    return f"{figures.money:,.2f}{name}{mean}{unknown}"
 
 
 def _reasons(name: str, reasons: Counter[str]) -> Iterator[str]:
@@ -105,9 +113,25 @@ def _doubts(history: History) -> Iterator[str]:
     if len(history.currencies) > 1:
         names = ", ".join(f"{storable(name)} ({count:,})" for name, count in history.currencies.most_common(5))
         yield f"WARNING: amounts in several currencies are added as they stand: {names}"
+    yield from _unknown_values(history, figures)
     if figures.unmatched:
         yield f"{figures.unmatched:,} cancelled orders or credit notes cancel no other order of this file"
     yield from _odd_customers(history, figures)
+
+
+def _unknown_values(history: History, figures: Figures) -> Iterator[str]:
+    if figures.free and not figures.orders:
+        yield (
+            "WARNING: every order has the value 0, so none counts; if the values are not known, import again with "
+            "--column=order_value= (nothing behind it)"
+        )
+    taken = set(history.columns.values())
+    others = [repr(storable(name[:80])) for name in history.header if name not in taken]
+    if figures.unvalued == figures.orders > 0 and others and "order_value" not in history.columns:
+        yield (
+            f"WARNING: no column has the values of the orders: if {' or '.join(others[:4])} does, import again with "
+            "--column=order_value=COLUMN"
+        )
 
 
 def _odd_customers(history: History, figures: Figures) -> Iterator[str]:

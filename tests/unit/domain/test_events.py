@@ -68,7 +68,6 @@ def test_an_event_without_an_id_is_known_again_by_its_content() -> None:
         ({"timestamp": 0}, "timestamp"),
         ({"event_type": "login", "data": "text"}, "data"),
         ({"data": {"order_value": 1, "blob": "x" * 70_000}}, "data"),
-        ({"data": {}}, "data.order_value"),
         ({"data": {"order_value": -1}}, "data.order_value"),
         ({"data": {"order_value": "many"}}, "data.order_value"),
         ({"data": {"order_value": 1, "order_id": [1]}}, "data.order_id"),

@@ -25,7 +25,7 @@ _days_ago = st.integers(0, 40).map(lambda hours: hours / 4)
 def _about_orders(draw: st.DrawFn) -> Event:
     if draw(st.integers(0, 3)) == 0:
         return event("order_cancelled", days_ago=draw(_days_ago), order_id=draw(_ids))
-    value, discounted = draw(st.sampled_from([0, 0.01, 5, 19.99])), draw(st.none() | st.booleans())
+    value, discounted = draw(st.sampled_from([None, 0, 0.01, 5, 19.99])), draw(st.none() | st.booleans())
     return order(days_ago=draw(_days_ago), value=value, order_id=draw(_ids), discount_used=discounted)
 
 
@@ -41,15 +41,16 @@ def _recounted(ledger: MemoryLedger) -> Purchases:
     spent: dict[int, int] = {}
     for one in counted:
         day = (one.placed_at or 0) // DAY
-        spent[day] = spent.get(day, 0) + one.cents
+        spent[day] = spent.get(day, 0) + (one.cents or 0)
     return Purchases(
         len(counted),
-        sum(one.cents for one in counted),
+        sum(one.cents or 0 for one in counted),
         sum(bool(one.discounted) for one in counted),
         sum(one.discounted is not None for one in counted),
         len({at // DAY for at in placed}),
         placed[-orders.MAX_RECENT :],
-        spent,
+        {day: cents for day, cents in spent.items() if cents},
+        sum(one.cents is None for one in counted),
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from churn.domain.features import FEATURE_NAMES, FEATURES, INPUT_NAMES
 from churn.domain.model import BLEND, BrokenModelError
 from churn.ml.bg_nbd import no_order_probability
-from churn.ml.blend import PARTS, BlendedModel
+from churn.ml.blend import PARTS, BlendedModel, LogisticRegression
 from churn.ml.loading import read_model
 from churn.ml.random_forest import ChurnModel
 from tests.support.forests import fitted_forest, metadata, trees_of
@@ -116,3 +116,10 @@ def test_a_blend_that_is_not_whole_is_refused(broken: dict[str, Any]) -> None:
     content = ChurnModel(model.forest.arrays, described).to_bytes()
     with pytest.raises(BrokenModelError):
         read_model(content)
+
+
+def test_what_was_never_missing_is_the_mean_to_the_regression_and_not_0() -> None:
+    regression = LogisticRegression({"centre": [5.0, 5.0, 0.0, 0.5], "weight": [2.0, 1.0, 0.0, 3.0], "intercept": 0.0})
+    first_unknown, second_unknown = regression.contributions(np.array([[np.nan, 5.0], [5.0, np.nan]]))
+    assert first_unknown[0] == 0
+    assert second_unknown[1] < 0

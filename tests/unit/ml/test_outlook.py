@@ -80,6 +80,8 @@ def test_what_is_expected_is_finite_and_hangs_together(
     assert found is not None
     assert math.isfinite(found.orders)
     assert found.orders >= 0
+    assert found.spend is not None
+    assert found.spend_if_ordering is not None
     assert 0 <= found.spend <= found.spend_if_ordering * (1 + 1e-9) + 1e-9
     assert found.usual_gap_days > 0
     none = float(
@@ -99,6 +101,8 @@ def test_silence_makes_later_and_less_likely_orders() -> None:
     assert regular.next_order_days < 30
     assert silent.next_order_days is None
     assert silent.usual_gap_days < regular.usual_gap_days
+    assert regular.spend is not None
+    assert regular.spend_if_ordering is not None
     assert regular.spend_if_ordering > regular.spend
 
 
@@ -112,6 +116,7 @@ def test_the_interval_lies_between_the_steps_that_were_learned() -> None:
     interval = {"expected": [10.0, 20.0], "low": [0.0, 4.0], "high": [30.0, 50.0]}
     plain = row_of(5, 20, 300, 250)
     spend = expect(plain).spend
+    assert spend is not None
     assert expect(plain).interval is None
 
     def scaled(to: float) -> tuple[float, float]:
@@ -127,7 +132,7 @@ def test_the_interval_lies_between_the_steps_that_were_learned() -> None:
     assert scaled(40) == pytest.approx((8, 100))
 
 
-@pytest.mark.parametrize("unknown", ["total_orders", "days_since_last_order", "account_age_days", "total_spent"])
+@pytest.mark.parametrize("unknown", ["total_orders", "days_since_last_order", "account_age_days"])
 def test_what_is_not_known_of_a_customer_leaves_nothing_to_expect(unknown: str) -> None:
     for value in (None, math.nan):
         assert outlook(row_of(3, 10, 100, 50) | {unknown: value}, _METADATA) is None
@@ -136,3 +141,13 @@ def test_what_is_not_known_of_a_customer_leaves_nothing_to_expect(unknown: str) 
 
 def test_a_version_published_before_expects_nothing() -> None:
     assert outlook(row_of(3, 10, 100, 50), {"purchase_process": _PROCESS}) is None
+
+
+def test_where_the_spend_is_unknown_orders_are_expected_and_no_money() -> None:
+    known = expect(row_of(3, 10, 100, 50))
+    shop_without_values = outlook(row_of(3, 10, 100, 50), {**_METADATA, "spending": None})
+    customer_without_values = outlook(row_of(3, 10, 100, 50) | {"total_spent": None}, _METADATA)
+    for found in (shop_without_values, customer_without_values):
+        assert found is not None
+        assert (found.orders, found.next_order_days) == (known.orders, known.next_order_days)
+        assert (found.spend, found.spend_if_ordering, found.interval) == (None, None, None)

@@ -35,7 +35,7 @@ class RecommendedAction(TypedDict):
     code: str
     text: str
     reason: str
-    expected_value: float
+    expected_value: float | None
     """The customer's value at risk, times the share of it that the action should save."""
 
 
@@ -85,7 +85,8 @@ class Customer(FeatureValues, ExpectedMoney):
     model_kind: ModelKind | None
     model_source: ModelSource | None
     expected_spend: float | None
-    """Over the horizon of the prediction, found as `expected_spend_basis` says; leaving customers spend nothing."""
+    """Over the horizon of the prediction, found as `expected_spend_basis` says; leaving customers spend nothing.
+    Null where the value of an order is unknown, as is `value_at_risk`."""
     value_at_risk: float | None
     """Churn probability times the spend of one like them who orders at all; null without a prediction."""
     risk_percentile: float | None

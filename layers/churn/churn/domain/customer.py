@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, Self
 
 from churn.domain.errors import DATA_ERRORS, ChurnError
-from churn.domain.events import Event, instant_of
+from churn.domain.events import Event, instant_of, order_cents
 from churn.domain.json_text import write_compact
 from churn.domain.orders import Ledger, MemoryLedger, Order, Purchases, bought_between, ordered_between
 from churn.domain.timestamps import DAY, from_millis
@@ -207,7 +207,7 @@ class CustomerState:
         left = self.unsubscribed_at
         if left is None or left > at or not recent:
             return recent and not self.deleted
-        back = [self.activated_at, *(order.placed_at for order in orders if order.cents > 0)]
+        back = [self.activated_at, *(order.placed_at for order in orders if order.cents != 0)]
         return any(left < instant <= at for instant in back if instant is not None)
 
     def ordered_between(self, start: int, end: int) -> bool:
@@ -226,7 +226,7 @@ class CustomerState:
             profile={**self.profile},
         )
 
-    def bought_between(self, start: int, end: int) -> tuple[int, int]:
+    def bought_between(self, start: int, end: int) -> tuple[int, int | None]:
         """Return the days with an order and their hundredths (`churn.domain.orders.bought_between`)."""
         return bought_between(self.ledger.orders(), start, end)
 
@@ -309,8 +309,8 @@ class CustomerState:
             discounted = bool(data["discount_used"])
         elif data.get("discount_value") is not None:
             discounted = amount(data["discount_value"]) > 0
-        cents = round(amount(data["order_value"]) * 100)
-        if cents > 0:
+        cents = order_cents(data)
+        if cents != 0:
             self.activated_at = _later(self.activated_at, at)
         order = self.ledger.get(event.order_id) or Order()
         after = order.placed(at, cents, discounted, instant_of(data, "revised_at"))

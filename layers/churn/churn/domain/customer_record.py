@@ -52,13 +52,14 @@ class CustomerRecord:
     first_seen_at: datetime | None = None
     last_order_at: datetime | None = None
     total_orders: int = 0
-    total_spent: float = 0
+    total_spent: float | None = 0
+    """None where the value of an order is unknown, as are the two sums below."""
     status: CustomerStatus = "insufficient_data"
     churn_probability: float | None = None
     risk_level: RiskLevel | None = None
     confidence: float | None = None
     model_version: str | None = None
-    expected_spend: float = 0
+    expected_spend: float | None = 0
     scored_at: datetime | None = None
     remembered_level: RiskLevel | None = None
     alerted_level: RiskLevel | None = None
@@ -104,9 +105,7 @@ class CustomerRecord:
         values = {column: row[column] for column in COLUMNS}
         for flag in ("deleted", "is_active", "stored_active"):
             values[flag] = bool(values[flag])
-        for amount in ("total_spent", "expected_spend"):
-            values[amount] = float(values[amount])
-        for amount in ("waiting_value", "expected_spend_low", "expected_spend_high"):
+        for amount in ("total_spent", "expected_spend", "waiting_value", "expected_spend_low", "expected_spend_high"):
             if values[amount] is not None:
                 values[amount] = float(values[amount])
         values["value_at_risk"] = stored_value_at_risk(row)
@@ -168,7 +167,7 @@ class CustomerRecord:
             first_seen_at=None if state.since is None else from_millis(state.since),
             last_order_at=state.last_order_at,
             total_orders=min(int(features["total_orders"] or 0), MAX_STORED_ORDERS),
-            total_spent=min(features["total_spent"] or 0, MAX_SUM),
+            total_spent=None if features["total_spent"] is None else min(features["total_spent"], MAX_SUM),
             status=status,
             churn_probability=probability,
             risk_level=level,
@@ -284,6 +283,7 @@ def _shares(record: CustomerRecord, *, with_cohorts: bool) -> Iterator[tuple[str
     if record.status in ACTIVE_STATUSES and record.churn_probability is not None:
         yield "probability", round(record.churn_probability * 1_000_000)
         yield "revenue_at_risk", round((record.value_at_risk or 0) * 100)
+        yield "value_unknown", int(record.value_at_risk is None)
     if record.counted_bin is not None:
         yield f"bins:{record.counted_bin:03d}", 1
     if with_cohorts and record.order_days is not None:

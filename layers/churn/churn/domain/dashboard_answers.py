@@ -59,8 +59,8 @@ class Stats(TypedDict):
     """Those who were active 30 days ago."""
     high_risk_customers: int
     """Active customers whose risk is high or critical."""
-    revenue_at_risk: float
-    """`value_at_risk` summed over the current customers."""
+    revenue_at_risk: float | None
+    """`value_at_risk` summed over the current customers of whom it is known; null if it is of none."""
     currency: str
     """Of all sums of money (ISO 4217): the setting `CURRENCY`."""
     alerts_today: int

@@ -174,6 +174,12 @@ def stored_data(text: str) -> dict[str, Any]:
     return data
 
 
+def order_cents(data: Mapping[str, Any]) -> int | None:
+    """Return the value of an order in hundredths of the currency's unit; None where its event does not tell it."""
+    value = data.get("order_value")
+    return None if value is None else round(amount(value) * 100)
+
+
 def instant_of(data: Mapping[str, Any], name: str) -> int | None:
     """Return the instant in a field of an event's data, in milliseconds since 1970; None if there is none."""
     sent = data.get(name)
@@ -243,7 +249,7 @@ _AMOUNTS = {
     "profile_updated": ("loyalty_points",),
     "loyalty_points_changed": ("balance",),
 }
-_REQUIRED = {"order_placed": ("order_value",), "order_cancelled": ("order_id",)}
+_REQUIRED = {"order_cancelled": ("order_id",)}
 _INSTANTS = {"order_placed": ("revised_at", "reinstated_at"), "order_cancelled": ("revised_at",)}
 _TEXTS = ("name", "email", "phone")
 _TRUTHS = ("discount_used", "success")

@@ -72,8 +72,8 @@ def is_outdated(metadata: Mapping[str, Any]) -> bool:
 
 FEATURES = (
     Feature("total_orders", "orders", "Orders of the whole life, without the cancelled", 1e6, is_count=True),
-    Feature("total_spent", "currency", "Value of these orders", MAX_SUM),
-    Feature("avg_order_value", "currency", "Mean value of these orders", MAX_AMOUNT),
+    Feature("total_spent", "currency", "Value of these orders, not known if that of one is not", MAX_SUM),
+    Feature("avg_order_value", "currency", "Mean value of those of these orders whose value is known", MAX_AMOUNT),
     Feature(
         "days_since_last_order", "days", "Days since the newest order that was not cancelled", 36500, resolution=0.1
     ),
@@ -157,8 +157,8 @@ def features_at(state: CustomerState, as_of: datetime, observed: Observed) -> Fe
 
     return {
         "total_orders": float(bought.orders),
-        "total_spent": bought.cents / 100,
-        "avg_order_value": bought.cents / bought.orders / 100 if bought.orders else None,
+        "total_spent": _units(bought.total_cents),
+        "avg_order_value": _units(bought.mean_cents),
         # Never below 0: a clock that was wrong may have counted an order of later.
         "days_since_last_order": None if last is None else max(0, at - last) / DAY,
         "support_tickets": count("support_tickets", WINDOW_DAYS),
@@ -183,7 +183,7 @@ def inputs_at(state: CustomerState, as_of: datetime, observed: Observed) -> Inpu
     typical = median(gaps) if gaps else None
     return {
         **features_at(state, as_of, observed),
-        **{f"spent_{days}_days": bought.spent_since(at // DAY - days) / 100 for days in (30, 90, 180)},
+        **{f"spent_{days}_days": _units(bought.spent_since(at // DAY - days)) for days in (30, 90, 180)},
         "last_gap_days": gaps[-1] if gaps else None,
         "typical_gap_days": typical,
         "gap_deviation_days": _deviation(gaps),
@@ -216,6 +216,10 @@ def shown(features: Features) -> FeatureValues:
 @cache
 def _digits(resolution: float) -> int:
     return round(-math.log10(resolution))
+
+
+def _units(cents: float | None) -> float | None:
+    return None if cents is None else cents / 100
 
 
 def _engagement(sent: float | None, opened: float | None, clicked: float | None) -> float | None:

@@ -48,8 +48,8 @@ _MOST_STEPS = 32
 class StoredCustomer:
     """A customer as stored, read at an instant; `observed` says since when the shop sends each kind of event.
 
-    `typical_cents` is the median value of the customer's orders, in hundredths; None without an order, and where
-    nothing asks for it.
+    `typical_cents` is the median value of the customer's orders, in hundredths; None without one of a known
+    value, and where nothing asks for it.
     """
 
     state: CustomerState
@@ -171,7 +171,10 @@ def _as_given(customer: StoredCustomer, stored: Features, given: Mapping[str, fl
     if is_longer and silence is not None and known is not None:
         days_ago = silence if values else 0.0
         at += timedelta(days=silence if values else silence - known)
-    placed = [HypotheticalEvent("order_placed", days_ago, {"order_value": cents / 100}) for cents in values]
+    placed = [
+        HypotheticalEvent("order_placed", days_ago, {} if cents is None else {"order_value": cents / 100})
+        for cents in values
+    ]
     inputs = _folded(customer, placed, at)
     counted = [
         HypotheticalEvent(cast("HypotheticalType", EVENT_TYPES_OF_KIND[name]), 0)
@@ -181,11 +184,18 @@ def _as_given(customer: StoredCustomer, stored: Features, given: Mapping[str, fl
     return _folded(customer, [*placed, *counted], at) if counted else inputs
 
 
-def _values(customer: StoredCustomer, stored: Features, given: Mapping[str, float | None], orders: int) -> list[int]:
-    """Return the values of new orders in hundredths: what reaches the spend or the mean given, else the typical one."""
+def _values(
+    customer: StoredCustomer, stored: Features, given: Mapping[str, float | None], orders: int
+) -> list[int | None]:
+    """Return the values of new orders in hundredths: what reaches the spend or the mean given, else the typical one.
+
+    They are unknown where the spend is.
+    """
     if not orders:
         return []
-    spent, count = round((stored["total_spent"] or 0) * 100), stored["total_orders"] or 0
+    if stored["total_spent"] is None:
+        return [None] * orders
+    spent, count = round(stored["total_spent"] * 100), stored["total_orders"] or 0
     total, mean = given.get("total_spent"), given.get("avg_order_value")
     added = 0
     if total is not None:

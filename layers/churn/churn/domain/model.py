@@ -46,8 +46,9 @@ class Outlook:
     """What to expect of a customer over the horizon; orders of one day are one."""
 
     orders: float
-    spend: float
-    spend_if_ordering: float
+    spend: float | None
+    """This and what lies in its interval are None where the values of orders are unknown."""
+    spend_if_ordering: float | None
     """The spend of one like them who orders at all: what is lost if they leave."""
     interval: tuple[float, float] | None
     """Between what nine in ten customers of such an expected spend spent; None in a shop without such a record."""

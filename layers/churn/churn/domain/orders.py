@@ -1,6 +1,7 @@
 """Orders: the ledger that holds every order of a customer, and the bounded sums that a customer's state carries.
 
-An order counts, wherever orders are counted, when it stands (was placed and not cancelled) and its value is above 0.
+An order counts, wherever orders are counted, when it stands (was placed and not cancelled) and its value is not 0. One
+of an unknown value counts: the spend is unknown then.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -20,10 +21,10 @@ SPEND_DAYS = 181
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order. Instants in milliseconds since 1970, value in hundredths of the currency's unit."""
+    """One order. Instants in milliseconds since 1970, value in hundredths of the currency's unit, None if unknown."""
 
     placed_at: int | None = None
-    cents: int = 0
+    cents: int | None = 0
     discounted: bool | None = None
     cancelled_at: int | None = None
     revised_at: int | None = None
@@ -36,22 +37,22 @@ class Order:
     @property
     def counts(self) -> bool:
         """Whether the order counts, all its events considered."""
-        return self.placed_at is not None and self.cents > 0 and self.cancelled_at is None
+        return self.placed_at is not None and self.cents != 0 and self.cancelled_at is None
 
     def counts_at(self, at: int) -> bool:
         """Return whether the order counted at that instant."""
         return (
             self.placed_at is not None
-            and self.cents > 0
+            and self.cents != 0
             and self.placed_at <= at
             and (self.cancelled_at is None or self.cancelled_at > at)
         )
 
-    def placed(self, at: int, cents: int, discounted: bool | None, revised_at: int | None = None) -> Self:
+    def placed(self, at: int, cents: int | None, discounted: bool | None, revised_at: int | None = None) -> Self:
         """Return the order after it was placed, or sent again as a correction: the newest version counts.
 
         A version is as old as `revised_at` says, else as the order itself; the larger of two that are equally
-        old counts.
+        old counts, and an unknown value is the smallest.
         """
         version = type(self)(
             at, cents, discounted, self.cancelled_at, revised_at, self.reinstated_at, self.cancelled_as_of
@@ -63,7 +64,8 @@ class Order:
         """Versions of an order compare by this: the newest counts."""
         placed_at = -1 if self.placed_at is None else self.placed_at
         revised_at = placed_at if self.revised_at is None else self.revised_at
-        return revised_at, self.cents, _rank(self.discounted), placed_at, self.revised_at is not None
+        cents = -1 if self.cents is None else self.cents
+        return revised_at, cents, _rank(self.discounted), placed_at, self.revised_at is not None
 
     def cancelled(self, at: int, as_of: int | None = None) -> Self:
         """Return the order after a cancellation, which may come before the order itself; the earliest counts.
@@ -185,6 +187,7 @@ class Purchases:
 
     orders: int = 0
     cents: int = 0
+    """The value of those of them whose value is known."""
     discounted: int = 0
     discount_known: int = 0
     days: int = 0
@@ -193,6 +196,8 @@ class Purchases:
     """The instants of the newest MAX_RECENT orders, the oldest first."""
     spent: dict[int, int] = field(default_factory=dict)
     """Hundredths spent by UTC day (days since 1970), of the last SPEND_DAYS days."""
+    unvalued: int = 0
+    """Orders whose value is unknown."""
     changed_days: dict[int, bool] = field(default_factory=dict, compare=False)
     """The UTC days that have changed since the sums were made or read, and whether they have an order now."""
 
@@ -213,9 +218,20 @@ class Purchases:
         first = clock // DAY - SPEND_DAYS + 1
         self.spent = {day: cents for day, cents in self.spent.items() if day >= first}
 
-    def spent_since(self, day: int) -> int:
-        """Return the hundredths spent on that UTC day and after."""
-        return sum(cents for other, cents in self.spent.items() if other >= day)
+    @property
+    def total_cents(self) -> int | None:
+        """The hundredths of all orders; None if the value of one is unknown."""
+        return None if self.unvalued else self.cents
+
+    @property
+    def mean_cents(self) -> float | None:
+        """The mean hundredths of the orders whose value is known; None without one."""
+        valued = self.orders - self.unvalued
+        return self.cents / valued if valued else None
+
+    def spent_since(self, day: int) -> int | None:
+        """Return the hundredths spent on that UTC day and after; None if the value of an order is unknown."""
+        return None if self.unvalued else sum(cents for other, cents in self.spent.items() if other >= day)
 
     def all_days(self, before: Iterable[int] | None) -> set[int] | None:
         """Return all UTC days with an order (days since 1970), None where the sums do not tell.
@@ -238,13 +254,15 @@ class Purchases:
     def to_json(self) -> list[Any]:
         """Return the sums as JSON values; equal sums give equal values."""
         spent = sorted(self.spent.items())
-        return [self.orders, self.cents, self.discounted, self.discount_known, self.days, self.recent, spent]
+        sums = [self.orders, self.cents, self.discounted, self.discount_known, self.days, self.recent, spent]
+        # Only where there are any: states of before have none, and stay as they are.
+        return [*sums, self.unvalued] if self.unvalued else sums
 
     @classmethod
     def from_json(cls, raw: list[Any]) -> Self:
         """Return the sums that `to_json` wrote."""
-        orders, cents, discounted, discount_known, days, recent, spent = raw
-        return cls(orders, cents, discounted, discount_known, days, recent, dict(spent))
+        orders, cents, discounted, discount_known, days, recent, spent, *unvalued = raw
+        return cls(orders, cents, discounted, discount_known, days, recent, dict(spent), *unvalued)
 
     def _add(self, order_id: str, order: Order, ledger: Ledger) -> None:
         at = order.placed_at or 0
@@ -278,11 +296,13 @@ class Purchases:
 
     def _sum(self, order: Order, sign: int) -> None:
         self.orders += sign
-        self.cents += sign * order.cents
+        cents = order.cents or 0
+        self.cents += sign * cents
+        self.unvalued += sign * (order.cents is None)
         self.discount_known += sign * (order.discounted is not None)
         self.discounted += sign * bool(order.discounted)
         day = (order.placed_at or 0) // DAY
-        self.spent[day] = self.spent.get(day, 0) + sign * order.cents
+        self.spent[day] = self.spent.get(day, 0) + sign * cents
         if not self.spent[day]:
             del self.spent[day]
 
@@ -295,10 +315,15 @@ def ordered_between(orders: Iterable[Order], start: int, end: int) -> bool:
     return any(_counts_between(order, start, end) for order in orders)
 
 
-def bought_between(orders: Iterable[Order], start: int, end: int) -> tuple[int, int]:
-    """Return on how many UTC days orders as `ordered_between` counts them were placed, and their hundredths."""
+def bought_between(orders: Iterable[Order], start: int, end: int) -> tuple[int, int | None]:
+    """Return on how many UTC days orders as `ordered_between` counts them were placed, and their hundredths.
+
+    The hundredths are None if the value of one of them is unknown.
+    """
     bought = [order for order in orders if _counts_between(order, start, end)]
-    return len({(order.placed_at or 0) // DAY for order in bought}), sum(order.cents for order in bought)
+    known = [order.cents for order in bought if order.cents is not None]
+    cents = sum(known) if len(known) == len(bought) else None
+    return len({(order.placed_at or 0) // DAY for order in bought}), cents
 
 
 def _counts_between(order: Order, start: int, end: int) -> bool:

@@ -68,14 +68,14 @@ def recommend(
     contributions: Mapping[str, float],
     *,
     bands: RiskBands,
-    at_risk: float,
+    at_risk: float | None,
     effects: Mapping[str, float] = ACTION_EFFECTS,
 ) -> list[RecommendedAction]:
     """Return what to do for a customer, what answers the strongest reasons first.
 
     `contributions` are the prediction's signed probability points, a feature each; `at_risk` is the value at risk,
-    and `effects` are the shares of it that the actions save, by their codes. A call is recommended where the risk is
-    high and nothing else has an occasion.
+    None if unknown, and `effects` are the shares of it that the actions save, by their codes. A call is recommended
+    where the risk is high and nothing else has an occasion.
     """
     fitting = [action for action in ACTIONS if _has_occasion(action, features, at_risk=probability >= bands.medium)]
     fitting.sort(key=lambda action: -contributions.get(action.feature, 0.0))
@@ -84,15 +84,19 @@ def recommend(
             "code": action.code,
             "text": action.text,
             "reason": reason(action.feature, features[action.feature], contributions.get(action.feature, 0.0)),
-            "expected_value": round(at_risk * effects[action.code], 2),
+            "expected_value": _worth(at_risk, effects[action.code]),
         }
         for action in fitting
     ]
     if not actions and probability >= bands.high:
         why = f"The risk is {bands.level(probability)}, and no specific cause stands out."
-        worth = round(at_risk * effects[CALL], 2)
+        worth = _worth(at_risk, effects[CALL])
         actions.append({"code": CALL, "text": _CALL, "reason": why, "expected_value": worth})
     return actions
+
+
+def _worth(at_risk: float | None, effect: float) -> float | None:
+    return None if at_risk is None else round(at_risk * effect, 2)
 
 
 def _has_occasion(action: _Action, features: Features, *, at_risk: bool) -> bool:

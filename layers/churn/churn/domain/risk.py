@@ -83,21 +83,22 @@ def customer_status(features: Features, risk_level: str, *, inactivity_days: int
     return "at_risk" if risk_level in HIGH_RISK_LEVELS else "active"
 
 
-def expected_spend(features: Features, horizon_days: int) -> float:
-    """Return what a customer would spend in the horizon at the rate of their life so far.
+def expected_spend(features: Features, horizon_days: int) -> float | None:
+    """Return what a customer would spend in the horizon at the rate of their life so far; None if that is unknown.
 
     It stands in where a model's version has no outlook.
     """
     age = max(features["account_age_days"] or 0.0, _SHORTEST_HISTORY_DAYS)
-    return (features["total_spent"] or 0.0) / age * horizon_days
+    spent = features["total_spent"]
+    return None if spent is None else spent / age * horizon_days
 
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """What a customer means to the shop over the horizon, in the currency."""
+    """What a customer means to the shop over the horizon, in the currency; None where values of orders are unknown."""
 
-    expected_spend: float
-    value_at_risk: float
+    expected_spend: float | None
+    value_at_risk: float | None
     """The churn probability times the spend of one like them who orders at all."""
 
 
@@ -108,6 +109,8 @@ def money_of(prediction: Estimate, features: Features, horizon_days: int) -> Mon
         spend = if_ordering = expected_spend(features, horizon_days)
     else:
         spend, if_ordering = outlook.spend, outlook.spend_if_ordering
+    if spend is None or if_ordering is None:
+        return Money(None, None)
     spend, if_ordering = min(round(spend, 2), MAX_SUM), min(round(if_ordering, 2), MAX_SUM)
     return Money(spend, _lost(prediction.churn_probability, if_ordering))
 
@@ -118,11 +121,13 @@ def _lost(churn_probability: float, spend: float) -> float:
 
 
 def stored_value_at_risk(row: Mapping[str, Any]) -> float | None:
-    """Return the value at risk of a stored customer, None without a prediction.
+    """Return the value at risk of a stored customer, None without a prediction, and if it is unknown.
 
     Rows of versions that did not know of it have it from the expected spend.
     """
     if row["churn_probability"] is None:
+        return None
+    if row["value_at_risk"] is None and row["expected_spend"] is None:
         return None
     if row["value_at_risk"] is None:
         return _lost(float(row["churn_probability"]), float(row["expected_spend"]))

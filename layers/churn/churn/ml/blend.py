@@ -61,7 +61,9 @@ class LogisticRegression:
         """Return what each column adds to the logit, shape (n, columns)."""
         both = (log_columns(columns) - self._centre) * self._weight
         half = columns.shape[1]
-        terms: Floats = both[:, :half] + both[:, half:]
+        # What was never missing has no weight for it, and is the mean: as a 0 it would be a fact.
+        unheard_of = np.isnan(columns) & (self._centre[half:] == 0)
+        terms: Floats = np.where(unheard_of, 0.0, both[:, :half] + both[:, half:])
         return terms
 
 

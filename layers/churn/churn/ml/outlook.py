@@ -24,12 +24,12 @@ def outlook(row: Mapping[str, float | None], metadata: Mapping[str, Any]) -> Out
     """Return what to expect of a customer; None without an order, or if the model was published without `spending`.
 
     `metadata` holds the model's `current_process`, the parameters of the purchase process with its `horizon_days`, and
-    `spending`.
+    `spending`, which is None where the values of orders are unknown.
     """
     spending, process = metadata.get("spending"), metadata.get("current_process")
-    given = (occasions(row), *(row.get(name) for name in ("days_since_last_order", "account_age_days", "total_spent")))
-    purchases, recency, age, spent = (math.nan if value is None else value for value in given)
-    if spending is None or process is None or not purchases > 0 or math.isnan(recency + age + spent):
+    given = (occasions(row), *(row.get(name) for name in ("days_since_last_order", "account_age_days")))
+    purchases, recency, age = (math.nan if value is None else value for value in given)
+    if "spending" not in metadata or process is None or not purchases > 0 or math.isnan(recency + age):
         return None
     r, alpha, a, b = (process[name] for name in ("r", "alpha", "a", "b"))
     horizon = process["horizon_days"]
@@ -38,13 +38,16 @@ def outlook(row: Mapping[str, float | None], metadata: Mapping[str, Any]) -> Out
     active = 1 / (1 + dropped_odds(process, repeats, until_last, scale))
     silent = math.exp(shape * math.log(scale / (scale + horizon)))
     orders = active * _orders_while_active(shape, a, b + repeats, horizon / (scale + horizon))
-    value = _value_of_an_order(purchases, spent, spending)
-    at_all = active * (1 - silent)
+    spent, at_all = row.get("total_spent"), active * (1 - silent)
+    value = interval = None
+    if spending is not None and spent is not None and not math.isnan(spent):
+        value = _value_of_an_order(purchases, spent, spending)
+        interval = _interval(orders * value, spending.get("interval"))
     return Outlook(
         orders=orders,
-        spend=orders * value,
-        spend_if_ordering=orders / at_all * value if at_all > 0 else value,
-        interval=_interval(orders * value, spending.get("interval")),
+        spend=None if value is None else orders * value,
+        spend_if_ordering=value if value is None or at_all <= 0 else orders / at_all * value,
+        interval=interval,
         usual_gap_days=(alpha + until_last) / shape,
         next_order_days=_days_until_as_likely_as_not(active, shape, scale),
     )

@@ -220,7 +220,8 @@ class Customers:
         is_counted = probability is not None and row["status"] in ACTIVE_STATUSES
         actions = recommend(
             features, probability or 0.0, reasons.get("contributions", {}),
-            bands=self._settings.bands, at_risk=value or 0.0, effects=self._settings.action_effects,
+            bands=self._settings.bands, at_risk=0.0 if probability is None else value,
+            effects=self._settings.action_effects,
         )  # fmt: skip
         money = expected_money(row, features["days_since_last_order"])
         # mypy holds that the parts might have an `error`, too.
@@ -234,7 +235,7 @@ class Customers:
             "risk_level": row["risk_level"],
             "model_kind": row["model_kind"],
             "model_source": row["model_source"],
-            "expected_spend": float(row["expected_spend"]),
+            "expected_spend": None if row["expected_spend"] is None else float(row["expected_spend"]),
             **money,  # type: ignore[typeddict-item]
             "value_at_risk": value,
             "risk_percentile": reading.percentiles.of(probability) if is_counted else None,

@@ -81,7 +81,7 @@ class Dashboard:
 
     def _stats(self, transaction: Transaction, now: datetime) -> Stats:
         sums = totals.read(
-            transaction, "customers:", "probability", "revenue_at_risk", "alerts:resolved:",
+            transaction, "customers:", "probability", "revenue_at_risk", "value_unknown", "alerts:resolved:",
             f"alerts_created:{now.astimezone(UTC):%Y-%m-%d}",
         )  # fmt: skip
         levels: Counter[str] = Counter()
@@ -101,7 +101,7 @@ class Dashboard:
             "churned_customers": lapsed,
             "active_customers_before": active,
             "high_risk_customers": levels["high"] + levels["critical"],
-            "revenue_at_risk": sums["revenue_at_risk"] / 100,
+            "revenue_at_risk": None if 0 < scored <= sums["value_unknown"] else sums["revenue_at_risk"] / 100,
             "currency": self._settings.currency,
             "alerts_today": _prefixed(sums, "alerts_created:"),
             "resolved_alerts": _prefixed(sums, "alerts:resolved:"),

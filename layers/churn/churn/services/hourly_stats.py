@@ -145,7 +145,7 @@ def spells(orders: Iterable[Order], length: int) -> list[Spell]:
 def _lasting(orders: Iterable[Order], length: int) -> Iterator[tuple[int, int, bool]]:
     """Yield from when to when each order keeps its customer active, and whether its time is up then."""
     for order in orders:
-        if order.placed_at is not None and order.cents > 0:
+        if order.placed_at is not None and order.cents != 0:
             end = order.placed_at + length
             if order.cancelled_at is None or order.cancelled_at > end:
                 yield order.placed_at, end, True

@@ -67,7 +67,7 @@ def _update(database: Database, registry: ModelRegistry[StoredModel], settings: 
 
 def _why_not(metadata: Mapping[str, Any], histories: StoredHistories, settings: Settings) -> str | None:
     """Return why a version is left to the next training, as a sentence; None if it is not."""
-    if metadata.get("current_process") is None or metadata.get("spending") is None:
+    if metadata.get("current_process") is None or "spending" not in metadata:
         return "The version that serves has no purchase process of its own."
     if metadata.get("source") != histories.source:
         return f"The version that serves learned from what is {source_of(metadata)}, the stored orders are others."

@@ -80,7 +80,9 @@ def _with_process_of(served: StoredModel, latest: Snapshots, plan: Plan, data: d
         kept = {name: value for name, value in served.metadata.items() if name not in _OF_A_FIT}
         return purchase_model(latest, plan, {**kept, **data})
     # The interval of spend is learned from windows with known outcomes: it stays.
-    spending = {**served.metadata["spending"], **fit_spending(latest.values_of_orders)}
+    spending = fit_spending(latest.values_of_orders)
+    if spending is not None:
+        spending = {**(served.metadata["spending"] or {}), **spending}
     return served.with_metadata(current_process=fitted_process(latest.buying, plan), spending=spending)
 
 

@@ -62,11 +62,12 @@ def figures(answers: Mapping[str, Floats], window: Window, *, intervals: bool) -
 def slices(answer: Floats, window: Window) -> dict[str, dict[str, Any]]:
     """Return the forest's figures on slices: customers of one order, of several, new ones, the tenth who spent most."""
     spent = window.of("total_spent")
+    known = np.isfinite(spent)
     masks = {
         "one_time": window.of("total_orders") == 1,
         "repeat": window.of("total_orders") > 1,
         "new": window.of("account_age_days") < NEW_CUSTOMER_DAYS,
-        "high_value": spent >= np.nanquantile(spent, 0.9),
+        "high_value": spent >= np.quantile(spent[known], 0.9) if known.any() else known,
     }
     report = {}
     for name, mask in masks.items():

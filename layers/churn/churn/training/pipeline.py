@@ -84,7 +84,7 @@ class _Data:
     """The parameters of the purchase process at the newest window learned from, with its horizon."""
     current_process: dict[str, float]
     """The same at the cut-off of the window held out: they need no labels."""
-    spending: dict[str, Any]
+    spending: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)

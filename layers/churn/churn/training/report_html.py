@@ -206,6 +206,13 @@ def _slices(slices: Mapping[str, Any]) -> str:
 
 def _money(money: Mapping[str, Any]) -> str:
     """Return the expected spend of the window held out beside what was spent, and beside the spend so far per day."""
+    if money["spend"] is None:
+        orders = money["orders"]
+        return (
+            f"<h2>Orders to come</h2><p>Of {money['customers']:,} customers orders were expected on "
+            f"{orders['expected']:,.0f} days; they came on {orders['real']:,.0f}. What orders are worth is not known: "
+            "the shop does not tell it.</p>"
+        )
     most = max(max(tenth.values()) for tenth in money["deciles"]) or 1
     rows = []
     for number, tenth in enumerate(money["deciles"], 1):

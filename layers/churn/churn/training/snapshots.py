@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.domain.customer import CustomerState, observed_kinds
-from churn.domain.events import Event
+from churn.domain.events import Event, order_cents
 from churn.domain.features import INPUT_NAMES, inputs_at
 from churn.domain.timestamps import DAY, from_millis, iso, to_millis
-from churn.domain.values import amount
 from churn.ml.arrays import Flags, Floats
 from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
 
@@ -54,7 +53,7 @@ class Snapshots:
     ordered: array[int] = field(default_factory=lambda: array("l"))
     """On how many days of the horizon each customer ordered."""
     spent: array[float] = field(default_factory=lambda: array("d"))
-    """The value of the orders of the horizon."""
+    """The value of the orders of the horizon; NaN if that of one is unknown."""
 
     @property
     def inputs(self) -> Floats:
@@ -78,7 +77,10 @@ class Snapshots:
 
     @property
     def values_of_orders(self) -> Floats:
-        """Shape (customers, 2), lapsed ones included: days with an order, the value of all orders."""
+        """Shape (customers, 2), lapsed ones included: days with an order, the value of all orders.
+
+        Without those of whom the value of an order is unknown.
+        """
         return np.array(self.valued).reshape(-1, 2)
 
 
@@ -147,10 +149,10 @@ def scan_histories(histories: Histories, now: datetime, progress: Progress) -> E
 
 
 def _orders_that_count(events: Sequence[Event], latest: int) -> list[int]:
-    """Return the instants of a customer's orders up to `latest` that have a value and were never cancelled."""
+    """Return the instants of a customer's orders up to `latest` that count and were never cancelled."""
     taken_back = {event.order_id for event in events if event.event_type == "order_cancelled"}
     placed = (event for event in events if event.event_type == "order_placed" and event.at <= latest)
-    return [event.at for event in placed if amount(event.data["order_value"]) > 0 and event.order_id not in taken_back]
+    return [event.at for event in placed if order_cents(event.data) != 0 and event.order_id not in taken_back]
 
 
 def cut_offs(extent: Extent, plan: Plan) -> list[int]:
@@ -220,7 +222,8 @@ def _take(windows: list[Snapshots], events: list[tuple[int, Event]], number: int
         if recency is None or age is None or days is None:
             continue
         window.bought.extend((days - 1, max(0.0, age - recency), age))
-        window.valued.extend((days, inputs["total_spent"] or 0.0))
+        if inputs["total_spent"] is not None:
+            window.valued.extend((days, inputs["total_spent"]))
         if state.is_eligible(window.cut_off, plan.lookback_days):
             window.values.extend(math.nan if value is None else value for value in inputs.values())
             window.numbers.append(number)
@@ -234,7 +237,7 @@ def _take(windows: list[Snapshots], events: list[tuple[int, Event]], number: int
         window.labels.append(not state.ordered_between(window.cut_off, end))
         days_with_order, cents = state.bought_between(window.cut_off, end)
         window.ordered.append(days_with_order)
-        window.spent.append(cents / 100)
+        window.spent.append(math.nan if cents is None else cents / 100)
 
 
 def _apply(state: CustomerState, event: Event, applied: set[str]) -> None:

@@ -1,5 +1,6 @@
 """The value of orders (Gamma-Gamma), how far spend lies from what was expected, and how good the expectation is."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,12 +20,16 @@ _MOST_STEPS, _FEWEST_A_STEP = 20, 50
 _INTERVAL = (0.05, 0.95)
 
 
-def fit_spending(valued: Floats) -> dict[str, Any]:
+def fit_spending(valued: Floats) -> dict[str, Any] | None:
     """Return the parameters of `churn.ml.outlook`: `p`, `q` and `gamma`, by the mode of their posterior.
+
+    None without customers, as in a shop that does not tell the values of its orders.
 
     `valued` has the shape (customers, 2): days with an order, at least 1, and the value of all orders, above 0. The
     logarithms of `p`, `q` - 1 and the mean have normal priors around the usual values, with a standard deviation of 1.
     """
+    if not len(valued):
+        return None
     from scipy.optimize import minimize  # noqa: PLC0415 (slow to import)
     from scipy.special import gammaln  # noqa: PLC0415 (slow to import)
 
@@ -45,12 +50,14 @@ def fit_spending(valued: Floats) -> dict[str, Any]:
 
 
 def with_interval(
-    spending: dict[str, Any], process: Mapping[str, float], windows: Sequence[Snapshots]
-) -> dict[str, Any]:
+    spending: dict[str, Any] | None, process: Mapping[str, float], windows: Sequence[Snapshots]
+) -> dict[str, Any] | None:
     """Return spending with its `interval`: between what nine in ten customers spent, by what was `expected` of them.
 
     The windows are those learned from. Too few customers leave the interval out.
     """
+    if spending is None:
+        return None
     expected, spent = (
         np.concatenate(parts)
         for parts in zip(*[_expected_and_spent(window, process, spending) for window in windows], strict=True)
@@ -73,25 +80,42 @@ def judge_spending(window: Snapshots, metadata: Mapping[str, Any]) -> dict[str, 
 
     `orders`, `spend` and `rate` have the sums (`expected`, `real`) and, of money, `mean_error`, the mean absolute error
     of a customer; `deciles` are tenths of the customers by their expected spend, the highest first; `covered` is the
-    share whose spend lies in its interval.
+    share whose spend lies in its interval. Money is told of the `valued` customers, the values of whose orders are
+    known; it is None where there are none.
     """
     rows = _rows(window)
     outlooks = [outlook(row, metadata) for row in rows]
     known = [place for place, found in enumerate(outlooks) if found is not None]
-    found: list[Outlook] = [one for one in outlooks if one is not None]
-    spend = np.array([one.spend for one in found])
-    horizon = int(metadata["horizon_days"])
-    rate = np.array([expected_spend(rows[place], horizon) for place in known])
-    real, orders = np.array(window.spent)[known], np.array(window.ordered)[known]
+    orders = float(sum(found.orders for found in outlooks if found is not None))
+    return {
+        "customers": len(known),
+        "orders": {"expected": orders, "real": float(np.array(window.ordered)[known].sum())},
+        **_judged_money(rows, outlooks, np.array(window.spent), int(metadata["horizon_days"])),
+    }
+
+
+def _judged_money(
+    rows: Sequence[dict[str, float | None]], outlooks: Sequence[Outlook | None], spent: Floats, horizon: int
+) -> dict[str, Any]:
+    """Return what `judge_spending` tells of money."""
+    told = [
+        (place, found.spend, by_rate, found.interval)
+        for place, found in enumerate(outlooks)
+        if found is not None and found.spend is not None and math.isfinite(spent[place])
+        if (by_rate := expected_spend(rows[place], horizon)) is not None
+    ]
+    if not told:
+        return {"valued": 0, "spend": None, "rate": None, "deciles": [], "covered": None}
+    real = spent[[place for place, *_ in told]]
+    spend, rate = np.array([one[1] for one in told]), np.array([one[2] for one in told])
     inside = [
-        one.interval[0] <= value <= one.interval[1]
-        for one, value in zip(found, real.tolist(), strict=True)
-        if one.interval is not None
+        interval[0] <= value <= interval[1]
+        for (*_, interval), value in zip(told, real.tolist(), strict=True)
+        if interval is not None
     ]
     tenths = np.array_split(np.argsort(-spend, kind="stable"), 10)
     return {
-        "customers": len(found),
-        "orders": {"expected": float(sum(one.orders for one in found)), "real": float(orders.sum())},
+        "valued": len(told),
         "spend": _beside(spend, real),
         "rate": _beside(rate, real),
         "deciles": [
@@ -115,9 +139,10 @@ def _expected_and_spent(
 ) -> tuple[Floats, Floats]:
     metadata = {"current_process": process, "spending": spending}
     outlooks = [outlook(row, metadata) for row in _rows(window)]
-    expected = np.array([np.nan if found is None else found.spend for found in outlooks])
-    known = np.isfinite(expected)
-    return expected[known], np.array(window.spent)[known]
+    spends = [None if found is None else found.spend for found in outlooks]
+    expected, spent = np.array([np.nan if spend is None else spend for spend in spends]), np.array(window.spent)
+    known = np.isfinite(expected) & np.isfinite(spent)
+    return expected[known], spent[known]
 
 
 def _rows(window: Snapshots) -> list[dict[str, float | None]]:

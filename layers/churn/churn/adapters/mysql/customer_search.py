@@ -33,7 +33,9 @@ SORT_COLUMNS: dict[CustomerSort, str] = {
 }
 _MANY_IN_WINDOW = 100_000
 """The same for customers whose last order lies between two instants: the order may well be against their risk."""
-NULLABLE = frozenset({"churn_probability", "last_order_at", "value_at_risk", "risk_change_7d"})
+NULLABLE = frozenset(
+    {"churn_probability", "last_order_at", "value_at_risk", "risk_change_7d", "total_spent", "expected_spend"}
+)
 """Of the columns that lists are sorted by, those that may be NULL."""
 _LONGEST_STEP = 2000
 # A longer statement would pin a session of RDS Proxy.

@@ -6,11 +6,10 @@ from datetime import datetime
 
 from churn.adapters.mysql import customers
 from churn.adapters.mysql.customers import WRONG_CLOCK, Customer
-from churn.adapters.mysql.database import Transaction, placeholders
+from churn.adapters.mysql.database import Transaction
 from churn.adapters.mysql.orders import Ledgers
 from churn.adapters.mysql.statement_parts import literal
 from churn.domain.customer import FOLD_VERSION
-from churn.domain.risk import CUSTOMER_STATUSES, RISK_LEVELS
 from churn.domain.search_terms import WORDS_VERSION
 
 _OF_VERSION = "model_version = %s AND "
@@ -44,10 +43,6 @@ class Due:
         yield "customers_by_fold", "fold_version < %s", (FOLD_VERSION,)
         yield "customers_by_words", "words_version < %s", (WORDS_VERSION,)
         yield "customers_by_days", "order_days IS NULL", ()
-        # Who has no level has no score, and is named above.
-        groups = f"status IN ({placeholders(CUSTOMER_STATUSES)}) AND risk_level IN ({placeholders(RISK_LEVELS)})"
-        values = (*CUSTOMER_STATUSES, *RISK_LEVELS)
-        yield "customers_by_group_and_value", f"{groups} AND value_at_risk IS NULL", values
         if self.alerted_before is not None:
             waits = "waiting_value >= %s AND alerted_at <= %s"
             yield "customers_by_waiting_value", waits, (self.least_value, self.alerted_before)

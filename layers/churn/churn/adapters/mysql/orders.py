@@ -16,11 +16,11 @@ _ORDERS_PER_PAGE = 5000
 _COLUMNS = "placed_at, cents, discounted, cancelled_at, revised_at, reinstated_at, cancelled_as_of"
 # Of an order between two instants, the later of which is given twice.
 _STOOD = (
-    "{order}placed_at > %s AND {order}placed_at <= %s AND {order}cents > 0 "
+    "{order}placed_at > %s AND {order}placed_at <= %s AND ({order}cents IS NULL OR {order}cents > 0) "
     "AND ({order}cancelled_at IS NULL OR {order}cancelled_at > %s)"
 )
 _LAST_MILLISECOND = time(23, 59, 59, 999_000)
-_COUNTS = "placed_at IS NOT NULL AND cents > 0 AND cancelled_at IS NULL"
+_COUNTS = "placed_at IS NOT NULL AND (cents IS NULL OR cents > 0) AND cancelled_at IS NULL"
 
 
 class Ledgers:
@@ -162,12 +162,16 @@ def of_customers(transaction: Transaction, keys: Sequence[int]) -> dict[int, dic
 
 
 def typical_cents(transaction: Transaction, customer_pk: int) -> int | None:
-    """Return the median value of a customer's newest MAX_RECENT orders that count, in hundredths; None without any."""
+    """Return the median of the known values of a customer's newest MAX_RECENT orders that count, in hundredths.
+
+    None without any.
+    """
     rows = transaction.rows(
         f"SELECT cents FROM orders WHERE customer_pk = %s AND {_COUNTS} ORDER BY placed_at DESC LIMIT %s",
         (customer_pk, MAX_RECENT),
     )
-    return round(median(int(row["cents"]) for row in rows)) if rows else None
+    known = [int(row["cents"]) for row in rows if row["cents"] is not None]
+    return round(median(known)) if known else None
 
 
 def days(transaction: Transaction, keys: Sequence[int]) -> dict[int, set[int]]:
@@ -235,10 +239,11 @@ def lapsed_customers(transaction: Transaction, first: datetime, last: datetime, 
     over = "o.placed_at + INTERVAL %(lapse)s SECOND"
     row = transaction.row(
         "SELECT COUNT(DISTINCT o.customer_pk) AS number FROM orders o "
-        "WHERE o.placed_at >= %(first)s AND o.placed_at <= %(last)s AND o.cents > 0 "
+        "WHERE o.placed_at >= %(first)s AND o.placed_at <= %(last)s AND (o.cents IS NULL OR o.cents > 0) "
         f"AND (o.cancelled_at IS NULL OR o.cancelled_at > {over}) AND NOT EXISTS "
         "(SELECT 1 FROM orders n WHERE n.customer_pk = o.customer_pk AND n.placed_at > o.placed_at "
-        f"AND n.placed_at <= {over} AND n.cents > 0 AND (n.cancelled_at IS NULL OR n.cancelled_at > {over}))",
+        f"AND n.placed_at <= {over} AND (n.cents IS NULL OR n.cents > 0) "
+        f"AND (n.cancelled_at IS NULL OR n.cancelled_at > {over}))",
         {"first": first - lapse, "last": last - lapse, "lapse": int(lapse.total_seconds())},
     )
     return int(row["number"]) if row else 0
@@ -264,7 +269,7 @@ def _order(row: Row) -> Order:
     discounted = row["discounted"]
     return Order(
         _millis(row["placed_at"]),
-        int(row["cents"]),
+        None if row["cents"] is None else int(row["cents"]),
         None if discounted is None else bool(discounted),
         _millis(row["cancelled_at"]),
         _millis(row["revised_at"]),

@@ -8,6 +8,7 @@ name                                   what it sums
 ``customers:STATUS:LEVEL``             customers that are not deleted, by status and risk level (``none`` unscored)
 ``probability``                        churn probability in millionths, over the active customers
 ``revenue_at_risk``                    value at risk in hundredths, over the active customers
+``value_unknown``                      active customers with a churn probability and no known value at risk
 ``bins:NNN``                           active customers by the bin of their churn probability (`probability_bin`)
 ``cohorts:BY:DAY``                     customers whose first order lies in the month or week that begins on a day
 ``cohorts:BY:DAY:AGE``                 those of them who ordered again so many months or weeks later
