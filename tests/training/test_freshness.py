@@ -59,7 +59,7 @@ def test_the_figures_are_those_of_the_tested_model_which_the_served_one_names() 
     assert model.metadata["tested_at"] == tested.metadata["tested_at"]
     page = report_html(report)
     assert f"tested model, version {tested.version}" in page
-    assert "fitted again to all windows, with the purchase process of 2026-01-01" in page
+    assert "fitted again to all windows, with the purchase process of 1 January 2026" in page
 
 
 def test_the_drift_reference_has_the_scores_of_the_model_that_it_belongs_to() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -16,7 +17,7 @@ from churn.ml.loading import LearnedModel
 from churn.ml.metrics import MEASURES
 from churn.training import InUse, Plan, TrainedModel, Window, report_html, train, train_or_begin
 from churn.training.promotion_gate import gate
-from churn.training.report_html import FIGURES, MODELS
+from churn.training.report_html import FIGURES, MODELS, day
 from infra.tools.model_card import model_card
 from tests.support.forests import small_model
 from tests.training.test_pipeline import NOW, histories_of, in_use, shop
@@ -42,8 +43,8 @@ def test_every_model_has_every_figure_with_an_interval_around_it() -> None:
 def test_the_page_tells_the_money_that_was_expected_and_spent() -> None:
     money, page = trained().report["money"], report_html(trained().report)
     assert "Money to come" in page
-    assert f"were expected to spend {money['spend']['expected']:,.0f}" in page
-    assert f"spent {money['spend']['real']:,.0f}" in page
+    assert f"{money['spend']['expected']:,.0f}</td>" in page
+    assert f"{money['spend']['real']:,.0f}</td>" in page
     assert f"{money['deciles'][0]['real']:,.0f}" in page
 
 
@@ -108,6 +109,19 @@ def test_the_page_is_whole_and_asks_for_nothing_from_elsewhere() -> None:
     assert "http" not in page
     assert all(MODELS[name] in page for name in ("forest", *BESIDE))
     assert f"{trained().report['forest']['auc']:.3f}" in page
+
+
+def test_the_page_has_days_instead_of_instants_and_plots_that_shrink() -> None:
+    report, page = trained().report, report_html(trained().report)
+    assert re.findall(r"\d{4}-\d\d-\d\dT\d\d:", page) == []
+    assert f"from {day(report['windows'][-1]['cut_off'])}" in page
+    assert day("2011-09-01T00:00:00Z") == "1 September 2011"
+    assert 'name="viewport"' in page
+    assert re.findall(r'<svg[^>]* width="', page) == []
+    # No figure is promised that is not there.
+    quick = train(histories_of(shop()[:700]), now=NOW, plan=Plan(trees=4, search=False)).report
+    assert "95 % intervals" in page
+    assert "95 % intervals" not in report_html(quick)
 
 
 def test_a_quick_training_has_a_page_too_and_what_is_written_into_it_is_escaped() -> None:

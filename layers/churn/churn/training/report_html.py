@@ -1,8 +1,24 @@
-"""A report as one HTML page: tables and plots (SVG), without scripts or external resources."""
+"""A report as one HTML page of sentences and plots (SVG), without scripts or external resources."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from html import escape
 from typing import Any
+
+from churn.domain.features import BY_NAME
+from churn.training.report_plots import (
+    FAINT,
+    INK,
+    OTHER,
+    bars,
+    chart,
+    dots,
+    folded,
+    path,
+    plots,
+    signed_bars,
+    table,
+)
 
 FIGURES = {
     "auc": ("ROC AUC", "pairs of customers in the right order; 0.5 is chance"),
@@ -19,7 +35,7 @@ FIGURES = {
 
 MODELS = {
     "forest": "this model",
-    "twelve": "this model, told the 12 features alone",
+    "twelve": "this model, told 12 features alone",
     "alone": "its forest alone",
     "recency": "days since the last order alone",
     "logistic": "logistic regression",
@@ -45,17 +61,39 @@ SLICES = {
     "high_value": "the tenth who spent most",
 }
 
+_FEATURES = {
+    "total_orders": "orders so far",
+    "total_spent": "money spent so far",
+    "avg_order_value": "value of an average order",
+    "days_since_last_order": "days since the last order",
+    "support_tickets": "support tickets of 90 days",
+    "product_returns": "returned orders of 90 days",
+    "email_engagement": "share of the e-mails of 90 days that were opened",
+    "login_frequency": "log-ins of 30 days",
+    "payment_failures": "failed payments of 90 days",
+    "discount_usage": "share of the orders with a discount",
+    "loyalty_points": "loyalty points",
+    "account_age_days": "days since the customer was first known",
+}
+_PLOTTED = ("auc", "brier", "ece")
+_FEWEST_POINTS = 0.0005
+"""Features that move the probability by less on average are named, and not drawn."""
+
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430; }
-h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; } small, .quiet { color: #5b6675; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 1.5rem auto; padding: 0 1rem; color: #1c2430; }
+h1, h2 { line-height: 1.2; } h1 { font-size: 1.5rem; } h2 { margin-top: 2.5rem; font-size: 1.25rem; }
+h1 { overflow-wrap: anywhere; } small, .quiet { color: #5b6675; } .quiet { overflow-wrap: anywhere; font-size: .85rem; }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .3rem .6rem; border-bottom: 1px solid #dde3ea; }
 th { text-align: left; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-.plots { display: flex; flex-wrap: wrap; gap: 1.5rem; } figure { margin: 0; }
-svg text { font-size: 11px; fill: #3c4858; }
+.wide { overflow-x: auto; } details { margin: 1rem 0; } summary { cursor: pointer; color: #2458a6; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr)); gap: 1.5rem 2.5rem; }
+figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: .4rem; }
+figcaption small { display: block; font-weight: 400; }
+svg { display: block; width: 100%; max-width: 26rem; height: auto; } svg text { font-size: 12px; fill: #1c2430; }
+svg text.label { font-size: 11px; } svg text.small, svg tspan.small { font-size: 10px; fill: #5b6675; }
+.key { display: inline-block; width: .8rem; height: .8rem; border-radius: .2rem; vertical-align: -.05rem; }
 .passed { color: #17703a; } .failed { color: #a8261d; }
 """
-_SIDE, _EDGE = 280, 42
-_INK, _FAINT, _OTHER = "#2458a6", "#c4ccd6", "#c2622d"
 
 
 def report_html(report: Mapping[str, Any]) -> str:
@@ -64,7 +102,8 @@ def report_html(report: Mapping[str, Any]) -> str:
         parts = [
             _head(report),
             _comparison(report),
-            _plots(report) if report.get("deciles") else "",
+            _freshness(report.get("freshness")),
+            _truth(report) if report.get("deciles") else "",
             _slices(report["slices"]) if report.get("slices") else "",
             _money(report["money"]) if report.get("money") else "",
             _effects(report["effects"]) if report.get("effects") else "",
@@ -75,56 +114,85 @@ def report_html(report: Mapping[str, Any]) -> str:
     title = f"Churn model {escape(str(report['version']))}"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>\n" + "\n".join(parts) + "\n</body></html>\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_STYLE}</style></head><body><h1>Churn model of {day(report['trained_at'])}</h1>\n"
+        f'<p class="quiet">Version {escape(str(report["version"]))}</p>\n' + "\n".join(parts) + "\n</body></html>\n"
     )
+
+
+def day(instant: str) -> str:
+    """Return the day of an instant (ISO 8601) as people write it: 10 September 2011."""
+    at = datetime.fromisoformat(instant)
+    return f"{at.day} {at:%B %Y}"
 
 
 def _purchases(report: Mapping[str, Any]) -> str:
     """Return the page of a shop that is too young for a forest."""
+    made = escape(day(report["trained_at"]))
     if report["source"] == "prior":
-        fit = "The purchase process (BG/NBD) as it is usual for shops, without any customer of this one, made at"
+        fit = f"This is the purchase process (BG/NBD) as it is usual for shops, made on {made}. It knows no customer of"
+        fit += " this shop."
     else:
-        fit = f"The purchase process (BG/NBD) of {report['customers']:,} customers, fitted at"
+        fit = f"This is the purchase process (BG/NBD) of {report['customers']:,} customers, fitted on {made}."
+    expected = report.get("expected_churn")
+    leaving = (
+        "" if expected is None else f" It expects that {expected:.0%} of the customers order nothing in the horizon."
+    )
     fitted = [[escape(name), f"{value:.4g}"] for name, value in report["purchase_process"].items()]
     return (
-        f"<p>{fit} "
-        f"{escape(report['trained_at'])}. There is no forest yet: {escape(report['why'])}.</p>"
+        f"<p>{fit}{leaving} There is no forest yet: {escape(report['why'])}.</p>"
         + _list(report["gate"]["reasons"])
-        + _table(["parameter", ""], fitted)
+        + folded("The parameters of the process", table(["parameter", ""], fitted))
     )
 
 
 def _head(report: Mapping[str, Any]) -> str:
-    gate, definition = report["gate"], report["definition"]
+    gate, definition, data = report["gate"], report["definition"], report["data"]
     verdict = "passed" if gate["passed"] else "failed"
-    reasons = [
-        f'<p class="{verdict}">The gate {"is passed" if gate["passed"] else "is not passed"}.</p>',
-        _list(gate["reasons"]),
-        f"<h2>What is other than in the version in use</h2>{_list(report['change'])}" if report["change"] else "",
-    ]
+    of = "a simulated shop" if report["source"] == "sample" else "the shop's own history"
+    change = f"<h2>What is other than in the version in use</h2>{_list(report['change'])}" if report["change"] else ""
     return (
-        f"<p>Churn: no order in the {definition['horizon_days']} days to come. Asked of customers who ordered in the "
-        f"last {definition['lookback_days']} days. Trained at {escape(report['trained_at'])}, on "
-        f"{'a simulated shop' if report['source'] == 'sample' else "the shop's own history"}: "
-        f"{report['data']['customers']:,} customers, {report['data']['events']:,} events.</p>" + "".join(reasons)
+        f"<p>The model says how likely it is that a customer orders nothing in the next {definition['horizon_days']} "
+        f"days. It is asked of customers who ordered in the last {definition['lookback_days']} days.</p>"
+        f"<p>It was trained on {day(report['trained_at'])}, on {of}: {data['customers']:,} customers and "
+        f"{data['events']:,} events, with orders from {day(data['first'])} to {day(data['last'])}.</p>"
+        f'<p class="{verdict}">The gate {"is passed" if gate["passed"] else "is not passed"}.</p>'
+        f"{_list(gate['reasons'])}{change}"
     )
 
 
 def _comparison(report: Mapping[str, Any]) -> str:
+    """Return the model's figures beside those of others: the three that matter most as plots, all of them folded."""
     shown = [name for name in MODELS if name in report]
-    rows = []
-    for figure, (name, says) in FIGURES.items():
-        cells = [_figure(report, model, figure) for model in shown]
-        rows.append([f"{name}<br><small>{says}</small>", *cells])
-    weights = report.get("weights")
+    drawn = [
+        dots(
+            FIGURES[figure][0],
+            FIGURES[figure][1],
+            [
+                (
+                    MODELS[name],
+                    report[name][figure],
+                    _interval(report, name, figure),
+                    INK if name == "forest" else OTHER,
+                )
+                for name in shown
+            ],
+        )
+        for figure in _PLOTTED
+    ]
+    rows = [
+        [f"{name}<br><small>{says}</small>", *(_figure(report, model, figure) for model in shown)]
+        for figure, (name, says) in FIGURES.items()
+    ]
+    tested, weights = report["windows"][-1], report.get("weights")
     parts = ", ".join(f"{PARTS[name]} {weight:.0%}" for name, weight in weights.items()) if weights else ""
+    intervals = " Lines are 95 % intervals, of a bootstrap by customer." if "intervals" in report else ""
     return (
-        f"<h2>On the newest window, which it has not seen</h2><p>{report['customers']:,} customers, of whom "
-        f"{report['churned']:.1%} churned. Below each figure its 95 % interval, of a bootstrap by customer.</p>"
-        + (f"<p>This model is the weighted mean of three: {parts}.</p>" if parts else "")
-        + _freshness(report.get("freshness"))
-        + _table(["", *(MODELS[name] for name in shown)], rows)
-        + _intervals(report, shown)
+        f"<h2>How good it is</h2><p>It was tested on the window from {day(tested['cut_off'])}, which it had not seen: "
+        f"{report['customers']:,} customers, of whom {report['churned']:.0%} left.{intervals}</p>"
+        + (f"<p>It is the weighted mean of three models: {parts}.</p>" if parts else "")
+        + plots(*drawn)
+        + folded("All figures", table(["", *(MODELS[name] for name in shown)], rows))
     )
 
 
@@ -132,165 +200,174 @@ def _freshness(freshness: Mapping[str, Any] | None) -> str:
     """Return which model the figures are of, and how near to it the forms are that know more."""
     if freshness is None:
         return ""
-    day, tested = escape(freshness["as_of"][:10]), freshness.get("tested_version")
+    until, tested = escape(day(freshness["as_of"])), freshness.get("tested_version")
     whose = f"The figures are those of the tested model{f', version {escape(tested)}' if tested else ''}."
-    tried = "".join(
-        f" {FORMS[one['form']].format(day=day).capitalize()}, its mean probability on this window moves by "
-        f"{one['mean_difference']:+.3f} and the rank correlation with the tested model is "
-        f"{one['rank_correlation']:.3f}: that is {'near enough' if one['served'] else 'too far'} to serve."
+    tried = _list(
+        f"{_form(one['form'], until)}: on this window its mean probability moves by "
+        f"{100 * one['mean_difference']:+.1f} points, and it puts the customers in nearly the same order (rank "
+        f"correlation {one['rank_correlation']:.3f}). That is {'near enough' if one['served'] else 'too far'} to serve."
         for one in freshness["tried"]
     )
-    served = "the tested model" if freshness["served"] == "as_tested" else FORMS[freshness["served"]].format(day=day)
-    return f"<p>{whose}{tried} What serves: {served}.</p>"
+    served = "As tested" if freshness["served"] == "as_tested" else _form(freshness["served"], until)
+    return f"<h2>What serves</h2><p>{whose} What serves: {served[0].lower()}{served[1:]}.</p>{tried}"
 
 
-def _intervals(report: Mapping[str, Any], shown: Sequence[str]) -> str:
-    """Return plots of the ROC AUC and Brier score of all models, with their intervals."""
-    if "intervals" not in report:
-        return ""
-    figures = []
-    for figure in ("auc", "brier"):
-        spans = {name: report["intervals"][name][figure] for name in shown}
-        low, high = min(span[0] for span in spans.values()), max(span[1] for span in spans.values())
-        scale = (2 * _SIDE - 240) / ((high - low) or 1)
-        marks = []
-        for number, (name, span) in enumerate(spans.items()):
-            y, left, right = 16 + 22 * number, 220 + (span[0] - low) * scale, 220 + (span[1] - low) * scale
-            x = 220 + (report[name][figure] - low) * scale
-            colour = _INK if name == "forest" else _OTHER
-            marks.append(
-                f'<text x="0" y="{y + 4}">{MODELS[name]}</text>'
-                f'<line x1="{left:.1f}" x2="{right:.1f}" y1="{y}" y2="{y}" '
-                f'stroke="{colour}" stroke-width="2"/><circle cx="{x:.1f}" cy="{y}" r="4" fill="{colour}"/>'
-            )
-        figures.append(_figure_of(FIGURES[figure][0], "".join(marks), 2 * _SIDE, 22 * len(spans) + 12))
-    return f'<div class="plots">{"".join(figures)}</div>'
+def _form(name: str, until: str) -> str:
+    form = FORMS[name].format(day=until)
+    return form[0].upper() + form[1:]
 
 
-def _plots(report: Mapping[str, Any]) -> str:
+def _truth(report: Mapping[str, Any]) -> str:
     curve, deciles = report["reliability"], report["deciles"]
     captured = [(0.0, 0.0), *((point["share"], point["capture"]) for point in deciles)]
-    most = max(point["lift"] for point in deciles)
-    lifts = [(point["share"] - 0.1, 0.1, point["lift"] / (most * 1.05)) for point in deciles]
+    fair = path([(0, 0), (1, 1)], FAINT)
+    reliability = [(point["predicted"], point["observed"]) for point in curve]
+    lifts = [(f"{point['share']:.0%}", f"{point['lift']:.2f}", [(point["lift"], INK)]) for point in deciles]
     return (
-        '<h2>Are the probabilities true, and whom do they find?</h2><div class="plots">'
-        + _chart(
-            "Reliability", "predicted", "observed",
-            _path([(0, 0), (1, 1)], _FAINT)
-            + _path([(point["predicted"], point["observed"]) for point in curve], _INK, dots=True),
+        "<h2>Are the probabilities true, and whom do they find?</h2><p>On the grey line of the first plot, as many "
+        "left as the model said. On that of the second, it finds no more of them than chance.</p>"
+        + plots(
+            chart("Said and happened", "probability", "share who left", fair + path(reliability, INK, with_dots=True)),
+            chart(
+                "Found, the riskiest first", "share of customers asked", "share of leavers found",
+                fair + path(captured, INK, with_dots=True),
+            ),
+            bars("Lift", "how many times as many leave as among all, the riskiest customers first", lifts),
         )
-        + _chart(
-            "Capture", "share of customers reached", "share of churners among them",
-            _path([(0, 0), (1, 1)], _FAINT) + _path(captured, _INK, dots=True),
-        )
-        + _chart(
-            f"Lift, up to {most:.2f}", "share of customers reached", "",
-            _bars(lifts), labels=("0", "1", f"{most * 1.05:.1f}"),
-        )
-        + "</div>"
     )  # fmt: skip
 
 
 def _slices(slices: Mapping[str, Any]) -> str:
-    rows = []
-    for name, part in slices.items():
-        if "figures" not in part:
-            rows.append([SLICES[name], f"{part['customers']:,}", "too few, or all of one kind", "", "", ""])
-            continue
-        cells = [_with_interval(part["figures"][key], part["intervals"][key]) for key in ("auc", "brier", "ece")]
-        rows.append([SLICES[name], f"{part['customers']:,}", f"{part['churned']:.1%}", *cells])
-    return "<h2>Parts of the customers</h2>" + _table(
-        ["who", "customers", "churned", "ROC AUC", "Brier score", "ECE"], rows
-    )
+    told = {SLICES[name]: part for name, part in slices.items() if "figures" in part}
+    few = [f"{SLICES[name]} ({part['customers']:,})" for name, part in slices.items() if "figures" not in part]
+    drawn = [
+        dots(
+            FIGURES[figure][0],
+            FIGURES[figure][1],
+            [(who, part["figures"][figure], part["intervals"][figure], INK) for who, part in told.items()],
+        )
+        for figure in _PLOTTED
+    ]
+    counted = [[who, f"{part['customers']:,}", f"{part['churned']:.0%}"] for who, part in told.items()]
+    untold = f"<p>Too few, or all of one kind: {escape(', '.join(few))}.</p>" if few else ""
+    return "<h2>Parts of the customers</h2>" + table(["who", "customers", "left"], counted) + untold + plots(*drawn)
 
 
 def _money(money: Mapping[str, Any]) -> str:
-    """Return the expected spend of the window held out beside what was spent, and beside the spend so far per day."""
-    if money["spend"] is None:
-        orders = money["orders"]
-        return (
-            f"<h2>Orders to come</h2><p>Of {money['customers']:,} customers orders were expected on "
-            f"{orders['expected']:,.0f} days; they came on {orders['real']:,.0f}. What orders are worth is not known: "
-            "the shop does not tell it.</p>"
-        )
-    most = max(max(tenth.values()) for tenth in money["deciles"]) or 1
-    rows = []
-    for number, tenth in enumerate(money["deciles"], 1):
-        bars = "".join(
-            f'<rect y="{7 * place}" width="{160 * tenth[key] / most:.1f}" height="6" fill="{colour}"/>'
-            for place, (key, colour) in enumerate((("expected", _INK), ("real", _OTHER)))
-        )
-        figures = (f"{tenth[key]:,.0f}" for key in ("expected", "real", "rate"))
-        rows.append([f"{number}", f'<svg width="160" height="14">{bars}</svg>', *figures])
-    spend, rate, orders = money["spend"], money["rate"], money["orders"]
-    off, off_rate = (one["expected"] / one["real"] - 1 if one["real"] else 0.0 for one in (spend, rate))
-    covered = "" if money["covered"] is None else f" {money['covered']:.0%} of them spent an amount in their interval."
-    return (
-        f"<h2>Money to come</h2><p>{money['customers']:,} customers were expected to spend {spend['expected']:,.0f}. "
-        f"They spent {spend['real']:,.0f}: the expectation was {off:+.0%} off. Orders came on {orders['real']:,.0f} "
-        f"days; {orders['expected']:,.0f} were expected. By the rate of their lives so far they would have spent "
-        f"{rate['expected']:,.0f} ({off_rate:+.0%}). For one customer the expectation is {spend['mean_error']:,.2f} "
-        f"off on average, and that rate {rate['mean_error']:,.2f}.{covered}</p>"
-        "<p>Tenths of the customers, the most promising first: expected in blue, spent in "
-        "orange.</p>" + _table(["tenth", "", "expected", "spent", "rate of life"], rows)
+    """Return the orders and the spend that were expected of the held-out window, beside what came."""
+    orders, spend, rate = money["orders"], money["spend"], money["rate"]
+    came = (
+        f"From {money['customers']:,} customers, orders were expected on {orders['expected']:,.0f} days. They came on "
+        f"{orders['real']:,.0f}."
     )
+    if spend is None:
+        return f"<h2>Orders to come</h2><p>{came} What orders are worth is not known: the shop does not tell it.</p>"
+    rows = [
+        [name, f"{one['expected']:,.0f}", _off(one), f"{one['mean_error']:,.2f}"]
+        for name, one in (("expected", spend), ("rate of life", rate))
+    ]
+    rows.append(["spent", f"{spend['real']:,.0f}", "", ""])
+    tenths = [
+        (
+            ("who should spend most" if number == 0 else "who should spend least") if number in {0, 9} else "",
+            f"{tenth['expected']:,.0f} / {tenth['real']:,.0f}",
+            [(tenth["expected"], INK), (tenth["real"], OTHER)],
+        )
+        for number, tenth in enumerate(money["deciles"])
+    ]
+    covered = "" if money["covered"] is None else f" {money['covered']:.0%} spent an amount within their interval."
+    return (
+        f"<h2>Money to come</h2><p>{came}{covered}</p>"
+        + table(["", "in all", "off", "off, each"], rows)
+        + "<p>The last column is how far the sum of one customer lies off, on average. The rate of life is what they "
+        "spent so far, a day.</p>" + f'<p><span class="key" style="background:{INK}"></span> expected &nbsp; '
+        f'<span class="key" style="background:{OTHER}"></span> spent</p>'
+        + plots(bars("By tenths of the customers", "expected / spent", tenths))
+    )
+
+
+def _off(sums: Mapping[str, float]) -> str:
+    return f"{sums['expected'] / sums['real'] - 1:+.0%}" if sums["real"] else ""
 
 
 def _effects(effects: Sequence[Mapping[str, Any]]) -> str:
-    most = max(effect["importance"] for effect in effects) or 1
-    rows = []
-    for effect in effects:
-        if not effect["importance"]:
-            continue
-        width = 160 * effect["importance"] / most
-        bar = f'<svg width="160" height="12"><rect width="{width:.1f}" height="12" fill="{_INK}"/></svg>'
-        levels = [
-            f"{'not known' if point['value'] is None else f'{point["value"]:,.1f}'}: {100 * point['points']:+.1f}"
-            for point in effect["curve"]
-        ]
-        rows.append([escape(effect["feature"]), bar, f"{100 * effect['importance']:.1f}", "; ".join(levels)])
-    return (
-        "<h2>What the features do</h2><p>Mean absolute contribution (TreeSHAP), in points of probability; then the "
-        "mean contribution at each level of the feature.</p>" + _table(["feature", "", "points", "level: points"], rows)
+    """Return how much each feature moves the probability, and in which direction at which of its values."""
+    moving = [effect for effect in effects if effect["importance"] >= _FEWEST_POINTS]
+    strength = bars(
+        "How much they move the probability",
+        "mean contribution without its sign, in points",
+        [(_FEATURES[one["feature"]], f"{100 * one['importance']:.1f}", [(one["importance"], INK)]) for one in moving],
     )
+    curves = [
+        signed_bars(
+            _FEATURES[effect["feature"]],
+            "points that the probability moves, by its value"
+            + ("; ? is unknown" if any(point["value"] is None for point in effect["curve"]) else ""),
+            [(_level(effect["feature"], point["value"]), 100 * point["points"]) for point in effect["curve"]],
+        )
+        for effect in moving
+    ]
+    return f"<h2>What the features do</h2>{plots(strength)}{plots(*curves)}"
+
+
+def _level(feature: str, value: float | None) -> str:
+    if value is None:
+        return "?"
+    if BY_NAME[feature].maximum == 1:
+        return f"{value:.0%}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
 
 
 def _training(report: Mapping[str, Any]) -> str:
-    windows = [
-        [escape(window["cut_off"]), window["role"], f"{window['customers']:,}", f"{window['churned']:.1%}"]
-        for window in report["windows"]
-    ]
-    searched = ""
-    if report.get("search"):
-        search = report["search"]
-        tried = [
-            [
-                f"{shape['customers_a_leaf']}",
-                f"{shape['share_of_columns']:.0%}",
-                f"{shape['auc']:.4f}",
-                f"{shape['log_loss']:.4f}",
-                "chosen" if all(shape[key] == value for key, value in search["chosen"].items()) else "",
-            ]
-            for shape in search["tried"]
-        ]
-        searched = f"<h2>The search</h2><p>Judged {escape(search['by'])}.</p>" + _table(
-            ["customers a leaf, at least", "columns a split looks at", "ROC AUC", "log loss", ""], tried
-        )
-    constant = f"<p>Not asked, because they do not vary: {escape(', '.join(report['constant']))}.</p>"
+    windows = bars(
+        "Share who left, by window",
+        "each window begins on its day and lasts as long as the model looks ahead",
+        [
+            (
+                f"from {day(window['cut_off'])}, {window['role']}",
+                f"{window['churned']:.0%} of {window['customers']:,}",
+                [(window["churned"], INK if window["role"] == "learned" else OTHER)],
+            )
+            for window in report["windows"]
+        ],
+    )
     code = ", ".join(f"{name} {version}" for name, version in report["code"].items() if version)
+    unused = ", ".join(_FEATURES[name] for name in report["constant"] if name in _FEATURES)
+    asked = f"<p>Not asked, because they are unknown or the same for all: {escape(unused)}.</p>" if unused else ""
+    fingerprint = escape(report["data"]["fingerprint"])
     return (
-        "<h2>Windows</h2>" + _table(["from", "", "customers", "churned"], windows)
-        + (constant if report["constant"] else "") + searched
-        + f'<p class="quiet">{escape(code)}; data {escape(report["data"]["fingerprint"])}</p>'
-    )  # fmt: skip
+        f"<h2>What it learned from</h2>{plots(windows)}{asked}{_search(report.get('search'))}"
+        f'<p class="quiet">Made with {escape(code)}. Fingerprint of the data: {fingerprint}</p>'
+    )
+
+
+def _search(search: Mapping[str, Any] | None) -> str:
+    if not search:
+        return ""
+    tried = [
+        [
+            f"{shape['customers_a_leaf']}",
+            f"{shape['share_of_columns']:.0%}",
+            f"{shape['auc']:.4f}",
+            f"{shape['log_loss']:.4f}",
+            "chosen" if all(shape[key] == value for key, value in search["chosen"].items()) else "",
+        ]
+        for shape in search["tried"]
+    ]
+    heads = ["customers a leaf, at least", "columns a split looks at", "ROC AUC", "log loss", ""]
+    return folded(
+        f"The {len(tried)} shapes of the forest that were tried",
+        f"<p>Judged {escape(search['by'])}.</p>{table(heads, tried)}",
+    )
+
+
+def _interval(report: Mapping[str, Any], model: str, figure: str) -> Sequence[float | None] | None:
+    interval: Sequence[float | None] | None = report.get("intervals", {}).get(model, {}).get(figure)
+    return interval
 
 
 def _figure(report: Mapping[str, Any], model: str, figure: str) -> str:
-    interval = report.get("intervals", {}).get(model, {}).get(figure)
-    return _with_interval(report[model][figure], interval)
-
-
-def _with_interval(value: float | None, interval: Sequence[float | None] | None) -> str:
+    value, interval = report[model][figure], _interval(report, model, figure)
     if value is None:
         return "not known"
     if interval is None or None in interval:
@@ -300,54 +377,3 @@ def _with_interval(value: float | None, interval: Sequence[float | None] | None)
 
 def _list(sentences: Iterable[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in sentences)}</ul>"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    def line(cells: Sequence[str], tag: str) -> str:
-        others = "".join(f'<{tag} class="number">{cell}</{tag}>' for cell in cells[1:])
-        return f"<tr><{tag}>{cells[0]}</{tag}>{others}</tr>"
-
-    return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
-
-
-def _chart(title: str, across: str, up: str, content: str, labels: Sequence[str] = ("0", "1", "1")) -> str:
-    """Return a square plot of 0 to 1 in both directions; `labels` stand at the origin and at both ends."""
-    axes = (
-        f'<path d="M{_EDGE} {_EDGE / 2} V{_SIDE - _EDGE} H{_SIDE - _EDGE / 2}" fill="none" stroke="#5b6675"/>'
-        f'<text x="{_EDGE - 12}" y="{_SIDE - _EDGE + 14}">{labels[0]}</text>'
-        f'<text x="{_SIDE - _EDGE / 2 - 6}" y="{_SIDE - _EDGE + 14}">{labels[1]}</text>'
-        f'<text x="{_EDGE - 22}" y="{_EDGE / 2 + 4}">{labels[2]}</text>'
-        f'<text x="{_SIDE / 2}" y="{_SIDE - 10}" text-anchor="middle">{across}</text>'
-        f'<text transform="translate(12 {_SIDE / 2}) rotate(-90)" text-anchor="middle">{up}</text>'
-    )
-    return _figure_of(title, axes + content, _SIDE, _SIDE)
-
-
-def _figure_of(title: str, content: str, width: int, height: int) -> str:
-    return (
-        f'<figure><figcaption>{title}</figcaption><svg role="img" aria-label="{title}" width="{width}" '
-        f'height="{height}" viewBox="0 0 {width} {height}">{content}</svg></figure>'
-    )
-
-
-def _at(x: float, y: float) -> tuple[float, float]:
-    inner = _SIDE - 1.5 * _EDGE
-    return _EDGE + x * inner, _SIDE - _EDGE - y * inner
-
-
-def _path(points: Sequence[tuple[float, float]], colour: str, *, dots: bool = False) -> str:
-    places = [_at(x, y) for x, y in points]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    circles = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places] if dots else []
-    return f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>' + "".join(circles)
-
-
-def _bars(bars: Iterable[tuple[float, float, float]]) -> str:
-    """Return bars, each given by its left edge, width and height."""
-    drawn = []
-    for left, wide, high in bars:
-        (x, y), (right, bottom) = _at(left, high), _at(left + wide, 0)
-        drawn.append(
-            f'<rect x="{x + 1:.1f}" y="{y:.1f}" width="{right - x - 2:.1f}" height="{bottom - y:.1f}" fill="{_INK}"/>'
-        )
-    return "".join(drawn)
