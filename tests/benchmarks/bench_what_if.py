@@ -17,6 +17,7 @@ from pathlib import Path
 
 from churn.domain.customer import observed_kinds
 from churn.domain.events import Event
+from churn.domain.model import kind_of
 from churn.domain.timestamps import parse_timestamp
 from churn.training import Plan, train
 from infra.tools.importer.parser import Options, read_history
@@ -36,14 +37,14 @@ def main() -> None:
     end = max(event.timestamp for _, events in histories for event in events)
     plan = Plan(
         horizon_days=options.horizon, lookback_days=options.lookback, test_at=options.test_at,
-        fit_at=tuple(options.fit_at or ()), search=False,
+        fit_at=tuple(options.fit_at or ()), blend=not options.forest,
     )  # fmt: skip
     at = options.test_at or end - timedelta(days=options.horizon)
     model = train(histories, now=end + timedelta(seconds=1), plan=plan).model
     random.Random(1).shuffle(histories)
     observed = observed_kinds(event for _, events in histories for event in events)
     customers = stored_customers(histories, at, observed, options.lookback)[:_CUSTOMERS]
-    print(f"{len(customers):,} customers as of {at:%Y-%m-%d}, {model.version}")
+    print(f"{len(customers):,} customers as of {at:%Y-%m-%d}, {kind_of(model.metadata)} {model.version}")
     for name, (ask, direction) in TAKEN_FOR_GRANTED.items():
         begun = time.perf_counter()
         found = contradictions(model, customers, ask, direction)
@@ -60,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--horizon", type=int, default=90)
     parser.add_argument("--lookback", type=int, default=180)
     parser.add_argument("--test-at", type=parse_timestamp)
+    parser.add_argument("--forest", action="store_true", help="the forest alone, without the blend that serves")
     parser.add_argument("--fit-at", type=parse_timestamp, action="append")
     return parser.parse_args()
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES, STATE_COLUMNS
 from churn.ml.arrays import Flags, Floats, Integers
+from churn.ml.blend import PARTS, BlendedModel
 from churn.ml.derived_features import DERIVED_COLUMNS, derived
 from churn.ml.random_forest import ChurnModel
 
@@ -115,6 +116,22 @@ def state_model(seed: int = 1) -> ChurnModel:
     columns = np.hstack([features, rng.gamma(1.0, 50.0, (len(features), len(STATE_COLUMNS)))])
     described = metadata(with_derived=False) | {"columns": [*INPUT_NAMES]}
     return ChurnModel.from_trees([RandomTree(columns, churned, rng) for _ in range(20)], described)
+
+
+def blend_of(
+    forest: ChurnModel, weights: tuple[float, float, float], *, seed: int = 2, **logistic: Any
+) -> BlendedModel:
+    """Return a forest that knows all inputs in a blend, with a regression of random numbers where none are given."""
+    random, inputs = np.random.default_rng(seed), 2 * len(forest.metadata["columns"])
+    fitted = {
+        "centre": random.uniform(0, 2, inputs).tolist(),
+        "weight": random.normal(0, 0.3, inputs).tolist(),
+        "intercept": -0.4,
+        **logistic,
+    }
+    blend = {"weights": dict(zip(PARTS, weights, strict=True)), "logistic": fitted, "typical": [3.0, 40.0, 200.0]}
+    process = PURCHASE_PROCESS
+    return BlendedModel(forest.arrays, {**forest.metadata, "current_process": process, "blend": blend})
 
 
 def random_trees(trees: int, seed: int = 1, *, with_derived: bool = True) -> list[RandomTree]:

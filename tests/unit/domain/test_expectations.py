@@ -15,7 +15,7 @@ from churn.domain.risk import RiskBands
 from churn.domain.what_if import Question, predict, resolve
 from tests.support.contradictions import FEATURES_OF, TAKEN_FOR_GRANTED, contradictions
 from tests.support.events import order
-from tests.support.forests import state_model
+from tests.support.forests import blend_of, state_model
 from tests.unit.domain.test_what_if import CUSTOMER, stored_customer
 
 if TYPE_CHECKING:
@@ -66,12 +66,17 @@ def _ask_of(
     st.lists(st.integers(5, 400), min_size=1, max_size=8),
     st.sampled_from([*TAKEN_FOR_GRANTED]),
     st.booleans(),
+    st.sampled_from([(1.0, 0.0, 0.0), (0.2, 0.6, 0.2)]),
 )
-def test_trees_grown_at_random_never_contradict(seed: int, days: list[int], name: str, is_told: bool) -> None:
+def test_models_made_at_random_never_contradict(
+    seed: int, days: list[int], name: str, is_told: bool, weights: tuple[float, float, float]
+) -> None:
     ask, direction = TAKEN_FOR_GRANTED[name]
     stored = stored_customer(*(order(days_ago=one, value=30) for one in days))
     stored = stored if is_told else replace(stored, observed={})
-    found = contradictions(state_model(seed % 3 + 1), [stored], ask, direction)
+    forest = state_model(seed % 3 + 1)
+    model = forest if weights[0] == 1 else blend_of(forest, weights, seed=seed)
+    found = contradictions(model, [stored], ask, direction)
     # Who sends no tickets is not asked about tickets.
     is_asked = all(stored.inputs[feature] is not None for feature in FEATURES_OF.get(name, ()))
     assert (found.asked, found.against) == (int(is_asked), 0)

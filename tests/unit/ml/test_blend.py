@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from churn.domain.features import FEATURE_NAMES, FEATURES, INPUT_NAMES
 from churn.domain.model import BLEND, BrokenModelError
 from churn.ml.bg_nbd import no_order_probability
-from churn.ml.blend import PARTS, BlendedModel, LogisticRegression
+from churn.ml.blend import BlendedModel, LogisticRegression
 from churn.ml.loading import read_model
 from churn.ml.random_forest import ChurnModel
-from tests.support.forests import fitted_forest, metadata, trees_of
+from tests.support import forests
+from tests.support.forests import PURCHASE_PROCESS, fitted_forest, metadata, trees_of
 
-_PROCESS = {"r": 1.0, "alpha": 60.0, "a": 0.8, "b": 2.5, "horizon_days": 90.0}
 _ROW: dict[str, float | None] = {
     **dict.fromkeys(INPUT_NAMES, 3.0),
     "days_since_last_order": 40.0,
@@ -36,15 +36,7 @@ def forest() -> ChurnModel:
 
 
 def blend_of(weights: tuple[float, float, float], **logistic: Any) -> BlendedModel:
-    random, inputs = np.random.default_rng(2), 2 * len(forest().metadata["columns"])
-    fitted = {
-        "centre": random.uniform(0, 2, inputs).tolist(),
-        "weight": random.normal(0, 0.3, inputs).tolist(),
-        "intercept": -0.4,
-        **logistic,
-    }
-    blend = {"weights": dict(zip(PARTS, weights, strict=True)), "logistic": fitted, "typical": [3.0, 40.0, 200.0]}
-    return BlendedModel(forest().arrays, {**forest().metadata, "current_process": _PROCESS, "blend": blend})
+    return forests.blend_of(forest(), weights, **logistic)
 
 
 _ROWS = st.fixed_dictionaries(
@@ -72,7 +64,7 @@ def test_reasons_add_up_to_the_probability_of_every_row(rows: list[dict[str, flo
 def test_each_part_alone_is_what_it_says() -> None:
     (by_forest,) = forest().probabilities([_ROW])
     assert blend_of((1.0, 0.0, 0.0)).probabilities([_ROW]) == pytest.approx([by_forest])
-    parameters = [_PROCESS[name] for name in ("r", "alpha", "a", "b")]
+    parameters = [PURCHASE_PROCESS[name] for name in ("r", "alpha", "a", "b")]
     by_process = float(no_order_probability(3.0, 40.0, 300.0, parameters, 90.0))
     assert blend_of((0.0, 0.0, 1.0)).probabilities([_ROW]) == pytest.approx([by_process])
     (mixed,) = blend_of((0.5, 0.0, 0.5)).probabilities([_ROW])
