@@ -68,7 +68,8 @@ function RiskOfThen({ alert }: { alert: AlertDetail }): JSX.Element {
       <a class="text" href={link(["customers", alert.customer_id])}>
         {alert.customer_name || alert.customer_id}
       </a>
-      {risk !== null ? (
+      {/* The message of a risk that has risen says it already. */}
+      {alert.alert_type === "churn_risk" ? null : risk !== null ? (
         <span class="muted">
           risk {before !== null ? `from ${percent(before)} to ` : ""}
           {percent(risk)} at the time
