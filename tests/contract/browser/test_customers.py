@@ -222,6 +222,7 @@ def test_whoever_comes_back_from_a_customer_finds_the_selection(windows: Windows
     expect(page.get_by_role("heading", level=1)).to_contain_text(names[1])
     page.go_back()
     expect(page.get_by_role("region", name="Selected customers")).to_contain_text("2 customers selected")
+    expect(page.locator(".standing.live")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Token").fill(windows.stack.token("admin", subject="ben"))
     page.get_by_role("button", name="Sign in").click()
