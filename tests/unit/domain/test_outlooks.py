@@ -35,11 +35,13 @@ def test_rows_without_a_stored_value_at_risk_have_it_from_their_spend(stored: fl
     row = {"churn_probability": 0.25, "value_at_risk": stored, "expected_spend": 60.0}
     assert stored_value_at_risk(row) == shown
     assert stored_value_at_risk(row | {"churn_probability": None}) is None
+    assert stored_value_at_risk(row | {"value_at_risk": None, "expected_spend": None}) is None
 
 
 def test_a_stored_outlook_is_shown_as_of_its_score_and_the_silence_as_of_now() -> None:
-    assert expected_money(outlook_columns(_OUTLOOK, _AT), 50.0) == {
+    assert expected_money({**outlook_columns(_OUTLOOK, _AT), "expected_spend": 60.0}, 50.0) == {
         "expected_orders": 1.5,
+        "expected_spend": 60.0,
         "expected_spend_basis": "purchase_process",
         "expected_spend_interval": {"low": 0.0, "high": 210.0},
         "next_order_expected_at": "2026-12-08T09:00:00Z",
@@ -48,9 +50,9 @@ def test_a_stored_outlook_is_shown_as_of_its_score_and_the_silence_as_of_now() -
 
 
 def test_what_is_not_known_is_null() -> None:
-    nothing = expected_money(outlook_columns(None, _AT), 50.0)
+    nothing = expected_money({**outlook_columns(None, _AT), "expected_spend": None}, 50.0)
     assert nothing["expected_spend_basis"] == "rate_of_life"
     assert {value for name, value in nothing.items() if name != "expected_spend_basis"} == {None}
     young = Outlook(0.1, 4.0, 30.0, None, 20.0, None)
-    shown = expected_money(outlook_columns(young, _AT), None)
+    shown = expected_money({**outlook_columns(young, _AT), "expected_spend": 4.0}, None)
     assert (shown["expected_spend_interval"], shown["next_order_expected_at"], shown["overdue_factor"]) == (None,) * 3

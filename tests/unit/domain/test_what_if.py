@@ -18,8 +18,9 @@ from churn.domain.model import Predictor
 from churn.domain.risk import RiskBands
 from churn.domain.timestamps import to_millis
 from churn.domain.what_if import Question, Scenario, predict, resolve
+from churn.ml.outlook import outlook
 from tests.support.events import NOW, event, order
-from tests.support.forests import small_model, state_model
+from tests.support.forests import PURCHASE_PROCESS, small_model, state_model
 from tests.support.histories import ALL_OBSERVED, any_event
 
 if TYPE_CHECKING:
@@ -237,3 +238,16 @@ def test_whoever_is_not_stored_or_cannot_be_read_is_what_is_given() -> None:
     # Who has no event and nothing else is asked as they are.
     nobody = StoredCustomer(CustomerState(), NOW, {})
     assert asked(nobody).features["total_orders"] == 0
+
+
+def test_an_answer_tells_the_orders_and_the_spend_to_expect_also_with_a_change() -> None:
+    model = state_model().with_metadata(current_process=PURCHASE_PROCESS, spending={"p": 6.0, "q": 4.0, "gamma": 15.0})
+    (stored,) = predict(model, [asked()], bands=RiskBands(), horizon_days=90)
+    (changed,) = predict(model, [asked(CUSTOMER, _ORDER)], bands=RiskBands(), horizon_days=90)
+    expected = outlook(CUSTOMER.inputs, model.metadata)
+    assert expected is not None
+    assert expected.spend is not None
+    assert stored["expected_orders"] == round(expected.orders, 3)
+    assert stored["expected_spend"] == round(expected.spend, 2)
+    assert (stored["expected_spend_basis"], stored["expected_spend_interval"]) == ("purchase_process", None)
+    assert (changed["expected_orders"] or 0) > (stored["expected_orders"] or 0)

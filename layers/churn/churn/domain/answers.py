@@ -56,8 +56,8 @@ class SpendInterval(TypedDict):
     high: float
 
 
-class ExpectedMoney(TypedDict):
-    """What is expected of a customer over the horizon, as of the newest score."""
+class ExpectedSpend(TypedDict):
+    """What is expected of a customer over the horizon."""
 
     expected_orders: float | None
     """Days with an order; null without an order so far, and for versions of the model that do not tell."""
@@ -67,6 +67,14 @@ class ExpectedMoney(TypedDict):
     horizon."""
     expected_spend_interval: SpendInterval | None
     """Null where too few customers have been watched for a horizon."""
+    expected_spend: float | None
+    """Over the horizon of the prediction, found as `expected_spend_basis` says; leaving customers spend nothing.
+    Null where the value of an order is unknown, as is `value_at_risk`."""
+
+
+class ExpectedMoney(ExpectedSpend):
+    """What is expected of a customer over the horizon, as of the newest score."""
+
     next_order_expected_at: Instant | None
     """When an order is as likely as not; null if it never is, or not within ten years."""
     overdue_factor: float | None
@@ -84,9 +92,6 @@ class Customer(FeatureValues, ExpectedMoney):
     risk_level: RiskLevel | None
     model_kind: ModelKind | None
     model_source: ModelSource | None
-    expected_spend: float | None
-    """Over the horizon of the prediction, found as `expected_spend_basis` says; leaving customers spend nothing.
-    Null where the value of an order is unknown, as is `value_at_risk`."""
     value_at_risk: float | None
     """Churn probability times the spend of one like them who orders at all; null without a prediction."""
     risk_percentile: float | None
@@ -215,7 +220,7 @@ class WhatIf(TypedDict):
     """
 
 
-class PredictionAnswer(TypedDict):
+class PredictionAnswer(ExpectedSpend):
     """A prediction for what was sent; it is not stored."""
 
     customer_id: NotRequired[str | None]

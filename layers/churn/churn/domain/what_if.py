@@ -14,6 +14,7 @@ from churn.domain.explanations import drivers, interval_json, others, rounded
 from churn.domain.features import BY_NAME, FEATURE_NAMES, FEATURES, Features, overridden
 from churn.domain.hypotheses import Change, Hypothesis, HypotheticalEvent, StoredCustomer
 from churn.domain.model import Prediction, Predictor
+from churn.domain.outlooks import expected_of
 from churn.domain.recommendations import recommend
 from churn.domain.risk import RiskBands, money_of
 
@@ -255,12 +256,13 @@ def _answer(
 ) -> PredictionAnswer:
     probability = rounded(prediction.churn_probability)
     reasons = drivers(prediction.contributions, scenario.features)
+    money = money_of(prediction, scenario.features, horizon_days)
     actions = recommend(
         scenario.features,
         probability,
         prediction.contributions,
         bands=bands,
-        at_risk=money_of(prediction, scenario.features, horizon_days).value_at_risk,
+        at_risk=money.value_at_risk,
         effects=effects,
     )
     answer: PredictionAnswer = {
@@ -277,6 +279,8 @@ def _answer(
         "probability_interval": interval_json(prediction.interval),
         "drivers": reasons,
         "other_contributions": others(probability, rounded(prediction.base), reasons),
+        # mypy holds that the part might have `what_if`, too.
+        **expected_of(prediction.outlook, money.expected_spend),  # type: ignore[typeddict-item]
     }
     if scenario.customer_id is None:
         del answer["customer_id"]

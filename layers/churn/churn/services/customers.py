@@ -235,7 +235,6 @@ class Customers:
             "risk_level": row["risk_level"],
             "model_kind": row["model_kind"],
             "model_source": row["model_source"],
-            "expected_spend": None if row["expected_spend"] is None else float(row["expected_spend"]),
             **money,  # type: ignore[typeddict-item]
             "value_at_risk": value,
             "risk_percentile": reading.percentiles.of(probability) if is_counted else None,

@@ -7,6 +7,7 @@ INK, OTHER, FAINT = "#2458a6", "#c2622d", "#c4ccd6"
 _AXIS = "#5b6675"
 _WIDTH = 320
 _ROW = 34
+_LABEL, _LONG = 195, 34
 _SIDE, _EDGE = 280, 42
 _BARS, _GAP = 90, 10
 
@@ -21,7 +22,8 @@ def dots(title: str, says: str, rows: Sequence[tuple[str, float | None, Interval
     marks = []
     for number, (label, value, span, colour) in enumerate(rows):
         y = _ROW * number + 13
-        marks.append(f'<text x="0" y="{y}" class="label">{escape(label)}</text>')
+        narrow = f'textLength="{_LABEL}" lengthAdjust="spacingAndGlyphs" ' if len(label) > _LONG else ""
+        marks.append(f'<text x="0" y="{y}" {narrow}class="label">{escape(label)}</text>')
         marks.append(f'<text x="{_WIDTH}" y="{y}" text-anchor="end">{_written(value, span)}</text>')
         marks.append(_line(6, _WIDTH - 6, y + 10, FAINT, 1))
         if value is None:

@@ -101,7 +101,10 @@ function sentenceOf(address: URLSearchParams, pages: Pages, stats: Resource<Stat
   if (filters.length === 1 && address.get("status") === "current" && !stats.error && pages.total !== 0) {
     if (!stats.data) return undefined;
     const { revenue_at_risk: risk, high_risk_customers: high } = stats.data;
-    return `${money(risk)} of what your customers would spend is at risk; ${plural(high, "customer")} ${high === 1 ? "is" : "are"} likely to leave.`;
+    const leaving = `${plural(high, "customer")} ${high === 1 ? "is" : "are"} likely to leave.`;
+    return risk === null
+      ? leaving
+      : `${money(risk)} of what your customers would spend is at risk; ${leaving}`;
   }
   return pages.total === null ? undefined : numberOf(pages, pages.total, filters.length > 0);
 }

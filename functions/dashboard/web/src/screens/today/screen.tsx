@@ -59,7 +59,9 @@ function headline(stats: Stats): string {
   const current = low + medium + high + critical;
   if (current === 0) return "No current customer has been scored yet.";
   const leaving = stats.high_risk_customers;
-  return `${leaving} of ${plural(current, "current customer")} ${leaving === 1 ? "is" : "are"} likely to leave; ${money(stats.revenue_at_risk)} of what all would spend is at risk.`;
+  const who = `${leaving} of ${plural(current, "current customer")} ${leaving === 1 ? "is" : "are"} likely to leave`;
+  const risk = stats.revenue_at_risk;
+  return risk === null ? `${who}.` : `${who}; ${money(risk)} of what all would spend is at risk.`;
 }
 
 function EmptyShop(): JSX.Element {
