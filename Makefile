@@ -21,12 +21,12 @@ SAM_VERSION := 1.170.0
 ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
-.PHONY: help run up down status logs token sign-in clean import export events redrive train dataset models promote rollback bench \
+.PHONY: help run up down status logs token sign-in clean import export events audit-verify redrive train dataset models promote rollback bench \
 	format lint unit integration contract chaos check test test-mysql test-kafka smoke openapi sbom build sam-api sam-invoke deploy destroy
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-11s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-12s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "make run PORT=8000 WS_PORT=8001 changes the ports; the README explains all settings."
 
@@ -85,6 +85,9 @@ export: $(STAMP) ## Export a list: make export FILE=all.csv [WHAT=alerts] [SEGME
 
 events: $(STAMP) ## Publish simulated events: make events [RATE=20] [COUNT=1000]
 	@$(PYTHON) -m infra.tools.publish_events $(if $(RATE),--rate $(RATE)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
+
+audit-verify: $(STAMP) ## Verify the chain of the audit trail; name its first broken link
+	@$(PYTHON) -m infra.tools.audit
 
 redrive: $(STAMP) ## Reprocess dead letters, failed batches and failed invocations [ENV=dev]
 	@$(PYTHON) -m infra.tools.redrive $(if $(ENV),--stage $(ENV))

@@ -25,6 +25,7 @@ from churn.entrypoints.websocket import WebSocketHandler, is_socket_event
 from churn.observability import logger, traced
 from churn.services import alert_outcomes, alerts, api_keys
 from churn.services.alert_preview import RulesAsked, preview
+from churn.services.audit_trail import AuditTrail
 from churn.services.csv_files import ALERTS
 from churn.services.dashboard import Dashboard
 from churn.services.presentation import alert_json
@@ -45,11 +46,11 @@ if TYPE_CHECKING:
     from churn.domain.answers import Session, Ticket
     from churn.domain.dashboard_answers import DashboardData
 
-_settings = settings().require("database_url", "jwt_secret")
+_settings = settings().require("database_url", "jwt_secret", "erasure_key")
 _cache = Cache(_settings.redis_url)
 _database = Database.for_requests(_settings.database_url)
 _dashboard = Dashboard(_database, _cache, _settings)
-_api = Api("alerts", _settings, _cache)
+_api = Api("alerts", _settings, _cache, trail=AuditTrail(lambda: _database, _settings))
 app = _api.app
 
 

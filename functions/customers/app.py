@@ -9,6 +9,7 @@ from churn.adapters.redis_cache import Cache
 from churn.entrypoints.http.app import Api, Call, Table
 from churn.entrypoints.http.requests import Model
 from churn.entrypoints.http.tables import part_of_file
+from churn.services.audit_trail import AuditTrail
 from churn.services.csv_files import CUSTOMERS
 from churn.services.customer_filters import CustomerFilters
 from churn.services.customer_notes import CustomerNotes
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
     from churn.domain.segment_answers import Segment, SegmentHistory, SegmentList
     from churn.domain.story_answers import CustomerExport, CustomerNote, CustomerThen, NotePage, RiskHistory, Timeline
 
-_settings = settings().require("database_url")
+_settings = settings().require("database_url", "erasure_key")
 _cache = Cache(_settings.redis_url)
 _database = Database.for_requests(_settings.database_url)
 _customers = Customers(_database, _settings)
 _story = CustomerStory(_database, _settings.retention)
 _notes = CustomerNotes(_database)
 _segments = Segments(_database, _cache, _settings)
-_api = Api("customers", _settings, _cache)
+_api = Api("customers", _settings, _cache, trail=AuditTrail(lambda: _database, _settings))
 app = _api.app
 
 

@@ -9,6 +9,7 @@ from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.entrypoints.http.app import Api, Call, Page
+from churn.services.audit_trail import AuditTrail
 from churn.services.model_versions import ModelVersions
 from churn.settings import settings
 
@@ -19,7 +20,7 @@ _settings = settings().require("database_url", "model_bucket", "training_functio
 _database = Database.for_requests(_settings.database_url)
 _registry = S3ModelRegistry.for_requests(_settings.model_bucket)
 _versions = ModelVersions(_registry, _database, invoke_later(_settings.training_function))
-_api = Api("models", _settings, Cache(_settings.redis_url))
+_api = Api("models", _settings, Cache(_settings.redis_url), trail=AuditTrail(lambda: _database, _settings))
 app = _api.app
 
 

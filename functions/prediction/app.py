@@ -10,6 +10,7 @@ from churn.entrypoints.http.app import Api, Call, Table
 from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.entrypoints.http.problems import unavailable
 from churn.entrypoints.http.tables import part_of_file
+from churn.services.audit_trail import AuditTrail
 from churn.services.csv_files import PREDICTIONS
 from churn.services.current_model import CurrentModel
 from churn.settings import settings
@@ -19,9 +20,22 @@ if TYPE_CHECKING:
     from churn.domain.answers import BatchAnswer, PredictionAnswer, PredictionPage
     from churn.domain.what_if import Stored
 
-_settings = settings()
+_settings = settings().require("erasure_key")
 _model = CurrentModel(_settings, for_requests=True)
-_api = Api("prediction", _settings, Cache(_settings.redis_url), model=_model)
+
+
+@lru_cache(maxsize=1)
+def _database() -> Database:
+    # A prediction for features alone needs no database, so it is spared the import.
+    from churn.adapters.mysql import Database  # noqa: PLC0415
+
+    if not _settings.database_url:
+        raise unavailable("database")
+    return Database.for_requests(_settings.database_url)
+
+
+_trail = AuditTrail(_database, _settings)
+_api = Api("prediction", _settings, Cache(_settings.redis_url), model=_model, trail=_trail)
 app = _api.app
 
 
@@ -56,13 +70,3 @@ def _stored(call: Call, customer_ids: set[str], changed: set[str]) -> Stored:
     from churn.services.customers import Customers  # noqa: PLC0415 (as in `_database`)
 
     return Customers(_database(), _settings).stored(customer_ids, call.now, changed)
-
-
-@lru_cache(maxsize=1)
-def _database() -> Database:
-    # A prediction for features alone needs no database, so it is spared the import.
-    from churn.adapters.mysql import Database  # noqa: PLC0415
-
-    if not _settings.database_url:
-        raise unavailable("database")
-    return Database.for_requests(_settings.database_url)

@@ -9,6 +9,7 @@ from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
 from churn.domain.roles import includes
 from churn.entrypoints.http.app import Api, Call
+from churn.services.audit_trail import AuditTrail
 from churn.services.cohorts import cohort_table
 from churn.services.dashboard import Dashboard
 from churn.services.ingestion import IngestionReports
@@ -24,7 +25,7 @@ _cache = Cache(_settings.redis_url)
 _database = Database.for_requests(_settings.database_url)
 _dashboard = Dashboard(_database, _cache, _settings)
 _ingestion = IngestionReports(_database, _settings.event_source_url, invoke_later(_settings.scoring_function))
-_api = Api("stats", _settings, _cache)
+_api = Api("stats", _settings, _cache, trail=AuditTrail(lambda: _database, _settings))
 app = _api.app
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import time
 import uuid
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from churn.adapters.breaker import REQUESTS
@@ -18,6 +20,7 @@ from churn.entrypoints.http.routes import ROUTES
 from tests.support.http import Answer
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
+_ERASURE_KEY = "only-a-test-knows-this-key-of-32-bytes"
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
@@ -39,7 +42,9 @@ def load(function: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    # Every deployment has one.
+    with patch.dict(os.environ, {"ERASURE_KEY": os.environ.get("ERASURE_KEY", _ERASURE_KEY)}):
+        spec.loader.exec_module(module)
     return module
 
 

@@ -20,7 +20,7 @@ TEMPLATES = ("template.yaml", *NESTED)
 REGION = "eu-central-1"
 FUNCTIONS = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
 # Those that answer clients themselves; a client hears of the authorizer by API Gateway.
-ANSWERING = {"health", "customers", "prediction", "alerts", "stats", "dashboard", "models", "events"}
+ANSWERING = {"audit", "health", "customers", "prediction", "alerts", "stats", "dashboard", "models", "events"}
 # Names that AWS gives neither to interfaces and traces nor to what describes a network.
 NAMELESS = {"ec2", "xray"}
 
@@ -159,6 +159,7 @@ def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]
     topics = {*connect, "kafka-cluster:CreateTopic", "kafka-cluster:DescribeTopicDynamicConfiguration"}
     assert allowed == {
         "authorizer": {secret},
+        "audit": {secret, *failed},
         "customers": {secret},
         "dashboard": {secret},
         "stats": {secret, "lambda:InvokeFunction"},

@@ -12,6 +12,7 @@ from infra.tools.openapi.schemas import REF, schemas
 
 FILE = Path(__file__).parents[3] / "docs" / "openapi.json"
 _TAGS = {
+    "audit": "Who read, changed, exported and erased what",
     "alerts": "Alerts, who works on them, and what came of them; tickets, sessions and API keys",
     "customers": "Customers, their stories, and the segments that they are in",
     "dashboard": "A page for people, and this description",

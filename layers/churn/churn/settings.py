@@ -128,6 +128,7 @@ VARIABLES = (
     _whole("RETENTION_DAYS_DEAD_LETTERS", 90, 0, _LONGEST_RETENTION_DAYS),
     _whole("RETENTION_DAYS_HOURS", 800, 0, _LONGEST_RETENTION_DAYS),
     _whole("RETENTION_DAYS_SEGMENTS", 800, 0, _LONGEST_RETENTION_DAYS),
+    _whole("RETENTION_DAYS_AUDIT", 800, 0, _LONGEST_RETENTION_DAYS),
     _whole("RATE_LIMIT_ANONYMOUS", 100, 1),
     _whole("RATE_LIMIT_AUTHENTICATED", 6000, 1),
     _whole("RATE_LIMIT_PREDICTIONS", 6000, 1),
@@ -165,6 +166,7 @@ class Retention:
     dead_letters: int = 90
     hours: int = 800
     segments: int = 800
+    audit: int = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +383,7 @@ def _retention(value: _Values) -> Retention:
         "DEAD_LETTERS": (1, "a day"),
         "HOURS": (_LEAST_HOURS_DAYS, "what the trends of a year need"),
         "SEGMENTS": (1, "a day"),
+        "AUDIT": (1, "a day"),
     }
     days = {name: value.whole(f"RETENTION_DAYS_{name}") for name in least}
     for name, (fewest, why) in least.items():

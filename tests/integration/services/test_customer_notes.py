@@ -85,7 +85,7 @@ def test_a_note_that_waits_while_its_customer_is_erased_is_not_stored(
             # The server tells this no oftener than ten times a second.
             eventually(lambda: _waiting(looker) == 1, within=_PATIENCE, every=0.25)
             customer.state.apply(event("customer_deleted", "A"))
-            erase(transaction, customer.record, tombstones)
+            erase(transaction, customer.record, tombstones, now=NOW)
             customer.record = customer.record.erased(tombstones.of("A"), NOW)
             customers.save(transaction, [customer], {})
             return noting

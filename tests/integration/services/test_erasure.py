@@ -17,6 +17,7 @@ from churn.adapters.mysql import (
     Transaction,
     alert_budget,
     alerts,
+    audit,
     component_reports,
     customers,
     imports,
@@ -33,6 +34,7 @@ from churn.adapters.mysql.erasure import erase
 from churn.adapters.mysql.orders import Ledgers
 from churn.adapters.redis_cache import Cache
 from churn.domain.alert_work import Work
+from churn.domain.audit import AuditEntry
 from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES
 from churn.domain.prediction_filter import PredictionFilter
@@ -40,6 +42,7 @@ from churn.domain.tombstones import PREFIX, Tombstones
 from churn.entrypoints.kafka import redrive
 from churn.ml.drift import reference
 from churn.services import api_keys
+from churn.services.audit import link_entries
 from churn.services.batch_result import BatchResult
 from churn.services.customer_filters import CustomerFilters
 from churn.services.customer_notes import CustomerNotes
@@ -182,6 +185,14 @@ def _fill(database: Database) -> None:
     Segments(database, Cache(""), _SETTINGS).add("everybody", CustomerFilters(), "ann", NOW)
     assert count_every(database, _SETTINGS, now=NOW, time_left=lambda: True) == 1
     database.run(alert_budget.lock)
+    _audit(database)
+
+
+def _audit(database: Database) -> None:
+    """Store and link an entry of the audit trail."""
+    grave = Tombstones(lambda: _SETTINGS.erasure_key).hmac_of(_ID)
+    audit.append(database, AuditEntry(NOW, "ann", "read", "read", "get_alert", grave, "1", 200, "r-1"))
+    assert link_entries(database, _SETTINGS, NOW, lambda _: None) == 1
 
 
 def _train(transaction: Transaction) -> None:
@@ -264,7 +275,7 @@ def test_a_customer_who_is_erased_while_their_next_event_waits_is_not_brought_ba
             waiting = thread.submit(Scoring(later, RecencyModel(), _SETTINGS).apply, [order(_ID)], now=NOW)
             eventually(lambda: _waiting(looker) == 1, within=10, every=0.25)
             customer.state.apply(event("customer_deleted", _ID))
-            erase(transaction, customer.record, tombstones)
+            erase(transaction, customer.record, tombstones, now=NOW)
             customer.record = customer.record.erased(tombstones.of(_ID), NOW)
             customers.save(transaction, [customer], {})
             return waiting

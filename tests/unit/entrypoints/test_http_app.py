@@ -22,6 +22,7 @@ from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.entrypoints.http.requests import PredictionsQuery
 from churn.settings import Settings
 from infra.tools.openapi.document import FILE, document
+from tests.support.audit import KeptTrail
 from tests.support.events import NOW, event, order
 from tests.support.http import Answer
 from tests.support.models import RecencyModel
@@ -53,7 +54,8 @@ class _Service:
     def __init__(self, settings: Settings = _SETTINGS, cache: Cache | None = None) -> None:
         self.model = RecencyModel()
         self.is_down = False
-        self.api = Api("prediction", settings, cache or _Counts())
+        self.trail = KeptTrail()
+        self.api = Api("prediction", settings, cache or _Counts(), trail=self.trail)
 
         @self.api.answers("predict")
         def predict(call: Call) -> PredictionAnswer:

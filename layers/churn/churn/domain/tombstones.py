@@ -7,6 +7,7 @@ a stranger again.
 
 import base64
 import hmac
+import re
 from collections.abc import Callable
 
 from churn.domain.identifiers import canonical
@@ -16,6 +17,8 @@ PREFIX = "erased:"
 
 NEXT_PREFIX = "erased;"
 """The first text after every tombstone, for ranges of an index."""
+
+_TOMBSTONE = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 
 
 class Tombstones:
@@ -37,5 +40,14 @@ class Tombstones:
         """Return the tombstone of a customer, at most 64 characters like every id; that of a tombstone is itself."""
         if customer_id.startswith(PREFIX):
             return customer_id
+        return PREFIX + self._hmac(customer_id)
+
+    def hmac_of(self, customer_id: str) -> str:
+        """Return the HMAC in the tombstone of a customer, by which the audit trail names them before and after."""
+        if _TOMBSTONE.fullmatch(customer_id):
+            return customer_id.removeprefix(PREFIX)
+        return self._hmac(customer_id)
+
+    def _hmac(self, customer_id: str) -> str:
         digest = hmac.digest(self._key().encode(), canonical(customer_id).encode(), "sha256")
-        return PREFIX + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")

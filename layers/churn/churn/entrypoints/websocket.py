@@ -33,6 +33,7 @@ from churn.adapters.mysql import (
 from churn.adapters.mysql.alerts import AlertsPrunedError
 from churn.adapters.mysql.used_tickets import TicketUsedError
 from churn.domain.alerts import ALERT_PRIORITIES
+from churn.domain.audit import AuditEntry
 from churn.domain.errors import FieldError, InvalidInputError
 from churn.domain.json_text import read_json
 from churn.domain.timestamps import iso
@@ -42,10 +43,13 @@ from churn.entrypoints.http.problems import ProblemError
 from churn.entrypoints.socket_requests import PredictionsWanted
 from churn.observability import count_failed_answer, logger
 from churn.services import alert_delivery, broadcasts, socket_expiry
+from churn.services.audit_trail import AuditTrail
 from churn.services.presentation import parse_change, parse_since
 from churn.settings import Settings
 
 PING_EVERY_SECONDS = 240
+# What opens data of the shop to a client; whoever only connects has been told nothing.
+_AUDITED = frozenset({"subscribe_alerts", "subscribe_predictions", "request_dashboard_data"})
 _LOST = "the subscription was lost: subscribe again, with since"
 # A handshake takes some milliseconds after $connect was answered; who is not there after this has gone.
 _GREETING_WAITS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.6)
@@ -100,6 +104,7 @@ class WebSocketHandler:
         later: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._database = database
+        self._trail = AuditTrail(lambda: database, settings)
         self._push = push
         self._settings = settings
         self._dashboard = dashboard
@@ -227,6 +232,7 @@ class WebSocketHandler:
             if name not in handlers:
                 raise _BadMessageError(404, f"there is no event {name[:64]!r}", "event")
             handlers[name](caller, data)
+            self._note(caller, name, str(event["requestContext"].get("requestId", "")))
         except _BadMessageError as bad:
             self._post(caller, "error", bad.data)
         except (ConnectionGoneError, MessageRefusedError, PushUnavailableError, ProblemError):
@@ -235,6 +241,17 @@ class WebSocketHandler:
             logger.exception("a message could not be handled now")
             count_failed_answer()
             self._post(caller, "error", _BadMessageError(503, "not available at the moment, try again").data)
+
+    def _note(self, caller: _Caller, name: str, request_id: str) -> None:
+        """Note what a client has been told, or will be; a ping tells of nothing that was not asked for before."""
+        if name in _AUDITED:
+            now = datetime.now(UTC)
+            self._trail.store(
+                lambda: AuditEntry(
+                    now, caller.subject, caller.role, "read", f"socket:{name}", status=200, request_id=request_id
+                ),
+                is_needed=False,
+            )
 
     def _ping(self, caller: _Caller, _data: Mapping[str, Any]) -> None:
         # The answer comes first: it does not depend on the database.

@@ -113,6 +113,20 @@ def read_dead_letter_cursor(cursor: str) -> Place:
     raise InvalidCursorError("is not the next_cursor of a page of dead letters")
 
 
+def write_audit_cursor(at: datetime, key: int) -> str:
+    """Return the cursor of the page after an entry of the audit trail."""
+    return _encode(["audit", iso(at), key])
+
+
+def read_audit_cursor(cursor: str) -> tuple[datetime, int]:
+    """Return the instant and id of the entry that a cursor stands for. Raises InvalidCursorError."""
+    match _decode(cursor):
+        case ["audit", at, key]:
+            with contextlib.suppress(ValueError):
+                return _instant(at), _key(key)
+    raise InvalidCursorError("is not the next_cursor of a page of the audit trail")
+
+
 def _alert_list(*, is_change: bool) -> str:
     return "alert_changes" if is_change else "alerts"
 

@@ -311,7 +311,8 @@ class Scoring:
         for customer in folded.changed:
             if customer.state.deleted:
                 tombstone = self._tombstones.of(customer.record.customer_id)
-                change = erase(transaction, customer.record, self._tombstones, folded.new[customer.pk])
+                arriving = folded.new[customer.pk]
+                change = erase(transaction, customer.record, self._tombstones, arriving, now=work.now)
                 work.change.update(change)
                 customer.record = customer.record.erased(tombstone, work.now)
         return [customer for customer in folded.changed if not customer.state.deleted]

@@ -54,7 +54,7 @@ def test_the_projects_own_template_is_served_whole() -> None:
         socket_endpoint="http://127.0.0.1:3001",
     )
     assert {spec.label for spec in template.functions.values()} == {
-        *("health", "customers", "prediction", "models", "alerts", "stats", "dashboard", "events"),
+        *("health", "customers", "prediction", "models", "alerts", "stats", "dashboard", "events", "audit"),
         *("scoring", "rescoring", "training", "evaluation", "retention", "authorizer", "migration"),
     }
     assert template.rest is not None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Siz
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import pymysql
 from pymysql.constants import ER, FIELD_TYPE
@@ -61,6 +61,17 @@ def _instant(text: str) -> datetime | str:
 
 
 _CONVERSIONS = {**conversions, FIELD_TYPE.DATETIME: _instant, FIELD_TYPE.TIMESTAMP: _instant}
+
+
+class _Kind(NamedTuple):
+    """How a transaction begins."""
+
+    isolation: str
+    begin: str
+
+
+_READ_COMMITTED = _Kind("READ COMMITTED", "BEGIN")
+_SNAPSHOT = _Kind("REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 
 
 class Transaction:
@@ -211,7 +222,7 @@ class Database:
         database. Raises DatabaseUnavailableError if the server stays away, StatementRefusedError if it refuses.
         """
         with span("transaction", _SPAN):
-            return self._run(work, snapshot=False)
+            return self._run(work, _READ_COMMITTED)
 
     def read[T](self, work: Callable[[Transaction], T]) -> T:
         """Run `work`, which only reads, on one snapshot of the database: all that it reads is of the same instant.
@@ -219,15 +230,23 @@ class Database:
         Raises DatabaseUnavailableError, StatementRefusedError.
         """
         with span("read", _SPAN):
-            return self._run(work, snapshot=True)
+            return self._run(work, _SNAPSHOT)
 
-    def _run[T](self, work: Callable[[Transaction], T], *, snapshot: bool) -> T:
+    def append(self, statement: str, parameters: Parameters) -> None:
+        """Insert a row that depends on no other, by one statement and a commit.
+
+        Raises DatabaseUnavailableError, StatementRefusedError.
+        """
+        with span("append", _SPAN):
+            self._run(lambda transaction: transaction.execute(statement, parameters), None)
+
+    def _run[T](self, work: Callable[[Transaction], T], kind: _Kind | None) -> T:
         if self._breaker is not None and not self._breaker.admits():
             raise DatabaseUnavailableError("the database did not answer a moment ago")
         until = time.monotonic() + self._patience
         for attempt in range(1, self._attempts + 1):
             try:
-                with self._transaction(snapshot=snapshot) as transaction:
+                with self._transaction(kind) as transaction:
                     done = work(transaction)
             except (pymysql.MySQLError, OSError, SecretUnavailableError) as error:
                 self._note(error)
@@ -319,7 +338,8 @@ class Database:
         return {"user": credentials["username"], "password": credentials["password"]}
 
     @contextmanager
-    def _transaction(self, *, snapshot: bool) -> Iterator[Transaction]:
+    def _transaction(self, kind: _Kind | None) -> Iterator[Transaction]:
+        """`kind`: None for one that the first statement begins, under whatever isolation the session has."""
         if self._connection is None:
             self._connection = self._connect()
             self._isolation = "READ COMMITTED" if self._behind_proxy else ""
@@ -329,8 +349,9 @@ class Database:
         connection = self._connection
         try:
             with connection.cursor() as cursor:
-                self._isolate(cursor, "REPEATABLE READ" if snapshot else "READ COMMITTED")
-                cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY" if snapshot else "BEGIN")
+                if kind is not None:
+                    self._isolate(cursor, kind.isolation)
+                    cursor.execute(kind.begin)
                 yield Transaction(cursor, self._max_packet, self._statement_bytes)
             connection.commit()
         except BaseException:

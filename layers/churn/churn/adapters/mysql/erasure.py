@@ -6,6 +6,7 @@ from datetime import datetime
 
 from churn.adapters.mysql import (
     alerts,
+    audit,
     customer_notes,
     customer_search,
     customers,
@@ -17,6 +18,7 @@ from churn.adapters.mysql import (
 )
 from churn.adapters.mysql.database import Transaction
 from churn.adapters.mysql.dead_letters import DeadLetter
+from churn.domain.audit import AuditEntry
 from churn.domain.customer_record import CustomerRecord
 from churn.domain.events import Event
 from churn.domain.identifiers import canonical
@@ -25,12 +27,20 @@ from churn.domain.tombstones import Tombstones
 
 
 def erase(
-    transaction: Transaction, record: CustomerRecord, tombstones: Tombstones, arriving: Sequence[Event] = ()
+    transaction: Transaction,
+    record: CustomerRecord,
+    tombstones: Tombstones,
+    arriving: Sequence[Event] = (),
+    *,
+    now: datetime,
 ) -> Counter[str]:
     """Delete what is stored of a customer beside their record, which gets the tombstone in place of the id.
 
-    `arriving` are their events that are not stored yet. Return the change of the totals.
+    The audit trail tells it in the same transaction. `arriving` are their events that are not stored yet. Return the
+    change of the totals.
     """
+    grave = tombstones.hmac_of(record.customer_id)
+    audit.add(transaction, AuditEntry(now, None, None, "erasure", "customer_deleted", grave))
     details = {record.name, record.email, record.phone}
     details |= events.details(transaction, record.id, arriving)
     person = Person(canonical(record.customer_id), frozenset(detail for detail in details if detail))

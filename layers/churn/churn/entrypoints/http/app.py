@@ -22,11 +22,13 @@ from churn.adapters.redis_cache import Cache, Window
 from churn.domain.errors import FieldError
 from churn.domain.json_text import read_json
 from churn.domain.values import storable
+from churn.entrypoints.http.auditing import Audited, Request
 from churn.entrypoints.http.grants import granted
 from churn.entrypoints.http.problems import CONTENT_TYPE, ProblemError, bad_request, problem_of
-from churn.entrypoints.http.requests import BatchRequest, Model
+from churn.entrypoints.http.requests import BatchRequest, Model, names_customer
 from churn.entrypoints.http.routes import BY_OPERATION, Route
 from churn.observability import count_failed_answer, logger, metrics, traced
+from churn.services.audit_trail import AuditTrail
 from churn.services.component_reports import EVERY_SECONDS, HeldModel, Reporter
 from churn.settings import Settings
 
@@ -119,10 +121,15 @@ class Api:
         cache: Cache,
         *,
         model: HeldModel | None = None,
+        trail: AuditTrail | None = None,
         reports: bool = True,
     ) -> None:
-        """`model`: what the function predicts with. `reports`: whether it reports on itself for `/health`."""
+        """`model`: what the function predicts with. `reports`: whether it reports on itself for `/health`.
+
+        `trail`: where it is noted who asks for what; needed for all routes but those that tell nothing of the shop's.
+        """
         self._function = function
+        self._trail = trail
         self._reporter = Reporter(function, settings.database_url if reports else "", model, first_after=EVERY_SECONDS)
         self._settings = settings
         self._cache = cache
@@ -134,6 +141,8 @@ class Api:
         route = BY_OPERATION[operation]
         if route.function != self._function:
             raise ValueError(f"{operation} belongs to the function {route.function}, not {self._function}")
+        if route.audit is not None and self._trail is None:
+            raise ValueError(f"{operation} needs an audit trail")
 
         def register(view: V) -> V:
             def framework_view(**path: str) -> Response:
@@ -161,29 +170,31 @@ class Api:
             "Content-Type": "application/json",
             "X-Request-Id": str(event["requestContext"].get("requestId", "")),
         }
+        audited: Audited | None = None
+        body: Any
         try:
             call = self._call(route, event, path, headers)
+            audited = self._audited(route, call, headers["X-Request-Id"])
             body, status = view(call), call.answer["status"]
             headers |= call.headers
         except Exception as error:  # noqa: BLE001 (every failure becomes an answer)
             problem = problem_of(error)
             body, status = problem.to_dict(), problem.status
             headers |= {**problem.headers, "Content-Type": CONTENT_TYPE}
+        if audited is not None:
+            audited.end(status, body)
         self._observe(route, status, (time.perf_counter() - started) * 1000)
         self._reporter.note()
-        if isinstance(body, Page):
-            return Response(body.html, {**headers, **_PAGE_HEADERS}, status)
-        if isinstance(body, Table):
-            disposition = {"Content-Disposition": f'attachment; filename="{body.file}"'}
-            return Response(body.csv, {**headers, **_TABLE_HEADERS, **disposition}, status)
-        if isinstance(body, File):
-            kind = {"Content-Type": f"{body.content_type}; charset=utf-8"}
-            return Response(body.text, {**headers, **kind}, status)
-        if body is None:
-            return Response("", {**headers}, status)
-        # A problem repeats names and ids that a client has sent, which need not be text that has bytes.
-        text = storable(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
-        return Response(text, {**headers}, status)
+        return _response(body, headers, status)
+
+    def _audited(self, route: Route, call: Call, request_id: str) -> Audited | None:
+        """Note that a call begins, if it may not be done otherwise. Raises AuditTrailUnavailableError."""
+        if route.audit is None or self._trail is None or (route.is_prediction and not names_customer(call.body)):
+            return None
+        request = Request(call.now, call.subject, call.role, request_id, call.path, call.query, call.body)
+        audited = Audited(self._trail, route, request)
+        audited.begin()
+        return audited
 
     def _call(self, route: Route, event: Mapping[str, Any], path: Mapping[str, str], headers: dict[str, str]) -> Call:
         context = event["requestContext"]
@@ -282,6 +293,22 @@ class _Application(Chalice):
 
         answer: dict[str, Any] = observed(event, context)
         return answer
+
+
+def _response(body: Mapping[str, Any] | Page | Table | File | None, headers: dict[str, str], status: int) -> Response:
+    if isinstance(body, Page):
+        return Response(body.html, {**headers, **_PAGE_HEADERS}, status)
+    if isinstance(body, Table):
+        disposition = {"Content-Disposition": f'attachment; filename="{body.file}"'}
+        return Response(body.csv, {**headers, **_TABLE_HEADERS, **disposition}, status)
+    if isinstance(body, File):
+        kind = {"Content-Type": f"{body.content_type}; charset=utf-8"}
+        return Response(body.text, {**headers, **kind}, status)
+    if body is None:
+        return Response("", {**headers}, status)
+    # A problem repeats names and ids that a client has sent, which need not be text that has bytes.
+    text = storable(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+    return Response(text, {**headers}, status)
 
 
 def check[M: Model](model: type[M], value: Any) -> M:

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from churn.domain.api_keys import LONGEST_DAYS, MAX_NAME_LENGTH
+from churn.domain.audit import AuditAction
 from churn.domain.features import FEATURES
 from churn.domain.hypotheses import MOST_EVENTS, HypotheticalType
 from churn.domain.identifiers import MAX_ID_LENGTH, as_sent, identifier
@@ -256,6 +257,13 @@ class BatchRequest(Request):
     ]
 
 
+def names_customer(body: Any) -> bool:
+    """Return whether a prediction is asked for of somebody who is stored, not for features alone."""
+    if isinstance(body, BatchRequest):
+        return any(isinstance(item, dict) and item.get("customer_id") is not None for item in body.customers)
+    return body.customer_id is not None
+
+
 class PredictionsQuery(Request):
     """Which stored predictions."""
 
@@ -283,6 +291,23 @@ class DeadLettersQuery(Request):
     limit: Limit = 50
     state: Literal["waiting", "all"] = "all"
     """`waiting`: those that a redrive tries again."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; goes on after it."""
+
+
+class AuditQuery(Request):
+    """Which entries of the audit trail."""
+
+    limit: Limit = 50
+    subject: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """The name in the token of who did it."""
+    action: AuditAction | None = None
+    customer_id: CustomerId | None = None
+    """Whose data, also after the customer was erased."""
+    since: From | None = None
+    """Asked for at this instant or later."""
+    until: Until | None = None
+    """Asked for at this instant or before; a day counts whole."""
     cursor: Cursor | None = None
     """`next_cursor` of the page before; goes on after it."""
 

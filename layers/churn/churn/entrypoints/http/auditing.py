@@ -1,0 +1,83 @@
+"""What the audit trail is told of a request: the one place that every route passes.
+
+What changes, exports or erases gets an entry before it is begun, without a status, and one with the status when it has
+ended; a read and an intake get the second alone. What is asked for is told by ids of the service's own: a query may
+hold a name, and nothing that an entry holds could be erased.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from churn.domain.audit import BEST_EFFORT, LONGEST_OBJECT, AuditEntry
+from churn.entrypoints.http.routes import Route
+from churn.services.audit_trail import AuditTrail
+
+# Ids of alerts, notes, segments, keys, runs and versions; a customer's may be anything and is never among them.
+_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_NAMES = ("id", "run_id", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asks for what: the parameters of the path, the checked query and body."""
+
+    at: datetime
+    subject: str | None
+    role: str | None
+    request_id: str
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+
+
+class Audited:
+    """One request of a route, on its way through the audit trail."""
+
+    def __init__(self, trail: AuditTrail, route: Route, request: Request) -> None:
+        self._trail = trail
+        self._route = route
+        self._request = request
+        self._is_needed = route.audit not in BEST_EFFORT
+
+    def begin(self) -> None:
+        """Store that it begins, if it may not be done otherwise. Raises AuditTrailUnavailableError."""
+        if self._is_needed:
+            self._trail.store(lambda: self._entry({}), is_needed=True)
+
+    def end(self, status: int, answer: object) -> None:
+        """Store how it ended; what fails here is logged."""
+        body = answer if isinstance(answer, Mapping) else {}
+        self._trail.store(lambda: replace(self._entry(body), status=status), is_needed=False)
+
+    def _entry(self, answer: Mapping[str, Any]) -> AuditEntry:
+        request = self._request
+        customer_id = self._customer_id(answer)
+        return AuditEntry(
+            at=request.at,
+            subject=request.subject,
+            role=request.role,
+            action=self._route.audit or "read",
+            operation=self._route.operation,
+            customer_hmac=None if customer_id is None else self._trail.hmac_of(customer_id),
+            object=self._object(answer),
+            request_id=request.request_id[:64] if request.request_id.isascii() else None,
+        )
+
+    def _customer_id(self, answer: Mapping[str, Any]) -> str | None:
+        asked = self._request
+        candidates = (
+            asked.path.get("customer_id"),
+            getattr(asked.body, "customer_id", None),
+            getattr(asked.query, "customer_id", None),
+            answer.get("customer_id"),
+        )
+        return next((name for name in candidates if isinstance(name, str) and name), None)
+
+    def _object(self, answer: Mapping[str, Any]) -> str | None:
+        ids = getattr(self._request.body, "ids", None) or ()
+        known = [*(self._request.path.get(name) for name in _NAMES), *ids, *(answer.get(name) for name in _NAMES)]
+        told = [str(one) for one in known if isinstance(one, int | str) and _ID.fullmatch(str(one))]
+        return ",".join(dict.fromkeys(told[: len(ids) or 1]))[:LONGEST_OBJECT] or None
