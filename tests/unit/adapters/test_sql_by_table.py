@@ -29,6 +29,8 @@ _OWNERS = {
         "customer_search",
         "events",
         "waiting_customers",
+        # The newest score of each before an instant.
+        "predictions",
     },
     "dead_letters": {"dead_letters"},
     "erasure_key": {"erasure_key"},
