@@ -1,17 +1,23 @@
-"""A trained blend: its weights, and its parts beside it in the report."""
+"""A trained blend: its weights, the level of its probabilities, and its parts beside it in the report."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
 import pytest
 
+from churn.domain.features import INPUT_NAMES
+from churn.ml.arrays import Flags, Floats
 from churn.ml.blend import PARTS, BlendedModel
+from churn.ml.derived_features import DERIVED_COLUMNS, derived
 from churn.ml.loading import LearnedModel
 from churn.ml.random_forest import ChurnModel
 from churn.training import Plan, TrainedModel, report_html, train
-from churn.training.blend import EQUAL
+from churn.training.blend import EQUAL, level_of, with_level, without_level
+from churn.training.evaluation import probabilities
+from churn.training.freshness import as_of_cut_off
 from tests.training.test_pipeline import NOW, histories_of, shop
 
 _QUICK = Plan(trees=20, search=False)
@@ -46,3 +52,62 @@ def test_where_no_data_choose_the_weights_the_forest_serves_alone(plan: Plan) ->
     assert isinstance(alone.model, ChurnModel)
     assert "alone" not in alone.report
     assert alone.report["weights"] is None
+
+
+def _judged(real: float, expected: float, seed: int) -> tuple[Floats, Flags]:
+    """Return a window in which so many left; forest and regression say .5 on average, the process `expected`."""
+    random = np.random.default_rng(seed)
+    spread = random.normal(0, 0.1, 2000)
+    churned = random.random(2000) < real + spread
+    return np.column_stack([0.5 + spread, 0.5 + spread, expected + spread]), churned
+
+
+@pytest.mark.parametrize(
+    ("windows", "is_moved"),
+    [
+        ([(0.65, 0.63), (0.4, 0.42)], True),
+        # Once far off, and right where the level moves most.
+        ([(0.5, 0.55), (0.75, 0.7)], True),
+        ([(0.5, 0.7), (0.52, 0.35)], False),
+        ([(0.65, 0.65)], False),
+    ],
+    ids=["right", "right on average", "wrong", "one window tells nothing"],
+)
+def test_the_level_is_moved_where_windows_were_better_off_with_it(
+    windows: list[tuple[float, float]], is_moved: bool
+) -> None:
+    answers = [_judged(real, expected, seed) for seed, (real, expected) in enumerate(windows)]
+    level = level_of(answers, [0.4, 0.4, 0.2])
+    assert level["windows"] == len(windows)
+    assert level["is_moved"] == is_moved
+    if len(windows) > 1:
+        assert (level["moved"] < level["as_learned"]) == is_moved
+
+
+def test_the_report_tells_whether_the_level_is_moved_and_has_both() -> None:
+    model, report = trained().model, trained().report
+    assert report["level"]["windows"] == 2
+    page = report_html(report)
+    assert f"2 windows learned from had a mean Brier score of {report['level']['moved']:.4f}" in page
+    assert ("added to everybody" in page) == report["level"]["is_moved"]
+    assert ("unmoved" in report) == report["level"]["is_moved"] == ("shift" in model.metadata["blend"])
+
+
+def test_a_moved_level_is_that_of_the_process_at_the_instant_asked_about() -> None:
+    model, window = trained().model, trained().held_out
+    assert isinstance(model, BlendedModel)
+    assert window is not None
+    process = {**model.metadata["current_process"], "alpha": 30.0}
+    place = DERIVED_COLUMNS.index("no_order_probability")
+    assert window.inputs.shape[1] == len(INPUT_NAMES)
+    moved = with_level(model, window.inputs)
+    expected = derived(window.inputs, model.metadata["current_process"])[:, place].mean()
+    assert probabilities(moved, window.inputs).mean() == pytest.approx(expected, abs=1e-9)
+    assert with_level(moved, window.inputs).version == moved.version
+    # Of a model in use, whose level is of another day.
+    then = as_of_cut_off(moved, process, window.inputs)
+    expected = derived(window.inputs, process)[:, place].mean()
+    assert probabilities(then, window.inputs).mean() == pytest.approx(expected, abs=1e-9)
+    unmoved = without_level(model)
+    same = as_of_cut_off(unmoved, process, window.inputs)
+    assert "shift" not in same.metadata["blend"]

@@ -46,9 +46,16 @@ _ROWS = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(_ROWS, min_size=1, max_size=5))
-def test_reasons_add_up_to_the_probability_of_every_row(rows: list[dict[str, float | None]]) -> None:
-    model = blend_of((0.5, 0.3, 0.2))
+def at(model: BlendedModel, shift: float) -> BlendedModel:
+    """Return a blend whose level is moved by so much in the logit."""
+    return model.with_metadata(blend={**model.metadata["blend"], "shift": shift})
+
+
+@given(st.lists(_ROWS, min_size=1, max_size=5), st.sampled_from([None, 0.0, -1.3, 2.0, 15.0]))
+def test_reasons_add_up_to_the_probability_of_every_row(
+    rows: list[dict[str, float | None]], shift: float | None
+) -> None:
+    model = blend_of((0.5, 0.3, 0.2)) if shift is None else at(blend_of((0.5, 0.3, 0.2)), shift)
     predictions = model.predict(rows)
     for prediction in predictions:
         assert 0 <= prediction.churn_probability <= 1
@@ -59,6 +66,28 @@ def test_reasons_add_up_to_the_probability_of_every_row(rows: list[dict[str, flo
     told = [prediction.churn_probability for prediction in predictions]
     assert model.probabilities(rows) == pytest.approx(told, abs=1e-12)
     assert [answer.churn_probability for answer in model.estimate(rows)] == pytest.approx(told, abs=1e-12)
+
+
+@given(st.lists(_ROWS, min_size=1, max_size=5), st.sampled_from([-1.3, 0.4]))
+def test_a_moved_level_adds_the_same_to_the_logit_of_everybody(
+    rows: list[dict[str, float | None]], shift: float
+) -> None:
+    model = blend_of((0.5, 0.3, 0.2))
+    moved = at(model, shift)
+    before, after = model.predict(rows), moved.predict(rows)
+    for old, new in zip(before, after, strict=True):
+        for one, other in ((old.churn_probability, new.churn_probability), (old.base, new.base)):
+            assert math.log(other / (1 - other)) == pytest.approx(math.log(one / (1 - one)) + shift, abs=1e-9)
+        # Reasons keep their proportions.
+        scale = [
+            new.contributions[name] * old.contributions[other] for name in FEATURE_NAMES for other in FEATURE_NAMES
+        ]
+        across = [
+            new.contributions[other] * old.contributions[name] for name in FEATURE_NAMES for other in FEATURE_NAMES
+        ]
+        assert scale == pytest.approx(across, abs=1e-9)
+    assert moved.base != model.base
+    assert read_model(moved.to_bytes()).probabilities(rows) == moved.probabilities(rows)
 
 
 def test_each_part_alone_is_what_it_says() -> None:
@@ -100,6 +129,8 @@ def test_a_written_blend_is_read_as_what_it_was() -> None:
         {"logistic": {"centre": [0.0], "weight": [0.0], "intercept": 0.0}},
         {"typical": [1.0]},
         {"typical": ["1", 2.0, 3.0]},
+        {"shift": "1"},
+        {"shift": 21.0},
     ],
 )
 def test_a_blend_that_is_not_whole_is_refused(broken: dict[str, Any]) -> None:

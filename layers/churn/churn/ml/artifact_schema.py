@@ -124,6 +124,8 @@ def _check_blend(metadata: Mapping[str, Any]) -> None:
     if abs(sum(weights.values()) - 1) > 1e-9:
         raise BrokenModelError("the weights of the metadata's blend do not add up to 1")
     _number(logistic, "intercept", -1e6, 1e6)
+    if "shift" in blend:
+        _number(blend, "shift", -20, 20)
     inputs = 2 * len(metadata["columns"])
     for name, values, length, least in (
         ("centre", logistic.get("centre"), inputs, 0.0),

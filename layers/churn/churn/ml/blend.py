@@ -68,17 +68,19 @@ class LogisticRegression:
 
 
 class BlendedModel:
-    """A model whose probability is the weighted mean of three.
+    """A model whose probability is the weighted mean of three, moved to the level expected for the coming window.
 
     Reasons, base and probability are the parts' own, in the same weights: in one scale, so that they add up. Where the
-    12 features alone are known, the forest has the weight of the regression, which learned from more.
+    12 features alone are known, the forest has the weight of the regression, which learned from more. A move of the
+    level adds the same number to everybody's logit; reasons are stretched from the base to the probability.
     """
 
     def __init__(self, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
         """Take a forest's `arrays` and `metadata` (see `ChurnModel`).
 
         The metadata hold `current_process` and `blend` as well: `weights` of PARTS, which add up to 1, `logistic` (see
-        `LogisticRegression`), and `typical`, a typical customer's `INPUTS`.
+        `LogisticRegression`), and `typical`, a typical customer's `INPUTS`. Where the level is moved there is `shift`,
+        what is added to the logit.
         """
         self._arrays = arrays
         self.forest = ChurnModel(arrays, {**metadata, "kind": BLEND})
@@ -90,7 +92,8 @@ class BlendedModel:
         self._told_by = self.metadata["columns"].index("purchase_days")
         self._logistic = LogisticRegression(blend["logistic"])
         self._bases = np.array([self.forest.base, self._logistic.base, self._purchases.base])
-        self.base = float(self._weights[0] @ self._bases)
+        self._odds = float(np.exp(blend.get("shift", 0.0)))
+        self.base = float(moved(self._weights[:1] @ self._bases, self._odds)[0])
 
     @cached_property
     def _purchases(self) -> PurchaseModel:
@@ -116,12 +119,14 @@ class BlendedModel:
         by_forest, columns = self.forest.predict(rows), self.forest.columns(inputs_of(rows))
         by_logistic = self.forest.by_feature(self._logistic.contributions(columns)).tolist()
         by_process = self._purchases.contributions(rows).tolist()
-        risks = self._blended(np.array([answer.churn_probability for answer in by_forest]), columns, rows)
+        means = self._means(np.array([answer.churn_probability for answer in by_forest]), columns, rows)
         weights = self._weights_of(columns)
-        bases = (weights * self._bases).sum(axis=1).tolist()
+        bases = (weights * self._bases).sum(axis=1)
+        stretched = (weights * _stretch(bases, means, self._odds)[:, None]).tolist()
+        risks, moved_bases = moved(means, self._odds).tolist(), moved(bases, self._odds).tolist()
         predictions = []
         for answer, risk, base, logistic, process, (of_forest, of_logistic, of_process) in zip(
-            by_forest, risks, bases, by_logistic, by_process, weights.tolist(), strict=True
+            by_forest, risks, moved_bases, by_logistic, by_process, stretched, strict=True
         ):
             reasons = {
                 name: of_forest * answer.contributions[name] + of_logistic * points
@@ -145,7 +150,7 @@ class BlendedModel:
             return []
         by_forest = self.forest.estimate(rows)
         columns = self.forest.columns(inputs_of(rows))
-        risks = self._blended(np.array([answer.churn_probability for answer in by_forest]), columns, rows)
+        means = self._means(np.array([answer.churn_probability for answer in by_forest]), columns, rows)
         return [
             Estimate(
                 *(risk, answer.confidence, self.version),
@@ -153,7 +158,7 @@ class BlendedModel:
                 model_source=answer.model_source,
                 outlook=answer.outlook,
             )
-            for risk, answer in zip(risks, by_forest, strict=True)
+            for risk, answer in zip(moved(means, self._odds).tolist(), by_forest, strict=True)
         ]
 
     def probabilities(self, rows: Sequence[Mapping[str, float | None]]) -> list[float]:
@@ -162,18 +167,36 @@ class BlendedModel:
             return []
         inputs = inputs_of(rows)
         by_forest = self.forest.calibrate(self.forest.raw(inputs))
-        return self._blended(by_forest, self.forest.columns(inputs), rows)
+        answer: list[float] = moved(self._means(by_forest, self.forest.columns(inputs), rows), self._odds).tolist()
+        return answer
 
-    def _blended(self, by_forest: Floats, columns: Floats, rows: Sequence[Mapping[str, float | None]]) -> list[float]:
+    def _means(self, by_forest: Floats, columns: Floats, rows: Sequence[Mapping[str, float | None]]) -> Floats:
+        """Return the weighted means of the parts' probabilities, shape (n,)."""
         by_process = np.array(self._purchases.probabilities(rows))
         parts = np.column_stack([by_forest, self._logistic.probabilities(columns), by_process])
-        answer: list[float] = (self._weights_of(columns) * parts).sum(axis=1).tolist()
+        answer: Floats = (self._weights_of(columns) * parts).sum(axis=1)
         return answer
 
     def _weights_of(self, columns: Floats) -> Floats:
         """Return the weights of the parts for each row, shape (n, 3)."""
         answer: Floats = self._weights[np.isnan(columns[:, self._told_by]).astype(np.int64)]
         return answer
+
+
+def moved(probabilities: Floats, odds: float) -> Floats:
+    """Return probabilities whose odds are multiplied; their order stays."""
+    return probabilities if odds == 1 else probabilities * odds / (1 - probabilities + probabilities * odds)
+
+
+def _stretch(bases: Floats, means: Floats, odds: float) -> Floats:
+    """Return by how much the way from base to probability is longer once both are moved, shape (n,)."""
+    if odds == 1:
+        return np.ones(len(means))
+    distance = means - bases
+    near = np.abs(distance) < 1e-9
+    slope = odds / (1 - bases + bases * odds) ** 2
+    answer: Floats = np.where(near, slope, (moved(means, odds) - moved(bases, odds)) / np.where(near, 1.0, distance))
+    return answer
 
 
 def _sigmoid(logits: Floats) -> Floats:

@@ -10,9 +10,11 @@ from churn.domain.model import PURCHASE_PROCESS, kind_of
 from churn.domain.timestamps import iso
 from churn.ml.arrays import Floats
 from churn.ml.bg_nbd import PurchaseModel
+from churn.ml.blend import BlendedModel
 from churn.ml.loading import StoredModel
 from churn.ml.outlook import outlooks
 from churn.training.bg_nbd import FEWEST_BUYERS, fitted_process, orders_until, purchase_model
+from churn.training.blend import with_level
 from churn.training.evaluation import probabilities, rows_of
 from churn.training.freshness import is_near, rank_correlation
 from churn.training.plan import Plan
@@ -83,7 +85,11 @@ def _with_process_of(served: StoredModel, latest: Snapshots, plan: Plan, data: d
     spending = fit_spending(latest.values_of_orders)
     if spending is not None:
         spending = {**(served.metadata["spending"] or {}), **spending}
-    return served.with_metadata(current_process=fitted_process(latest.buying, plan), spending=spending)
+    process = fitted_process(latest.buying, plan)
+    if isinstance(served, BlendedModel):
+        fresh = served.with_metadata(current_process=process, spending=spending)
+        return with_level(fresh, latest.inputs) if "shift" in served.metadata["blend"] else fresh
+    return served.with_metadata(current_process=process, spending=spending)
 
 
 def _freshness(trained: StoredModel, now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from churn.domain.features import FEATURES_VERSION
 from churn.domain.timestamps import DAY, from_millis, iso
 from churn.ml.loading import LearnedModel
 from churn.ml.random_forest import COLUMNS, ChurnModel
-from churn.training.blend import blended, choose_weights
+from churn.training.blend import blended, weigh
 from churn.training.calibration import calibration
 from churn.training.plan import Plan
 from churn.training.random_forest import ForestTrainer, Shape, out_of_fold, search
@@ -26,6 +26,13 @@ class Choice:
     """How the shape was found (see `churn.training.random_forest.search`); None if none was searched for."""
     weights: dict[str, float] | None = None
     """None if the forest serves alone."""
+    level: dict[str, Any] | None = None
+    """Whether a blend's level is moved to that of the purchase process, and why (see `Weighed`)."""
+
+    @property
+    def moves_level(self) -> bool:
+        """Whether it is."""
+        return self.level is not None and bool(self.level["is_moved"])
 
 
 def fit(
@@ -66,6 +73,7 @@ def fit(
     }
     model = ChurnModel.from_trees([estimator.tree_ for estimator in forest.estimators_], metadata)
     if choice is None and plan.blend and plan.search:
-        weights = choose_weights(trainer, training_set, unseen, chosen.shape, before, progress)
-        chosen = Choice(chosen.shape, chosen.search, weights)
+        progress("weighing the forest, the regression and the purchase process")
+        weighed = weigh(trainer, training_set, unseen, chosen.shape, windows, plan)
+        chosen = Choice(chosen.shape, chosen.search, weighed.weights, weighed.level)
     return model if chosen.weights is None else blended(model, training_set, chosen.weights), chosen

@@ -9,6 +9,7 @@ from churn.ml.arrays import Floats
 from churn.ml.blend import BlendedModel
 from churn.ml.loading import LearnedModel, StoredModel
 from churn.training.bg_nbd import fitted_process
+from churn.training.blend import with_level
 from churn.training.evaluation import Window, probabilities
 from churn.training.fitting import Choice, fit
 from churn.training.plan import Plan
@@ -45,8 +46,15 @@ def forms_of_now(
     progress("fitting the model again, to the newest window as well")
     training_set, _ = training_set_of(windows, at_newest_window)
     facts = {**kept, "purchase_process": at_newest_window, **of_now}
-    yield "refitted", fit(training_set, windows, plan, facts, progress, choice=choice)[0]
-    yield "brought_up_to_now", tested.with_metadata(**of_now)
+    yield "refitted", at_level(fit(training_set, windows, plan, facts, progress, choice=choice)[0], choice, latest)
+    yield "brought_up_to_now", at_level(tested.with_metadata(**of_now), choice, latest)
+
+
+def at_level(model: LearnedModel, choice: Choice, window: Snapshots) -> LearnedModel:
+    """Return the model with the level expected for a window, where the choice is to move it."""
+    if isinstance(model, BlendedModel) and choice.moves_level and len(window.inputs):
+        return with_level(model, window.inputs)
+    return model
 
 
 def chosen_form(
@@ -73,15 +81,16 @@ def is_near(difference: float, correlation: float) -> bool:
     return abs(difference) < MOST_DIFFERENCE and correlation > LEAST_RANK_CORRELATION
 
 
-def as_of_cut_off(model: StoredModel, process: Mapping[str, float]) -> StoredModel:
-    """Return a model as it would have served at the cut-off whose `process` is given.
+def as_of_cut_off(model: StoredModel, process: Mapping[str, float], inputs: Floats) -> StoredModel:
+    """Return a model as it would have served at the cut-off whose `process` and customers' inputs are given.
 
     The process that it serves with knows the orders of the window that both models are compared on.
     """
     if not isinstance(model, BlendedModel):
         return model
     horizon = model.metadata["current_process"]["horizon_days"]
-    return model.with_metadata(current_process={**process, "horizon_days": horizon})
+    then = model.with_metadata(current_process={**process, "horizon_days": horizon})
+    return with_level(then, inputs) if "shift" in model.metadata["blend"] else then
 
 
 def rank_correlation(one: Floats, other: Floats) -> float:

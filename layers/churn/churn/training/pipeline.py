@@ -30,9 +30,10 @@ from churn.ml.drift import reference
 from churn.ml.loading import LearnedModel, StoredModel
 from churn.training.baselines import baselines, recency_alone
 from churn.training.bg_nbd import fitted_process
+from churn.training.blend import without_level
 from churn.training.evaluation import Window, curves, effects, figures, plain, probabilities, slices
 from churn.training.fitting import Choice, fit
-from churn.training.freshness import as_of_cut_off, chosen_form, forms_of_now
+from churn.training.freshness import as_of_cut_off, at_level, chosen_form, forms_of_now
 from churn.training.plan import Plan, TooLittleHistoryError
 from churn.training.promotion_gate import InUse, changes, gate
 from churn.training.report_html import MODELS
@@ -132,7 +133,8 @@ def train(
     provenance = {"trained_at": iso(now.replace(microsecond=0)), "source": source}
     training_set, constant = training_set_of(data.fitted, data.process)
     facts = _facts(data, provenance, code_versions(service_version))
-    tested, choice = fit(training_set, data.fitted, plan, facts, progress)
+    learned, choice = fit(training_set, data.fitted, plan, facts, progress)
+    tested = at_level(learned, choice, data.held_out)
     judgement = _judge(tested, training_set, data, current, plan, progress)
     # The second fit needs the memory.
     del training_set
@@ -215,10 +217,14 @@ def _judge(
     answers = {"forest": answer, "recency": recency_alone(training_set.columns, training_set.churned, window)}
     if isinstance(model, BlendedModel):
         answers["alone"] = probabilities(model.forest, window.inputs)
+        if "shift" in model.metadata["blend"]:
+            answers["unmoved"] = probabilities(without_level(model), window.inputs)
     if plan.search:
         answers |= baselines(training_set, window, model, progress)
     if current is not None and current.tested is not None:
-        answers["current"] = probabilities(as_of_cut_off(current.tested, data.current_process), window.inputs)
+        answers["current"] = probabilities(
+            as_of_cut_off(current.tested, data.current_process, window.inputs), window.inputs
+        )
     verdict = gate(answer, model, current, answers.get("current"), window)
     progress("intervals of the figures")
     metrics = {
@@ -256,6 +262,7 @@ def _report(
         "change": [] if current is None else changes(model.metadata, current.model.metadata, judgement.importance),
         "freshness": model.metadata["freshness"],
         "weights": choice.weights,
+        "level": choice.level,
         **judgement.metrics,
     }
     if plan.search:

@@ -37,6 +37,7 @@ MODELS = {
     "forest": "this model",
     "twelve": "this model, told 12 features alone",
     "alone": "its forest alone",
+    "unmoved": "this model, at the level that it learned",
     "recency": "days since the last order alone",
     "logistic": "logistic regression",
     "boosting": "gradient boosting",
@@ -190,10 +191,21 @@ def _comparison(report: Mapping[str, Any]) -> str:
     return (
         f"<h2>How good it is</h2><p>It was tested on the window from {day(tested['cut_off'])}, which it had not seen: "
         f"{report['customers']:,} customers, of whom {report['churned']:.0%} left.{intervals}</p>"
-        + (f"<p>It is the weighted mean of three models: {parts}.</p>" if parts else "")
+        + (f"<p>It is the weighted mean of three models: {parts}.{_window_level(report)}</p>" if parts else "")
         + plots(*drawn)
         + folded("All figures", table(["", *(MODELS[name] for name in shown)], rows))
     )
+
+
+def _window_level(report: Mapping[str, Any]) -> str:
+    """Return whether the level of the coming window moves the probabilities, and what the windows learned from say."""
+    level = report.get("level")
+    if not level or "moved" not in level:
+        return ""
+    judged = f"{level['windows']} window{'s' if level['windows'] != 1 else ''} learned from"
+    scores = f"a mean Brier score of {level['moved']:.4f} instead of {level['as_learned']:.4f}"
+    kept = "so the same number is added to everybody's logit" if level["is_moved"] else "so the level is as it learned"
+    return f" At the level that the purchase process expects, {judged} had {scores}, {kept}."
 
 
 def _freshness(freshness: Mapping[str, Any] | None) -> str:
