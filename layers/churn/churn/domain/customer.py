@@ -157,14 +157,19 @@ class CustomerState:
             case "subscription_cancelled":
                 self.unsubscribed_at = _later(self.unsubscribed_at, at)
 
-    def advance(self, events: Iterable[Event], clock: int) -> None:
-        """Fold events that lie no later than `clock` (milliseconds since 1970), and move the state's clock there."""
+    def advance(self, events: Iterable[Event], clock: int) -> bool:
+        """Fold events that lie no later than `clock` (milliseconds since 1970), and move the state's clock there.
+
+        Return whether anything may have changed besides the clock.
+        """
+        has_events = False
         # Balances first: a ledger of stored changes does not have those of this batch yet. Then by time, which seldom
         # needs to look up anything.
         for event in sorted(events, key=lambda event: (_tells_no_balance(event), event.timestamp)):
             self.apply(event)
+            has_events = True
         self.clock = clock
-        self.purchases.forget_spend_before(clock)
+        return self.purchases.forget_spend_before(clock) or has_events
 
     def is_too_late(self, event: Event) -> bool:
         """Return whether an event lies in the part of the history that was deleted; erasing is never too late."""

@@ -213,10 +213,14 @@ class Purchases:
         if len(self.recent) < min(self.orders, MAX_RECENT):
             self.recent = ledger.newest(MAX_RECENT)
 
-    def forget_spend_before(self, clock: int) -> None:
-        """Drop the days of spend that no window at `clock` (milliseconds since 1970) or later reaches."""
-        first = clock // DAY - SPEND_DAYS + 1
+    def forget_spend_before(self, clock: int) -> bool:
+        """Drop the days of spend that no window at `clock` (milliseconds since 1970) or later reaches.
+
+        Return whether there were any.
+        """
+        first, before = clock // DAY - SPEND_DAYS + 1, len(self.spent)
         self.spent = {day: cents for day, cents in self.spent.items() if day >= first}
+        return len(self.spent) < before
 
     @property
     def total_cents(self) -> int | None:

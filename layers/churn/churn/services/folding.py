@@ -57,7 +57,8 @@ def fold(
             result.changed.append(customer)
     ledgers.load([(pk, one.order_id) for pk, own in ripe.items() for one in own if one.event_type in ABOUT_ORDERS])
     for customer in result.changed:
-        customer.state.advance(ripe[customer.pk], _clock(customer.state, now))
+        if customer.state.advance(ripe[customer.pk], _clock(customer.state, now)):
+            customer.is_state_stored = False
         result.events[customer.pk] = ripe[customer.pk]
         result.new[customer.pk] = [*new.get(customer.pk, ())]
     return result
@@ -69,6 +70,7 @@ def _bring_up_to_date(ledgers: Ledgers, customer: Customer, now: datetime, *, he
     if is_ahead and customer.state.pruned_until is not None:
         # What was pruned of a history cannot be folded again: only the clock is set right.
         customer.state.clock, is_ahead = to_millis(now), False
+        customer.is_state_stored = False
     if customer.is_outdated or is_ahead:
         _make_again(ledgers, customer, now)
         return True
@@ -133,7 +135,7 @@ def _make_again(ledgers: Ledgers, customer: Customer, now: datetime) -> None:
     ledgers.replace(pk, memory.by_id.items())
     state.ledger = ledger
     ledger.folded_until = state.clock
-    customer.state = state
+    customer.state, customer.is_state_stored = state, False
     customer.record = replace(
         customer.record, fold_version=FOLD_VERSION, due_at=history.first_after(transaction, pk, now)
     )

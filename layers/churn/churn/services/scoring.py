@@ -36,7 +36,7 @@ from churn.domain.customer_record import CHANGE_SPAN
 from churn.domain.errors import DATA_ERRORS
 from churn.domain.events import EVENT_TYPES, Event
 from churn.domain.features import inputs_at
-from churn.domain.model import Estimate, Predictor, estimate, predict
+from churn.domain.model import Estimate, Predictor
 from churn.domain.tombstones import Tombstones
 from churn.observability import logger
 from churn.services.alert_raising import AlertRaising
@@ -322,20 +322,21 @@ class Scoring:
     ) -> dict[int, Estimate]:
         """Bring records up to date with their states and the clock, and decide what is stored and what is alerted on.
 
-        One call of the model for all of them, and one for the reasons of those whose score is stored, which is every
-        score that has moved, or who have none yet. `is_asked_for`: every score that follows from events is stored.
+        Scores that are stored whatever they are come with their reasons, which is every one that follows from events,
+        if it `is_asked_for`. The others are estimates at first; reasons follow of those that have moved, or have none.
         """
         if not scored:
             return {}
         inputs = [inputs_at(customer.state, as_of(customer), work.observed) for customer in scored]
         work.inputs = {customer.pk: row for customer, row in zip(scored, inputs, strict=True)}
-        estimates = estimate(self._model, inputs)
-        for customer, row, prediction in zip(scored, inputs, estimates, strict=True):
+        asked = {customer.pk for customer in scored if is_asked_for and events.get(customer.pk)}
+        answers = work.answers(self._model, asked)
+        for customer, row in zip(scored, inputs, strict=True):
             before = customer.record
             customer.record = before.scored(
                 customer.state,
                 row,
-                prediction,
+                answers[customer.pk],
                 as_of=as_of(customer),
                 now=work.now,
                 rules=self._settings.risk_rules,
@@ -347,14 +348,11 @@ class Scoring:
         stored = {
             customer.pk: customer
             for customer in scored
-            if work.raising.settle(customer, is_asked_for=is_asked_for and bool(events.get(customer.pk)))
+            if work.raising.settle(customer, is_asked_for=customer.pk in asked)
         }
-        keys = [customer.pk for customer in scored if customer.pk in stored or not customer.is_explained]
-        if keys:
-            rows = [work.inputs[pk] for pk in keys]
-            work.explained = dict(zip(keys, predict(self._model, rows), strict=True))
+        work.explain(self._model, {one.pk for one in scored if one.pk in stored or not one.is_explained})
         work.stored = [(pk, level_of(customer), work.explained[pk]) for pk, customer in stored.items()]
-        return {customer.pk: answer for customer, answer in zip(scored, estimates, strict=True)}
+        return answers
 
     def _write(
         self,

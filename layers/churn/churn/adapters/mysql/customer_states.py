@@ -26,11 +26,13 @@ _PAGE = 1000
 
 
 def save(transaction: Transaction, customers: Sequence[Customer], predictions: Mapping[int, Prediction]) -> None:
-    """Write states, and the reasons of each prediction by the customer's key, with the instant that they explain.
+    """Write states that have changed, and the reasons of each prediction by the customer's key.
 
-    The reasons of the others stay, but for those who are deleted.
+    With the reasons goes the instant that they explain. Those of the others stay, but for those who are deleted.
     """
-    explained = [customer for customer in customers if customer.pk in predictions or customer.state.deleted]
+    changed = [customer for customer in customers if not customer.is_state_stored]
+    kept = [customer for customer in customers if customer.is_state_stored and customer.pk in predictions]
+    explained = [customer for customer in changed if customer.pk in predictions or customer.state.deleted]
     transaction.insert_many(
         "INSERT INTO customer_states (customer_pk, state, contributions)",
         [(one.pk, one.state.to_json(), _reasons(predictions.get(one.pk), one.record)) for one in explained],
@@ -40,10 +42,16 @@ def save(transaction: Transaction, customers: Sequence[Customer], predictions: M
         "INSERT INTO customer_states (customer_pk, state)",
         [
             (customer.pk, customer.state.to_json())
-            for customer in customers
+            for customer in changed
             if not (customer.pk in predictions or customer.state.deleted)
         ],
         "ON DUPLICATE KEY UPDATE state = VALUES(state)",
+    )
+    transaction.insert_many(
+        # The rows are there: many of them are updated by one statement.
+        "INSERT INTO customer_states (customer_pk, state, contributions)",
+        [(one.pk, "", _reasons(predictions[one.pk], one.record)) for one in kept],
+        "ON DUPLICATE KEY UPDATE contributions = VALUES(contributions)",
     )
 
 

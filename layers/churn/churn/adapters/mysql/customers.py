@@ -15,6 +15,7 @@ from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateErro
 from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.identifiers import stored_forms
 from churn.domain.model import Prediction
+from churn.domain.timestamps import to_millis
 from churn.domain.tombstones import NEXT_PREFIX, PREFIX, Tombstones
 
 _KEYS = ("id", "customer_id", "created_at")
@@ -43,6 +44,8 @@ class Customer:
     """Whether the stored state was made by another version of the fold; `state` is empty then."""
     is_new: bool = False
     """Whether the row was made in this transaction: nothing else is stored of the customer."""
+    is_state_stored: bool = False
+    """Whether the stored state is this one but for its clock, which the instant of the score tells as well."""
     is_explained: bool = False
     """Whether the reasons of a prediction are stored."""
     damage: UnreadableStateError | None = None
@@ -305,5 +308,8 @@ def _customer(ledgers: Ledgers, record: CustomerRecord, text: str | None) -> Cus
         return Customer(record, CustomerState(ledger), record, is_outdated=True)
     except UnreadableStateError as error:
         return Customer(record, CustomerState(ledger), record, damage=error)
+    if state.clock is not None and record.scored_at is not None:
+        # A score moves the clock, and a state in which nothing else has changed is not written again.
+        state.clock = max(state.clock, to_millis(record.scored_at))
     ledger.folded_until = state.clock
-    return Customer(record, state, record)
+    return Customer(record, state, record, is_state_stored=True)

@@ -43,9 +43,16 @@ def _instant(value: datetime) -> str:
     return escape_item(naive(value), CHARSET, encoders)
 
 
+def _number(value: float) -> str:
+    text = repr(value)
+    # The driver refuses inf and nan.
+    return escape_item(value, CHARSET, encoders) if "e" in text or "n" in text else text + "e0"
+
+
 _WRITERS: Mapping[type, Callable[[Any], str]] = {
     str: _text,
     int: str,
+    float: _number,
     type(None): lambda _: "NULL",
     bool: lambda value: "1" if value else "0",
     datetime: _instant,

@@ -1,4 +1,4 @@
-"""What a sweep asks and writes: a few statements a page, by keys, and the columns alone that have changed."""
+"""What scoring asks and writes: a few statements a page, by keys, and what has changed alone."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,12 +7,13 @@ import pytest
 from pymysql.cursors import DictCursor
 
 from churn.adapters.mysql import Database
+from churn.domain.timestamps import to_millis
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
-from tests.support.stored import rows
+from tests.support.stored import compare_with_histories, rows
 
 _SETTINGS = Settings.from_environment({"SWEEP_AFTER_HOURS": "24"})
 
@@ -92,3 +93,28 @@ def test_customers_and_their_earlier_scores_are_found_by_keys(
         plan = rows(database, f"EXPLAIN FORMAT=TRADITIONAL {_one(sent, beginning)}".replace("%", "%%"))
         assert tuple(row["key"] for row in plan) == indexes
         assert not any(word in (row["Extra"] or "") for row in plan for word in ("filesort", "temporary")), plan
+
+
+def test_a_state_of_which_the_clock_alone_has_moved_is_not_written_again(
+    database: Database, scoring: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill(scoring, 0, 20)
+    stored = "SELECT customer_pk, state FROM customer_states ORDER BY customer_pk"
+    before = rows(database, stored)
+    assert not [statement for statement in _swept(scoring, monkeypatch, 2) if "state = VALUES(state)" in statement]
+    assert rows(database, stored) == before
+    explained = "SELECT COUNT(*) AS n FROM customer_states WHERE contributions LIKE %s"
+    as_of = f'%"as_of":{to_millis(NOW + timedelta(days=2))}%'
+    assert database.run(lambda transaction: transaction.rows(explained, (as_of,))) == [{"n": 20}]
+    # An order of before the sweep, which comes after it, is folded as if it had come in time.
+    late = order("C-1", days_ago=-1)
+    scoring.apply([late], now=NOW + timedelta(days=3))
+    # The windows of spend end at a sweep's clock: what leaves them is written.
+    assert [statement for statement in _swept(scoring, monkeypatch, 400) if "state = VALUES(state)" in statement]
+    assert compare_with_histories(database) == 20
+
+
+def test_scores_that_events_ask_for_take_one_call_of_the_model(database: Database) -> None:
+    model = RecencyModel()
+    Scoring(database, model, _SETTINGS).apply([order(f"C-{number}") for number in range(20)], now=NOW)
+    assert model.calls == 1
