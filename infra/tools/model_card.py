@@ -7,7 +7,7 @@ import pandas as pd
 
 from churn.domain.features import FEATURE_NAMES, FEATURES
 from churn.training import Window
-from churn.training.report_html import FIGURES, MODELS, PARTS, SLICES
+from churn.training.report_html import FIGURES, FORMS, MODELS, PARTS, SLICES, day
 
 
 def model_card(report: Mapping[str, Any], held_out: Window) -> str:
@@ -27,12 +27,13 @@ def _head(report: Mapping[str, Any]) -> str:
     forest, search = report["forest_shape"], report["search"]
     return f"""# Model card
 
-Written by `make train`, of version `{report["version"]}`, trained at {report["trained_at"]}. Do not edit it: train.
+Written by `make train`, of version `{report["version"]}`, trained on {day(report["trained_at"])}. Do not edit it:
+train.
 
 A random forest of {forest["trees"]} trees of at most {forest["leaves"]} leaves, each of at least
 {forest["customers_a_leaf"]} customers, calibrated (beta calibration) by what it said of customers that it had not seen.
 It answers with the probability that a customer orders nothing in the horizon, and with what each feature adds to it.
-Its shape was chosen among {len(search["tried"])}, judged {search["by"]}.{_blend(report)}
+Its shape was chosen among {len(search["tried"])}, judged {search["by"]}.{_blend(report)}{_serves(report)}
 
 It is for choosing whom to care for first; it is not for deciding what somebody may buy, pay or be told."""
 
@@ -43,6 +44,16 @@ def _blend(report: Mapping[str, Any]) -> str:
         return ""
     parts = ", ".join(f"{PARTS[name]} {weight:.0%}" for name, weight in weights.items())
     return f"\n\nThe probability that is served is the weighted mean of three: {parts}."
+
+
+def _serves(report: Mapping[str, Any]) -> str:
+    """Return which form of the model serves; the figures below are the tested one's."""
+    freshness = report["freshness"]
+    if freshness["served"] == "as_tested":
+        return "\n\nWhat serves is the model that was tested."
+    form = FORMS[freshness["served"]].format(day=day(freshness["as_of"]))
+    tested = freshness["tested_version"]
+    return f"\n\nThe figures below are those of the tested model, `{tested}`. What serves is the same {form}."
 
 
 def _definition(definition: Mapping[str, Any]) -> str:

@@ -80,9 +80,12 @@ class RandomTree:
         return number
 
 
-def metadata(*, with_derived: bool = True, slope: float = 1.3, intercept: float = -0.2) -> dict[str, Any]:
+def metadata(
+    *, with_derived: bool = True, with_state: bool = False, slope: float = 1.3, intercept: float = -0.2
+) -> dict[str, Any]:
+    derived_columns = DERIVED_COLUMNS if with_derived else ()
     return {
-        "columns": [*FEATURE_NAMES, *(DERIVED_COLUMNS if with_derived else ())],
+        "columns": [*FEATURE_NAMES, *derived_columns, *(STATE_COLUMNS if with_state else ())],
         "calibration": {"slope": slope, "intercept": intercept},
         "purchase_process": PURCHASE_PROCESS,
         "trained_at": "2026-01-31T10:15:00Z",

@@ -29,10 +29,7 @@ _ROW: dict[str, float | None] = {
 
 @lru_cache
 def forest() -> ChurnModel:
-    described = metadata()
-    columns = [*described["columns"]]
-    missing = [name for name in INPUT_NAMES if name not in columns]
-    return ChurnModel.from_trees(trees_of(fitted_forest(trees=8)), {**described, "columns": [*columns, *missing]})
+    return ChurnModel.from_trees(trees_of(fitted_forest(trees=8)), metadata(with_state=True))
 
 
 def blend_of(weights: tuple[float, float, float], **logistic: Any) -> BlendedModel:
