@@ -76,7 +76,7 @@ def _rows(window: Snapshots, split: str) -> pyarrow.Table:
         },
         "churned": pyarrow.array(window.churned),
         "days_with_order_after": pyarrow.array(np.array(window.ordered, dtype=np.int64)),
-        "spent_after": pyarrow.array(np.array(window.spent, dtype=np.float64)),
+        "spent_after": pyarrow.array(np.array(window.spent), pyarrow.float64(), from_pandas=True),
     }
     return pyarrow.table(columns)
 

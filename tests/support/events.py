@@ -1,5 +1,6 @@
 """Events for tests."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -21,3 +22,8 @@ def order(customer_id: str = "CUST-001", *, days_ago: float = 0, value: float | 
     number = next(_numbers)
     data = {"order_id": f"o-{number}", **({} if value is None else {"order_value": value})} | data
     return Event(f"e-{number}", "order_placed", customer_id, NOW - timedelta(days=days_ago), data)
+
+
+def without_value(event: Event) -> Event:
+    """Return the event as of a shop that does not tell what orders are worth."""
+    return replace(event, data={name: value for name, value in event.data.items() if name != "order_value"})

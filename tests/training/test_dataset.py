@@ -11,6 +11,7 @@ from churn.domain.features import FEATURE_NAMES, INPUT_NAMES
 from churn.ml.metrics import roc_auc
 from churn.training import Plan, train
 from infra.tools.dataset import dataset
+from tests.support.events import without_value
 from tests.training.test_pipeline import NOW, histories_of, shop
 
 _PLAN = Plan(trees=10, search=False)
@@ -57,3 +58,15 @@ def test_the_label_is_that_nothing_was_ordered_and_what_is_not_known_is_null() -
     assert table["total_orders"].null_count == 0
     assert {*FEATURE_NAMES} <= {*table.column_names}
     assert "customer_id" not in table.column_names
+
+
+def test_spend_that_nobody_told_is_null_and_the_label_is_known_all_the_same() -> None:
+    orders = [
+        (customer_id, [without_value(event) for event in events if event.event_type == "order_placed"])
+        for customer_id, events in histories_of(shop()[:900])
+    ]
+    table = dataset(orders, now=NOW, plan=_PLAN)
+    for row in table.to_pylist():
+        assert row["churned"] == (row["days_with_order_after"] == 0)
+        assert row["total_spent"] is None
+        assert row["spent_after"] == (0 if row["churned"] else None)

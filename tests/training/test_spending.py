@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import numpy as np
 import pytest
 
-from churn.domain.events import Event
 from churn.ml.loading import LearnedModel, read_model
 from churn.training import Plan, TrainedModel, train
 from churn.training.bg_nbd import train_purchases
 from churn.training.report_html import report_html
 from churn.training.spending import fit_spending
 from infra.tools.simulator import simulate
+from tests.support.events import without_value
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -65,13 +64,9 @@ def test_every_prediction_of_a_published_model_has_an_outlook() -> None:
     assert unknown.outlook is None
 
 
-def _without_values(event: Event) -> Event:
-    return replace(event, data={name: value for name, value in event.data.items() if name != "order_value"})
-
-
 def test_a_shop_that_tells_no_values_has_a_model_that_expects_orders_and_no_money() -> None:
     shop = simulate(700, seed=12, start=_NOW - timedelta(days=548), end=_NOW)
-    histories = [(customer.customer_id, [_without_values(event) for event in customer.events]) for customer in shop]
+    histories = [(customer.customer_id, [without_value(event) for event in customer.events]) for customer in shop]
     found = train(histories, now=_NOW, plan=Plan(trees=12, search=False))
     assert found.model.metadata["spending"] is None
     assert {"total_spent", "avg_order_value"} <= set(found.report["constant"])
@@ -90,6 +85,6 @@ def test_a_shop_that_tells_no_values_has_a_model_that_expects_orders_and_no_mone
 
 def test_a_young_shop_without_values_has_its_purchase_process() -> None:
     shop = simulate(120, seed=13, start=_NOW - timedelta(days=150), end=_NOW)
-    histories = [(customer.customer_id, [_without_values(event) for event in customer.events]) for customer in shop]
+    histories = [(customer.customer_id, [without_value(event) for event in customer.events]) for customer in shop]
     model, _ = train_purchases(histories, now=_NOW, plan=Plan(), why="it is young", code={}, progress=print)
     assert model.metadata["spending"] is None
