@@ -99,7 +99,7 @@ class Windows:
 
 
 def place(stack: Stack, screen: str) -> str:
-    """Return the address of a screen; of the most valuable customer, the newest alert, the challenger."""
+    """Return the address of a screen; of the most valuable customer, the newest alert, the version that serves."""
     one = ""
     if screen == "customer":
         customers = stack.get("/api/customers?status=current&sort=value_at_risk&limit=1").json["customers"]
@@ -108,8 +108,7 @@ def place(stack: Stack, screen: str) -> str:
         alerts = stack.get("/api/alerts?limit=1&status=new,acknowledged,in_progress,resolved").json["alerts"]
         one = str(alerts[0]["id"]) if alerts else ""
     if screen == "version":
-        models = stack.get("/api/models").json
-        one = models["challenger"] or models["current"]
+        one = stack.get("/api/models").json["current"]
     return SCREENS[screen].format(one)
 
 

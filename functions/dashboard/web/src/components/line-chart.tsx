@@ -189,8 +189,11 @@ function spansDays(times: number[]): boolean {
   return (times.at(-1) ?? 0) - (times[0] ?? 0) > 2 * 86_400;
 }
 
+// Below it the ticks of numbers that are counted would be parts of one.
+const LOWEST_TOP = 4;
+
 function niceTop(most: number | null): number {
-  return !most ? 1 : most * 1.15;
+  return Math.max(LOWEST_TOP, (most ?? 0) * 1.15);
 }
 
 function series(line: Line, color: string): uPlot.Series {

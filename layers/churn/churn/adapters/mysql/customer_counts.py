@@ -20,7 +20,7 @@ MOST_COUNTED = 1_000_000
 What is counted then is a lower bound.
 """
 
-MOST_FOR_A_PAGE = 100_000
+MOST_FOR_A_PAGE = 20_000
 """The same to tell a page of a list how many match; of more the number is not known."""
 
 _SHORT_RANGE = 200_000
