@@ -66,8 +66,21 @@ def test_both_ways_end_in_the_same_state(stack: Stack) -> None:
     assert stack.get(f"/api/customers/{by_rest}/events?limit=50").json["total"] in {6, 7}
 
 
+def test_an_order_whose_value_nobody_told_counts_and_money_is_null(stack: Stack) -> None:
+    customer_id = f"UNTOLD-{uuid.uuid4().hex[:8]}"
+    event = _history(customer_id)[2] | {"data": {"order_id": "b"}}
+    taken = assert_described("take_events", stack.post("/api/events", event, role="write"))
+    assert taken["accepted"] == 1
+    customer = eventually(lambda: _customer(stack, customer_id, total_orders=1), within=10)
+    assert_described("get_customer", stack.get(f"/api/customers/{customer_id}"))
+    assert customer["days_since_last_order"] == pytest.approx(20, abs=0.2)
+    assert customer["churn_probability"] is not None
+    assert {customer[name] for name in ("total_spent", "avg_order_value", "expected_spend", "value_at_risk")} == {None}
+
+
 def test_each_event_is_answered_and_the_field_is_named(stack: Stack) -> None:
-    good, bad = _history(f"MIX-{uuid.uuid4().hex[:8]}")[2], {"event_type": "order_placed", "customer_id": "x"}
+    good = _history(f"MIX-{uuid.uuid4().hex[:8]}")[2]
+    bad = {"event_type": "order_placed", "customer_id": "x", "data": {"order_value": "many"}}
     text = json.dumps(good)
     answer = stack.post("/api/events", {"events": [bad, good, 7, text]}, role="write")
     taken = assert_described("take_events", answer)

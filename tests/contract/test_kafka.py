@@ -81,7 +81,7 @@ def test_the_older_shape_and_every_kind_of_time(stack: Stack) -> None:
 
 def test_a_bad_record_is_put_aside_with_its_place_and_holds_nothing_up(stack: Stack) -> None:
     customer_id = f"KAFKA-{uuid.uuid4().hex[:8]}"
-    bad = [b"no json", _order(customer_id, 1, timestamp="never"), _order(customer_id, 2, data={})]
+    bad = [b"no json", _order(customer_id, 1, timestamp="never"), _order(customer_id, 2, data={"order_value": -1})]
     _send(stack, customer_id, [*bad, _order(customer_id, 3)])
     eventually(lambda: _orders(stack, customer_id) == 1, within=10)
     letters = eventually(lambda: _letters(stack, customer_id), within=10)

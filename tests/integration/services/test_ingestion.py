@@ -83,6 +83,9 @@ def test_a_failed_batch_is_not_counted(database: Database) -> None:
         def estimate(self, rows: Sequence[Any]) -> list[Any]:
             raise ValueError(len(rows))
 
+        def predict(self, rows: Sequence[Any]) -> list[Any]:
+            raise ValueError(len(rows))
+
     with pytest.raises(Exception):  # noqa: B017, PT011 (whatever the model's failure becomes)
         Scoring(database, Broken(), _SETTINGS).apply([event("login")], now=_LATER)
     assert rows(database, "SELECT COUNT(*) AS n FROM event_counts") == [{"n": 0}]
