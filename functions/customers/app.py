@@ -11,6 +11,7 @@ from churn.entrypoints.http.requests import Model
 from churn.entrypoints.http.tables import part_of_file
 from churn.services.audit_trail import AuditTrail
 from churn.services.csv_files import CUSTOMERS
+from churn.services.customer_erasure import request_erasure
 from churn.services.customer_filters import CustomerFilters
 from churn.services.customer_notes import CustomerNotes
 from churn.services.customer_story import CustomerStory, RiskQuery, TimelineQuery
@@ -22,7 +23,15 @@ from churn.settings import settings
 if TYPE_CHECKING:
     from churn.domain.answers import CustomerDetail, CustomerPage, EventPage
     from churn.domain.segment_answers import Segment, SegmentHistory, SegmentList
-    from churn.domain.story_answers import CustomerExport, CustomerNote, CustomerThen, NotePage, RiskHistory, Timeline
+    from churn.domain.story_answers import (
+        CustomerErasure,
+        CustomerExport,
+        CustomerNote,
+        CustomerThen,
+        NotePage,
+        RiskHistory,
+        Timeline,
+    )
 
 _settings = settings().require("database_url", "erasure_key")
 _cache = Cache(_settings.redis_url)
@@ -80,6 +89,14 @@ def get_risk_history(call: Call) -> RiskHistory:
 @_api.answers("hand_over_customer")
 def hand_over_customer(call: Call) -> CustomerExport:
     return hand_over(_database, call.path["customer_id"], call.query.cursor, call.now)
+
+
+@_api.answers("erase_customer")
+def erase_customer(call: Call) -> CustomerErasure:
+    # The queue alone needs AWS's client: lists are spared the import.
+    from churn.adapters.event_queue import EventQueue  # noqa: PLC0415
+
+    return request_erasure(_database, EventQueue(_settings.events_queue), call.path["customer_id"], call.now)
 
 
 @_api.answers("list_events")

@@ -160,7 +160,7 @@ def test_each_function_may_do_what_it_calls_and_no_more(template: dict[str, Any]
     assert allowed == {
         "authorizer": {secret},
         "audit": {secret, *failed},
-        "customers": {secret},
+        "customers": {secret, "sqs:SendMessage", "kms:GenerateDataKey"},
         "dashboard": {secret},
         "stats": {secret, "lambda:InvokeFunction"},
         "migration": {secret, *rotation, *topics, "kms:GenerateDataKey"},

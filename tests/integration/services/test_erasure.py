@@ -20,6 +20,7 @@ from churn.adapters.mysql import (
     audit,
     component_reports,
     customers,
+    erasures,
     imports,
     models,
     prediction_subscriptions,
@@ -189,9 +190,10 @@ def _fill(database: Database) -> None:
 
 
 def _audit(database: Database) -> None:
-    """Store and link an entry of the audit trail."""
+    """Store and link an entry of the audit trail, and note that somebody was erased."""
     grave = Tombstones(lambda: _SETTINGS.erasure_key).hmac_of(_ID)
     audit.append(database, AuditEntry(NOW, "ann", "read", "read", "get_alert", grave, "1", 200, "r-1"))
+    database.run(lambda transaction: erasures.add(transaction, NOW, NOW))
     assert link_entries(database, _SETTINGS, NOW, lambda _: None) == 1
 
 

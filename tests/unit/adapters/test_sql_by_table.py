@@ -34,6 +34,7 @@ _OWNERS = {
     },
     "dead_letters": {"dead_letters"},
     "erasure_key": {"erasure_key"},
+    "erasures": {"erasures"},
     "evaluated_weeks": {"model_quality"},
     "event_counts": {"event_counts"},
     "events": {"events"},

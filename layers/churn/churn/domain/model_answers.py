@@ -131,6 +131,8 @@ class ModelVersion(TypedDict):
     """The fingerprint and extent of what it was trained on."""
     code: dict[str, Any] | None
     """The versions of the service and its libraries that trained it."""
+    learned_from_erased: int | None
+    """From how many customers who have been erased since it may have learned; null where its training is not told."""
     metrics: dict[str, Any]
     """The figures of the test; `freshness` says of which version they are."""
     freshness: Freshness | None

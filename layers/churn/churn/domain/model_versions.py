@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, Self
 
 from churn.domain.errors import ConflictError, FieldError, NotFoundError, UnavailableError
+from churn.domain.model import source_of
 from churn.domain.timestamps import iso
 
 
@@ -92,6 +93,28 @@ class PromotionState:
             for promotion in state.get("history", [{"version": version}])
         )
         return cls(version, state.get("challenger"), history)
+
+
+@dataclass(frozen=True, slots=True)
+class LearningSpan:
+    """When a version learned from the shop's own customers: training began, and its newest cut-off."""
+
+    began: datetime
+    until: datetime
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Self | None:
+        """Return the span by a version's metadata; None for one that learned from nobody, or does not say when."""
+        if source_of(metadata) != "shop" or not metadata.get("trained_at"):
+            return None
+        freshness = metadata.get("freshness") or {}
+        told = [*(metadata.get("fitted_at") or [metadata["trained_at"]]), freshness.get("as_of")]
+        began = datetime.fromisoformat(metadata["trained_at"])
+        return cls(began, max(datetime.fromisoformat(instant) for instant in told if instant))
+
+    def holds(self, first_event_at: datetime | None, erased_at: datetime) -> bool:
+        """Return whether somebody, erased at an instant, had been there: to the day, and rather too often."""
+        return first_event_at is not None and erased_at >= self.began and first_event_at.date() <= self.until.date()
 
 
 class Artifact(Protocol):

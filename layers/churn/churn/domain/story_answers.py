@@ -201,6 +201,18 @@ class CustomerThen(FeatureValues):
     """Null for an instant from which alerts are not kept any more."""
 
 
+class CustomerErasure(TypedDict):
+    """A customer will be erased within seconds."""
+
+    event_id: str
+    """Of the event `customer_deleted` that does it."""
+    learned_by: list[str]
+    """The versions of the model that have served and may have learned from the customer.
+
+    They were trained before now, at a cut-off after the customer's first event.
+    """
+
+
 class CustomerExport(TypedDict):
     """A part of all that is stored of a customer; the parts one after the other are all of it."""
 

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from churn.adapters.mysql import Database, model_quality, training_runs
+from churn.adapters.mysql import Database, Transaction, erasures, model_quality, training_runs
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.model_quality import Comparison, Quality
 from churn.domain.features import is_outdated
-from churn.domain.model import BrokenModelError, kind_of
+from churn.domain.model import BrokenModelError, kind_of, source_of
 from churn.domain.model_versions import (
+    LearningSpan,
     ModelRegistry,
     Promotion,
     PromotionState,
@@ -49,16 +50,20 @@ class ModelVersions:
         state = self._registry.promotion_state()
         versions = self._registry.versions()
         shown = versions[:limit]
-        run, weeks = self._database.run(
+        described = {version: self._described(version) for version in shown}
+        run, weeks, erased = self._database.run(
             lambda transaction: (
                 training_runs.newest(transaction, now),
                 {version: model_quality.weeks(transaction, version, _NEWEST_WEEKS) for version in shown},
+                {version: _erased(transaction, described[version]) for version in shown},
             )
         )
         return {
             "current": state.version,
             "challenger": state.challenger,
-            "versions": [self._summary(version, state, weeks[version]) for version in shown],
+            "versions": [
+                _summary(version, described[version], state, weeks[version], erased[version]) for version in shown
+            ],
             "total": len(versions),
             "history": [_promotion(promotion) for promotion in reversed(state.history[-_NEWEST_PROMOTIONS:])],
             "latest_run": None if run is None else run_json(run),
@@ -69,15 +74,16 @@ class ModelVersions:
         with _readable(version):
             metadata = self._registry.describe(version)
         state = self._registry.promotion_state()
-        weeks, comparisons, drift = self._database.read(
+        weeks, erased, comparisons, drift = self._database.read(
             lambda transaction: (
                 model_quality.weeks(transaction, version),
+                _erased(transaction, metadata),
                 model_quality.comparisons(transaction, version),
                 model_quality.newest_drift(transaction, version),
             )
         )
         return {
-            **_summary(version, metadata, state, weeks),
+            **_summary(version, metadata, state, weeks, erased),
             "comparisons": [_comparison(comparison) for comparison in comparisons],
             "drift": [_drift(row) for row in drift],
             "metadata": metadata,
@@ -126,13 +132,12 @@ class ModelVersions:
             raise RunNotFoundError(run_id)
         return run_json(row)
 
-    def _summary(self, version: str, state: PromotionState, weeks: Sequence[Quality]) -> answers.ModelVersion:
+    def _described(self, version: str) -> Mapping[str, Any]:
         try:
-            metadata = self._registry.describe(version)
+            return self._registry.describe(version)
         except BrokenModelError as error:
             logger.error("a version cannot be described", extra={"version": version, "reason": str(error)})
-            metadata = {}
-        return _summary(version, metadata, state, weeks)
+            return {}
 
 
 @contextmanager
@@ -150,7 +155,7 @@ def _changed(state: PromotionState) -> answers.Promoted:
 
 
 def _summary(
-    version: str, metadata: Mapping[str, Any], state: PromotionState, weeks: Sequence[Quality]
+    version: str, metadata: Mapping[str, Any], state: PromotionState, weeks: Sequence[Quality], erased: int | None
 ) -> answers.ModelVersion:
     roles: dict[str | None, answers.VersionRole] = {state.challenger: "challenger", state.version: "current"}
     return {
@@ -167,6 +172,7 @@ def _summary(
         "gate": metadata.get("gate"),
         "data": metadata.get("data"),
         "code": metadata.get("code"),
+        "learned_from_erased": erased,
         "metrics": metadata.get("metrics", {}),
         "freshness": _freshness(metadata.get("freshness")),
         "quality": [_week(week) for week in weeks],
@@ -184,6 +190,14 @@ def _freshness(found: Mapping[str, Any] | None) -> answers.Freshness | None:
         "trained_version": found.get("trained_version"),
         "tried": found.get("tried", []),
     }
+
+
+def _erased(transaction: Transaction, metadata: Mapping[str, Any]) -> int | None:
+    """Return from how many customers who have been erased since a version may have learned, None if nobody knows."""
+    if source_of(metadata) in {"simulated", "prior"}:
+        return 0
+    span = LearningSpan.of(metadata)
+    return None if span is None else erasures.count_learned(transaction, span)
 
 
 def _promotion(promotion: Promotion) -> answers.ModelChange:

@@ -11,6 +11,7 @@ from churn.adapters.mysql import (
     customer_search,
     customers,
     dead_letters,
+    erasures,
     events,
     orders,
     prediction_subscriptions,
@@ -44,6 +45,7 @@ def erase(
     details = {record.name, record.email, record.phone}
     details |= events.details(transaction, record.id, arriving)
     person = Person(canonical(record.customer_id), frozenset(detail for detail in details if detail))
+    erasures.add(transaction, record.first_seen_at, now)
     dead_letters.erase(transaction, person, tombstones)
     events.erase(transaction, record.id)
     orders.erase(transaction, record.id)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.model import kind_of, source_of
@@ -111,12 +112,15 @@ def mark_told(transaction: Transaction, key: int) -> None:
     transaction.execute("UPDATE model_changes SET told_at = UTC_TIMESTAMP(3) WHERE id = %s", (key,))
 
 
+def every_metadata(transaction: Transaction) -> dict[str, dict[str, Any]]:
+    """Return what is known of each version that has served."""
+    rows = transaction.rows("SELECT version, metadata FROM models ORDER BY version")
+    return {row["version"]: json.loads(row["metadata"]) for row in rows}
+
+
 def horizons(transaction: Transaction) -> dict[str, int]:
     """Return the horizon in days of the versions that have served, where their metadata tells it."""
-    days = {
-        row["version"]: json.loads(row["metadata"]).get("horizon_days")
-        for row in transaction.rows("SELECT version, metadata FROM models")
-    }
+    days = {version: metadata.get("horizon_days") for version, metadata in every_metadata(transaction).items()}
     return {version: int(number) for version, number in days.items() if number}
 
 

@@ -108,6 +108,11 @@ ROUTES = (
         query=customer_requests.HandOverQuery, audit="export",
     ),
     Route(
+        "erase_customer", "DELETE", "/api/customers/{customer_id}", "customers", "admin",
+        "A customer is erased within seconds, and versions of the model that learned from them are told",
+        "CustomerErasure", status=202, audit="erasure",
+    ),
+    Route(
         "list_events", "GET", "/api/customers/{customer_id}/events", "customers", "read",
         "A customer's history, the newest event first", "EventPage", query=customer_requests.EventsQuery,
         audit="read",
