@@ -181,7 +181,7 @@ OF_DEPENDENCIES = (
     Fault("MySQL flapping", _mysql_flapping, _NEEDS_DATABASE, None, 6),
     Fault("MySQL read-only", _mysql_read_only, NOTHING, "writes", 12),
     # MariaDB looks again for space once a minute.
-    Fault("MySQL's disk full", _disk_full, _NEEDS_DATABASE, "writes", 12, recovers=75),
+    Fault("MySQL's disk full", _disk_full, _NEEDS_DATABASE, None, 12, recovers=75),
     Fault("connections to MySQL cut", _connections_cut, _NEEDS_DATABASE),
     Fault("MySQL slow", _mysql_slow, _NEEDS_DATABASE),
     Fault("deadlocks", _deadlocks),
@@ -189,7 +189,7 @@ OF_DEPENDENCIES = (
     Fault("Redis stopped", _redis_stopped, NOTHING, "cache"),
     Fault("Redis full", _redis_full),
     Fault("Redis poisoned", _redis_poisoned),
-    Fault("broker stopped", _broker_stopped, NOTHING, "kafka", 8),
+    Fault("broker stopped", _broker_stopped, NOTHING, "ingestion", 30),
     Fault("partitions re-assigned", _stranger_joins),
     Fault("registry away", _registry_away, frozenset({"events"}), "model"),
 )

@@ -9,12 +9,14 @@ from typing import Any
 
 import boto3
 
-from tests.contract.chaos.fault import NOTHING, Fault
+from tests.contract.chaos.fault import Fault
 from tests.contract.chaos.load import Load
 from tests.contract.chaos.processes import kill, repeated, stopped
 from tests.contract.chaos.shop import Shop
 
 _HOLD_A_MODEL = ("prediction", "scoring", "health")
+# A request in a process that is ended is answered by 502.
+_IS_ENDED = frozenset({"predict"})
 _SCORING_SECONDS = 60
 
 
@@ -48,7 +50,7 @@ def _scoring_without_memory(shop: Shop, _: Load) -> Iterator[None]:
 def _model(change: Callable[[bytes], bytes | None], shop: Shop, _: Load) -> Iterator[None]:
     """Change the file of the model that serves, and end those who hold it, so that they look for it again."""
     s3 = boto3.client("s3", endpoint_url=shop.stack.aws_url)
-    bucket = next(name for name in _buckets(s3) if name.endswith("models"))
+    bucket = shop.stack.bucket
     version = json.loads(_read(s3, bucket, "current.json"))["version"]
     key = f"models/{version}/model.npz"
     content = _read(s3, bucket, key)
@@ -63,10 +65,6 @@ def _model(change: Callable[[bytes], bytes | None], shop: Shop, _: Load) -> Iter
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=content)
         _start_again(shop)
-
-
-def _buckets(s3: Any) -> list[str]:
-    return [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
 
 
 def _read(s3: Any, bucket: str, key: str) -> bytes:
@@ -89,7 +87,7 @@ OF_ITS_OWN = (
     Fault("scoring killed in its transactions", _scoring_killed),
     Fault("scoring past its time-out", _scoring_past_its_time, seconds=_SCORING_SECONDS + 5),
     Fault("scoring out of memory", _scoring_without_memory),
-    Fault("model missing", partial(_model, lambda _: None), NOTHING, "model", 8),
-    Fault("model cut", partial(_model, lambda content: content[: len(content) // 2]), NOTHING, "model", 8),
-    Fault("model exchanged", partial(_model, _swapped), NOTHING, "model", 8),
+    Fault("model missing", partial(_model, lambda _: None), _IS_ENDED, "model", 8),
+    Fault("model cut", partial(_model, lambda content: content[: len(content) // 2]), _IS_ENDED, "model", 8),
+    Fault("model exchanged", partial(_model, _swapped), _IS_ENDED, "model", 8),
 )

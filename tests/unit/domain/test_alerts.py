@@ -141,6 +141,11 @@ def test_a_risk_alert_speaks_in_sentences(level: RiskLevel, cause: str) -> None:
     assert (alert.risk_score, alert.risk_before) == (0.654321, 0.3)
 
 
+def test_a_rise_is_told_with_as_many_digits_as_it_takes() -> None:
+    alert = risk_alert("Ann Lee", Rise("high", 0.598), Prediction(0.602, 0.9, "v1", {}, 0.2), _features())
+    assert alert.message == "The risk that Ann Lee will leave has risen from 59.8% to 60.2%."
+
+
 def test_a_risk_alert_without_a_cause_says_so() -> None:
     alert = risk_alert("Ann Lee", Rise("high", 0.3), Prediction(0.65, 0.9, "v1", {}, 0.65), _features())
     assert alert.reason == "No single cause stands out."

@@ -249,6 +249,12 @@ def _level(probability: float, before: RiskLevel | None, rules: AlertRules) -> R
     )
 
 
+def _from_to(before: float, after: float) -> str:
+    """Return two shares in per cent, with as many digits as tell them apart."""
+    digits = 0 if f"{before:.0%}" != f"{after:.0%}" else 1
+    return f"{before:.{digits}%} to {after:.{digits}%}"
+
+
 def risk_alert(name: str, rise: Rise, prediction: Prediction, features: Features) -> NewAlert:
     """Return the alert for a customer, shown as `name`, whose risk has risen."""
     strongest = max(prediction.contributions.items(), key=lambda item: item[1], default=None)
@@ -259,7 +265,7 @@ def risk_alert(name: str, rise: Rise, prediction: Prediction, features: Features
         CHURN_RISK,
         priority_of(rise.level),
         f"{rise.level.capitalize()} churn risk: {name}",
-        f"The risk that {name} will leave has risen from {rise.risk_before:.0%} to {prediction.churn_probability:.0%}.",
+        f"The risk that {name} will leave has risen from {_from_to(rise.risk_before, prediction.churn_probability)}.",
         cause,
         prediction.churn_probability,
         rise.risk_before,

@@ -42,6 +42,8 @@ def train_purchases(
     extent, latest = orders_until(histories, now, plan, progress)
     span, buyers = extent.span_days, len(latest.buying)
     if span < LEAST_SPAN_DAYS:
+        if extent.first is None:
+            raise TooLittleHistoryError(f"a first model needs orders of {LEAST_SPAN_DAYS} days")
         raise TooLittleHistoryError(
             f"the orders span {span:.1f} days; a first model needs {LEAST_SPAN_DAYS}, {LEAST_SPAN_DAYS - span:.1f} more"
         )

@@ -162,7 +162,8 @@ def cut_offs(extent: Extent, plan: Plan) -> list[int]:
     """
     horizon, embargo = plan.horizon_days * DAY, plan.embargo_days * DAY
     if extent.first is None or extent.last is None:
-        raise TooLittleHistoryError(f"there are no orders in the histories of {extent.customers} customers")
+        of_whom = f" in the histories of {extent.customers} customers" if extent.customers else ""
+        raise TooLittleHistoryError(f"there are no orders{of_whom}")
     if plan.fit_at and plan.test_at is None:
         raise CannotTrainError("cut-offs to fit at were given, but none to test at")
     test_at = extent.last - horizon if plan.test_at is None else to_millis(plan.test_at)
