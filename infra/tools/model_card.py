@@ -7,7 +7,7 @@ import pandas as pd
 
 from churn.domain.features import FEATURE_NAMES, FEATURES
 from churn.training import Window
-from churn.training.report_html import FIGURES, FORMS, MODELS, PARTS, SLICES, day
+from churn.training.report_html import FIGURES, FORMS, MODELS, PARTS, SLICES, day, window_level
 
 
 def model_card(report: Mapping[str, Any], held_out: Window) -> str:
@@ -43,7 +43,7 @@ def _blend(report: Mapping[str, Any]) -> str:
     if weights is None:
         return ""
     parts = ", ".join(f"{PARTS[name]} {weight:.0%}" for name, weight in weights.items())
-    return f"\n\nThe probability that is served is the weighted mean of three: {parts}."
+    return f"\n\nThe probability that is served is the weighted mean of three: {parts}.{window_level(report)}"
 
 
 def _serves(report: Mapping[str, Any]) -> str:

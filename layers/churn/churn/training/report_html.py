@@ -191,13 +191,13 @@ def _comparison(report: Mapping[str, Any]) -> str:
     return (
         f"<h2>How good it is</h2><p>It was tested on the window from {day(tested['cut_off'])}, which it had not seen: "
         f"{report['customers']:,} customers, of whom {report['churned']:.0%} left.{intervals}</p>"
-        + (f"<p>It is the weighted mean of three models: {parts}.{_window_level(report)}</p>" if parts else "")
+        + (f"<p>It is the weighted mean of three models: {parts}.{window_level(report)}</p>" if parts else "")
         + plots(*drawn)
         + folded("All figures", table(["", *(MODELS[name] for name in shown)], rows))
     )
 
 
-def _window_level(report: Mapping[str, Any]) -> str:
+def window_level(report: Mapping[str, Any]) -> str:
     """Return whether the level of the coming window moves the probabilities, and what the windows learned from say."""
     level = report.get("level")
     if not level or "moved" not in level:
