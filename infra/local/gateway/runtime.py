@@ -7,7 +7,6 @@ The Runtime API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 import asyncio
-import contextlib
 import os
 import secrets
 import tempfile
@@ -16,9 +15,8 @@ from collections import deque
 from collections.abc import Mapping
 
 from infra.local.gateway.environment import Environment, Log, Result
+from infra.local.gateway.source_files import CHECK_SECONDS, OF_THE_PROJECT
 from infra.local.template.specs import FunctionSpec
-
-_SOURCE_CHECK_SECONDS = 1.0
 
 
 class FunctionPool:
@@ -34,7 +32,7 @@ class FunctionPool:
         self._all: set[Environment] = set()
         self._slots = asyncio.Semaphore(self._limit)
         self._generation = 0
-        self._sources = _sources(spec)
+        self._sources = self._look()
         self._watcher: asyncio.Task[None] | None = None
         self.last_error: str | None = None
 
@@ -101,10 +99,13 @@ class FunctionPool:
         self._all.discard(environment)
         await environment.stop()
 
+    def _look(self) -> list[Mapping[str, int]]:
+        return [OF_THE_PROJECT.modified(folder) for folder in (self.spec.folder, *self.spec.layers)]
+
     async def _watch_sources(self) -> None:
         while True:
-            await asyncio.sleep(_SOURCE_CHECK_SECONDS)
-            current = await asyncio.to_thread(_sources, self.spec)
+            await asyncio.sleep(CHECK_SECONDS)
+            current = await asyncio.to_thread(self._look)
             if current == self._sources:
                 continue
             self._sources = current
@@ -144,17 +145,3 @@ def _variables(spec: FunctionSpec, environment: Mapping[str, str], region: str) 
         "PYTHONUNBUFFERED": "1",
     }
     return {"TMPDIR": tempfile.gettempdir(), **environment, **spec.environment, **reserved}
-
-
-def _sources(spec: FunctionSpec) -> dict[str, int]:
-    """Return when each source file of the function and its layers was last changed, in nanoseconds."""
-    modified = {}
-    for folder in (spec.folder, *spec.layers):
-        for directory, children, files in os.walk(folder):
-            children[:] = [child for child in children if child != "__pycache__" and not child.startswith(".")]
-            for name in files:
-                if name.endswith((".py", ".json", ".sql", ".npz")):
-                    path = os.path.join(directory, name)  # noqa: PTH118  (walked each second: Path objects cost too much)
-                    with contextlib.suppress(OSError):
-                        modified[path] = os.stat(path).st_mtime_ns  # noqa: PTH116
-    return modified
