@@ -12,6 +12,7 @@ from typing import Any
 
 from infra import console
 from infra.local.options import ROOT, Options, state_folder
+from infra.local.private_files import open_private
 from infra.local.servers import external
 from infra.local.servers.supervisor import StackError, module, say
 from infra.local.template.intrinsics import TemplateError
@@ -39,7 +40,7 @@ def up() -> int:
         return 0
     (state / "ready").unlink(missing_ok=True)
     log = state / "stack.log"
-    with log.open("wb") as out:
+    with open_private(log, anew=True) as out:
         process = subprocess.Popen(
             module("infra.local", "run"),
             cwd=ROOT,

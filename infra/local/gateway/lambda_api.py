@@ -10,6 +10,7 @@ from aiohttp import web
 
 from infra.local.gateway.environment import MAX_PAYLOAD, Log
 from infra.local.gateway.runtime import FunctionPool
+from infra.local.side_doors import programs_alone
 from infra.local.template.specs import Template
 
 _ASYNC_RETRIES = 2
@@ -36,7 +37,7 @@ class LambdaApi:
 
     def application(self) -> web.Application:
         """Return the web application to serve."""
-        app = web.Application(client_max_size=MAX_PAYLOAD)
+        app = web.Application(client_max_size=MAX_PAYLOAD, middlewares=[programs_alone])
         app.router.add_post("/2015-03-31/functions/{name}/invocations", self._invoke)
         app.router.add_get("/status", self._report)
         app.on_shutdown.append(self._shutdown)

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from infra.local.gateway.environment import Log
+from infra.local.private_files import open_private
 
 _LABELS = ("function", "operation")
 # When a counter was made is of no interest: it would double the list.
@@ -85,8 +86,8 @@ class Traces:
             for span in spans:
                 self._log("trace", _sentence(span))
             return
-        with self._file.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(request, separators=(",", ":")) + "\n")
+        with open_private(self._file) as out:
+            out.write(json.dumps(request, separators=(",", ":")).encode() + b"\n")
 
 
 class Telemetry:

@@ -21,6 +21,7 @@ from infra.local.gateway.environment import Log
 from infra.local.gateway.frame_limit import limit_frames
 from infra.local.gateway.proxy import BadAnswerError, last, lists, parse_answer
 from infra.local.gateway.runtime import FunctionPool
+from infra.local.side_doors import refused
 from infra.local.template.specs import ACCOUNT, WebSocketApiSpec, WebSocketRoute
 
 # How long a post waits to learn that its socket is gone.
@@ -338,6 +339,9 @@ class WebSocketApi:
         return web.Response(status=204)
 
     def _known(self, request: web.Request) -> Connection | web.Response:
+        refusal = refused(request)
+        if refusal is not None:
+            return refusal
         if not request.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256"):
             return _failure(403, "ForbiddenException", "The request is not signed")
         connection = self._connections.get(request.match_info["connection_id"])

@@ -19,6 +19,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import run_simple
 
 from infra.local.gateway.gateway import GatewayConfig, aws_client
+from infra.local.side_doors import guarded
 from infra.local.template.reader import load
 from infra.local.template.specs import ACCOUNT, Template
 
@@ -129,7 +130,7 @@ def main(arguments: list[str]) -> int:
     application = Mirrored(DomainDispatcherApplication(create_backend_app), mirror)
     # Resources are made through the same door as a function's requests, once the server listens.
     threading.Thread(target=_prepare, args=(template, port, config, mirror, folder), daemon=True).start()
-    run_simple("127.0.0.1", port, application, threaded=True)
+    run_simple("127.0.0.1", port, guarded(application), threaded=True)
     return 0
 
 

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.local.private_files import open_private
+
 STOP_SECONDS = 20.0
 # Asks the kernel for SIGKILL at the parent's death (PR_SET_PDEATHSIG = 1), then becomes the command.
 _LAUNCHER = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, {signal}); os.execvp(sys.argv[1], sys.argv[1:])"
@@ -33,7 +35,7 @@ def start_child(
 
     Without `environment` it gets this process's.
     """
-    output = log.open("ab") if log else None
+    output = open_private(log) if log else None
     try:
         return subprocess.Popen(
             die_with_parent(command),

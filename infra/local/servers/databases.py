@@ -17,6 +17,7 @@ from pathlib import Path
 import pymysql
 import redis
 
+from infra.local.private_files import open_private
 from infra.local.servers.child_process import start_child, stop_child
 from infra.local.servers.supervisor import StackError
 
@@ -99,7 +100,7 @@ def _make_data_folder(data: Path, temporary: Path, log: Path) -> None:
     installer = _program("mariadb-install-db", "mariadb-server-core", ["/usr/bin/mariadb-install-db"])
     partial = data.with_name("data.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    with log.open("ab") as out:
+    with open_private(log) as out:
         installed = subprocess.run(
             [
                 installer,

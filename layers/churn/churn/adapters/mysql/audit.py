@@ -1,15 +1,17 @@
 """Tables `audit`, `audit_links`, `audit_ends`: who did what, and the chain over it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import astuple, fields
 from datetime import datetime
 from typing import NamedTuple
 
 from churn.adapters.mysql.conditions import Conditions
-from churn.adapters.mysql.database import Database, Row, Transaction
+from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.domain.audit import AuditEntry, End, Link, StoredEntry
 
-_COLUMNS = "at, subject, role, action, operation, customer_hmac, object, status, request_id"
-_INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_NAMES = [field.name for field in fields(AuditEntry)]
+_COLUMNS = ", ".join(_NAMES)
+_INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES ({placeholders(_NAMES)})"
 _PAGE = 1000
 
 
@@ -32,28 +34,14 @@ class AuditFilter(NamedTuple):
         return "audit_by_time" if self.action is None else "audit_by_action"
 
 
-def _values(entry: AuditEntry) -> tuple[object, ...]:
-    return (
-        entry.at,
-        entry.subject,
-        entry.role,
-        entry.action,
-        entry.operation,
-        entry.customer_hmac,
-        entry.object,
-        entry.status,
-        entry.request_id,
-    )
-
-
 def append(database: Database, entry: AuditEntry) -> None:
     """Store an entry. Raises DatabaseUnavailableError, StatementRefusedError."""
-    database.append(_INSERT, _values(entry))
+    database.append(_INSERT, astuple(entry))
 
 
 def add(transaction: Transaction, entry: AuditEntry) -> None:
     """Store an entry in the transaction that does what it tells."""
-    transaction.execute(_INSERT, _values(entry))
+    transaction.execute(_INSERT, astuple(entry))
 
 
 def newest(transaction: Transaction, wanted: AuditFilter, after: tuple[datetime, int] | None, limit: int) -> list[Row]:
@@ -160,4 +148,4 @@ def _end(rows: Sequence[Row]) -> End:
 
 
 def _entry(row: Row) -> AuditEntry:
-    return AuditEntry(**{name: row[name] for name in _COLUMNS.split(", ")})
+    return AuditEntry(**{name: row[name] for name in _NAMES})

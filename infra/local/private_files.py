@@ -1,0 +1,13 @@
+"""Files that only whoever runs the local stack may read: its logs."""
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+
+def open_private(path: Path, *, anew: bool = False) -> BinaryIO:
+    """Open a file to append to it, or to write it `anew`; nobody else may read it, also if it was there before."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else os.O_APPEND)
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "wb")

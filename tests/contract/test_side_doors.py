@@ -1,0 +1,41 @@
+"""What stays closed to pages in a browser, and what nobody finds in the logs of a running stack."""
+
+import stat
+import uuid
+
+import pytest
+
+from tests.contract.conftest import Stack
+from tests.support.http import send
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "attacker.example"}, {"Origin": "https://attacker.example"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_the_doors_for_programs_are_closed_to_pages(stack: Stack, headers: dict[str, str]) -> None:
+    websocket = stack.ws_url.replace("ws", "http", 1).rstrip("/")
+    for method, url in (
+        ("POST", f"{stack.lambda_url}/2015-03-31/functions/retention/invocations"),
+        ("GET", f"{stack.lambda_url}/status"),
+        ("GET", f"{stack.aws_url}/{stack.bucket}"),
+        ("POST", f"{websocket}/@connections/x"),
+    ):
+        assert send(url, method, headers=headers).status == 403, url
+
+
+def test_no_log_holds_a_token_and_nobody_else_may_read_one(stack: Stack) -> None:
+    if stack.endpoints is None:
+        pytest.skip("looks at the logs of a local stack")
+    name = f"somebody-{uuid.uuid4().hex}"
+    good, wrong = stack.token("read", subject=name), f"wrong-{uuid.uuid4().hex}"
+    assert stack.ask("GET", "/api/customers?limit=1", token=good).status == 200
+    assert stack.ask("GET", f"/api/customers?limit=1&token={good}", token=wrong).status == 401
+    assert stack.ask("GET", f"/api/customers?access={good}", token=good).status == 400
+    logs = [path for path in stack.endpoints.parent.rglob("*.log*") if path.is_file() and "data" not in path.parts]
+    assert logs
+    for log in logs:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        assert good.rsplit(".", 1)[1] not in text, log
+        assert wrong not in text, log
+        # What this suite writes of the stack's output is its own.
+        assert log.name == "test.log" or stat.S_IMODE(log.stat().st_mode) == 0o600, log
