@@ -1,6 +1,7 @@
 """Events a second that one invocation of scoring applies, by the size of its batch: what `BatchSize` is chosen by.
 
-Ten thousand customers with a history each; events of random ones, as a busy topic delivers them.
+Ten thousand customers with a history each; events of random ones, as a busy topic delivers them. By the clock, and what
+an event takes of this process's processor and of the database's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from churn.domain.events import Event
 from churn.ml.random_forest import ChurnModel
 from churn.services.scoring import Scoring
 from tests.support.forests import fitted_forest, metadata, trees_of
-from tests.support.own_database import scoring_on_a_database_of_its_own
+from tests.support.own_database import scoring_on_a_database_of_its_own, seconds_of_servers
 
 CUSTOMERS = 10_000
 SIZES = (10, 50, 200, 500, 1000)
@@ -32,9 +33,14 @@ def main() -> None:
         for _ in range(CUSTOMERS * 3 // 1000):
             scoring.apply([next(events) for _ in range(1000)], now=_NOW, raise_alerts=False)
         for size in SIZES:
+            used, database = time.process_time(), seconds_of_servers()
             took = list(_batches(scoring, events, size))
-            median = statistics.median(took)
-            print(f"batches of {size:5,}   {median * 1000:9.1f} ms each   {size / median:9,.0f} events a second")
+            own, database = time.process_time() - used, seconds_of_servers() - database
+            median, applied = statistics.median(took), size * len(took)
+            print(
+                f"batches of {size:5,}   {median * 1000:9.1f} ms each   {size / median:9,.0f} events a second   "
+                f"{own / applied * 1e6:6,.0f} + {database / applied * 1e6:,.0f} µs of processors an event"
+            )
 
 
 def _batches(scoring: Scoring, events: Iterator[Event], size: int) -> Iterator[float]:

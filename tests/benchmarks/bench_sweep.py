@@ -12,7 +12,6 @@ import statistics
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import batched
-from pathlib import Path
 
 from churn.adapters.mysql import Database, Transaction
 from churn.domain.customer_record import COLUMNS
@@ -21,7 +20,7 @@ from churn.ml.random_forest import ChurnModel
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from tests.support.forests import fitted_forest, metadata, trees_of
-from tests.support.own_database import scoring_on_a_database_of_its_own
+from tests.support.own_database import scoring_on_a_database_of_its_own, seconds_of_servers
 
 CUSTOMERS = int(os.environ.get("CUSTOMERS", "20000"))
 LIVED = min(CUSTOMERS, 10_000)
@@ -56,10 +55,10 @@ def main() -> None:
 
 
 def _report(scoring: Scoring) -> None:
-    began, used, database = time.perf_counter(), time.process_time(), _seconds_of_the_database()
+    began, used, database = time.perf_counter(), time.process_time(), seconds_of_servers()
     scored = sweep(scoring, now=_NOW, time_left=lambda: True).scored
     took, used, database = (
-        time.perf_counter() - began, time.process_time() - used, _seconds_of_the_database() - database,
+        time.perf_counter() - began, time.process_time() - used, seconds_of_servers() - database,
     )  # fmt: skip
     print(f"{scored:,} of {CUSTOMERS:,} customers due   {took:8.2f} s   {scored / took:9,.0f} a second")
     print(f"a customer                  {used / scored * 1e6:9,.0f} µs of this process's processor")
@@ -102,13 +101,6 @@ def _copy_once(transaction: Transaction, shift: int, last: int) -> None:
         key = columns[0][0]
         statement = f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} WHERE {key} <= %s"
         transaction.execute(statement, [shift] * values.count("%s") + [last])
-
-
-def _seconds_of_the_database() -> float:
-    """Return what the servers that this process has started have used of processors."""
-    own = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
-    used = [Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13] for pid in own]
-    return sum(int(ticks) for one in used for ticks in one) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":
