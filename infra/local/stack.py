@@ -169,6 +169,7 @@ class Stack:
                 "RedisUrl": self._urls["redis_url"],
                 "JwtSecret": self._secret(),
                 "ErasureKey": self._secret("erasure-key"),
+                "ModelSigningKey": os.environ.get("MODEL_SIGNING_KEY", ""),
                 "KafkaClusterArn": f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/local/00000000-0",
                 "KafkaBootstrapServers": self._urls["kafka"],
                 **options.parameters,

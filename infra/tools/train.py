@@ -44,7 +44,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[str], None]) -> None:
-    registry = None if options.out else S3ModelRegistry(settings.require("model_bucket").model_bucket)
+    registry = None
+    if not options.out:
+        registry = S3ModelRegistry(
+            settings.require("model_bucket").model_bucket, signing_key=settings.model_signing_key
+        )
     now = datetime.now(UTC)
     histories: Any
     source: Source = "history"

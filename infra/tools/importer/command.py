@@ -160,7 +160,7 @@ def _begin_model(histories: Histories, settings: Settings, now: datetime) -> Non
     if not settings.model_bucket:
         return
     plan = Plan(settings.horizon_days, settings.inactivity_days, settings.embargo_days)
-    registry = S3ModelRegistry(settings.model_bucket)
+    registry = S3ModelRegistry(settings.model_bucket, signing_key=settings.model_signing_key)
     released = begin_without_labels(
         histories, registry, plan=plan, now=now, service_version=settings.service_version, by="make import"
     )

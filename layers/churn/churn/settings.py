@@ -203,6 +203,7 @@ class Settings:
     jwt_secret: str
     erasure_key: str
     model_bucket: str
+    model_signing_key: str
     model_path: str
     socket_endpoint: str
     event_source_url: str
@@ -255,6 +256,7 @@ class Settings:
             jwt_secret=text("JWT_SECRET", ""),
             erasure_key=text("ERASURE_KEY", ""),
             model_bucket=text("MODEL_BUCKET", ""),
+            model_signing_key=text("MODEL_SIGNING_KEY", ""),
             model_path=text("MODEL_PATH", "/opt/model/model.npz"),
             socket_endpoint=text("SOCKET_ENDPOINT", ""),
             event_source_url=text("EVENT_SOURCE_URL", ""),

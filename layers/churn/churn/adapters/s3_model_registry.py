@@ -14,9 +14,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from churn.adapters import secrets_manager
 from churn.adapters.aws_clients import client
 from churn.adapters.breaker import REGISTRY, Breaker
+from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.domain.model import MOST_BYTES, BrokenModelError
+from churn.domain.model_signatures import FIELD, SHORTEST_KEY, is_signed, signature_of
 from churn.domain.model_versions import (
     Artifact,
     NoPreviousVersionError,
@@ -43,18 +46,21 @@ _ATTEMPTS = 10
 class S3ModelRegistry:
     """Versions in a bucket: `model.npz`, `metadata.json`, `report.json` and `report.html` under `models/VERSION/`."""
 
-    def __init__(self, bucket: str, s3: Any = None) -> None:
+    def __init__(self, bucket: str, s3: Any = None, *, signing_key: str = "") -> None:
+        """`signing_key`: the secret, or its ARN, that signs versions; without it nobody looks at signatures."""
         self._bucket = bucket
+        self._signing_key = signing_key
         self._s3 = s3 or client("s3")
         self._breaker: Breaker | None = None
 
     @classmethod
-    def for_requests(cls, bucket: str, s3: Any = None, *, breaker: Breaker = REGISTRY) -> Self:
+    def for_requests(cls, bucket: str, s3: Any = None, *, signing_key: str = "", breaker: Breaker = REGISTRY) -> Self:
         """Return the registry for answers to requests, of which none waits long for a bucket that does not answer.
 
         The first waits 2 seconds at most, then all are refused at once but for one in 2 seconds, which asks again.
         """
-        registry = cls(bucket, s3 or client("s3", connect_timeout=0.5, read_timeout=1.5, attempts=1))
+        s3 = s3 or client("s3", connect_timeout=0.5, read_timeout=1.5, attempts=1)
+        registry = cls(bucket, s3, signing_key=signing_key)
         registry._breaker = breaker
         return registry
 
@@ -67,6 +73,8 @@ class S3ModelRegistry:
             "size": len(content),
             **model.metadata,
         }
+        if self._signing_key:
+            metadata[FIELD] = signature_of(self._key(), metadata)
         self._put_once(model.version, "model.npz", content)
         if report is not None:
             self._put_once(model.version, "report.json", json.dumps(report).encode(), "application/json")
@@ -115,8 +123,7 @@ class S3ModelRegistry:
 
         Raises VersionNotFoundError, BrokenModelError, or, unless forced, NotPromotableError.
         """
-        gate = self.describe(version).get("gate")
-        self._content(version)
+        gate = self._verified(version)[0].get("gate")
 
         def promoted(state: PromotionState) -> PromotionState:
             if state.version == version:
@@ -136,7 +143,7 @@ class S3ModelRegistry:
             if before is None:
                 raise NoPreviousVersionError("No version has served before this one.")
             try:
-                self._content(before)
+                self._verified(before)
             except VersionNotFoundError as error:
                 raise BrokenModelError(f"version {before} is not there any more") from error
             return served_by(state, Promotion(before, iso(now), by, reason, rolled_back=state.version))
@@ -153,17 +160,32 @@ class S3ModelRegistry:
         # Functions that only describe versions have no numpy.
         from churn.ml.loading import read_model  # noqa: PLC0415
 
-        model = read_model(self._content(version))
+        model = read_model(self._verified(version)[1])
         if model.version != version:
             raise BrokenModelError(f"version {version} holds the model {model.version}")
         return model
 
-    def _content(self, version: str) -> bytes:
-        expected = self.describe(version).get("sha256")
+    def _verified(self, version: str) -> tuple[dict[str, Any], bytes]:
+        """Return a version's metadata and model. Raises VersionNotFoundError, BrokenModelError."""
+        metadata = self.describe(version)
+        if self._signing_key and not is_signed(self._key(), metadata):
+            raise BrokenModelError(f"version {version} is not signed with this service's key")
+        if self._signing_key and metadata.get("version") != version:
+            raise BrokenModelError(f"version {version} holds the signed metadata of {metadata.get('version')}")
         content = self._get(version, "model.npz")
-        if hashlib.sha256(content).hexdigest() != expected:
+        if hashlib.sha256(content).hexdigest() != metadata.get("sha256"):
             raise BrokenModelError(f"the stored bytes of version {version} do not have the checksum of its metadata")
-        return content
+        return metadata, content
+
+    def _key(self) -> str:
+        """Return the signing key. Raises RegistryUnavailableError, also for one that could be guessed."""
+        try:
+            key = secrets_manager.resolve(self._signing_key)
+        except SecretUnavailableError as error:
+            raise RegistryUnavailableError(f"the signing key cannot be read: {error}") from error
+        if len(key) < SHORTEST_KEY:
+            raise RegistryUnavailableError(f"MODEL_SIGNING_KEY must have at least {SHORTEST_KEY} characters")
+        return key
 
     def _read_state(self) -> tuple[PromotionState, str | None]:
         """Return the state, and the ETag of ``current.json``; None if it does not exist yet."""
