@@ -104,6 +104,7 @@ def test_a_function_stays_within_lambdas_quotas(template: dict[str, Any]) -> Non
         "RedisUrl": f"rediss://{'r' * 60}:6379/0?secret={secret}",
         "JwtSecret": secret,
         "ErasureKey": secret,
+        "ModelSigningKey": secret,
         "KafkaClusterArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/" + "k" * 100,
         "OutputTopic": "t" * 60,
     }
