@@ -6,7 +6,7 @@ from dataclasses import replace
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
 from churn.domain.features import Features
-from churn.domain.model import Estimate, Outlook
+from churn.domain.model import Estimate, Outlook, Prediction
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.dashboard import Dashboard
 from churn.services.scoring import Scoring
@@ -15,14 +15,17 @@ from tests.support.events import NOW, order
 from tests.support.models import RecencyModel
 
 _SETTINGS = Settings.from_environment({})
+_OUTLOOK = Outlook(1.5, 60.0, 80.0, (0.0, 210.0), 20.0, 12.0)
 
 
 class OutlookModel(RecencyModel):
     """RecencyModel with the same outlook for everybody."""
 
     def estimate(self, rows: Sequence[Features]) -> list[Estimate]:
-        outlook = Outlook(1.5, 60.0, 80.0, (0.0, 210.0), 20.0, 12.0)
-        return [replace(answer, outlook=outlook) for answer in super().estimate(rows)]
+        return [replace(answer, outlook=_OUTLOOK) for answer in super().estimate(rows)]
+
+    def predict(self, rows: Sequence[Features]) -> list[Prediction]:
+        return [replace(answer, outlook=_OUTLOOK) for answer in super().predict(rows)]
 
 
 def test_a_score_stores_its_outlook_and_both_lists_and_sums_tell_it(database: Database) -> None:
