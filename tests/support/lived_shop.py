@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from pathlib import Path
@@ -27,7 +27,7 @@ from churn.adapters.mysql.alert_pages import Wanted
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.alert_work import Work
 from churn.domain.customer import observed_kinds
-from churn.domain.events import Event
+from churn.domain.events import SIMULATED, Event
 from churn.domain.timestamps import to_millis
 from churn.services import hourly_stats
 from churn.services.alerts import list_alerts, work_on_many
@@ -142,10 +142,11 @@ def _steps(began: datetime, end: datetime) -> Iterator[datetime]:
 
 
 def _events(start: datetime, end: datetime) -> Iterator[Event]:
-    """Yield the events that the shop heard of, sorted by customer."""
+    """Yield the events that the shop heard of, sorted by customer, under ids of its own: it is no sample."""
     shop = simulate(_CUSTOMERS, seed=7, start=start, end=end)
     events = (event for customer in shop for event in customer.events)
-    return (one for one in events if not (one.event_type in _SILENT and one.timestamp > end - _SILENT_FOR))
+    heard = (one for one in events if not (one.event_type in _SILENT and one.timestamp > end - _SILENT_FOR))
+    return (replace(one, event_id=one.event_id.removeprefix(SIMULATED)) for one in heard)
 
 
 def _bring_a_challenger(past: _Past, now: datetime) -> None:

@@ -160,6 +160,7 @@ function options(props: Props, element: HTMLElement, onTip: (tip: Tip) => void):
         ...axis,
         grid: { show: false },
         space: 72,
+        incrs: steps(props.times),
         gap: 10,
         size: 34,
         values: (_, splits) =>
@@ -186,7 +187,17 @@ function evenly(ticks: string[]): string[] {
 }
 
 function spansDays(times: number[]): boolean {
-  return (times.at(-1) ?? 0) - (times[0] ?? 0) > 2 * 86_400;
+  return (times.at(-1) ?? 0) - (times[0] ?? 0) > 2 * DAY;
+}
+
+const MINUTE = 60;
+const DAY = 24 * 60 * MINUTE;
+
+/** Returns the seconds that may lie between two ticks: two with the same label would say nothing. */
+function steps(times: number[]): number[] {
+  const days = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 30, 60, 90, 120, 180, 365].map((number) => number * DAY);
+  const parts = [1, 5, 10, 15, 30, 60, 120, 180, 240, 360, 480, 720].map((number) => number * MINUTE);
+  return spansDays(times) ? days : [...parts, ...days];
 }
 
 // Below it the ticks of numbers that are counted would be parts of one.
@@ -197,12 +208,12 @@ function niceTop(most: number | null): number {
 }
 
 function series(line: Line, color: string): uPlot.Series {
-  const steps: uPlot.Series.PathBuilder = (plot, index, first, last) => stepped(plot, index, first, last);
+  const path: uPlot.Series.PathBuilder = (plot, index, first, last) => stepped(plot, index, first, last);
   return {
     stroke: color,
     width: line.isPale ? 1.5 : 2,
     ...(line.isPale ? { dash: [4, 4] } : {}),
-    ...(line.isStepped ? { paths: steps } : {}),
+    ...(line.isStepped ? { paths: path } : {}),
     points: { show: line.isStepped === true, size: 6, fill: color },
     spanGaps: false,
   };

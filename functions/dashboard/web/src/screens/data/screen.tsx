@@ -3,7 +3,7 @@ import type { FunctionComponent } from "preact";
 import { get, type Answer } from "../../api/client";
 import { Problem, Waiting } from "../../components/notes";
 import { useLast, useResource } from "../../data";
-import { plural } from "../../format";
+import { plural, timeOfDay } from "../../format";
 import { usePlace } from "../../router";
 import { Arriving } from "./arriving";
 import { DeadLetters, useDeadLetters } from "./dead-letters";
@@ -14,6 +14,7 @@ import { Kinds, Unknown } from "./sources";
 export type Ingestion = Answer<"/api/ingestion", "get">;
 
 const LATE_SECONDS = 60;
+const MINUTES = 60;
 
 const Screen: FunctionComponent<{ path: string[] }> = () => {
   const { query } = usePlace();
@@ -67,8 +68,15 @@ function headline(data: Ingestion): string {
   const broken = waiting
     ? ` ${isMore ? "More than " : ""}${plural(waiting, "record")} could not be applied.`
     : "";
+  const since = sinceWhen(data.per_minute);
   if (!hour)
-    return `${data.per_minute.length ? "No event has come in the last hour." : "Events have been counted for less than a minute."}${broken}`;
+    return `${since ? `No event has come ${since}.` : "Events have been counted for less than two minutes."}${broken}`;
   const lag = data.behind_seconds === null ? "" : "; the newest are counted within seconds";
-  return `${plural(hour, "event")} came in the last hour${lag}.${broken}`;
+  return `${plural(hour, "event")} came ${since || "just now"}${lag}.${broken}`;
+}
+
+/** The time that the minutes span; empty where they are too few to say anything. */
+function sinceWhen([first, ...others]: Ingestion["per_minute"]): string {
+  if (!first || !others.length) return "";
+  return others.length + 1 < MINUTES ? `since ${timeOfDay(first.start)}` : "in the last hour";
 }
