@@ -21,6 +21,7 @@ _NOT_AUDITED = {
     *("health", "health_status", "dashboard_page", "dashboard_asset", "api_reference", "api_description"),
     *("issue_ticket", "open_session"),
 }
+_VERSION = "2026-11-26T15-42-19.936139Z-223aba1e"
 _BODIES: dict[str, Any] = {
     "predict": {"customer_id": "C-1"},
     "predict_batch": {"customers": [{"customer_id": "C-1"}]},
@@ -111,8 +112,11 @@ def test_a_route_that_is_audited_needs_a_trail() -> None:
     [
         ("get_alert", {"id": 12, "customer_id": "C-1"}, "/api/alerts/12", "12"),
         ("work_on_alerts", None, "", "3,4"),
-        ("make_api_key", {"id": "00ff"}, "", "00ff"),
-        ("promote_model", {"version": "v2"}, "/api/models/v2/promote", "v2"),
+        ("make_api_key", {"id": "0123456789abcdef"}, "", "0123456789abcdef"),
+        ("train_model", {"run_id": "0" * 32}, "", "0" * 32),
+        ("promote_model", None, f"/api/models/{_VERSION}/promote", _VERSION),
+        ("get_alert", None, "/api/alerts/CUST-example", None),
+        ("promote_model", None, "/api/models/CUST-example/promote", None),
         ("list_customers", {"customers": []}, "/api/customers?search=ann%40example.org", None),
         ("get_alert", None, "/api/alerts/ann%40example.org", None),
     ],

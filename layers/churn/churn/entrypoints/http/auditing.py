@@ -15,8 +15,9 @@ from churn.domain.audit import BEST_EFFORT, LONGEST_OBJECT, AuditEntry
 from churn.entrypoints.http.routes import Route
 from churn.services.audit_trail import AuditTrail
 
-# Ids of alerts, notes, segments, keys, runs and versions; a customer's may be anything and is never among them.
-_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+# Numbers of alerts, notes and segments, ids of keys and runs, versions. A client may have put a customer's id in their
+# place, which no entry may hold: what has another form is not told.
+_ID = re.compile(r"\d{1,18}|[0-9a-f]{16}|[0-9a-f]{32}|\d{4}-\d\d-\d\dT[\w.-]{1,53}", re.ASCII)
 _NAMES = ("id", "run_id", "version")
 
 
