@@ -113,6 +113,8 @@ def test_none_and_more_than_five_hundred_are_refused(stack: Stack, count: int) -
 def test_an_id_that_is_not_in_utf_8_is_refused_as_on_kafka(stack: Stack) -> None:
     event = json.dumps(_history("RAW")[0], ensure_ascii=False).encode().replace(b"RAW", b"V\xfe-3")
     answer = stack.post("/api/events", event, role="write")
+    if answer.by_sam:
+        pytest.skip("sam local decodes a body before the function has it")
     assert answer.status == 400
     assert "UTF-8" in answer.json["detail"]
 

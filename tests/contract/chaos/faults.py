@@ -151,10 +151,6 @@ def _redis_poisoned(shop: Shop, _: Load) -> Iterator[None]:
 # -- Kafka
 
 
-def _broker_stopped(shop: Shop, _: Load) -> AbstractContextManager[None]:
-    return stopped(lambda: [shop.stack.pids()["broker"]])
-
-
 @contextmanager
 def _stranger_joins(shop: Shop, _: Load) -> Iterator[None]:
     """Let another consumer join the group, read, commit nothing and leave: partitions move to it and back."""
@@ -189,7 +185,6 @@ OF_DEPENDENCIES = (
     Fault("Redis stopped", _redis_stopped, NOTHING, "cache"),
     Fault("Redis full", _redis_full),
     Fault("Redis poisoned", _redis_poisoned),
-    Fault("broker stopped", _broker_stopped, NOTHING, "ingestion", 30),
     Fault("partitions re-assigned", _stranger_joins),
     Fault("registry away", _registry_away, frozenset({"events"}), "model"),
 )

@@ -86,7 +86,8 @@ def _swapped(content: bytes) -> bytes:
 OF_ITS_OWN = (
     Fault("scoring killed in its transactions", _scoring_killed),
     Fault("scoring past its time-out", _scoring_past_its_time, seconds=_SCORING_SECONDS + 5),
-    Fault("scoring out of memory", _scoring_without_memory),
+    # The event source waits up to five seconds before it tries again, and the function starts anew.
+    Fault("scoring out of memory", _scoring_without_memory, recovers=20),
     Fault("model missing", partial(_model, lambda _: None), _IS_ENDED, "model", 8),
     Fault("model cut", partial(_model, lambda content: content[: len(content) // 2]), _IS_ENDED, "model", 8),
     Fault("model exchanged", partial(_model, _swapped), _IS_ENDED, "model", 8),
