@@ -15,9 +15,11 @@ from churn.adapters.mysql import Database, imports
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.customer import observed_kinds
 from churn.domain.identifiers import canonical
+from churn.domain.model import PURCHASE_PROCESS, kind_of
 from churn.domain.values import storable
 from churn.services.imported_hours import HourSpan
-from churn.services.training_runs import StoredHistories, begin_without_labels
+from churn.services.process_update import bring_up_to_now
+from churn.services.training_runs import StoredHistories, begin_without_labels, model_in_use
 from churn.settings import Settings
 from churn.training import Histories, Plan, table
 from infra import console
@@ -142,8 +144,8 @@ def _store(path: Path, history: History, settings: Settings, began: datetime) ->
         }
         database.run(lambda transaction: imports.end(transaction, key, counts, datetime.now(UTC)))
         stored = StoredHistories(database)
-        if stored.source == "history":
-            _begin_model(stored, settings, datetime.now(UTC))
+        if stored.source == "history" and not _begin_model(stored, settings, datetime.now(UTC)) and imported.events:
+            _fit_again(database, settings)
         return imported
     finally:
         database.close()
@@ -155,10 +157,13 @@ def _tells_cancellations(history: History) -> bool:
     return not has_entries and not {"status", "cancelled"}.isdisjoint(history.columns)
 
 
-def _begin_model(histories: Histories, settings: Settings, now: datetime) -> None:
-    """Let a purchase process serve in place of a simulated shop's model, of what is usual for shops, or of none."""
+def _begin_model(histories: Histories, settings: Settings, now: datetime) -> bool:
+    """Let a purchase process serve in place of a simulated shop's model, of what is usual for shops, or of none.
+
+    Returns whether it serves from now on.
+    """
     if not settings.model_bucket:
-        return
+        return False
     plan = Plan(settings.horizon_days, settings.inactivity_days, settings.embargo_days)
     registry = S3ModelRegistry(settings.model_bucket, signing_key=settings.model_signing_key)
     released = begin_without_labels(
@@ -166,6 +171,20 @@ def _begin_model(histories: Histories, settings: Settings, now: datetime) -> Non
     )
     if released is not None:
         print(f"{table(released.trained.report)}; it serves from now on, and 'make train' trains a forest")
+    return released is not None
+
+
+def _fit_again(database: Database, settings: Settings) -> None:
+    """Bring a purchase process that serves up to what was imported; a forest knows more and waits for its training."""
+    if not settings.model_bucket:
+        return
+    registry = S3ModelRegistry(settings.model_bucket)
+    in_use = model_in_use(registry)
+    if in_use is None or kind_of(in_use.model.metadata) != PURCHASE_PROCESS:
+        return
+    version = bring_up_to_now(database, registry, settings, now=datetime.now(UTC))["version"]
+    if version is not None:
+        print(f"the purchase process that serves was fitted to all orders again: version {version}")
 
 
 def _report(history: History, imported: Imported, seconds: float, *, is_dry: bool) -> None:
@@ -183,6 +202,8 @@ def _report(history: History, imported: Imported, seconds: float, *, is_dry: boo
             f"{replaced.larger:,} a larger one ({-replaced.cents / 100:+,.2f} in all), "
             f"{replaced.cancelled:,} were cancelled"
         )
+    if replaced.unknown:
+        print(f"{replaced.unknown:,} orders that were stored with a value of 0 count now, with an unknown value")
     if replaced.refunds:
         print(
             f"subtracted from orders that were stored before: {replaced.refunds:,} refunds "

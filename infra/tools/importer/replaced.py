@@ -9,6 +9,8 @@ class Replaced:
 
     smaller: int = 0
     larger: int = 0
+    unknown: int = 0
+    """Orders of value 0 that a file without values shows."""
     cancelled: int = 0
     reinstated: int = 0
     """Cancelled orders that count again."""

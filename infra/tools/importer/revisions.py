@@ -100,9 +100,9 @@ def _differs(event: Event, order: Order) -> bool:
         return False
     if event.event_type == "order_cancelled" or event.at != order.placed_at:
         return True
-    # A file without amounts knows no better.
     cents = order_cents(event.data)
-    return cents is not None and cents != order.cents
+    # A file without amounts knows no better, but than a 0 that stood for an unknown one.
+    return order.cents == 0 if cents is None else cents != order.cents
 
 
 def _is_refund(event: Event) -> bool:
@@ -118,5 +118,6 @@ def _revision(event: Event, order: Order, now: datetime, replaced: Replaced) -> 
     replaced.smaller += less > 0
     replaced.larger += less < 0
     replaced.cents += less
-    of_before = {} if known is None else {"order_value": known / 100}
+    replaced.unknown += cents is None and known == 0
+    of_before = {"order_value": known / 100} if known else {}
     return replace(event, data={"revised_at": iso(now)} | of_before | dict(event.data))

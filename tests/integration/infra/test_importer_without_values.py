@@ -44,3 +44,18 @@ def test_values_come_with_a_later_export_and_stay_when_the_log_is_imported_again
     renamed.write_text(_LOG.replace(" 10:00", " 10:30"))
     assert command.main([str(renamed)]) == 0
     assert _spent(shop) == {f"C-{number}": (6, 75.0) for number in range(4)}
+
+
+def test_zeros_that_stood_for_unknown_values_make_way(
+    shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zeros = tmp_path / "zeros.csv"
+    zeros.write_text(_valued(_LOG).replace(",12.5", ",0"))
+    assert command.main([str(zeros)]) == 0
+    assert "--column=order_value=" in capsys.readouterr().out
+    assert _spent(shop) == {f"C-{number}": (0, 0.0) for number in range(4)}
+    assert command.main([str(zeros), "--column=order_value="]) == 0
+    assert "24 orders that were stored with a value of 0 count now, with an unknown value" in capsys.readouterr().out
+    assert _spent(shop) == {f"C-{number}": (6, None) for number in range(4)}
+    assert command.main([str(zeros), "--column=order_value="]) == 0
+    assert "0 events imported, 24 already there" in capsys.readouterr().out

@@ -119,17 +119,18 @@ def test_a_shop_with_orders_is_never_left_to_a_simulated_model(database: Databas
     assert registry.load(str(registry.promotion_state().version)).metadata["source"] == "prior"
 
 
-def test_an_import_fits_the_purchase_process_at_once(
-    database: Database,
-    mysql_url: str,
-    registry: S3ModelRegistry,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture
+def importing(mysql_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let the command import into the test's database, and know its registry."""
     for name, value in {"DATABASE_URL": mysql_url, "MODEL_BUCKET": BUCKET, "ERASURE_KEY": "k" * 32}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CHURN_STATE_DIR", str(tmp_path / "state"))
+
+
+@pytest.mark.usefixtures("importing")
+def test_an_import_fits_the_purchase_process_at_once(
+    database: Database, registry: S3ModelRegistry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "orders.csv"
     lines = [f"{one.customer_id},{one.event_id},{one.timestamp.isoformat()},20" for one in _shop(80, 120)]
     file.write_text("\n".join(["customer_id,order_id,timestamp,order_value", *lines]))
@@ -141,3 +142,23 @@ def test_an_import_fits_the_purchase_process_at_once(
     sources = {row["source"] for row in rows(database, "SELECT source FROM models")}
     assert sources == {"prior"}
     assert [registry.load(change.version).metadata["source"] for change in state.history] == ["prior", "history"]
+
+
+@pytest.mark.usefixtures("importing")
+def test_a_later_import_fits_the_process_again_with_what_it_brings(
+    registry: S3ModelRegistry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, export = tmp_path / "log.csv", tmp_path / "export.csv"
+    lines = [f"{one.customer_id},{one.event_id},{one.timestamp.isoformat()}" for one in _shop(80, 120)]
+    log.write_text("\n".join(["customer_id,order_id,timestamp", *lines]))
+    export.write_text("\n".join(["customer_id,order_id,timestamp,order_value", *(f"{line},20" for line in lines)]))
+    assert command.main([str(log)]) == 0
+    first = str(registry.promotion_state().version)
+    assert registry.load(first).metadata["spending"] is None
+    assert command.main([str(export)]) == 0
+    version = str(registry.promotion_state().version)
+    assert f"was fitted to all orders again: version {version}" in capsys.readouterr().out
+    assert version != first
+    assert registry.load(version).metadata["spending"] is not None
+    assert command.main([str(export)]) == 0
+    assert registry.promotion_state().version == version

@@ -313,10 +313,12 @@ def release(
     Returns why it was not promoted, in sentences; empty if it was. Raises VersionExistsError, RegistryUnavailableError.
     """
     registry.publish(model, report=report, html=html)
+    gate = model.metadata.get("gate") or {}
+    was_tested = bool(model.metadata.get("metrics"))
     try:
-        registry.promote(model.version, by=by, reason="no worse on the newest window", now=now)
+        reason = "no worse on the newest window" if was_tested else "nothing is known yet that it could be tested on"
+        registry.promote(model.version, by=by, reason=reason, now=now)
     except NotPromotableError as refusal:
-        gate = model.metadata.get("gate") or {}
         if gate.get("passed") and _cannot_serve(registry):
             reason = "the version in use cannot be served"
             registry.promote(model.version, by=by, reason=reason, now=now, force=True)

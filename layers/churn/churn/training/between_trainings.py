@@ -56,7 +56,8 @@ def brought_up_to(
     fresh = _with_process_of(served, latest, plan, {"data": extent.described()})
     before, after = probabilities(served, active), probabilities(fresh, active)
     moved, orders = float(np.abs(after - before).mean()), _share_of_orders(served, fresh, active)
-    if moved < LEAST_MOVE and orders < LEAST_SHARE_OF_ORDERS:
+    knows_money, knew_money = (one.metadata.get("spending") is not None for one in (fresh, served))
+    if moved < LEAST_MOVE and orders < LEAST_SHARE_OF_ORDERS and knows_money == knew_money:
         return Update(
             None, f"Probabilities move by {moved:.4f} on average, expected orders by {orders:.1%}: hardly at all."
         )
