@@ -88,11 +88,11 @@ def test_what_is_read_of_a_cursor_of_customers_is_what_is_written(sort: Customer
 
 _OF_NO_ROW: dict[CustomerSort, list[Any]] = {
     "total_spent": [
-        *(None, True, -1, 5, 5.0, [], ["5.00"], {}),
+        *(True, -1, 5, 5.0, [], ["5.00"], {}),
         *("1_000", "\u0661\u0662", "\u0661\u0662.\u0660\u0660", " 5 ", " 5.00 ", "5", "-0", "-0.00", "-1.00"),
         *("1E+2", "05.00", "5.001", "NaN", "10000000000000000.00"),
     ],
-    "expected_spend": [None],
+    "expected_spend": [-1, 5],
     "value_at_risk": ["-1.00", 5],
     "customer_id": [None, "", 5],
     "risk_change_7d": [0, -1, True, "0.5", 1.5],
