@@ -8,6 +8,7 @@ from pymysql.cursors import DictCursor
 
 from churn.adapters.mysql import Database
 from churn.domain.timestamps import to_millis
+from churn.services.customers import Customers
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from churn.settings import Settings
@@ -112,6 +113,15 @@ def test_a_state_of_which_the_clock_alone_has_moved_is_not_written_again(
     # The windows of spend end at a sweep's clock: what leaves them is written.
     assert [statement for statement in _swept(scoring, monkeypatch, 400) if "state = VALUES(state)" in statement]
     assert compare_with_histories(database) == 20
+
+
+def test_what_is_shown_beside_a_score_is_as_of_it(
+    database: Database, scoring: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill(scoring, 0, 1)
+    _swept(scoring, monkeypatch, 60)
+    # A server whose clock is behind that of the one that swept.
+    assert Customers(database, _SETTINGS).get("C-0", NOW)["days_since_last_order"] == pytest.approx(90)
 
 
 def test_scores_that_events_ask_for_take_one_call_of_the_model(database: Database) -> None:
