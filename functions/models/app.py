@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _settings = settings().require("database_url", "model_bucket", "training_function")
 _database = Database.for_requests(_settings.database_url)
-_registry = S3ModelRegistry.for_requests(_settings.model_bucket, signing_key=_settings.model_signing_key)
+_registry = S3ModelRegistry.of(_settings, for_requests=True)
 _versions = ModelVersions(_registry, _database, invoke_later(_settings.training_function))
 _api = Api("models", _settings, Cache(_settings.redis_url), trail=AuditTrail(lambda: _database, _settings))
 app = _api.app

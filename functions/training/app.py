@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     `process_update` brings the purchase process up to now instead.
     """
     config = settings().require("database_url", "model_bucket")
-    registry = S3ModelRegistry(config.model_bucket, signing_key=config.model_signing_key)
+    registry = S3ModelRegistry.of(config)
     with closing(Database(config.database_url)) as database:
         if event.get("task") == TASK:
             return bring_up_to_now(database, registry, config, now=datetime.now(UTC))

@@ -91,11 +91,3 @@ def _number(environment: Mapping[str, str], variable: Variable) -> float:
 def state_folder(environment: Mapping[str, str]) -> Path:
     """Return the folder of all that outlives the stack: CHURN_STATE_DIR, or `.local` in the checkout."""
     return Path(environment.get("CHURN_STATE_DIR") or ROOT / ".local").resolve()
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file, which only its owner may read, in one step, so that nobody reads half of it."""
-    part = path.with_name(path.name + ".part")
-    part.touch(mode=0o600)
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

@@ -1,4 +1,4 @@
-"""Files that only whoever runs the local stack may read: its logs."""
+"""Files that only whoever runs the local stack may read: its logs, its keys and where it listens."""
 
 import os
 from pathlib import Path
@@ -11,3 +11,11 @@ def open_private(path: Path, *, anew: bool = False) -> BinaryIO:
     descriptor = os.open(path, flags, 0o600)
     os.fchmod(descriptor, 0o600)
     return os.fdopen(descriptor, "wb")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file, which only its owner may read, in one step, so that nobody reads half of it."""
+    part = path.with_name(path.name + ".part")
+    part.touch(mode=0o600)
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

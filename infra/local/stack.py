@@ -26,7 +26,8 @@ from churn.domain.model_versions import RegistryUnavailableError, VersionNotFoun
 from churn.entrypoints.http.tokens import issue, sign_in_address
 from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, lambda_addresses, log
 from infra.local.gateway.runtime import FunctionPool
-from infra.local.options import PYTHON_PATH, ROOT, TRACES_FILE, Options, write_private
+from infra.local.options import PYTHON_PATH, ROOT, TRACES_FILE, Options
+from infra.local.private_files import write_private
 from infra.local.servers import kafka_broker
 from infra.local.servers.databases import free_port, is_free, mariadb_url, redis_url, start_mariadb, start_redis
 from infra.local.servers.own_server import OwnServer

@@ -27,8 +27,7 @@ def main(arguments: list[str]) -> int:
     """Run the command; return 0, or 1 with a sentence on the screen if it cannot be done."""
     options = _arguments(arguments)
     try:
-        settings = use_stack("MODEL_BUCKET")
-        registry = S3ModelRegistry(settings.model_bucket, signing_key=settings.model_signing_key)
+        registry = S3ModelRegistry.of(use_stack("MODEL_BUCKET"))
         by, now = f"{getpass.getuser()} (command line)", datetime.now(UTC)
         if options.command == "list":
             print(table(registry))

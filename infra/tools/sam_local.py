@@ -22,7 +22,8 @@ from typing import Any
 
 from churn.settings import OTLP_ENDPOINT
 from infra import console
-from infra.local.options import state_folder, write_private
+from infra.local.options import state_folder
+from infra.local.private_files import write_private
 from infra.local.template import schema
 from infra.local.template.intrinsics import parse_yaml
 from infra.tools.sam_api import ColdFunctionError, WarmingRequest, warm, warming_requests, without_tracebacks

@@ -46,9 +46,7 @@ def main(arguments: list[str]) -> int:
 def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[str], None]) -> None:
     registry = None
     if not options.out:
-        registry = S3ModelRegistry(
-            settings.require("model_bucket").model_bucket, signing_key=settings.model_signing_key
-        )
+        registry = S3ModelRegistry.of(settings.require("model_bucket"))
     now = datetime.now(UTC)
     histories: Any
     source: Source = "history"

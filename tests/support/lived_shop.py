@@ -151,7 +151,7 @@ def _events(start: datetime, end: datetime) -> Iterator[Event]:
 
 def _bring_a_challenger(past: _Past, now: datetime) -> None:
     """Train a version of the shop's own, and compare it with the first one."""
-    registry = S3ModelRegistry(past.settings.model_bucket)
+    registry = S3ModelRegistry.of(past.settings)
     first = registry.promotion_state().version
     trained = past.run("training", now)
     registry.challenge(first if trained["promoted"] and first else trained["version"])

@@ -165,7 +165,7 @@ def _begin_model(histories: Histories, settings: Settings, now: datetime) -> boo
     if not settings.model_bucket:
         return False
     plan = Plan(settings.horizon_days, settings.inactivity_days, settings.embargo_days)
-    registry = S3ModelRegistry(settings.model_bucket, signing_key=settings.model_signing_key)
+    registry = S3ModelRegistry.of(settings)
     released = begin_without_labels(
         histories, registry, plan=plan, now=now, service_version=settings.service_version, by="make import"
     )
@@ -178,7 +178,7 @@ def _fit_again(database: Database, settings: Settings) -> None:
     """Bring a purchase process that serves up to what was imported; a forest knows more and waits for its training."""
     if not settings.model_bucket:
         return
-    registry = S3ModelRegistry(settings.model_bucket)
+    registry = S3ModelRegistry.of(settings)
     in_use = model_in_use(registry)
     if in_use is None or kind_of(in_use.model.metadata) != PURCHASE_PROCESS:
         return

@@ -28,6 +28,7 @@ from tests.support.registry import BUCKET, model, publish
 from tests.support.stored import rows
 
 _SETTINGS = Settings.from_environment({})
+_KEY = "a key that signs what an import fits"
 
 
 class _Sourced(RecencyModel):
@@ -122,7 +123,8 @@ def test_a_shop_with_orders_is_never_left_to_a_simulated_model(database: Databas
 @pytest.fixture
 def importing(mysql_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let the command import into the test's database, and know its registry."""
-    for name, value in {"DATABASE_URL": mysql_url, "MODEL_BUCKET": BUCKET, "ERASURE_KEY": "k" * 32}.items():
+    set_up = {"DATABASE_URL": mysql_url, "MODEL_BUCKET": BUCKET, "MODEL_SIGNING_KEY": _KEY, "ERASURE_KEY": "k" * 32}
+    for name, value in set_up.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CHURN_STATE_DIR", str(tmp_path / "state"))
 
@@ -146,8 +148,9 @@ def test_an_import_fits_the_purchase_process_at_once(
 
 @pytest.mark.usefixtures("importing")
 def test_a_later_import_fits_the_process_again_with_what_it_brings(
-    registry: S3ModelRegistry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    registry = S3ModelRegistry(BUCKET, s3, signing_key=_KEY)
     log, export = tmp_path / "log.csv", tmp_path / "export.csv"
     lines = [f"{one.customer_id},{one.event_id},{one.timestamp.isoformat()}" for one in _shop(80, 120)]
     log.write_text("\n".join(["customer_id,order_id,timestamp", *lines]))

@@ -36,6 +36,7 @@ from churn.domain.timestamps import iso
 
 if TYPE_CHECKING:
     from churn.ml.loading import StoredModel
+    from churn.settings import Settings
 
 _CURRENT = "current.json"
 _VERSION = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -52,6 +53,12 @@ class S3ModelRegistry:
         self._signing_key = signing_key
         self._s3 = s3 or client("s3")
         self._breaker: Breaker | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, *, for_requests: bool = False) -> Self:
+        """Return the registry that settings name, with their key; `for_requests` as below."""
+        make = cls.for_requests if for_requests else cls
+        return make(settings.model_bucket, signing_key=settings.model_signing_key)
 
     @classmethod
     def for_requests(cls, bucket: str, s3: Any = None, *, signing_key: str = "", breaker: Breaker = REGISTRY) -> Self:

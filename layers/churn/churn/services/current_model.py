@@ -44,9 +44,7 @@ class CurrentModel:
         `for_requests`: whether to ask the registry while somebody waits, who shall not wait for one that hangs.
         """
         self._registry: ModelRegistry[StoredModel] | None = (
-            S3ModelRegistry(settings.model_bucket, signing_key=settings.model_signing_key)
-            if settings.model_bucket
-            else None
+            S3ModelRegistry.of(settings) if settings.model_bucket else None
         )
         self._every = every
         self._clock = clock
@@ -63,7 +61,7 @@ class CurrentModel:
         self._look()
         self._model = self._held or _own_model(Path(settings.model_path))
         if for_requests and settings.model_bucket:
-            self._registry = S3ModelRegistry.for_requests(settings.model_bucket, signing_key=settings.model_signing_key)
+            self._registry = S3ModelRegistry.of(settings, for_requests=True)
 
     @property
     def version(self) -> str:
