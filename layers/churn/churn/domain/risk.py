@@ -125,13 +125,10 @@ def stored_value_at_risk(row: Mapping[str, Any]) -> float | None:
 
     Rows of versions that did not know of it have it from the expected spend.
     """
-    if row["churn_probability"] is None:
+    probability, value, spend = row["churn_probability"], row["value_at_risk"], row["expected_spend"]
+    if probability is None or (value is None and spend is None):
         return None
-    if row["value_at_risk"] is None and row["expected_spend"] is None:
-        return None
-    if row["value_at_risk"] is None:
-        return _lost(float(row["churn_probability"]), float(row["expected_spend"]))
-    return float(row["value_at_risk"])
+    return _lost(float(probability), float(spend)) if value is None else float(value)
 
 
 def probability_bin(churn_probability: float) -> int:

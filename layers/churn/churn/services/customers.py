@@ -297,8 +297,7 @@ def _features(transaction: Transaction, row: Row, reading: _Reading) -> Features
 def _state(transaction: Transaction, row: Row, now: datetime) -> tuple[CustomerState, datetime]:
     """Return a customer's state, and the instant to read it at: not before the events folded into it, or the score."""
     state = customer_states.state_at(transaction, row, now)
-    known = (None if state.clock is None else from_millis(state.clock), row["scored_at"])
-    return state, max([now, *(instant for instant in known if instant is not None)])
+    return state, now if state.clock is None else max(now, from_millis(state.clock))
 
 
 def _reasons(row: Row) -> dict[str, Any]:

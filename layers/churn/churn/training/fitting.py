@@ -50,9 +50,9 @@ def fit(
     them.
     """
     trainer = ForestTrainer(training_set, 2, plan.seed)
-    before = [window.cut_off + plan.horizon_days * DAY <= windows[-1].cut_off for window in windows]
     chosen = choice or Choice()
     if choice is None and plan.search:
+        before = [window.cut_off + plan.horizon_days * DAY <= windows[-1].cut_off for window in windows]
         searched = search(trainer, training_set, before, plan.seed, progress)
         chosen = Choice(Shape(**searched["chosen"]), searched)
     unseen = out_of_fold(trainer, training_set, (plan.trees + 1) // 2, chosen.shape, progress)

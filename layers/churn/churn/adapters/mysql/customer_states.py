@@ -71,14 +71,21 @@ def states_by_key(database: Database, keys: Iterable[int], now: datetime) -> Ite
         yield from database.run(partial(_states_of, keys=page, now=now))
 
 
+def moved_by_score(state: CustomerState, scored_at: datetime | None) -> CustomerState:
+    """Return a stored state with its clock moved to the score's: of that alone, no state is written again."""
+    if state.clock is not None and scored_at is not None:
+        state.clock = max(state.clock, to_millis(scored_at))
+    return state
+
+
 def state_at(
     transaction: Transaction, row: Row, now: datetime, placed: Mapping[str, Order] | None = None
 ) -> CustomerState:
     """Return a customer's state for reading: as it is at `now`, though not stored so yet.
 
-    `row` has `id`, `state` and `due_at`. A state that another version of the fold made is made again, and events whose
-    time has come are folded. Nothing is stored. The ledger holds the orders `placed`, those that are needed without
-    them. Raises UnreadableStateError, and what else is in DATA_ERRORS.
+    `row` has `id`, `state`, `scored_at` and `due_at`. A state that another version of the fold made is made again, and
+    events whose time has come are folded. Nothing is stored. The ledger holds the orders `placed`, those that are
+    needed without them. Raises UnreadableStateError, and what else is in DATA_ERRORS.
     """
     pk, text, clock = row["id"], row["state"], to_millis(now)
     is_due = row["due_at"] is not None and row["due_at"] <= now
@@ -88,7 +95,7 @@ def state_at(
     if text is None:
         return CustomerState(ledger)
     try:
-        state = CustomerState.from_json(text, ledger)
+        state = moved_by_score(CustomerState.from_json(text, ledger), row["scored_at"])
     except OutdatedStateError:
         return replay(events.of_one(transaction, pk, "", until=clock), clock)
     if is_due:
@@ -98,7 +105,7 @@ def state_at(
 
 def _states_of(transaction: Transaction, keys: Sequence[int], now: datetime) -> list[tuple[int, CustomerState]]:
     query = (
-        "SELECT c.id, c.due_at, s.state FROM customers c JOIN customer_states s ON s.customer_pk = c.id "
+        "SELECT c.id, c.due_at, c.scored_at, s.state FROM customers c JOIN customer_states s ON s.customer_pk = c.id "
         "WHERE c.id IN ({values}) ORDER BY c.id"
     )
     rows = transaction.rows_among(query, keys)

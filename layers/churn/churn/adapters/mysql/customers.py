@@ -15,7 +15,6 @@ from churn.domain.customer import FOLD_VERSION, CustomerState, OutdatedStateErro
 from churn.domain.customer_record import COLUMNS, CustomerRecord
 from churn.domain.identifiers import stored_forms
 from churn.domain.model import Prediction
-from churn.domain.timestamps import to_millis
 from churn.domain.tombstones import NEXT_PREFIX, PREFIX, Tombstones
 
 _KEYS = ("id", "customer_id", "created_at")
@@ -303,13 +302,10 @@ def _customer(ledgers: Ledgers, record: CustomerRecord, text: str | None) -> Cus
         # A row without a state was made in this transaction: no total counts it yet.
         return Customer(record, CustomerState(ledgers.begin(record.id)), None, is_new=True)
     try:
-        state = CustomerState.from_json(text, ledger)
+        state = customer_states.moved_by_score(CustomerState.from_json(text, ledger), record.scored_at)
     except OutdatedStateError:
         return Customer(record, CustomerState(ledger), record, is_outdated=True)
     except UnreadableStateError as error:
         return Customer(record, CustomerState(ledger), record, damage=error)
-    if state.clock is not None and record.scored_at is not None:
-        # A score moves the clock, and a state in which nothing else has changed is not written again.
-        state.clock = max(state.clock, to_millis(record.scored_at))
     ledger.folded_until = state.clock
     return Customer(record, state, record, is_state_stored=True)

@@ -14,13 +14,15 @@ from churn.domain.timestamps import DAY, from_millis, to_millis
 
 _ORDERS_PER_PAGE = 5000
 _COLUMNS = "placed_at, cents, discounted, cancelled_at, revised_at, reinstated_at, cancelled_as_of"
+# The value of an order that counts: one that is not known may be any.
+_VALUED = "({order}cents IS NULL OR {order}cents > 0)"
 # Of an order between two instants, the later of which is given twice.
 _STOOD = (
-    "{order}placed_at > %s AND {order}placed_at <= %s AND ({order}cents IS NULL OR {order}cents > 0) "
+    f"{{order}}placed_at > %s AND {{order}}placed_at <= %s AND {_VALUED} "
     "AND ({order}cancelled_at IS NULL OR {order}cancelled_at > %s)"
 )
 _LAST_MILLISECOND = time(23, 59, 59, 999_000)
-_COUNTS = "placed_at IS NOT NULL AND (cents IS NULL OR cents > 0) AND cancelled_at IS NULL"
+_COUNTS = f"placed_at IS NOT NULL AND {_VALUED.format(order='')} AND cancelled_at IS NULL"
 
 
 class Ledgers:
@@ -239,10 +241,10 @@ def lapsed_customers(transaction: Transaction, first: datetime, last: datetime, 
     over = "o.placed_at + INTERVAL %(lapse)s SECOND"
     row = transaction.row(
         "SELECT COUNT(DISTINCT o.customer_pk) AS number FROM orders o "
-        "WHERE o.placed_at >= %(first)s AND o.placed_at <= %(last)s AND (o.cents IS NULL OR o.cents > 0) "
+        f"WHERE o.placed_at >= %(first)s AND o.placed_at <= %(last)s AND {_VALUED.format(order='o.')} "
         f"AND (o.cancelled_at IS NULL OR o.cancelled_at > {over}) AND NOT EXISTS "
         "(SELECT 1 FROM orders n WHERE n.customer_pk = o.customer_pk AND n.placed_at > o.placed_at "
-        f"AND n.placed_at <= {over} AND (n.cents IS NULL OR n.cents > 0) "
+        f"AND n.placed_at <= {over} AND {_VALUED.format(order='n.')} "
         f"AND (n.cancelled_at IS NULL OR n.cancelled_at > {over}))",
         {"first": first - lapse, "last": last - lapse, "lapse": int(lapse.total_seconds())},
     )
