@@ -24,6 +24,8 @@ def test_a_process_that_died_idle_is_replaced_before_it_is_asked(death: signal.S
             assert await pool.warm()
             (before,) = pool.pids
             os.kill(before, death)
+            # A signal is sent before the process has ended; WNOWAIT leaves the end for the gateway to find.
+            os.waitid(os.P_PID, before, os.WEXITED | os.WNOWAIT)
             # Nothing has been awaited: the gateway has not heard of the end.
             result = await pool.invoke(b"{}")
             assert result.error is None, result.payload
