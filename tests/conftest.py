@@ -61,7 +61,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port, folder = free_port(), tmp_path_factory.mktemp("broker")
     broker = start_child(kafka_broker.command(port), os.environ | {"TMPDIR": str(folder)}, folder / "broker.log")
     try:
-        eventually(lambda: kafka_broker.answers(port), within=20)
+        eventually(lambda: kafka_broker.answers(port))
         yield f"127.0.0.1:{port}"
     finally:
         stop_child(broker)

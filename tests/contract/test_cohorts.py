@@ -36,7 +36,7 @@ def test_who_ordered_again_stands_in_the_cohort_of_the_first_order(stack: Stack,
         after = _cohorts(stack, by)[begins]
         return [after] if _again(after) > _again(before) else []
 
-    (after,) = eventually(changed, within=30)
+    (after,) = eventually(changed)
     assert after["customers"] == before["customers"] + 1
     reached = [age for age in after["ages"] if age["customers"] is not None]
     assert not reached[-1]["is_complete"]

@@ -51,7 +51,7 @@ def test_both_ways_end_in_the_same_state(stack: Stack) -> None:
         stack.publish(event["event_type"], by_kafka, at, **event["data"])
     expected = {"total_orders": 1, "total_spent": 30.5, "payment_failures": 1, "name": "Ann", "login_frequency": 1}
     first, second = (
-        eventually(lambda who=who: _customer(stack, who, **expected), within=10)  # type: ignore[misc]
+        eventually(lambda who=who: _customer(stack, who, **expected))  # type: ignore[misc]
         for who in (by_rest, by_kafka)
     )
     # They were scored within seconds of each other, on the clock of each.
@@ -62,7 +62,7 @@ def test_both_ways_end_in_the_same_state(stack: Stack) -> None:
     # Sent again, they change nothing.
     assert stack.post("/api/events", {"events": _history(by_rest)}, role="write").status == 202
     stack.post("/api/events", _history(by_rest)[0] | {"event_id": "last", "event_type": "login"}, role="write")
-    eventually(lambda: _customer(stack, by_rest, login_frequency=1, total_orders=1), within=10)
+    eventually(lambda: _customer(stack, by_rest, login_frequency=1, total_orders=1))
     assert stack.get(f"/api/customers/{by_rest}/events?limit=50").json["total"] in {6, 7}
 
 
@@ -71,7 +71,7 @@ def test_an_order_whose_value_nobody_told_counts_and_money_is_null(stack: Stack)
     event = _history(customer_id)[2] | {"data": {"order_id": "b"}}
     taken = assert_described("take_events", stack.post("/api/events", event, role="write"))
     assert taken["accepted"] == 1
-    customer = eventually(lambda: _customer(stack, customer_id, total_orders=1), within=10)
+    customer = eventually(lambda: _customer(stack, customer_id, total_orders=1))
     assert_described("get_customer", stack.get(f"/api/customers/{customer_id}"))
     assert customer["days_since_last_order"] == pytest.approx(20, abs=0.2)
     assert customer["churn_probability"] is not None
@@ -87,7 +87,7 @@ def test_each_event_is_answered_and_the_field_is_named(stack: Stack) -> None:
     assert (answer.status, taken["accepted"], taken["refused"]) == (202, 1, 3)
     assert [result["status"] for result in taken["results"]] == ["refused", "accepted", "refused", "refused"]
     assert {error["field"] for error in taken["results"][0]["errors"]} == {"timestamp", "data.order_value"}
-    eventually(lambda: _customer(stack, good["customer_id"], total_orders=1), within=10)
+    eventually(lambda: _customer(stack, good["customer_id"], total_orders=1))
 
 
 def test_a_single_bad_event_is_a_400(stack: Stack) -> None:

@@ -67,7 +67,7 @@ def test_the_parts_of_a_file_of_what_is_there_already_are_the_list(
     stack.publish(
         "payment_failed", f"EXPORT-{name}", datetime.now(UTC), order_id="1", failure_reason="x", retry_count=3
     )
-    (newest,) = eventually(lambda: answered(stack, f"list_{name}", f"{path}?limit=1")[name], within=30)
+    (newest,) = eventually(lambda: answered(stack, f"list_{name}", f"{path}?limit=1")[name])
     chosen = query.format(newest["created_at"])
     lines, parts = _file(stack, name, f"{path}.csv?limit=200&{chosen}")
     listed = _list(stack, name, f"{path}?limit=500&{chosen}")

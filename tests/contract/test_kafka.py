@@ -59,7 +59,7 @@ def test_repeated_events_count_once(stack: Stack) -> None:
     customer_id = f"KAFKA-{uuid.uuid4().hex[:8]}"
     orders = [_order(customer_id, number) for number in range(5)]
     _send(stack, customer_id, [*orders, *reversed(orders), _order(customer_id, 99)])
-    eventually(lambda: _orders(stack, customer_id) == 6, within=10)
+    eventually(lambda: _orders(stack, customer_id) == 6)
     history = stack.get(f"/api/customers/{customer_id}/events").json
     assert history["total"] == 6
 
@@ -76,15 +76,15 @@ def test_the_older_shape_and_every_kind_of_time(stack: Stack) -> None:
             _order(customer_id, 2, timestamp=_NOW.strftime("%Y-%m-%dT%H:%M:%SZ")),
         ],
     )
-    eventually(lambda: _orders(stack, customer_id) == 3, within=10)
+    eventually(lambda: _orders(stack, customer_id) == 3)
 
 
 def test_a_bad_record_is_put_aside_with_its_place_and_holds_nothing_up(stack: Stack) -> None:
     customer_id = f"KAFKA-{uuid.uuid4().hex[:8]}"
     bad = [b"no json", _order(customer_id, 1, timestamp="never"), _order(customer_id, 2, data={"order_value": -1})]
     _send(stack, customer_id, [*bad, _order(customer_id, 3)])
-    eventually(lambda: _orders(stack, customer_id) == 1, within=10)
-    letters = eventually(lambda: _letters(stack, customer_id), within=10)
+    eventually(lambda: _orders(stack, customer_id) == 1)
+    letters = eventually(lambda: _letters(stack, customer_id))
     assert [letter["record_value"] for letter in letters] == bad
     assert ["timestamp" in letter["reason"] for letter in letters] == [False, True, False]
     assert all(letter["topic"] == "user-events" and letter["partition_id"] >= 0 for letter in letters)
@@ -98,16 +98,16 @@ def test_an_unknown_type_is_kept_in_the_history(stack: Stack) -> None:
         answer = stack.get(f"/api/customers/{customer_id}/events?event_type=a_type_of_tomorrow")
         return list(answer.json["events"]) if answer.status == 200 else []
 
-    (event,) = eventually(kept, within=10)
+    (event,) = eventually(kept)
     assert event["event_data"] == {"colour": "green"}
 
 
 def test_a_deleted_customer_is_gone(stack: Stack) -> None:
     customer_id = f"KAFKA-{uuid.uuid4().hex[:8]}"
     _send(stack, customer_id, [_order(customer_id, 1)])
-    eventually(lambda: _orders(stack, customer_id) == 1, within=10)
+    eventually(lambda: _orders(stack, customer_id) == 1)
     _send(stack, customer_id, [_order(customer_id, 2, event_type="customer_deleted", data={}), _order(customer_id, 3)])
-    eventually(lambda: stack.get(f"/api/customers/{customer_id}").status == 404, within=10)
+    eventually(lambda: stack.get(f"/api/customers/{customer_id}").status == 404)
 
 
 @pytest.mark.slow
@@ -131,9 +131,9 @@ def test_reading_that_stands_still_is_told_by_health_and_goes_on_when_the_cause_
         publish(2, _order("BROKEN-1", 1) * 2, compression_type="lz4")
     publish(2, _order("BEHIND-1", 1))
     publish(0, _order("BESIDE-1", 1), compression_type="zstd")
-    eventually(lambda: _orders(own_stack, "BESIDE-1") == 1, within=20)
+    eventually(lambda: _orders(own_stack, "BESIDE-1") == 1)
 
-    ingestion = eventually(lambda: health()["status"] == "degraded" and health()["checks"]["ingestion"], within=60)
+    ingestion = eventually(lambda: health()["status"] == "degraded" and health()["checks"]["ingestion"])
     assert (ingestion["status"], ingestion["waiting"]) == ("down", 2)
     assert "the batch at offset 0 of partition 2 cannot be read: " in ingestion["detail"]
     assert ingestion["last_applied"] is not None
@@ -144,5 +144,5 @@ def test_reading_that_stands_still_is_told_by_health_and_goes_on_when_the_cause_
         consumer.commit({place: OffsetAndMetadata(1, "", -1)})
     finally:
         consumer.close()
-    eventually(lambda: _orders(own_stack, "BEHIND-1") == 1, within=20)
-    eventually(lambda: health()["status"] == "healthy", within=20)
+    eventually(lambda: _orders(own_stack, "BEHIND-1") == 1)
+    eventually(lambda: health()["status"] == "healthy")

@@ -31,12 +31,12 @@ async def _subscribed(stack: Stack) -> AsyncIterator[aiohttp.ClientWebSocketResp
         session.ws_connect(stack.ws_url, params={"token": stack.token("read")}) as socket,
     ):
         await socket.send_json({"event": "subscribe_alerts", "data": {}})
-        await _message(socket, "subscribed", within=10)
+        await _message(socket, "subscribed")
         yield socket
 
 
-async def _message(socket: aiohttp.ClientWebSocketResponse, event: str, *, within: float) -> dict[str, Any]:
-    async with asyncio.timeout(within):
+async def _message(socket: aiohttp.ClientWebSocketResponse, event: str) -> dict[str, Any]:
+    async with asyncio.timeout(60):
         while True:
             message = await socket.receive_json()
             if message["event"] == event:
@@ -56,22 +56,22 @@ def test_an_order_then_silence_then_a_failed_payment(stack: Stack) -> None:
         async with _subscribed(stack) as socket:
             now = datetime.now(UTC)
             await asyncio.to_thread(stack.publish, "order_placed", customer_id, now, order_id="o1", order_value=42.5)
-            ordered = await asyncio.to_thread(eventually, lambda: shows(total_orders=1, total_spent=42.5), within=2)
+            ordered = await asyncio.to_thread(eventually, lambda: shows(total_orders=1, total_spent=42.5))
             assert ordered["days_since_last_order"] < 1
 
             later = now + timedelta(days=60)
             swept = await asyncio.to_thread(sweep, stack, later)
             assert swept["resume_after"] is None
-            silent = await asyncio.to_thread(eventually, lambda: shows(total_orders=1), within=2)
+            silent = await asyncio.to_thread(eventually, lambda: shows(total_orders=1))
             assert 59 < silent["days_since_last_order"] < 61
 
             await asyncio.to_thread(stack.publish, "payment_failed", customer_id, later, order_id="o1")
             while True:
-                alert = await _message(socket, "churn_alert", within=1)
+                alert = await _message(socket, "churn_alert")
                 if (alert["customer_id"], alert["alert_type"]) == (customer_id, "payment_failure"):
                     break
             assert (alert["priority"], alert["status"]) == ("high", "new")
-            await asyncio.to_thread(eventually, lambda: shows(payment_failures=1), within=2)
+            await asyncio.to_thread(eventually, lambda: shows(payment_failures=1))
 
     asyncio.run(story())
     alerts = stack.get("/api/alerts?limit=100").json["alerts"]

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def eventually[T](look: Callable[[], T], *, within: float, every: float = 0.02) -> T:
+def eventually[T](look: Callable[[], T], *, within: float = 60, every: float = 0.02) -> T:
     """Return the first truthy answer of `look`; fail with its last answer after `within` seconds."""
     deadline = time.monotonic() + within
     while True:

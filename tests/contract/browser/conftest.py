@@ -19,7 +19,7 @@ from tests.contract.conftest import Stack
 
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 # A machine that does other things besides is slow; nothing is waited for that is there.
-PATIENCE_MS = 20_000
+PATIENCE_MS = 40_000
 expect.set_options(timeout=PATIENCE_MS)
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 SCREENS = {

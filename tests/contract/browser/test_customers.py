@@ -76,7 +76,7 @@ def test_filters_stand_in_the_address_and_count_what_the_api_counts(windows: Win
     wanted = stack.get(listed).json["customers"]
     expect(page.locator("td.col-name").first).to_have_text(wanted[0]["name"])
     names = [customer["name"] for customer in wanted]
-    eventually(lambda: _names(page)[:20] == names, within=10)
+    eventually(lambda: _names(page)[:20] == names)
     page.get_by_role("button", name="Without: critical risk").click()
     expect(page).not_to_have_url(re.compile("risk_level"))
 
@@ -210,7 +210,7 @@ def test_all_columns_scroll_within_the_card_and_the_names_stay(windows: Windows)
     head = page.get_by_role("columnheader", name="Customer", exact=True)
     page.evaluate("scrollTo(0, 900)")
     page.wait_for_function("scrollY === 900")
-    eventually(lambda: round((head.bounding_box() or {"y": -1})["y"]) == 0, within=10)
+    eventually(lambda: round((head.bounding_box() or {"y": -1})["y"]) == 0)
 
 
 def test_whoever_comes_back_from_a_customer_finds_the_selection(windows: Windows) -> None:

@@ -26,7 +26,7 @@ def _publish_what_is_no_event(stack: Stack) -> str:
         letters = stack.get("/api/dead-letters?limit=20", role="admin").json["dead_letters"]
         return [letter["reason"] for letter in letters if word in (letter["value"] or "")]
 
-    [reason] = eventually(kept, within=30)
+    [reason] = eventually(kept)
     assert reason
     return word
 

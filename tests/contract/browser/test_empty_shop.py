@@ -27,7 +27,7 @@ def test_an_empty_shop_is_told_what_fills_each_screen_and_a_young_one_what_is_no
     windows = Windows(own_stack, browser, expected=("503",))
     paths = ("/health", "/api/customers", "/api/alerts", "/api/retention", "/api/ingestion", "/api/dashboard/stats")
     for path in paths:
-        eventually(lambda path=path: own_stack.get(path).status == 200, within=60)  # type: ignore[misc]
+        eventually(lambda path=path: own_stack.get(path).status == 200)  # type: ignore[misc]
     page = windows.open()
     for place, (headline, words) in _EMPTY.items():
         page.goto(f"{own_stack.base_url}/{place}")
@@ -35,7 +35,7 @@ def test_an_empty_shop_is_told_what_fills_each_screen_and_a_young_one_what_is_no
         expect(page.get_by_text(words).first).to_be_visible()
     who = f"FIRST-{uuid.uuid4().hex[:8]}"
     own_stack.publish("order_placed", who, datetime.now(UTC), order_id="o1", order_value=20)
-    eventually(lambda: own_stack.get(f"/api/customers/{who}").status == 200, within=30)
+    eventually(lambda: own_stack.get(f"/api/customers/{who}").status == 200)
     page.goto(f"{own_stack.base_url}/#/retention")
     page.reload()
     expect(page.locator(".heat-map tbody tr")).to_have_count(1)

@@ -64,7 +64,7 @@ def test_a_note_that_was_begun_is_there_after_a_click_elsewhere_and_a_new_sign_i
     payer = f"PAY-{uuid.uuid4().hex[:8]}"
     reason = {"order_id": f"O-{payer}", "failure_reason": "card_expired", "retry_count": 1}
     stack.publish("payment_failed", payer, datetime.now(UTC), **reason)
-    alert = eventually(lambda: stack.get(f"/api/alerts?customer_id={payer}").json["alerts"], within=30)[0]["id"]
+    alert = eventually(lambda: stack.get(f"/api/alerts?customer_id={payer}").json["alerts"])[0]["id"]
     fields = {
         f"#/customers/{_customer(stack)}": "What is worth knowing",
         f"#/alerts/{alert}": "Note, or why you dismiss it",

@@ -52,7 +52,7 @@ def test_a_fault_costs_nothing_that_was_accepted(shop: Shop, fault: Fault, table
     listener.start()
     try:
         with Load(shop.stack, name) as load:
-            eventually(lambda: len(load.replies) > 30 and _stored(shop, name) > 20, within=60)
+            eventually(lambda: len(load.replies) > 30 and _stored(shop, name) > 20)
             told = _hold(shop, fault, load)
             during = load.statuses()
             ended = time.monotonic()
@@ -60,7 +60,7 @@ def test_a_fault_costs_nothing_that_was_accepted(shop: Shop, fault: Fault, table
             recovered = time.monotonic() - ended
         eventually(lambda: _stored(shop, name) == len(load.accepted), within=_SETTLED_SECONDS, every=0.2)
         alerts = _alerts(shop, newest)
-        eventually(lambda: len(listener.ids) >= len(alerts), within=30)
+        eventually(lambda: len(listener.ids) >= len(alerts))
     finally:
         listener.stop()
     with closing(shop.mysql.owner) as database:

@@ -112,8 +112,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             gateway,
             aws,
         )
-        eventually((folder / "aws" / "ready").exists, within=60)
-        eventually(lambda: everything.status().get("ready"), within=60)
+        eventually((folder / "aws" / "ready").exists)
+        eventually(lambda: everything.status().get("ready"))
         yield everything
 
 

@@ -28,7 +28,7 @@ def test_a_taken_port_is_named_with_the_variable_to_change(tmp_path: Path) -> No
             tmp_path / "log",
         )
         program.start()
-        eventually(lambda: not program.alive, within=30)
+        eventually(lambda: not program.alive)
     said = (tmp_path / "log").read_text()
     assert f"port {port} is taken" in said
     assert "set PORT to a free port" in said

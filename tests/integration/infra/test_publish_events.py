@@ -67,7 +67,7 @@ def consumed(kafka: str, topic: str, number: int) -> list[tuple[str, bytes]]:
                 consumed.extend((record.key.decode(), record.value) for record in records)
             return len(consumed) >= number
 
-        eventually(enough, within=30)
+        eventually(enough)
     finally:
         consumer.close()
     return consumed

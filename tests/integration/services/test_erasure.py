@@ -275,7 +275,7 @@ def test_a_customer_who_is_erased_while_their_next_event_waits_is_not_brought_ba
         def work(transaction: Transaction) -> Future[BatchResult]:
             customer = customers.lock(Ledgers(transaction), {_ID}, NOW, tombstones)[_ID]
             waiting = thread.submit(Scoring(later, RecencyModel(), _SETTINGS).apply, [order(_ID)], now=NOW)
-            eventually(lambda: _waiting(looker) == 1, within=10, every=0.25)
+            eventually(lambda: _waiting(looker) == 1, every=0.25)
             customer.state.apply(event("customer_deleted", _ID))
             erase(transaction, customer.record, tombstones, now=NOW)
             customer.record = customer.record.erased(tombstones.of(_ID), NOW)

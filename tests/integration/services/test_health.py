@@ -296,13 +296,13 @@ def test_reports_are_at_most_one_in_ten_seconds(environment: dict[str, str], dat
     reporter = Reporter("scoring", environment["DATABASE_URL"], clock=clock)
     reporter.note(done=True)
     # A report that takes long is written after the answer.
-    first = eventually(done_at, within=10)
+    first = eventually(done_at)
     clock.at += 9.9
     reporter.note(done=True)
     assert done_at() == first
     clock.at += 0.1
     reporter.note()
-    eventually(lambda: done_at() != first, within=10)
+    eventually(lambda: done_at() != first)
 
 
 def test_a_report_tells_what_the_functions_own_work_came_to(environment: dict[str, str], database: Database) -> None:
@@ -310,7 +310,7 @@ def test_a_report_tells_what_the_functions_own_work_came_to(environment: dict[st
     with pytest.raises(UnavailableError):
         gone.run(lambda transaction: transaction.rows("SELECT 1"))
     Reporter("stats", environment["DATABASE_URL"]).note()
-    stored = eventually(lambda: database.run(component_reports.stored).get("stats"), within=10)
+    stored = eventually(lambda: database.run(component_reports.stored).get("stats"))
     assert stored is not None
     assert (stored.is_failing, stored.failure) == (True, "OperationalError 2003")
 
@@ -322,4 +322,4 @@ def test_a_report_is_never_in_the_way(*, hangs: bool) -> None:
         reporter = Reporter("customers", f"mysql://root@127.0.0.1:{port}/churn")
         started = time.monotonic()
         reporter.note()
-        assert time.monotonic() - started < 0.4
+        assert time.monotonic() - started < 1

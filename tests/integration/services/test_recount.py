@@ -85,7 +85,7 @@ def _sweep(url: str, times: int) -> None:
 def _work_on_alerts(url: str, times: int) -> None:
     chance, database = random.Random(9), Database(url)
     # Who scores takes longer to begin.
-    eventually(lambda: rows(database, "SELECT id FROM alerts LIMIT 1"), within=30)
+    eventually(lambda: rows(database, "SELECT id FROM alerts LIMIT 1"))
     for _ in range(times):
         ids = [row["id"] for row in rows(database, "SELECT id FROM alerts")]
         if not ids:

@@ -56,7 +56,7 @@ def test_boto3_invokes_without_waiting_and_names_what_is_not_there(served: Serve
     record = {"partition": 9, "offset": 1, "value": "YXN5bmM="}
     event = json.dumps({"records": {"direct-9": [record]}})
     assert client.invoke(FunctionName="RecordsFunction", InvocationType="Event", Payload=event)["StatusCode"] == 202
-    eventually(lambda: [r for r in served.lines("records") if r["value"] == "YXN5bmM="], within=10)
+    eventually(lambda: [r for r in served.lines("records") if r["value"] == "YXN5bmM="])
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.invoke(FunctionName="nobody")
 
@@ -66,11 +66,11 @@ def test_a_change_of_the_source_is_served_without_a_restart(served: Served) -> N
     before, text = served.facts()["pid"], source.read_text()
     try:
         source.write_text(text.replace('"pid": os.getpid()', '"pid": "changed"'))
-        eventually(lambda: served.facts()["pid"] == "changed", within=10)
+        eventually(lambda: served.facts()["pid"] == "changed")
         source.write_text("import nothing_of_that_name\n")
-        eventually(lambda: served.get("/open")[0] == 502, within=10)
+        eventually(lambda: served.get("/open")[0] == 502)
         assert "nothing_of_that_name" in served.status()["functions"]["echo"]["last_error"]
     finally:
         source.write_text(text)
-    eventually(lambda: served.get("/open")[0] == 200, within=10)
+    eventually(lambda: served.get("/open")[0] == 200)
     assert served.facts()["pid"] != before

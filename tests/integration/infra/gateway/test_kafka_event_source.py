@@ -36,7 +36,7 @@ def kept(served: Served, *values: str) -> list[str]:
 def test_records_arrive_in_order_with_msks_event_shape(served: Served) -> None:
     values = [f"order-{number}" for number in range(50)]
     publish(served, *values)
-    eventually(lambda: len(kept(served, *values)) == 50, within=20)
+    eventually(lambda: len(kept(served, *values)) == 50)
     assert kept(served, *values) == values
     record = next(record for record in served.lines("records") if record.get("topic") == TOPIC)
     assert record["name"] == f"{TOPIC}-{record['partition']}"
@@ -48,7 +48,7 @@ def test_compressed_batches_are_read(served: Served, codec: str) -> None:
     # Alike enough to be worth compressing, and more than a block of 32 KB.
     values = [f"{codec}-{number}-" + "x" * 4000 for number in range(30)]
     publish(served, *values, codec=codec)
-    eventually(lambda: len(kept(served, *values)) == 30, within=20)
+    eventually(lambda: len(kept(served, *values)) == 30)
     assert kept(served, *values) == values
 
 
@@ -61,16 +61,16 @@ def test_a_batch_that_cannot_be_read_is_told_and_holds_up_its_partition_alone(
     publish(served, "behind the broken batch", partition=1)
     publish(served, "beside-0", partition=0)
     publish(served, "beside-2", partition=2)
-    eventually(lambda: len(kept(served, "beside-0", "beside-2")) == 2, within=20)
-    eventually(lambda: "of partition 1 cannot be read: Uncompress" in str(reading(served)[0]["cause"]), within=20)
-    eventually(lambda: reading(served)[0]["waiting"] == 2 and reading(served)[0]["behind_seconds"] > 5, within=20)
+    eventually(lambda: len(kept(served, "beside-0", "beside-2")) == 2)
+    eventually(lambda: "of partition 1 cannot be read: Uncompress" in str(reading(served)[0]["cause"]))
+    eventually(lambda: reading(served)[0]["waiting"] == 2 and reading(served)[0]["behind_seconds"] > 5)
     # What was published since arrives, while that partition stands still.
     publish(served, "beside-later", partition=0)
-    eventually(lambda: kept(served, "beside-later"), within=20)
+    eventually(lambda: kept(served, "beside-later"))
 
     skip_a_record(served, 1)
-    eventually(lambda: kept(served, "behind the broken batch"), within=20)
-    eventually(lambda: (reading(served)[0]["cause"], reading(served)[0]["waiting"]) == (None, 0), within=10)
+    eventually(lambda: kept(served, "behind the broken batch"))
+    eventually(lambda: (reading(served)[0]["cause"], reading(served)[0]["waiting"]) == (None, 0))
     assert reading(served)[0]["behind_seconds"] == 0
 
 
@@ -98,19 +98,19 @@ def skip_a_record(served: Served, partition: int) -> None:
 
 def test_only_what_failed_is_asked_for_again(served: Served) -> None:
     publish(served, "one", "late", "two")
-    eventually(lambda: len(kept(served, "one", "late", "two")) == 3, within=20)
+    eventually(lambda: len(kept(served, "one", "late", "two")) == 3)
     assert kept(served, "one", "two") == ["one", "two"]
 
 
 def test_a_crash_gives_the_batch_again(served: Served) -> None:
     publish(served, "before", "exit-once", "after")
-    eventually(lambda: {"before", "exit-once", "after"} <= set(kept(served, "before", "exit-once", "after")), within=20)
+    eventually(lambda: {"before", "exit-once", "after"} <= set(kept(served, "before", "exit-once", "after")))
 
 
 def test_what_cannot_be_handled_is_kept_whole_and_holds_nobody_up(served: Served) -> None:
     s3 = served.client("s3", served.aws_url)
     publish(served, "bad", "exit", "fine-after-bad", partition=3)
-    eventually(lambda: kept(served, "fine-after-bad"), within=30)
+    eventually(lambda: kept(served, "fine-after-bad"))
     bodies: list[dict[str, Any]] = []
 
     def both() -> bool:
@@ -119,7 +119,7 @@ def test_what_cannot_be_handled_is_kept_whole_and_holds_nobody_up(served: Served
         batches = [json.loads(body["payload"])["records"] for body in bodies]
         return {"YmFk", "ZXhpdA=="} <= {r["value"] for batch in batches for rs in batch.values() for r in rs}
 
-    eventually(both, within=20)
+    eventually(both)
     assert {body["requestContext"]["condition"] for body in bodies} == {"RetryAttemptsExhausted"}
 
 
@@ -129,14 +129,14 @@ def test_a_killed_gateway_goes_on_where_it_was(served: Served) -> None:
     assert pid
     children = [p for function in served.status()["functions"].values() for p in function["pids"]]
     publish(served, *values)
-    eventually(lambda: kept(served, *values), within=10)
+    eventually(lambda: kept(served, *values))
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not served.gateway.alive, within=5)
+    eventually(lambda: not served.gateway.alive)
     # Its functions die with it, and the same ports serve again.
-    eventually(lambda: not any(_runs(child) for child in children), within=5)
+    eventually(lambda: not any(_runs(child) for child in children))
     served.gateway.start()
-    eventually(lambda: set(kept(served, *values)) == set(values), within=30)
-    eventually(lambda: served.get("/open")[0] == 200, within=10)
+    eventually(lambda: set(kept(served, *values)) == set(values))
+    eventually(lambda: served.get("/open")[0] == 200)
 
 
 def _runs(pid: int) -> bool:

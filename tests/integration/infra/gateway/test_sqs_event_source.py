@@ -38,7 +38,7 @@ def test_messages_that_are_not_applied_are_told_with_the_cause_until_they_are(se
     source = QueueSource(spec, cast("FunctionPool", function), sqs, lambda *_: None)
 
     async def until(wanted: Any) -> Progress:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not wanted(source.progress):
                 await asyncio.sleep(0.05)
         return source.progress

@@ -40,7 +40,7 @@ def test_a_socket_lives_from_connect_to_disconnect(served: Served) -> None:
     def seen() -> list[dict[str, Any]]:
         return [e for e in served.lines("socket-events") if e["requestContext"]["connectionId"] == connection]
 
-    eventually(lambda: len(seen()) == 5, within=10)
+    eventually(lambda: len(seen()) == 5)
     events = seen()
     kinds = [event["requestContext"]["eventType"] for event in events]
     assert (kinds[0], kinds[-1]) == ("CONNECT", "DISCONNECT")
@@ -140,9 +140,7 @@ def test_a_client_that_does_not_read_is_refused_and_holds_nobody_up(served: Serv
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )
         assert deaf.recv(12) == b"HTTP/1.1 101"
-        connection = eventually(lambda: served.lines("socket-events")[before:], within=10)[0]["requestContext"][
-            "connectionId"
-        ]
+        connection = eventually(lambda: served.lines("socket-events")[before:])[0]["requestContext"]["connectionId"]
 
         def flood() -> None:
             for _ in range(200):

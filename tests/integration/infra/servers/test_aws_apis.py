@@ -12,7 +12,7 @@ def test_what_is_put_into_a_bucket_outlives_the_aws_process(served: Served) -> N
     s3.delete_object(Bucket=bucket, Key="gone")
     served.aws.stop()
     served.aws.start()
-    eventually((served.folder / "aws" / "ready").exists, within=60)
+    eventually((served.folder / "aws" / "ready").exists)
     stored = s3.get_object(Bucket=bucket, Key="models/1/m.npz")
     assert (stored["Body"].read(), stored["Metadata"], stored["ContentType"]) == (b"\x00forest", {"sha": "1"}, "a/b")
     assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["models/1/m.npz"]

@@ -63,12 +63,12 @@ def user(server: str) -> Iterator[str]:
 
 
 def refusal(database: str = "", cache: str = "", kafka: str = "") -> str:
-    """Return the sentence with which servers are refused within five seconds."""
+    """Return the sentence with which servers are refused, soon."""
     begun = time.monotonic()
     with pytest.raises(StackError) as refused:
         external.check(database, cache, kafka)
-    # The rest of five seconds is for the processes of a command to start.
-    assert time.monotonic() - begun < 3.5
+    # Three seconds of waiting, and what a busy machine takes besides.
+    assert time.monotonic() - begun < 10
     sentence = str(refused.value)
     assert "\n" not in sentence
     assert "{" not in sentence
@@ -226,7 +226,7 @@ def refused_command(command: str, state: Path, **variables: str) -> str:
         timeout=60,
     )
     # What it waits for is bounded by `refusal`; this is what it takes besides, however busy the machine is.
-    assert cpu_seconds() - begun < 2.5
+    assert cpu_seconds() - begun < 5
     assert done.returncode == 1
     (sentence,) = (done.stdout + done.stderr).splitlines()
     return sentence
