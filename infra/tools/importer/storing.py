@@ -17,7 +17,8 @@ from churn.domain.errors import DATA_ERRORS, UnavailableError
 from churn.domain.events import Event
 from churn.services.batch_result import BatchResult
 from churn.services.current_model import CurrentModel, NoModelError
-from churn.services.imported_hours import HourCounts, HourSpan
+from churn.services.hourly_stats import Activity
+from churn.services.imported_hours import HourSpan
 from churn.services.scoring import Scoring
 from churn.settings import InvalidSettingsError, Settings
 from infra.tools.importer.replaced import Replaced
@@ -62,7 +63,7 @@ class Imported:
     refused: int = 0
     """Events of customers whose stored data cannot be read."""
     replaced: Replaced = field(default_factory=Replaced)
-    hours: HourCounts = field(default_factory=Counter)
+    hours: Activity = field(default_factory=Counter)
     """What the import changes of the dashboard's hours."""
 
     @property

@@ -64,7 +64,7 @@ def promoted_at(database: Database, registry: S3ModelRegistry) -> datetime:
         resolve(database, number, "ann", None, now)
     hour = (now - timedelta(days=30)).replace(minute=0, second=0, microsecond=0)
     # The test may run into the next hour.
-    hours = [(hour - timedelta(hours=1), _ACTIVE_BEFORE, 0, 0), (hour, _ACTIVE_BEFORE, 0, 0)]
+    hours = [(one, _ACTIVE_BEFORE, 0, 0, 0) for one in (hour, hour + timedelta(hours=1))]
     database.run(lambda transaction: hourly_stats.put(transaction, hours, now))
     return at
 

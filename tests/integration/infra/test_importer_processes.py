@@ -57,7 +57,7 @@ def _content(database: Database) -> list[object]:
 
 
 def _hours(database: Database) -> list[object]:
-    columns = "hour, active_customers, new_customers, churned_customers"
+    columns = "hour, active_customers, new_customers, churned_customers, left_customers"
     return [*rows(database, f"SELECT {columns} FROM hourly_stats ORDER BY hour")]
 
 

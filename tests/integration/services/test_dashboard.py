@@ -11,6 +11,7 @@ from churn.domain.dashboard import Granularity
 from churn.domain.risk import RISK_LEVELS
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.dashboard import Dashboard
+from churn.services.hourly_stats import refresh
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.integration.services.conftest import SHOP_SIZE
@@ -50,8 +51,8 @@ def test_the_dashboard_adds_up(shop: Database, dashboard: Dashboard) -> None:
     # Then those lapse who ordered 40 to 70 days ago: five of the 50 who were active.
     later = NOW + timedelta(days=_SETTINGS.inactivity_days - 40)
     assert dashboard.stats(later)["churn_rate"] is None, "how many were active is not known"
-    hour = later - timedelta(days=30, hours=1)
-    shop.run(lambda transaction: hourly_stats.put(transaction, [(hour, 50, 0, 0)], later))
+    hour = later - timedelta(days=30)
+    shop.run(lambda transaction: hourly_stats.put(transaction, [(hour, 50, 0, 0, 0)], later))
     assert dashboard.stats(later)["churn_rate"] == 10.0
 
 
@@ -87,12 +88,25 @@ def test_trends_sum_what_flows_and_keep_what_stands(
     database: Database, empty: Dashboard, granularity: Granularity, points: int
 ) -> None:
     hours = [NOW.replace(minute=0) - timedelta(hours=number) for number in range(40 * 24)]
-    database.run(lambda transaction: hourly_stats.put(transaction, [(hour, 1000, 2, 1) for hour in hours], NOW))
+    database.run(lambda transaction: hourly_stats.put(transaction, [(hour, 1000, 2, 1, 72) for hour in hours], NOW))
     assert empty.trends("7d", granularity, NOW)["trends"][-1]["churn_rate"] is None, "nobody can have lapsed"
     Scoring(database, RecencyModel(), _SETTINGS).apply([order(days_ago=400)], now=NOW)
     found = empty.trends("7d", granularity, NOW)["trends"]
     assert len(found) == points
     assert [one["date"] for one in found] == sorted(one["date"] for one in found)
     assert all(one["new_customers"] == 2 * one["churned_customers"] for one in found)
-    # A customer an hour lapsed for 30 days, of a thousand.
-    assert found[-1]["churn_rate"] == 72.0
+    # Of those who lapsed within 30 days, one in ten is still away, of a thousand customers.
+    assert found[-1]["churn_rate"] == 7.2
+
+
+def test_the_rate_of_now_is_the_newest_of_the_rates_over_time(database: Database, empty: Dashboard) -> None:
+    """Whoever lapsed and came back within the 30 days has not left: by either figure, as by the list that it opens."""
+    scoring, inactive = Scoring(database, RecencyModel(), _SETTINGS), _SETTINGS.inactivity_days
+    ages = [inactive + days for days in (-5, 1, 2, 10, 29, 31)]
+    orders = [order(f"C-{number}", days_ago=age) for number, age in enumerate(ages)]
+    back = [order("C-2", days_ago=1.5), order("C-3", days_ago=0.5)]
+    scoring.apply([*orders, *back], now=NOW)
+    refresh(database, _SETTINGS, NOW)
+    stats, newest = empty.stats(NOW), empty.trends("7d", "hour", NOW)["trends"][-1]
+    assert (stats["churned_customers"], stats["active_customers_before"]) == (2, 5)
+    assert stats["churn_rate"] == newest["churn_rate"] == 40.0

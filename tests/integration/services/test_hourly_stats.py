@@ -27,7 +27,7 @@ def scoring(database: Database) -> Scoring:
     return Scoring(database, RecencyModel(), _SETTINGS)
 
 
-_COLUMNS = "active_customers, new_customers, churned_customers"
+_COLUMNS = "active_customers, new_customers, churned_customers, left_customers"
 
 
 def _rows(database: Database, columns: str = f"{_COLUMNS}, high_risk_customers, measured_at") -> dict[datetime, Row]:

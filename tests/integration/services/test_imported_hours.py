@@ -21,7 +21,7 @@ from tests.support.models import RecencyModel
 
 _SETTINGS = Settings.from_environment({"INACTIVITY_DAYS": "5"})
 _HOUR = timedelta(hours=1)
-_COLUMNS = "active_customers, new_customers, churned_customers"
+_COLUMNS = "active_customers, new_customers, churned_customers, left_customers"
 
 
 @pytest.fixture

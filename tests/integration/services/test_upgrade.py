@@ -213,7 +213,8 @@ def test_an_import_over_a_database_of_before_adds_its_own_orders_once(upgraded: 
     assert sum(len(own) for own in stored_orders(upgraded).values()) >= placed + len(added)
     kept, counted = kept_and_counted(upgraded)
     assert kept == counted
-    query = "SELECT hour, active_customers, new_customers, churned_customers FROM hourly_stats ORDER BY hour"
+    figures = "active_customers, new_customers, churned_customers, left_customers"
+    query = f"SELECT hour, {figures} FROM hourly_stats ORDER BY hour"
     stored = rows(upgraded, query)
     rebuild(upgraded, _SETTINGS, _LATER)
     assert rows(upgraded, query) == stored

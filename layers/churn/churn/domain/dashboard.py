@@ -8,7 +8,7 @@ Granularity = Literal["hour", "day", "week", "month"]
 PERIOD_DAYS: dict[Period, int] = {"7d": 7, "30d": 30, "90d": 90, "1y": 365}
 
 RATE_DAYS = 30
-"""The churn rate is the share of the customers active so many days ago who have lapsed since."""
+"""The churn rate is the share of the customers active so many days ago who lapsed since and are still away."""
 
 
 def churn_rate(lapsed: int, active: int | None) -> float | None:

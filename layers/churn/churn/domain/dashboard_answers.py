@@ -52,9 +52,9 @@ class Stats(TypedDict):
 
     total_customers: int
     churn_rate: float | None
-    """Per cent of the customers active 30 days ago who have lapsed since; null while that is not known."""
+    """Per cent of the customers active 30 days ago who have left since; null while that is not known."""
     churned_customers: int
-    """Those who have lapsed since."""
+    """Those who have lapsed since and have not come back."""
     active_customers_before: int | None
     """Those who were active 30 days ago."""
     high_risk_customers: int
@@ -100,11 +100,15 @@ class Trend(TypedDict):
 
     date: str
     churn_rate: float | None
-    """Null where it is not known how many customers were active 30 days before, or nobody was."""
+    """Per cent of the customers active 30 days before who had left by then.
+
+    Who lapsed and came back had not left. Null where it is not known how many were active, or nobody was.
+    """
     high_risk_customers: int | None
     """Null where the service did not run."""
     new_customers: int
     churned_customers: int
+    """Who lapsed in this time, whether they came back or not."""
 
 
 class Trends(TypedDict):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from churn.domain.model import Prediction
 from churn.domain.risk import RiskLevel
-from churn.services.imported_hours import HourCounts
+from churn.services.hourly_stats import Activity
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class BatchResult:
     """Nobody was scored, as the model's version serves no more."""
     new_model: str | None = None
     """The version that has served here for the first time."""
-    hours: HourCounts = field(default_factory=Counter)
+    hours: Activity = field(default_factory=Counter)
     """What an import changes of the dashboard's hours."""
     alert_ids: list[int] = field(default_factory=list)
     predictions: list[tuple[str, RiskLevel, Prediction]] = field(default_factory=list)

@@ -139,14 +139,9 @@ def _accuracy(transaction: Transaction, model: Row | None) -> tuple[float | None
 
 def _trends(rows: list[Row], first: datetime, granularity: Granularity, known_from: datetime | None) -> list[Trend]:
     points: dict[datetime, Trend] = {}
-    lapsed_until: list[int] = []
     active = {row["hour"]: row["active_customers"] for row in rows}
-    position = {row["hour"]: number for number, row in enumerate(rows)}
-    lapsed = 0
     for row in rows:
         hour = row["hour"]
-        lapsed += row["churned_customers"]
-        lapsed_until.append(lapsed)
         start = _bucket(hour, granularity)
         if start < _bucket(first, granularity):
             continue
@@ -164,12 +159,9 @@ def _trends(rows: list[Row], first: datetime, granularity: Granularity, known_fr
         point["churned_customers"] += row["churned_customers"]
         if row["high_risk_customers"] is not None:
             point["high_risk_customers"] = row["high_risk_customers"]
-        before = hour - timedelta(days=RATE_DAYS)
-        # With an hour missing between them, the sum is not known either.
-        is_known = known_from is not None and known_from <= hour
-        is_whole = is_known and before in position and len(lapsed_until) - 1 - position[before] == RATE_DAYS * 24
-        rate = churn_rate(lapsed - lapsed_until[position[before]], active[before]) if is_whole else None
-        point["churn_rate"] = rate
+        left, is_known = row["left_customers"], known_from is not None and known_from <= hour
+        before = active.get(hour - timedelta(days=RATE_DAYS))
+        point["churn_rate"] = churn_rate(left, before) if is_known and left is not None else None
     return list(points.values())
 
 

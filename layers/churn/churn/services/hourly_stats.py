@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from churn.adapters.mysql import Database, customers, hourly_stats, orders
+from churn.domain.dashboard import RATE_DAYS
 from churn.domain.orders import Order
 from churn.domain.timestamps import DAY, from_millis, hour_of, to_millis
 from churn.settings import Settings
@@ -22,6 +23,11 @@ _LOOK_BACK = timedelta(days=366 + 31 + 30)
 _MEASURED_SINGLY = 25
 # The hour (UTC) in which older hours are measured again that late events have changed.
 _NIGHT = 3
+
+
+Activity = Counter[tuple[datetime, str]]
+"""By hour and kind: customers ``seen`` for the first time and ``lapsed``, and by how much who is ``active`` and who is
+``active or left`` has changed; what the first hour began with is among its changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +72,27 @@ def rebuild(database: Database, settings: Settings, now: datetime, since: dateti
     DatabaseUnavailableError.
     """
     first = since or first_hour(now)
-    changes, active = activity(
+    changes = activity(
         customers.first_seen(database),
         orders.histories(database),
         now=now,
         inactivity_days=settings.inactivity_days,
         since=first,
     )
-    rows = rows_of(changes, hours_between(first, now), active)
+    rows = rows_of(changes, hours_between(first, now))
     database.run(lambda transaction: hourly_stats.put(transaction, rows, now))
     _measure(database, settings, hour_of(now), now)
     return len(rows)
 
 
-def rows_of(
-    changes: Counter[tuple[datetime, str]], hours: Iterable[datetime], active: int
-) -> list[tuple[datetime, int, int, int]]:
-    """Return hours as (hour, active, new, churned customers); `active` were so when the first began."""
+def rows_of(changes: Activity, hours: Iterable[datetime]) -> list[hourly_stats.Figures]:
+    """Return the figures of hours, the first of which is that since when `changes` were counted."""
     rows = []
+    active = active_or_left = 0
     for hour in hours:
-        begun, ended, lapsed, seen = (changes[hour, kind] for kind in ("begun", "ended", "lapsed", "seen"))
-        active += begun - ended
-        rows.append((hour, active, seen, lapsed))
+        active += changes[hour, "active"]
+        active_or_left += changes[hour, "active or left"]
+        rows.append((hour, active, changes[hour, "seen"], changes[hour, "lapsed"], active_or_left - active))
     return rows
 
 
@@ -109,24 +114,32 @@ def activity(
     now: datetime,
     inactivity_days: int,
     since: datetime,
-) -> tuple[Counter[tuple[datetime, str]], int]:
-    """Return what happened in each hour from `since` to `now`, and how many customers were active when that began.
+) -> Activity:
+    """Return what changed in each hour from `since` to `now`."""
+    counts: Activity = Counter()
+    at_since, at_now = to_millis(since), to_millis(now)
 
-    Counted are customers who were first seen, and spells that have begun, ended, and ended by lapsing.
-    """
-    counts: Counter[tuple[datetime, str]] = Counter()
-    active, at_since, at_now = 0, to_millis(since), to_millis(now)
-    counts.update((hour_of(instant), "seen") for instant in first_seen if since <= instant <= now)
-    for history in histories:
-        for spell in spells(history, inactivity_days * DAY):
+    def count(spell: Spell, kind: str) -> bool:
+        """Count a spell where it begins and ends, and return whether it ends within the hours."""
+        if spell.begin <= at_now and spell.end >= at_since:
             # One that ends at the very beginning was active just before it.
-            active += spell.begin < at_since <= spell.end
-            if at_since <= spell.begin <= at_now:
-                counts[hour_of(from_millis(spell.begin)), "begun"] += 1
-            if at_since <= spell.end <= at_now:
-                counts[hour_of(from_millis(spell.end)), "ended"] += 1
-                counts[hour_of(from_millis(spell.end)), "lapsed"] += spell.lapsed
-    return counts, active
+            counts[hour_of(from_millis(max(spell.begin, at_since))), kind] += 1
+            if spell.end <= at_now:
+                counts[hour_of(from_millis(spell.end)), kind] -= 1
+                return True
+        return False
+
+    counts.update((hour_of(instant), "seen") for instant in first_seen if since <= instant <= now)
+    length = inactivity_days * DAY
+    for history in histories:
+        placed = list(history)
+        for spell in spells(placed, length):
+            if count(spell, "active") and spell.lapsed:
+                counts[hour_of(from_millis(spell.end)), "lapsed"] += 1
+        # Whoever lapsed would still be active if an order lasted that much longer.
+        for spell in spells(placed, length + RATE_DAYS * DAY):
+            count(spell, "active or left")
+    return counts
 
 
 def spells(orders: Iterable[Order], length: int) -> list[Spell]:

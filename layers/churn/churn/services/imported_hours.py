@@ -1,6 +1,5 @@
 """The dashboard's hours after an import: changed by the customers that it touched, not made again from all of them."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +8,8 @@ from typing import Self
 from churn.adapters.mysql import Database, Transaction, customers, hourly_stats, imports
 from churn.adapters.mysql.customers import Customer
 from churn.adapters.mysql.orders import Ledgers
-from churn.services.hourly_stats import activity, first_hour, hours_between, measure_hours, rebuild, rows_of
+from churn.services.hourly_stats import Activity, activity, first_hour, hours_between, measure_hours, rebuild, rows_of
 from churn.settings import Settings
-
-HourCounts = Counter[tuple[datetime, str]]
-"""What happened in each hour (`churn.services.hourly_stats.activity`), and as ``active`` who was before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +30,19 @@ class HourSpan:
         database.run(lambda transaction: hourly_stats.note_change(transaction, first_hour(now), now))
         return cls(now, settings.inactivity_days, not database.run(customers.exist))
 
-    def of(self, ledgers: Ledgers, touched: Sequence[Customer]) -> HourCounts:
+    def of(self, ledgers: Ledgers, touched: Sequence[Customer]) -> Activity:
         """Return what customers add to the figures, as they stand in the transaction; its orders are saved."""
         own = ledgers.all_of([customer.pk for customer in touched])
         first_seen = [customer.record.first_seen_at for customer in touched]
-        counts, active = activity(
+        return activity(
             [instant for instant in first_seen if instant is not None],
             own.values(),
             now=self.began,
             inactivity_days=self.inactivity_days,
             since=first_hour(self.began),
         )
-        counts[first_hour(self.began), "active"] = active
-        return counts
 
-    def store(self, database: Database, settings: Settings, counts: HourCounts, now: datetime) -> None:
+    def store(self, database: Database, settings: Settings, counts: Activity, now: datetime) -> None:
         """Bring the stored hours up to date once all customers of the import are stored.
 
         They are made again from all orders if some are not stored, if somebody measured them meanwhile, or if an import
@@ -57,7 +51,7 @@ class HourSpan:
         first = first_hour(self.began)
         hours = list(hours_between(first, self.began))[:-1]
         if self.starts_empty:
-            rows = rows_of(counts, hours, counts[first, "active"])
+            rows = rows_of(counts, hours)
             database.run(lambda transaction: hourly_stats.add(transaction, rows, now))
             measure_hours(database, settings, hours_between(self.began, now), now)
             return
@@ -65,7 +59,7 @@ class HourSpan:
         if not stored:
             rebuild(database, settings, now)
             return
-        rows = [row for row in rows_of(counts, stored, counts[first, "active"]) if any(row[1:])]
+        rows = [row for row in rows_of(counts, stored) if any(row[1:])]
         database.run(lambda transaction: hourly_stats.add(transaction, rows, now))
         # Who is active now takes a look at all recent orders: the sweep takes it, within the hour.
         database.run(lambda transaction: hourly_stats.note_change(transaction, self.began, now))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from churn.adapters.mysql import customers, orders, totals
 from churn.adapters.mysql.database import Row, Transaction, placeholders
+from churn.domain.dashboard import RATE_DAYS
 from churn.domain.risk import ACTIVE_STATUSES, HIGH_RISK_LEVELS
 from churn.domain.timestamps import from_millis, to_millis
 
@@ -15,7 +16,13 @@ _RECENTLY, _LONG_AGO = "hours_changed_recently", "hours_changed_long_ago"
 RECENT = timedelta(hours=24)
 """Up to so long ago a change is recent."""
 
-_FIGURES = ("active_customers", "new_customers", "churned_customers", "measured_at")
+Figures = tuple[datetime, int, int, int, int]
+"""An hour, the customers active at its end, those new in it and those who lapsed in it, and those who had left.
+
+The last are who had lapsed within the 30 days before the end of the hour and had not come back by then.
+"""
+
+_FIGURES = ("active_customers", "new_customers", "churned_customers", "left_customers", "measured_at")
 _INSERT = f"INSERT INTO hourly_stats (hour, {', '.join(_FIGURES)}, high_risk_customers)"
 # How many are at high risk is known in the hour itself alone.
 _UPDATE = (
@@ -77,10 +84,10 @@ def between(transaction: Transaction, first: datetime, last: datetime) -> list[R
 
 
 def active_at(transaction: Transaction, instant: datetime) -> int | None:
-    """Return how many customers were active at the beginning of the hour of an instant; None where it is not known."""
+    """Return how many customers were active at the end of the hour of an instant; None where it is not known."""
     row = transaction.row(
         "SELECT active_customers FROM hourly_stats WHERE hour > %s AND hour <= %s ORDER BY hour DESC LIMIT 1",
-        (instant - timedelta(hours=2), instant - timedelta(hours=1)),
+        (instant - timedelta(hours=1), instant),
     )
     return None if row is None else int(row["active_customers"])
 
@@ -92,21 +99,23 @@ def measure(transaction: Transaction, hour: datetime, at: datetime, now: datetim
     """
     lapse = timedelta(days=inactivity_days)
     high = _at_high_risk(transaction) if now < hour + timedelta(hours=1) else None
+    active = orders.active_customers(transaction, at, lapse)
     figures = (
-        orders.active_customers(transaction, at, lapse),
+        active,
         customers.count(transaction, "first_seen_at >= %s AND first_seen_at <= %s", hour, at),
         orders.lapsed_customers(transaction, hour, at, lapse),
+        orders.active_customers(transaction, at, lapse + timedelta(days=RATE_DAYS)) - active,
     )
     transaction.insert_many(_INSERT, [(hour, *figures, now, high)], _UPDATE)
 
 
-def put(transaction: Transaction, rows: Sequence[tuple[datetime, int, int, int]], now: datetime) -> None:
-    """Store hours as (hour, active, new, churned customers); a number at high risk that is stored already stays."""
+def put(transaction: Transaction, rows: Sequence[Figures], now: datetime) -> None:
+    """Store hours; a number at high risk that is stored already stays."""
     transaction.insert_many(_INSERT, [(*row, now, None) for row in rows], _UPDATE)
 
 
-def add(transaction: Transaction, rows: Sequence[tuple[datetime, int, int, int]], now: datetime) -> None:
-    """Add to the figures of hours (hour, active, new, churned customers); one that is not stored begins with them."""
+def add(transaction: Transaction, rows: Sequence[Figures], now: datetime) -> None:
+    """Add to the figures of hours; an hour that is not stored begins with them."""
     figures = _FIGURES[:-1]
     transaction.insert_many(
         f"INSERT INTO hourly_stats (hour, {', '.join(_FIGURES)})",
