@@ -131,5 +131,36 @@ def test_what_goes_against_intuition_and_is_not_held_is_told() -> None:
     assert str(_ask(spend, stored=regular, total_spent=900.0)[1]["surprise"]).endswith(
         "Who ordered every 10 days and is silent for 40 has more likely left than somebody who orders seldom."
     )
+    fewer = _Model(lambda row: 0.1 * (row["total_orders"] or 0), "total_orders")
+    _, compared = _ask(fewer, total_orders=2)
+    assert compared["change"] == -0.2
+    assert compared["surprise"] == (
+        "The risk falls, though one would expect the opposite. 2 orders so far (before: 4): this lowers the risk by 20 "
+        "points."
+    )
+    assert str(_ask(fewer, stored=regular, total_orders=2)[1]["surprise"]).endswith(
+        "Who ordered every 10 days and is silent for 40 has more likely left than somebody who orders seldom."
+    )
     # What is expected, or has no direction, is not told.
+    assert (
+        _ask(_Model(lambda row: 0.9 - 0.1 * (row["total_orders"] or 0), "total_orders"), total_orders=2)[1]["surprise"]
+        is None
+    )
     assert _ask(spend, discount_usage=0.5)[1]["surprise"] is None
+
+
+def test_of_changes_in_opposite_directions_each_is_told_that_goes_against_its_own() -> None:
+    silent = {"total_orders": 6.0, "days_since_last_order": 100.0}
+    expected = _Model(lambda row: 0.2 + 0.001 * (row["days_since_last_order"] or 0), "days_since_last_order")
+    assert _ask_of(expected, CUSTOMER, silent)[1]["surprise"] is None
+    _, compared = _ask_of(_Model(lambda row: 0.05 * (row["total_orders"] or 0), "total_orders"), CUSTOMER, silent)
+    assert [one["effect"] for one in compared["changes"]] == [0.05, 0.05]
+    assert compared["surprise"] == (
+        "6 orders so far (before: 4): this raises the risk by 5 points, though one would expect the opposite of this "
+        "change alone."
+    )
+
+
+def test_the_way_to_a_longer_silence_holds_beside_other_changes_and_says_so() -> None:
+    _, compared = _ask(_Model(_bump, "days_since_last_order"), days_since_last_order=150.0, total_orders=6.0)
+    assert compared["surprise"] == "No answer lowers the risk for a longer silence; the model alone says 30%."

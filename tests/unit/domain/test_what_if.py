@@ -17,7 +17,7 @@ from churn.domain.hypotheses import HypotheticalEvent, StoredCustomer
 from churn.domain.model import Predictor
 from churn.domain.risk import RiskBands
 from churn.domain.timestamps import to_millis
-from churn.domain.what_if import Question, Scenario, predict, resolve
+from churn.domain.what_if import BeforeAccountError, Question, Scenario, predict, resolve, stored_customers
 from churn.ml.outlook import outlook
 from tests.support.events import NOW, event, order
 from tests.support.forests import PURCHASE_PROCESS, small_model, state_model
@@ -200,6 +200,54 @@ def test_each_event_is_a_change_with_its_effect() -> None:
     unobserved = StoredCustomer(CUSTOMER.state, NOW, {}, 5_000)
     assert asked(unobserved).features["payment_failures"] is None
     assert asked(unobserved, HypotheticalEvent("payment_failed", 0)).features["payment_failures"] == 2
+
+
+def test_an_order_without_a_value_is_of_the_usual_one() -> None:
+    order_now = HypotheticalEvent("order_placed", 0)
+    _, compared = answered(asked(CUSTOMER, order_now))
+    spent = next(one for one in compared["implied"] if one["feature"] == "total_spent")
+    assert (spent["stored"], spent["becomes"]) == (200, 250)
+    needed = Question("CUST-001", {}, (order_now,)), Question("CUST-002", {}, (_ORDER,))
+
+    def load(wanted: set[str], with_values: set[str]) -> dict[str, StoredCustomer]:
+        assert (wanted, with_values) == ({"CUST-001", "CUST-002"}, {"CUST-001"})
+        return {"CUST-001": CUSTOMER}
+
+    assert stored_customers(needed, load) == {"CUST-001": CUSTOMER}
+    # It is not known where the shop tells none, and of who never ordered.
+    silent = stored_customer(order(days_ago=9, value=None), order(days_ago=30, value=40))
+    nobody = StoredCustomer(stored_customer(event("login")).state, NOW, {})
+    for stored, orders in ((silent, 3), (nobody, 1)):
+        features = asked(stored, order_now).features
+        assert (features["total_orders"], features["total_spent"]) == (orders, None)
+
+
+def test_no_event_lies_before_the_customer_was_known() -> None:
+    for days in (300, 300.05):
+        assert asked(CUSTOMER, HypotheticalEvent("login", days)).features["total_orders"] == 4
+    events = (_ORDER, HypotheticalEvent("login", 301), HypotheticalEvent("order_placed", 400))
+    with pytest.raises(BeforeAccountError) as refused:
+        asked(CUSTOMER, *events)
+    assert [error.field for error in refused.value.errors] == ["events.1.days_ago", "events.2.days_ago"]
+    assert refused.value.errors[0].message == "is before the customer was first known, 300 days ago"
+    # Of whom nothing is known, anything may have been.
+    assert asked(StoredCustomer(CustomerState(), NOW, {}), events[2]).features["total_orders"] == 1
+
+
+@pytest.mark.parametrize(
+    ("features", "days"),
+    [
+        ({"days_since_last_order": 100.0}, 10.5),
+        ({"days_since_last_order": 100.0, "total_orders": 6.0}, 100),
+        ({"days_since_last_order": 100.0, "total_orders": 3.0}, 10.5),
+        ({"days_since_last_order": 3.0, "total_orders": 6.0}, 0),
+        ({"total_orders": 6.0}, 0),
+    ],
+)
+def test_an_answer_says_how_many_days_from_now_it_is_of(features: Features, days: float) -> None:
+    scenario = about(CUSTOMER, features)
+    assert answered(scenario)[1]["days_later"] == days
+    assert scenario.features["account_age_days"] == pytest.approx(300 + days)
 
 
 def test_up_to_three_changes_have_their_shapley_values() -> None:

@@ -140,7 +140,7 @@ def test_events_that_did_not_happen(service: _Service) -> None:
         ({"customer_id": "CUST-001", "events": [{"event_type": "login"}] * 101}, "events"),
         ({"customer_id": "CUST-001", "events": [{"event_type": "login"}], "total_orders": 3}, "events"),
         ({"customer_id": "CUST-001", "events": [{"event_type": "customer_deleted"}]}, "events.0.event_type"),
-        ({"customer_id": "CUST-001", "events": [{"event_type": "order_placed"}]}, "events.0.order_value"),
+        ({"customer_id": "CUST-001", "events": [{"event_type": "login", "days_ago": 3000}]}, "events.0.days_ago"),
         (
             {"customer_id": "CUST-001", "events": [{"event_type": "order_placed", "order_value": 0}]},
             "events.0.order_value",

@@ -213,6 +213,11 @@ class WhatIf(TypedDict):
     """What was asked."""
     implied: list[ImpliedChange]
     """What moved with it, of the 12 features."""
+    days_later: float
+    """The answer is of the customer so many days from now: above 0 where a longer silence is given.
+
+    A silence that follows orders which are given with it begins with them, now.
+    """
     surprise: str | None
     """Why the model moves against what one would expect of such a change; null where it does not.
 

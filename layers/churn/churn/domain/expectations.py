@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from churn.domain.explanations import change_reason, is_worth_telling
 from churn.domain.features import FEATURE_NAMES, Features
@@ -29,9 +30,21 @@ _FEATURE_OF_EVENT = {
     "login": "login_frequency",
 }
 _HELD = frozenset({SILENCE, "total_orders", "support_tickets", "payment_failures"})
-"""The features whose direction every answer keeps."""
+"""The features whose direction every answer keeps; that of fewer orders is not kept."""
 _OF_ORDERS = frozenset({"total_spent", "avg_order_value"})
+_FEWER_ORDERS = ("total_orders", 1)
 _LONG_SILENCE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How far an answer went, in signed probability points."""
+
+    change: float
+    lift: float
+    """How far the answer was moved to keep a direction, against the model."""
+    effects: Mapping[Change, float]
+    """What each change does."""
 
 
 def held_direction(hypothesis: Hypothesis, made: frozenset[Change]) -> tuple[int, str]:
@@ -41,41 +54,63 @@ def held_direction(hypothesis: Hypothesis, made: frozenset[Change]) -> tuple[int
     one, 0 for all others.
     """
     moves = {_move(hypothesis, change) for change in made if not _comes_with_orders(hypothesis, change)}
-    directions = {direction if feature in _HELD else 0 for feature, direction in moves}
+    directions = {way if feature in _HELD and (feature, way) != _FEWER_ORDERS else 0 for feature, way in moves}
     feature = min((feature for feature, _ in moves), default=SILENCE)
     return (directions.pop() if len(directions) == 1 else 0), SILENCE if feature == "total_orders" else feature
 
 
 def surprise(
-    hypothesis: Hypothesis, change: float, lift: float, after: Prediction, ask: Callable[[Features], Prediction]
+    hypothesis: Hypothesis, moved: Moved, after: Prediction, ask: Callable[[Features], Prediction]
 ) -> str | None:
-    """Return why a change moves the model against what everybody expects, None where it does not.
+    """Return why an answer, or what one of the changes does to it, is against what everybody expects; else None.
 
-    `change`, in signed probability points, is that of the answer, which was moved by `lift` to keep its direction;
     `after` is the prediction with the changes. `ask` is called for the one without.
     """
-    moved = change - lift
-    directions = {_move(hypothesis, one)[1] for one in hypothesis.changes if not _comes_with_orders(hypothesis, one)}
-    expected = directions.pop() if len(directions) == 1 else 0
-    is_against = moved * expected < 0 and is_worth_telling(moved)
-    if not is_against and not is_worth_telling(lift):
-        return None
+    moves = {
+        change: _move(hypothesis, change) for change in hypothesis.changes if not _comes_with_orders(hypothesis, change)
+    }
+    ways = {way for _, way in moves.values()}
+    expected = ways.pop() if len(ways) == 1 else 0
+    by_model = moved.change - moved.lift
     start, end = hypothesis.inputs(frozenset()), hypothesis.inputs(frozenset(hypothesis.changes))
-    before = ask(start)
+    if is_worth_telling(moved.lift):
+        kept = (
+            "The answer keeps the direction that everybody expects"
+            if expected
+            else "No answer lowers the risk for a longer silence"
+        )
+        alone = f"{kept}; the model alone says {after.churn_probability - moved.lift:.0%}."
+        return " ".join([alone, *_why(start, end, after, ask(start), rises=moved.lift < 0)])
+    if by_model * expected < 0 and is_worth_telling(by_model):
+        rises = by_model > 0
+        against = f"The risk {'rises' if rises else 'falls'}, though one would expect the opposite."
+        frequent = _silent_buyer(end) if rises else _silent_buyer(start) if _FEWER_ORDERS in moves.values() else []
+        return " ".join([against, *_why(start, end, after, ask(start), rises=rises), *frequent])
+    told = [
+        _told_alone(feature, start[feature], end[feature], moved.effects[change])
+        for change, (feature, way) in moves.items()
+        if moved.effects[change] * way < 0 and is_worth_telling(moved.effects[change])
+    ]
+    return " ".join(told) or None
+
+
+def _why(start: Features, end: Features, after: Prediction, before: Prediction, *, rises: bool) -> list[str]:
+    """Return what moved the model most that way, as a sentence; nothing where no feature did by much."""
     effects = {name: after.contributions.get(name, 0.0) - before.contributions.get(name, 0.0) for name in FEATURE_NAMES}
-    sign = -1 if lift > 0 or (not lift and moved < 0) else 1
+    sign = 1 if rises else -1
     name = max(FEATURE_NAMES, key=lambda one: effects[one] * sign)
-    why = change_reason(name, start[name], end[name], effects[name])
-    if is_worth_telling(lift):
-        model_alone = after.churn_probability - lift
-        return f"The answer keeps the direction that everybody expects; the model alone says {model_alone:.0%}. {why}"
-    word = "rises" if change > 0 else "falls"
-    return " ".join([f"The risk {word}, though one would expect the opposite.", why, *_silent_buyer(end, change)])
+    is_reason = effects[name] * sign > 0 and is_worth_telling(effects[name])
+    return [change_reason(name, start[name], end[name], effects[name])] if is_reason else []
 
 
-def _silent_buyer(features: Features, change: float) -> list[str]:
+def _told_alone(feature: str, before: float | None, after: float | None, effect: float) -> str:
+    reason = change_reason(feature, before, after, effect).removesuffix(".")
+    return f"{reason}, though one would expect the opposite of this change alone."
+
+
+def _silent_buyer(features: Features) -> list[str]:
     orders, silence, age = (features[name] for name in ("total_orders", SILENCE, "account_age_days"))
-    if change < 0 or not orders or orders < 2 or silence is None or age is None or age <= silence:
+    if not orders or orders < 2 or silence is None or age is None or age <= silence:
         return []
     gap = max(1.0, (age - silence) / (orders - 1))
     if silence < _LONG_SILENCE * gap:
@@ -98,8 +133,6 @@ def _move(hypothesis: Hypothesis, change: Change) -> tuple[str, int]:
         return feature, _FEATURES.get(feature, 0)
     before, after = hypothesis.stored[change], hypothesis.given[change]
     if after is None or before is None:
-        return change, 0
-    if change == "total_orders" and after < before:
         return change, 0
     return change, _FEATURES.get(change, 0) * (1 if after > before else -1)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
@@ -65,11 +65,19 @@ class StoredCustomer:
 
 @dataclass(frozen=True, slots=True)
 class HypotheticalEvent:
-    """An event that did not happen, so many days before the question."""
+    """An event that did not happen, so many days before the question.
+
+    An order without a value has that of a usual order of the customer.
+    """
 
     event_type: HypotheticalType
     days_ago: float
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def needs_value(self) -> bool:
+        """Whether it is an order without a value."""
+        return self.event_type == "order_placed" and "order_value" not in self.data
 
 
 class Hypothesis:
@@ -87,7 +95,7 @@ class Hypothesis:
         """Take values other than stored: what is given just as stored, as far as clients see it, is no change."""
         self._customer = stored
         self.stored = stored.inputs
-        self.events = events
+        self.events = [_valued(event, stored, self.stored) for event in events]
         self.given = {
             name: given[name]
             for name in FEATURE_NAMES
@@ -103,6 +111,12 @@ class Hypothesis:
     def is_as_stored(self) -> bool:
         """Whether without a change the model is told what it is told of the customer as stored."""
         return not self.replaced
+
+    @property
+    def days_later(self) -> float:
+        """How many days after now the instant lies that the changes make the question about."""
+        begin = _silent_before(self._customer, self.stored, self.given)
+        return 0.0 if begin is None else (self.given[SILENCE] or 0.0) - begin
 
     def inputs(self, made: frozenset[Change]) -> Inputs:
         """Return the inputs with some of the changes made.
@@ -121,13 +135,10 @@ class Hypothesis:
 
     def _steps(self, given: dict[str, float | None]) -> list[dict[str, float | None]]:
         """Return what is given, and before it the same after each part of a longer silence."""
-        silence, known = given.get(SILENCE), self.stored[SILENCE]
-        if silence is None or known is None or silence <= known:
+        silence, begin = given.get(SILENCE), _silent_before(self._customer, self.stored, given)
+        if silence is None or begin is None:
             return [given]
         rest = {name: value for name, value in given.items() if name != SILENCE}
-        orders = _more(self.stored["total_orders"], given.get("total_orders"))
-        # It is silent from the new orders on, where there are some.
-        begin = 0.0 if _values(self._customer, self.stored, given, orders) else known
         step = 1
         while (silence - begin) / step > _MOST_STEPS:
             step *= 2
@@ -154,26 +165,41 @@ def _more(known: float | None, wanted: float | None) -> int:
     return int(more) if known is not None and 0 < more <= MOST_EVENTS and more == int(more) else 0
 
 
+def _valued(event: HypotheticalEvent, customer: StoredCustomer, stored: Features) -> HypotheticalEvent:
+    cents = _usual_cents(customer, stored) if event.needs_value else None
+    return event if cents is None else replace(event, data={**event.data, "order_value": cents / 100})
+
+
+def _usual_cents(customer: StoredCustomer, stored: Features) -> int | None:
+    """Return the value of a usual order in hundredths; None without one, and where the spend is unknown."""
+    return None if stored["total_spent"] is None else customer.typical_cents
+
+
+def _silent_before(customer: StoredCustomer, stored: Features, given: Mapping[str, float | None]) -> float | None:
+    """Return how many days of a longer silence have passed by now: none if new orders come before it.
+
+    None where no longer one is given.
+    """
+    silence, known = given.get(SILENCE), stored[SILENCE]
+    if silence is None or known is None or silence <= known:
+        return None
+    orders = _more(stored["total_orders"], given.get("total_orders"))
+    return 0.0 if _values(customer, stored, given, orders) else known
+
+
 def _as_given(customer: StoredCustomer, stored: Features, given: Mapping[str, float | None]) -> Inputs:
     """Return the inputs after the events that bring a customer closest to the values given.
 
     Fewer days since the last order are an order so many days ago; more are a later instant without orders. Higher
     counts are events of the instant that is asked about; more orders come before the silence, if there is one.
     """
-    silence, known = given.get(SILENCE), stored[SILENCE]
-    is_longer = silence is not None and known is not None and silence > known
-    is_shorter = silence is not None and not is_longer
-    at, days_ago = customer.at, 0.0
-    if is_shorter and silence is not None:
-        days_ago = silence
+    silence, begin = given.get(SILENCE), _silent_before(customer, stored, given)
+    is_shorter = silence is not None and begin is None
+    at = customer.at if silence is None or begin is None else customer.at + timedelta(days=silence - begin)
     orders = max(_more(stored["total_orders"], given.get("total_orders")), int(is_shorter))
-    values = _values(customer, stored, given, orders)
-    if is_longer and silence is not None and known is not None:
-        days_ago = silence if values else 0.0
-        at += timedelta(days=silence if values else silence - known)
     placed = [
-        HypotheticalEvent("order_placed", days_ago, {} if cents is None else {"order_value": cents / 100})
-        for cents in values
+        HypotheticalEvent("order_placed", silence or 0.0, {} if cents is None else {"order_value": cents / 100})
+        for cents in _values(customer, stored, given, orders)
     ]
     inputs = _folded(customer, placed, at)
     counted = [
@@ -203,7 +229,7 @@ def _values(
     elif mean is not None:
         added = round(mean * (count + orders) * 100) - spent
     if not orders <= added <= MAX_AMOUNT * 100:
-        added = (customer.typical_cents or 0) * orders
+        added = (_usual_cents(customer, stored) or 0) * orders
     if added < orders:
         return []
     each, rest = divmod(added, orders)

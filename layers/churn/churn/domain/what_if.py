@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from churn.domain.assumptions import ACTION_EFFECTS
 from churn.domain.errors import CustomerNotFoundError, CustomerUnreadableError, FieldError, InvalidInputError
-from churn.domain.expectations import held_direction, surprise
+from churn.domain.expectations import Moved, held_direction, surprise
 from churn.domain.explanations import drivers, interval_json, others, rounded
 from churn.domain.features import BY_NAME, FEATURE_NAMES, FEATURES, Features, overridden
-from churn.domain.hypotheses import Change, Hypothesis, HypotheticalEvent, StoredCustomer
+from churn.domain.hypotheses import SILENCE, Change, Hypothesis, HypotheticalEvent, StoredCustomer
 from churn.domain.model import Prediction, Predictor
 from churn.domain.outlooks import expected_of
 from churn.domain.recommendations import recommend
@@ -33,6 +33,10 @@ class NothingKnownError(InvalidInputError):
         super().__init__(FieldError("", sentence))
 
 
+class BeforeAccountError(InvalidInputError):
+    """Events are asked for that lie before the customer was first known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a prediction is wanted for: a customer with other values or `events`, or features alone."""
@@ -45,6 +49,11 @@ class Question:
     def is_complete(self) -> bool:
         """Whether all features are given: there is an answer also where nothing is stored of the customer."""
         return self.given.keys() >= set(FEATURE_NAMES)
+
+    @property
+    def needs_value(self) -> bool:
+        """Whether the value of a usual order of the customer is needed."""
+        return bool(self.given) or any(event.needs_value for event in self.events)
 
     @property
     def is_hypothetical(self) -> bool:
@@ -68,7 +77,7 @@ Stored = Mapping[str, StoredCustomer | CustomerUnreadableError]
 def resolve(question: Question, stored: Stored) -> Scenario:
     """Return what a question is about.
 
-    Raises CustomerNotFoundError, CustomerUnreadableError, NothingKnownError.
+    Raises CustomerNotFoundError, CustomerUnreadableError, NothingKnownError, BeforeAccountError.
     """
     found = None if question.customer_id is None else stored.get(question.customer_id)
     if found is None or isinstance(found, CustomerUnreadableError):
@@ -77,6 +86,7 @@ def resolve(question: Question, stored: Stored) -> Scenario:
         if all(value is None for value in question.given.values()):
             raise NothingKnownError
         return Scenario(question.customer_id, overridden({}, question.given))
+    _refuse_before_account(question.events, found.inputs["account_age_days"])
     hypothesis = Hypothesis(found, question.given, question.events) if question.is_hypothetical else None
     features = found.inputs if hypothesis is None else hypothesis.inputs(frozenset(hypothesis.changes))
     if all(value is None for value in features.values()):
@@ -90,8 +100,21 @@ def stored_customers(questions: Collection[Question], load: Callable[[set[str], 
     It takes their ids, and the ids of those whose orders' values are needed.
     """
     wanted = {question.customer_id for question in questions if question.customer_id is not None}
-    changed = {question.customer_id for question in questions if question.customer_id and question.given}
-    return load(wanted, changed) if wanted else {}
+    with_values = {question.customer_id for question in questions if question.customer_id and question.needs_value}
+    return load(wanted, with_values) if wanted else {}
+
+
+def _refuse_before_account(events: Sequence[HypotheticalEvent], age: float | None) -> None:
+    known = BY_NAME["account_age_days"]
+    errors = [
+        FieldError(
+            f"events.{number}.days_ago", f"is before the customer was first known, {known.shown(age):g} days ago"
+        )
+        for number, event in enumerate(events)
+        if age is not None and event.days_ago > age and not known.is_same(event.days_ago, age)
+    ]
+    if errors:
+        raise BeforeAccountError(*errors)
 
 
 def predict(
@@ -199,8 +222,12 @@ class _Comparison:
             "change": change,
             "changes": [_change(hypothesis, name, effect) for name, effect in zip(self._changes, effects, strict=True)],
             "implied": _implied(hypothesis, self._features),
+            "days_later": BY_NAME[SILENCE].shown(hypothesis.days_later) or 0.0,
             "surprise": surprise(
-                hypothesis, change, self._lift, prediction, lambda features: model.predict([features])[0]
+                hypothesis,
+                Moved(change, self._lift, dict(zip(self._changes, effects, strict=True))),
+                prediction,
+                lambda features: model.predict([features])[0],
             ),
         }
 

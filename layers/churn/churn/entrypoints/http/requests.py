@@ -203,7 +203,7 @@ class HypotheticalEventRequest(Request):
     order_value: Annotated[
         Annotated[float, Field(strict=True, gt=0, le=MAX_AMOUNT)] | None, _of_types("order_placed")
     ] = None
-    """Of an order, which needs one."""
+    """Of an order; without it, that of a usual order of the customer, or unknown where that is."""
     discount_used: Annotated[Annotated[bool, Field(strict=True)] | None, _of_types("order_placed")] = None
     """Whether the order had a discount."""
     points: Annotated[
@@ -223,8 +223,6 @@ class HypotheticalEventRequest(Request):
     @property
     def missing(self) -> str | None:
         """The field that an event of this type needs and does not have."""
-        if self.event_type == "order_placed" and self.order_value is None:
-            return "order_value"
         return "points" if self.event_type == "loyalty_points_changed" and not self.data else None
 
 

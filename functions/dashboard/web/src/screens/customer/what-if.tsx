@@ -6,7 +6,7 @@ import type { CustomerDetail, ImpliedChange, PredictionAnswer } from "../../api/
 import { Dialog } from "../../components/dialog";
 import { Risk } from "../../components/risk";
 import { SignedBars } from "../../components/signed-bars";
-import { count, money, percent, inPoints, share, UNKNOWN } from "../../format";
+import { count, money, percent, inPoints, plural, share, UNKNOWN } from "../../format";
 import { useNewest } from "../../newest";
 import { FEATURE_WORDS, type FeatureName } from "../../words";
 
@@ -97,6 +97,9 @@ function Outcome({ customer, answer, hasChanges }: OutcomeProps): JSX.Element {
         <Risk level={answer ? answer.risk_level : customer.risk_level} />
         <span class="muted">
           {whatIf ? `${inPoints(whatIf.change)}, from ${percent(whatIf.churn_probability)}` : "as things are"}
+          {whatIf && whatIf.days_later >= 1
+            ? `, ${plural(Math.round(whatIf.days_later), "day")} from now`
+            : null}
         </span>
       </div>
       {bars?.length ? (
