@@ -53,7 +53,6 @@ def answered(stack: Stack, operation: str, path: str, body: object = None) -> An
     """Return the JSON of an answer that is as described, and not a problem."""
     answer = stack.ask(_OPERATIONS[operation][0], path, body)
     assert answer.status == 200, answer.body
-    assert answer.headers["Access-Control-Allow-Origin"]
     assert int(answer.headers["X-RateLimit-Remaining"]) < int(answer.headers["X-RateLimit-Limit"])
     assert int(answer.headers["X-RateLimit-Reset"]) > datetime.now(UTC).timestamp() - 1
     return assert_described(operation, answer)

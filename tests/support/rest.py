@@ -115,6 +115,6 @@ def _resource(method: str, path: str) -> tuple[dict[str, str], str]:
     # A constant segment wins over a parameter, as in API Gateway.
     for route in sorted(ROUTES, key=lambda route: route.path.count("{")):
         found = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path), path)
-        if found and route.method == method:
+        if found and method in {route.method, "OPTIONS"}:
             return {name: unquote(value) for name, value in found.groupdict().items()}, route.path
     raise AssertionError(f"no route for {method} {path}")

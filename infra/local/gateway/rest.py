@@ -87,8 +87,6 @@ class RestApi:
             self._routes.get((request.method, resource)) or self._routes.get(("ANY", resource)) if resource else None
         )
         if route is None:
-            if resource and request.method == "OPTIONS" and self._spec.cors:
-                return self._preflight(resource)
             return self._answer("MISSING_AUTHENTICATION_TOKEN", str(uuid.uuid4()))
         try:
             body = await self._body(request)
@@ -163,17 +161,6 @@ class RestApi:
             if matched:
                 return resource, {name: unquote(value) for name, value in matched.groupdict().items()}
         return None
-
-    def _preflight(self, resource: str) -> web.Response:
-        cors = self._spec.cors
-        assert cors  # noqa: S101
-        methods = cors.methods or ",".join(sorted({"OPTIONS", *(m for m, path in self._routes if path == resource)}))
-        headers = {"Access-Control-Allow-Origin": cors.origin, "Access-Control-Allow-Methods": methods}
-        if cors.headers:
-            headers["Access-Control-Allow-Headers"] = cors.headers
-        if cors.max_age:
-            headers["Access-Control-Max-Age"] = cors.max_age
-        return web.Response(status=200, headers=headers)
 
     def _answer(self, kind: str, request_id: str, message: str | None = None) -> web.Response:
         """Return API Gateway's own answer of that kind, as the template's GatewayResponses write it."""

@@ -1,10 +1,10 @@
-"""The REST API of a template: routes, authorizers, CORS and the gateway's own answers."""
+"""The REST API of a template: routes, authorizers and the gateway's own answers."""
 
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from infra.local.template.intrinsics import TemplateError
-from infra.local.template.specs import AuthorizerSpec, Cors, FunctionName, GatewayResponse, RestApiSpec, RestRoute
+from infra.local.template.specs import AuthorizerSpec, FunctionName, GatewayResponse, RestApiSpec, RestRoute
 
 
 def rest_api(
@@ -24,7 +24,7 @@ def rest_api(
         name: _gateway_response(settings, f"{path}.GatewayResponses.{name}")
         for name, settings in (properties.get("GatewayResponses") or {}).items()
     }
-    cors, smallest = properties.get("Cors"), properties.get("MinimumCompressionSize")
+    smallest = properties.get("MinimumCompressionSize")
     return RestApiSpec(
         api_id=api_id,
         stage=str(properties["StageName"]),
@@ -33,7 +33,6 @@ def rest_api(
         ),
         authorizers=authorizers,
         responses=responses,
-        cors=None if cors is None else _cors(cors),
         binary_types=tuple(str(kind).replace("~1", "/") for kind in properties.get("BinaryMediaTypes") or ()),
         compression_from=None if smallest is None else int(smallest),
     )
@@ -77,18 +76,9 @@ def _gateway_response(settings: Mapping[str, Any], path: str) -> GatewayResponse
     return GatewayResponse(
         status=None if status is None else int(status),
         headers={
-            name: _unquoted(value, f"{path}.ResponseParameters.Headers.{name}") for name, value in headers.items()
+            name: _unquoted(value, f"{path}.ResponseParameters.Headers.{name}")
+            for name, value in headers.items()
+            if value is not None
         },
         template=next(iter(templates.items()), None),
     )
-
-
-def _cors(settings: Mapping[str, Any]) -> Cors:
-    path = "Cors"
-    values = {
-        key: None if settings.get(key) is None else _unquoted(settings[key], f"{path}.{key}")
-        for key in ("AllowOrigin", "AllowHeaders", "AllowMethods", "MaxAge")
-    }
-    if values["AllowOrigin"] is None:
-        raise TemplateError(f"{path}.AllowOrigin is missing")
-    return Cors(values["AllowOrigin"], values["AllowHeaders"], values["AllowMethods"], values["MaxAge"])

@@ -105,7 +105,6 @@ _REST_API: dict[str, Spec] = {
         "ResourcePolicy": MOOT,
     },
     "BinaryMediaTypes": USED,
-    "Cors": {"AllowOrigin": USED, "AllowHeaders": USED, "AllowMethods": USED, "MaxAge": USED},
     "GatewayResponses": {"*": _GATEWAY_RESPONSE},
     "MinimumCompressionSize": USED,
     "AccessLogSetting": MOOT,

@@ -59,16 +59,6 @@ class GatewayResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class Cors:
-    """The headers of a preflight's answer, unquoted."""
-
-    origin: str
-    headers: str | None
-    methods: str | None
-    max_age: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class RestApiSpec:
     """A REST API with Lambda proxy integrations."""
 
@@ -77,7 +67,6 @@ class RestApiSpec:
     routes: tuple[RestRoute, ...]
     authorizers: Mapping[str, AuthorizerSpec]
     responses: Mapping[str, GatewayResponse]
-    cors: Cors | None
     binary_types: tuple[str, ...]
     compression_from: int | None = None
     """The bytes from which an answer is compressed for a client that accepts it; None for no compression."""

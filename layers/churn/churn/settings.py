@@ -101,6 +101,7 @@ _JUDGED_WITHIN_DAYS = 36
 # Trends of a year look back another thirty days.
 _LEAST_HOURS_DAYS = 400
 _CAMPAIGN = Campaign()
+_ORIGIN = r"https?://[^\s'/,*]+"
 VARIABLES = (
     Variable("EVENTS_TOPIC", "user-events"),
     Variable("OUTPUT_TOPIC", ""),
@@ -134,7 +135,7 @@ VARIABLES = (
     _whole("RATE_LIMIT_PREDICTIONS", 6000, 1),
     _whole("SOCKET_LIMIT", 5, 1),
     _whole("RATE_LIMIT_MULTIPLIER", 1, 1),
-    Variable("ALLOWED_ORIGIN", "*"),
+    Variable("ALLOWED_ORIGINS", "", pattern=rf"^(\*|{_ORIGIN}(,{_ORIGIN})*)?$"),
     Variable("ALLOWED_CUSTOMER_IDS", ""),
     Variable("OIDC_ISSUER", "", pattern="^(https?://[^ ']+)?$"),
     Variable("OIDC_AUDIENCE", ""),
@@ -227,7 +228,7 @@ class Settings:
     failed_batches: str
     service_name: str
     service_version: str
-    allowed_origin: str
+    allowed_origins: frozenset[str]
     allowed_customer_ids: frozenset[str]
     oidc: OidcSettings
     takes_own_tokens: bool
@@ -289,7 +290,7 @@ class Settings:
             failed_batches=text("FAILED_BATCHES", ""),
             service_name=text("POWERTOOLS_SERVICE_NAME", "churn"),
             service_version=value.text("SERVICE_VERSION"),
-            allowed_origin=value.text("ALLOWED_ORIGIN"),
+            allowed_origins=frozenset(map(_as_sent, filter(None, value.text("ALLOWED_ORIGINS").split(",")))),
             allowed_customer_ids=frozenset(filter(None, map(canonical, value.text("ALLOWED_CUSTOMER_IDS").split(",")))),
             oidc=_oidc(value),
             takes_own_tokens=value.text("OWN_TOKENS") == "on",
@@ -328,6 +329,12 @@ class _Values:
 
     def real(self, name: str) -> float:
         return float(self.text(name))
+
+
+def _as_sent(origin: str) -> str:
+    """Return an origin as browsers write it: in lower case, without the port that its scheme has anyway."""
+    lower = origin.lower()
+    return lower.removesuffix({"https": ":443", "http": ":80"}.get(lower.partition("://")[0], ""))
 
 
 def _action_effects(value: _Values) -> Mapping[str, float]:

@@ -17,7 +17,8 @@ from churn.domain.customer import replay
 from churn.domain.features import FEATURES
 from churn.domain.hypotheses import StoredCustomer
 from churn.domain.timestamps import to_millis
-from churn.entrypoints.http.app import SECURITY_HEADERS, Api, Call
+from churn.entrypoints.http.app import Api, Call
+from churn.entrypoints.http.headers import SECURITY_HEADERS
 from churn.entrypoints.http.predictions import answer_many, answer_one
 from churn.entrypoints.http.requests import PredictionsQuery
 from churn.settings import Settings

@@ -66,12 +66,6 @@ def test_an_authorizers_answer_is_kept_for_the_same_identity(served: Served) -> 
     assert len((served.scratch / "authorizer-calls").read_text()) == calls
 
 
-def test_a_preflight_is_answered_without_a_token(served: Served) -> None:
-    status, headers, _ = served.get("/items/1", method="OPTIONS")
-    assert (status, headers["Access-Control-Allow-Origin"]) == (200, "*")
-    assert headers["Access-Control-Allow-Methods"] == "GET,OPTIONS,POST"
-
-
 def test_a_body_over_ten_megabytes_is_refused(served: Served) -> None:
     assert served.get("/items/1", "good", method="POST", body=bytes(10 * 1024 * 1024 + 1))[0] == 413
 

@@ -59,7 +59,12 @@ def test_the_projects_own_template_is_served_whole() -> None:
     }
     assert template.rest is not None
     open_paths = {"/health", "/", "/docs", "/assets/{name}", "/openapi.json", "/api/session"}
-    assert {route.path for route in template.rest.routes if route.authorizer is None} == open_paths
+    opened = {(route.method, route.path) for route in template.rest.routes if route.authorizer is None}
+    assert {path for method, path in opened if method != "OPTIONS"} == open_paths
+    # Each path tells pages of other origins whether they may ask, by the function that answers them.
+    closed = {(route.path, route.function) for route in template.rest.routes if route.method != "OPTIONS"}
+    assert {(route.path, route.function) for route in template.rest.routes if route.method == "OPTIONS"} == closed
+    assert {path for method, path in opened if method == "OPTIONS"} == {path for path, _ in closed}
     assert template.function("alerts").environment["SOCKET_ENDPOINT"] == "http://127.0.0.1:3001"
     assert [source.topic for source in template.kafka] == ["user-events"]
     assert [(source.queue, source.partial_answers) for source in template.queue_sources] == [("EventsQueue", True)]

@@ -24,9 +24,10 @@ from churn.domain.json_text import read_json
 from churn.domain.values import storable
 from churn.entrypoints.http.auditing import Audited, Request
 from churn.entrypoints.http.grants import granted
+from churn.entrypoints.http.headers import SECURITY_HEADERS, cors_headers, preflight_headers, sent
 from churn.entrypoints.http.problems import CONTENT_TYPE, ProblemError, bad_request, problem_of
 from churn.entrypoints.http.requests import BatchRequest, Model, names_customer
-from churn.entrypoints.http.routes import BY_OPERATION, Route
+from churn.entrypoints.http.routes import BY_OPERATION, ROUTES, Route
 from churn.observability import count_failed_answer, logger, metrics, traced
 from churn.services.audit_trail import AuditTrail
 from churn.services.component_reports import EVERY_SECONDS, HeldModel, Reporter
@@ -34,14 +35,6 @@ from churn.settings import Settings
 
 _MINUTE = 60
 _TAG = re.compile(r'"[0-9]{1,18}"')
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Strict-Transport-Security": "max-age=31536000",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-"""What every answer has, unless its view allows more."""
 # Nothing of a page is run, and nothing is fetched for it.
 _PAGE_HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
@@ -135,6 +128,8 @@ class Api:
         self._cache = cache
         self._windows = LocalWindows()
         self.app = _Application(app_name=function, configure_logs=False)
+        for path in sorted({route.path for route in ROUTES if route.function == function}):
+            self._answer_preflights(path)
 
     def answers[V: View](self, operation: str) -> Callable[[V], V]:
         """Decorate the view of an operation in the table of routes. Raises ValueError if it is another function's."""
@@ -154,6 +149,20 @@ class Api:
 
         return register
 
+    def _answer_preflights(self, path: str) -> None:
+        """Answer `OPTIONS` of a path, which asks for nothing of the shop's and is not counted."""
+        methods = [route.method for route in ROUTES if route.path == path]
+        route = Route("preflight", "OPTIONS", path, self._function, None, "", "", status=204, audit=None)
+
+        def preflight(**_: str) -> Response:
+            started = time.perf_counter()
+            event = self.app.current_request.to_original_event() if self.app.current_request else {}
+            allowed = preflight_headers(self._settings.allowed_origins, sent(event).get("origin"), methods)
+            self._observe(route, route.status, (time.perf_counter() - started) * 1000)
+            return Response("", {**SECURITY_HEADERS, **allowed}, route.status)
+
+        self.app.route(path, methods=["OPTIONS"], content_types=[], name=f"preflight {path}")(preflight)
+
     def report(self) -> None:
         """Report on the function for `/health`, after what is no request of these routes."""
         self._reporter.note()
@@ -163,9 +172,7 @@ class Api:
         event = self.app.current_request.to_original_event() if self.app.current_request else {}
         headers: dict[str, str] = {
             **SECURITY_HEADERS,
-            "Access-Control-Allow-Origin": self._settings.allowed_origin,
-            "Access-Control-Expose-Headers": "ETag, Link, Location, Retry-After, X-RateLimit-Limit, "
-            "X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id",
+            **cors_headers(self._settings.allowed_origins, sent(event).get("origin")),
             "Cache-Control": "no-store",
             "Content-Type": "application/json",
             "X-Request-Id": str(event["requestContext"].get("requestId", "")),
@@ -207,7 +214,7 @@ class Api:
         if isinstance(body, BatchRequest):
             predictions = {"predictions": self._settings.rate_limits.predictions}
             self._limit(client, predictions, headers, cost=max(1, len(body.customers)), holds_alone=True)
-        sent = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        headers_sent = sent(event)
         return Call(
             path={name: storable(value) for name, value in path.items()},
             query=query,
@@ -217,9 +224,9 @@ class Api:
             expires_at=expires_at,
             now=now,
             answer={"status": route.status},
-            wants_page=_wants_page(getattr(query, "format", None), sent.get("accept", "")),
-            versions=_versions(sent.get("if-match")),
-            known_tags=_tags(sent.get("if-none-match", "")),
+            wants_page=_wants_page(getattr(query, "format", None), headers_sent.get("accept", "")),
+            versions=_versions(headers_sent.get("if-match")),
+            known_tags=_tags(headers_sent.get("if-none-match", "")),
             at=context.get("path") or "/",
         )
 
