@@ -1,7 +1,8 @@
 """What-ifs that contradict what everybody takes for granted, counted over 2,000 customers of a shop: `make bench`.
 
 Without a file the shop is simulated. `--file orders.csv.gz --horizon 90 --lookback 365 --test-at 2011-09-10` takes the
-customers of a file of orders, as they stood on the day that the model is tested from; it learns from before.
+customers of a file of orders, as they stood on the day that the model is tested from; it learns from before. What the
+training reports of the tested window is printed first.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from churn.domain.customer import observed_kinds
 from churn.domain.events import Event
 from churn.domain.model import kind_of
 from churn.domain.timestamps import parse_timestamp
-from churn.training import Plan, train
+from churn.training import Plan, table, train
 from infra.tools.importer.parser import Options, read_history
 from infra.tools.simulator import simulate
 from tests.support.contradictions import TAKEN_FOR_GRANTED, contradictions, stored_customers
@@ -40,7 +41,9 @@ def main() -> None:
         fit_at=tuple(options.fit_at or ()), blend=not options.forest,
     )  # fmt: skip
     at = options.test_at or end - timedelta(days=options.horizon)
-    model = train(histories, now=end + timedelta(seconds=1), plan=plan).model
+    trained = train(histories, now=end + timedelta(seconds=1), plan=plan)
+    model = trained.model
+    print(table(trained.report), flush=True)
     random.Random(1).shuffle(histories)
     observed = observed_kinds(event for _, events in histories for event in events)
     customers = stored_customers(histories, at, observed, options.lookback)[:_CUSTOMERS]

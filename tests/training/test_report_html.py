@@ -139,6 +139,13 @@ def test_a_shop_too_young_for_a_forest_has_a_page_that_says_why() -> None:
     first = train_or_begin(young, now=NOW, plan=Plan(search=False), current=None)
     page = report_html(first.report)
     assert "There is no forest yet: there are" in page
+    told = re.search(
+        r"order every ([\d,]+) days on average \(alpha / r\), and after each order (\d+)% of them leave", page
+    )
+    assert told is not None
+    process = first.report["purchase_process"]
+    assert float(told[1].replace(",", "")) == pytest.approx(process["alpha"] / process["r"], abs=0.5)
+    assert float(told[2]) == pytest.approx(100 * process["a"] / (process["a"] + process["b"]), abs=0.5)
     assert first.held_out is None
 
 

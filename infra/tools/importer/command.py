@@ -17,8 +17,12 @@ from churn.domain.customer import observed_kinds
 from churn.domain.identifiers import canonical
 from churn.domain.model import PURCHASE_PROCESS, kind_of
 from churn.domain.values import storable
+from churn.services.batch_result import BatchResult
+from churn.services.current_model import CurrentModel
 from churn.services.imported_hours import HourSpan
 from churn.services.process_update import bring_up_to_now
+from churn.services.rescoring import sweep
+from churn.services.scoring import Scoring
 from churn.services.training_runs import StoredHistories, begin_without_labels, model_in_use
 from churn.settings import Settings
 from churn.training import Histories, Plan, table
@@ -144,8 +148,10 @@ def _store(path: Path, history: History, settings: Settings, began: datetime) ->
         }
         database.run(lambda transaction: imports.end(transaction, key, counts, datetime.now(UTC)))
         stored = StoredHistories(database)
-        if stored.source == "history" and not _begin_model(stored, settings, datetime.now(UTC)) and imported.events:
-            _fit_again(database, settings)
+        if stored.source == "history" and (
+            _begin_model(stored, settings, datetime.now(UTC)) or (imported.events and _fit_again(database, settings))
+        ):
+            _score_again(database, settings)
         return imported
     finally:
         database.close()
@@ -174,17 +180,37 @@ def _begin_model(histories: Histories, settings: Settings, now: datetime) -> boo
     return released is not None
 
 
-def _fit_again(database: Database, settings: Settings) -> None:
-    """Bring a purchase process that serves up to what was imported; a forest knows more and waits for its training."""
+def _fit_again(database: Database, settings: Settings) -> bool:
+    """Bring a purchase process that serves up to what was imported; a forest knows more and waits for its training.
+
+    Returns whether a new version serves from now on.
+    """
     if not settings.model_bucket:
-        return
+        return False
     registry = S3ModelRegistry.of(settings)
     in_use = model_in_use(registry)
     if in_use is None or kind_of(in_use.model.metadata) != PURCHASE_PROCESS:
-        return
+        return False
     version = bring_up_to_now(database, registry, settings, now=datetime.now(UTC))["version"]
     if version is not None:
         print(f"the purchase process that serves was fitted to all orders again: version {version}")
+    return version is not None
+
+
+def _score_again(database: Database, settings: Settings) -> None:
+    """Score every customer by the version that serves now, so that no figure mixes it with the one before."""
+    model, now = CurrentModel(settings, shadow=True), datetime.now(UTC)
+    scoring = Scoring(database, model, settings, lambda: model.challenger, promoted_at=lambda: model.promoted_at)
+    scored = 0
+    with Progress("scoring by the version that serves now, customers") as progress:
+
+        def done(page: BatchResult) -> None:
+            nonlocal scored
+            scored += page.rescored
+            progress(scored)
+
+        swept = sweep(scoring, now=now, time_left=lambda: True, done=done)
+    print(f"{swept.scored:,} customers were scored by it")
 
 
 def _report(history: History, imported: Imported, seconds: float, *, is_dry: bool) -> None:

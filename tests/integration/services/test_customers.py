@@ -162,7 +162,8 @@ def test_a_percentile_is_the_share_of_current_customers_whose_risk_is_not_higher
         assert customer["risk_percentile"] == expected
         assert customer["value_at_risk"] == round((risk or 0) * (customer["expected_spend"] or 0), 2)
         # RecencyModel tells no outlook.
-        assert (customer["expected_spend_basis"], customer["expected_orders"]) == ("rate_of_life", None)
+        basis = None if customer["expected_spend"] is None else "rate_of_life"
+        assert (customer["expected_spend_basis"], customer["expected_orders"]) == (basis, None)
 
 
 def test_features_are_of_now_and_drivers_of_the_stored_prediction(customers: Customers) -> None:

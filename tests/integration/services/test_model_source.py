@@ -142,11 +142,33 @@ def test_an_import_fits_the_purchase_process_at_once(
     assert registry.load(str(state.version)).metadata["source"] == "history"
     # While it ran, what is usual for shops scored: nothing of a simulated shop.
     sources = {row["source"] for row in rows(database, "SELECT source FROM models")}
-    assert sources == {"prior"}
+    assert sources == {"prior", "shop"}
     assert [registry.load(change.version).metadata["source"] for change in state.history] == ["prior", "history"]
 
 
 @pytest.mark.usefixtures("importing")
+def test_when_an_import_ends_every_stored_score_is_of_the_version_that_serves(
+    database: Database, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = S3ModelRegistry(BUCKET, s3, signing_key=_KEY)
+    few, export = tmp_path / "few.csv", tmp_path / "export.csv"
+    head = "customer_id,order_id,timestamp,order_value"
+    lines = [f"{one.customer_id},{one.event_id},{one.timestamp.isoformat()},20" for one in _shop(90, 120)]
+    few.write_text("\n".join([head, *(line for line in lines if line.startswith("OWN-1"))]))
+    export.write_text("\n".join([head, *lines]))
+    versions = "SELECT DISTINCT model_version AS version FROM customers"
+    # Of too few customers no purchase process is known: what is usual for shops serves on.
+    assert command.main([str(few)]) == 0
+    assert registry.load(rows(database, versions)[0]["version"]).metadata["source"] == "prior"
+    assert "were scored by it" not in capsys.readouterr().out
+    for imported in (export, export):
+        assert command.main([str(imported)]) == 0
+        assert rows(database, versions) == [{"version": registry.promotion_state().version}]
+    assert "90 customers were scored by it" in capsys.readouterr().out
+    assert rows(database, "SELECT id FROM alerts") == []
+
+
+@pytest.mark.usefixtures("importing", "database")
 def test_a_later_import_fits_the_process_again_with_what_it_brings(
     s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ export const LEVEL_WORDS: Record<RiskLevel, string> = {
 };
 
 export const STATUS_WORDS: Record<CustomerStatus, string> = {
-  insufficient_data: "Too little known",
+  insufficient_data: "No paid order yet",
   new: "New",
   active: "Active",
   at_risk: "At risk",

@@ -61,8 +61,10 @@ class ExpectedSpend(TypedDict):
 
     expected_orders: float | None
     """Days with an order; null without an order so far, and for versions of the model that do not tell."""
-    expected_spend_basis: SpendBasis
-    """`purchase_process`: expected orders (BG/NBD) times the expected value of one (Gamma-Gamma). `rate_of_life`, for
+    expected_spend_basis: SpendBasis | None
+    """Null where the spend is.
+
+    `purchase_process`: expected orders (BG/NBD) times the expected value of one (Gamma-Gamma). `rate_of_life`, for
     versions that do not know these: what was spent so far, over the age of the account (30 days at least), times the
     horizon."""
     expected_spend_interval: SpendInterval | None
@@ -88,6 +90,7 @@ class Customer(FeatureValues, ExpectedMoney):
     name: str | None
     email: str | None
     status: CustomerStatus
+    """`insufficient_data`: no order that counts so far; the score then rests on what else is known."""
     churn_probability: Probability | None
     risk_level: RiskLevel | None
     model_kind: ModelKind | None

@@ -14,8 +14,8 @@ class SegmentCount(TypedDict):
     customers: int
     is_lower_bound: bool
     """Whether the segment was too large to be counted to its end: then all counts and sums are of a part of it."""
-    value_at_risk: float
-    """The sum of what the customers show."""
+    value_at_risk: float | None
+    """The sum of what the customers show; null where it is known of nobody who is scored."""
     average_churn_probability: Probability | None
     """Of those who are scored; null while nobody is."""
     churn_rate: float | None

@@ -23,7 +23,8 @@ class SegmentFigures:
     customers: int
     is_lower_bound: bool
     """Whether the segment was too large to be counted to its end: counts and sums are of a part."""
-    value_at_risk: Decimal
+    value_at_risk: Decimal | None
+    """None where somebody is scored and nobody's value is known."""
     scored: int
     probability: float
     """The sum of the churn probabilities of those who are scored."""

@@ -225,7 +225,7 @@ def _figures_json(figures: SegmentFigures) -> SegmentCount:
         "counted_at": iso(figures.counted_at),
         "customers": figures.customers,
         "is_lower_bound": figures.is_lower_bound,
-        "value_at_risk": float(figures.value_at_risk),
+        "value_at_risk": None if figures.value_at_risk is None else float(figures.value_at_risk),
         "average_churn_probability": rounded(figures.probability / figures.scored) if figures.scored else None,
         "churn_rate": None if figures.churned is None else churn_rate(figures.churned, figures.active_before),
         "churned_customers": figures.churned,

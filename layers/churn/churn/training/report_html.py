@@ -139,11 +139,18 @@ def _purchases(report: Mapping[str, Any]) -> str:
     leaving = (
         "" if expected is None else f" It expects that {expected:.0%} of the customers order nothing in the horizon."
     )
-    fitted = [[escape(name), f"{value:.4g}"] for name, value in report["purchase_process"].items()]
+    process = report["purchase_process"]
+    fitted = [[escape(name), f"{value:.4g}"] for name, value in process.items()]
+    gap, leave = process["alpha"] / process["r"], process["a"] / (process["a"] + process["b"])
+    meaning = (
+        f"While they stay, customers order every {gap:,.0f} days on average (alpha / r), and after each order "
+        f"{leave:.0%} of them leave for good (a / (a + b)). The smaller r is, the more customers differ in how often "
+        "they order; the smaller a + b is, the more they differ in how soon they leave."
+    )
     return (
         f"<p>{fit}{leaving} There is no forest yet: {escape(report['why'])}.</p>"
         + _list(report["gate"]["reasons"])
-        + folded("The parameters of the process", table(["parameter", ""], fitted))
+        + folded("The parameters of the process", f"<p>{meaning}</p>" + table(["parameter", ""], fitted))
     )
 
 

@@ -43,7 +43,8 @@ class Counted:
     """What customers come to. `is_lower_bound`: they were too many to look at all of them."""
 
     customers: int = 0
-    value_at_risk: Decimal = Decimal(0)
+    value_at_risk: Decimal | None = Decimal(0)
+    """None where somebody is scored and nobody's value is known."""
     scored: int = 0
     probability: float = 0.0
     churned: int = 0
@@ -159,6 +160,7 @@ def _looked_at(
     row = transaction.row(
         "SELECT COUNT(*) AS looked_at, IFNULL(MAX(id), 0) AS last_key, IFNULL(SUM(fits), 0) AS customers, "
         "IFNULL(SUM(IF(fits, value_at_risk, 0)), 0) AS value_at_risk, "
+        "IFNULL(SUM(fits AND value_at_risk IS NOT NULL), 0) AS valued, "
         "IFNULL(SUM(fits AND churn_probability IS NOT NULL), 0) AS scored, "
         "IFNULL(SUM(IF(fits, churn_probability, 0)), 0) AS probability, "
         "IFNULL(SUM(fits AND has_lapsed), 0) AS churned, IFNULL(SUM(was_active), 0) AS active_before "
@@ -189,10 +191,12 @@ def _churn_conditions(churn: ChurnSpan | None) -> tuple[Conditions, Conditions]:
 
 
 def _total(parts: list[Row], *, is_lower_bound: bool = False) -> Counted:
+    scored = sum(int(part["scored"]) for part in parts)
+    is_unknown = scored > 0 and not any(part["valued"] for part in parts)
     return Counted(
         sum(int(part["customers"]) for part in parts),
-        sum((part["value_at_risk"] for part in parts), Decimal(0)),
-        sum(int(part["scored"]) for part in parts),
+        None if is_unknown else sum((part["value_at_risk"] for part in parts), Decimal(0)),
+        scored,
         sum(float(part["probability"]) for part in parts),
         sum(int(part["churned"]) for part in parts),
         sum(int(part["active_before"]) for part in parts),
