@@ -24,6 +24,7 @@ from infra.local.gateway.kafka_event_source import KafkaSource
 from infra.local.gateway.lambda_api import LambdaApi
 from infra.local.gateway.rest import RestApi
 from infra.local.gateway.runtime import FunctionPool
+from infra.local.gateway.source_files import SourceWatch
 from infra.local.gateway.sqs_event_source import QueueSource
 from infra.local.gateway.telemetry import Telemetry, Traces
 from infra.local.gateway.websocket import Limits, WebSocketApi
@@ -147,6 +148,9 @@ class Gateway:
         if self.template.rest:
             rest = RestApi(self.template.rest, self.pools, config.region, log)
             await self._serve(rest.application(), rest_socket)
+        # The files as they are now are those that the processes read.
+        watching = asyncio.create_task(SourceWatch(self.pools.values()).run())
+        self._stack.callback(watching.cancel)
         await asyncio.gather(*(pool.start(self._prewarmed(name)) for name, pool in self.pools.items()))
         await asyncio.gather(*(pool.warm() for pool in self.pools.values()))
         self._start_sources()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 _EVERY_SECONDS = 2.0
 _TIMEOUT_MS = 5000
@@ -143,9 +143,9 @@ class BacklogWatch:
         """Watch until `stopping` is set."""
         while not stopping.is_set():
             try:
-                with contextlib.closing(self._consumer()) as consumer:
+                with contextlib.closing(self._consumer()) as consumer, contextlib.closing(self._admin()) as admin:
                     while not stopping.is_set():
-                        self._look(consumer)
+                        self._look(consumer, admin)
                         self._looked_at, self._has_failed = time.monotonic(), False
                         self._causes.tell("broker", None)
                         stopping.wait(_EVERY_SECONDS)
@@ -162,18 +162,22 @@ class BacklogWatch:
             request_timeout_ms=_TIMEOUT_MS,
         )
 
-    def _look(self, consumer: Any) -> None:
+    def _admin(self) -> Any:
+        return KafkaAdminClient(bootstrap_servers=self._bootstrap.split(","), request_timeout_ms=_TIMEOUT_MS)
+
+    def _look(self, consumer: Any, admin: Any) -> None:
         partitions = [
             TopicPartition(self._topic, number) for number in consumer.partitions_for_topic(self._topic) or ()
         ]
         if not partitions:
             # The pollers make the topic.
             return
-        committed = {partition: consumer.committed(partition, timeout_ms=_TIMEOUT_MS) for partition in partitions}
+        # In one request: a consumer would ask for each partition by itself.
+        committed = admin.list_group_offsets({self._group: None})[self._group]
         ends = consumer.end_offsets(partitions)
         starts = consumer.beginning_offsets(partitions) if self._from_start else ends
         self._backlog.observe(
-            {p.partition: starts[p] if committed[p] is None else committed[p] for p in partitions},
+            {p.partition: committed[p].offset if p in committed else starts[p] for p in partitions},
             {p.partition: ends[p] for p in partitions},
             time.monotonic(),
         )

@@ -29,6 +29,9 @@ _PARTITIONS = 48
 _POLL_MS = 500
 # The bundled broker looks for new records once half of a fetch's wait has passed, not when they come.
 _FETCH_WAIT_MS = 50
+# A topic without news for a while is asked less often: the first event after that waits so much longer.
+_QUIET_AFTER_SECONDS = 5.0
+_QUIET_PAUSE_SECONDS = 0.5
 _MAX_BACKOFF_SECONDS = 5.0
 # How long a partition is tried alone, and after what time one that could not be read is tried again.
 _TRIAL_MS = 5000
@@ -206,9 +209,12 @@ class KafkaSource:
         If there are none, wait for them until that time, or until the source is to stop.
         """
         batch: list[Any] = []
-        size, deadline = 0, 0.0
+        size, deadline, began = 0, 0.0, time.monotonic()
         while len(batch) < self._spec.batch_size and size < _MAX_BATCH_BYTES and not self._stopping.is_set():
-            left = deadline - time.monotonic() if batch else _POLL_MS / 1000
+            is_quiet = not batch and time.monotonic() - began > _QUIET_AFTER_SECONDS
+            if is_quiet:
+                self._stopping.wait(_QUIET_PAUSE_SECONDS)
+            left = deadline - time.monotonic() if batch else (_FETCH_WAIT_MS if is_quiet else _POLL_MS) / 1000
             if left <= 0 or (not batch and time.monotonic() >= until):
                 break
             room = self._spec.batch_size - len(batch)

@@ -12,10 +12,10 @@ import secrets
 import tempfile
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from infra.local.gateway.environment import Environment, Log, Result
-from infra.local.gateway.source_files import CHECK_SECONDS, OF_THE_PROJECT
 from infra.local.template.specs import FunctionSpec
 
 
@@ -32,8 +32,6 @@ class FunctionPool:
         self._all: set[Environment] = set()
         self._slots = asyncio.Semaphore(self._limit)
         self._generation = 0
-        self._sources = self._look()
-        self._watcher: asyncio.Task[None] | None = None
         self.last_error: str | None = None
 
     @property
@@ -42,9 +40,24 @@ class FunctionPool:
         return [environment.pid for environment in self._all if environment.alive and environment.pid]
 
     async def start(self, prewarm: int = 0) -> None:
-        """Start `prewarm` environments ahead of need, and the watch over the source files."""
-        self._watcher = asyncio.create_task(self._watch_sources())
+        """Start `prewarm` environments ahead of need."""
         for _ in range(min(prewarm, self._limit)):
+            self._idle.append(await self._new())
+
+    @property
+    def folders(self) -> Sequence[Path]:
+        """Where the function's code is."""
+        return (self.spec.folder, *self.spec.layers)
+
+    async def renew(self) -> None:
+        """Run the code as it is now from the next invocation on; one that is under way ends with the old one."""
+        self._generation += 1
+        self._log(self.spec.label, "source changed: the next invocation runs the new code")
+        stale = list(self._idle)
+        self._idle.clear()
+        for environment in stale:
+            await self._drop(environment)
+        if stale:
             self._idle.append(await self._new())
 
     async def warm(self) -> bool:
@@ -75,8 +88,6 @@ class FunctionPool:
 
     async def stop(self) -> None:
         """End every environment."""
-        if self._watcher:
-            self._watcher.cancel()
         await asyncio.gather(*(environment.stop() for environment in list(self._all)))
         self._all.clear()
         self._idle.clear()
@@ -98,25 +109,6 @@ class FunctionPool:
     async def _drop(self, environment: Environment) -> None:
         self._all.discard(environment)
         await environment.stop()
-
-    def _look(self) -> list[Mapping[str, int]]:
-        return [OF_THE_PROJECT.modified(folder) for folder in (self.spec.folder, *self.spec.layers)]
-
-    async def _watch_sources(self) -> None:
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            current = await asyncio.to_thread(self._look)
-            if current == self._sources:
-                continue
-            self._sources = current
-            self._generation += 1
-            self._log(self.spec.label, "source changed: the next invocation runs the new code")
-            stale = list(self._idle)
-            self._idle.clear()
-            for environment in stale:
-                await self._drop(environment)
-            if stale:
-                self._idle.append(await self._new())
 
 
 def _variables(spec: FunctionSpec, environment: Mapping[str, str], region: str) -> dict[str, str]:

@@ -13,6 +13,9 @@ from infra.local.template.specs import QueueSourceSpec
 
 # The queue is asked so often: a waiting request of the local SQS would keep a core busy.
 _PAUSE_SECONDS = 0.5
+# A queue without messages for a while is asked less often: the first message after that waits so much longer.
+_QUIET_AFTER_SECONDS = 5.0
+_QUIET_PAUSE_SECONDS = 1.0
 _MOST_MESSAGES = 10
 _WATCH_SECONDS = 2.0
 _COUNTED = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
@@ -33,6 +36,7 @@ class QueueSource:
         # Since when a message has failed, by its id: the others go on.
         self._failing: dict[str, float] = {}
         self._cause: str | None = None
+        self._known_url: str | None = None
 
     @property
     def progress(self) -> Progress:
@@ -46,14 +50,18 @@ class QueueSource:
         await asyncio.gather(self._receive(), self._watch())
 
     async def _receive(self) -> None:
+        delivered_at = time.monotonic()
         while True:
             try:
                 delivered = await self._deliver(await self._url())
             except Exception as error:  # noqa: BLE001 (whatever fails, the source goes on and tells of it)
                 self._log("sqs", f"{self._spec.queue}: {error}")
                 delivered = 0
-            if not delivered:
-                await asyncio.sleep(_PAUSE_SECONDS)
+            if delivered:
+                delivered_at = time.monotonic()
+            else:
+                is_quiet = time.monotonic() - delivered_at > _QUIET_AFTER_SECONDS
+                await asyncio.sleep(_QUIET_PAUSE_SECONDS if is_quiet else _PAUSE_SECONDS)
 
     async def _watch(self) -> None:
         """Count what waits, apart from the deliveries: it is true whatever has become of those."""
@@ -75,7 +83,9 @@ class QueueSource:
             self._cause = None
 
     async def _url(self) -> str:
-        return str((await self._call("get_queue_url", QueueName=self._spec.queue))["QueueUrl"])
+        if self._known_url is None:
+            self._known_url = str((await self._call("get_queue_url", QueueName=self._spec.queue))["QueueUrl"])
+        return self._known_url
 
     async def _deliver(self, url: str) -> int:
         """Deliver a batch; return how many messages the function has done."""

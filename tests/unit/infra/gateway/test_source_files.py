@@ -1,51 +1,71 @@
-"""The look at the functions' source files: one walk for all functions that share a folder."""
+"""The watch over the functions' source files: one walk for all functions that share a folder."""
 
+import asyncio
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from infra.local.gateway.source_files import CHECK_SECONDS, SourceFiles
+from infra.local.gateway import source_files
+from infra.local.gateway.source_files import SourceWatch, modified
+
+
+class _Function:
+    """A function of these folders, which tells when it is renewed."""
+
+    def __init__(self, *folders: Path) -> None:
+        self.folders: Sequence[Path] = folders
+        self.renewed = asyncio.Event()
+
+    async def renew(self) -> None:
+        self.renewed.set()
+
+
+def test_a_change_renews_all_functions_that_share_the_folder_and_no_other(tmp_path: Path) -> None:
+    first, second, shared = (tmp_path / name for name in ("first", "second", "shared"))
+    for folder in (first, second, shared):
+        folder.mkdir()
+        (folder / "app.py").write_text("1")
+    functions = _Function(first, shared), _Function(second, shared), _Function(second)
+
+    async def run() -> list[bool]:
+        watch = asyncio.create_task(SourceWatch(functions, seconds=0.01).run())
+        try:
+            os.utime(shared / "app.py", ns=(1, 1))
+            await asyncio.wait_for(asyncio.gather(*(one.renewed.wait() for one in functions[:2])), 60)
+        finally:
+            watch.cancel()
+        return [one.renewed.is_set() for one in functions]
+
+    assert asyncio.run(run()) == [True, True, False]
 
 
 def test_a_folder_is_walked_once_for_all_who_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "app.py").write_text("1")
     walked: list[Path] = []
-    walk = os.walk
 
-    def counted(folder: Path) -> Iterator[Any]:
+    def counted(folder: Path) -> dict[str, int]:
         walked.append(folder)
-        return walk(folder)
+        return {}
 
-    monkeypatch.setattr(os, "walk", counted)
-    files = SourceFiles(clock=lambda: 7.0)
-    with ThreadPoolExecutor(3) as threads:
-        looks = [*threads.map(files.modified, [tmp_path] * 3)]
+    monkeypatch.setattr(source_files, "modified", counted)
+    SourceWatch([_Function(tmp_path), _Function(tmp_path)])
     assert walked == [tmp_path]
-    assert [[*look] for look in looks] == [[str(tmp_path / "app.py")]] * 3
 
 
-def test_a_change_is_seen_by_the_next_look(tmp_path: Path) -> None:
-    now = 0.0
-    files = SourceFiles(clock=lambda: now)
+def test_only_changes_of_sources_are_changes(tmp_path: Path) -> None:
     source, other = tmp_path / "app.py", tmp_path / "notes.txt"
     source.write_text("1")
     other.write_text("1")
-    before = files.modified(tmp_path)
+    before = modified(tmp_path)
     os.utime(other, ns=(1, 1))
-    now += CHECK_SECONDS
-    assert files.modified(tmp_path) == before
+    assert modified(tmp_path) == before
     os.utime(source, ns=(1, 1))
-    assert files.modified(tmp_path) == before
-    now += CHECK_SECONDS
-    assert files.modified(tmp_path) == {str(source): 1}
+    assert modified(tmp_path) == {str(source): 1}
 
 
 def test_what_a_build_has_installed_is_no_source(tmp_path: Path) -> None:
     for folder in ("node_modules", "__pycache__", ".cache", "churn"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "package.json").write_text("{}")
-    assert [*SourceFiles().modified(tmp_path)] == [str(tmp_path / "churn" / "package.json")]
+    assert [*modified(tmp_path)] == [str(tmp_path / "churn" / "package.json")]
