@@ -12,6 +12,7 @@ import pytest
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.settings import settings
 from infra.local.servers.databases import free_port
+from tests.support import eventually
 from tests.support.events import NOW
 from tests.support.forests import small_model
 from tests.support.registry import BUCKET, bucket, model, promote, publish, tamper
@@ -99,8 +100,8 @@ def test_a_promoted_version_that_is_refused_is_told_and_the_old_one_serves(
         assert health()["status"] == "healthy"
         promote(registry, second)
         tamper(s3, second)
-        refused = health()
-        assert (refused["status"], refused["model_version"]) == ("degraded", first.version)
+        refused = eventually(lambda: (told := health())["status"] == "degraded" and told)
+        assert refused["model_version"] == first.version
         assert "checksum" in refused["checks"]["model"]["detail"]
         registry.roll_back(by="bob", reason=None, now=NOW)
         assert health()["status"] == "healthy"

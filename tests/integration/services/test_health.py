@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -175,16 +175,18 @@ def test_without_a_database_nothing_is_served(environment: dict[str, str]) -> No
 
 
 @contextmanager
-def source(running_seconds: float = 90_000, **topic: Any) -> Iterator[str]:
-    """Serve what a gateway says of its event source."""
-    told = {"waiting": 0, "behind_seconds": 0.0, "cause": None, "delivered": 5} | topic
-    body = json.dumps({"running_seconds": running_seconds, "kafka": [told], "queues": []}).encode()
+def source(topic: Mapping[str, Any] | None = None, *, running_seconds: float = 90_000, **more: Any) -> Iterator[str]:
+    """Serve what a gateway says of its event source; `topic` is looked at for each answer."""
+
+    def body() -> bytes:
+        told = {"waiting": 0, "behind_seconds": 0.0, "cause": None, "delivered": 5} | dict(topic or {}) | more
+        return json.dumps({"running_seconds": running_seconds, "kafka": [told], "queues": []}).encode()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body())
 
         def log_message(self, *_: object) -> None:
             pass
@@ -209,6 +211,24 @@ def test_a_source_that_is_away_is_told(environment: dict[str, str]) -> None:
     answer = ask(checks(environment | {"EVENT_SOURCE_URL": f"http://127.0.0.1:{free_port()}/status"}))
     assert not_up(answer) == {"ingestion": "down"}
     assert answer["checks"]["ingestion"]["detail"] == "EventSourceUnavailableError"
+
+
+def test_a_good_answer_of_the_source_is_told_for_a_second_and_a_bad_one_once(environment: dict[str, str]) -> None:
+    def behind() -> float:
+        return float(ask(health)["checks"]["ingestion"]["behind_seconds"])
+
+    topic: dict[str, Any] = {"behind_seconds": 1.0}
+    clock = _Clock()
+    with source(topic) as url:
+        health = checks(environment | {"EVENT_SOURCE_URL": url}, clock)
+        assert behind() == 1
+        topic["behind_seconds"] = 95.0
+        clock.at += 0.9
+        assert behind() == 1
+        clock.at += 0.2
+        assert behind() == 95
+        topic["behind_seconds"] = 0.0
+        assert behind() == 0
 
 
 def test_an_idle_shop_is_healthy_and_the_age_of_its_last_batch_is_told(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 DEADLINE_SECONDS = 2.5
 WRITE_EVERY = timedelta(seconds=10)
+# What is found of these is told for so many seconds, as long as it is good: a fault that has gone is told gone at once.
+_TOLD_FOR_SECONDS = {"model": 2.0, "source": 1.0}
 # A record that has waited for longer than this is late: a batch takes less than a second.
 BEHIND_SECONDS = 30.0
 # The schedule is a quarter of an hour, and a sweep may take as long.
@@ -135,18 +137,11 @@ class HealthChecks:
         self._refusal: str | None = None
         self._model: CurrentModel | None = None
         self._looking = threading.Lock()
+        self._good: dict[str, tuple[float, Measured[Any]]] = {}
 
     def health(self, now: datetime) -> Health:
         """Check everything, and return how the service is."""
-        results = run_checks(
-            {
-                "reads": lambda: self._read(now),
-                "writes": lambda: self._try_write(now),
-                "cache": self._ask_cache,
-                "model": self._look_for_model,
-                "source": self._ask_source,
-            }
-        )
+        results = self._results(now)
         stored: _Stored = results["reads"].found or _Stored()
         source: Measured[event_source.SourceStatus] = results["source"]
         held = _held(stored.reports, now)
@@ -192,6 +187,23 @@ class HealthChecks:
         }
 
     # -- what is tried, each in a thread of its own
+
+    def _results(self, now: datetime) -> dict[str, Measured[Any]]:
+        checks: dict[str, Callable[[], Any]] = {
+            "reads": lambda: self._read(now),
+            "writes": lambda: self._try_write(now),
+            "cache": self._ask_cache,
+            "model": self._look_for_model,
+            "source": self._ask_source,
+        }
+        at = self._clock()
+        known = {name: found for name, (until, found) in self._good.items() if at < until}
+        results = known | run_checks({name: check for name, check in checks.items() if name not in known})
+        for name in _TOLD_FOR_SECONDS.keys() - known.keys():
+            self._good.pop(name, None)
+            if _is_good(results[name].found):
+                self._good[name] = (at + _TOLD_FOR_SECONDS[name], results[name])
+        return results
 
     def _read(self, now: datetime) -> _Stored:
         return self._reading.run(
@@ -278,6 +290,13 @@ class HealthChecks:
         return model, Finding("up", young if model.kind == PURCHASE_PROCESS else None)
 
 
+def _is_good(found: _Model | event_source.SourceStatus | None) -> bool:
+    """Return whether what was found of the model or the event source has no fault that may have gone a moment later."""
+    if isinstance(found, _Model):
+        return found.refused is None
+    return found is not None and not _late_ones(found)
+
+
 def overall_status(findings: Mapping[str, Finding]) -> HealthStatus:
     """Return unhealthy if nothing can be read or predicted, degraded if another check is not up, else healthy."""
     if "down" in {findings["reads"].status, findings["model"].status}:
@@ -309,10 +328,14 @@ def _judge_ingestion(source: Measured[event_source.SourceStatus], *, asked: bool
         return Finding("up", "how many records wait is not known here")
     if source.found is None:
         return Finding("down", source.reason)
-    late = [one for one in source.found.sources if one.behind_seconds > BEHIND_SECONDS]
+    late = _late_ones(source.found)
     if not late:
         return Finding("up")
     return Finding("down", "; ".join(_late(one) for one in late))
+
+
+def _late_ones(source: event_source.SourceStatus) -> list[event_source.Progress]:
+    return [one for one in source.sources if one.behind_seconds > BEHIND_SECONDS]
 
 
 def _late(one: event_source.Progress) -> str:
