@@ -22,7 +22,7 @@ ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
 .PHONY: help run up down status logs token sign-in clean import export events audit-verify redrive train dataset models promote rollback bench \
-	format lint unit integration contract chaos check test test-mysql test-kafka smoke openapi sbom build sam-api sam-invoke deploy destroy
+	format lint unit integration contract chaos fuzz check test test-mysql test-kafka smoke openapi sbom build sam-api sam-invoke deploy destroy
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
@@ -141,6 +141,12 @@ contract: $(STAMP) ## Run the tests against whole local stacks, in a browser too
 chaos: $(STAMP) ## Break what the service depends on, under load: every fault, and a table of them
 	@CHAOS=1 CHAOS_TABLE=$(or $(CHURN_STATE_DIR),.local)/faults.md $(PYTHON) -m pytest tests/contract/chaos/test_faults.py; \
 		result=$$?; cat $(or $(CHURN_STATE_DIR),.local)/faults.md; exit $$result
+
+# These have a short form in all tests.
+FUZZED := tests/contract/fuzz tests/unit/infra/test_importer_fuzz.py tests/unit/ml/test_hostile_artifacts.py
+
+fuzz: $(STAMP) ## Send 100,000 requests, messages, records, files and models made to break it
+	@FUZZ=1 $(PYTHON) -m pytest $(FUZZED)
 
 test-mysql: $(STAMP) ## Run the database's tests on a real MySQL, if there is one [INSTALL=1]
 	@$(PYTHON) -m infra.tools.mysql_tests $(if $(INSTALL),--install)

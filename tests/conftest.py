@@ -24,8 +24,8 @@ os.environ.update(
     AWS_REGION="eu-central-1",
 )
 
-# How long an example takes says more about the machine than about the code.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# How long an example takes says more about the machine than about the code. CI draws the same examples each time.
+hypothesis.settings.register_profile("untimed", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("untimed")
 
 

@@ -98,6 +98,14 @@ class Stack:
         functions: dict[str, Any] = send(f"{self.lambda_url}/status", timeout=5).json["functions"]
         return {name: function["pids"] for name, function in functions.items()}
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the gateway answers, and reads its topic."""
+        try:
+            return bool(send(f"{self.lambda_url}/status", timeout=5).json["ready"])
+        except OSError:
+            return False
+
     def publish(self, event_type: str, customer_id: str, at: datetime, **data: Any) -> None:
         """Publish an event; return when Kafka has it."""
         event = {

@@ -126,7 +126,8 @@ def compare_with_histories(database: Database) -> int:
         assert row["state"] == state.to_json()
         assert Counter(placed.pop(customer_id, [])) == Counter(ledger.orders())
         features = features_at(state, from_millis(clock), observed)
-        assert (row["total_orders"], float(row["total_spent"])) == (features["total_orders"], features["total_spent"])
+        spent = None if row["total_spent"] is None else float(row["total_spent"])
+        assert (row["total_orders"], spent) == (features["total_orders"], features["total_spent"])
         assert row["last_order_at"] == state.last_order_at
         assert row["first_seen_at"] == (None if state.since is None else from_millis(state.since))
         waiting = [event.timestamp for event in events if to_millis(event.timestamp) > clock]

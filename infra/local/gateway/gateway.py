@@ -20,6 +20,7 @@ from aiohttp import web
 from botocore.config import Config as BotoConfig
 
 from infra.local.gateway import schedules
+from infra.local.gateway.edge import EdgeRunner
 from infra.local.gateway.kafka_event_source import KafkaSource
 from infra.local.gateway.lambda_api import LambdaApi
 from infra.local.gateway.rest import RestApi
@@ -141,13 +142,13 @@ class Gateway:
             self._stack.push_async_callback(pool.stop)
         lambda_api = LambdaApi(self.template, self.pools, log, self.status).application()
         telemetry.add_routes(lambda_api)
-        await self._serve(lambda_api, lambda_socket)
+        await self._serve(_runner(lambda_api), lambda_socket)
         if self.template.websocket:
             self.websocket = WebSocketApi(self.template.websocket, self.pools, config.region, log, self._limits)
-            await self._serve(self.websocket.application(), ws_socket)
+            await self._serve(_runner(self.websocket.application()), ws_socket)
         if self.template.rest:
             rest = RestApi(self.template.rest, self.pools, config.region, log)
-            await self._serve(rest.application(), rest_socket)
+            await self._serve(EdgeRunner(rest.application()), rest_socket)
         # The files as they are now are those that the processes read.
         watching = asyncio.create_task(SourceWatch(self.pools.values()).run())
         self._stack.callback(watching.cancel)
@@ -201,8 +202,7 @@ class Gateway:
             raise PortTakenError(port, variable) from error
         return listener
 
-    async def _serve(self, app: web.Application, listener: socket.socket) -> None:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    async def _serve(self, runner: web.AppRunner, listener: socket.socket) -> None:
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, listener).start()
@@ -233,6 +233,10 @@ def aws_client(service: Any, endpoint: str, region: str) -> Any:
         aws_secret_access_key="local",  # noqa: S106
         config=BotoConfig(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3}),
     )
+
+
+def _runner(app: web.Application) -> web.AppRunner:
+    return web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
 
 
 async def serve(config: GatewayConfig) -> None:

@@ -33,9 +33,10 @@ _FETCH_WAIT_MS = 50
 _QUIET_AFTER_SECONDS = 5.0
 _QUIET_PAUSE_SECONDS = 0.5
 _MAX_BACKOFF_SECONDS = 5.0
-# How long a partition is tried alone, and after what time one that could not be read is tried again.
+# How long a partition is tried alone, and after what time one that could not be read, or is silent, is looked at again.
 _TRIAL_MS = 5000
 _TRY_AGAIN_SECONDS = 5.0
+_LOOK_SECONDS = 2.0
 # How long a batch in progress may still be answered once the stack is being stopped.
 _STOP_SECONDS = 5.0
 # Lambda's limit of an event is 6 MB, base64 and JSON included.
@@ -161,13 +162,23 @@ class KafkaSource:
             if not partitions:
                 self._stopping.wait(_TRY_AGAIN_SECONDS if own else None)
             while partitions and not self._stopping.is_set() and time.monotonic() < try_again:
-                batch = self._collect(consumer, try_again)
-                if batch and self._process(batch, 0):
+                batch = self._collect(consumer, min(try_again, time.monotonic() + _LOOK_SECONDS))
+                if not batch:
+                    self._begin_again(consumer, partitions)
+                elif self._process(batch, 0):
                     consumer.commit(_next_offsets(batch))
                     self._causes.tell(_delivery(), None)
-                elif batch:
+                else:
                     break
             return len(partitions) < len(own)
+
+    def _begin_again(self, consumer: Any, partitions: list[Any]) -> None:
+        """Read a partition from its start if its broker has lost it, as the local one does at its end."""
+        ends = consumer.end_offsets(partitions)
+        for partition in partitions:
+            if ends[partition] < consumer.position(partition):
+                self._log("kafka", f"{self._spec.topic}: partition {partition.partition} begins again")
+                consumer.seek_to_beginning(partition)
 
     def _consumer(self) -> Any:
         return KafkaConsumer(

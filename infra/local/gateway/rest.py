@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from infra.local.gateway.authorizer import AccessDeniedError, Authorizer, AuthorizerFailedError, UnauthorizedError
+from infra.local.gateway.edge import expectation, only_known_methods
 from infra.local.gateway.environment import MAX_PAYLOAD, Log
 from infra.local.gateway.proxy import BadAnswerError, http_response, request_event
 from infra.local.gateway.runtime import FunctionPool
@@ -63,9 +64,9 @@ class RestApi:
     def application(self) -> web.Application:
         """Return the web application to serve."""
         # The limit is checked here, so that the answer is API Gateway's.
-        app = web.Application(client_max_size=MAX_BODY + 1024 * 1024)
+        app = web.Application(client_max_size=MAX_BODY + 1024 * 1024, middlewares=[only_known_methods])
         # A path may hold anything, also a line break.
-        app.router.add_route("*", r"/{path:[\s\S]*}", self.handle)
+        app.router.add_route("*", r"/{path:[\s\S]*}", self.handle, expect_handler=expectation)
         return app
 
     async def handle(self, request: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ from churn.entrypoints.http.requests import NoQuery
 from churn.entrypoints.http.routes import ROUTES, Route
 from infra.tools.openapi.examples import PROBLEMS, REQUESTS, example_of
 from infra.tools.openapi.glossary import text_of
+from infra.tools.openapi.links import links_of
 from infra.tools.openapi.schemas import REF, schemas
 
 FILE = Path(__file__).parents[3] / "docs" / "openapi.json"
@@ -130,7 +131,7 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
                 {"name": name, "in": "query", "required": False, "schema": _without_null(plain)}
                 | ({"description": schema["description"]} if "description" in schema else {})
             )
-    if _takes_version(route):
+    if route.takes_version:
         text = "The `ETag` as it was read: if it has changed since, nothing is done (412)"
         schema = {"type": "string", "examples": ['"42"']}
         parameters.append(
@@ -169,6 +170,8 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         success["headers"] = {**success["headers"], "Location": place}
     if route.status == 204:
         success = {"description": route.summary, "headers": limits}
+    if links := links_of(route):
+        success["links"] = links
     responses: dict[str, Any] = {str(route.status): success}
     for status in _statuses(route):
         response: dict[str, Any] = {
@@ -209,16 +212,11 @@ def _statuses(route: Route) -> list[str]:
         statuses.append("409")
     if route.body is not None:
         statuses.append("413")
-    if _takes_version(route):
+    if route.takes_version:
         statuses.append("412")
     if route.method == "DELETE":
         statuses.append("409")
     return sorted(statuses)
-
-
-def _takes_version(route: Route) -> bool:
-    """Return whether a change is of one version alone, which `If-Match` names: what is made new has none before."""
-    return route.has_version and route.method in {"PATCH", "DELETE"}
 
 
 def _problem(status: int) -> str:

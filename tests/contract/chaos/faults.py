@@ -164,6 +164,18 @@ def _stranger_joins(shop: Shop, _: Load) -> Iterator[None]:
         consumer.close()
 
 
+@contextmanager
+def _broker_killed(shop: Shop, load: Load) -> Iterator[None]:
+    """Kill the broker, which has its records in memory: what it had taken is published again, as from an outbox."""
+    load.publishes_again = True
+    kill([shop.stack.pids()["broker"]])
+    yield
+
+
+def _broker_stopped(shop: Shop, _: Load) -> AbstractContextManager[None]:
+    return stopped(lambda: [shop.stack.pids()["broker"]])
+
+
 # -- The registry
 
 
@@ -185,6 +197,8 @@ OF_DEPENDENCIES = (
     Fault("Redis stopped", _redis_stopped, NOTHING, "cache"),
     Fault("Redis full", _redis_full),
     Fault("Redis poisoned", _redis_poisoned),
+    Fault("broker killed", _broker_killed),
+    Fault("broker stopped", _broker_stopped),
     Fault("partitions re-assigned", _stranger_joins),
     Fault("registry away", _registry_away, frozenset({"events"}), "model"),
 )

@@ -7,6 +7,7 @@ import threading
 
 import aiohttp
 
+from tests.contract.chaos.load import lasting_token
 from tests.contract.conftest import Stack
 
 
@@ -37,7 +38,7 @@ class Listener(threading.Thread):
                 await asyncio.sleep(0.05)
 
     async def _session(self, session: aiohttp.ClientSession) -> None:
-        parameters = {"token": self._stack.token("read")}
+        parameters = {"token": lasting_token(self._stack, "read")}
         async with session.ws_connect(self._stack.ws_url, params=parameters, heartbeat=5) as socket:
             since = self.ids[-1] if self.ids else self._since
             await socket.send_json({"event": "subscribe_alerts", "data": {"since": since}})

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import boto3
+import pytest
 
 from tests.contract.chaos.fault import Fault
 from tests.contract.chaos.load import Load
@@ -44,6 +45,18 @@ def _scoring_without_memory(shop: Shop, _: Load) -> Iterator[None]:
             yield
     finally:
         limit(resource.RLIM_INFINITY)
+
+
+@contextmanager
+def _clock_off(offset: str, shop: Shop, _: Load) -> Iterator[None]:
+    """Let the clock of all functions jump, and jump back."""
+    if shop.clock is None:
+        pytest.skip("libfaketime is not installed here, which would change the functions' clock")
+    shop.clock.write_text(offset)
+    try:
+        yield
+    finally:
+        shop.clock.write_text("+0")
 
 
 @contextmanager
@@ -88,6 +101,8 @@ OF_ITS_OWN = (
     Fault("scoring past its time-out", _scoring_past_its_time, seconds=_SCORING_SECONDS + 5),
     # The event source waits up to five seconds before it tries again, and the function starts anew.
     Fault("scoring out of memory", _scoring_without_memory, recovers=20),
+    Fault("clock an hour ahead, and back", partial(_clock_off, "+1h"), seconds=8),
+    Fault("clock an hour behind, and back", partial(_clock_off, "-1h"), seconds=8),
     Fault("model missing", partial(_model, lambda _: None), _IS_ENDED, "model", 8),
     Fault("model cut", partial(_model, lambda content: content[: len(content) // 2]), _IS_ENDED, "model", 8),
     Fault("model exchanged", partial(_model, _swapped), _IS_ENDED, "model", 8),

@@ -1,10 +1,11 @@
 """The service under test: a whole local stack, before a MySQL server that the tests may do anything to."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +15,15 @@ import pymysql
 
 from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.adapters.mysql.database import Row
+from infra.local.gateway.gateway import GatewayConfig
 from infra.local.servers.databases import Server, start_mariadb
 from infra.local.servers.external import RIGHTS
 from tests.contract.conftest import Stack, running_stack
+from tests.support import eventually
 from tests.support.tcp_proxy import TcpProxy
 
 _AGAIN_SECONDS = 5
+_FAKETIME = ("*/faketime/libfaketimeMT.so.1", "faketime/libfaketimeMT.so.1")
 _DISK_MB = 600
 
 
@@ -80,6 +84,8 @@ class Shop:
     proxy: TcpProxy
     disk: Path | None
     """The small file system that MySQL has to itself; None where none can be mounted."""
+    clock: Path | None
+    """The file that says how far the functions' clock is off; None where there is no libfaketime."""
 
     def health(self) -> dict[str, Any]:
         """Return what `/health` says: its status, and the status of each check where it could answer by itself."""
@@ -88,8 +94,11 @@ class Shop:
 
 
 @contextmanager
-def running_shop(folder: Path, buckets: Path) -> Iterator[Shop]:
-    """Run an empty shop whose database is reached through a proxy, as a user who has the documented rights."""
+def running_shop(folder: Path, buckets: Path, *, has_clock: bool) -> Iterator[Shop]:
+    """Run an empty shop whose database is reached through a proxy, as a user who has the documented rights.
+
+    `has_clock`: with a clock of the functions' own, where that is possible.
+    """
     data, state = folder / "mysql", folder / "stack"
     for one in (data, state):
         one.mkdir()
@@ -102,7 +111,8 @@ def running_shop(folder: Path, buckets: Path) -> Iterator[Shop]:
             url = f"mysql://shop:secret@127.0.0.1:{proxy.port}/churn"
             with running_stack(state, buckets, SAMPLE_CUSTOMERS="0", EVENT_RATE="0", DATABASE_URL=url) as stack:
                 _deliver_again_soon(stack)
-                yield Shop(stack, mysql, proxy, data if is_mounted else None)
+                clock = _own_clock(stack, state / "clock") if has_clock else None
+                yield Shop(stack, mysql, proxy, data if is_mounted else None, clock)
 
 
 @contextmanager
@@ -127,6 +137,30 @@ def _file_system(folder: Path) -> Iterator[bool]:
     finally:
         if is_mounted:
             subprocess.run(["umount", str(folder)], check=True)
+
+
+def _own_clock(stack: Stack, file: Path) -> Path | None:
+    """Give the functions a clock of their own, which follows a file; their gateway starts again for it.
+
+    Returns None where Debian's package libfaketime, or another of it, is not installed.
+    """
+    library = next((path for pattern in _FAKETIME for path in sorted(Path("/usr/lib").glob(pattern))), None)
+    if library is None:
+        return None
+    file.write_text("+0")
+    config = GatewayConfig.read(file.with_name("gateway.json"))
+    clock = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(file),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    replace(config, environment={**config.environment, **clock}).write(file.with_name("gateway.json"))
+    before = stack.pids()["gateway"]
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: stack.pids()["gateway"] != before, within=60)
+    eventually(lambda: stack.is_ready, within=120)
+    return file
 
 
 def _deliver_again_soon(stack: Stack) -> None:

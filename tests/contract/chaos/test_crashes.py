@@ -16,7 +16,6 @@ from churn.adapters.mysql.database import Row
 from tests.contract.chaos.listener import Listener
 from tests.contract.conftest import Stack
 from tests.support import eventually
-from tests.support.http import send
 
 _EVENTS = 20_000
 _CUSTOMERS = 1_000
@@ -39,11 +38,6 @@ def _events() -> list[dict[str, Any]]:
             }
         )
     return events
-
-
-def _status(stack: Stack) -> dict[str, Any]:
-    status: dict[str, Any] = send(f"{stack.lambda_url}/status", timeout=5).json
-    return status
 
 
 def _rows(database: Database, query: str) -> list[Row]:
@@ -112,14 +106,7 @@ def _kill_gateway(stack: Stack) -> None:
     before = stack.pids()["gateway"]
     _kill(before)
     eventually(lambda: stack.pids()["gateway"] != before, every=0.1)
-    eventually(lambda: _answers(stack), every=0.2)
-
-
-def _answers(stack: Stack) -> bool:
-    try:
-        return bool(_status(stack)["ready"])
-    except OSError:
-        return False
+    eventually(lambda: stack.is_ready, within=60, every=0.2)
 
 
 def _kill(pid: int) -> None:

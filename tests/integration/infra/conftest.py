@@ -40,6 +40,7 @@ class Served:
     kafka: str
     gateway: Program
     aws: Program
+    broker: Program
 
     def get(self, path: str, token: str | None = None, **request: Any) -> tuple[int, Mapping[str, str], bytes]:
         headers = request.pop("headers", {}) | ({"Authorization": token} if token else {})
@@ -111,6 +112,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             kafka,
             gateway,
             aws,
+            queue,
         )
         eventually((folder / "aws" / "ready").exists)
         eventually(lambda: everything.status().get("ready"))

@@ -21,6 +21,7 @@ from churn.ml.artifact_schema import ARRAYS, LENGTHS
 from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.loading import StoredModel, read_model
 from tests.support.forests import small_model
+from tests.support.fuzzing import cases
 
 ROWS: list[dict[str, float | None]] = [dict.fromkeys(INPUT_NAMES, value) for value in (None, 5.0, 1e5)]
 
@@ -145,10 +146,15 @@ def test_a_header_that_announces_more_than_there_is_takes_no_memory() -> None:
 
 def with_member(model: StoredModel, name: str, member: bytes) -> bytes:
     """Return the archive with one member exchanged and the checksum that belongs to it."""
+    return seal({**members_of(model), name: member})
+
+
+def members_of(model: StoredModel) -> dict[str, bytes]:
+    """Return the members of an archive without its checksum."""
     with zipfile.ZipFile(io.BytesIO(model.to_bytes())) as archive:
         members = {info.filename.removesuffix(".npy"): archive.read(info) for info in archive.infolist()}
     del members["checksum"]
-    return seal({**members, name: member})
+    return members
 
 
 @pytest.mark.parametrize(
@@ -191,7 +197,8 @@ def test_a_forest_that_would_fill_the_memory_is_refused() -> None:
 
 
 @pytest.mark.parametrize("model", [small_model(), small_process()], ids=["forest", "process"])
-@settings(max_examples=250)
+@pytest.mark.timeout(3600)
+@settings(max_examples=cases("artifacts") // 4)
 @given(data=st.data())
 def test_whatever_is_read_serves(model: StoredModel, data: st.DataObject) -> None:
     arrays, metadata = parts(model)
@@ -211,3 +218,18 @@ def test_whatever_is_read_serves(model: StoredModel, data: st.DataObject) -> Non
         json_values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
         metadata[name] = data.draw(json_values | st.text(max_size=20) | st.lists(st.integers(), max_size=3))
     assert_refused_or_served(pack(arrays, metadata))
+
+
+@pytest.mark.parametrize("model", [small_model(), small_process()], ids=["forest", "process"])
+@pytest.mark.timeout(3600)
+@settings(max_examples=cases("artifacts") // 4)
+@given(data=st.data())
+def test_any_bytes_in_a_member_are_refused_or_serve(model: StoredModel, data: st.DataObject) -> None:
+    members = members_of(model)
+    name = data.draw(st.sampled_from(sorted(members)), label="member")
+    content = bytearray(members[name])
+    for _ in range(data.draw(st.integers(1, 4), label="changes")):
+        # Most of what can be said wrongly stands in the header of the array.
+        place = data.draw(st.integers(0, min(len(content), 160)) | st.integers(0, len(content)), label="place")
+        content[place : place + data.draw(st.integers(0, 40), label="cut")] = data.draw(st.binary(max_size=40))
+    assert_refused_or_served(seal({**members, name: bytes(content)}))

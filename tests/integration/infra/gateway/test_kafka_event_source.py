@@ -11,6 +11,8 @@ import kafka.record.default_records
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 
+from churn.adapters.kafka import make_topics
+from infra.local.servers import kafka_broker
 from tests.integration.infra.conftest import TOPIC, Served
 from tests.support import eventually
 
@@ -135,6 +137,7 @@ def test_a_killed_gateway_goes_on_where_it_was(served: Served) -> None:
     # Its functions die with it, and the same ports serve again.
     eventually(lambda: not any(_runs(child) for child in children))
     served.gateway.start()
+    eventually(lambda: served.status().get("ready"))
     eventually(lambda: set(kept(served, *values)) == set(values))
     eventually(lambda: served.get("/open")[0] == 200)
 
@@ -144,3 +147,17 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_broker_that_has_lost_its_records_is_read_from_the_start(served: Served) -> None:
+    before = [f"before-{number}" for number in range(20)]
+    publish(served, *before, partition=3)
+    eventually(lambda: kept(served, *before) == before)
+    served.broker.stop()
+    served.broker.start()
+    eventually(lambda: kafka_broker.answers(int(served.kafka.rpartition(":")[2])))
+    # Fewer than there were: the place where the source was is behind them.
+    after = [f"after-{number}" for number in range(3)]
+    make_topics(served.kafka, [TOPIC], 48)
+    publish(served, *after, partition=3)
+    eventually(lambda: kept(served, *after) == after)

@@ -41,6 +41,11 @@ class Route:
     audit: AuditAction | None = field(kw_only=True)
     """What the audit trail says is done; None where nothing of the shop's is read or changed."""
 
+    @property
+    def takes_version(self) -> bool:
+        """Whether it changes one version alone, which `If-Match` names: what is made new has none before."""
+        return self.has_version and self.method in {"PATCH", "DELETE"}
+
 
 ROUTES = (
     Route("health", "GET", "/health", "health", None, "Whether the service is well", "Health", audit=None),

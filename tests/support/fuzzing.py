@@ -1,0 +1,23 @@
+"""How much is fuzzed: a short form is part of all tests, the long one is `make fuzz`."""
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_IS_LONG = bool(os.environ.get("FUZZ"))
+_CASES: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        "requests": (1_200, 45_000),
+        "messages": (300, 8_000),
+        "records": (1_000, 20_000),
+        "files": (440, 22_000),
+        "artifacts": (1_000, 10_000),
+    }
+)
+"""By what is sent: the cases of the short and of the long form."""
+
+
+def cases(kind: str) -> int:
+    """Return how many cases of a kind this run has."""
+    short, long = _CASES[kind]
+    return long if _IS_LONG else short
