@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from churn.adapters.redis_cache import Cache
 from churn.adapters.secrets_manager import resolve
 from churn.domain.api_keys import PREFIX
-from churn.entrypoints.http.authorizer import authorize
-from churn.entrypoints.http.tokens import Claims, InvalidTokenError
+from churn.entrypoints.http.authorizer import address_of, authorize, is_socket, told_to_wait
+from churn.entrypoints.http.tokens import Claims, ExpiredTokenError, InvalidTokenError
+from churn.entrypoints.http.wrong_tokens import WrongTokens
 from churn.observability import logger, metrics, traced
 from churn.settings import settings
 
@@ -46,6 +48,11 @@ def _database() -> Database:
     return Database.for_requests(_settings.require("database_url").database_url)
 
 
+@lru_cache(maxsize=1)
+def _wrong_tokens() -> WrongTokens:
+    return WrongTokens(Cache(_settings.redis_url), _settings.rate_limits.wrong_tokens)
+
+
 @logger.inject_lambda_context
 @traced
 @metrics.log_metrics
@@ -53,10 +60,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Return the policy of the caller.
 
     Raises Exception("Unauthorized") for an invalid token: API Gateway answers that word with 401. Whatever else fails
-    is answered with 503.
+    is answered with 503. Wrong tokens are counted by address, and after many the answer is 429.
     """
     try:
         return authorize(event, resolve(_settings.jwt_secret), _identify)
     except InvalidTokenError as error:
         logger.info("refused", extra={"reason": str(error)})
+        wait = 0 if isinstance(error, ExpiredTokenError) else _wrong_tokens().count(address_of(event))
+        if wait and not is_socket(event):
+            return told_to_wait(event, wait)
         raise Exception("Unauthorized") from None

@@ -102,7 +102,7 @@ def status() -> int:
         say(f"starting (process {pid})")
         return 0
     addresses: dict[str, Any] = json.loads(endpoints.read_text(encoding="utf-8"))
-    gateway = gateway_status(addresses["lambda_endpoint"])
+    gateway = gateway_status(addresses["lambda_endpoint"], addresses["door_key"])
     memory = "  (in memory: a restart empties it)" if "broker" in addresses["pids"] else ""
     say(
         f"REST       {addresses['base_url']}\nWebSocket  {addresses['ws_url']}\nKafka      {addresses['kafka']}{memory}"

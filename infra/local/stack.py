@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from churn.adapters.mysql import Database, customers
 from churn.adapters.s3_model_registry import S3ModelRegistry
@@ -24,7 +25,7 @@ from churn.domain.features import is_outdated
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError, VersionNotFoundError
 from churn.entrypoints.http.tokens import issue, sign_in_address
-from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, lambda_addresses, log
+from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, door_variables, log
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.options import PYTHON_PATH, ROOT, TRACES_FILE, Options
 from infra.local.private_files import write_private
@@ -32,6 +33,7 @@ from infra.local.servers import kafka_broker
 from infra.local.servers.databases import free_port, is_free, mariadb_url, redis_url, start_mariadb, start_redis
 from infra.local.servers.own_server import OwnServer
 from infra.local.servers.supervisor import Program, StackError, Supervisor, inherited, module, progress, say, wait_until
+from infra.local.side_doors import aws_credentials, basic, with_key
 from infra.local.template.reader import load
 from infra.local.template.specs import ACCOUNT, Template
 
@@ -53,6 +55,7 @@ class Stack:
         self._lock: IO[str] | None = None
         self._aws_port = free_port()
         self._aws_endpoint = f"http://127.0.0.1:{self._aws_port}"
+        self._door_key = secrets.token_hex(24)
         self._config_file = self._state / "gateway.json"
         self._config = GatewayConfig(template="")
         self._template = Template()
@@ -155,6 +158,8 @@ class Stack:
         options = self._options
         lambda_port = options.metrics_port or free_port()
         own_traces = {"OtlpEndpoint": f"http://127.0.0.1:{lambda_port}"} if options.traces else {}
+        # Another address for spans is not told the key.
+        own_trace_headers = {"OTEL_EXPORTER_OTLP_HEADERS": f"Authorization={quote(basic(self._door_key))}"}
         self._config = GatewayConfig(
             template=str(ROOT / "template.yaml"),
             port=options.port or free_port(),
@@ -162,6 +167,7 @@ class Stack:
             lambda_port=lambda_port,
             region=REGION,
             aws_endpoint=self._aws_endpoint,
+            door_key=self._door_key,
             kafka=self._urls["kafka"],
             concurrency=options.concurrency,
             traces=str(self._logs / TRACES_FILE) if options.traces == "file" else options.traces,
@@ -176,7 +182,12 @@ class Stack:
                 **options.parameters,
                 **own_traces,
             },
-            environment={"TMPDIR": self._temporary("functions")},
+            # The migration runs before the gateway is there, which sets these for all functions.
+            environment={
+                "TMPDIR": self._temporary("functions"),
+                **aws_credentials(self._door_key),
+                **(own_trace_headers if options.traces else {}),
+            },
         )
         self._config.write(self._config_file)
         self._template = load(
@@ -194,10 +205,7 @@ class Stack:
             **self._template.function("events").environment,
             **self._template.function("retention").environment,
             **self._template.function("scoring").environment,
-            "AWS_ENDPOINT_URL": self._aws_endpoint,
-            **lambda_addresses(f"http://127.0.0.1:{self._config.lambda_port}"),
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            **door_variables(self._config, self._lambda_url),
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
         }
@@ -267,7 +275,7 @@ class Stack:
     def _has_model(self) -> bool:
         """Return whether a model serves; one of a simulated shop that learned from older features does not count."""
         bucket = self._template.function("scoring").environment["MODEL_BUCKET"]
-        registry = S3ModelRegistry(bucket, aws_client("s3", self._aws_endpoint, REGION))
+        registry = S3ModelRegistry(bucket, aws_client("s3", self._config))
         try:
             version = registry.promotion_state().version
             metadata = registry.describe(version) if version else {}
@@ -300,7 +308,11 @@ class Stack:
         return inherited(PYTHONPATH=PYTHON_PATH, TMPDIR=self._temporary("gateway"))
 
     def _status(self) -> dict[str, Any]:
-        return gateway_status(f"http://127.0.0.1:{self._config.lambda_port}")
+        return gateway_status(self._lambda_url, self._door_key)
+
+    @property
+    def _lambda_url(self) -> str:
+        return f"http://127.0.0.1:{self._config.lambda_port}"
 
     # -- shop and stream
 
@@ -337,8 +349,9 @@ class Stack:
             "ws_url": f"ws://127.0.0.1:{self._config.ws_port}",
             **self._urls,
             "token": self.token,
-            "lambda_endpoint": environment["AWS_ENDPOINT_URL_LAMBDA"],
-            "metrics_url": f"{environment['AWS_ENDPOINT_URL_LAMBDA']}/metrics",
+            "door_key": self._door_key,
+            "lambda_endpoint": self._lambda_url,
+            "metrics_url": with_key(f"{self._lambda_url}/metrics", self._door_key),
             "aws_endpoint": self._aws_endpoint,
             "socket_endpoint": environment["SOCKET_ENDPOINT"],
             "model_bucket": environment["MODEL_BUCKET"],
@@ -361,7 +374,7 @@ class Stack:
             f"  REST       {base}\n"
             f"  WebSocket  ws://127.0.0.1:{self._config.ws_port}\n"
             f"  Kafka      {self._urls['kafka']}{'' if self._options.kafka else '  (in memory)'}\n"
-            f"  metrics    http://127.0.0.1:{self._config.lambda_port}/metrics\n"
+            f"  metrics    {with_key(self._lambda_url, self._door_key)}/metrics\n"
             f"  token      {token}\n"
             "\n"
             "sign in with this address, once, within a minute ('make sign-in' prints another):\n"
@@ -377,10 +390,13 @@ class _Ended(BaseException):
     """Somebody asked the stack to end; not an Exception, so that nothing on the way takes it for an error."""
 
 
-def gateway_status(lambda_endpoint: str) -> dict[str, Any]:
+def gateway_status(lambda_endpoint: str, door_key: str) -> dict[str, Any]:
     """Return what the gateway says of itself; empty when it does not answer."""
     try:
-        with urllib.request.urlopen(f"{lambda_endpoint}/status", timeout=2) as answer:  # noqa: S310  (our own)
+        request = urllib.request.Request(  # noqa: S310  (our own)
+            f"{lambda_endpoint}/status", headers={"Authorization": basic(door_key)}
+        )
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
             status: dict[str, Any] = json.load(answer)
     except (urllib.error.URLError, OSError, ValueError):
         return {}

@@ -24,6 +24,7 @@ from churn.settings import OTLP_ENDPOINT
 from infra import console
 from infra.local.options import state_folder
 from infra.local.private_files import write_private
+from infra.local.side_doors import aws_credentials
 from infra.local.template import schema
 from infra.local.template.intrinsics import parse_yaml
 from infra.tools.sam_api import ColdFunctionError, WarmingRequest, warm, warming_requests, without_tracebacks
@@ -194,7 +195,7 @@ async def _run_sam(options: argparse.Namespace) -> int:
         if _has_image(options.architecture):
             command.append("--skip-pull-image")
         print(shlex.join(command), flush=True)
-        sam = _until_stopped(command, _sam_environment(environment["AWS_REGION"]))
+        sam = _until_stopped(command, _sam_environment(environment["AWS_REGION"], environment["AWS_ACCESS_KEY_ID"]))
         if options.command != "api":
             return await sam
         served = asyncio.create_task(sam)
@@ -253,12 +254,11 @@ def _sam_arguments(options: argparse.Namespace) -> list[str]:
     return ["invoke", options.function, "--event", options.event]
 
 
-def _sam_environment(region: str) -> dict[str, str]:
+def _sam_environment(region: str, door_key: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     # SAM hands these to the functions; its own telemetry is off.
-    credentials = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     options = {"SAM_CLI_TELEMETRY": "0", "PYTHONUNBUFFERED": "1"}
-    return {**inherited, **credentials, **options, "AWS_DEFAULT_REGION": region, "AWS_REGION": region}
+    return {**inherited, **aws_credentials(door_key), **options, "AWS_DEFAULT_REGION": region, "AWS_REGION": region}
 
 
 def main(arguments: list[str]) -> int:

@@ -16,8 +16,8 @@ _ENDPOINTS = {
     "MODEL_BUCKET": "model_bucket",
     "MODEL_PATH": "model_path",
 }
-# The local AWS accepts any, and boto3 requires some.
-_LOCAL_AWS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "eu-central-1"}
+# Those of somebody's own account open no door of the local stack.
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 class NotRunningError(RuntimeError):
@@ -36,14 +36,14 @@ def use_stack(*needed: str) -> Settings:
     """
     addresses = endpoints()
     # environment.json outlives the stack, its addresses do not.
-    for variable, value in _read("environment.json").items() if addresses else ():
+    environment = _read("environment.json") if addresses else {}
+    if "AWS_ENDPOINT_URL" not in os.environ:
+        os.environ.update({name: environment[name] for name in _CREDENTIALS if name in environment})
+    for variable, value in environment.items():
         os.environ.setdefault(variable, str(value))
     for variable, name in _ENDPOINTS.items():
         if addresses.get(name):
             os.environ.setdefault(variable, str(addresses[name]))
-    if addresses.get("aws_endpoint"):
-        for variable, value in _LOCAL_AWS.items():
-            os.environ.setdefault(variable, value)
     missing = [name for name in needed if not os.environ.get(name)]
     if missing:
         raise NotRunningError(

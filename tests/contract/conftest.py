@@ -23,10 +23,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from kafka import KafkaProducer
 
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.entrypoints.http.tokens import issue
+from infra.local.stack import gateway_status
 from tests.support import eventually
 from tests.support.http import Answer, send
 
@@ -76,7 +78,34 @@ class Stack:
     @property
     def s3(self) -> Any:
         """A client of the S3 behind the service."""
-        return boto3.client("s3", endpoint_url=self.aws_url)
+        return self.client("s3")
+
+    def client(self, service: Any, config: Config | None = None) -> Any:
+        """Return a client of one of the AWS services behind the service, Lambda among them."""
+        return boto3.client(
+            service,
+            endpoint_url=self.lambda_url if service == "lambda" else self.aws_url,
+            aws_access_key_id=self.door_key,
+            aws_secret_access_key="any",
+            config=config,
+        )
+
+    @property
+    def door_key(self) -> str:
+        """What the doors for programs want to be told."""
+        return str(self._endpoint("door_key"))
+
+    @property
+    def metrics_url(self) -> str:
+        """The address of the functions' metrics, with the key in it."""
+        return str(self._endpoint("metrics_url"))
+
+    def status(self) -> dict[str, Any]:
+        """Return what the local gateway says of itself. Raises ConnectionError if it does not answer."""
+        told = gateway_status(self.lambda_url, self.door_key)
+        if not told:
+            raise ConnectionError("the gateway does not answer")
+        return told
 
     @property
     def database_url(self) -> str:
@@ -95,14 +124,14 @@ class Stack:
 
     def functions(self) -> dict[str, list[int]]:
         """Return the processes of every function, as of now."""
-        functions: dict[str, Any] = send(f"{self.lambda_url}/status", timeout=5).json["functions"]
+        functions: dict[str, Any] = self.status()["functions"]
         return {name: function["pids"] for name, function in functions.items()}
 
     @property
     def is_ready(self) -> bool:
         """Whether the gateway answers, and reads its topic."""
         try:
-            return bool(send(f"{self.lambda_url}/status", timeout=5).json["ready"])
+            return bool(self.status()["ready"])
         except OSError:
             return False
 

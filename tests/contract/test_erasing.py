@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-import boto3
 import pytest
 import redis
 from kafka import KafkaProducer
@@ -23,7 +22,7 @@ _BATCHES = "churn-failedbatches"
 
 
 def _invoke(stack: Stack, function: str) -> dict[str, Any]:
-    client = boto3.client("lambda", endpoint_url=stack.lambda_url)
+    client = stack.client("lambda")
     answer = client.invoke(FunctionName=function, Payload=b"{}")
     result: dict[str, Any] = json.loads(answer["Payload"].read())
     assert not answer.get("FunctionError"), result

@@ -5,7 +5,6 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
 from tests.contract.conftest import Stack
@@ -17,7 +16,7 @@ _PAST_THE_HORIZON = timedelta(days=100)
 def evaluate(stack: Stack, now: datetime) -> dict[str, Any]:
     """Let the nightly evaluation run as of an instant; return what it tells."""
     config = Config(read_timeout=280, retries={"total_max_attempts": 1})
-    client = boto3.client("lambda", endpoint_url=stack.lambda_url, config=config)
+    client = stack.client("lambda", config)
     answer = client.invoke(FunctionName="evaluation", Payload=json.dumps({"time": now.isoformat()}).encode())
     result: dict[str, Any] = json.loads(answer["Payload"].read())
     assert not answer.get("FunctionError"), result

@@ -8,7 +8,6 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 
 from churn.adapters.mysql import Database, dead_letters
@@ -20,10 +19,6 @@ from tests.contract.conftest import ROOT, Stack
 from tests.support import eventually
 
 _TOMBSTONES = Tombstones(lambda: "only-a-test-knows-this-key-of-32-bytes")
-
-
-def _client(stack: Stack, service: Any) -> Any:
-    return boto3.client(service, endpoint_url=stack.aws_url)
 
 
 def _redrive(stack: Stack) -> str:
@@ -65,7 +60,7 @@ def customer_id() -> str:
 
 
 def test_a_batch_that_was_given_up_is_scored_and_leaves_its_place(stack: Stack, customer_id: str) -> None:
-    s3 = _client(stack, "s3")
+    s3 = stack.client("s3")
     batch = msk_event([_Record(customer_id)], "arn:aws:kafka:eu-central-1:123456789012:cluster/shop/0", "localhost")
     kept = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "payload": json.dumps(batch)}
     place = {"Bucket": "churn-failedbatches", "Key": f"aws/lambda/stream/user-events-0/{customer_id}"}
@@ -76,7 +71,7 @@ def test_a_batch_that_was_given_up_is_scored_and_leaves_its_place(stack: Stack, 
 
 
 def test_a_batch_that_fails_again_stays(stack: Stack, customer_id: str) -> None:
-    s3 = _client(stack, "s3")
+    s3 = stack.client("s3")
     broken = {"records": {"user-events-0": [{"topic": "user-events", "value": "e30="}]}}
     place = {"Bucket": "churn-failedbatches", "Key": f"aws/lambda/stream/user-events-0/{customer_id}"}
     s3.put_object(**place, Body=json.dumps({"payload": broken}))
@@ -88,7 +83,7 @@ def test_a_batch_that_fails_again_stays(stack: Stack, customer_id: str) -> None:
 
 
 def test_a_call_that_failed_is_made_again(stack: Stack, customer_id: str) -> None:
-    sqs = _client(stack, "sqs")
+    sqs = stack.client("sqs")
     queue = sqs.get_queue_url(QueueName="FailedCalls")["QueueUrl"]
     event = msk_event([_Record(customer_id)], "arn:aws:kafka:eu-central-1:123456789012:cluster/shop/0", "localhost")
     function = "arn:aws:lambda:eu-central-1:123456789012:function:churn-scoring:live"

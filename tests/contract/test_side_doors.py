@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from infra.local.side_doors import basic
 from tests.contract.conftest import Stack
 from tests.support.http import send
 
@@ -13,14 +14,36 @@ from tests.support.http import send
     "headers", [{"Host": "attacker.example"}, {"Origin": "https://attacker.example"}, {"Sec-Fetch-Site": "cross-site"}]
 )
 def test_the_doors_for_programs_are_closed_to_pages(stack: Stack, headers: dict[str, str]) -> None:
+    for method, url in _doors(stack):
+        assert send(url, method, headers=headers | {"Authorization": basic(stack.door_key)}).status == 403, url
+
+
+@pytest.mark.parametrize("authorization", [None, basic("local"), "AWS4-HMAC-SHA256 Credential=local/2026/r/s3/aws4"])
+def test_the_doors_for_programs_want_the_key_of_this_start(stack: Stack, authorization: str | None) -> None:
+    for method, url in _doors(stack):
+        answer = send(url, method, headers={"Authorization": authorization} if authorization else {})
+        assert (answer.status, answer.headers["X-Content-Type-Options"]) == (401, "nosniff"), url
+
+
+def test_who_knows_the_key_comes_in(stack: Stack) -> None:
+    assert stack.status()["ready"]
+    assert stack.s3.list_objects_v2(Bucket=stack.bucket)["KeyCount"] >= 1
+    assert stack.client("lambda").invoke(FunctionName="health", InvocationType="DryRun")["StatusCode"] == 204
+    # As the start prints it.
+    url = stack.metrics_url
+    assert send(url).status == 200
+    assert send(url.replace(stack.door_key, "wrong")).status == 401
+
+
+def _doors(stack: Stack) -> list[tuple[str, str]]:
     websocket = stack.ws_url.replace("ws", "http", 1).rstrip("/")
-    for method, url in (
+    return [
         ("POST", f"{stack.lambda_url}/2015-03-31/functions/retention/invocations"),
         ("GET", f"{stack.lambda_url}/status"),
+        ("GET", f"{stack.lambda_url}/metrics"),
         ("GET", f"{stack.aws_url}/{stack.bucket}"),
         ("POST", f"{websocket}/@connections/x"),
-    ):
-        assert send(url, method, headers=headers).status == 403, url
+    ]
 
 
 def test_no_log_holds_a_token_and_nobody_else_may_read_one(stack: Stack) -> None:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
-import boto3
 
 from tests.contract.conftest import Stack
 from tests.support import eventually
@@ -17,7 +16,7 @@ from tests.support import eventually
 
 def sweep(stack: Stack, now: datetime) -> dict[str, Any]:
     """Let the rescoring sweep run as of an instant; return what it tells."""
-    client = boto3.client("lambda", endpoint_url=stack.lambda_url)
+    client = stack.client("lambda")
     answer = client.invoke(FunctionName="rescoring", Payload=json.dumps({"time": now.isoformat()}).encode())
     result: dict[str, Any] = json.loads(answer["Payload"].read())
     assert not answer.get("FunctionError"), result

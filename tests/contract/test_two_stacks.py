@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from churn.adapters.mysql import Database
-from infra.local.stack import gateway_status
 from tests.contract.conftest import Stack, running_stack
 
 # Large enough for a temporary table on disk.
@@ -45,7 +44,7 @@ def _count(database: Database) -> int:
 
 def _temporary_folders(stack: Stack) -> list[Path]:
     """Return where the stack's programs and functions have their temporary files."""
-    functions = gateway_status(stack.lambda_url)["functions"].values()
+    functions = stack.status()["functions"].values()
     # Redis writes its title over its variables, and has no temporary files.
     pids = [pid for name, pid in stack.pids().items() if name not in ("supervisor", "cache")]
     pids += [pid for function in functions for pid in function["pids"]]

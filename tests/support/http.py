@@ -1,5 +1,6 @@
 """The HTTP client of the tests, and servers that live as long as a test."""
 
+import base64
 import json
 import threading
 import urllib.error
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import HTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,13 @@ def send(
     headers: Mapping[str, str] | None = None,
     timeout: float = 30,
 ) -> Answer:
-    """Send a request, and return the answer, also one that is an error."""
-    request = urllib.request.Request(url, body, dict(headers or {}), method=method)  # noqa: S310
+    """Send a request, and return the answer, also one that is an error; `url` may have a name and a password."""
+    parts = urlsplit(url)
+    account, _, host = parts.netloc.rpartition("@")
+    known = {"Authorization": f"Basic {base64.b64encode(account.encode()).decode()}"} if account else {}
+    request = urllib.request.Request(  # noqa: S310
+        parts._replace(netloc=host).geturl(), body, {**known, **(headers or {})}, method=method
+    )
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
             return Answer(response.status, dict(response.headers), response.read())

@@ -114,7 +114,8 @@ def live(end: datetime) -> None:
         database, model, settings, lambda: model.challenger, promoted_at=lambda: model.promoted_at, renew=model.renew
     )
     config = Config(read_timeout=280, retries={"total_max_attempts": 1})
-    functions = boto3.client("lambda", endpoint_url=endpoints()["lambda_endpoint"], config=config)
+    # `use_stack` has set the address, and the key.
+    functions = boto3.client("lambda", config=config)
     past = _Past(settings, database, model, scoring, functions)
     start, began = end - timedelta(days=_DAYS), end - _WEEKS * _WEEK
     events = list(_events(start, end))

@@ -16,6 +16,7 @@ from pathlib import Path
 from aiohttp import web
 
 from infra.local.servers.child_process import die_with_parent
+from infra.local.side_doors import no_pages
 from infra.local.template.specs import FunctionSpec
 
 Log = Callable[[str, str], None]
@@ -95,7 +96,7 @@ class Environment:
 
     async def start(self) -> None:
         """Start the process; return when the Runtime API is up, not when the function has been imported."""
-        app = web.Application(client_max_size=2 * MAX_PAYLOAD)
+        app = web.Application(client_max_size=2 * MAX_PAYLOAD, middlewares=[no_pages])
         version = "/2018-06-01/runtime"
         app.router.add_get(f"{version}/invocation/next", self._next)
         app.router.add_post(f"{version}/invocation/{{request_id}}/response", self._response)

@@ -30,6 +30,7 @@ from infra.local.gateway.sqs_event_source import QueueSource
 from infra.local.gateway.telemetry import Telemetry, Traces
 from infra.local.gateway.websocket import Limits, WebSocketApi
 from infra.local.servers.supervisor import StackError
+from infra.local.side_doors import aws_credentials, with_key
 from infra.local.template.reader import load
 from infra.local.template.specs import Template
 
@@ -51,6 +52,8 @@ class GatewayConfig:
     prewarm: bool = True
     traces: str = ""
     """Where the functions' spans are written: `console`, or the path of a file; empty for nowhere."""
+    door_key: str = ""
+    """What clients of the doors for programs must know; without it these doors are closed."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -72,9 +75,17 @@ class PortTakenError(StackError):
         super().__init__(f"port {port} is taken by another program: end that one, or set {variable} to a free port")
 
 
-def lambda_addresses(url: str) -> dict[str, str]:
-    """Return the variables by which a function reaches the gateway's Lambda API, and learns how far its events are."""
-    return {"AWS_ENDPOINT_URL_LAMBDA": url, "EVENT_SOURCE_URL": f"{url}/status"}
+def door_variables(config: GatewayConfig, lambda_url: str) -> dict[str, str]:
+    """Return the variables by which functions and commands come through the doors for programs.
+
+    They lead to the AWS APIs and to the gateway's Lambda API, which also tells how far events are.
+    """
+    return {
+        **aws_credentials(config.door_key),
+        "AWS_ENDPOINT_URL": config.aws_endpoint,
+        "AWS_ENDPOINT_URL_LAMBDA": lambda_url,
+        "EVENT_SOURCE_URL": with_key(f"{lambda_url}/status", config.door_key),
+    }
 
 
 def log(source: str, line: str) -> None:
@@ -130,8 +141,7 @@ class Gateway:
         )
         environment = {
             **config.environment,
-            "AWS_ENDPOINT_URL": config.aws_endpoint,
-            **lambda_addresses(self.lambda_url),
+            **door_variables(config, self.lambda_url),
         }
         telemetry = self._telemetry()
         self.pools = {
@@ -140,11 +150,13 @@ class Gateway:
         }
         for pool in self.pools.values():
             self._stack.push_async_callback(pool.stop)
-        lambda_api = LambdaApi(self.template, self.pools, log, self.status).application()
+        lambda_api = LambdaApi(self.template, self.pools, log, config.door_key, self.status).application()
         telemetry.add_routes(lambda_api)
         await self._serve(_runner(lambda_api), lambda_socket)
         if self.template.websocket:
-            self.websocket = WebSocketApi(self.template.websocket, self.pools, config.region, log, self._limits)
+            self.websocket = WebSocketApi(
+                self.template.websocket, self.pools, config.region, log, config.door_key, self._limits
+            )
             await self._serve(_runner(self.websocket.application()), ws_socket)
         if self.template.rest:
             rest = RestApi(self.template.rest, self.pools, config.region, log)
@@ -179,7 +191,7 @@ class Gateway:
             self._stack.push_async_callback(source.stop)
             self.sources.append(source)
         for queue in self.template.queue_sources if self.config.aws_endpoint else ():
-            sqs = aws_client("sqs", self.config.aws_endpoint, self.config.region)
+            sqs = aws_client("sqs", self.config)
             queue_source = QueueSource(queue, self.pools[queue.function], sqs, log)
             self.queues.append(queue_source)
             receiving = asyncio.create_task(queue_source.run())
@@ -190,7 +202,7 @@ class Gateway:
             self._stack.callback(task.cancel)
 
     def _keep_failed(self, bucket: str, key: str, body: str) -> None:
-        aws_client("s3", self.config.aws_endpoint, self.config.region).put_object(Bucket=bucket, Key=key, Body=body)
+        aws_client("s3", self.config).put_object(Bucket=bucket, Key=key, Body=body)
 
     def _bind(self, port: int, variable: str) -> socket.socket:
         listener = socket.socket()
@@ -223,13 +235,13 @@ class Gateway:
         }
 
 
-def aws_client(service: Any, endpoint: str, region: str) -> Any:
+def aws_client(service: Any, config: GatewayConfig) -> Any:
     """Return a boto3 client of the local AWS APIs."""
     return boto3.client(
         service,
-        endpoint_url=endpoint,
-        region_name=region,
-        aws_access_key_id="local",
+        endpoint_url=config.aws_endpoint,
+        region_name=config.region,
+        aws_access_key_id=config.door_key,
         aws_secret_access_key="local",  # noqa: S106
         config=BotoConfig(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3}),
     )

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from infra.local.gateway.environment import MAX_PAYLOAD, Log
 from infra.local.gateway.runtime import FunctionPool
-from infra.local.side_doors import programs_alone
+from infra.local.side_doors import keyed
 from infra.local.template.specs import Template
 
 _ASYNC_RETRIES = 2
@@ -25,19 +25,21 @@ class LambdaApi:
         template: Template,
         pools: Mapping[str, FunctionPool],
         log: Log,
+        door_key: str,
         status: Callable[[], Mapping[str, Any]] = dict,
         retry_seconds: float = _RETRY_SECONDS,
     ) -> None:
         self._template = template
         self._pools = pools
         self._log = log
+        self._door_key = door_key
         self._status = status
         self._retry_seconds = retry_seconds
         self._under_way: set[asyncio.Task[None]] = set()
 
     def application(self) -> web.Application:
         """Return the web application to serve."""
-        app = web.Application(client_max_size=MAX_PAYLOAD, middlewares=[programs_alone])
+        app = web.Application(client_max_size=MAX_PAYLOAD, middlewares=[keyed(self._door_key)])
         app.router.add_post("/2015-03-31/functions/{name}/invocations", self._invoke)
         app.router.add_get("/status", self._report)
         app.on_shutdown.append(self._shutdown)

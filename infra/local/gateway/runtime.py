@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.local.gateway.environment import Environment, Log, Result
+from infra.local.side_doors import aws_credentials
 from infra.local.template.specs import FunctionSpec
 
 
@@ -123,9 +124,6 @@ def _variables(spec: FunctionSpec, environment: Mapping[str, str], region: str) 
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": f"local/[$LATEST]{secrets.token_hex(16)}",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_SESSION_TOKEN": "local",
         "_HANDLER": spec.handler,
         "LAMBDA_TASK_ROOT": str(spec.folder),
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
@@ -136,4 +134,5 @@ def _variables(spec: FunctionSpec, environment: Mapping[str, str], region: str) 
         "PYTHONPATH": os.pathsep.join(str(folder) for folder in (spec.folder, *spec.layers)),
         "PYTHONUNBUFFERED": "1",
     }
-    return {"TMPDIR": tempfile.gettempdir(), **environment, **spec.environment, **reserved}
+    usual = {"TMPDIR": tempfile.gettempdir(), "AWS_SESSION_TOKEN": "local", **aws_credentials("")}
+    return {**usual, **environment, **spec.environment, **reserved}

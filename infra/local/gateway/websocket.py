@@ -74,12 +74,14 @@ class WebSocketApi:
         pools: Mapping[str, FunctionPool],
         region: str,
         log: Log,
+        door_key: str,
         limits: Limits | None = None,
     ) -> None:
         self._spec = spec
         self._pools = pools
         self._region = region
         self._log = log
+        self._door_key = door_key
         self._limits = limits or Limits()
         self._authorizer = Authorizer(spec.authorizer, pools[spec.authorizer.function]) if spec.authorizer else None
         self._connections: dict[str, Connection] = {}
@@ -339,7 +341,7 @@ class WebSocketApi:
         return web.Response(status=204)
 
     def _known(self, request: web.Request) -> Connection | web.Response:
-        refusal = refused(request)
+        refusal = refused(request, self._door_key)
         if refusal is not None:
             return refusal
         if not request.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256"):

@@ -10,6 +10,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote
@@ -106,12 +107,12 @@ class Mirrored:
         return answered
 
 
-def make_resources(template: Template, endpoint: str, region: str, mirror: S3Mirror) -> None:
+def make_resources(template: Template, config: GatewayConfig, mirror: S3Mirror) -> None:
     """Create the template's buckets, queues and secrets, and restore the buckets' objects."""
-    s3, sqs, secrets = (aws_client(service, endpoint, region) for service in ("s3", "sqs", "secretsmanager"))
+    s3, sqs, secrets = (aws_client(service, config) for service in ("s3", "sqs", "secretsmanager"))
     for bucket, versioned in template.buckets.items():
-        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        s3.create_bucket(Bucket=bucket, **place)
+        place = {"CreateBucketConfiguration": {"LocationConstraint": config.region}}
+        s3.create_bucket(Bucket=bucket, **({} if config.region == "us-east-1" else place))
         if versioned:
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     for queue, attributes in template.queues.items():
@@ -130,13 +131,13 @@ def main(arguments: list[str]) -> int:
     application = Mirrored(DomainDispatcherApplication(create_backend_app), mirror)
     # Resources are made through the same door as a function's requests, once the server listens.
     threading.Thread(target=_prepare, args=(template, port, config, mirror, folder), daemon=True).start()
-    run_simple("127.0.0.1", port, guarded(application), threaded=True)
+    run_simple("127.0.0.1", port, guarded(application, config.door_key), threaded=True)
     return 0
 
 
 def _prepare(template: Template, port: int, config: GatewayConfig, mirror: S3Mirror, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    make_resources(template, f"http://127.0.0.1:{port}", config.region, mirror)
+    make_resources(template, replace(config, aws_endpoint=f"http://127.0.0.1:{port}"), mirror)
     print("resources ready", flush=True)
     (folder / "ready").write_text(str(port), encoding="ascii")
 

@@ -133,6 +133,7 @@ VARIABLES = (
     _whole("RATE_LIMIT_ANONYMOUS", 100, 1),
     _whole("RATE_LIMIT_AUTHENTICATED", 6000, 1),
     _whole("RATE_LIMIT_PREDICTIONS", 6000, 1),
+    _whole("RATE_LIMIT_WRONG_TOKENS", 60, 1),
     _whole("SOCKET_LIMIT", 5, 1),
     _whole("RATE_LIMIT_MULTIPLIER", 1, 1),
     Variable("ALLOWED_ORIGINS", "", pattern=rf"^(\*|{_ORIGIN}(,{_ORIGIN})*)?$"),
@@ -186,11 +187,12 @@ class OidcSettings:
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """The maximum requests a minute and open WebSockets of one client."""
+    """The maximum requests a minute and open WebSockets of one client, and wrong tokens of one address."""
 
     anonymous: int
     authenticated: int
     predictions: int
+    wrong_tokens: int
     sockets: int
 
 
@@ -283,6 +285,7 @@ class Settings:
                 anonymous=multiplier * value.whole("RATE_LIMIT_ANONYMOUS"),
                 authenticated=multiplier * value.whole("RATE_LIMIT_AUTHENTICATED"),
                 predictions=multiplier * value.whole("RATE_LIMIT_PREDICTIONS"),
+                wrong_tokens=multiplier * value.whole("RATE_LIMIT_WRONG_TOKENS"),
                 sockets=multiplier * value.whole("SOCKET_LIMIT"),
             ),
             sweep_after=timedelta(hours=value.real("SWEEP_AFTER_HOURS")),

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.contract.chaos.fault import Fault
@@ -62,7 +61,7 @@ def _clock_off(offset: str, shop: Shop, _: Load) -> Iterator[None]:
 @contextmanager
 def _model(change: Callable[[bytes], bytes | None], shop: Shop, _: Load) -> Iterator[None]:
     """Change the file of the model that serves, and end those who hold it, so that they look for it again."""
-    s3 = boto3.client("s3", endpoint_url=shop.stack.aws_url)
+    s3 = shop.stack.s3
     bucket = shop.stack.bucket
     version = json.loads(_read(s3, bucket, "current.json"))["version"]
     key = f"models/{version}/model.npz"

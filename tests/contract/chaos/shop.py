@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import pymysql
 
 from churn.adapters.mysql import Database, DatabaseUnavailableError
@@ -165,6 +164,6 @@ def _own_clock(stack: Stack, file: Path) -> Path | None:
 
 def _deliver_again_soon(stack: Stack) -> None:
     """Shorten the six minutes after which the queue of events delivers again what could not be scored."""
-    queues = boto3.client("sqs", endpoint_url=stack.aws_url)
+    queues = stack.client("sqs")
     for url in queues.list_queues()["QueueUrls"]:
         queues.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(_AGAIN_SECONDS)})

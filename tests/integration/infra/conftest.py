@@ -25,6 +25,7 @@ from tests.support.http import send
 
 FIXTURE = Path(__file__).parent / "local_fixture"
 TOPIC = "fixture-events"
+DOOR_KEY = "only-programs-know-this"
 
 
 @dataclass
@@ -59,10 +60,16 @@ class Served:
         return [json.loads(line) for line in path.read_text().split("\n")[:-1]] if path.exists() else []
 
     def client(self, service: Any, url: str) -> Any:
-        return boto3.client(service, endpoint_url=url, region_name="eu-central-1")
+        return boto3.client(
+            service,
+            endpoint_url=url,
+            region_name="eu-central-1",
+            aws_access_key_id=DOOR_KEY,
+            aws_secret_access_key="any",
+        )
 
     def status(self) -> dict[str, Any]:
-        return gateway_status(self.lambda_url)
+        return gateway_status(self.lambda_url, DOOR_KEY)
 
 
 @pytest.fixture(scope="package")
@@ -80,6 +87,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         lambda_port=ports["lambda"],
         aws_endpoint=aws_url,
         kafka=kafka,
+        door_key=DOOR_KEY,
         parameters={"Scratch": str(scratch)},
     )
     config.write(folder / "gateway.json")

@@ -1,9 +1,11 @@
 """What the event source says of its progress, where it can be asked: the local gateway."""
 
+import base64
 import json
 import urllib.request
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from churn.domain.errors import UnavailableError
 
@@ -48,9 +50,12 @@ class SourceStatus:
 
 
 def ask(url: str) -> SourceStatus:
-    """Return what the event source says at this address. Raises EventSourceUnavailableError."""
+    """Return what the event source says at this address, which may have a name and a password.
+
+    Raises EventSourceUnavailableError.
+    """
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 (the deployment's own)
+        with urllib.request.urlopen(_request(url), timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 (the deployment's own)
             told: dict[str, Any] = json.load(answer)
         return SourceStatus(
             float(told["running_seconds"]),
@@ -61,3 +66,10 @@ def ask(url: str) -> SourceStatus:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EventSourceUnavailableError(f"the event source does not answer: {type(error).__name__}") from error
+
+
+def _request(url: str) -> urllib.request.Request:
+    parts = urlsplit(url)
+    account, _, host = parts.netloc.rpartition("@")
+    headers = {"Authorization": "Basic " + base64.b64encode(account.encode()).decode()} if account else {}
+    return urllib.request.Request(parts._replace(netloc=host).geturl(), headers=headers)  # noqa: S310

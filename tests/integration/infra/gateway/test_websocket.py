@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from infra.local.gateway.gateway import Gateway, GatewayConfig
 from infra.local.gateway.websocket import Limits
-from tests.integration.infra.conftest import FIXTURE, Served
+from infra.local.side_doors import basic
+from tests.integration.infra.conftest import DOOR_KEY, FIXTURE, Served
 from tests.support import eventually
 from tests.support.http import send
 
@@ -125,7 +126,7 @@ def test_boto3_posts_to_a_socket_looks_at_it_and_closes_it(served: Served) -> No
 
 def test_an_unsigned_post_is_forbidden(served: Served) -> None:
     url = f"{served.ws_url.replace('ws:', 'http:')}/@connections/x"
-    answer = send(url, "POST", b"x")
+    answer = send(url, "POST", b"x", {"Authorization": basic(DOOR_KEY)})
     assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (403, "ForbiddenException")
 
 

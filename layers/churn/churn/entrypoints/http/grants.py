@@ -11,6 +11,9 @@ from churn.domain.roles import ROLES, includes
 from churn.domain.values import number
 from churn.entrypoints.http.problems import ProblemError
 
+WAIT = "wait"
+"""The name in the authorizer's context of how many seconds an address must wait that has sent wrong tokens."""
+
 
 class Grant(NamedTuple):
     """Who calls, with what role, and until when (in seconds since 1970); None where a route is open to anybody.
@@ -26,13 +29,19 @@ class Grant(NamedTuple):
 def granted(context: Mapping[str, Any], needed: str | None, now: float) -> Grant:
     """Return who calls a route that needs a role (None: anybody may), by the `requestContext` of an event.
 
-    `now` in seconds since 1970. Raises ProblemError: 401 without a subject, a role and an expiry ahead of now, 403 for
-    a role that does not include the needed one.
+    `now` in seconds since 1970. Raises ProblemError: 429 for an address that has sent too many wrong tokens, 401
+    without a subject, a role and an expiry ahead of now, 403 for a role that does not include the needed one.
     """
     authorizer = context.get("authorizer") or {}
     grant = Grant(authorizer.get("sub") or None, authorizer.get("role") or None)
     if needed is None:
         return grant
+    if authorizer.get(WAIT):
+        raise ProblemError(
+            429,
+            f"Too many wrong tokens came from this address; try again in {authorizer[WAIT]} seconds.",
+            headers={"Retry-After": str(authorizer[WAIT])},
+        )
     if not grant.subject or grant.role not in ROLES:
         raise ProblemError(401, "A valid token is needed.")
     try:

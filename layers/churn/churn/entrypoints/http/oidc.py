@@ -7,7 +7,7 @@ import jwt
 
 from churn.adapters.issuer_keys import IssuerKeys
 from churn.domain.roles import strongest
-from churn.entrypoints.http.tokens import Claims, InvalidTokenError, check_begin, check_subject
+from churn.entrypoints.http.tokens import Claims, InvalidTokenError, check_begin, check_subject, refusal_of
 from churn.settings import OidcSettings
 
 _HOLDER_OF_KEY = "key:"
@@ -45,7 +45,7 @@ class Issuer:
                 options={"require": ["exp", "sub"], "verify_aud": False, "verify_iat": False, "verify_nbf": False},
             )
         except (jwt.InvalidTokenError, UnicodeError) as error:
-            raise InvalidTokenError(type(error).__name__) from error
+            raise refusal_of(error) from error
         check_begin(claims)
         self._check_audience(claims)
         check_subject(claims["sub"])

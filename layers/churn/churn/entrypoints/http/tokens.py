@@ -28,6 +28,10 @@ class InvalidTokenError(ChurnError):
     """The token is none of ours, altered, expired or incomplete."""
 
 
+class ExpiredTokenError(InvalidTokenError):
+    """The token was right until it expired."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """What a verified token says; `expires_at` in seconds since 1970, `ticket_id` for a ticket or a code alone.
@@ -116,12 +120,19 @@ def _decode(secret: str, token: str, audience: str | None, required: list[str]) 
             options={"require": required, "verify_iat": False, "verify_nbf": False},
         )
     except (jwt.InvalidTokenError, UnicodeError) as error:
-        raise InvalidTokenError(type(error).__name__) from error
+        raise refusal_of(error) from error
     check_begin(claims)
     check_subject(claims["sub"])
     if claims["role"] not in ROLES:
         raise InvalidTokenError("the token's role is not one of ours")
     return claims
+
+
+def refusal_of(error: Exception) -> InvalidTokenError:
+    """Return the refusal of a token that the library does not take."""
+    # Signatures are looked at before the expiry.
+    kind = ExpiredTokenError if isinstance(error, jwt.ExpiredSignatureError) else InvalidTokenError
+    return kind(type(error).__name__)
 
 
 def check_subject(subject: str) -> None:
