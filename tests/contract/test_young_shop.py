@@ -16,8 +16,7 @@ from tests.contract.conftest import ROOT, Stack
 from tests.contract.test_rest import answered
 from tests.support import eventually
 
-_TRAINED_SECONDS = 180
-_NOTICED_SECONDS = 60
+_TRAINED_SECONDS = 900
 
 
 def shop_orders(now: datetime) -> list[tuple[str, datetime, float]]:
@@ -75,10 +74,11 @@ def served_by(stack: Stack, run: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = answered(stack, "predict", "/api/churn/predict", question)
         return found if found["model_version"] == run["version"] else {}
 
-    return eventually(answer, within=_NOTICED_SECONDS, every=0.5)
+    return eventually(answer, every=0.5)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_young_shop_grows_up(own_stack: Stack) -> None:
     stack = own_stack
     now = datetime.now(UTC)
@@ -93,7 +93,7 @@ def test_a_young_shop_grows_up(own_stack: Stack) -> None:
     assert 0 <= interval["low"] < answer["churn_probability"] < interval["high"] <= 1
     health = stack.get("/health", role=None).json
     assert (health["status"], health["model_kind"]) == ("healthy", "purchase_process")
-    assert "too little history" in health["checks"]["model"]["detail"]
+    assert "no forest serves yet" in health["checks"]["model"]["detail"]
 
     customer_id = orders[-1][0]
     stack.publish("order_placed", customer_id, now, order_id="new", order_value=20)
@@ -102,7 +102,7 @@ def test_a_young_shop_grows_up(own_stack: Stack) -> None:
         listed = answered(stack, "list_customers", f"/api/customers?search={customer_id}")["customers"]
         return bool(listed) and listed[0]["model_kind"] == "purchase_process"
 
-    eventually(scored, within=_NOTICED_SECONDS, every=0.5)
+    eventually(scored, every=0.5)
 
     bring_in(stack, orders)
     grown = served_by(stack, train(stack))

@@ -286,7 +286,7 @@ class HealthChecks:
             return None, Finding("fallback", reason)
         if model.refused:
             return model, Finding("fallback", model.refused)
-        young = "too little history for a forest yet: the purchase process alone"
+        young = "no forest serves yet: the purchase process alone"
         return model, Finding("up", young if model.kind == PURCHASE_PROCESS else None)
 
 

@@ -83,7 +83,7 @@ def begin(
     verdict = {
         "passed": True,
         "compared_with": None if current is None else current.version,
-        "reasons": [f"It knows {knows}, and there is too little history for more."],
+        "reasons": [f"It knows {knows}, and there is no forest yet."],
     }
     model = model.with_metadata(gate=verdict)
     return TrainedModel(model, plain({**report, "version": model.version, "gate": verdict}))
