@@ -4,6 +4,9 @@ import os
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import hypothesis
+from hypothesis import HealthCheck, Phase
+
 _IS_LONG = bool(os.environ.get("FUZZ"))
 _CASES: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
@@ -21,3 +24,15 @@ def cases(kind: str) -> int:
     """Return how many cases of a kind this run has."""
     short, long = _CASES[kind]
     return long if _IS_LONG else short
+
+
+def drawing(count: int) -> hypothesis.settings:
+    """Return the settings of so many cases for a service: each run draws the same, and sends none again."""
+    return hypothesis.settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )

@@ -32,11 +32,10 @@ _FETCH_WAIT_MS = 50
 # A topic without news for a while is asked less often: the first event after that waits so much longer.
 _QUIET_AFTER_SECONDS = 5.0
 _QUIET_PAUSE_SECONDS = 0.5
-_MAX_BACKOFF_SECONDS = 5.0
+_MAX_BACKOFF_SECONDS = 2.0
 # How long a partition is tried alone, and after what time one that could not be read, or is silent, is looked at again.
 _TRIAL_MS = 5000
 _TRY_AGAIN_SECONDS = 5.0
-_LOOK_SECONDS = 2.0
 # How long a batch in progress may still be answered once the stack is being stopped.
 _STOP_SECONDS = 5.0
 # Lambda's limit of an event is 6 MB, base64 and JSON included.
@@ -162,7 +161,7 @@ class KafkaSource:
             if not partitions:
                 self._stopping.wait(_TRY_AGAIN_SECONDS if own else None)
             while partitions and not self._stopping.is_set() and time.monotonic() < try_again:
-                batch = self._collect(consumer, min(try_again, time.monotonic() + _LOOK_SECONDS))
+                batch = self._collect(consumer, min(try_again, time.monotonic() + _TRY_AGAIN_SECONDS))
                 if not batch:
                     self._begin_again(consumer, partitions)
                 elif self._process(batch, 0):

@@ -185,7 +185,7 @@ def _registry_away(shop: Shop, _: Load) -> AbstractContextManager[None]:
 
 OF_DEPENDENCIES = (
     Fault("MySQL killed", _mysql_killed, _NEEDS_DATABASE, "reads"),
-    Fault("MySQL stopped", _mysql_stopped, _NEEDS_DATABASE, "reads", 6),
+    Fault("MySQL stopped", _mysql_stopped, _NEEDS_DATABASE, "reads", 60),
     Fault("MySQL flapping", _mysql_flapping, _NEEDS_DATABASE, None, 6),
     Fault("MySQL read-only", _mysql_read_only, NOTHING, "writes", 12),
     # MariaDB looks again for space once a minute.

@@ -98,8 +98,7 @@ def _swapped(content: bytes) -> bytes:
 OF_ITS_OWN = (
     Fault("scoring killed in its transactions", _scoring_killed),
     Fault("scoring past its time-out", _scoring_past_its_time, seconds=_SCORING_SECONDS + 5),
-    # The event source waits up to five seconds before it tries again, and the function starts anew.
-    Fault("scoring out of memory", _scoring_without_memory, recovers=20),
+    Fault("scoring out of memory", _scoring_without_memory),
     Fault("clock an hour ahead, and back", partial(_clock_off, "+1h"), seconds=8),
     Fault("clock an hour behind, and back", partial(_clock_off, "-1h"), seconds=8),
     Fault("model missing", partial(_model, lambda _: None), _IS_ENDED, "model", 8),

@@ -6,11 +6,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contract.conftest import Stack
-from tests.support.fuzzing import cases
+from tests.support.fuzzing import cases, drawing
 from tests.support.hostile import any_json
 
 _ANSWERS = {"dashboard_update", "error", "pong", "subscribed", "unsubscribed"}
@@ -62,13 +62,7 @@ def test_any_message_is_answered(fuzzed: Stack) -> None:
 
         session, socket = runner.run(connect())
 
-        @settings(
-            max_examples=cases("messages"),
-            database=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
+        @drawing(cases("messages"))
         @given(text=_TEXTS)
         def send(text: str) -> None:
             answer = runner.run(_answer_in_time(socket, text))

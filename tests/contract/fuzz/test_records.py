@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kafka import KafkaProducer
 
@@ -15,7 +15,7 @@ from churn.adapters.mysql import Database
 from churn.domain.events import InvalidEventError, parse_event
 from tests.contract.conftest import Stack
 from tests.support import eventually
-from tests.support.fuzzing import cases
+from tests.support.fuzzing import cases, drawing
 from tests.support.hostile import any_json
 from tests.support.stored import compare_with_histories, rows
 
@@ -61,13 +61,7 @@ def _mutated(content: bytes, chance: random.Random) -> bytes:
 def _drawn(count: int) -> list[bytes]:
     values: list[bytes] = []
 
-    @settings(
-        max_examples=count,
-        database=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @drawing(count)
     @given(value=_VALUES)
     def draw(value: bytes) -> None:
         values.append(value)

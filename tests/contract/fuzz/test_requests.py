@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import given, seed
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode, Response
 from schemathesis.checks import not_a_server_error
@@ -32,7 +32,7 @@ from schemathesis.specs.openapi.checks import (
 from infra.tools.openapi.document import document
 from tests.contract.conftest import Stack
 from tests.contract.fuzz.links import Links
-from tests.support.fuzzing import cases
+from tests.support.fuzzing import cases, drawing
 
 _CHECKS = [
     not_a_server_error,
@@ -122,13 +122,7 @@ def _draw(fuzzer: Fuzzer, operation: APIOperation[Any, Any, Any, Any], mode: Gen
     """Send the examples of one round. Raises Unsatisfiable where the description forbids nothing that can be sent."""
 
     @seed(number)
-    @settings(
-        max_examples=_EXAMPLES_OF_A_ROUND,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @drawing(_EXAMPLES_OF_A_ROUND)
     @given(case=operation.as_strategy(generation_mode=mode))
     def examples(case: Case[Any]) -> None:
         fuzzer.send(operation.definition.raw["operationId"], case)
