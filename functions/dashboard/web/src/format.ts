@@ -12,18 +12,36 @@ export function takeCurrencyOf(shop: { currency: string }): void {
   currency = shop.currency;
 }
 
-/** Money, rounded to its size: 18,400 · 630 · 12.50. */
+// Signs of several currencies, each with the one that it stands for here; the others keep their letters.
+const SHARED_SIGNS: Record<string, string> = { $: "USD", "¥": "JPY", "£": "GBP", "₩": "KRW", kr: "", Rs: "" };
+const WHOLE = { maximumFractionDigits: 0 };
+
+function amount(value: number, options: Intl.NumberFormatOptions): string {
+  // A sum that is rounded to 0 has no sign.
+  const base = { style: "currency", currency, signDisplay: "negative", ...options } as const;
+  const short = new Intl.NumberFormat(LANGUAGE, { ...base, currencyDisplay: "narrowSymbol" });
+  const sign = short.formatToParts(0).find((part) => part.type === "currency")?.value ?? "";
+  const isPlain = (SHARED_SIGNS[sign] ?? currency) === currency;
+  return (isPlain ? short : new Intl.NumberFormat(LANGUAGE, base)).format(value);
+}
+
+/** Money, rounded to its size: 18,400 · 630 · 12.50, with the decimals of the currency. */
 export function money(value: number | null | undefined): string {
   if (value === null || value === undefined) return UNKNOWN;
   const size = Math.abs(value);
   const step = size >= 100_000 ? 1000 : size >= 10_000 ? 100 : size >= 1000 ? 10 : 1;
-  const digits = size < 100 && size > 0 ? 2 : 0;
-  return new Intl.NumberFormat(LANGUAGE, {
-    style: "currency",
-    currency,
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  }).format(digits ? value : Math.round(value / step) * step);
+  return size < 100 && size > 0 ? amount(value, {}) : amount(Math.round(value / step) * step, WHOLE);
+}
+
+const LARGE = 10_000_000;
+
+/** Money as a large figure: whole units, in short where it is large; `exact` has all digits of what is in short. */
+export function moneyFigure(value: number | null | undefined): { text: string; exact?: string } {
+  if (value === null || value === undefined) return { text: UNKNOWN };
+  if (value > 0 && value < 1) return { text: `under ${amount(1, WHOLE)}` };
+  if (Math.abs(value) < LARGE) return { text: Math.abs(value) < 100 ? amount(value, WHOLE) : money(value) };
+  const short = amount(value, { notation: "compact", minimumFractionDigits: 0, maximumSignificantDigits: 4 });
+  return { text: short, exact: amount(value, WHOLE) };
 }
 
 /** A probability in per cent, with two significant digits at most and never a certainty. */
@@ -62,7 +80,7 @@ export function inPoints(change: number): string {
 export function count(value: number | null | undefined): string {
   return value === null || value === undefined
     ? UNKNOWN
-    : new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 0 }).format(value);
+    : new Intl.NumberFormat(LANGUAGE, { ...WHOLE, signDisplay: "negative" }).format(value);
 }
 
 /** `1 customer`, `2 customers`. */

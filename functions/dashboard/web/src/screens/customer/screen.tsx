@@ -1,13 +1,14 @@
 /** One customer: how likely they are to leave, why, what to do, and what happened. */
-import type { ComponentChildren, JSX } from "preact";
+import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../../api/client";
 import type { CustomerDetail } from "../../api/types";
+import { Figure } from "../../components/figure";
 import { Icon } from "../../components/icons";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { Risk } from "../../components/risk";
 import { useResource } from "../../data";
-import { ago, days, exactly, inTen, money, percent, points, UNKNOWN } from "../../format";
+import { ago, days, exactly, inTen, money, moneyFigure, percent, points, UNKNOWN } from "../../format";
 import { useKeys } from "../../keys";
 import { followPredictions } from "../../live";
 import { may } from "../../session";
@@ -124,10 +125,6 @@ function Scored({ at }: { at: string | null }): JSX.Element {
   return at ? <span title={exactly(at)}>scored {ago(at)}</span> : <>not scored yet</>;
 }
 
-function Unknown(): JSX.Element {
-  return <span class="unknown">{UNKNOWN}</span>;
-}
-
 /** Says how the customer stands in a sentence: "Sofia has not ordered for 74 days; before that, about every 21." */
 function headline(customer: CustomerDetail): string {
   const name = customer.name ?? customer.customer_id;
@@ -150,47 +147,53 @@ const SOURCES = {
 
 function Figures({ customer }: { customer: CustomerDetail }): JSX.Element {
   const { churn_probability: risk, probability_interval: interval, risk_change_7d: change } = customer;
+  const { risk_percentile: rank } = customer;
   const certainty = interval ? `; between ${percent(interval.low)} and ${percent(interval.high)}` : "";
   const source = customer.model_source ? SOURCES[customer.model_source] : "";
+  const value = moneyFigure(customer.value_at_risk);
   return (
     <div class="figures card">
-      <Figure name="Risk of leaving" note={risk === null ? "" : `${inTen(risk)}${certainty}${source}`}>
-        {percent(risk)} <Risk level={customer.risk_level} />
-      </Figure>
-      <Figure name="Value at risk" note={risk === null ? "" : spendWords(customer)}>
-        {money(customer.value_at_risk)}
-      </Figure>
-      <Figure name="Change in 7 days" note={change === null ? "no score of a week ago" : "in points of risk"}>
-        {change === null ? <Unknown /> : points(change)}
-      </Figure>
-      <Figure name="Among all" note="of your customers are at less or equal risk">
-        {customer.risk_percentile === null ? <Unknown /> : percent(customer.risk_percentile / 100)}
-      </Figure>
+      <div class="figure">
+        <Figure
+          name="Risk of leaving"
+          value={percent(risk)}
+          note={risk === null ? "" : `${inTen(risk)}${certainty}${source}`}
+        >
+          {risk === null ? null : <Risk level={customer.risk_level} />}
+        </Figure>
+      </div>
+      <div class="figure">
+        <Figure
+          name="Value at risk"
+          value={value.text}
+          exact={value.exact}
+          note={risk === null ? "" : spendWords(customer)}
+        />
+      </div>
+      <div class="figure">
+        <Figure
+          name="Change in 7 days"
+          value={change === null ? UNKNOWN : points(change)}
+          note={change === null ? "no score of a week ago" : "in points of risk"}
+        />
+      </div>
+      <div class="figure">
+        <Figure
+          name="Among all"
+          value={rank === null ? UNKNOWN : percent(rank / 100)}
+          note={rank === null ? "" : "of your customers are at less or equal risk"}
+        />
+      </div>
     </div>
   );
 }
 
 /** Says what the value at risk is a part of. Only the rate of life is without the risk of leaving. */
-function spendWords({ expected_spend: spend, expected_spend_basis: basis }: CustomerDetail): string {
+function spendWords(customer: CustomerDetail): string {
+  const { expected_spend: spend, expected_spend_basis: basis, days_since_last_order: silent } = customer;
+  if (spend === null) return "what they would spend is not known";
+  if (silent === null) return "nothing is expected before the first order";
   return basis === "rate_of_life"
     ? `of ${money(spend)} that they would spend`
     : `the risk times what one like them spends who orders again; expected, with the risk counted: ${money(spend)}`;
-}
-
-function Figure({
-  name,
-  note,
-  children,
-}: {
-  name: string;
-  note: string;
-  children: ComponentChildren;
-}): JSX.Element {
-  return (
-    <div class="figure">
-      <h2 class="label">{name}</h2>
-      <div class="value">{children}</div>
-      <div class="muted small">{note}</div>
-    </div>
-  );
 }

@@ -1,7 +1,8 @@
 /** The four figures of the day, each with its change, each a link to the rows that it counts. */
 import type { JSX } from "preact";
 import type { Stats, Trend } from "../../api/types";
-import { count, money, UNKNOWN } from "../../format";
+import { Figure } from "../../components/figure";
+import { count, moneyFigure, UNKNOWN } from "../../format";
 import { placeOf } from "../../router";
 
 const WEEK = 7;
@@ -10,15 +11,21 @@ const MONTH = 30;
 export function Figures({ stats, trends }: { stats: Stats; trends: Trend[] }): JSX.Element {
   const before = (days: number): Trend | undefined => trends.at(-1 - days);
   const { links } = stats;
+  const risk = moneyFigure(stats.revenue_at_risk);
   return (
     <div class="today-figures">
-      <Figure
+      <Opened
         name="Value at risk"
-        value={money(stats.revenue_at_risk)}
+        value={risk.text}
+        exact={risk.exact}
         target={links.revenue_at_risk}
-        note="of what current customers would spend"
+        note={
+          stats.revenue_at_risk === null
+            ? "known once orders with amounts have come"
+            : "of what current customers would spend"
+        }
       />
-      <Figure
+      <Opened
         name="Likely to leave"
         value={count(stats.high_risk_customers)}
         target={links.high_risk_customers}
@@ -30,7 +37,7 @@ export function Figures({ stats, trends }: { stats: Stats; trends: Trend[] }): J
           "fewer",
         )}
       />
-      <Figure
+      <Opened
         name="Left in 30 days"
         value={stats.churn_rate === null ? UNKNOWN : oneDigit(stats.churn_rate)}
         target={links.churn_rate}
@@ -41,7 +48,7 @@ export function Figures({ stats, trends }: { stats: Stats; trends: Trend[] }): J
           (points) => `${points.toFixed(1)} points`,
         )}
       />
-      <Figure
+      <Opened
         name="Alerts today"
         value={count(stats.alerts_today)}
         target={links.alerts_today}
@@ -71,19 +78,18 @@ function difference(
   return `${show(Math.abs(change))} ${change > 0 ? "more" : less} ${than}`;
 }
 
-interface FigureProps {
+interface OpenedProps {
   name: string;
   value: string;
+  exact?: string | undefined;
   note: string;
   target: string;
 }
 
-function Figure({ name, value, note, target }: FigureProps): JSX.Element {
+function Opened({ target, ...figure }: OpenedProps): JSX.Element {
   return (
     <a class="card figure" href={placeOf(target)}>
-      <h2 class="label">{name}</h2>
-      <div class={`value${value === UNKNOWN ? " unknown" : ""}`}>{value}</div>
-      <div class="muted small">{note}</div>
+      <Figure {...figure} />
     </a>
   );
 }

@@ -4,7 +4,7 @@ import { get } from "../../api/client";
 import type { Stats } from "../../api/types";
 import { NoCustomers, Problem, Waiting } from "../../components/notes";
 import { useResource } from "../../data";
-import { money, plural } from "../../format";
+import { count, money, plural } from "../../format";
 import { useStats } from "../../stats";
 import { ChurnRate } from "./churn-rate";
 import { Distribution } from "./distribution";
@@ -59,7 +59,7 @@ function headline(stats: Stats): string {
   const current = low + medium + high + critical;
   if (current === 0) return "No current customer has been scored yet.";
   const leaving = stats.high_risk_customers;
-  const who = `${leaving} of ${plural(current, "current customer")} ${leaving === 1 ? "is" : "are"} likely to leave`;
+  const who = `${count(leaving)} of ${plural(current, "current customer")} ${leaving === 1 ? "is" : "are"} likely to leave`;
   const risk = stats.revenue_at_risk;
   return risk === null ? `${who}.` : `${who}; ${money(risk)} of what all would spend is at risk.`;
 }
