@@ -17,7 +17,7 @@ from pathlib import Path
 
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.migrations import migrate, read_migrations
-from infra.local.servers.databases import start_mariadb
+from infra.local.servers.databases import Server, start_mariadb
 from tests.support.forests import small_model
 
 _LINES = [int(number) for number in os.environ.get("LINES", "10000,100000").split(",")]
@@ -39,31 +39,41 @@ def main() -> None:
                     database = Database(server.url, statement_timeout=120)
                     migrate(database, read_migrations(_MIGRATIONS))
                     database.close()
-                _import(what, lines, file, model, server.url, arguments)
+                _import(what, lines, file, model, server, arguments)
                 if what != "read and stored":
                     server.stop()
 
 
-def _import(what: str, lines: int, file: Path, model: Path, url: str, arguments: list[str]) -> None:
-    environment = os.environ | {"DATABASE_URL": url, "ERASURE_KEY": "k" * 32, "MODEL_PATH": str(model)}
+def _import(what: str, lines: int, file: Path, model: Path, server: Server, arguments: list[str]) -> None:
+    environment = os.environ | {"DATABASE_URL": server.url, "ERASURE_KEY": "k" * 32, "MODEL_PATH": str(model)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.perf_counter()
     # The command tells its own memory: that of a child is the most of all children so far.
     code = (
-        "import resource, sys; from infra.tools.importer.command import main; end = main(sys.argv[1:]); "
-        "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024); sys.exit(end)"
+        "import resource, sys; from infra.tools.importer.command import main; "
+        "from infra.tools.importer.storing import collect_seldom; collect_seldom(); end = main(sys.argv[1:]); "
+        "whose = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN; "
+        "print('peak', *(resource.getrusage(who).ru_maxrss // 1024 for who in whose)); sys.exit(end)"
     )
+    at_first = _processor_seconds(server)
     done = subprocess.run(
         [sys.executable, "-c", code, str(file), *arguments], env=environment, capture_output=True, text=True, check=True
     )
     took = time.perf_counter() - begin
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     worked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    peak = done.stdout.rsplit("peak ", 1)[1].strip()
+    own, of_processes = done.stdout.rsplit("peak ", 1)[1].split()
     print(
         f"{lines:11,} lines {what:15} {took:8.1f} s {lines / took:8,.0f} orders a second, {worked:8.1f} s of CPU, "
-        f"{peak} MB"
+        f"{_processor_seconds(server) - at_first:8.1f} s of the database; {own} MB, of each process {of_processes} MB",
+        flush=True,
     )
+
+
+def _processor_seconds(server: Server) -> float:
+    """Return the processor's time that a server has taken so far."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _write(file: Path, lines: int) -> None:

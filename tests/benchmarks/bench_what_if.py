@@ -21,7 +21,8 @@ from churn.domain.events import Event
 from churn.domain.model import kind_of
 from churn.domain.timestamps import parse_timestamp
 from churn.training import Plan, table, train
-from infra.tools.importer.parser import Options, read_history
+from infra.tools.importer.history import Options
+from infra.tools.importer.parser import read_history
 from infra.tools.simulator import simulate
 from tests.support.contradictions import TAKEN_FOR_GRANTED, contradictions, stored_customers
 

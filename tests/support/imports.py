@@ -8,8 +8,9 @@ from typing import Any
 
 from churn.domain.events import Event
 from infra.tools.importer.formats import Kind, LineKind
+from infra.tools.importer.history import Options, Tally
 from infra.tools.importer.orders import Figures
-from infra.tools.importer.parser import Options, Tally, read_history
+from infra.tools.importer.parser import read_history
 from infra.tools.importer.staging import Reject
 from infra.tools.importer.summary import describe_content, describe_file
 
@@ -41,7 +42,7 @@ def read_file(
     allowed: Container[str] = (),
     **options: Any,
 ) -> ReadFile:
-    """Read a file; the options are those of `infra.tools.importer.parser.Options`."""
+    """Read a file; the options are those of `infra.tools.importer.history.Options`."""
     whole = Options(kind=kind, columns=columns or {}, allowed=allowed, **options)
     with read_history(path, whole, now=now) as history:
         events = list(history.events())

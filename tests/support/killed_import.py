@@ -13,7 +13,7 @@ from infra.tools.importer import command, storing
 from infra.tools.importer.staging import Staging
 
 PHASES: dict[str, tuple[object, str, int]] = {
-    "reading": (Staging, "add_line", 500),
+    "reading": (Staging, "add_lines", 0),
     "first batch": (storing.Imported, "add", 1),
     "storing": (storing.Imported, "add", 4),
     "hours": (HourSpan, "store", 0),

@@ -44,6 +44,12 @@ SYNONYMS: dict[Kind, dict[str, tuple[str, ...]]] = {
         ),
         "currency": ("currency", "currencycode", "ordercurrency"),
         "updated_at": ("updatedat", "lastupdated", "lastupdateddate", "modifiedat", "lastmodified", "datemodified"),
+        "product": (
+            *("sku", "productsku", "productid", "product", "productcode", "productname", "stockcode", "itemid"),
+            *("itemcode", "itemsku", "itemname", "item", "articleid", "articleno", "articlenumber", "article", "asin"),
+            *("variantid", "variantsku", "variant", "lineitemsku", "lineitemname", "artikelnummer", "artikelnr"),
+            *("artikel", "produkt", "produit", "producto", "prodotto", "produto", "description"),
+        ),
     },
     "customers": {
         "customer_id": ("customerid", "id", "customer", "custid", "cust", "userid", "user", "clientid", "memberid"),
@@ -106,10 +112,14 @@ class Columns:
     by_field: Mapping[str, str]
     format: Format | None = None
     named: frozenset[str] = frozenset()
+    values_are: LineKind | None = None
+    """What the values themselves say that they are of."""
 
     @property
     def value_is(self) -> LineKind | None:
-        """What the name of the column with the value says that it is of."""
+        """What the values, or the name of their column, say that they are of."""
+        if self.values_are is not None:
+            return self.values_are
         name = plain(self.by_field.get("order_value", ""))
         if "order_value" not in self.by_field or name in _LINE_NAMES:
             return "item"

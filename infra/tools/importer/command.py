@@ -30,10 +30,18 @@ from infra import console
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.columns import KINDS
 from infra.tools.importer.faults import DoubtError, UnreadableFileError
-from infra.tools.importer.parser import History, Options, read_history
+from infra.tools.importer.history import History, Options
+from infra.tools.importer.parser import read_history
 from infra.tools.importer.staging import Reject
 from infra.tools.importer.statuses import STATUS_CLASSES, StatusClass, plain_status
-from infra.tools.importer.storing import EXPECTED_ERRORS, EventStore, Imported, StoringFailedError, processes_for
+from infra.tools.importer.storing import (
+    EXPECTED_ERRORS,
+    EventStore,
+    Imported,
+    StoringFailedError,
+    collect_seldom,
+    processes_for,
+)
 from infra.tools.importer.summary import describe_content, describe_file
 from infra.tools.importer.times import zone_named
 from infra.tools.progress import Progress
@@ -330,4 +338,5 @@ def _column(text: str) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
+    collect_seldom()
     console.run(main)

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Container, Mapping
+import math
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from datetime import date, datetime
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from churn.domain.events import Event, InvalidEventError, parse_event
@@ -132,5 +134,22 @@ class Withdrawn(Event):
 
 def digest(content: list[Any]) -> str:
     """Return an identifier of the content: the same whenever and wherever it is read."""
-    text = _CANONICAL.encode(content)
+    try:
+        # The text of _CANONICAL, in half the time.
+        text = f"[{','.join([_WRITERS[type(value)](value) for value in content])}]"
+    except KeyError:
+        text = _CANONICAL.encode(content)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def _number(value: float) -> str:
+    return repr(value) if math.isfinite(value) else _CANONICAL.encode(value)
+
+
+_WRITERS: Mapping[type, Callable[[Any], str]] = {
+    str: encode_basestring_ascii,
+    int: repr,
+    float: _number,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+}

@@ -3,6 +3,7 @@
 import math
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,6 +31,11 @@ _SYMBOLS = dict(
 )
 _DIGITS_ALIKE = str.maketrans("12345678", "99999999")
 _MOST_SHAPES = 20_000
+# Texts, each with a line end, in which the sign can only be the decimal sign, and that say nothing else.
+_DECIMALS: Mapping[DecimalSign, re.Pattern[str]] = {
+    ".": re.compile(r"(?:\d+\.\d{1,2}\n)*", re.ASCII),
+    ",": re.compile(r"(?:\d+,\d{1,2}\n)*", re.ASCII),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,15 @@ class NumberSurvey:
         else:
             self.unclear.setdefault(sign, text)
 
+    def add_column(self, texts: Sequence[str]) -> None:
+        """Take many texts of the column, also empty ones."""
+        joined = "\n".join(texts) + "\n"
+        if any(_DECIMALS[sign].fullmatch(joined) for sign in self.decimal):
+            # They say the same as one before.
+            return
+        for text in filter(None, texts):
+            self.add(text)
+
     def sign(self, elsewhere: frozenset[DecimalSign]) -> DecimalSign:
         """Return the column's decimal sign; `elsewhere`: the signs that other columns of the file have.
 
@@ -190,7 +205,7 @@ class NumberReader:
     def __init__(self, name: str, decimal: DecimalSign = ".") -> None:
         """Read a field called `name`."""
         self._name = name
-        self._decimal = decimal
+        self.decimal = decimal
         self._known: dict[str, float] = {}
 
     def __call__(self, value: Any) -> float:
@@ -212,12 +227,12 @@ class NumberReader:
 
     def _read(self, text: str) -> float:
         try:
-            if self._decimal == "." and _PLAIN.fullmatch(text):
+            if self.decimal == "." and _PLAIN.fullmatch(text):
                 result = float(text)
                 if not math.isfinite(result):
                     raise ValueError(f"{text!r:.80} is not a number")
             else:
-                result = read_number(text, self._decimal)
+                result = read_number(text, self.decimal)
         except ValueError as error:
             raise BadRowError(f"{self._name}: {error}") from None
         if len(self._known) < _MOST_KNOWN:

@@ -21,6 +21,7 @@ from infra.tools.importer.statuses import STATUSES, StatusClass, plain_status
 from infra.tools.importer.tallies import tally
 from infra.tools.importer.times import TimeReader
 
+_ONLY_SURVEYED = frozenset({"product", "currency"})
 CONTINUATION = "further lines of an order whose own cells are empty"
 
 
@@ -54,15 +55,21 @@ class LineReader:
     def __init__(self, columns: Columns, rules: LineRules, statuses: Statuses) -> None:
         """Read fields from these columns."""
         self._columns = columns.by_field
-        self._fields = tuple(columns.by_field.items())
+        self._fields = tuple((name, column) for name, column in columns.by_field.items() if name not in _ONLY_SURVEYED)
         self._format = columns.format
         self._rules = rules
-        self._latest = to_millis(rules.now + MAX_FUTURE)
+        self.latest = to_millis(rules.now + MAX_FUTURE)
+        """Times after this are no orders' (milliseconds since 1970)."""
         self._statuses = statuses
         self._classes: dict[str, StatusClass | None] = {}
         self._emails = columns.customers_are_emails
         self._whole = {name: column in rules.whole_numbers for name, column in self._columns.items()}
         self._customers: dict[str, tuple[str, str]] = {}
+        names = self._columns.keys()
+        # What a file has no column for is not looked for in each row.
+        self._has_status = not names.isdisjoint(("status", "status_of_order"))
+        self._has_clock = not names.isdisjoint(("time_of_day", "time_zone"))
+        self._has_entries = "entry_type" in names and columns.format is not None
 
     def read(self, row: Row, values: Mapping[str, Any], before: Line | None) -> Line:
         """Return the line of a row; `before`: the line before it, whose order it may belong to.
@@ -70,21 +77,22 @@ class LineReader:
         Raises BadRowError, NobodyError, NotCountedError.
         """
         cells = {name: clean(values.get(column)) for name, column in self._fields}
-        sent_number = self._number(cells.get("order_id"))
+        has_no_value = cells.get("order_value") is None and cells.get("unit_price") is None
+        sent_number = self.number(cells.get("order_id"))
         number = canonical(sent_number)
-        if before is not None and self._is_continued(cells, number, before):
-            if cells.get("order_value") is None and cells.get("unit_price") is None:
+        if before is not None and _is_continued(cells, number, before, has_no_value=has_no_value):
+            if has_no_value:
                 raise NotCountedError(CONTINUATION)
             cells["customer_id"], cells["timestamp"] = before.sent_customer, None
             number, sent_number = before.number, before.sent_number
-        status = self._status(cells)
+        status = self._status(cells) if self._has_status else "counts"
         at = self._instant(cells, before)
-        is_refund = self._is_refund(cells)
+        is_refund = self._has_entries and self._is_refund(cells)
         if is_refund:
-            sent_number = self._number(cells.get("refund_of")) or sent_number
+            sent_number = self.number(cells.get("refund_of")) or sent_number
             number = canonical(sent_number)
             cells["customer_id"] = cells.get("refund_customer") or cells.get("customer_id")
-        sent_customer, customer = self._customer(cells)
+        sent_customer, customer = self.customer(cells.get("customer_id"), cells.get("fallback"))
         cancelled_at = self._cancelled_at(cells, status, at)
         value, refunded = self._value(cells, is_taken_back=cancelled_at is not None), self._refunded(cells)
         if value is None:
@@ -106,7 +114,7 @@ class LineReader:
             at,
             value,
             discount(cells.get("discount"), self._rules.numbers["discount"]) if "discount" in cells else None,
-            items_count(cells.get("items_count")),
+            items_count(cells["items_count"]) if "items_count" in cells else None,
             cancelled_at,
             refunded,
             self._updated_at(cells),
@@ -127,7 +135,7 @@ class LineReader:
             raise BadRowError(f"order_value: must be between 0 and {MAX_AMOUNT:,.0f}")
         return value, cancelled_at
 
-    def _number(self, cell: Any) -> str:
+    def number(self, cell: Any) -> str:
         """Return an order's number as it was sent; what tools write where there is none joins no lines."""
         if cell is None:
             return ""
@@ -135,13 +143,6 @@ class LineReader:
             cell, "order_id", is_whole_number=self._whole.get("order_id", False), is_table=self._rules.is_table
         )
         return "" if stands_for_nobody(text) else text
-
-    def _is_continued(self, cells: Mapping[str, Any], number: str, before: Line) -> bool:
-        """Return whether a row goes on with the order before it: its order's cells are empty."""
-        is_same = bool(number) and number == before.number
-        has_no_value = cells.get("order_value") is None and cells.get("unit_price") is None
-        has_no_order = cells.get("customer_id") is None and cells.get("timestamp") is None
-        return (is_same and (has_no_value or has_no_order)) or (not number and has_no_order and bool(before.number))
 
     def _status(self, cells: Mapping[str, Any]) -> StatusClass:
         word = cells.get("status") or cells.get("status_of_order")
@@ -155,6 +156,16 @@ class LineReader:
         if kind == "never":
             raise NotCountedError(f"never an order: status {text[:40]!r}")
         return kind or "counts"
+
+    def surely_counts(self, word: str) -> bool:
+        """Return whether an order with this word for its state counts, and the word is known."""
+        return not word or self._class_of(word) == "counts"
+
+    def count_statuses(self, words: Counter[str]) -> None:
+        """Count the words for the states of orders that count."""
+        for word, count in words.items():
+            if word:
+                tally(self._statuses.counts, word[:80], count)
 
     def _class_of(self, text: str) -> StatusClass | None:
         if text not in self._classes:
@@ -170,13 +181,17 @@ class LineReader:
         cell = cells.get("timestamp")
         if cell is None and before is not None and cells.get("customer_id") == before.sent_customer:
             return before.at
+        if not self._has_clock:
+            return self._in_time(self._rules.times["timestamp"](cell))
         clock = cells.get("time_of_day")
         if clock is not None and isinstance(cell, str) and ":" not in cell:
             cell = f"{cell} {clock}"
         elif clock is not None and isinstance(cell, datetime):
             cell = f"{cell.date()} {clock}"
-        at = self._rules.times["timestamp"](cell, str(cells.get("time_zone") or ""))
-        if at > self._latest:
+        return self._in_time(self._rules.times["timestamp"](cell, str(cells.get("time_zone") or "")))
+
+    def _in_time(self, at: int) -> int:
+        if at > self.latest:
             raise ImplausibleTimeError(f"timestamp: is more than {MAX_FUTURE.days} days ahead")
         return at
 
@@ -195,12 +210,12 @@ class LineReader:
             raise NotCountedError(f"money that was paid out: {str(kind)[:40]!r}")
         return False
 
-    def _customer(self, cells: Mapping[str, Any]) -> tuple[str, str]:
-        cell = cells.get("customer_id")
+    def customer(self, cell: Any, fallback: Any = None) -> tuple[str, str]:
+        """Return a customer's identifier as it was sent, and as it is compared. Raises BadRowError, NobodyError."""
         known = self._customers.get(cell) if isinstance(cell, str) else None
         if known is not None:
             return known
-        pair = self._read_customer(cell, cells.get("fallback"))
+        pair = self._read_customer(cell, fallback)
         if isinstance(cell, str) and "fallback" not in self._columns and len(self._customers) < 50_000:
             self._customers[cell] = pair
         return pair
@@ -255,3 +270,11 @@ class LineReader:
     def _updated_at(self, cells: Mapping[str, Any]) -> int | None:
         cell = cells.get("updated_at")
         return None if cell is None else self._rules.times["updated_at"](cell)
+
+
+def _is_continued(cells: Mapping[str, Any], number: str, before: Line, *, has_no_value: bool) -> bool:
+    """Return whether a row goes on with the order before it: its order's cells are empty."""
+    has_no_order = cells.get("customer_id") is None and cells.get("timestamp") is None
+    if not (has_no_value or has_no_order):
+        return False
+    return number == before.number if number else has_no_order and bool(before.number)

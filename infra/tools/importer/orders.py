@@ -1,11 +1,12 @@
 """Lines of orders, sorted by customer and number, become orders, and each order becomes events."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any
 
 from churn.domain.events import MAX_FUTURE, Event, InvalidEventError
@@ -137,7 +138,7 @@ class _Order:
         self._join(line)
 
     def _note_refund(self, line: Line) -> None:
-        if line.value is None:
+        if line.value is None or (line.value > 0 and not line.refunded):
             return
         only_pays_back = line.value < 0 or (line.refunded and not line.value)
         if only_pays_back and len(self.refunds) < _MOST_REFUNDS:
@@ -167,7 +168,7 @@ class Orders:
 
         In place of an order that is none: its first line, and why.
         """
-        for customer, own in groupby(lines, key=lambda line: line.customer):
+        for customer, own in groupby(lines, key=attrgetter("customer")):
             pending: list[Event] = []
             before = self.figures.orders
             for item in self._of_customer(own):
@@ -188,7 +189,7 @@ class Orders:
             yield from self._of_numbers(lines, repetitions)
 
     def _of_numbers(self, lines: Iterable[Line], repetitions: Occurrences) -> Iterator[Event | tuple[Line, str]]:
-        for number, of_order in groupby(lines, key=lambda line: line.number):
+        for number, of_order in groupby(lines, key=attrgetter("number")):
             if not number:
                 for line in of_order:
                     order = _Order.of(line)
@@ -225,21 +226,21 @@ class Orders:
             return [placed]
         return [order for order in (placed, cancelled) if order is not None]
 
-    def _finish(self, orders: list[_Order]) -> Iterator[Event | tuple[Line, str]]:
+    def _finish(self, orders: list[_Order]) -> Sequence[Event | tuple[Line, str]]:
+        finished: list[Event | tuple[Line, str]] = []
         for order in orders:
             if order.value is not None and (order.value <= -_HALF_A_CENT or (order.refunded and not order.value)):
-                yield from self._pay_back_earlier(order)
+                finished += self._pay_back_earlier(order)
                 continue
             try:
-                events = list(self._events(order, is_cancelled=len(orders) == 2))
+                events = self._events(order, is_cancelled=len(orders) == 2)
             except InvalidEventError as error:
-                yield (
-                    order.first,
-                    "; ".join(f"{one.field.removeprefix('data.')}: {one.message}" for one in error.errors),
-                )
+                reason = "; ".join(f"{one.field.removeprefix('data.')}: {one.message}" for one in error.errors)
+                finished.append((order.first, reason))
                 continue
             self._count(order, is_alone=len(orders) == 1, has_pair=len(orders) == 2)
-            yield from events
+            finished += events
+        return finished
 
     def _pay_back_earlier(self, order: _Order) -> Iterator[Event]:
         line = order.first
@@ -249,12 +250,13 @@ class Orders:
         self.figures.earlier += 1
         yield refund_of_earlier(line, order.refunds)
 
-    def _events(self, order: _Order, *, is_cancelled: bool) -> Iterator[Event]:
-        """Yield the order, unless it was cancelled at once, and its cancellation. Raises InvalidEventError.
+    def _events(self, order: _Order, *, is_cancelled: bool) -> list[Event]:
+        """Return the order, unless it was cancelled at once, and its cancellation. Raises InvalidEventError.
 
         `is_cancelled`: whether other lines of the file cancel it.
         """
         self._take_back(order)
+        events: list[Event] = []
         line = order.first
         value = None if order.value is None else round(order.value, 2)
         identity = [line.sent_customer, line.sent_number, order.at, value, order.discount, order.repetition]
@@ -269,10 +271,11 @@ class Orders:
         if order.cancelled_at is None or order.cancelled_at > order.at:
             event_id = "order-" + digest(identity)
             placed = self._event(event_id, "order_placed", order, order.at, data | _details(order))
-            yield _withdrawn(placed) if is_cancelled or order.cancelled_at is not None else placed
+            events.append(_withdrawn(placed) if is_cancelled or order.cancelled_at is not None else placed)
         if order.cancelled_at is not None:
             event_id = "cancel-" + digest([*identity, order.cancelled_at])
-            yield self._event(event_id, "order_cancelled", order, order.cancelled_at, data)
+            events.append(self._event(event_id, "order_cancelled", order, order.cancelled_at, data))
+        return events
 
     def _take_back(self, order: _Order) -> None:
         """Subtract what was paid back; an order that was paid back whole is cancelled."""
@@ -288,8 +291,8 @@ class Orders:
 
     def _event(self, event_id: str, event_type: str, order: _Order, at: int, data: dict[str, Any]) -> Event:
         line, timestamp = order.first, from_millis(at)
-        amounts = (data.get("order_value", 0), data.get("discount_value", 0))
-        if at > self._latest or not all(0 <= one <= MAX_AMOUNT for one in amounts):
+        value, discount = data.get("order_value", 0), data.get("discount_value", 0)
+        if at > self._latest or not 0 <= value <= MAX_AMOUNT or not 0 <= discount <= MAX_AMOUNT:
             # Whatever is wrong is told by the check of all events.
             return build_event(
                 event_id, event_type, line.sent_customer, timestamp, data, now=self._now, allowed=self._allowed
@@ -334,4 +337,4 @@ def _details(order: _Order) -> dict[str, Any]:
 
 
 def _by_time(events: list[Event]) -> list[Event]:
-    return sorted(events, key=lambda event: (event.timestamp, event.event_id))
+    return sorted(events, key=attrgetter("timestamp", "event_id"))

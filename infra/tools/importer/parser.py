@@ -5,12 +5,10 @@ which the store recognises. What was read is kept on disk, so that memory does n
 """
 
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from churn.domain.errors import FieldError
 from churn.domain.events import MAX_FUTURE, Event, InvalidEventError, NoCustomerError
@@ -36,123 +34,22 @@ from infra.tools.importer.faults import (
     NotCountedError,
     UnreadableFileError,
 )
-from infra.tools.importer.formats import Format, Kind, LineKind, recognise
+from infra.tools.importer.formats import Kind, LineKind, recognise
+from infra.tools.importer.history import History, Options
 from infra.tools.importer.json_rows import flat
-from infra.tools.importer.numbers import DecimalSign, NumberReader
-from infra.tools.importer.order_lines import CONTINUATION, LineReader, LineRules, Statuses
-from infra.tools.importer.orders import Figures, Orders, line_kind
+from infra.tools.importer.numbers import NumberReader
+from infra.tools.importer.order_blocks import BlockReader
+from infra.tools.importer.order_lines import CONTINUATION, LineReader, LineRules
+from infra.tools.importer.orders import Orders, line_kind
+from infra.tools.importer.prices import decided
 from infra.tools.importer.readers import Source, open_source
 from infra.tools.importer.reading_progress import ReadingProgress, Show
-from infra.tools.importer.rows import Row
-from infra.tools.importer.staging import Line, Reject, Staging
-from infra.tools.importer.statuses import StatusClass
+from infra.tools.importer.rows import Block, Row
+from infra.tools.importer.staging import Line, Reject
 from infra.tools.importer.survey import Survey, look_through
 from infra.tools.importer.tallies import tally
-from infra.tools.importer.times import DateOrder
 
 _EXAMPLES = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a file is to be read; what is None is found in the file.
-
-    `columns` names columns that the file calls differently (field to column); `date_format` is in the notation of
-    `datetime.strptime`; `allowed` are customers whose ids look as if there were no customer; `statuses` gives words
-    their meaning.
-    """
-
-    kind: Kind | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    date_format: str | None = None
-    dates: DateOrder | None = None
-    decimal: DecimalSign | None = None
-    line: LineKind | None = None
-    statuses: Mapping[str, StatusClass] = field(default_factory=dict)
-    sheet: str | None = None
-    encoding: str | None = None
-    zone: tzinfo = UTC
-    allowed: Container[str] = ()
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of a file's lines."""
-
-    lines: int = 0
-    continuations: int = 0
-    not_counted: Counter[str] = field(default_factory=Counter)
-    rejects: Counter[str] = field(default_factory=Counter)
-    """Rejected lines by reason, without what is particular to each."""
-    nobodies: Counter[str] = field(default_factory=Counter)
-    statuses: Statuses = field(default_factory=Statuses)
-
-
-class History:
-    """A file that was read: its events by customer and time, the lines that are none, and notes for the user.
-
-    A context manager, whose exit deletes what was kept on disk.
-    """
-
-    def __init__(self, source: Source, kind: Kind, known: Format | None, header: Sequence[str], folder: Any) -> None:
-        """Begin with nothing."""
-        self.source = source
-        self.kind = kind
-        self.format = known
-        self.header = header
-        self.tally = Tally()
-        self.figures = Figures()
-        """Whole once all events were taken."""
-        self.columns: dict[str, str] = {}
-        self.currencies: Counter[str] = Counter()
-        self.line: LineKind | None = None
-        self.notes: list[str] = []
-        self.staging = Staging(Path(folder.name))
-        self._folder = folder
-        self._orders: Callable[[], Orders] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.staging.close()
-        self._folder.cleanup()
-
-    @property
-    def lines(self) -> int:
-        """How many lines were read."""
-        return self.tally.lines
-
-    def events(self) -> Iterator[Event]:
-        """Yield the events; what turns out to be no order is rejected meanwhile."""
-        if self._orders is None:
-            yield from self.staging.events()
-            return
-        orders = self._orders()
-        self.figures = orders.figures
-        for item in orders.events(self.staging.lines()):
-            if isinstance(item, Event):
-                yield item
-            else:
-                line, reason = item
-                self.reject(Reject(line.line, reason, f"order {line.number or '(without a number)'}"))
-
-    def expected_events(self) -> int:
-        """Return about how many events there are, as a measure of progress."""
-        return self.staging.count("events" if self._orders is None else "lines")
-
-    def rejects(self) -> Iterator[Reject]:
-        """Yield the lines that were not taken, in the order of the file."""
-        return self.staging.rejects()
-
-    def reject(self, reject: Reject) -> None:
-        """Note a line that is not taken."""
-        self.staging.add_reject(reject)
-        tally(self.tally.rejects, _general(reject.reason))
-
-    def take_orders(self, orders: Callable[[], Orders]) -> None:
-        """Make orders of the lines that were kept."""
-        self._orders = orders
 
 
 def read_history(
@@ -172,11 +69,14 @@ def read_history(
         check_fields(kind, options.columns)
         history = History(source, kind, known, header, folder)
         shown = ReadingProgress(progress, source.content.share)
-        survey = look_through(_rows(source, kind), kind, options.columns, shown.first)
+        survey = look_through(_records(source, kind), kind, options.columns, shown.first)
         reader = _Reader(history, options, survey, now)
-        for number, row in enumerate(_rows(source, kind), 1):
-            reader.read(row)
-            shown.second(number, survey.rows)
+        for record in _records(source, kind):
+            if isinstance(record, Block):
+                reader.read_block(record)
+            else:
+                reader.read(record)
+            shown.second(history.lines, survey.rows)
         reader.finish()
     except BaseException:
         if history is not None:
@@ -193,10 +93,10 @@ def _header(source: Source) -> Sequence[str]:
     return tuple(flat(first))
 
 
-def _rows(source: Source, kind: Kind) -> Iterator[Row]:
-    """Yield a file's rows; of JSON, what is nested in an order or a customer becomes columns."""
+def _records(source: Source, kind: Kind) -> Iterator[Row | Block]:
+    """Yield a file's records; of JSON, what is nested in an order or a customer becomes columns."""
     if not source.is_json or kind == "events":
-        yield from source.rows()
+        yield from source.records()
         return
     for row in source.rows():
         nested = row.values is not None and any(isinstance(value, dict) for value in row.values.values())
@@ -210,7 +110,7 @@ class _Reader:
         self._survey = survey
         self._now = now
         self._columns: dict[tuple[str, ...], Columns] = {}
-        self._lines: dict[tuple[str, ...], LineReader] = {}
+        self._lines: dict[tuple[str, ...], tuple[LineReader, BlockReader]] = {}
         self._readers: dict[tuple[str, ...], LineRules] = {}
         self._before: Line | None = None
         self._has_numbers = False
@@ -237,6 +137,18 @@ class _Reader:
             self._refuse(row, error)
         except Exception as error:  # noqa: BLE001  (a line costs itself alone, whatever is wrong with it)
             self._refuse(row, error)
+
+    def read_block(self, block: Block) -> None:
+        """Read many rows; those that something is peculiar about one by one."""
+        others = block
+        if self._history.kind == "orders":
+            read = self._readers_of(tuple(block.columns))[1].read(block)
+            if read is not None:
+                lines, others = read
+                self._history.tally.lines += len(lines)
+                self._take_lines(lines)
+        for row in others.rows():
+            self.read(row)
 
     def finish(self) -> None:
         history, options = self._history, self._options
@@ -267,18 +179,11 @@ class _Reader:
             history.staging.add_event(self._event(values))
             return
         names = tuple(values)
-        columns = self._columns_of(names)
         if history.kind == "orders":
-            reader = self._lines.get(names)
-            if reader is None:
-                rules = self._rules(columns)
-                reader = self._lines[names] = LineReader(columns, rules, history.tally.statuses)
-            line = reader.read(row, values, self._before)
-            self._before = line
-            self._is_plausible = True
-            self._has_numbers = self._has_numbers or bool(line.number)
-            history.staging.add_line(line)
+            line = self._readers_of(names)[0].read(row, values, self._before)
+            self._take_lines([line])
             return
+        columns = self._columns_of(names)
         rules = self._readers.get(names) or self._readers.setdefault(names, self._rules(columns))
         cells = {name: clean(values.get(column)) for name, column in columns.by_field.items()}
         customer = cells["customer_id"] if cells["customer_id"] is not None else cells.get("fallback")
@@ -297,6 +202,24 @@ class _Reader:
             points=rules.numbers["loyalty_points"],
         ):
             history.staging.add_event(event)
+
+    def _readers_of(self, names: tuple[str, ...]) -> tuple[LineReader, BlockReader]:
+        readers = self._lines.get(names)
+        if readers is None:
+            columns = self._columns_of(names)
+            rules = self._rules(columns)
+            rows = LineReader(columns, rules, self._history.tally.statuses)
+            readers = self._lines[names] = rows, BlockReader(columns, rules, rows)
+        return readers
+
+    def _take_lines(self, lines: Sequence[Line]) -> None:
+        if not lines:
+            return
+        if self._before is None or lines[-1].line > self._before.line:
+            self._before = lines[-1]
+        self._is_plausible = True
+        self._has_numbers = self._has_numbers or any(line.number for line in lines)
+        self._history.staging.add_lines(lines)
 
     def _time_of(self, values: Mapping[str, Any]) -> str:
         return str(values.get(self._history.columns.get("timestamp", "")))[:40]
@@ -342,7 +265,7 @@ class _Reader:
         columns = self._columns.get(names)
         try:
             if columns is None:
-                columns = find_columns(history.kind, names, self._options.columns)
+                columns = self._with_prices(names, find_columns(history.kind, names, self._options.columns))
                 missing = missing_fields(history.kind, names, columns)
                 if missing:
                     path = str(history.source.content.path)
@@ -356,6 +279,17 @@ class _Reader:
                 raise
             # In JSON each line has columns of its own.
             raise BadRowError(str(error)) from None
+        return columns
+
+    def _with_prices(self, names: tuple[str, ...], columns: Columns) -> Columns:
+        """Return the columns with the amount as a price of one piece, or not, as the values say. Raises DoubtError."""
+        prices = self._survey.prices.get(names)
+        if prices is None or self._options.line == "total":
+            return columns
+        decimal = self._options.decimal
+        columns, told = decided(columns, prices, lambda field, name: self._survey.number_reader(field, name, decimal))
+        if told not in self._history.notes:
+            self._history.notes.append(told)
         return columns
 
     def _pass_over(self, reason: str) -> None:
@@ -389,9 +323,3 @@ def _checked(history: History, kind: LineKind) -> LineKind:
 
 def _sentence(errors: Sequence[FieldError]) -> str:
     return "; ".join(f"{error.field.removeprefix('data.')}: {error.message}" for error in errors)
-
-
-def _general(reason: str) -> str:
-    """Return a reason without what it quotes of the line."""
-    parts = reason.split("'")
-    return "'...'".join(parts[::2])[:120] if len(parts) > 2 else reason[:120]

@@ -7,8 +7,8 @@ from pathlib import Path
 from infra.tools.importer.content import Content, guarded, open_content
 from infra.tools.importer.faults import UnreadableFileError
 from infra.tools.importer.json_rows import is_json, json_rows
-from infra.tools.importer.rows import Row
-from infra.tools.importer.tables import IsHeader, Layout, check_header, csv_rows, find_layout
+from infra.tools.importer.rows import Block, Row
+from infra.tools.importer.tables import IsHeader, Layout, check_header, csv_records, find_layout
 from infra.tools.importer.typed_rows import parquet_rows, xlsx_rows
 
 _HEAD = 4096
@@ -39,7 +39,15 @@ class Source:
         return self.content.shape == "xlsx" or self._layout is not None
 
     def rows(self) -> Iterator[Row]:
-        """Yield all records in their order. Raises UnreadableFileError."""
+        """Yield all records one by one. Raises UnreadableFileError."""
+        for record in self.records():
+            if isinstance(record, Block):
+                yield from record.rows()
+            else:
+                yield record
+
+    def records(self) -> Iterator[Row | Block]:
+        """Yield all records in their order, many together where they are in columns. Raises UnreadableFileError."""
         path = self.content.path
         with guarded(path):
             if self.content.shape == "parquet":
@@ -50,7 +58,7 @@ class Source:
                     yield from xlsx_rows(file, path, self._sheet, self._is_header)
             else:
                 with self.content.text(self._encoding) as text:
-                    yield from json_rows(text) if self._layout is None else csv_rows(text, self._layout)
+                    yield from json_rows(text) if self._layout is None else csv_records(text, self._layout)
 
 
 def open_source(

@@ -18,14 +18,21 @@ class ReadingProgress:
         """`file_share`: how much of the file was read since it was opened, from 0 to 1, if that is known."""
         self._show = show
         self._file_share = file_share
+        self._shown = 0
 
     def first(self, lines: int) -> None:
         """Show that the first reading has read so many lines."""
-        if lines % EVERY == 0:
+        if self._is_due(lines):
             share = self._file_share()
             self._show(lines, None if share is None else _FIRST * share)
 
     def second(self, lines: int, of_all: int) -> None:
         """Show that the second reading has read so many lines of all."""
-        if lines % EVERY == 0:
+        if self._is_due(of_all + lines):
             self._show(of_all + lines, _FIRST + (1 - _FIRST) * lines / of_all)
+
+    def _is_due(self, lines: int) -> bool:
+        if lines // EVERY == self._shown // EVERY:
+            return False
+        self._shown = lines
+        return True

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,9 +75,11 @@ class Staging:
         """Close the tables."""
         self._database.close()
 
-    def add_line(self, line: Line) -> None:
-        """Add a line of an order."""
-        self._add("lines", line)
+    def add_lines(self, lines: Sequence[Line]) -> None:
+        """Add many lines of orders."""
+        self._pending["lines"] += lines
+        if len(self._pending["lines"]) >= _AT_ONCE:
+            self._write("lines")
 
     def add_reject(self, reject: Reject) -> None:
         """Add a line that was not taken."""

@@ -1,5 +1,6 @@
 """The events of an import go into the store: whole customers a transaction, those of a long history in processes."""
 
+import gc
 import multiprocessing
 import os
 import threading
@@ -32,6 +33,7 @@ _EVENTS_FOR_PROCESSES = 50_000
 _MOST_PROCESSES = 4
 # So many batches wait for each process, so that none waits for a batch.
 _AHEAD = 2
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 EXPECTED_ERRORS = (InvalidSettingsError, NoModelError, UnavailableError, StatementRefusedError)
@@ -201,10 +203,17 @@ def _store(
     return imported
 
 
+def collect_seldom() -> None:
+    """Let the garbage collector look at what is new, and seldom: what an import makes has no cycles."""
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+
+
 _stores: list[EventStore] = []
 
 
 def _begin_process(settings: Settings, hours: HourSpan, file: str | None) -> None:
+    collect_seldom()
     _stores.append(EventStore(Database(settings.database_url), settings, hours, file))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -6,8 +6,8 @@ from datetime import UTC
 
 from churn.domain.timestamps import from_millis
 from churn.domain.values import storable
+from infra.tools.importer.history import History
 from infra.tools.importer.orders import Figures
-from infra.tools.importer.parser import History
 
 _LINES = {
     "order": "an order",

@@ -1,9 +1,9 @@
 """The first reading of a file: what its columns say as a whole, before any cell is read."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from churn.domain.identifiers import stands_for_nobody
 from infra.tools.importer.cells import clean, looks_like_a_whole_number, unwrapped
@@ -12,7 +12,8 @@ from infra.tools.importer.events import CUSTOMER_COLUMNS, NUMBER_COLUMNS
 from infra.tools.importer.faults import UnreadableFileError
 from infra.tools.importer.formats import Kind
 from infra.tools.importer.numbers import DecimalSign, NumberReader, NumberSurvey, currency_of
-from infra.tools.importer.rows import Row
+from infra.tools.importer.prices import Prices
+from infra.tools.importer.rows import Block, Row
 from infra.tools.importer.times import DateOrder, TimeReader, TimeSurvey
 
 _IDENTIFIERS = ("customer_id", "order_id")
@@ -30,6 +31,8 @@ class Survey:
     identifiers: set[str] = field(default_factory=set)
     no_whole_numbers: set[str] = field(default_factory=set)
     currencies: Counter[str] = field(default_factory=Counter)
+    prices: dict[tuple[str, ...], Prices] = field(default_factory=dict)
+    """What tells whether amounts are of one piece, by the names of all columns."""
 
     @property
     def whole_numbers(self) -> frozenset[str]:
@@ -57,29 +60,43 @@ class Survey:
         return TimeReader(name, order=order or "dmy", date_format=date_format)
 
 
-def look_through(rows: Iterable[Row], kind: Kind, named: Mapping[str, str], progress: Callable[[int], None]) -> Survey:
-    """Return what the columns of a file's rows say."""
+class _Look(Protocol):
+    """What takes the texts of a column."""
+
+    def add(self, text: str, /) -> None:
+        """Take a text."""
+
+    def add_column(self, texts: Sequence[str], /) -> None:
+        """Take many texts, also empty ones."""
+
+
+def look_through(
+    records: Iterable[Row | Block], kind: Kind, named: Mapping[str, str], progress: Callable[[int], None]
+) -> Survey:
+    """Return what the columns of a file's records say."""
     survey = Survey()
-    looks: dict[tuple[str, ...], list[tuple[str, Callable[[str], None]]]] = {}
-    for row in rows:
-        survey.rows += 1
+    looks: dict[tuple[str, ...], list[tuple[str, _Look]]] = {}
+    for record in records:
+        survey.rows += len(record.lines) if isinstance(record, Block) else 1
         progress(survey.rows)
-        values = row.values
+        values = record.columns if isinstance(record, Block) else record.values
         if values is None:
             continue
         names = tuple(values)
         if names not in looks:
             looks[names] = _looks(survey, kind, names, named)
+        if (prices := survey.prices.get(names)) is not None:
+            prices.add_block(record) if isinstance(record, Block) else prices.add(values)
         for column, look in looks[names]:
             cell = values[column]
-            if isinstance(cell, str) and (text := cell.strip()):
-                look(text)
+            if isinstance(record, Block):
+                look.add_column([text.strip() for text in record.columns[column]])
+            elif isinstance(cell, str) and (text := cell.strip()):
+                look.add(text)
     return survey
 
 
-def _looks(
-    survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[str, str]
-) -> list[tuple[str, Callable[[str], None]]]:
+def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[str, str]) -> list[tuple[str, _Look]]:
     """Return what to do with the texts of which columns."""
     if kind == "events":
         columns = Columns({})
@@ -93,16 +110,18 @@ def _looks(
         except UnreadableFileError:
             # Whoever reads the rows says so.
             return []
+        if kind == "orders" and (prices := Prices.of(columns)) is not None:
+            survey.prices[names] = prices
         by_field = dict(columns.by_field)
         amounts = [by_field[name] for name in AMOUNTS if name in by_field]
         ids = [by_field[name] for name in _IDENTIFIERS if name in by_field]
-    looks: list[tuple[str, Callable[[str], None]]] = []
+    looks: list[tuple[str, _Look]] = []
     for column in ids:
         survey.identifiers.add(column)
         looks.append((column, _Identifiers(survey, column)))
     times = [by_field[name] for name in TIMES if name in by_field]
-    looks += [(column, survey.numbers.setdefault(column, NumberSurvey(column)).add) for column in amounts]
-    looks += [(column, survey.times.setdefault(column, TimeSurvey(column)).add) for column in times]
+    looks += [(column, survey.numbers.setdefault(column, NumberSurvey(column))) for column in amounts]
+    looks += [(column, survey.times.setdefault(column, TimeSurvey(column))) for column in times]
     if "currency" in by_field:
         looks.append((by_field["currency"], _Currencies(survey.currencies)))
     elif kind == "orders" and amounts:
@@ -118,7 +137,12 @@ class _Identifiers:
         self._column = column
         self._is_over = False
 
-    def __call__(self, text: str) -> None:
+    def add_column(self, texts: Sequence[str]) -> None:
+        if not self._is_over and not "".join(texts).isdigit():
+            for text in filter(None, texts):
+                self.add(text)
+
+    def add(self, text: str) -> None:
         if self._is_over:
             return
         plain: Any = clean(unwrapped(text))
@@ -133,10 +157,14 @@ class _Currencies:
     def __init__(self, counts: Counter[str]) -> None:
         self._counts = counts
 
-    def __call__(self, text: str) -> None:
+    def add_column(self, texts: Sequence[str]) -> None:
+        for text, times in Counter(filter(None, texts)).items():
+            self.add(text, times)
+
+    def add(self, text: str, times: int = 1) -> None:
         name = text.upper()
         if name in self._counts or len(self._counts) < _MOST_CURRENCIES:
-            self._counts[name] += 1
+            self._counts[name] += times
 
 
 class _Signs:
@@ -146,7 +174,11 @@ class _Signs:
         self._counts = counts
         self._left = _AMOUNTS_LOOKED_AT
 
-    def __call__(self, text: str) -> None:
+    def add_column(self, texts: Sequence[str]) -> None:
+        for text in filter(None, texts) if self._left else ():
+            self.add(text)
+
+    def add(self, text: str) -> None:
         if self._left:
             self._left -= 1
             if name := currency_of(text):

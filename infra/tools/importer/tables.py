@@ -5,14 +5,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO, Any
 
 from infra.tools.importer.faults import UnreadableFileError
-from infra.tools.importer.rows import Row
+from infra.tools.importer.rows import Block, Row
 
 # A longer record has a quote that was never closed, and would swallow the rest of the file.
 _MAX_LINES_OF_A_RECORD = 100
 _SAMPLE_LINES = 200
+_LINES_OF_A_BLOCK = 1000
 _DELIMITERS = ",;\t|"
 _TITLES_AT_MOST = 40
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE | re.DOTALL)
@@ -129,6 +131,13 @@ class Lines:
             return self._returned.pop(0)
         return next(self._lines, None)
 
+    def take_many(self, most: int) -> list[tuple[int, str]]:
+        """Return the next lines with their numbers, none at the end."""
+        taken = self._returned[:most]
+        del self._returned[:most]
+        taken += islice(self._lines, most - len(taken))
+        return taken
+
     def give_back(self, lines: list[tuple[int, str]]) -> None:
         """Take lines back, which come next."""
         self._returned = lines + self._returned
@@ -161,18 +170,46 @@ def read_record(number: int, text: str, lines: Lines, delimiter: str) -> tuple[l
             return fields, joined.rstrip("\r\n")
 
 
-def csv_rows(file: IO[str], layout: Layout) -> Iterator[Row]:
+def csv_records(file: IO[str], layout: Layout) -> Iterator[Row | Block]:
     """Yield the records below the header; blank lines, totals and what a system writes below its table are none."""
-    width, header, delimiter = len(layout.header), layout.header, layout.delimiter
     lines = Lines(enumerate(file, 1))
+    while (taken := lines.take()) is not None and taken[0] < layout.start:
+        pass
+    if taken is not None:
+        # The header itself may have a field that goes over lines.
+        read_record(*taken, lines, layout.delimiter)
+    while numbered := lines.take_many(_LINES_OF_A_BLOCK):
+        if block := _block(numbered, layout):
+            yield block
+        else:
+            lines.give_back(numbered)
+            yield from _rows(lines, numbered[-1][0], layout)
+
+
+def _block(numbered: Sequence[tuple[int, str]], layout: Layout) -> Block | None:
+    """Return lines as a block, None if one of them may be no record, or a record of several lines."""
+    texts = [text.rstrip("\r\n") for _, text in numbered]
+    joined = "\n".join(texts)
+    if '"' in joined or "\r" in joined or max(map(len, texts)) > csv.field_size_limit() or not is_text(joined):
+        return None
+    width, delimiter = len(layout.header), layout.delimiter
+    records = [text.split(delimiter) for text in texts]
+    for cells in records:
+        if len(cells) != width or ("" in cells and cells.count("") * 2 >= width - 1):
+            return None
+    columns = zip(*records, strict=True)
+    return Block([number for number, _ in numbered], texts, dict(zip(layout.header, columns, strict=True)))
+
+
+def _rows(lines: Lines, last: int, layout: Layout) -> Iterator[Row]:
+    """Yield the records that begin with the next lines, up to the line of a number."""
+    width, header, delimiter = len(layout.header), layout.header, layout.delimiter
     while (taken := lines.take()) is not None:
         number, text = taken
-        if number <= layout.start:
-            if number == layout.start:
-                # The header itself may have a field that goes over lines.
-                read_record(number, text, lines, delimiter)
-            continue
-        if not text.isascii() and not is_text(text):
+        if number > last:
+            lines.give_back([taken])
+            return
+        if not is_text(text):
             yield Row(number, text.rstrip("\r\n"), error="is not UTF-8")
             continue
         fields, joined = read_record(number, text, lines, delimiter)

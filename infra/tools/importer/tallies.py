@@ -10,9 +10,9 @@ _IN_MEMORY = 100_000
 _CACHE_KIB = 16 * 1024
 
 
-def tally(counts: Counter[str], word: str) -> None:
+def tally(counts: Counter[str], word: str, times: int = 1) -> None:
     """Count a word, or, once there are MOST_WORDS, a new one among the others."""
-    counts[word if word in counts or len(counts) < MOST_WORDS else OTHERS] += 1
+    counts[word if word in counts or len(counts) < MOST_WORDS else OTHERS] += times
 
 
 class Occurrences:

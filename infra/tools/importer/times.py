@@ -2,7 +2,7 @@
 
 import math
 import re
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any, Literal, Self
@@ -14,6 +14,7 @@ from infra.tools.importer.faults import BadRowError, DoubtError, ImplausibleTime
 type DateOrder = Literal["dmy", "mdy"]
 
 _ISO = re.compile(r"\d{4}-", re.ASCII)
+_ISO_COLUMN = re.compile(r"(?:\d{4}-[^\n]*\n)*", re.ASCII)
 _DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)", re.ASCII)
 _YEAR_FIRST = re.compile(r"(\d{4})([./])(\d{1,2})\2(\d{1,2})(?!\d)", re.ASCII)
 _WEEKDAY = re.compile(r"[^\W\d]{2,12}\.?,?\s+(?=\d)|[^\W\d]{2,12}\.?,\s+")
@@ -96,6 +97,9 @@ _LATEST_COMPACT = 2100
 _FIRST_YEAR = 1971
 # So many characters has ISO 8601 up to the second.
 _SECONDS = 19
+_NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+_MILLISECOND = timedelta(milliseconds=1)
+_PLAUSIBLE_FROM = to_millis(datetime(_FIRST_YEAR + 1, 1, 1, tzinfo=UTC))
 
 
 @dataclass(slots=True)
@@ -128,6 +132,12 @@ class TimeSurvey:
                 # Only where the day stands first do points divide a date.
                 self.day_first = self.day_first or text
             self.unclear = self.unclear or text
+
+    def add_column(self, texts: Sequence[str]) -> None:
+        """Take many texts of the column, also empty ones."""
+        if not _ISO_COLUMN.fullmatch("\n".join(texts) + "\n"):
+            for text in filter(None, texts):
+                self.add(text)
 
     def order(self, usual: DateOrder | None = None) -> DateOrder:
         """Return the column's order of day and month; `usual`: that of the system whose export it is, if it has one.
@@ -194,6 +204,18 @@ class TimeReader:
             kind = ImplausibleTimeError if reason in {OUT_OF_RANGE, TOO_EARLY} else BadRowError
             raise kind(f"{self._name}: {reason}") from None
 
+    def column(self, texts: Sequence[str]) -> list[int]:
+        """Return the instants in the texts of many cells. Raises BadRowError."""
+        if self._zone is UTC and not self._format and {*map(len, texts)} == {_SECONDS}:
+            try:
+                instants = [(datetime.fromisoformat(text) - _NAIVE_EPOCH) // _MILLISECOND for text in texts]
+            except (ValueError, TypeError):
+                # One is of another form, or names a zone.
+                instants = []
+            if instants and min(instants) >= _PLAUSIBLE_FROM:
+                return instants
+        return [self(text) for text in texts]
+
     def _text(self, text: str, zone: str) -> int:
         if self._format:
             # The zone may be part of the format.
@@ -210,13 +232,15 @@ class TimeReader:
         return to_millis(self._with_clock(day, rest, zone))
 
     def _iso(self, text: str, zone: str) -> datetime:
+        if self._zone is UTC and not zone and len(text) == _SECONDS and text[10] in "T " and text[13] == ":":
+            # Most are so; what is wrong with others is told below.
+            try:
+                return _in_range_utc(datetime.fromisoformat(text))
+            except ValueError:
+                pass
         plain = _BEFORE_ZONE.sub("", text)
         for name in (" UTC", " GMT"):
             plain = plain.removesuffix(name)
-        if self._zone is UTC and not zone and len(plain) == _SECONDS and plain[10] in "T ":
-            # Most are so; what is wrong with others is told below.
-            with suppress(ValueError):
-                return _in_range_utc(datetime.fromisoformat(plain))
         if zone or self._zone is not UTC:
             parsed = datetime.fromisoformat(plain)
             if parsed.tzinfo is None:

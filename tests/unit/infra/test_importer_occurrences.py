@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.tools.importer import orders
-from infra.tools.importer.parser import Options, read_history
+from infra.tools.importer.history import Options
+from infra.tools.importer.parser import read_history
 from infra.tools.importer.reading_progress import EVERY
 from infra.tools.importer.tallies import Occurrences
 from tests.support.imports import read_file

@@ -41,6 +41,7 @@ def first_day(by: CohortPeriod, period: int) -> date:
     return _MONDAY_BEFORE + timedelta(weeks=period)
 
 
+@lru_cache(maxsize=32_768)
 def sum_name(by: CohortPeriod, first: date, age: int | None = None) -> str:
     """Return the name of a sum: the customers of a cohort, or those of them who ordered again at an age."""
     return f"cohorts:{by}:{first}" + ("" if age is None else f":{age:04d}")

@@ -45,6 +45,7 @@ EVENT_TYPES_OF_KIND = {
 """The type of event that each kind comes by, of those whose first occurrence is remembered."""
 _PROFILE_FIELDS = {"name": 255, "email": 255, "phone": 64, "address": 512}
 _MICRO = 1_000_000
+_NO_ORDER = Order()
 
 
 def _no_number(name: str) -> float:
@@ -303,9 +304,10 @@ class CustomerState:
             del instants[0]
 
     def _cancel(self, event: Event, at: int) -> None:
-        order = self.ledger.get(event.order_id) or Order()
+        order_id = event.order_id
+        order = self.ledger.get(order_id) or _NO_ORDER
         after = order.cancelled(at, instant_of(event.data, "revised_at"))
-        self.purchases.replace(event.order_id, order, after, self.ledger)
+        self.purchases.replace(order_id, order, after, self.ledger)
 
     def _place(self, event: Event, at: int) -> None:
         data = event.data
@@ -317,11 +319,12 @@ class CustomerState:
         cents = order_cents(data)
         if cents != 0:
             self.activated_at = _later(self.activated_at, at)
-        order = self.ledger.get(event.order_id) or Order()
+        order_id = event.order_id
+        order = self.ledger.get(order_id) or _NO_ORDER
         after = order.placed(at, cents, discounted, instant_of(data, "revised_at"))
         if (reinstated_at := instant_of(data, "reinstated_at")) is not None:
             after = after.reinstated(reinstated_at)
-        self.purchases.replace(event.order_id, order, after, self.ledger)
+        self.purchases.replace(order_id, order, after, self.ledger)
 
     def _update_profile(self, event: Event, at: int) -> None:
         for name, longest in _PROFILE_FIELDS.items():

@@ -55,7 +55,8 @@ def fold(
         ripe[customer.pk] = _ripe(ledgers.transaction, customer, new.get(customer.pk, ()), now)
         if everybody or remade or ripe[customer.pk] or new.get(customer.pk):
             result.changed.append(customer)
-    ledgers.load([(pk, one.order_id) for pk, own in ripe.items() for one in own if one.event_type in ABOUT_ORDERS])
+    stored = [one.pk for one in result.changed if not one.is_new]
+    ledgers.load([(pk, one.order_id) for pk in stored for one in ripe[pk] if one.event_type in ABOUT_ORDERS])
     for customer in result.changed:
         if customer.state.advance(ripe[customer.pk], _clock(customer.state, now)):
             customer.is_state_stored = False
@@ -104,17 +105,19 @@ def _is_erased(events: Sequence[Event]) -> bool:
 def _ripe(transaction: Transaction, customer: Customer, new: Sequence[Event], now: datetime) -> list[Event]:
     """Return the events to fold now, and note when the first of the others is due."""
     clock = _clock(customer.state, now)
+    until = from_millis(clock)
+    waiting = [event.timestamp for event in new if event.timestamp > until]
     # Erasing is not put off.
-    ripe = [event for event in new if event.at <= clock or event.event_type == "customer_deleted"]
-    waiting = [event.timestamp for event in new if event.at > clock]
+    ripe = [event for event in new if event.timestamp <= until or event.event_type == "customer_deleted"]
     due_at = customer.record.due_at
     if due_at is not None and to_millis(due_at) <= clock:
         ripe += history.of_one(
             transaction, customer.pk, customer.record.customer_id, after=customer.state.clock, until=clock
         )
-        due_at = history.first_after(transaction, customer.pk, from_millis(clock))
-    instants = [*waiting, *([due_at] if due_at else [])]
-    customer.record = replace(customer.record, due_at=min(instants, default=None))
+        due_at = history.first_after(transaction, customer.pk, until)
+    due_at = min([*waiting, *([due_at] if due_at else [])], default=None)
+    if due_at != customer.record.due_at:
+        customer.record = replace(customer.record, due_at=due_at)
     return ripe
 
 

@@ -22,6 +22,7 @@ _STOOD = (
     "AND ({order}cancelled_at IS NULL OR {order}cancelled_at > %s)"
 )
 _LAST_MILLISECOND = time(23, 59, 59, 999_000)
+_NO_INSTANTS = (None, None, None, None)
 _COUNTS = f"placed_at IS NOT NULL AND {_VALUED.format(order='')} AND cancelled_at IS NULL"
 
 
@@ -49,11 +50,10 @@ class Ledgers:
 
     def load(self, pairs: Collection[tuple[int, str]]) -> None:
         """Read the orders with these customers' keys and ids, all together."""
-        unknown = {pair for pair in pairs if pair not in self._known}
-        self._known.update(dict.fromkeys(unknown))
-        wanted = sorted(pair for pair in unknown if pair[0] not in self._without)
+        wanted = sorted({pair for pair in pairs if pair not in self._known and pair[0] not in self._without})
         if not wanted:
             return
+        self._known.update(dict.fromkeys(wanted))
         query = (
             f"SELECT STRAIGHT_JOIN o.customer_pk, o.order_id, {_COLUMNS} FROM {{pairs}} AS asked "
             "JOIN orders AS o ON o.customer_pk = asked.pk AND o.order_id = asked.id COLLATE utf8mb4_bin"
@@ -63,8 +63,10 @@ class Ledgers:
 
     def get(self, customer_pk: int, order_id: str) -> Order | None:
         """Return an order."""
-        self.load([(customer_pk, order_id)])
-        return self._known[customer_pk, order_id]
+        pair = customer_pk, order_id
+        if pair not in self._known and customer_pk not in self._without:
+            self.load([pair])
+        return self._known.get(pair)
 
     def put(self, customer_pk: int, order_id: str, order: Order) -> None:
         """Take an order's new version, to be written by `save`."""
@@ -282,6 +284,8 @@ def _order(row: Row) -> Order:
 
 def _values(order: Order) -> tuple[object, ...]:
     instants = (order.cancelled_at, order.revised_at, order.reinstated_at, order.cancelled_as_of)
+    if instants == _NO_INSTANTS:
+        return _instant(order.placed_at), order.cents, order.discounted, *_NO_INSTANTS
     return _instant(order.placed_at), order.cents, order.discounted, *map(_instant, instants)
 
 

@@ -1,0 +1,127 @@
+"""What a file was read as: its events, the lines that are none, and what its lines came to."""
+
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any, Self
+
+from churn.domain.events import Event
+from infra.tools.importer.formats import Format, Kind, LineKind
+from infra.tools.importer.numbers import DecimalSign
+from infra.tools.importer.order_lines import Statuses
+from infra.tools.importer.orders import Figures, Orders
+from infra.tools.importer.readers import Source
+from infra.tools.importer.staging import Reject, Staging
+from infra.tools.importer.statuses import StatusClass
+from infra.tools.importer.tallies import tally
+from infra.tools.importer.times import DateOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a file is to be read; what is None is found in the file.
+
+    `columns` names columns that the file calls differently (field to column); `date_format` is in the notation of
+    `datetime.strptime`; `allowed` are customers whose ids look as if there were no customer; `statuses` gives words
+    their meaning.
+    """
+
+    kind: Kind | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    date_format: str | None = None
+    dates: DateOrder | None = None
+    decimal: DecimalSign | None = None
+    line: LineKind | None = None
+    statuses: Mapping[str, StatusClass] = field(default_factory=dict)
+    sheet: str | None = None
+    encoding: str | None = None
+    zone: tzinfo = UTC
+    allowed: Container[str] = ()
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of a file's lines."""
+
+    lines: int = 0
+    continuations: int = 0
+    not_counted: Counter[str] = field(default_factory=Counter)
+    rejects: Counter[str] = field(default_factory=Counter)
+    """Rejected lines by reason, without what is particular to each."""
+    nobodies: Counter[str] = field(default_factory=Counter)
+    statuses: Statuses = field(default_factory=Statuses)
+
+
+class History:
+    """A file that was read: its events by customer and time, the lines that are none, and notes for the user.
+
+    A context manager, whose exit deletes what was kept on disk.
+    """
+
+    def __init__(self, source: Source, kind: Kind, known: Format | None, header: Sequence[str], folder: Any) -> None:
+        """Begin with nothing."""
+        self.source = source
+        self.kind = kind
+        self.format = known
+        self.header = header
+        self.tally = Tally()
+        self.figures = Figures()
+        """Whole once all events were taken."""
+        self.columns: dict[str, str] = {}
+        self.currencies: Counter[str] = Counter()
+        self.line: LineKind | None = None
+        self.notes: list[str] = []
+        self.staging = Staging(Path(folder.name))
+        self._folder = folder
+        self._orders: Callable[[], Orders] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.staging.close()
+        self._folder.cleanup()
+
+    @property
+    def lines(self) -> int:
+        """How many lines were read."""
+        return self.tally.lines
+
+    def events(self) -> Iterator[Event]:
+        """Yield the events; what turns out to be no order is rejected meanwhile."""
+        if self._orders is None:
+            yield from self.staging.events()
+            return
+        orders = self._orders()
+        self.figures = orders.figures
+        for item in orders.events(self.staging.lines()):
+            if isinstance(item, Event):
+                yield item
+            else:
+                line, reason = item
+                self.reject(Reject(line.line, reason, f"order {line.number or '(without a number)'}"))
+
+    def expected_events(self) -> int:
+        """Return about how many events there are, as a measure of progress."""
+        return self.staging.count("events" if self._orders is None else "lines")
+
+    def rejects(self) -> Iterator[Reject]:
+        """Yield the lines that were not taken, in the order of the file."""
+        return self.staging.rejects()
+
+    def reject(self, reject: Reject) -> None:
+        """Note a line that is not taken."""
+        self.staging.add_reject(reject)
+        tally(self.tally.rejects, _general(reject.reason))
+
+    def take_orders(self, orders: Callable[[], Orders]) -> None:
+        """Make orders of the lines that were kept."""
+        self._orders = orders
+
+
+def _general(reason: str) -> str:
+    """Return a reason without what it quotes of the line."""
+    parts = reason.split("'")
+    return "'...'".join(parts[::2])[:120] if len(parts) > 2 else reason[:120]
