@@ -20,7 +20,7 @@ SYNONYMS: dict[Kind, dict[str, tuple[str, ...]]] = {
         ),
         "timestamp": (
             *("timestamp", "orderdate", "orderedat", "ordertime", "orderdatetime", "invoicedate", "purchasedate"),
-            *("transactiondate", "datetime", "date", "time", "ts", "createdat", "created"),
+            *("transactiondate", "datetime", "date", "time", "ts", "createdat", "created", "dateadded", "datecreated"),
         ),
         "order_value": (
             *("ordervalue", "ordertotal", "orderamount", "totalamount", "totalprice", "grandtotal", "amount", "total"),
@@ -40,7 +40,7 @@ SYNONYMS: dict[Kind, dict[str, tuple[str, ...]]] = {
         "status": ("orderstatus", "status", "financialstatus", "paymentstatus", "orderstate", "state"),
         "refunded": (
             *("refundedamount", "amountrefunded", "refundedtotal", "totalrefunded", "refundamount", "refundtotal"),
-            *("refundvalue", "refunded", "refund", "totalrefund", "amountrefund"),
+            *("refundvalue", "refunded", "refund", "totalrefund", "amountrefund", "refundstotal"),
         ),
         "currency": ("currency", "currencycode", "ordercurrency"),
         "updated_at": ("updatedat", "lastupdated", "lastupdateddate", "modifiedat", "lastmodified", "datemodified"),
@@ -97,12 +97,22 @@ _HINTS = {
         "member",
         "mail",
     ),
-    "timestamp": ("datum", "date", "data", "fecha", "zeit", "time", "wann", "when", "czas", "dia", "day"),
+    "timestamp": (
+        *("datum", "date", "data", "fecha", "zeit", "time", "wann", "when", "czas", "dia", "day"),
+        *("creat", "placed", "paid at"),
+    ),
     "order_value": (
         *("betr", "summe", "gesamt", "umsatz", "preis", "wert", "montant", "prix", "importe", "importo", "bedrag"),
         *("valor", "kwota", "wartosc", "amount", "total", "price", "value", "sum", "brutto", "netto", "revenue"),
     ),
+    "order_id": (
+        *("bestellnr", "bestellnummer", "auftragsn", "rechnungsn", "belegn", "numer zam", "commande", "pedido"),
+        *("ordine", "ordernummer", "factuur", "facture", "fattura", "factura", "fatura", "id_order", "order"),
+    ),
+    "status": ("status", "state", "statut", "stato", "estado", "situa", "zustand", "etat", "\u00e9tat", "stan"),
 }
+# Without them a file can be read, but not what was cancelled, nor a later export of the same orders.
+_ALSO_NAMED = ("order_id", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +217,17 @@ def missing_fields(kind: Kind, header: Sequence[str], columns: Columns) -> list[
 
 def refusal(kind: Kind, header: Sequence[str], columns: Columns, missing: Sequence[str], file: str) -> str:
     """Return the sentence for a header without required fields: the whole command that would work, with a guess."""
-    options = " ".join(
-        shlex.quote(f"--column={field}={_likeliest(field, header, columns) or 'COLUMN'}") for field in missing
-    )
+    guesses = {field: _likeliest(field, header, columns) or "COLUMN" for field in missing}
+    for field in _ALSO_NAMED if kind == "orders" else ():
+        guess = _likeliest(field, [name for name in header if name not in guesses.values()], columns)
+        if field not in columns.by_field and guess is not None:
+            guesses[field] = guess
+    options = " ".join(shlex.quote(f"--column={field}={column}") for field, column in guesses.items())
+    if len(header) == 1:
+        return (
+            f"there is one column only, {shown(header)!r}: if it is several, they are divided by none of comma, "
+            "semicolon, tab and bar; save the file with one of these"
+        )
     of_kind = "" if kind == "orders" else f" KIND={kind}"
     sentence = (
         f"there is no column for {', '.join(missing)} among {shown(header)}; this would work, if these are the right "

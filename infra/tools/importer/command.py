@@ -11,7 +11,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from churn.adapters.mysql import Database, imports
+from churn.adapters.mysql import Database, customers, imports
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.customer import observed_kinds
 from churn.domain.identifiers import canonical
@@ -47,6 +47,7 @@ from infra.tools.importer.times import zone_named
 from infra.tools.progress import Progress
 from infra.tools.stack_environment import NotRunningError, use_stack
 
+_SHARE_FITTED_AGAIN = 0.01
 # Surrogates, but for those that stand for a byte which is not UTF-8.
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
@@ -157,7 +158,8 @@ def _store(path: Path, history: History, settings: Settings, began: datetime) ->
         database.run(lambda transaction: imports.end(transaction, key, counts, datetime.now(UTC)))
         stored = StoredHistories(database)
         if stored.source == "history" and (
-            _begin_model(stored, settings, datetime.now(UTC)) or (imported.events and _fit_again(database, settings))
+            _begin_model(stored, settings, datetime.now(UTC))
+            or (_touches_many(database, imported) and _fit_again(database, settings))
         ):
             _score_again(database, settings)
         return imported
@@ -186,6 +188,15 @@ def _begin_model(histories: Histories, settings: Settings, now: datetime) -> boo
     if released is not None:
         print(f"{table(released.trained.report)}; it serves from now on, and 'make train' trains a forest")
     return released is not None
+
+
+def _touches_many(database: Database, imported: Imported) -> bool:
+    """Return whether so many customers have new events that what was fitted before says little of the shop.
+
+    For fewer the nightly update is soon enough: a small file must not take the time of scoring all customers.
+    """
+    known = database.run(customers.count)
+    return imported.events > 0 and imported.customers >= _SHARE_FITTED_AGAIN * known
 
 
 def _fit_again(database: Database, settings: Settings) -> bool:

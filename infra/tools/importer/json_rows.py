@@ -1,6 +1,7 @@
 """Records of JSON: a value a line, an array of objects, or an object that wraps one; nested objects become columns."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
@@ -155,11 +156,34 @@ class _Elements:
 
 
 def flat(values: Mapping[str, Any], depth: int = 0, prefix: str = "") -> dict[str, Any]:
-    """Return values with those of nested objects beside them, as ``customer.id``."""
+    """Return values with those of nested objects beside them, as ``customer.id``; of a list of refunds their sum."""
     result: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping) and depth < _DEEPEST:
             result |= flat(value, depth + 1, f"{prefix}{name}.")
-        else:
-            result[prefix + name] = value
+            continue
+        result[prefix + name] = value
+        if name == "refunds" and isinstance(value, list):
+            result[f"{prefix}refunds.total"] = sum(map(_refunded, value))
     return result
+
+
+def _refunded(refund: Any) -> float:
+    """Return the amount of a refund, which APIs of shops tell as its total, or by the payments that make it up."""
+    if not isinstance(refund, Mapping):
+        return 0.0
+    for name in ("total", "amount"):
+        if (amount := _number(refund.get(name))) is not None:
+            return abs(amount)
+    payments = refund.get("transactions")
+    paid = [one for one in payments if isinstance(one, Mapping)] if isinstance(payments, list) else []
+    amounts = [_number(one.get("amount")) for one in paid if one.get("status", "success") == "success"]
+    return sum(abs(amount) for amount in amounts if amount is not None)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = None if value is None or isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if number is not None and math.isfinite(number) else None

@@ -70,6 +70,7 @@ def read_history(
         history = History(source, kind, known, header, folder)
         shown = ReadingProgress(progress, source.content.share)
         survey = look_through(_records(source, kind), kind, options.columns, shown.first)
+        history.notes += survey.unread_states()
         reader = _Reader(history, options, survey, now)
         for record in _records(source, kind):
             if isinstance(record, Block):
@@ -99,7 +100,7 @@ def _records(source: Source, kind: Kind) -> Iterator[Row | Block]:
         yield from source.records()
         return
     for row in source.rows():
-        nested = row.values is not None and any(isinstance(value, dict) for value in row.values.values())
+        nested = row.values is not None and any(isinstance(value, dict | list) for value in row.values.values())
         yield Row(row.line, row.text, flat(row.values)) if nested and row.values is not None else row
 
 

@@ -1,5 +1,6 @@
 """What an import says about a file, in one screen."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC
@@ -8,6 +9,7 @@ from churn.domain.timestamps import from_millis
 from churn.domain.values import storable
 from infra.tools.importer.history import History
 from infra.tools.importer.orders import Figures
+from infra.tools.importer.statuses import STATUSES, plain_status
 
 _LINES = {
     "order": "an order",
@@ -19,6 +21,7 @@ _MOST_MONTHS = 24
 _PLOT_WIDTH = 40
 _ODD_SHARE = 0.2
 _FEW_ORDERS = 20
+_PAID_BACK = re.compile("refund|return|erstatt|rembours|re[ei]mbols|rimbors|terugbetaal|zwr\u00f3c")
 
 
 def describe_file(history: History) -> Iterator[str]:
@@ -110,6 +113,13 @@ def _doubts(history: History) -> Iterator[str]:
             f"WARNING: unknown words for the state of an order count as orders: {words}; "
             f"say what one means with --status 'cancelled={first}', 'never={first}' or 'counts={first}'"
         )
+    partly = _paid_back_in_part(tally.statuses.counts)
+    has_entries = history.format is not None and history.format.refund_types is not None
+    if partly and "refunded" not in history.columns and not has_entries:
+        yield (
+            f"WARNING: {sum(partly.values()):,} orders were paid back in part ({', '.join(map(repr, partly))}), and no "
+            "column says how much: they count whole; --column=refunded=COLUMN names one"
+        )
     if len(history.currencies) > 1:
         names = ", ".join(f"{storable(name)} ({count:,})" for name, count in history.currencies.most_common(5))
         yield f"WARNING: amounts in several currencies are added as they stand: {names}"
@@ -117,6 +127,15 @@ def _doubts(history: History) -> Iterator[str]:
     if figures.unmatched:
         yield f"{figures.unmatched:,} cancelled orders or credit notes cancel no other order of this file"
     yield from _odd_customers(history, figures)
+
+
+def _paid_back_in_part(words: Counter[str]) -> dict[str, int]:
+    """Return the words for orders that count, of which something was paid back, with their counts."""
+    return {
+        storable(word): count
+        for word, count in words.items()
+        if STATUSES.get(plain_status(word)) == "counts" and _PAID_BACK.search(word.casefold())
+    }
 
 
 def _unknown_values(history: History, figures: Figures) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The first reading of a file: what its columns say as a whole, before any cell is read."""
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +15,14 @@ from infra.tools.importer.formats import Kind
 from infra.tools.importer.numbers import DecimalSign, NumberReader, NumberSurvey, currency_of
 from infra.tools.importer.prices import Prices
 from infra.tools.importer.rows import Block, Row
+from infra.tools.importer.statuses import STATUSES, plain_status
 from infra.tools.importer.times import DateOrder, TimeReader, TimeSurvey
 
 _IDENTIFIERS = ("customer_id", "order_id")
 _MOST_CURRENCIES = 50
-_AMOUNTS_LOOKED_AT = 1000
+_LOOKED_AT = 1000
+_MOST_STATES = 50
+_MOSTLY = 0.8
 
 
 @dataclass(slots=True)
@@ -33,6 +37,23 @@ class Survey:
     currencies: Counter[str] = field(default_factory=Counter)
     prices: dict[tuple[str, ...], Prices] = field(default_factory=dict)
     """What tells whether amounts are of one piece, by the names of all columns."""
+
+    unread: dict[str, Counter[str]] = field(default_factory=dict)
+    """The first words of each column that is not read, of files without a column for the state of orders."""
+
+    def unread_states(self) -> list[str]:
+        """Return a sentence for each column that is not read, and whose words are those for the state of orders."""
+        sentences = []
+        for column, words in self.unread.items():
+            known = {word: STATUSES[plain_status(word)] for word in words if plain_status(word) in STATUSES}
+            is_state = sum(words[word] for word in known) >= _MOSTLY * words.total()
+            if is_state and {*known.values()} - {"counts"}:
+                shown = ", ".join(f"{word!r} ({count:,})" for word, count in words.most_common(4))
+                sentences.append(
+                    f"WARNING: column {column!r} reads like the state of orders ({shown}), and is not used: "
+                    f"{shlex.quote(f'--column=status={column}')} uses it"
+                )
+        return sentences
 
     @property
     def whole_numbers(self) -> frozenset[str]:
@@ -122,6 +143,9 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
     times = [by_field[name] for name in TIMES if name in by_field]
     looks += [(column, survey.numbers.setdefault(column, NumberSurvey(column))) for column in amounts]
     looks += [(column, survey.times.setdefault(column, TimeSurvey(column))) for column in times]
+    if kind == "orders" and not columns.format and by_field.keys().isdisjoint(("status", "cancelled")):
+        unread = [name for name in names if name not in by_field.values()]
+        looks += [(column, _Words(survey.unread.setdefault(column, Counter()))) for column in unread]
     if "currency" in by_field:
         looks.append((by_field["currency"], _Currencies(survey.currencies)))
     elif kind == "orders" and amounts:
@@ -172,7 +196,7 @@ class _Signs:
 
     def __init__(self, counts: Counter[str]) -> None:
         self._counts = counts
-        self._left = _AMOUNTS_LOOKED_AT
+        self._left = _LOOKED_AT
 
     def add_column(self, texts: Sequence[str]) -> None:
         for text in filter(None, texts) if self._left else ():
@@ -183,3 +207,18 @@ class _Signs:
             self._left -= 1
             if name := currency_of(text):
                 self._counts[name] += 1
+
+
+class _Words:
+    """The first words of a column that has few of them."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        self._counts = counts
+
+    def add_column(self, texts: Sequence[str]) -> None:
+        for text in filter(None, texts) if self._counts.total() < _LOOKED_AT else ():
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        if self._counts.total() < _LOOKED_AT and (text in self._counts or len(self._counts) < _MOST_STATES):
+            self._counts[text[:80]] += 1

@@ -194,6 +194,9 @@ def _block(numbered: Sequence[tuple[int, str]], layout: Layout) -> Block | None:
         return None
     width, delimiter = len(layout.header), layout.delimiter
     records = [text.split(delimiter) for text in texts]
+    if layout.header[0] in (cells[0] for cells in records):
+        # Exports that were put together have the header again.
+        return None
     for cells in records:
         if len(cells) != width or ("" in cells and cells.count("") * 2 >= width - 1):
             return None
@@ -217,7 +220,7 @@ def _rows(lines: Lines, last: int, layout: Layout) -> Iterator[Row]:
             yield Row(number, joined, error=fields)
         elif len(fields) == width:
             is_sparse = "" in fields
-            if is_sparse and (not joined.strip(_BLANK) or is_below_table(fields)):
+            if tuple(fields) == header or (is_sparse and (not joined.strip(_BLANK) or is_below_table(fields))):
                 continue
             yield Row(number, joined, dict(zip(header, fields, strict=True)))
         elif (cells := _trimmed(fields)) and not is_below_table(cells):

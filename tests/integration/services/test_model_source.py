@@ -187,3 +187,23 @@ def test_a_later_import_fits_the_process_again_with_what_it_brings(
     assert registry.load(version).metadata["spending"] is not None
     assert command.main([str(export)]) == 0
     assert registry.promotion_state().version == version
+
+
+@pytest.mark.usefixtures("importing", "database")
+@pytest.mark.parametrize(("share", "is_fitted"), [(0.3, True), (0.7, False)])
+def test_a_file_that_touches_few_customers_leaves_the_process_to_the_daily_update(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, is_fitted: bool
+) -> None:
+    registry = S3ModelRegistry(BUCKET, s3, signing_key=_KEY)
+    log, later = tmp_path / "log.csv", tmp_path / "later.csv"
+    lines = [f"{one.customer_id},{one.event_id},{one.timestamp.isoformat()}" for one in _shop(80, 120)]
+    log.write_text("\n".join(["customer_id,order_id,timestamp", *lines]))
+    assert command.main([str(log)]) == 0
+    first = registry.promotion_state().version
+    # Values of the orders of half the customers: worth a version.
+    half = {f"OWN-{number}" for number in range(40)}
+    valued = [f"{line},20" for line in lines if line.split(",")[0] in half]
+    later.write_text("\n".join(["customer_id,order_id,timestamp,order_value", *valued]))
+    monkeypatch.setattr(command, "_SHARE_FITTED_AGAIN", share)
+    assert command.main([str(later)]) == 0
+    assert (registry.promotion_state().version != first) is is_fitted

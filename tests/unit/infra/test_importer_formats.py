@@ -148,6 +148,30 @@ ann,2026-01-05T10:00:00Z,20.00,A1,0,
 bob,2026-01-06T10:00:00Z,30.00,A2,5.00,
 bob,2026-01-07T10:00:00Z,30.00,A3,,yes
 """
+SHOPIFY_API = """{"orders": [
+{"id": 45, "name": "#1001", "email": "ann@example.com", "created_at": "2026-01-10T11:00:00-05:00",
+ "total_price": "98.94", "currency": "USD", "financial_status": "partially_refunded", "cancelled_at": null,
+ "customer": {"id": 207}, "refunds": [{"id": 1, "transactions": [
+  {"amount": "41.94", "status": "success"}, {"amount": "9", "status": "failure"}]}]},
+{"id": 46, "name": "#1002", "email": "Bob@example.com", "created_at": "2026-01-11T11:00:00-05:00",
+ "total_price": "10.00", "currency": "USD", "financial_status": "voided", "cancelled_at": "2026-01-12T00:00:00Z",
+ "customer": null, "refunds": []}
+]}
+"""
+SQUARESPACE = """Order ID,Email,Financial Status,Paid at,Fulfillment Status,Currency,Subtotal,Shipping,Taxes,\
+Amount Refunded,Total,Discount Amount,Lineitem quantity,Lineitem name,Lineitem price,Cancelled at
+1001,ann@example.com,PAID,2026-01-05 10:00:00 -0500,FULFILLED,USD,30.00,5.00,0.00,0.00,35.00,0.00,1,Mug,10.00,
+1001,ann@example.com,,,,,,,,,,,2,Tee,10.00,
+1002,bob@example.com,PAID,2026-01-06 10:00:00 -0500,FULFILLED,USD,30.00,0.00,0.00,10.00,30.00,0.00,3,Mug,10.00,
+1003,bob@example.com,REFUNDED,2026-01-07 10:00:00 -0500,CANCELED,USD,9.00,0.00,0.00,9.00,9.00,0.00,1,Tee,9.00,
+"""
+WIX = """Order number,Date created,Time,Total order quantity,Contact email,Note from customer,Item,SKU,Qty,\
+Quantity refunded,Price,Payment method,Payment status,Currency,Total
+10001,"Jan 5, 2026",10:00 AM,3,ann@example.com,,Mug,M1,2,0,10.00,Card,Paid,EUR,35.00
+10001,"Jan 5, 2026",10:00 AM,3,ann@example.com,,Tee,T1,1,0,15.00,Card,Paid,EUR,35.00
+10002,"Jan 6, 2026",11:00 PM,1,bob@example.com,,Tee,T1,1,1,15.00,Card,Refunded,EUR,15.00
+10003,"Jan 7, 2026",11:00 PM,1,bob@example.com,,Tee,T1,1,0,15.00,Card,Unpaid,EUR,15.00
+"""
 EXPORTS = (
     Export(
         "Shopify orders", SHOPIFY, 2, 65, {"ann@example.com", "bob@example.com", "cleo@example.com"}, continuations=1
@@ -163,6 +187,9 @@ EXPORTS = (
     Export("BigCommerce orders", BIGCOMMERCE, 3, 65, {"7", "guest@example.com", "8"}),
     Export("Online Retail lines", ONLINE_RETAIL, 3, 99.6, {"13085", "13078", "16321"}, rejects=1),
     Export("our own orders", OWN, 2, 50, {"ann", "bob"}),
+    Export("Shopify orders of its API", SHOPIFY_API, 1, 57, {"207", "bob@example.com"}),
+    Export("Squarespace orders", SQUARESPACE, 2, 55, {"ann@example.com", "bob@example.com"}, continuations=1),
+    Export("Wix orders", WIX, 1, 35, {"ann@example.com", "bob@example.com"}),
 )
 
 
