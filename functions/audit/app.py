@@ -11,7 +11,7 @@ from churn.adapters.mysql import Database
 from churn.adapters.mysql.audit import AuditFilter
 from churn.adapters.redis_cache import Cache
 from churn.entrypoints.http.app import Api, Call
-from churn.observability import logger, traced
+from churn.observability import count_alone, logger, traced
 from churn.services import audit
 from churn.services.audit_trail import AuditTrail
 from churn.settings import settings
@@ -40,7 +40,9 @@ def list_audit_entries(call: Call) -> AuditPage:
 @logger.inject_lambda_context
 @traced
 def _link(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    return {"linked": audit.link_entries(_database, _settings, datetime.now(UTC), _copy)}
+    linked = audit.link_entries(_database, _settings, datetime.now(UTC), _copy)
+    count_alone("AuditLinks")
+    return {"linked": linked}
 
 
 def _copy(links: Sequence[Link]) -> None:

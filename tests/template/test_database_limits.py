@@ -7,9 +7,8 @@ import pytest
 
 from churn.adapters.mysql.database import SESSION_SETTINGS
 from tests.template.parameters import STAGES, chosen, reserved, stage_parameters
-from tests.template.test_template import NESTED, of_type, read
+from tests.template.test_template import NESTED, of_type, read, walk
 
-_WITHOUT_DATABASE = {"events", "dashboard"}
 # May run statements of more than 16 KB, which pin a session of the proxy.
 _MAY_PIN = ("scoring", "rescoring", "training", "evaluation")
 
@@ -59,13 +58,22 @@ def test_pinned_sessions_of_two_versions_leave_connections_for_everybody_else(
     connections = read("template.yaml")["Mappings"]["DatabaseClasses"][parameters["DatabaseClass"]]["Connections"]
     pool = data["Resources"]["ProxyTarget"]["Properties"]["ConnectionPoolConfigurationInfo"]
     of_proxy = connections * pool["MaxConnectionsPercent"] // 100
-    by_function = {
-        name: count for name, count in reserved(template, parameters).items() if name not in _WITHOUT_DATABASE
-    }
+    connects = _with_database(template)
+    by_function = {name: count for name, count in reserved(template, parameters).items() if name in connects}
     pinned = 2 * sum(by_function[name] for name in _MAY_PIN)
     # The reservation is of a function with all its versions; what is not pinned goes back after each transaction.
     others = sum(count for name, count in by_function.items() if name not in _MAY_PIN)
     assert pinned + others <= of_proxy
+
+
+def _with_database(template: dict[str, Any]) -> set[str]:
+    """Return the functions whose role may read the credentials of the database."""
+    roles = of_type(template, "AWS::IAM::Role")
+    return {
+        name.removesuffix("Role").lower()
+        for name, role in roles.items()
+        if any(mapping.get("Sid") == "DatabaseCredentials" for mapping in walk(role))
+    }
 
 
 def test_a_class_has_the_connections_that_its_memory_allows() -> None:

@@ -22,6 +22,7 @@ _CACHE = {"RedisUrl": "rediss://r:6379/0?secret=arn:aws:secretsmanager:r:1:secre
 _CACHE_SECRET = {"CacheSecretArn": "arn:aws:secretsmanager:r:1:secret:r"}
 _CLUSTER = {"KafkaClusterArn": "arn:aws:kafka:eu-central-1:1:cluster/shop/0-1"}
 _BROKERS = {"KafkaBootstrapServers": "b:9092"}
+_OIDC = {"OidcIssuer": "https://issuer", "OidcAudience": "churn"}
 _OUTPUT = {"OutputTopic": "predictions"}
 
 _REFUSED: list[tuple[dict[str, str], str]] = [
@@ -44,6 +45,9 @@ _REFUSED: list[tuple[dict[str, str], str]] = [
     (_OUTPUT | {"Kafka": "none"}, "OutputTopic needs a Kafka cluster"),
     ({"Nat": "none"}, "Nat=none needs Kafka=none or KafkaClusterArn"),
     ({"Nat": "none", "Kafka": "none", "Endpoints": "none"}, "Nat=none needs Endpoints=all"),
+    ({"OidcIssuer": "https://issuer"}, "OidcIssuer needs OidcAudience"),
+    ({"OwnTokens": "off"}, "OwnTokens=off needs OidcIssuer"),
+    ({"Nat": "none", "Kafka": "none"} | _OIDC, "OidcIssuer needs Nat=gateway or VpcId"),
     ({"DatabaseStorage": "500"}, "DatabaseStorageMost must be larger"),
 ]
 _TAKEN: list[dict[str, str]] = [
@@ -59,6 +63,8 @@ _TAKEN: list[dict[str, str]] = [
     _NETWORK | _CLUSTER | _BROKERS | _OUTPUT,
     {"Kafka": "provisioned"} | _OUTPUT,
     {"Nat": "none", "Kafka": "none"},
+    _OIDC | {"OwnTokens": "off"},
+    _NETWORK | _OIDC | {"Nat": "none"},
 ]
 
 

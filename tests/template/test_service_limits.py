@@ -22,11 +22,12 @@ from infra.local.gateway.rest import MAX_BODY
 from infra.local.template.reader import load
 from infra.tools.aws_stages import deployment
 from tests.template.parameters import STAGES, holds, reserved, stage_parameters
-from tests.template.test_template import FUNCTIONS, NESTED, ROOT, TEMPLATES, as_list, of_type, read, walk
+from tests.template.test_template import ANSWERING, FUNCTIONS, NESTED, ROOT, TEMPLATES, as_list, of_type, read, walk
 
 _DOCUMENT = ROOT / "docs" / "deployment.md"
-# Behind an API that waits for an answer.
-_REQUESTS = ("health", "customers", "prediction", "alerts", "stats", "dashboard", "models", "events", "authorizer")
+
+
+_NAMES = {"LogGroupName", "BucketName", "Name", "RoleName", "AliasName", "DBInstanceIdentifier"}
 
 
 # -- log groups
@@ -165,7 +166,7 @@ def test_a_dead_letter_queue_keeps_for_longer_than_its_source(template: dict[str
 def test_answers_come_within_the_time_and_size_of_api_gateway(template: dict[str, Any]) -> None:
     """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html ."""
     for name, function in of_type(template, "AWS::Lambda::Function").items():
-        if name.removesuffix("Function").lower() in _REQUESTS:
+        if name.removesuffix("Function").lower() in {*ANSWERING, "authorizer"}:
             assert function["Timeout"] <= 29, name
     assert MAX_BODY == 10 * 1024 * 1024
     api = of_type(template, "AWS::ApiGateway::RestApi")["RestApi"]
@@ -239,6 +240,9 @@ def test_what_outlives_a_stack_does_not_outlive_its_failed_creation() -> None:
             assert declared.get("DeletionPolicy") != "Retain", f"{name} {resource}"
             if declared.get("DeletionPolicy") == "RetainExceptOnCreate":
                 assert declared["UpdateReplacePolicy"] == "Retain", f"{name} {resource}"
+                # What is still there would keep the next stack of the same name from being made.
+                names = [value for key, value in declared["Properties"].items() if key in _NAMES]
+                assert all("StackId" in json.dumps(value) for value in names), f"{name} {resource}"
 
 
 def test_templates_stay_within_cloudformations_quotas(template: dict[str, Any]) -> None:

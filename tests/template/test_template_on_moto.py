@@ -128,6 +128,11 @@ _CACHE = {
     "CacheSecretArn": "arn:aws:secretsmanager:eu-central-1:1:secret:cache",
 }
 _CLUSTER = {"KafkaClusterArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/shop/0-1"}
+_SECRETS = {
+    "ErasureKey": "arn:aws:secretsmanager:eu-central-1:1:secret:erasure",
+    "ModelSigningKey": "arn:aws:secretsmanager:eu-central-1:1:secret:model",
+    "SecretKeyArn": "arn:aws:kms:eu-central-1:1:key/1",
+}
 _NETWORK = {"VpcId": "is made beside it", "SubnetIds": "two", "FunctionSecurityGroupId": "one"}
 # moto makes nested stacks in this region, whichever the stack is in.
 _ZONES = {"ZoneCount": "2", "Zones": "us-east-1a,us-east-1c"}
@@ -143,6 +148,7 @@ _CHOICES: list[tuple[dict[str, str], ...]] = [
     # Endpoints leave their third subnet out by AWS::NoValue, which moto keeps in a list.
     (_ZONES, {"Endpoints": "none", "DatabaseProxy": "false", "ApiGatewayLogsRole": "exists", "Kafka": "provisioned"}),
     (_NETWORK, _CACHE, {"DatabaseProxy": "false", "Kafka": "none"}),
+    (_SECRETS, {"OidcIssuer": "https://issuer", "OidcAudience": "churn", "OwnTokens": "off", "Firewall": "true"}),
 ]
 _COMBINATIONS = [
     parameters
@@ -209,7 +215,10 @@ def test_the_stack_is_made_and_taken_down(aws: Any, parameters: dict[str, str]) 
     assert variables["DATABASE_URL"] == parameters.get("DatabaseUrl", variables["DATABASE_URL"])
     assert not any(isinstance(value, dict) for value in variables.values())
     rights = _rights()
-    assert all(parameters.get(name, "") in rights for name in ("DatabaseSecretArn", "CacheSecretArn"))
+    assert all(
+        parameters.get(name, "") in rights
+        for name in ("ErasureKey", "ModelSigningKey", "DatabaseSecretArn", "CacheSecretArn")
+    )
     zones = parameters.get("Zones", "us-east-1a,us-east-1b,us-east-1c").split(",")
     assert _zones() == ([] if "VpcId" in parameters else zones)
     groups = {group["Description"] for group in boto3.client("ec2").describe_security_groups()["SecurityGroups"]}

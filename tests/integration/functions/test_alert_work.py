@@ -12,6 +12,7 @@ import pytest
 from churn.adapters.mysql import Database, totals
 from churn.adapters.mysql.websocket_connections import Since
 from churn.domain.timestamps import iso
+from churn.observability import metrics
 from churn.services.alert_delivery import deliver, subscribe
 from churn.services.scoring import Scoring
 from churn.settings import Settings, settings
@@ -176,7 +177,11 @@ def test_a_change_of_what_has_changed_meanwhile_is_refused(scoring: Scoring, ann
     assert anna.patch(number, note="old clients").status == 200
 
 
-def test_of_changes_at_once_with_one_version_one_is_done(scoring: Scoring, function: ModuleType) -> None:
+def test_of_changes_at_once_with_one_version_one_is_done(
+    scoring: Scoring, function: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The threads stand for processes, each of which has metrics of its own to flush.
+    monkeypatch.setattr(metrics.provider, "flush_metrics", lambda **_: None)
     (number,) = _raise(scoring, "C-1")
     version = ask(function.app, "GET", f"/api/alerts/{number}").headers["ETag"]
     people = [_Person(load("alerts"), f"p{n}") for n in range(6)]

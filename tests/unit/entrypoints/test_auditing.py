@@ -67,8 +67,8 @@ def test_the_routes_of_the_template_are_those_that_are_classed() -> None:
     given = {"DatabaseUrl": "mysql://d", "JwtSecret": "x" * 40, "ErasureKey": "y" * 40}
     rest = load(FUNCTIONS.parent / "template.yaml", given, socket_endpoint="http://127.0.0.1:1").rest
     assert rest is not None
-    told = {(route.method, route.path, route.function.lower()) for route in rest.routes if route.method != "OPTIONS"}
-    assert told == {(route.method, route.path, f"{route.function}function") for route in ROUTES}
+    told = {(route.method, route.path, route.function) for route in rest.routes if route.method != "OPTIONS"}
+    assert told == {(route.method, route.path, f"churn-{route.function}") for route in ROUTES}
     assert {route.operation for route in ROUTES if route.audit is None} == _NOT_AUDITED
     exports = {route.operation for route in ROUTES if route.operation.startswith(("export_", "hand_over"))}
     assert {route.operation for route in ROUTES if route.audit == "export"} == exports

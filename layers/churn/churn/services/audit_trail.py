@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from churn.adapters import secrets_manager
 from churn.domain.errors import ChurnError, UnavailableError
 from churn.domain.tombstones import Tombstones
-from churn.observability import logger, metrics
+from churn.observability import count_alone, logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ class AuditTrail:
         except ChurnError as error:
             if is_needed:
                 raise AuditTrailUnavailableError(str(error)) from error
-            metrics.add_metric("AuditEntriesLost", "Count", 1)
+            count_alone("AuditEntriesLost")
             logger.exception(
                 "an entry of the audit trail could not be stored", extra={"entry": entry and entry.to_dict()}
             )
