@@ -110,8 +110,10 @@ promote: $(STAMP) ## Let a version serve: make promote VERSION=… [REASON=…] 
 rollback: $(STAMP) ## Let the previous version serve again: make rollback [REASON=…]
 	@$(PYTHON) -m infra.tools.models rollback $(if $(REASON),--reason "$(REASON)")
 
-bench: $(STAMP) ## Measure the model, batches, cold starts, evaluation, large accounts, lists
-	@for benchmark in tests/benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(PYTHON) $$benchmark; done
+bench: $(STAMP) ## Measure all in one table, or one: make bench NAME=sweep
+	@if [ "$(UV)" != uv ]; then $(MAKE) .local/tools/bin/uv; fi
+	@$(UV) sync --frozen --quiet --inexact --group bench
+	@$(PYTHON) -m tests.benchmarks.run $(NAME)
 
 ##@ Test
 format: $(STAMP) ## Format the code, and fix what ruff can fix

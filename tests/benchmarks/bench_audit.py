@@ -1,8 +1,8 @@
 """What an entry of the audit trail costs a page: the same requests with the trail and without it, in turns."""
 
-import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -13,11 +13,13 @@ from churn.observability import logger
 from churn.services.audit_trail import AuditTrail
 from churn.services.customers import CustomerQuery, Customers
 from churn.settings import Settings
-from tests.benchmarks.bench_customer_lists import NOW, filled
+from tests.benchmarks.frame import SIZES, Bench, Row, in_turns, scaled
+from tests.support.large_shop import NOW
 from tests.support.rest import Handler, ask
 
-_SIZE = 10_000
-_TURNS = 300
+_SIZE = SIZES[0]
+SHOPS = (_SIZE,)
+_TURNS = 200
 _SETTINGS = Settings.from_environment({"ERASURE_KEY": "only-a-benchmark-knows-this-key-of-32-bytes"})
 _PAGES = {"50 customers": "/api/customers", "one customer of a list": "/api/customers?limit=1"}
 
@@ -38,22 +40,15 @@ def _app(database: Database, trail: type[AuditTrail]) -> Handler:
     return api.app
 
 
-def main() -> None:
-    """Fill a database, and print the medians and the 95th percentiles."""
-    print(f"{'milliseconds, median and 95th percentile':<44}{'without':>16}{'with':>16}")
-    with filled(_SIZE) as database, patch.object(logger, "info"):
-        apps = [_app(database, trail) for trail in (_NoTrail, AuditTrail)]
-        taken: dict[str, list[list[float]]] = {name: [[], []] for name in _PAGES}
-        for turn in range(_TURNS):
-            for name, path in _PAGES.items():
-                for which in ((0, 1), (1, 0))[turn % 2]:
-                    began = time.perf_counter()
-                    assert ask(apps[which], "GET", path).status == 200
-                    taken[name][which].append((time.perf_counter() - began) * 1000)
-    for name, both in taken.items():
-        figures = [f"{statistics.median(one):7.1f} {statistics.quantiles(one, n=20)[-1]:7.1f}" for one in both]
-        print(f"{name:<44}" + "".join(f"{figure:>16}" for figure in figures))
+def measure(bench: Bench) -> Iterator[Row]:
+    """Yield what a page takes with the trail, beside the same without it."""
+    with bench.database(_SIZE) as database, patch.object(logger, "info"):
+        apps = [_app(database, trail) for trail in (AuditTrail, _NoTrail)]
+        for name, path in _PAGES.items():
+            works = [partial(_asked, app, path) for app in apps]
+            own, without = (scaled(spread, 1000) for spread in in_turns(works, _TURNS, time.perf_counter))
+            yield Row(f"{name}, with its entry in the audit trail", "ms", own, "without an entry", without)
 
 
-if __name__ == "__main__":
-    main()
+def _asked(app: Handler, path: str, _: int) -> None:
+    assert ask(app, "GET", path).status == 200

@@ -17,12 +17,13 @@ from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, Page, WebSocketRoute, sync_playwright
 
-from tests.benchmarks.bench_customer_lists import filled_server
+from tests.benchmarks.frame import Bench, Row, Spread, one
 from tests.contract.conftest import Stack, running_stack
 
 LOADS = int(os.environ.get("LOADS", "7"))
 CUSTOMERS = int(os.environ.get("CUSTOMERS", "1000000"))
 MESSAGES = int(os.environ.get("MESSAGES", "72000"))
+SHOPS = (CUSTOMERS,) if CUSTOMERS else ()
 _SHOP = 2000
 _SAMPLES = 6
 _A_SECOND = 400
@@ -54,26 +55,19 @@ _SLIDE = """(slider, value) => new Promise((done) => {
 })"""
 
 
-def main() -> None:
-    """Measure each part against a stack of its own, and print the figures."""
+def measure(bench: Bench) -> Iterator[Row]:
+    """Measure each part against a stack of its own."""
     if LOADS or MESSAGES:
         with _stack(SAMPLE_CUSTOMERS=str(_SHOP)) as stack, _chromium() as browser:
             if LOADS:
-                _print_loads(
-                    f"Today, {_SHOP:,} customers", [_load(browser, stack, "#/", ".figure") for _ in range(LOADS)]
-                )
-                _slide(browser, stack)
+                yield from _loads(browser, stack, "#/", ".figure", LOADS)
+                yield _slide(browser, stack)
             for place in ("#/", "#/alerts") if MESSAGES else ():
-                _listen(browser, stack, place, MESSAGES // 2)
+                yield from _listen(browser, stack, place, MESSAGES // 2)
     if CUSTOMERS:
-        with (
-            filled_server(CUSTOMERS) as url,
-            _stack(SAMPLE_CUSTOMERS="0", DATABASE_URL=url) as stack,
-            _chromium() as browser,
-        ):
-            loads = [_load(browser, stack, _CURRENT, "td.col-name") for _ in range(max(LOADS, 3))]
-            _print_loads(f"Customers, {CUSTOMERS:,} of them", loads)
-            _scroll(browser, stack)
+        with _stack(SAMPLE_CUSTOMERS="0", DATABASE_URL=bench.urls[CUSTOMERS]) as stack, _chromium() as browser:
+            yield from _loads(browser, stack, _CURRENT, "td.col-name", max(LOADS, 3), CUSTOMERS)
+            yield _scroll(browser, stack)
 
 
 @contextmanager
@@ -119,27 +113,28 @@ def _load(browser: Browser, stack: Stack, place: str, filled: str) -> tuple[floa
     return painted, filled_at
 
 
-def _print_loads(name: str, loads: list[tuple[float, float]]) -> None:
-    for what, times in zip(("first paint", "figures shown"), zip(*loads, strict=True), strict=True):
-        ordered = sorted(times)
-        middle, slowest = ordered[len(ordered) // 2], ordered[-1]
-        print(f"{name}: {what} after {middle:.0f} ms, the slowest of {len(ordered)}: {slowest:.0f} ms")
+def _loads(
+    browser: Browser, stack: Stack, place: str, filled: str, times: int, size: int | None = None
+) -> Iterator[Row]:
+    taken = [_load(browser, stack, place, filled) for _ in range(times)]
+    for what, each in zip(("first paint", "figures shown"), zip(*taken, strict=True), strict=True):
+        yield Row(f"dashboard {place}: {what}", "ms", Spread.of(each), size=size)
 
 
-def _slide(browser: Browser, stack: Stack) -> None:
-    """Move a slider of "what if" to and fro; print how long each answer took to be drawn."""
+def _slide(browser: Browser, stack: Stack) -> Row:
+    """Move a slider of "what if" to and fro; return how long each answer took to be drawn."""
     page = _page(browser, stack)
     who = stack.get(f"/api/customers{_CURRENT.partition('customers')[2]}&limit=1").json["customers"][0]["customer_id"]
     page.goto(f"{stack.base_url}/#/customers/{who}")
     page.get_by_role("button", name="What if").click()
     slider = page.get_by_role("dialog").get_by_label("Days since last order")
-    took = sorted(slider.evaluate(_SLIDE, 5 + 11 * (number % 9)) for number in range(_SLIDES))
-    print(f"what if: drawn after {took[_SLIDES // 2]:.0f} ms, the slowest of {_SLIDES}: {took[-1]:.0f} ms")
+    took = [slider.evaluate(_SLIDE, 5 + 11 * (number % 9)) for number in range(_SLIDES)]
     page.context.close()
+    return Row("“what if”: from the move of a slider until its answer is drawn", "ms", Spread.of(took), at_most=200)
 
 
-def _scroll(browser: Browser, stack: Stack) -> None:
-    """Go down a long list for ten pages; print how long the next rows took to come, and how many rows exist."""
+def _scroll(browser: Browser, stack: Stack) -> Row:
+    """Go down a long list for ten pages; return how long the next rows took to come."""
     page = _page(browser, stack)
     page.goto(f"{stack.base_url}/{_CURRENT}")
     page.locator("td.col-name").first.wait_for()
@@ -148,13 +143,12 @@ def _scroll(browser: Browser, stack: Stack) -> None:
         began = time.perf_counter()
         page.evaluate(_DOWN)
         took.append(1000 * (time.perf_counter() - began))
-    rows = page.locator("tbody tr").count()
-    print(f"ten pages further: at most {max(took):.0f} ms for a page; {rows} rows in the document")
     page.context.close()
+    return Row("dashboard: ten pages further down the list, each", "ms", Spread.of(took), size=CUSTOMERS)
 
 
-def _listen(browser: Browser, stack: Stack, place: str, messages: int) -> None:
-    """Let messages come by the socket of the page; print its heap and its nodes as they come."""
+def _listen(browser: Browser, stack: Stack, place: str, messages: int) -> Iterator[Row]:
+    """Let messages come by the socket of the page; yield its heap and its nodes as they come."""
     page = _page(browser, stack)
     sockets: list[WebSocketRoute] = []
 
@@ -181,10 +175,12 @@ def _listen(browser: Browser, stack: Stack, place: str, messages: int) -> None:
                     page.wait_for_timeout(1000 * ahead)
         page.wait_for_timeout(2000)
         figures.append(_memory(session))
-    print(f"{place}: {sent:,} messages in {time.monotonic() - began:.0f} s, {len(asked):,} requests of the page")
-    for number, (heap, nodes) in enumerate(figures):
-        print(f"  after {number * (messages // _SAMPLES):>7,}: {heap / 2**20:6.2f} MB of heap, {nodes:,} nodes")
     page.context.close()
+    for number, (heap, nodes) in enumerate(figures):
+        told = f"dashboard {place}, after {number * (messages // _SAMPLES):,} messages"
+        yield Row(f"{told}: heap", "MB", one(heap / 2**20))
+        yield Row(f"{told}: nodes", "nodes", one(nodes))
+    yield Row(f"dashboard {place}: requests of the page for {sent:,} messages", "requests", one(len(asked)))
 
 
 def _memory(session: CDPSession) -> tuple[float, int]:
@@ -216,7 +212,3 @@ def _message(template: dict[str, Any], number: int) -> str:
         return json.dumps({"event": "alert_updated", "data": alert})
     score = {"customer_id": template["customer_id"], "churn_probability": number % 100 / 100}
     return json.dumps({"event": "prediction_update", "data": score})
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,13 @@
-"""The nightly evaluation of a shop with 100,000 customers, each predicted three times in a week: `make bench`.
+"""The nightly evaluation of a shop with 100,000 customers, each predicted three times in a week.
 
-On a private MariaDB: a week whose outcomes have become known, served and shadow, the comparison of the two, and drift.
+A week whose outcomes have become known, served and shadow, the comparison of the two, and drift.
 """
 
 from __future__ import annotations
 
+import os
 import resource
-import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from multiprocessing import get_context
@@ -27,43 +26,40 @@ from churn.ml.drift import reference
 from churn.ml.random_forest import ChurnModel
 from churn.services.model_monitoring import compare_challengers, evaluate_weeks, watch_drift
 from churn.settings import Settings
-from infra.local.servers.databases import start_mariadb
 from infra.tools.simulator import simulate
+from tests.benchmarks.frame import Bench, Row, one, timed
 from tests.support.forests import fitted_forest, metadata, trees_of
+from tests.support.large_shop import schema
 
-CUSTOMERS = 100_000
+CUSTOMERS = int(os.environ.get("CUSTOMERS", "100000"))
 _SIMULATED = 2000
 _MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 _NOW = _MONDAY + timedelta(days=7 + 91)
 _MIGRATIONS = Path(__file__).parents[2] / "infra" / "migrations"
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        server = start_mariadb(Path(folder))
-        try:
-            # In another process, whose memory is not that of the evaluation.
-            filling = get_context("spawn").Process(target=_fill, args=(server.url,))
-            filling.start()
-            filling.join()
-            _measure(Database(server.url))
-        finally:
-            server.stop()
-
-
-def _measure(database: Database) -> None:
-    settings = Settings.from_environment({})
-    model = ChurnModel.from_trees(trees_of(fitted_forest(trees=20)), metadata())
-    before_them = np.ones(100)
-    model.metadata["reference"] = reference(dict.fromkeys(FEATURE_NAMES, before_them), before_them)
-    before = _memory()
-    _timed(
-        "a week of 100,000 customers, in two roles",
-        lambda: evaluate_weeks(database, settings, now=_NOW, time_left=lambda: True),
-    )
-    _timed("comparing challenger and champion", lambda: compare_challengers(database, settings, now=_NOW))
-    _timed("drift", lambda: watch_drift(database, model, settings, now=_NOW))
-    print(f"memory, at most            {_memory():9.0f} MB, {before:.0f} of them before")
+def measure(bench: Bench) -> Iterator[Row]:
+    """Yield what each part of the evaluation takes, and its memory."""
+    with schema(bench.server_url, "evaluated") as url:
+        # In another process, whose memory is not that of the evaluation.
+        filling = get_context("spawn").Process(target=_fill, args=(url,))
+        filling.start()
+        filling.join()
+        database = Database(url)
+        settings = Settings.from_environment({})
+        model = ChurnModel.from_trees(trees_of(fitted_forest(trees=20)), metadata())
+        before_them = np.ones(100)
+        model.metadata["reference"] = reference(dict.fromkeys(FEATURE_NAMES, before_them), before_them)
+        before = _memory()
+        parts: dict[str, Callable[[], object]] = {
+            "a week, in two roles": lambda: evaluate_weeks(database, settings, now=_NOW, time_left=lambda: True),
+            "comparing challenger and champion": lambda: compare_challengers(database, settings, now=_NOW),
+            "drift": lambda: watch_drift(database, model, settings, now=_NOW),
+        }
+        for what, work in parts.items():
+            yield Row(f"evaluation: {what}", "s", one(timed(work)), size=CUSTOMERS)
+        database.close()
+        yield Row("evaluation: memory that it adds", "MB", one(_memory() - before), size=CUSTOMERS)
 
 
 def _fill(url: str) -> None:
@@ -103,17 +99,5 @@ def _fill(url: str) -> None:
         database.run(lambda transaction, of=placed: orders.write(transaction, of))  # type: ignore[misc]
 
 
-def _timed(name: str, work: Callable[[], object]) -> None:
-    begun, computed = time.perf_counter(), time.process_time()
-    answer = work()
-    assert answer
-    elapsed, computed = time.perf_counter() - begun, time.process_time() - computed
-    print(f"{name:<42} {elapsed:6.1f} s, {computed:5.1f} s of them computing", flush=True)
-
-
 def _memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-if __name__ == "__main__":
-    main()

@@ -5,31 +5,33 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from churn.settings import settings
-from tests.benchmarks.bench_customer_lists import SIZES, filled_server
+from tests.benchmarks.frame import SIZES, Bench, Row, one
 from tests.support.http import serving
 from tests.support.rest import load, server
 
+SHOPS = SIZES
 _FORMS = ("csv", "parquet")
 
 
-def main() -> None:
-    """Fill a database for each size, and export its customers by the command, over HTTP."""
-    # What the functions tell of each request is not for here.
-    os.environ.update(POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEVEL="ERROR")
-    print(f"{'customers':>12}{'form':>10}{'seconds':>10}{'MB of memory':>14}{'MB of file':>12}")
+def measure(bench: Bench) -> Iterator[Row]:
+    """Yield the seconds and the memory of an export of each shop."""
     for size in SIZES:
-        with filled_server(size) as database_url, tempfile.TemporaryDirectory() as folder:
-            os.environ["DATABASE_URL"] = database_url
-            settings.cache_clear()
-            with serving(http := server({"customers": load("customers").app})):
-                for form in _FORMS:
-                    _export(f"http://127.0.0.1:{http.server_port}", Path(folder) / f"all.{form}", size, form)
+        os.environ["DATABASE_URL"] = bench.urls[size]
+        settings.cache_clear()
+        with tempfile.TemporaryDirectory() as folder, serving(http := server({"customers": load("customers").app})):
+            for form in _FORMS:
+                path = Path(folder) / f"all.{form}"
+                seconds, memory = _export(f"http://127.0.0.1:{http.server_port}", path)
+                yield Row(f"an export ({form})", "s", one(seconds), size=size)
+                yield Row(f"an export ({form}): memory of the command", "MB", one(memory), size=size)
 
 
-def _export(url: str, path: Path, size: int, form: str) -> None:
+def _export(url: str, path: Path) -> tuple[float, float]:
+    """Return the seconds of the command and the MB of its memory."""
     environment = {**os.environ, "URL": url, "TOKEN": "of-a-benchmark"}
     started = time.perf_counter()
     command = [sys.executable, "-m", "infra.tools.exporter.command", str(path)]
@@ -38,9 +40,4 @@ def _export(url: str, path: Path, size: int, form: str) -> None:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"the export ended with {process.returncode}")
-    seconds, memory = time.perf_counter() - started, used.ru_maxrss / 1024
-    print(f"{size:>12,}{form:>10}{seconds:>10.0f}{memory:>14.0f}{path.stat().st_size / 1e6:>12.1f}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    return time.perf_counter() - started, used.ru_maxrss / 1024

@@ -1,4 +1,4 @@
-"""Orders a second from a file to scored customers, and the memory for it, by the length of the file.
+"""A hundred orders into a shop; and from a file to scored customers, by the length of the file: time and memory.
 
 Generated orders, eight a customer on average, some customers with many; ``LINES=10000000`` for another length.
 """
@@ -12,40 +12,55 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from churn.adapters.mysql import Database
-from churn.adapters.mysql.migrations import migrate, read_migrations
-from infra.local.servers.databases import Server, start_mariadb
+from tests.benchmarks.frame import SIZES, Bench, Row, grown, one
 from tests.support.forests import small_model
+from tests.support.large_shop import ERASURE_KEY
 
-_LINES = [int(number) for number in os.environ.get("LINES", "10000,100000").split(",")]
-_MIGRATIONS = Path(__file__).parents[2] / "infra" / "migrations"
+SHOPS = SIZES
+_LINES = [int(number) for number in os.environ.get("LINES", "20000").split(",")]
 _BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def main() -> None:
-    """Import files of several lengths, each into an empty database."""
-    for lines in _LINES:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            file, model = folder / "orders.csv", folder / "model.npz"
+def measure(bench: Bench) -> Iterator[Row]:
+    """Yield what imports into shops, and of files of several lengths into an empty database, take."""
+    with tempfile.TemporaryDirectory() as name:
+        file, model = Path(name) / "orders.csv", Path(name) / "model.npz"
+        model.write_bytes(small_model().to_bytes())
+        _write(file, 100)
+        shops = {size: one(_import(bench, file, model, bench.urls[size], []).clock * 1000) for size in SIZES}
+        yield from grown("an import of 100 orders", shops, at_most=2000)
+        for lines in _LINES:
             _write(file, lines)
-            model.write_bytes(small_model().to_bytes())
-            for what, arguments in (("read alone", ["--dry-run"]), ("read and stored", []), ("again", [])):
-                if what != "again":
-                    server = start_mariadb(Path(tempfile.mkdtemp(dir=folder)))
-                    database = Database(server.url, statement_timeout=120)
-                    migrate(database, read_migrations(_MIGRATIONS))
-                    database.close()
-                _import(what, lines, file, model, server, arguments)
-                if what != "read and stored":
-                    server.stop()
+            with bench.empty_url() as url:
+                for what, arguments in (("read alone", ["--dry-run"]), ("read and stored", []), ("again", [])):
+                    used = _import(bench, file, model, url, arguments)
+                    told = f"an import of {lines:,} lines, {what}"
+                    yield Row(f"{told}: an order, by the clock", "µs", one(used.clock / lines * 1e6))
+                    yield Row(f"{told}: an order, the command's processors", "µs", one(used.processors / lines * 1e6))
+                    yield Row(f"{told}: an order, the database's", "µs", one(used.database / lines * 1e6))
+                    yield Row(f"{told}: memory of the command", "MB", one(used.memory))
+                    yield Row(f"{told}: memory of each of its processes", "MB", one(used.process_memory))
 
 
-def _import(what: str, lines: int, file: Path, model: Path, server: Server, arguments: list[str]) -> None:
-    environment = os.environ | {"DATABASE_URL": server.url, "ERASURE_KEY": "k" * 32, "MODEL_PATH": str(model)}
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Seconds of the clock, of the command's processors and of the database's; MB of it and of a process."""
+
+    clock: float
+    processors: float
+    database: float
+    memory: float
+    process_memory: float
+
+
+def _import(bench: Bench, file: Path, model: Path, url: str, arguments: list[str]) -> _Used:
+    at_first = bench.server_seconds()
+    environment = os.environ | {"DATABASE_URL": url, "ERASURE_KEY": ERASURE_KEY, "MODEL_PATH": str(model)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.perf_counter()
     # The command tells its own memory: that of a child is the most of all children so far.
@@ -55,25 +70,15 @@ def _import(what: str, lines: int, file: Path, model: Path, server: Server, argu
         "whose = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN; "
         "print('peak', *(resource.getrusage(who).ru_maxrss // 1024 for who in whose)); sys.exit(end)"
     )
-    at_first = _processor_seconds(server)
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(file), *arguments], env=environment, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", code, str(file), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     took = time.perf_counter() - begin
+    if done.returncode:
+        raise RuntimeError(f"the import ended with {done.returncode}: {done.stderr[-500:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     worked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     own, of_processes = done.stdout.rsplit("peak ", 1)[1].split()
-    print(
-        f"{lines:11,} lines {what:15} {took:8.1f} s {lines / took:8,.0f} orders a second, {worked:8.1f} s of CPU, "
-        f"{_processor_seconds(server) - at_first:8.1f} s of the database; {own} MB, of each process {of_processes} MB",
-        flush=True,
-    )
-
-
-def _processor_seconds(server: Server) -> float:
-    """Return the processor's time that a server has taken so far."""
-    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return _Used(took, worked, bench.server_seconds() - at_first, float(own), float(of_processes))
 
 
 def _write(file: Path, lines: int) -> None:
@@ -84,7 +89,3 @@ def _write(file: Path, lines: int) -> None:
             customer = int(chance.paretovariate(1.1) * 1000) % max(lines // 8, 10)
             at = _BEGIN + timedelta(seconds=int(number * 6e7 / lines) + chance.randrange(60))
             out.write(f"C{customer},{number},{at:%Y-%m-%d %H:%M:%S},{chance.lognormvariate(3, 1):.2f},Germany\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,49 +1,56 @@
-"""One customer with 100,000 orders beside one with ten: what an event costs, and how large the state is.
+"""One customer with 20,000 orders (`ORDERS=100000`) beside one with ten: what an event costs, how large the state is.
 
 Each event is a batch of its own, as it is when a shop is quiet; the two customers take turns.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from statistics import median
+from functools import partial
+from itertools import count
 
 from churn.domain.events import Event
 from churn.services.scoring import Scoring
+from tests.benchmarks.frame import Bench, Row, in_turns, one, scaled
+from tests.support.large_shop import SETTINGS
 from tests.support.models import RecencyModel
-from tests.support.own_database import scoring_on_a_database_of_its_own
 
-ORDERS = 100_000
-ROUNDS = 60
+ORDERS = int(os.environ.get("ORDERS", "20000"))
+ROUNDS = 40
 _NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _chance = random.Random(3)
 
 
-def main() -> None:
-    """Fill a database, and print the medians."""
-    with scoring_on_a_database_of_its_own(RecencyModel()) as (database, scoring):
+def measure(bench: Bench) -> Iterator[Row]:
+    """Yield what events of the large customer take, beside those of the small one."""
+    with bench.empty() as database:
+        scoring = Scoring(database, RecencyModel(), SETTINGS)
         for customer_id, orders in (("LARGE", ORDERS), ("SMALL", 10)):
             history = [_order(customer_id, number, _chance.uniform(0, 720)) for number in range(orders)]
             for start in range(0, orders, 5000):
                 scoring.apply(history[start : start + 5000], now=_NOW, raise_alerts=False)
-        _compare(scoring)
+        for what, make in _kinds().items():
+            works = [partial(_applied, scoring, make, who) for who in ("LARGE", "SMALL")]
+            large, small = (scaled(spread, 1000) for spread in in_turns(works, ROUNDS, time.perf_counter))
+            yield Row(f"{what}, of a customer with {ORDERS:,} orders", "ms", large, "with ten", small, growth=1.5)
         sizes = database.run(
             lambda transaction: transaction.rows(
-                "SELECT c.customer_id, LENGTH(s.state) AS bytes FROM customers c "
-                "JOIN customer_states s ON s.customer_pk = c.id ORDER BY 1"
+                "SELECT LENGTH(s.state) AS bytes FROM customers c JOIN customer_states s ON s.customer_pk = c.id "
+                "ORDER BY c.customer_id"
             )
         )
-        for row in sizes:
-            print(f"state of {row['customer_id']:<35} {row['bytes']:9,} bytes")
+        large, small = (one(row["bytes"] / 1000) for row in sizes)
+        yield Row(f"the state of a customer with {ORDERS:,} orders", "KB", large, "with ten", small)
 
 
-def _compare(scoring: Scoring) -> None:
+def _kinds() -> dict[str, Callable[[str], Event]]:
     # Even numbers go to one customer, odd ones to the other.
-    numbers, newest = iter(range(1_000_000, 2_000_000)), iter(range(1_000_000, 2_000_000))
-    kinds: dict[str, Callable[[str], Event]] = {
+    numbers, newest = count(1_000_000), count(1_000_000)
+    return {
         "an order, the newest": lambda who: _order(who, next(numbers), 0),
         "a log-in": lambda who: Event(f"l{next(numbers)}", "login", who, _NOW, {}),
         "a late order": lambda who: _order(who, next(numbers), _chance.uniform(300, 700)),
@@ -55,16 +62,10 @@ def _compare(scoring: Scoring) -> None:
             f"p{next(numbers)}", "loyalty_points_changed", who, _NOW - timedelta(days=400), {"balance": 5}
         ),
     }
-    for name, make in kinds.items():
-        taken: dict[str, list[float]] = {"LARGE": [], "SMALL": []}
-        for _ in range(ROUNDS):
-            for who, times in taken.items():
-                event = make(who)
-                begun = time.perf_counter()
-                scoring.apply([event], now=_NOW)
-                times.append(1000 * (time.perf_counter() - begun))
-        large, small = median(taken["LARGE"]), median(taken["SMALL"])
-        print(f"{name:<40} {large:7.1f} ms, {small:5.1f} ms with ten orders: {large / small:5.2f} times", flush=True)
+
+
+def _applied(scoring: Scoring, make: Callable[[str], Event], who: str, _: int) -> None:
+    scoring.apply([make(who)], now=_NOW)
 
 
 def _order(customer_id: str, number: int, days_ago: float) -> Event:
@@ -75,7 +76,3 @@ def _order(customer_id: str, number: int, days_ago: float) -> Event:
 def _cancelled(customer_id: str, number: int) -> Event:
     data = {"order_id": f"o{number}"}
     return Event(f"c{_chance.random()}", "order_cancelled", customer_id, _NOW, data)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,13 @@
-"""Training on 100,000 customers with 2 million events: time and peak memory, `make bench`.
+"""Training on 100,000 customers with 2 million events: time and peak memory.
 
 The histories are a simulated shop's, thinned to so many events, each customer ten times under other names, in a file
-that is read anew each time they are gone through, as the database's are. `--customers 2000` asks for a smaller shop.
+that is read anew each time they are gone through, as the database's are. `CUSTOMERS=2000` asks for a smaller shop.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import os
 import resource
 import tempfile
 import time
@@ -19,7 +19,9 @@ from churn.domain.events import Event
 from churn.domain.timestamps import from_millis
 from churn.training import Plan, table, train
 from infra.tools.simulator import simulate
+from tests.benchmarks.frame import Bench, Row, one
 
+_CUSTOMERS = int(os.environ.get("CUSTOMERS", "100000"))
 # Of these, one in twelve is kept: a customer then has 20 events on average.
 _CHATTER = frozenset({"product_viewed", "login", "email_sent", "email_opened", "email_clicked", "cart_abandoned"})
 _KEPT = 12
@@ -42,25 +44,24 @@ class FiledHistories:
                 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--customers", type=int, default=100_000)
-    customers = parser.parse_args().customers
+def measure(_: Bench) -> Iterator[Row]:
+    """Yield the time and the memory of a training."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "histories.jsonl"
-        begun = time.monotonic()
-        events = _write(path, customers, now)
-        print(f"simulated {customers:,} customers, {events:,} events in {time.monotonic() - begun:.0f} s", flush=True)
+        events = _write(path, _CUSTOMERS, now)
         begun, used = time.monotonic(), time.process_time()
 
         def progress(step: str) -> None:
             print(f"{time.monotonic() - begun:6.1f} s  {_peak():4.2f} GB  {step}", flush=True)
 
         trained = train(FiledHistories(path), now=now, plan=Plan(), progress=progress)
-    print(table(trained.report))
     seconds, busy = time.monotonic() - begun, time.process_time() - used
-    print(f"training took {seconds:.0f} s ({busy:.0f} s of processors), peak memory {_peak():.2f} GB")
+    print(table(trained.report))
+    what = f"training on {events:,} events"
+    yield Row(f"{what}, by the clock", "s", one(seconds), size=_CUSTOMERS)
+    yield Row(f"{what}, of processors", "s", one(busy), size=_CUSTOMERS)
+    yield Row(f"{what}, memory at most", "GB", one(_peak()), at_most=3, size=_CUSTOMERS)
 
 
 def _write(path: Path, customers: int, now: datetime) -> int:
@@ -81,7 +82,3 @@ def _write(path: Path, customers: int, now: datetime) -> int:
 def _peak() -> float:
     """Return the most memory that this process has had, in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-
-
-if __name__ == "__main__":
-    main()

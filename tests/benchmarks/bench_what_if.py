@@ -1,16 +1,18 @@
-"""What-ifs that contradict what everybody takes for granted, counted over 2,000 customers of a shop: `make bench`.
+"""What-ifs that contradict what everybody takes for granted, counted over 2,000 customers of a shop.
 
-Without a file the shop is simulated. `--file orders.csv.gz --horizon 90 --lookback 365 --test-at 2011-09-10` takes the
-customers of a file of orders, as they stood on the day that the model is tested from; it learns from before. What the
-training reports of the tested window is printed first.
+Without a file the shop is simulated. `OPTIONS="--file orders.csv.gz --horizon 90 --lookback 365 --test-at 2011-09-10"`
+takes the customers of a file of orders, as they stood on the day that the model is tested from; it learns from before.
+What the training reports of the tested window is printed first.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -24,6 +26,7 @@ from churn.training import Plan, table, train
 from infra.tools.importer.history import Options
 from infra.tools.importer.parser import read_history
 from infra.tools.simulator import simulate
+from tests.benchmarks.frame import Bench, Row, one
 from tests.support.contradictions import TAKEN_FOR_GRANTED, contradictions, stored_customers
 
 _CUSTOMERS = 2000
@@ -33,7 +36,8 @@ _SIMULATED = datetime(2026, 1, 1, tzinfo=UTC)
 Histories = list[tuple[str, Sequence[Event]]]
 
 
-def main() -> None:
+def measure(_: Bench) -> Iterator[Row]:
+    """Yield the share of contradictions of each question."""
     options = _options()
     histories = _of_file(options.file) if options.file else _simulated()
     end = max(event.timestamp for _, events in histories for event in events)
@@ -48,18 +52,18 @@ def main() -> None:
     random.Random(1).shuffle(histories)
     observed = observed_kinds(event for _, events in histories for event in events)
     customers = stored_customers(histories, at, observed, options.lookback)[:_CUSTOMERS]
-    print(f"{len(customers):,} customers as of {at:%Y-%m-%d}, {kind_of(model.metadata)} {model.version}")
+    told = f"{len(customers):,} customers as of {at:%Y-%m-%d}, {kind_of(model.metadata)}"
     for name, (ask, direction) in TAKEN_FOR_GRANTED.items():
-        begun = time.perf_counter()
+        begun = time.process_time()
         found = contradictions(model, customers, ask, direction)
-        each = (time.perf_counter() - begun) / max(1, found.asked)
-        print(
-            f"{name:38} {found.asked:6,} asked  {found.share:6.2%} against by more than a point  "
-            f"worst {found.worst:5.1f}  {each * 1e3:5.2f} ms each{'' if found.share < _MOST else '  TOO MANY'}"
-        )
+        each = (time.process_time() - begun) / max(1, found.asked)
+        yield Row(f"{name}: contradictions, {told}", "%", one(100 * found.share), at_most=100 * _MOST)
+        yield Row(f"{name}: the worst", "points", one(found.worst))
+        yield Row(f"{name}: a question", "ms", one(each * 1000))
 
 
 def _options() -> argparse.Namespace:
+    """Return what OPTIONS asks for, in the form of a command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--file", type=Path)
     parser.add_argument("--horizon", type=int, default=90)
@@ -67,7 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--test-at", type=parse_timestamp)
     parser.add_argument("--forest", action="store_true", help="the forest alone, without the blend that serves")
     parser.add_argument("--fit-at", type=parse_timestamp, action="append")
-    return parser.parse_args()
+    return parser.parse_args(shlex.split(os.environ.get("OPTIONS", "")))
 
 
 def _of_file(path: Path) -> Histories:
@@ -79,7 +83,3 @@ def _of_file(path: Path) -> Histories:
 def _simulated() -> Histories:
     start = _SIMULATED - timedelta(days=548)
     return [(one.customer_id, one.events) for one in simulate(6000, seed=1, start=start, end=_SIMULATED)]
-
-
-if __name__ == "__main__":
-    main()

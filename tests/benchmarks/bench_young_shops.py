@@ -1,35 +1,35 @@
-"""How often the 90 % interval of a young shop holds the truth, on simulated shops of three kinds: `make bench`.
+"""How often the 90 % interval of a young shop holds the truth, on simulated shops of three kinds.
 
-`--shops 400` simulates so many shops of each kind and size.
+`SHOPS=400` simulates so many shops of each kind and size.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
+import os
 import statistics
-import time
+from collections.abc import Iterator
+from time import process_time
 
+from tests.benchmarks.frame import Bench, Row, Spread, one
 from tests.support.purchase_shops import CUSTOMERS, KINDS, fit_shop
 
+_SIMULATED = int(os.environ.get("SHOPS", "400"))
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shops", type=int, default=400)
-    shops = parser.parse_args().shops
-    print(
-        f"{'shop':<14}{'customers':>10}{'coverage':>10}{'error':>8}{'width':>8}{'ms a shop':>11}   ({shops} shops each)"
-    )
+
+def measure(_: Bench) -> Iterator[Row]:
+    """Yield how often the interval misses the truth, how wrong the middle is, and what a fit takes."""
     for kind in KINDS:
         for customers in CUSTOMERS:
-            begun = time.monotonic()
-            fits = [fit_shop(seed, customers, kind) for seed in range(shops)]
-            took = (time.monotonic() - begun) / shops * 1000
-            coverage = statistics.fmean(fit.coverage for fit in fits)
-            error = math.sqrt(statistics.fmean(fit.squared_error for fit in fits))
-            width = statistics.fmean(fit.width for fit in fits)
-            print(f"{kind:<14}{customers:>10}{coverage:>10.3f}{error:>8.3f}{width:>8.3f}{took:>11.0f}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+            fits, taken = [], []
+            for seed in range(_SIMULATED):
+                begun = process_time()
+                fits.append(fit_shop(seed, customers, kind))
+                taken.append((process_time() - begun) * 1000)
+            what = f"a young shop ({kind}) of {customers:,}"
+            missed = 100 * (1 - statistics.fmean(fit.coverage for fit in fits))
+            error = 100 * math.sqrt(statistics.fmean(fit.squared_error for fit in fits))
+            yield Row(f"{what}: truth outside the 90 % interval", "%", one(missed))
+            yield Row(f"{what}: error of the estimate", "points", one(error))
+            yield Row(f"{what}: width of the interval", "points", Spread.of([100 * fit.width for fit in fits]))
+            yield Row(f"{what}: simulated and fitted", "ms", Spread.of(taken))

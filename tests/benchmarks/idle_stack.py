@@ -22,9 +22,9 @@ def main() -> None:
         print("no local stack runs: make up EVENT_RATE=0")
         return
     supervisor = int(ready.read_text(encoding="ascii"))
-    before = _processor_seconds(supervisor)
+    before = processor_seconds(supervisor)
     time.sleep(SECONDS)
-    used = Counter(_processor_seconds(supervisor))
+    used = Counter(processor_seconds(supervisor))
     used.subtract(before)
     for process, seconds in used.most_common():
         if seconds > 0:
@@ -32,7 +32,7 @@ def main() -> None:
     print(f"{100 * used.total() / SECONDS:6.2f} %  of a core")
 
 
-def _processor_seconds(process: int) -> dict[str, float]:
+def processor_seconds(process: int) -> dict[str, float]:
     """Return the seconds of the processor that a process and its descendants have had, by their commands."""
     try:
         tasks = [*Path(f"/proc/{process}/task").iterdir()]
@@ -44,7 +44,7 @@ def _processor_seconds(process: int) -> dict[str, float]:
         return {}
     seconds = {f"{process} {function}: {command[-60:]}": nanoseconds / 1e9}
     for child in children:
-        seconds |= _processor_seconds(child)
+        seconds |= processor_seconds(child)
     return seconds
 
 

@@ -1,11 +1,15 @@
 """The plans of the statements that code under test runs, as the server tells them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
+from unittest.mock import patch
 
 import pytest
+from pymysql.cursors import Cursor, DictCursor
 
 from churn.adapters.mysql import Transaction
+from churn.adapters.mysql.customer_search import MANY_MATCHES
 from churn.adapters.mysql.database import Row
 
 
@@ -32,3 +36,40 @@ def watch_plans(
 def rows_of(plans: list[list[Row]]) -> list[Row]:
     """Return the rows of several plans."""
     return [row for plan in plans for row in plan]
+
+
+@contextmanager
+def every_plan() -> Iterator[dict[str, list[Row]]]:
+    """Yield a dictionary that fills with the plan of each statement that reads, by its text without parameters."""
+    plans: dict[str, list[Row]] = {}
+    execute = Cursor.execute
+
+    def explained(cursor: Cursor, query: str, args: object = None) -> int:
+        if query not in plans and query.lstrip("(").startswith(("SELECT", "UPDATE", "DELETE")):
+            with cursor.connection.cursor(DictCursor) as asking:
+                execute(asking, f"EXPLAIN FORMAT=TRADITIONAL {cursor.mogrify(query, args)}")
+                plans[query] = [*asking.fetchall()]
+        return execute(cursor, query, args)
+
+    with patch.object(Cursor, "execute", explained):
+        yield plans
+
+
+def faults(plan: list[Row]) -> list[str]:
+    """Return what of a plan grows with a large shop: a scan, or sorting or copying of more than is bounded.
+
+    What other parts of a statement have found is sorted and copied at will, as those parts are bounded; and a part that
+    ends at so many different keys of an index has to remember those.
+    """
+    found = []
+    for row in plan:
+        name, extra = str(row["table"]), row["Extra"] or ""
+        if row["table"] is None or name.startswith("<") or int(row["rows"] or 0) <= MANY_MATCHES:
+            continue
+        if row["type"] == "ALL":
+            found.append(f"all of {name} is looked at")
+        if "filesort" in extra:
+            found.append(f"{name} is sorted")
+        if "temporary" in extra and not (row["select_type"] == "DERIVED" and "Using index" in extra):
+            found.append(f"{name} is copied")
+    return found

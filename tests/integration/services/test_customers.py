@@ -109,7 +109,6 @@ def test_a_filter_of_several_values_is_a_part_of_the_list_in_its_order(
     if "search" not in filters:
         # Whatever the number of matches decides about the plan.
         monkeypatch.setattr(customer_search, "MANY_MATCHES", many)
-        monkeypatch.setattr(customer_search, "_MANY_IN_WINDOW", many)
     found: list[str] = []
     cursor = None
     while not found or cursor is not None:

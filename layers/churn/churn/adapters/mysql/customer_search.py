@@ -31,8 +31,6 @@ SORT_COLUMNS: dict[CustomerSort, str] = {
     "days_since_last_order": "last_order_at",
     "customer_id": "customer_id",
 }
-_MANY_IN_WINDOW = 100_000
-"""The same for customers whose last order lies between two instants: the order may well be against their risk."""
 NULLABLE = frozenset(
     {"churn_probability", "last_order_at", "value_at_risk", "risk_change_7d", "total_spent", "expected_spend"}
 )
@@ -110,7 +108,8 @@ class Search:
         """Return whether the customers are looked at one by one in the order of a column."""
         if self.is_sorted:
             return False
-        return self.wanted.is_narrowed or (is_many and not takes_offset(self.wanted, column))
+        is_against_the_order = self.wanted.has_window and column != "last_order_at"
+        return self.wanted.is_narrowed or (is_many and (is_against_the_order or not takes_offset(self.wanted, column)))
 
     def walk(self, column: str) -> tuple["Search", Conditions]:
         """Return the search of whom to look at in the order of a column, and what to look for."""
@@ -262,8 +261,8 @@ def page(transaction: Transaction, search: Search, wanted: Page, matches: int | 
 
     `matches`: how many there are in all, None if they are very many.
     """
-    is_many = matches is None or matches > (_MANY_IN_WINDOW if search.wanted.has_window else MANY_MATCHES)
-    if search.is_walked(wanted.column, is_many=is_many):
+    is_many = matches is None or matches > MANY_MATCHES
+    if not wanted.offset and search.is_walked(wanted.column, is_many=is_many):
         keys, after, has_more = _walked(transaction, search, wanted)
         return _found(customers.by_key(transaction, keys), after, wanted, has_more=has_more)
     keys = _ordered(transaction, search, replace(wanted, limit=wanted.limit + 1), is_many=is_many)

@@ -77,9 +77,9 @@ class CustomerFilters(Request):
     has_open_alert: bool | None = None
     """Whether there is an alert that nobody has dealt with yet.
 
-    With this, `changed_since`, `segment`, or a field that begins with `min_`, `max_`, `first_order_` or
+    With this, `changed_since`, `segment`, or a field that begins with `min_`, `max_`, `lapsed_`, `first_order_` or
     `ordered_again_`, a page may have fewer customers than `limit`, even none, and go on all the same: `next_cursor` is
-    null at the end. `offset` is refused, and `total` may be a lower bound.
+    null at the end. `offset` is refused, and `total` may be a lower bound, except with fields of `lapsed_` alone.
     """
     changed_since: From | None = None
     """Customers whose newest stored prediction is of this instant or later: new events, or another risk than before.

@@ -1,0 +1,88 @@
+"""What is asked often reads ranges of indexes in a shop of 100,000 customers: nothing is scanned, sorted or copied."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from churn.adapters.mysql import Database
+from churn.adapters.redis_cache import Cache
+from churn.services.alerts import list_alerts
+from churn.services.customer_story import CustomerStory, RiskQuery, TimelineQuery
+from churn.services.customers import CustomerQuery, Customers
+from churn.services.dashboard import Dashboard
+from churn.services.predictions import PredictionQuery, list_predictions
+from churn.services.rescoring import sweep
+from churn.services.scoring import Scoring
+from churn.services.segments import Segments
+from tests.support.events import event, order
+from tests.support.large_shop import NOW, SETTINGS, build, schema
+from tests.support.list_queries import filters, orders
+from tests.support.models import RecencyModel
+from tests.support.plans import every_plan, faults
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+_SIZE = 100_000
+_WHO = "C-7"
+
+
+@pytest.fixture(scope="module")
+def large(mysql_url: str) -> Iterator[Database]:
+    with schema(mysql_url, "large_shop") as url:
+        build(url, _SIZE, RecencyModel(), lived=1000)
+        with closing(Database(url, statement_timeout=600)) as database:
+            yield database
+
+
+def _faults(work: Callable[[], object]) -> list[str]:
+    """Return what is wrong with the plans of what some work reads, each with its statement."""
+    with every_plan() as plans:
+        work()
+    assert plans
+    return [f"{fault}: {statement[:500]}" for statement, plan in plans.items() for fault in faults(plan)]
+
+
+def test_every_filter_in_every_order(large: Database) -> None:
+    customers = Customers(large, SETTINGS)
+
+    def pages(query: CustomerQuery) -> None:
+        cursor = customers.page(query, NOW)["next_cursor"]
+        # A place further down is found in one direction as in the other.
+        if cursor is not None and query.order == "desc":
+            customers.page(replace(query, cursor=cursor), NOW)
+
+    for sort, direction in orders():
+        for name, asked in filters(NOW).items():
+            query = CustomerQuery(sort=sort, order=direction, limit=20, **asked)
+            assert _faults(lambda query=query: pages(query)) == [], (sort, direction, name)  # type: ignore[misc]
+
+
+def test_reads_of_one_customer_and_figures(large: Database) -> None:
+    customers, story = Customers(large, SETTINGS), CustomerStory(large, SETTINGS.retention)
+    dashboard = Dashboard(large, Cache(""), SETTINGS)
+    reads: dict[str, Callable[[], object]] = {
+        "customer": lambda: customers.get(_WHO, NOW),
+        "stored": lambda: customers.stored([_WHO], NOW, [_WHO]),
+        "events": lambda: customers.events(_WHO, limit=50),
+        "timeline": lambda: story.timeline(_WHO, TimelineQuery(), NOW),
+        "risk": lambda: story.predictions(_WHO, RiskQuery()),
+        "then": lambda: story.then(_WHO, NOW - timedelta(days=3), NOW),
+        "stats": lambda: dashboard.stats(NOW),
+        "trends": lambda: dashboard.trends("30d", "day", NOW),
+        "alerts": lambda: list_alerts(large, limit=50),
+        "predictions": lambda: list_predictions(large, PredictionQuery(limit=50)),
+        "segments": lambda: Segments(large, Cache(""), SETTINGS).every(),
+    }
+    found = {name: wrong for name, read in reads.items() if (wrong := _faults(read))}
+    assert found == {}
+
+
+def test_scoring_and_the_sweep(large: Database) -> None:
+    scoring = Scoring(large, RecencyModel(), SETTINGS)
+    events = [order(f"C-{number}", days_ago=1) for number in range(50)]
+    events += [event("payment_failed", f"C-{number}", days_ago=1, order_id="o") for number in range(50)]
+    assert _faults(lambda: scoring.apply(events, now=NOW)) == []
+    asked = iter([True])
+    assert _faults(lambda: sweep(scoring, now=NOW, time_left=lambda: next(asked, False))) == []
