@@ -12,6 +12,7 @@ import pytest
 from churn.adapters.mysql import Database, totals
 from churn.adapters.mysql.websocket_connections import Since
 from churn.domain.timestamps import iso
+from churn.entrypoints.http.app import Api
 from churn.observability import metrics
 from churn.services.alert_delivery import deliver, subscribe
 from churn.services.scoring import Scoring
@@ -180,7 +181,8 @@ def test_a_change_of_what_has_changed_meanwhile_is_refused(scoring: Scoring, ann
 def test_of_changes_at_once_with_one_version_one_is_done(
     scoring: Scoring, function: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The threads stand for processes, each of which has metrics of its own to flush.
+    # The threads stand for processes, each of which has metrics of its own.
+    monkeypatch.setattr(Api, "_observe", lambda *_: None)
     monkeypatch.setattr(metrics.provider, "flush_metrics", lambda **_: None)
     (number,) = _raise(scoring, "C-1")
     version = ask(function.app, "GET", f"/api/alerts/{number}").headers["ETag"]
