@@ -82,7 +82,7 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         for sender in self._senders:
-            sender.join(_SETTLED_SECONDS + 10)
+            sender.join(10 * _SETTLED_SECONDS)
 
     def statuses(self) -> dict[str, Counter[int]]:
         """Return how often each status came, by the kind of request."""

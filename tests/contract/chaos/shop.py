@@ -93,15 +93,15 @@ class Shop:
 
 
 @contextmanager
-def running_shop(folder: Path, buckets: Path, *, has_clock: bool) -> Iterator[Shop]:
+def running_shop(folder: Path, buckets: Path, *, is_whole: bool) -> Iterator[Shop]:
     """Run an empty shop whose database is reached through a proxy, as a user who has the documented rights.
 
-    `has_clock`: with a clock of the functions' own, where that is possible.
+    `is_whole`: with a small file system and a clock of the functions' own, where these are possible.
     """
     data, state = folder / "mysql", folder / "stack"
     for one in (data, state):
         one.mkdir()
-    with _file_system(data) as is_mounted, _mysql(data / "data") as mysql:
+    with _file_system(data, is_wanted=is_whole) as is_mounted, _mysql(data / "data") as mysql:
         mysql.execute(
             "CREATE USER shop@'%' IDENTIFIED BY 'secret'",
             f"GRANT {', '.join(RIGHTS)} ON churn.* TO shop@'%'",
@@ -110,7 +110,7 @@ def running_shop(folder: Path, buckets: Path, *, has_clock: bool) -> Iterator[Sh
             url = f"mysql://shop:secret@127.0.0.1:{proxy.port}/churn"
             with running_stack(state, buckets, SAMPLE_CUSTOMERS="0", EVENT_RATE="0", DATABASE_URL=url) as stack:
                 _deliver_again_soon(stack)
-                clock = _own_clock(stack, state / "clock") if has_clock else None
+                clock = _own_clock(stack, state / "clock") if is_whole else None
                 yield Shop(stack, mysql, proxy, data if is_mounted else None, clock)
 
 
@@ -124,18 +124,18 @@ def _mysql(folder: Path) -> Iterator[MySql]:
 
 
 @contextmanager
-def _file_system(folder: Path) -> Iterator[bool]:
-    """Mount a small file system in memory; whether that was possible."""
+def _file_system(folder: Path, *, is_wanted: bool) -> Iterator[bool]:
+    """Mount a small file system in memory, if it is wanted; whether it is there."""
     mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "churn-chaos", str(folder)]
     try:
-        is_mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+        is_mounted = is_wanted and subprocess.run(mount, capture_output=True, check=False).returncode == 0
     except OSError:
         is_mounted = False
     try:
         yield is_mounted
     finally:
         if is_mounted:
-            subprocess.run(["umount", str(folder)], check=True)
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def _own_clock(stack: Stack, file: Path) -> Path | None:
