@@ -91,8 +91,14 @@ def test_a_young_shop_grows_up(own_stack: Stack) -> None:
     interval = answer["probability_interval"]
     assert interval["of"] == "parameters"
     assert 0 <= interval["low"] < answer["churn_probability"] < interval["high"] <= 1
-    health = stack.get("/health", role=None).json
-    assert (health["status"], health["model_kind"]) == ("healthy", "purchase_process")
+
+    def healthy() -> dict[str, Any]:
+        # On a busy machine a check may not answer in time.
+        found: dict[str, Any] = stack.get("/health", role=None).json
+        return found if found["status"] == "healthy" else {}
+
+    health = eventually(healthy, every=0.5)
+    assert health["model_kind"] == "purchase_process"
     assert "no forest serves yet" in health["checks"]["model"]["detail"]
 
     customer_id = orders[-1][0]

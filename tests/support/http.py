@@ -46,7 +46,7 @@ def send(
     method: str = "GET",
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
-    timeout: float = 30,
+    timeout: float = 90,
 ) -> Answer:
     """Send a request, and return the answer, also one that is an error; `url` may have a name and a password."""
     parts = urlsplit(url)

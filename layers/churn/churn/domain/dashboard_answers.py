@@ -73,7 +73,11 @@ class Stats(TypedDict):
     model_accuracy_basis: AccuracyBasis | None
     """The predictions of the newest four weeks whose outcomes are known, or the test of the model while none is."""
     last_model_update: Instant | None
-    """Since when the version that serves does so: its promotion, or the roll-back to it."""
+    """Since when the version that serves does so: its promotion, or the roll-back to it.
+
+    As the other figures, of the scores that are stored: told from the first one by that version on, which comes with
+    the next event or sweep.
+    """
     risk_distribution: RiskDistribution
     average_churn_probability: float | None
     """Of the current customers; null while nobody is scored."""
