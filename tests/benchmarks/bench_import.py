@@ -31,11 +31,11 @@ def measure(bench: Bench) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         file, model = Path(name) / "orders.csv", Path(name) / "model.npz"
         model.write_bytes(small_model().to_bytes())
-        _write(file, 100)
+        write_orders(file, 100)
         shops = {size: one(_import(bench, file, model, bench.urls[size], []).clock * 1000) for size in SIZES}
         yield from grown("an import of 100 orders", shops, at_most=2000)
         for lines in _LINES:
-            _write(file, lines)
+            write_orders(file, lines)
             with bench.empty_url() as url:
                 for what, arguments in (("read alone", ["--dry-run"]), ("read and stored", []), ("again", [])):
                     used = _import(bench, file, model, url, arguments)
@@ -81,7 +81,8 @@ def _import(bench: Bench, file: Path, model: Path, url: str, arguments: list[str
     return _Used(took, worked, bench.server_seconds() - at_first, float(own), float(of_processes))
 
 
-def _write(file: Path, lines: int) -> None:
+def write_orders(file: Path, lines: int) -> None:
+    """Write a file of orders, each with a number of its own."""
     chance = random.Random(1)
     with file.open("w", encoding="utf-8") as out:
         out.write("customer_id,invoice,ts,amount,country\n")

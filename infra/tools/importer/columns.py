@@ -215,15 +215,20 @@ def missing_fields(kind: Kind, header: Sequence[str], columns: Columns) -> list[
     return missing
 
 
-def refusal(kind: Kind, header: Sequence[str], columns: Columns, missing: Sequence[str], file: str) -> str:
-    """Return the sentence for a header without required fields: the whole command that would work, with a guess."""
+def refusal(
+    kind: Kind, header: Sequence[str], columns: Columns, missing: Sequence[str], file: str, *, is_table: bool
+) -> str:
+    """Return the sentence for a header without required fields: the whole command that would work, with a guess.
+
+    `is_table`: all lines have this header.
+    """
     guesses = {field: _likeliest(field, header, columns) or "COLUMN" for field in missing}
     for field in _ALSO_NAMED if kind == "orders" else ():
         guess = _likeliest(field, [name for name in header if name not in guesses.values()], columns)
         if field not in columns.by_field and guess is not None:
             guesses[field] = guess
     options = " ".join(shlex.quote(f"--column={field}={column}") for field, column in guesses.items())
-    if len(header) == 1:
+    if len(header) == 1 and is_table:
         return (
             f"there is one column only, {shown(header)!r}: if it is several, they are divided by none of comma, "
             "semicolon, tab and bar; save the file with one of these"

@@ -367,6 +367,12 @@ FORMATS = (
         line="item",
         credit_numbers=re.compile(r"[Cc]\d+"),
     ),
+    Format(  # before the orders, as events may have their columns, too
+        name="our own events",
+        kind="events",
+        signatures=(_names("customer_id,event_type,timestamp"), _names("user_id,event_type,timestamp")),
+        fields={},
+    ),
     Format(
         name="our own orders",
         signatures=(_names("customer_id,timestamp,order_value"),),
@@ -378,12 +384,6 @@ FORMATS = (
             )
         }
         | {"discount": ("discountvalue", "discountused", "discount"), "cancelled": ("cancelledat", "cancelled")},
-    ),
-    Format(
-        name="our own events",
-        kind="events",
-        signatures=(_names("customer_id,event_type,timestamp"), _names("user_id,event_type,timestamp")),
-        fields={},
     ),
 )
 

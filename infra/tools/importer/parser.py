@@ -270,7 +270,8 @@ class _Reader:
                 missing = missing_fields(history.kind, names, columns)
                 if missing:
                     path = str(history.source.content.path)
-                    raise UnreadableFileError(refusal(history.kind, names, columns, missing, path))
+                    is_table = history.source.is_table
+                    raise UnreadableFileError(refusal(history.kind, names, columns, missing, path, is_table=is_table))
                 self._columns[names] = columns
                 if not history.columns:
                     history.notes += also_possible(history.kind, names, columns)

@@ -17,7 +17,7 @@ _ISO = re.compile(r"\d{4}-", re.ASCII)
 _ISO_COLUMN = re.compile(r"(?:\d{4}-[^\n]*\n)*", re.ASCII)
 _DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)", re.ASCII)
 _YEAR_FIRST = re.compile(r"(\d{4})([./])(\d{1,2})\2(\d{1,2})(?!\d)", re.ASCII)
-_WEEKDAY = re.compile(r"[^\W\d]{2,12}\.?,?\s+(?=\d)|[^\W\d]{2,12}\.?,\s+")
+_WEEKDAY = re.compile(r"[^\W\d]{2,12}\.?,?\s+(?=\d)|[^\W\d]{2,12}\.?,\s+|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\s+(?=[A-Z])")
 _DAY_MONTH = re.compile(
     r"(\d{1,2})(?:st|nd|rd|th|\.|º)?[\s-]*(?:de\s+)?([^\W\d]{3,12})\.?[,\s-]*(?:de\s+)?(\d{4}|\d{2})(?!\d)"
 )
@@ -28,6 +28,8 @@ _CLOCK = re.compile(
     re.ASCII | re.DOTALL,
 )
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2}):?(\d{2})?", re.ASCII)
+_NAME_BEHIND = re.compile(r"(?<=\d)\s*\([^()]*\)\s*$")
+_ZONE_BEHIND = re.compile(r"(.*\d) ([A-Z][A-Za-z]+/[A-Za-z_/]+)", re.ASCII)
 _BEFORE_ZONE = re.compile(r"(?<=\d)\s+(?=[+-]\d{2}:?\d{2}$)", re.ASCII)
 _COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S%f"}
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
@@ -241,6 +243,8 @@ class TimeReader:
         plain = _BEFORE_ZONE.sub("", text)
         for name in (" UTC", " GMT"):
             plain = plain.removesuffix(name)
+        if match := _ZONE_BEHIND.fullmatch(plain):
+            plain, zone = match[1], match[2]
         if zone or self._zone is not UTC:
             parsed = datetime.fromisoformat(plain)
             if parsed.tzinfo is None:
@@ -289,6 +293,9 @@ def zone_named(name: str) -> tzinfo:
     plain = name.strip().casefold()
     if plain in _ZONES:
         return timezone(timedelta(hours=_ZONES[plain])) if _ZONES[plain] else UTC
+    if plain not in _ZONE_NAMES:
+        # Browsers write the zone's name behind its offset.
+        name = _NAME_BEHIND.sub("", name)
     if match := _OFFSET.fullmatch(name.strip().upper()):
         offset = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
         return timezone(-offset if match[1] == "-" else offset)

@@ -77,3 +77,14 @@ def test_the_command_that_would_work_names_the_state_and_the_number_of_orders(tm
     assert all(f"--column={field}={column}" in str(refused.value) for field, column in named.items())
     file = read(tmp_path, text + "ola;2026-01-06;7;Z2;anulowane\n", columns=named)
     assert (file.figures.orders, file.figures.money, file.figures.cancelled) == (1, 5, 1)
+
+
+def test_a_file_of_events_with_columns_of_orders_is_one_of_events(tmp_path: Path) -> None:
+    header = "event_type,customer_id,timestamp,order_value,order_id\n"
+    file = read(tmp_path, f"{header}order_placed,ann,2026-01-05,10,1\nlogin,ann,2026-01-06,,\n")
+    assert (file.format, [event.event_type for event in file.events]) == ("our own events", ["order_placed", "login"])
+
+
+def test_an_object_of_json_without_orders_is_not_said_to_be_a_table_of_one_column(tmp_path: Path) -> None:
+    [reject] = read(tmp_path, json.dumps({"data": {"orders": {"edges": []}}})).rejects
+    assert "there is no column for customer_id, timestamp" in reject.reason
