@@ -13,7 +13,6 @@ from typing import Any
 from infra import console
 from infra.local.options import ROOT, Options, state_folder
 from infra.local.private_files import open_private
-from infra.local.servers import external
 from infra.local.servers.supervisor import StackError, module, say
 from infra.local.template.intrinsics import TemplateError
 
@@ -24,7 +23,10 @@ _DOWN_SECONDS = 60.0
 def run() -> int:
     """Run the stack in the foreground until Ctrl-C."""
     options = Options.from_environment(os.environ)
-    external.check(options.database_url, options.redis_url, options.kafka)
+    if options.database_url or options.redis_url or options.kafka:
+        from infra.local.servers import external  # noqa: PLC0415 (its clients take long, and are mostly not needed)
+
+        external.check(options.database_url, options.redis_url, options.kafka)
     from infra.local.stack import Stack  # noqa: PLC0415 (takes seconds, which a refusal need not wait for)
 
     Stack(options).run()

@@ -25,7 +25,7 @@ from churn.domain.features import is_outdated
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError, VersionNotFoundError
 from churn.entrypoints.http.tokens import issue, sign_in_address
-from infra.local.gateway.gateway import GatewayConfig, PortTakenError, aws_client, door_variables, log
+from infra.local.gateway.config import GatewayConfig, PortTakenError, aws_client, door_variables, log
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.options import PYTHON_PATH, ROOT, TRACES_FILE, Options
 from infra.local.private_files import write_private
@@ -146,12 +146,15 @@ class Stack:
             start(OwnServer("database", start_mariadb, self._state / "mariadb", database_port))
         if not options.redis_url:
             start(OwnServer("cache", start_redis, self._state / "redis", redis_port))
-        with progress("starting the local AWS APIs"):
-            wait_until((aws_folder / "ready").exists, "the local AWS APIs", lambda: aws.alive, 60, aws.log)
         if not options.kafka:
             wait_until(
                 lambda: kafka_broker.answers(broker_port), "the broker", lambda: True, 20, self._logs / "broker.log"
             )
+        # The AWS APIs, which take the longest, import their code meanwhile.
+        with progress("bringing the schema up to date"):
+            self._migrate()
+        with progress("starting the local AWS APIs"):
+            wait_until((aws_folder / "ready").exists, "the local AWS APIs", lambda: aws.alive, 60, aws.log)
 
     def _configure(self) -> None:
         """Choose the ports, and write what the gateway and the AWS APIs read."""
@@ -246,11 +249,9 @@ class Stack:
     def _page_log(self) -> Path:
         return self._logs / "dashboard.log"
 
-    # -- schema, model, gateway
+    # -- model, gateway
 
     def _prepare(self) -> None:
-        with progress("bringing the schema up to date"):
-            self._migrate()
         if not self._has_model() and not self._options.sample_customers:
             self._tool("first model", "infra.tools.train", "--prior")
         elif not self._has_model():

@@ -4,22 +4,19 @@ Run by the supervisor as `python -m infra.local.gateway.gateway CONFIG.json`; en
 """
 
 import asyncio
-import json
 import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-import boto3
 from aiohttp import web
-from botocore.config import Config as BotoConfig
 
 from infra.local.gateway import schedules
+from infra.local.gateway.config import GatewayConfig, PortTakenError, aws_client, door_variables, log
 from infra.local.gateway.edge import EdgeRunner
 from infra.local.gateway.kafka_event_source import KafkaSource
 from infra.local.gateway.lambda_api import LambdaApi
@@ -29,70 +26,10 @@ from infra.local.gateway.source_files import SourceWatch
 from infra.local.gateway.sqs_event_source import QueueSource
 from infra.local.gateway.telemetry import Telemetry, Traces
 from infra.local.gateway.websocket import Limits, WebSocketApi
-from infra.local.servers.supervisor import StackError
-from infra.local.side_doors import aws_credentials, with_key
 from infra.local.template.reader import load
 from infra.local.template.specs import Template
 
 _HOST = "127.0.0.1"
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayConfig:
-    """Where the gateway listens, and what stands around it. Port 0 means any free one."""
-
-    template: str
-    port: int = 0
-    ws_port: int = 0
-    lambda_port: int = 0
-    region: str = "eu-central-1"
-    aws_endpoint: str = ""
-    kafka: str = ""
-    concurrency: int = 2
-    prewarm: bool = True
-    traces: str = ""
-    """Where the functions' spans are written: `console`, or the path of a file; empty for nowhere."""
-    door_key: str = ""
-    """What clients of the doors for programs must know; without it these doors are closed."""
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, path: Path) -> "GatewayConfig":
-        """Return the configuration that `write` wrote."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
-
-    def write(self, path: Path) -> None:
-        """Write it for the process; only the owner may read it, for it holds secrets."""
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
-
-
-class PortTakenError(StackError):
-    """A port is used by another program; the text names the port and the variable to change."""
-
-    def __init__(self, port: int, variable: str) -> None:
-        super().__init__(f"port {port} is taken by another program: end that one, or set {variable} to a free port")
-
-
-def door_variables(config: GatewayConfig, lambda_url: str) -> dict[str, str]:
-    """Return the variables by which functions and commands come through the doors for programs.
-
-    They lead to the AWS APIs and to the gateway's Lambda API, which also tells how far events are.
-    """
-    return {
-        **aws_credentials(config.door_key),
-        "AWS_ENDPOINT_URL": config.aws_endpoint,
-        "AWS_ENDPOINT_URL_LAMBDA": lambda_url,
-        "EVENT_SOURCE_URL": with_key(f"{lambda_url}/status", config.door_key),
-    }
-
-
-def log(source: str, line: str) -> None:
-    """Write one line of a function's log or of the gateway's own."""
-    # AWS's runtime client writes a traceback as one line, with carriage returns between its rows.
-    for row in line.split("\r"):
-        print(f"{source:<13}| {row}", flush=True)
 
 
 class Gateway:
@@ -233,18 +170,6 @@ class Gateway:
             "queues": [asdict(source.progress) for source in self.queues],
             "sockets": len(self.websocket.connections) if self.websocket else 0,
         }
-
-
-def aws_client(service: Any, config: GatewayConfig) -> Any:
-    """Return a boto3 client of the local AWS APIs."""
-    return boto3.client(
-        service,
-        endpoint_url=config.aws_endpoint,
-        region_name=config.region,
-        aws_access_key_id=config.door_key,
-        aws_secret_access_key="local",  # noqa: S106
-        config=BotoConfig(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3}),
-    )
 
 
 def _runner(app: web.Application) -> web.AppRunner:

@@ -19,7 +19,7 @@ from moto.backends import get_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
 
-from infra.local.gateway.gateway import GatewayConfig, aws_client
+from infra.local.gateway.config import GatewayConfig, aws_client
 from infra.local.side_doors import guarded
 from infra.local.template.reader import load
 from infra.local.template.specs import ACCOUNT, Template

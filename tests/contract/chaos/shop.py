@@ -14,7 +14,7 @@ import pymysql
 
 from churn.adapters.mysql import Database, DatabaseUnavailableError
 from churn.adapters.mysql.database import Row
-from infra.local.gateway.gateway import GatewayConfig
+from infra.local.gateway.config import GatewayConfig
 from infra.local.servers.databases import Server, start_mariadb
 from infra.local.servers.external import RIGHTS
 from tests.contract.conftest import Stack, running_stack

@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from churn.adapters.mysql import Database
-from infra.local.gateway.gateway import GatewayConfig
+from infra.local.gateway.config import GatewayConfig
 from infra.local.options import PYTHON_PATH
 from infra.local.servers import kafka_broker
 from infra.local.servers.databases import free_port

@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local.gateway.gateway import Gateway, GatewayConfig
+from infra.local.gateway.config import GatewayConfig
+from infra.local.gateway.gateway import Gateway
 from infra.local.gateway.websocket import Limits
 from infra.local.side_doors import basic
 from tests.integration.infra.conftest import DOOR_KEY, FIXTURE, Served
