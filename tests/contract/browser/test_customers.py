@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -127,6 +128,37 @@ def test_a_long_list_has_few_rows_at_a_time_and_keeps_its_place(windows: Windows
     place = page.locator("td.col-name").nth(20).inner_text()
     page.reload()
     expect(page.get_by_role("link", name=place).first).to_be_visible()
+    page.get_by_role("link", name="Today").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("likely to leave")
+    page.go_back()
+    expect(page.get_by_role("link", name=place).first).to_be_in_viewport()
+    # Another list begins at its beginning, also where the address named a row of the one before.
+    page.reload()
+    expect(page.get_by_role("link", name=place).first).to_be_visible()
+    page.evaluate("scrollTo(0, 0)")
+    page.get_by_role("button", name="Spent").click()
+    first = stack.get("/api/customers?sort=total_spent&limit=1").json["customers"][0]["name"]
+    expect(page.locator("td.col-name").first).to_have_text(first)
+    expect(page.locator("td.col-name").first).to_be_in_viewport()
+
+
+def test_whoever_comes_back_to_the_list_sees_what_has_come_meanwhile(windows: Windows, stack: Stack) -> None:
+    who = f"BACK-{uuid.uuid4().hex[:8]}"
+
+    def order(number: int, spent: int) -> None:
+        stack.publish("order_placed", who, datetime.now(UTC), order_id=f"{who}-{number}", order_value=300)
+        eventually(lambda: stack.get(f"/api/customers/{who}").json.get("total_spent") == spent)
+
+    order(1, 300)
+    page = windows.open(f"#/customers?search={who}")
+    row = page.locator("tbody tr", has_text=who)
+    expect(row).to_contain_text("300")
+    expect(page.get_by_text(re.compile(r"^Read (just now|\d+ min ago)$"))).to_be_visible()
+    page.get_by_role("link", name="Today").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("likely to leave")
+    order(2, 600)
+    page.go_back()
+    expect(row).to_contain_text("600")
 
 
 def test_whoever_may_read_alone_is_offered_no_more(windows: Windows, stack: Stack) -> None:
@@ -136,17 +168,25 @@ def test_whoever_may_read_alone_is_offered_no_more(windows: Windows, stack: Stac
     expect(page.get_by_role("button", name="What if")).to_have_count(0)
 
 
-def test_an_address_signs_in_once(windows: Windows, stack: Stack) -> None:
+def test_an_address_signs_in_once_in_a_new_tab_and_in_one_that_shows_the_page(windows: Windows, stack: Stack) -> None:
     if not stack.secret:
         pytest.skip("makes a code of its own: JWT_SECRET is not set")
     windows.expected = ("401",)
-    address = sign_in_address(stack.base_url, stack.secret, "anna", "act")
     page, again = windows.blank(), windows.blank()
+    for name in ("anna", "ben"):
+        address = sign_in_address(stack.base_url, stack.secret, name, "act")
+        page.goto(address)
+        expect(page.get_by_role("button", name=f"Sign out {name}")).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("likely to leave")
+        assert page.url == f"{stack.base_url}/#/"
+        page.get_by_role("link", name="Data").click()
     page.goto(address)
-    expect(page.get_by_role("button", name="Sign out anna")).to_be_visible()
-    assert "code=" not in page.url
+    expect(page.locator(".toast")).to_contain_text("is used once")
+    expect(page.get_by_role("button", name="Sign out ben")).to_be_visible()
     again.goto(address)
     expect(again.get_by_role("status")).to_contain_text("is used once")
+    again.goto(sign_in_address(stack.base_url, stack.secret, "carl", "act"))
+    expect(again.get_by_role("button", name="Sign out carl")).to_be_visible()
 
 
 def test_a_token_that_is_no_longer_valid_leads_to_signing_in(windows: Windows) -> None:

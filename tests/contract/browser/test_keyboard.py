@@ -1,4 +1,4 @@
-"""Retention, Model and Data by the keyboard alone."""
+"""The screens by the keyboard alone."""
 
 import re
 
@@ -46,3 +46,17 @@ def test_minutes_and_hours_of_events_are_chosen(windows: Windows) -> None:
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("step=hour"))
     expect(page.get_by_role("link", name="Hours")).to_have_attribute("aria-current", "true")
+
+
+def test_enter_on_the_list_of_customers_presses_what_has_the_focus(windows: Windows) -> None:
+    page = windows.open("#/customers?status=current")
+    expect(page.locator("td.col-name").first).to_be_visible()
+    page.keyboard.press("j")
+    page.get_by_role("button", name="Columns").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Columns")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("link", name="Retention").focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("#/retention$"))

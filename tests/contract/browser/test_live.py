@@ -68,6 +68,25 @@ def test_that_the_service_is_away_is_told_once_and_what_could_not_be_had_comes_b
     expect(page.get_by_role("article")).to_be_visible(timeout=_POLL_MS + PATIENCE_MS)
 
 
+def test_errors_of_the_service_are_told_at_once_and_what_stands_grows_old(windows: Windows, stack: Stack) -> None:
+    windows.expected = ("503",)
+    page = windows.blank()
+    page.clock.install()
+    page.add_init_script(f"sessionStorage['churn-token'] ??= '{stack.token('admin', subject='anna')}'")
+    page.goto(f"{stack.base_url}/#/")
+    expect(page.locator(".standing.live")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("likely to leave")
+    page.route("**/api/**", lambda route: route.fulfill(status=503, json={"detail": "The database is away."}))
+    fail_a_payment(stack)
+    expect(page.locator(".banner")).to_contain_text("The service does not answer as it should.")
+    expect(page.locator(".standing")).to_have_text("Not up to date")
+    page.clock.fast_forward(10 * 60_000)
+    expect(page.locator(".standings")).to_contain_text(re.compile(r"counted 1\d min ago"))
+    page.unroute("**/api/**")
+    expect(page.locator(".banner")).to_have_count(0, timeout=_POLL_MS + PATIENCE_MS)
+    expect(page.locator(".standing")).to_have_text("Live")
+
+
 def test_what_was_known_stays_while_the_service_is_away_and_it_is_found_again_by_itself(windows: Windows) -> None:
     windows.expected = ("ERR_FAILED",)
     page = _open(windows, "#/")

@@ -55,10 +55,12 @@ export function useResource<T>(
   const question = useRef(load);
   question.current = load;
   const reload = (): void => setTurn((number) => number + 1);
+  const isAsking = useRef(false);
 
   useEffect(() => {
     if (key === null) return;
     const control = new AbortController();
+    isAsking.current = true;
     // What several wait for is not given up when one of them goes.
     const answer =
       newEnough === undefined
@@ -78,16 +80,22 @@ export function useResource<T>(
           error: known,
           ...(before.key === key ? { data: before.data } : {}),
         }));
+      })
+      .finally(() => {
+        if (!control.signal.aborted) isAsking.current = false;
       });
     return () => control.abort();
   }, [key, turn, newEnough]);
 
   const isLive = useStore(live).state === "live";
-  const seconds = isLive ? every : topics.length || every ? POLL_SECONDS : undefined;
+  const isPolled =
+    topics.length > 0 || every !== undefined || (state.key === key && state.error?.isTemporary);
+  const seconds = isLive ? every : isPolled ? POLL_SECONDS : undefined;
   useEffect(() => {
     if (seconds === undefined) return;
     const timer = setInterval(() => {
-      if (!document.hidden) reload();
+      // A slow answer is waited for.
+      if (!document.hidden && !isAsking.current) reload();
     }, seconds * 1000);
     return () => clearInterval(timer);
   }, [seconds]);

@@ -1,12 +1,15 @@
 /** Whether the page is up to date: the socket, and what it tells; without one, whether the service answers at all. */
 import { ChurnSocket } from "../../../../infra/browser/churn-socket.mjs";
-import { onContact, post } from "./api/client";
+import { onContact, post, type Contact } from "./api/client";
 import type { Alert } from "./api/types";
 import { Store } from "./store";
 
-/** `polling`: there is no socket, and the page asks every ten seconds. */
+/**
+ * `polling`: there is no socket, and the page asks every ten seconds. `failing`: so it does, as the service answers
+ * some questions with errors or not at all. `offline`: the service cannot be reached.
+ */
 export interface Live {
-  state: "connecting" | "live" | "polling" | "offline";
+  state: "connecting" | "live" | "polling" | "failing" | "offline";
   /** Since when, in milliseconds. */
   since: number;
 }
@@ -23,8 +26,11 @@ const ARRIVED_AT_MOST = 50;
 const PATIENCE_MS = 5000;
 // A burst of messages is one reason to ask.
 const GATHER_MS = 400;
+// A question that fails is asked again sooner; one that is not belongs to a screen that has gone.
+const FORGET_MS = 60_000;
+/** The questions that have failed, until they are answered or forgotten. */
+const failed = new Map<string, { contact: Contact; timer: ReturnType<typeof setTimeout> }>();
 let socket: ChurnSocket | null = null;
-let isReached = true;
 let isOpen = false;
 let wasOpen = false;
 let patience: ReturnType<typeof setTimeout> | undefined;
@@ -93,13 +99,34 @@ function opened(open: boolean): void {
 }
 
 function judge(): void {
-  const state = !isReached || !navigator.onLine ? "offline" : isOpen ? "live" : "polling";
+  const isAway = !navigator.onLine || [...failed.values()].some(({ contact }) => contact === "away");
+  const state = isAway ? "offline" : failed.size ? "failing" : isOpen ? "live" : "polling";
   if (state !== live.value.state) live.set({ state, since: Date.now() });
 }
 
-onContact((reached) => {
-  isReached = reached;
-  if (!reached || live.value.state === "offline") judge();
+onContact((contact, question) => {
+  if (contact === "works") {
+    // A question that failed and is answered again tells that the others can be, too.
+    const isBack = failed.has(question);
+    for (const [other, { contact: before }] of failed) if (isBack || before === "away") forget(other);
+    if (live.value.state === "offline" || live.value.state === "failing") judge();
+    return;
+  }
+  // What somebody does, and fails, is told where they do it.
+  if (contact === "fails" && !question.startsWith("get ")) return;
+  forget(question);
+  const timer = setTimeout(() => {
+    forget(question);
+    judge();
+  }, FORGET_MS);
+  failed.set(question, { contact, timer });
+  judge();
 });
+
+function forget(question: string): void {
+  clearTimeout(failed.get(question)?.timer);
+  failed.delete(question);
+}
+
 window.addEventListener("online", judge);
 window.addEventListener("offline", judge);

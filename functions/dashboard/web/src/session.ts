@@ -1,5 +1,6 @@
 /** Who is signed in. The token lives in this tab's `sessionStorage` alone. */
-import { decoded } from "./router";
+import { say } from "./components/toasts";
+import { decoded, replace } from "./router";
 import { TOKEN } from "./storage";
 import { Store } from "./store";
 
@@ -38,12 +39,7 @@ export function endSession(message: string): void {
 
 /** Signs in with the code of the address (`#code=…`) or the token of before; says nothing if there is none. */
 export async function resumeSession(): Promise<void> {
-  const code = /^#code=(.+)$/.exec(location.hash)?.[1];
-  if (code) {
-    history.replaceState(null, "", "#/");
-    await exchange(decoded(code));
-    return;
-  }
+  if (await signInByAddress()) return;
   const kept = sessionStorage.getItem(TOKEN);
   if (kept) {
     try {
@@ -52,6 +48,18 @@ export async function resumeSession(): Promise<void> {
       sessionStorage.removeItem(TOKEN);
     }
   }
+}
+
+// An address that signs in may also be opened in a tab that shows the page already.
+window.addEventListener("hashchange", () => void signInByAddress());
+
+/** Takes the code out of the address and signs in with it; returns whether there was one. */
+async function signInByAddress(): Promise<boolean> {
+  const code = /^#code=(.+)$/.exec(location.hash)?.[1];
+  if (!code) return false;
+  replace("#/");
+  await exchange(decoded(code));
+  return true;
 }
 
 async function exchange(code: string): Promise<void> {
@@ -65,7 +73,10 @@ async function exchange(code: string): Promise<void> {
     if (!answer.ok || !body.token) throw new Error(body.detail);
     beginSession(body.token);
   } catch (error) {
-    endSession(error instanceof Error && error.message ? error.message : "The service cannot be reached.");
+    const reason = error instanceof Error && error.message ? error.message : "The service cannot be reached.";
+    // Whoever is signed in stays so.
+    if (session.value) say(reason);
+    else endSession(reason);
   }
 }
 

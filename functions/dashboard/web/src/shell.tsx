@@ -2,6 +2,7 @@
 import type { FunctionComponent, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, get, lastAnswerAt } from "./api/client";
+import { useClock } from "./clock";
 import { Dialog } from "./components/dialog";
 import { forgetKeptTexts } from "./components/draft";
 import { Icon } from "./components/icons";
@@ -39,6 +40,7 @@ const BEHIND_SECONDS = 60;
 export function Shell(): JSX.Element {
   const [showsKeys, setShowsKeys] = useState(false);
   const { path } = usePlace();
+  useClock();
   const found = SCREENS.find((known) => known.path === (path[0] ?? ""));
   useEffect(() => {
     connect();
@@ -129,6 +131,7 @@ function Standing(): JSX.Element {
     connecting: "Connecting",
     live: "Live",
     polling: "Asks every 10 seconds",
+    failing: "Not up to date",
     offline: "Offline",
   }[state];
   return (
@@ -142,12 +145,22 @@ function Standing(): JSX.Element {
 /** Says when what is shown is not of now. */
 function Banner(): JSX.Element | null {
   const { state, since } = useStore(live);
-  const health = useResource("health", readHealth, { every: 60 });
+  const health = useResource("health", (signal) => get("/health", undefined, undefined, signal), {
+    every: 30,
+  });
   if (state === "offline") {
     const at = lastAnswerAt ?? since;
     return (
       <div class="banner" role="alert">
         The service cannot be reached. You see what was known at {exactly(at)}. It is tried again by itself.
+      </div>
+    );
+  }
+  if (state === "failing") {
+    return (
+      <div class="banner" role="status">
+        The service does not answer as it should. What it does not tell is shown as it was known at{" "}
+        {exactly(since)}. It is tried again by itself.
       </div>
     );
   }
@@ -158,16 +171,6 @@ function Banner(): JSX.Element | null {
       The newest events are not counted yet: the oldest that waits came {ago(Date.now() - behind * 1000)}.
     </div>
   );
-}
-
-async function readHealth(signal: AbortSignal) {
-  try {
-    return await get("/health", undefined, undefined, signal);
-  } catch (error) {
-    // An unhealthy service says so in its status; the banner tells it by what fails.
-    if (error instanceof ApiError && error.status === 503) return undefined;
-    throw error;
-  }
 }
 
 function NoSuchPage(): JSX.Element {

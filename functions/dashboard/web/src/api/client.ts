@@ -53,13 +53,19 @@ export class ApiError extends Error {
   }
 }
 
-/** When the service answered last, in milliseconds; null before. */
+/** What became of a question: the service `works`; it `fails` (5xx, or no answer for long); it is `away`. */
+export type Contact = "works" | "fails" | "away";
+type Listener = (contact: Contact, question: string) => void;
+
+/** When the service answered last as it should, in milliseconds; null before. */
 export let lastAnswerAt: number | null = null;
 
-const listeners = new Set<(reached: boolean) => void>();
+// The gateway gives up after 29 seconds.
+const LONG_MS = 20_000;
+const listeners = new Set<Listener>();
 
-/** Calls `listener` after each request, with whether the service answered. */
-export function onContact(listener: (reached: boolean) => void): void {
+/** Calls `listener` with what becomes of each request; the question is its method and path. */
+export function onContact(listener: Listener): void {
   listeners.add(listener);
 }
 
@@ -95,25 +101,16 @@ export async function send(
   { body, signal, version }: Sent = {},
 ): Promise<Response> {
   const token = session.value?.token;
-  let response: Response;
-  try {
-    response = await fetch(new URL(target, document.baseURI), {
-      method: method.toUpperCase(),
-      headers: {
-        Accept: "application/json",
-        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-        ...(version === undefined ? {} : { "If-Match": `"${version}"` }),
-        ...(token ? { Authorization: `Bearer ${token}` } : {}),
-      },
-      body: body === undefined ? null : JSON.stringify(body),
-      signal: signal ?? null,
-    });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    tell(false);
-    throw new ApiError(0, "The service cannot be reached.");
-  }
-  tell(true);
+  const response = await reach(method, target, {
+    headers: {
+      Accept: "application/json",
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      ...(version === undefined ? {} : { "If-Match": `"${version}"` }),
+      ...(token ? { Authorization: `Bearer ${token}` } : {}),
+    },
+    body: body === undefined ? null : JSON.stringify(body),
+    signal: signal ?? null,
+  });
   if (response.ok) return response;
   const problem = (await response.json().catch(() => ({}))) as Problem;
   if (response.status === 401 && token)
@@ -121,9 +118,29 @@ export async function send(
   throw new ApiError(response.status, problem.detail ?? "The service could not do that.", problem.errors);
 }
 
-function tell(reached: boolean): void {
-  if (reached) lastAnswerAt = Date.now();
-  listeners.forEach((listener) => listener(reached));
+/** Returns the answer to a request, and tells what became of it. Throws ApiError if there is none. */
+async function reach(method: Method, target: string, request: RequestInit): Promise<Response> {
+  const question = `${method} ${target.split("?")[0] ?? ""}`;
+  const isLong = setTimeout(() => tell("fails", question), LONG_MS);
+  try {
+    const response = await fetch(new URL(target, document.baseURI), {
+      ...request,
+      method: method.toUpperCase(),
+    });
+    tell(response.status < 500 ? "works" : "fails", question);
+    return response;
+  } catch (error) {
+    if (request.signal?.aborted) throw error;
+    tell("away", question);
+    throw new ApiError(0, "The service cannot be reached.");
+  } finally {
+    clearTimeout(isLong);
+  }
+}
+
+function tell(contact: Contact, question: string): void {
+  if (contact === "works") lastAnswerAt = Date.now();
+  listeners.forEach((listener) => listener(contact, question));
 }
 
 export async function get<P extends PathsWith<"get">>(

@@ -12,6 +12,8 @@ export interface Pages {
   hasMore: boolean;
   isLoading: boolean;
   error: ApiError | null;
+  /** When its beginning was asked for, in milliseconds; null before the first answer. */
+  askedAt: number | null;
   more: () => void;
   /** Asks again for what could not be had, after what is known. */
   retry: () => void;
@@ -27,12 +29,13 @@ const NOTHING: State = {
   isLowerBound: false,
   isLoading: true,
   error: null,
+  askedAt: null,
   cursor: null,
 };
 const SHOWN_AT_LEAST = 20;
 // A filter that few meet has short pages: so many are asked for before the reader is asked.
 const PAGES_IN_A_ROW = 5;
-// The list of before, for whoever comes back from a customer.
+// The list of before, for whoever comes back: it is shown until the same is asked anew.
 let kept: { key: string; state: State } | null = null;
 /** The ids of the customers that are selected, also while one of them is looked at. */
 export const selection = new Store<ReadonlySet<string>>(new Set());
@@ -42,35 +45,41 @@ session.follow(() => {
   selection.set(new Set());
 });
 
-/** Asks for a list from its beginning, at least down to the row `from`. */
+/** Asks for a list from its beginning, at least down to the row `from`; a list of before is shown meanwhile. */
 export function useCustomers(query: CustomersQuery, from: number): Pages {
   const key = JSON.stringify(query);
   const [state, setState] = useState<State>(kept?.key === key ? kept.state : NOTHING);
   const running = useRef<AbortController | null>(null);
+  // What is shown while the list is asked for anew; null once it was.
+  const before = useRef<State | null>(null);
 
-  const ask = async (before: State): Promise<void> => {
+  /** Asks for what comes after `known`. */
+  const ask = async (known: State): Promise<void> => {
     running.current?.abort();
     const control = new AbortController();
     running.current = control;
-    setState({ ...before, isLoading: true, error: null });
-    let after = before;
-    const wanted = Math.max(from, before.customers.length) + SHOWN_AT_LEAST;
+    const old = before.current;
+    setState({ ...(old ?? known), isLoading: true, error: null });
+    let after = known;
+    const wanted = old ? old.customers.length : Math.max(from, known.customers.length) + SHOWN_AT_LEAST;
     try {
-      for (let page = 0; page < PAGES_IN_A_ROW; page++) {
+      for (let page = 0; old || page < PAGES_IN_A_ROW; page++) {
         const missing = wanted - after.customers.length;
         after = await next(query, after, Math.min(LARGEST_PAGE, Math.max(PAGE, missing)), control.signal);
         if (after.cursor === null || after.customers.length >= wanted) break;
       }
+      before.current = null;
       kept = { key, state: after };
       setState(after);
     } catch (error) {
-      if (!control.signal.aborted) setState({ ...after, isLoading: false, error: asApiError(error) });
+      if (!control.signal.aborted)
+        setState({ ...(old ?? after), isLoading: false, error: asApiError(error) });
     }
   };
 
   useEffect(() => {
-    if (kept?.key === key) setState(kept.state);
-    else void ask(NOTHING);
+    before.current = kept?.key === key ? kept.state : null;
+    void ask(NOTHING);
     return () => running.current?.abort();
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the key is the query
   }, [key]);
@@ -81,20 +90,17 @@ export function useCustomers(query: CustomersQuery, from: number): Pages {
     more: () => {
       if (state.cursor !== null && !state.isLoading && !state.error) void ask(state);
     },
-    retry: () => void ask(state),
+    retry: () => void ask(before.current ? NOTHING : state),
   };
 }
 
-async function next(
-  query: CustomersQuery,
-  before: State,
-  limit: number,
-  signal: AbortSignal,
-): Promise<State> {
-  const place = before.cursor === null ? {} : { cursor: before.cursor };
+async function next(query: CustomersQuery, known: State, limit: number, signal: AbortSignal): Promise<State> {
+  const askedAt = Date.now();
+  const place = known.cursor === null ? {} : { cursor: known.cursor };
   const page = await get("/api/customers", { ...query, ...place, limit }, undefined, signal);
   return {
-    customers: [...before.customers, ...page.customers],
+    customers: [...known.customers, ...page.customers],
+    askedAt: known.askedAt ?? askedAt,
     total: page.total,
     isLowerBound: page.total_is_lower_bound,
     cursor: page.next_cursor,

@@ -7,7 +7,7 @@ import { Icon } from "../../components/icons";
 import { Empty, NoCustomers, Problem, Waiting } from "../../components/notes";
 import { say } from "../../components/toasts";
 import { useLast, type Resource } from "../../data";
-import { count, money, plural } from "../../format";
+import { ago, count, money, plural } from "../../format";
 import { replace, usePlace } from "../../router";
 import { useStats } from "../../stats";
 import { useStore } from "../../store";
@@ -27,8 +27,8 @@ export default Screen;
 function CustomerList(): JSX.Element {
   const { query: address } = usePlace();
   const query = useMemo(() => queryOf(address), [address]);
-  const from = useRef(Number(address.get("row")) || 0);
-  const pages = useCustomers(query, from.current);
+  const from = useFirstRow(address, JSON.stringify(query));
+  const pages = useCustomers(query, from);
   const selected = useStore(selection);
   const chosenCustomers = pages.customers.filter((one) => selected.has(one.customer_id));
   const select = (ids: string[], isSelected: boolean): void => {
@@ -50,6 +50,7 @@ function CustomerList(): JSX.Element {
       <header>
         <div>
           <h1>{sentence ?? "Customers"}</h1>
+          <p class="muted small">{pages.askedAt === null ? "\u00a0" : `Read ${ago(pages.askedAt)}`}</p>
         </div>
         <Tools query={query} />
       </header>
@@ -65,7 +66,7 @@ function CustomerList(): JSX.Element {
             total={pages.total}
             query={query}
             selected={selected}
-            from={from.current}
+            from={from}
             onSelect={select}
             onSort={sort}
             onRow={keepRow}
@@ -76,6 +77,13 @@ function CustomerList(): JSX.Element {
       </div>
     </>
   );
+}
+
+/** Returns the row to begin a list with: that of the address with which this list was opened. */
+function useFirstRow(address: URLSearchParams, key: string): number {
+  const opened = useRef({ key: "", row: 0 });
+  if (opened.current.key !== key) opened.current = { key, row: Number(address.get("row")) || 0 };
+  return opened.current.row;
 }
 
 /** Returns what keeps the first row that is seen in the address. */
