@@ -12,7 +12,7 @@ from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.events import Event
 from churn.services.process_update import bring_up_to_now
 from churn.services.scoring import Scoring
-from churn.services.training_runs import StoredHistories, begin_without_labels
+from churn.services.training_runs import Run, StoredHistories, begin_without_labels, run_training
 from churn.settings import Settings
 from churn.training import Plan
 from tests.support.events import NOW, order
@@ -124,3 +124,16 @@ def test_a_share_of_the_customers_stands_for_all_the_same_each_time(database: Da
     assert 20 < len(some) < 90
     assert some == [name for name, _ in StoredHistories(database, 50)]
     assert len(list(StoredHistories(database, 500))) == len(list(StoredHistories(database))) == 200
+    sampled = [StoredHistories(database, most).sampled_from for most in (50, 200, 500, None)]
+    assert sampled == [200, None, None, None]
+
+
+def test_the_training_function_reads_a_sample_of_many_customers_and_says_so(
+    database: Database, registry: S3ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _store(database, [order(f"C-{number}", days_ago=number % 40) for number in range(200)], NOW)
+    monkeypatch.setattr("churn.training.MOST_CUSTOMERS", 50)
+    steps: list[str] = []
+    monkeypatch.setattr(Run, "progress", lambda _, step: steps.append(step))
+    run_training({}, database=database, registry=registry, settings=_SETTINGS, clock=lambda: NOW)
+    assert steps[0] == "a sample of 50 stands for 200 customers"

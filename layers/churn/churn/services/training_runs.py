@@ -41,15 +41,17 @@ Source = Literal["history", "sample"]
 class StoredHistories:
     """All customers' events; each iteration reads them again from the database.
 
-    Once the shop has an order of its own, they are without what the sample shop wrote. `source` says whose they are.
+    Once the shop has an order of its own, they are without what the sample shop wrote. `source` says whose they are,
+    and `sampled_from` how many customers a part of them stands for, None where all are read.
     """
 
     def __init__(self, database: Database, most: int | None = None) -> None:
         """Take `most`: about so many customers, chosen by a hash, stand for all if there are more."""
         self._database = database
         self._share = 1.0
-        if most is not None:
-            self._share = min(1.0, most / max(1, database.run(customers.count)))
+        self.sampled_from: int | None = None
+        if most is not None and (number := database.run(customers.count)) > most:
+            self._share, self.sampled_from = most / number, number
         self.source: Source = "history" if database.run(has_own_orders) else "sample"
 
     def __iter__(self) -> Iterator[tuple[str, list[Event]]]:
@@ -171,13 +173,16 @@ def run_training(
     `event` may name the run (`run_id`) and its instant (`time`). Returns the version, whether it was promoted and its
     report, or why no version was trained. Raises DatabaseUnavailableError, RegistryUnavailableError.
     """
-    from churn.training import CannotTrainError, train_or_begin  # noqa: PLC0415
+    from churn.training import MOST_CUSTOMERS, CannotTrainError, train_or_begin  # noqa: PLC0415
 
     now = parse_timestamp(event["time"]) if event.get("time") else clock()
     try:
         with training_run(database, event, clock) as run:
             current = model_in_use(registry)
-            histories = StoredHistories(database)
+            # Of more customers a sample would be taken all the same, after all of them were read.
+            histories = StoredHistories(database, MOST_CUSTOMERS)
+            if histories.sampled_from is not None:
+                run.progress(f"a sample of {MOST_CUSTOMERS:,} stands for {histories.sampled_from:,} customers")
             try:
                 trained = train_or_begin(
                     histories,

@@ -6,10 +6,11 @@ from churn.training.pipeline import Trained, TrainedModel, table, train
 from churn.training.plan import CannotTrainError, Plan, TooLittleHistoryError
 from churn.training.promotion_gate import InUse
 from churn.training.report_html import report_html
-from churn.training.snapshots import Histories
+from churn.training.snapshots import MOST_CUSTOMERS, Histories
 from churn.training.young_shop import begin, train_or_begin
 
 __all__ = [
+    "MOST_CUSTOMERS",
     "CannotTrainError",
     "Histories",
     "InUse",

@@ -31,6 +31,7 @@ FEWEST_OF_A_KIND = 30
 LEAD_DAYS = 30
 MOST_CUT_OFFS = 4
 MOST_CUSTOMERS = 100_000
+"""Of more customers a sample is learned from."""
 FOLDS = 4
 LEAK_AUC = 0.98
 """No single feature predicts churn so well unless it contains what happened after the cut-off."""
