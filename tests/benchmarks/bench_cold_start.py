@@ -39,7 +39,6 @@ from prediction_app import app
 _PATH = "/api/churn/predict"
 _OTHERS = {
     "customers": "/api/customers", "alerts": "/api/alerts", "stats": "/api/dashboard/stats",
-    "health": "/health",
 }  # fmt: skip
 _THEIRS = "with scikit-learn, pandas, joblib"
 

@@ -25,6 +25,7 @@ from tests.support.large_shop import NOW, SETTINGS
 _SIZE = min(100_000, SIZES[-1])
 SHOPS = (_SIZE,)
 _SECONDS = 5.0
+_PATIENCE_SECONDS = 300
 _SHARED = 6
 """How many batches of 500 one process applies, and each of four."""
 
@@ -81,7 +82,8 @@ def _by_processes(bench: Bench, number: int) -> Spread:
     processes = [context.Process(target=_share, args=(bench, seed, start)) for seed in range(number)]
     for process in processes:
         process.start()
-    start.wait()
+    # A process that has failed never comes to the start.
+    start.wait(_PATIENCE_SECONDS)
     begun = time.perf_counter()
     for process in processes:
         process.join()
@@ -96,7 +98,7 @@ def _share(bench: Bench, seed: int, start: object) -> None:
     events = _orders(random.Random(100 + seed + time.monotonic_ns()))
     scoring = Scoring(Database(bench.urls[_SIZE]), bench.model, SETTINGS)
     scoring.apply([next(events)], now=NOW)
-    start.wait()  # type: ignore[attr-defined]
+    start.wait(_PATIENCE_SECONDS)  # type: ignore[attr-defined]
     for _ in range(_SHARED):
         scoring.apply([next(events) for _ in range(500)], now=NOW)
 

@@ -23,7 +23,7 @@ from tests.support.list_queries import filters, orders
 from tests.support.models import RecencyModel
 from tests.support.plans import every_plan, faults
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2700)]
 _SIZE = 100_000
 _WHO = "C-7"
 
