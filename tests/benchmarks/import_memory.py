@@ -77,8 +77,9 @@ def _picture(curves: dict[str, list[tuple[int, int]]]) -> str:
         parts.append(f'<path d="M{x(0):.0f} {y(memory):.1f}H{x(_LINES):.0f}" stroke="{colour}"/>')
         parts.append(f'<text x="{_LEFT - 8}" y="{y(memory) + 4:.1f}" text-anchor="end">{memory} MB</text>')
     for share in range(6):
-        lines = _LINES * share // 5
-        parts.append(f'<text x="{x(lines):.0f}" y="{_HEIGHT - 16}" text-anchor="middle">{lines / 1e6:g} million</text>')
+        lines, anchor = _LINES * share // 5, "end" if share == 5 else "middle"
+        label = f'<text x="{x(lines):.0f}" y="{_HEIGHT - 16}" text-anchor="{anchor}">{lines / 1e6:g} million</text>'
+        parts.append(label)
     for number, (name, curve) in enumerate(curves.items()):
         points = " ".join(f"{x(lines):.1f},{y(memory):.1f}" for lines, memory in curve)
         parts.append(f'<polyline points="{points}" fill="none" stroke="{_COLOURS[name]}" stroke-width="2"/>')

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from churn.adapters.mysql import Database, customers, imports
+from churn.adapters.mysql import Database, imports, totals
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.customer import observed_kinds
 from churn.domain.identifiers import canonical
@@ -195,8 +195,8 @@ def _touches_many(database: Database, imported: Imported) -> bool:
 
     For fewer the nightly update is soon enough: a small file must not take the time of scoring all customers.
     """
-    known = database.run(customers.count)
-    return imported.events > 0 and imported.customers >= _SHARE_FITTED_AGAIN * known
+    sums = database.run(lambda transaction: totals.read(transaction, "customers:"))
+    return imported.events > 0 and imported.customers >= _SHARE_FITTED_AGAIN * sums.total()
 
 
 def _fit_again(database: Database, settings: Settings) -> bool:

@@ -41,7 +41,7 @@ from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.order_blocks import BlockReader
 from infra.tools.importer.order_lines import CONTINUATION, LineReader, LineRules
 from infra.tools.importer.orders import Orders, line_kind
-from infra.tools.importer.prices import decided
+from infra.tools.importer.prices import decided, told_by_name
 from infra.tools.importer.readers import Source, open_source
 from infra.tools.importer.reading_progress import ReadingProgress, Show
 from infra.tools.importer.rows import Block, Row
@@ -287,10 +287,13 @@ class _Reader:
         """Return the columns with the amount as a price of one piece, or not, as the values say. Raises DoubtError."""
         prices = self._survey.prices.get(names)
         if prices is None or self._options.line == "total":
-            return columns
-        decimal = self._options.decimal
-        columns, told = decided(columns, prices, lambda field, name: self._survey.number_reader(field, name, decimal))
-        if told not in self._history.notes:
+            told = told_by_name(columns)
+        else:
+            decimal = self._options.decimal
+            columns, told = decided(
+                columns, prices, lambda field, name: self._survey.number_reader(field, name, decimal)
+            )
+        if told and told not in self._history.notes:
             self._history.notes.append(told)
         return columns
 

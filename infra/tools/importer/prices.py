@@ -76,6 +76,15 @@ def decided(columns: Columns, prices: Prices, reader: Callable[[str, str], Numbe
     return replace(columns, by_field=fields, values_are=values_are), _told(says, amount, quantity, "as its values say")
 
 
+def told_by_name(columns: Columns) -> str:
+    """Return what is to be told of prices that are multiplied since their column is called so; empty without such."""
+    fields = columns.by_field
+    is_found = columns.format is None and "unit_price" in fields and "unit_price" not in columns.named
+    if not is_found or "items_count" not in fields:
+        return ""
+    return _told("unit_price", fields["unit_price"], fields["items_count"], "by its name")
+
+
 def _told(field_name: str, amount: str, quantity: str, why: str) -> str:
     if field_name == "unit_price":
         return (

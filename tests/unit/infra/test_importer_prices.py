@@ -75,3 +75,10 @@ def test_prices_that_change_and_quantities_that_do_not_leave_it_to_the_name(tmp_
     for column, total in (("price", 5 + 15 + 27 + 27), ("amount", 5 + 7.5 + 9 + 9)):
         path.write_text(f"customer,order,date,product,quantity,{column}\n" + lines, encoding="utf-8")
         assert read_file(path, now=NOW).figures.money == total
+
+
+def test_a_price_that_is_multiplied_is_told(tmp_path: Path) -> None:
+    said = read(tmp_path, "price", of_piece=True, header="colour,qty").said
+    assert "'price' is the price of one piece, by its name, and is multiplied by 'qty'" in said
+    named = read(tmp_path, "price", of_piece=True, header="colour,qty", columns={"unit_price": "price"})
+    assert (money(named), "by its name" in named.said) == (_ALL, False)
