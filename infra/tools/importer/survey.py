@@ -214,11 +214,15 @@ class _Words:
 
     def __init__(self, counts: Counter[str]) -> None:
         self._counts = counts
+        self._left = _LOOKED_AT
 
     def add_column(self, texts: Sequence[str]) -> None:
-        for text in filter(None, texts) if self._counts.total() < _LOOKED_AT else ():
+        for text in filter(None, texts) if self._left else ():
             self.add(text)
 
     def add(self, text: str) -> None:
-        if self._counts.total() < _LOOKED_AT and (text in self._counts or len(self._counts) < _MOST_STATES):
-            self._counts[text[:80]] += 1
+        if self._left:
+            self._left -= 1
+            word = text[:80]
+            if word in self._counts or len(self._counts) < _MOST_STATES:
+                self._counts[word] += 1
