@@ -160,12 +160,15 @@ class KafkaSource:
             self._tell(f"poller {index}", None)
             if not partitions:
                 self._stopping.wait(_TRY_AGAIN_SECONDS if own else None)
-            while partitions and not self._stopping.is_set() and time.monotonic() < try_again:
-                batch = self._collect(consumer, min(try_again, time.monotonic() + _TRY_AGAIN_SECONDS))
+            news_at = time.monotonic()
+            while partitions and not self._stopping.is_set() and (now := time.monotonic()) < try_again:
+                until, is_quiet = min(try_again, now + _TRY_AGAIN_SECONDS), now - news_at >= _QUIET_AFTER_SECONDS
+                batch = self._collect(consumer, until, is_quiet=is_quiet)
                 if not batch:
                     self._begin_again(consumer, partitions)
                 elif self._process(batch, 0):
                     consumer.commit(_next_offsets(batch))
+                    news_at = time.monotonic()
                     self._causes.tell(_delivery(), None)
                 else:
                     break
@@ -213,16 +216,15 @@ class KafkaSource:
         if is_news:
             self._log("kafka", f"{self._spec.topic}: {sentence or f'{part} can be read again'}")
 
-    def _collect(self, consumer: Any, until: float) -> list[Any]:
+    def _collect(self, consumer: Any, until: float, *, is_quiet: bool) -> list[Any]:
         """Return up to a batch of records: those at hand, and those that come within the window after the first.
 
-        If there are none, wait for them until that time, or until the source is to stop.
+        If there are none, wait for them until that time, or until the source is to stop; `is_quiet`: ask less often.
         """
         batch: list[Any] = []
-        size, deadline, began = 0, 0.0, time.monotonic()
+        size, deadline = 0, 0.0
         while len(batch) < self._spec.batch_size and size < _MAX_BATCH_BYTES and not self._stopping.is_set():
-            is_quiet = not batch and time.monotonic() - began > _QUIET_AFTER_SECONDS
-            if is_quiet:
+            if is_quiet and not batch:
                 self._stopping.wait(_QUIET_PAUSE_SECONDS)
             left = deadline - time.monotonic() if batch else (_FETCH_WAIT_MS if is_quiet else _POLL_MS) / 1000
             if left <= 0 or (not batch and time.monotonic() >= until):
