@@ -10,6 +10,7 @@ import pytest
 
 from churn.domain.features import INPUT_NAMES
 from churn.ml.arrays import Flags, Floats
+from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.blend import PARTS, BlendedModel
 from churn.ml.derived_features import DERIVED_COLUMNS, derived
 from churn.ml.loading import LearnedModel
@@ -111,3 +112,20 @@ def test_a_moved_level_is_that_of_the_process_at_the_instant_asked_about() -> No
     unmoved = without_level(model)
     same = as_of_cut_off(unmoved, process, window.inputs)
     assert "shift" not in same.metadata["blend"]
+
+
+@pytest.mark.parametrize(("source", "is_of_cut_off"), [("history", True), ("prior", False)])
+def test_a_purchase_process_in_use_is_compared_without_the_orders_of_the_tested_window(
+    source: str, is_of_cut_off: bool
+) -> None:
+    window, metadata = trained().held_out, trained().model.metadata
+    assert window is not None
+    # Of a day when the tested window had passed: an import fits it to all orders.
+    draws = np.array([[0.3, 40.0, 2.0, 1.0], [0.4, 50.0, 2.0, 1.0]])
+    known = {name: metadata[name] for name in ("horizon_days", "trained_at")} | {"source": source}
+    current = PurchaseModel.from_draws(draws, np.array([3.0, 20.0, 200.0]), known)
+    process = metadata["current_process"]
+    then = probabilities(as_of_cut_off(current, process, window.inputs), window.inputs)
+    of_cut_off = derived(window.inputs, process)[:, DERIVED_COLUMNS.index("no_order_probability")]
+    assert np.allclose(then, of_cut_off) == is_of_cut_off
+    assert np.array_equal(then, probabilities(current, window.inputs)) != is_of_cut_off

@@ -80,6 +80,12 @@ class PurchaseModel:
         """Build a model from draws of `PARAMETERS`, shape (n, 4), and a typical customer's `INPUTS`, shape (3,)."""
         return cls({"draws": np.asarray(draws, dtype=np.float64), "typical": np.asarray(typical)}, metadata)
 
+    def with_process(self, process: Mapping[str, float]) -> PurchaseModel:
+        """Return the model with one process, which has PARAMETERS, in place of those that are possible."""
+        return PurchaseModel.from_draws(
+            np.array([[process[name] for name in PARAMETERS]]), self._typical, self.metadata
+        )
+
     def with_metadata(self, **changes: Any) -> PurchaseModel:
         """Return the same process with some of its metadata changed, hence another checksum and version."""
         return PurchaseModel(self._arrays, {**self.metadata, **changes})

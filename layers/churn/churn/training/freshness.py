@@ -5,7 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from churn.domain.model import source_of
 from churn.ml.arrays import Floats
+from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.blend import BlendedModel
 from churn.ml.loading import LearnedModel, StoredModel
 from churn.training.bg_nbd import fitted_process
@@ -84,8 +86,10 @@ def is_near(difference: float, correlation: float) -> bool:
 def as_of_cut_off(model: StoredModel, process: Mapping[str, float], inputs: Floats) -> StoredModel:
     """Return a model as it would have served at the cut-off whose `process` and customers' inputs are given.
 
-    The process that it serves with knows the orders of the window that both models are compared on.
+    A process that was fitted to the shop's orders knows those of the window that both models are compared on.
     """
+    if isinstance(model, PurchaseModel) and source_of(model.metadata) == "shop":
+        return model.with_process(process)
     if not isinstance(model, BlendedModel):
         return model
     horizon = model.metadata["current_process"]["horizon_days"]
