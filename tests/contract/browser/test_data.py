@@ -75,6 +75,33 @@ def test_every_feature_says_since_when_it_is_known_or_what_is_to_be_sent(windows
         expect(page.locator(".features .missing", has_text=feature["event_types"][0])).not_to_have_count(0)
 
 
+@pytest.mark.parametrize("width", [1100, 1280])
+def test_what_is_missing_is_not_printed_over_its_name(windows: Windows, width: int) -> None:
+    def is_young(route: Route) -> None:
+        response = route.fetch()
+        ingestion = response.json()
+        for feature in ingestion["features"]:
+            feature["known_since"] = None
+        route.fulfill(response=response, json=ingestion)
+
+    page = windows.open(viewport={"width": width, "height": 800})
+    page.route("**/api/ingestion", is_young)
+    page.get_by_role("link", name="Data", exact=True).click()
+    rows = page.locator(".features li")
+    expect(rows.filter(has_text="Loyalty points")).to_contain_text("not known: send")
+    assert (
+        rows.evaluate_all(
+            """(rows) => rows.filter(({ firstElementChild: name, lastElementChild: words }) => {
+            const letters = document.createRange();
+            letters.selectNodeContents(name);
+            const [one, other] = [letters.getBoundingClientRect(), words.getBoundingClientRect()];
+            return one.right > other.left && one.bottom > other.top;
+        }).map((row) => row.textContent)"""
+        )
+        == []
+    )
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_api_reference_shows_every_subject_and_asks_this_service_alone(
     windows: Windows, stack: Stack, theme: str

@@ -1,4 +1,4 @@
-"""Sums of money: whole at every width, in the signs and the decimals of the shop's currency."""
+"""What a customer's page says: sums whole at every width and in the shop's currency, and nothing that is not known."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.contract.browser.conftest import Windows, settled
+from tests.contract.browser.conftest import Windows, place, settled
 from tests.contract.conftest import Stack
 
 _CUT_OFF = """[...document.querySelectorAll(".figure .value > span")].filter((value) => {
@@ -61,7 +61,6 @@ def test_sums_have_the_decimals_of_their_currency_and_nothing_is_made_of_what_is
     windows: Windows, stack: Stack
 ) -> None:
     who = stack.get("/api/customers?status=current&limit=1").json["customers"][0]["customer_id"]
-    place = f"{stack.base_url}/#/customers/{who}"
     spent = {"expected_spend_basis": "rate_of_life", "days_since_last_order": 3}
     for currency, known, value, note in (
         ("JPY", {"value_at_risk": 96.59, "expected_spend": 97.4} | spent, "¥97", "of ¥97 that they would spend"),
@@ -71,9 +70,75 @@ def test_sums_have_the_decimals_of_their_currency_and_nothing_is_made_of_what_is
         ("EUR", {"value_at_risk": 0, "expected_spend": 0, "days_since_last_order": None}, "€0", "before the first"),
     ):
         page = _shop(windows, {"currency": currency}, known | {"risk_percentile": None})
-        page.goto(place)
+        page.goto(f"{stack.base_url}/#/customers/{who}")
         settled(page)
         figures = page.locator(".figures .figure")
         expect(figures.nth(1).locator(".value")).to_have_text(value)
         expect(figures.nth(1)).to_contain_text(note)
         expect(figures.nth(3)).to_have_text("Among allnot known")
+
+
+def test_the_usual_gap_is_that_of_the_orders_and_not_of_the_account(windows: Windows, stack: Stack) -> None:
+    who = stack.get("/api/customers?status=current&limit=1").json["customers"][0]["customer_id"]
+    known = {"name": "Sofia", "days_since_last_order": 100.2, "account_age_days": 400, "total_orders": 4}
+    for overdue, said in ((3.04, "; about every 33 days is usual for them."), (None, "."), (0.01, ".")):
+        page = _shop(windows, {}, known | {"overdue_factor": overdue})
+        page.goto(f"{stack.base_url}/#/customers/{who}")
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"Sofia has not ordered for 100 days{said}")
+
+
+def test_what_is_not_known_is_no_zero_in_a_selection_and_on_a_slider(windows: Windows, stack: Stack) -> None:
+    def without_amounts(route: Route) -> None:
+        response = route.fetch()
+        listed = response.json()
+        for one, value in zip(listed["customers"], (None, None, 400), strict=False):
+            one["value_at_risk"] = value
+        route.fulfill(response=response, json=listed)
+
+    page = _shop(windows, {}, {"loyalty_points": None, "total_orders": 4})
+    page.add_init_script(f"sessionStorage['churn-token'] = '{stack.token('predict')}'")
+    page.route("**/api/customers?*", without_amounts)
+    page.goto(f"{stack.base_url}/#/customers?status=current")
+    bar = page.get_by_role("region", name="Selected customers")
+    boxes = page.locator("tbody").get_by_role("checkbox")
+    boxes.nth(0).check()
+    expect(bar).to_contain_text("value at risk not known")
+    boxes.nth(1).check()
+    boxes.nth(2).check()
+    expect(bar).to_contain_text("€400 at risk; not known of 2")
+    # Who is filtered away stays selected, and the bar says so.
+    page.get_by_role("searchbox").fill("nobody is called like that")
+    expect(bar).to_contain_text("3 customers selected, 3 of them not in this list")
+    page.goto(f"{stack.base_url}/{place(stack, 'customer')}")
+    page.get_by_role("button", name="What if").click()
+    slider = page.get_by_label("Loyalty points")
+    expect(slider).to_have_attribute("aria-valuetext", "not known")
+    slider.press("Home")
+    expect(slider).to_have_attribute("aria-valuetext", "0")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_name_of_one_long_word_leaves_the_page_as_wide_as_the_window(
+    windows: Windows, stack: Stack, width: int
+) -> None:
+    name = "Anna" * 50
+    who = stack.get("/api/customers?status=current&limit=1").json["customers"][0]["customer_id"]
+    page = _shop(windows, {}, {"name": name, "email": f"{name}@example.com"}, viewport={"width": width, "height": 800})
+    page.add_init_script(f"sessionStorage['churn-token'] = '{stack.token('act')}'")
+    alert = {
+        "id": 1, "change": 1, "customer_id": who, "customer_name": name, "alert_type": "payment_failure",
+        "title": f"{name}: payment failed", "message": f"A payment of {name} failed.", "reason": name, "status": "new",
+        "priority": "high", "created_at": "2026-11-26T08:00:00Z", "raised_at": None, "assigned_to": "anna" * 20,
+        "snoozed_until": None, "risk_score": 0.4, "previous_risk_score": None, "actions": [],
+    }  # fmt: skip
+    page.route("**/api/alerts/1", lambda route: route.fulfill(json=alert))
+    for address in (f"#/customers/{who}", "#/alerts/1"):
+        page.goto(f"{stack.base_url}/{address}")
+        settled(page)
+        expect(page.get_by_text(name).first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        # On a phone the screen clips what is wider than it.
+        assert page.locator("main").evaluate("(main) => main.scrollWidth <= main.clientWidth")
+    later = page.get_by_label("Put off").bounding_box()
+    assert later
+    assert later["x"] + later["width"] <= width

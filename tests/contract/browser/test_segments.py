@@ -39,6 +39,8 @@ def test_another_name_and_other_filters_are_saved(windows: Windows, stack: Stack
     page.get_by_role("button", name="Close").click()
     page.get_by_role("button", name=f"Save in “{name}”").click()
     expect(page).to_have_url(re.compile(f"segment={segment}$"))
+    filters = "The segment is: New or Active or At risk; critical risk; orders 2 or more"
+    expect(page.get_by_text(filters)).to_be_visible()
     stored = stack.get(f"/api/segments/{segment}").json
     assert (stored["name"], stored["filter"]) == (name, {**_FILTER, "risk_level": ["critical"]})
 

@@ -108,6 +108,49 @@ export function useResource<T>(
   return { data, error: own?.error, isLoading: key !== null && own === undefined, reload };
 }
 
+// Of a page of the API.
+const ROWS_AT_MOST = 500;
+
+type PageOf<N extends string> = { next_cursor: string | null } & Record<N, unknown[]>;
+type Part = { limit: number; cursor?: string };
+
+/** Asks for the first rows of a list, in as many pages as that takes; returns them as one page. */
+async function upTo<N extends string, P extends PageOf<N>>(
+  list: N,
+  rows: number,
+  ask: (part: Part) => Promise<P>,
+): Promise<P> {
+  let found: unknown[] = [];
+  let cursor: string | null = null;
+  for (;;) {
+    const limit = Math.min(ROWS_AT_MOST, rows - found.length);
+    const page: P = await ask(cursor === null ? { limit } : { limit, cursor });
+    found = [...found, ...page[list]];
+    cursor = page.next_cursor;
+    if (cursor === null || found.length >= rows) return { ...page, [list]: found };
+  }
+}
+
+/** Asks for a list whose rows have the name `list`: `first` of them, and with each `more` twice as many. */
+export function useList<N extends string, P extends PageOf<N>>(
+  key: string,
+  { list, first }: { list: N; first: number },
+  ask: (part: Part, signal: AbortSignal) => Promise<P>,
+  options: Options,
+): Resource<P> & { more: () => void } {
+  const [wanted, setWanted] = useState({ key, rows: first });
+  const rows = wanted.key === key ? wanted.rows : first;
+  const page = useResource(
+    `${key} ${rows}`,
+    (signal) => upTo(list, rows, (part) => ask(part, signal)),
+    options,
+  );
+  // What is listed stays while more is asked for.
+  const last = useRef<{ key: string; data: P | undefined }>({ key, data: page.data });
+  if (page.data || last.current.key !== key) last.current = { key, data: page.data };
+  return { ...page, data: last.current.data, more: () => setWanted({ key, rows: rows * 2 }) };
+}
+
 /** Returns what was known last, while the next is not known yet. */
 export function useLast<T>(value: T | undefined): T | undefined {
   const last = useRef(value);

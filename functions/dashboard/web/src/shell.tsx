@@ -14,7 +14,7 @@ import { useKeys } from "./keys";
 import { connect, disconnect, live } from "./live";
 import { go, usePlace } from "./router";
 import { SCREENS, type Screen } from "./screens";
-import { endSession, session } from "./session";
+import { endSession, may, session, type Role } from "./session";
 import { useStats } from "./stats";
 import { useStore } from "./store";
 import { nextTheme, theme } from "./theme";
@@ -22,17 +22,19 @@ import { subject } from "./title";
 import iconAddress from "./icon.svg";
 import { useUnread } from "./unread";
 
-const KEYS: [string, string][] = [
+/** The keys, what each does, and what one must be allowed to do. */
+const KEYS: [string, string, Role?][] = [
   ["/", "Search customers"],
   ["j  k", "Next and previous row"],
   ["Enter", "Open the row"],
   ["x", "Select the row"],
-  ["e", "Acknowledge the alert"],
-  ["r", "Resolve the alert"],
-  ["a", "Take the alert on"],
-  ["s", "Put the alert off until tomorrow"],
-  ["n", "Write a note"],
-  ["w", "Ask what if"],
+  ["e", "Acknowledge the alert", "act"],
+  ["r", "Resolve the alert", "act"],
+  ["a", "Take the alert on", "act"],
+  ["s", "Put the alert off until tomorrow", "act"],
+  ["n", "Write a note", "act"],
+  ["u", "Undo what was just done", "act"],
+  ["w", "Ask what if", "predict"],
   ["?", "Show these keys"],
 ];
 const BEHIND_SECONDS = 60;
@@ -79,6 +81,9 @@ function Rail({ current, onKeys }: { current: Screen | undefined; onKeys: () => 
   }, [unread, current, shown]);
   return (
     <header class="rail">
+      <button type="button" class="button skip" onClick={toContent}>
+        Skip to the content
+      </button>
       <a class="brand" href="#/">
         <img src={iconAddress} alt="" width="24" height="24" />
         Churn
@@ -118,6 +123,13 @@ function Rail({ current, onKeys }: { current: Screen | undefined; onKeys: () => 
       </div>
     </header>
   );
+}
+
+function toContent(): void {
+  const content = document.querySelector("main");
+  if (!content) return;
+  content.tabIndex = -1;
+  content.focus();
 }
 
 function signOut(): void {
@@ -219,7 +231,7 @@ function KeyList({ onClose }: { onClose: () => void }): JSX.Element {
   return (
     <Dialog title="Keys" onClose={onClose}>
       <dl class="keys">
-        {KEYS.map(([key, meaning]) => (
+        {KEYS.filter(([, , role]) => !role || may(role)).map(([key, meaning]) => (
           <>
             <dt>
               {key.split("  ").map((one) => (

@@ -1,10 +1,12 @@
 /** The boxes of the inbox, and what an address shows. */
 import type { Query } from "../../api/client";
+import { oneOf } from "../../values";
 
 type AlertsQuery = NonNullable<Query<"/api/alerts">>;
 export type Box = "new" | "mine" | "work" | "snoozed" | "done";
 
-export const BOXES: Record<Box, { name: string; query: AlertsQuery; empty: string }> = {
+/** `empty`: what stands in an empty box; `hint`: what fills it, for whoever may do that. */
+export const BOXES: Record<Box, { name: string; query: AlertsQuery; empty: string; hint?: string }> = {
   new: {
     name: "New",
     query: { status: ["new"] },
@@ -13,17 +15,20 @@ export const BOXES: Record<Box, { name: string; query: AlertsQuery; empty: strin
   mine: {
     name: "Mine",
     query: { status: ["new", "acknowledged", "in_progress"], assigned_to: "me" },
-    empty: "You have nothing to work on. Press a on an alert to take it on.",
+    empty: "You have nothing to work on.",
+    hint: "Press a on an alert to take it on.",
   },
   work: {
     name: "In work",
     query: { status: ["acknowledged", "in_progress"] },
-    empty: "Nobody is working on an alert. Press e on a new one to say that you have seen it.",
+    empty: "Nobody is working on an alert.",
+    hint: "Press e on a new one to say that you have seen it.",
   },
   snoozed: {
     name: "Snoozed",
     query: { status: ["new", "acknowledged", "in_progress"], snoozed: "only" },
-    empty: "Nothing is put off. Press s on an alert to see it again later.",
+    empty: "Nothing is put off.",
+    hint: "Press s on an alert to see it again later.",
   },
   done: {
     name: "Done",
@@ -47,8 +52,7 @@ const FILTERS = [
 
 /** Returns which alerts an address shows: those of a box, or those that a figure counts. */
 export function shownAt(address: URLSearchParams): { box: Box | null; query: AlertsQuery } {
-  const named = address.get("box");
-  const box = (Object.keys(BOXES) as Box[]).find((known) => known === named);
+  const box = oneOf(address.get("box"), Object.keys(BOXES) as Box[]);
   const filters = FILTERS.filter((name) => address.get(name));
   if (box || !filters.length) return { box: box ?? "new", query: BOXES[box ?? "new"].query };
   const query = Object.fromEntries(filters.map((name) => [name, address.get(name)]));

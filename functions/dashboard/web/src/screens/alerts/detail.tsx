@@ -165,7 +165,7 @@ function Writing({ alert, note, isClosed, onWork }: WritingProps): JSX.Element {
       class="writing"
       onSubmit={(event) => {
         event.preventDefault();
-        void write({ note: text.trim() }, "noted on");
+        void write({ note: text.trim() }, "has your note");
       }}
     >
       <label class="labelled">

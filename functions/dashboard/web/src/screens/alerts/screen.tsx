@@ -4,11 +4,12 @@ import { useRef, useState } from "preact/hooks";
 import { get, type Answer } from "../../api/client";
 import type { Alert, AlertWork } from "../../api/types";
 import { Empty, Problem, Waiting } from "../../components/notes";
-import { useLast, useResource, type Resource } from "../../data";
+import { useLast, useList, type Resource } from "../../data";
 import { plural } from "../../format";
 import { useKeys } from "../../keys";
 import { go, link, usePlace } from "../../router";
 import { may } from "../../session";
+import { wholeOf } from "../../values";
 import { BOXES, shownAt, type Box } from "./boxes";
 import { AlertPane } from "./detail";
 import { AlertList } from "./list";
@@ -17,21 +18,20 @@ import "./screen.css";
 import { SNOOZES, workOn } from "./work";
 
 const PAGE = 50;
-const MOST = 500;
+// The number of none.
+const NO_ALERT = 0;
 
 const Screen: FunctionComponent<{ path: string[] }> = ({ path }) => {
   const { query: address } = usePlace();
   const { box, query } = shownAt(address);
-  const [limit, setLimit] = useState(PAGE);
-  const page = useResource(
-    `alerts ${JSON.stringify(query)} ${limit}`,
-    (signal) => get("/api/alerts", { ...query, limit }, undefined, signal),
-    {
-      topics: ["alerts"],
-    },
+  const page = useList(
+    `alerts ${JSON.stringify(query)}`,
+    { list: "alerts", first: PAGE },
+    (part, signal) => get("/api/alerts", { ...query, ...part }, undefined, signal),
+    { topics: ["alerts"] },
   );
   const alerts = page.data?.alerts ?? [];
-  const current = path[0] === undefined ? null : Number(path[0]);
+  const current = path[0] === undefined ? null : (wholeOf(path[0]) ?? NO_ALERT);
   const inbox = useInbox(alerts, current, address, page.reload);
   const sentence = useLast(page.data && headline(box, page.data.total));
   if (sentence === undefined && !page.error) return <Waiting height={640} what="the alerts" />;
@@ -57,11 +57,7 @@ const Screen: FunctionComponent<{ path: string[] }> = ({ path }) => {
             linkTo={inbox.linkTo}
             onSelect={inbox.select}
           />
-          <End
-            page={page}
-            box={box}
-            onMore={limit < MOST ? () => setLimit(Math.min(MOST, limit * 2)) : undefined}
-          />
+          <End page={page} box={box} onMore={page.more} />
         </div>
         <div class="stack">
           {current === null ? <Hint /> : <Reading id={current} address={address} inbox={inbox} />}
@@ -76,7 +72,7 @@ export default Screen;
 interface EndProps {
   page: Resource<Answer<"/api/alerts", "get">>;
   box: Box | null;
-  onMore: (() => void) | undefined;
+  onMore: () => void;
 }
 
 /** What stands below the list. */
@@ -87,10 +83,13 @@ function End({ page, box, onMore }: EndProps): JSX.Element | null {
   if (!page.data) return <Waiting height={320} what="the alerts" />;
   if (!page.data.alerts.length) {
     return (
-      <Empty title="Nothing here.">{box ? BOXES[box].empty : "No alert is counted there any more."}</Empty>
+      <Empty title="Nothing here.">
+        {box ? BOXES[box].empty : "No alert is counted there any more."}{" "}
+        {box && may("act") ? BOXES[box].hint : null}
+      </Empty>
     );
   }
-  return page.data.next_cursor && onMore ? (
+  return page.data.next_cursor ? (
     <button type="button" class="button plain more" onClick={onMore}>
       Earlier
     </button>
@@ -101,7 +100,8 @@ function Hint(): JSX.Element {
   return (
     <div class="card hint">
       <Empty title="Choose an alert.">
-        With the keys j and k you go through them, with e you acknowledge, with r you resolve.
+        With the keys j and k you go through them
+        {may("act") ? ", with e you acknowledge, with r you resolve." : "."}
       </Empty>
     </div>
   );

@@ -6,13 +6,12 @@ import type { CustomerNote } from "../../api/types";
 import { useKeptText } from "../../components/draft";
 import { Problem, Waiting } from "../../components/notes";
 import { say } from "../../components/toasts";
-import { useResource } from "../../data";
+import { useList } from "../../data";
 import { ago, exactly } from "../../format";
 import { may, session } from "../../session";
 import { useStore } from "../../store";
 
 const PAGE = 20;
-const LARGEST_PAGE = 500;
 const LONGEST = 4000;
 
 interface Props {
@@ -23,10 +22,10 @@ interface Props {
 }
 
 export function NotesCard({ id, field, onChange }: Props): JSX.Element {
-  const [limit, setLimit] = useState(PAGE);
-  const notes = useResource(
-    `notes ${id} ${limit}`,
-    (signal) => get("/api/customers/{customer_id}/notes", { limit }, { customer_id: id }, signal),
+  const notes = useList(
+    `notes ${id}`,
+    { list: "notes", first: PAGE },
+    (part, signal) => get("/api/customers/{customer_id}/notes", part, { customer_id: id }, signal),
     { every: 60 },
   );
   const changed = (): void => {
@@ -50,12 +49,8 @@ export function NotesCard({ id, field, onChange }: Props): JSX.Element {
           ))}
         </ol>
       ) : null}
-      {notes.data?.next_cursor && limit < LARGEST_PAGE ? (
-        <button
-          type="button"
-          class="button plain"
-          onClick={() => setLimit(Math.min(LARGEST_PAGE, limit * 5))}
-        >
+      {notes.data?.next_cursor ? (
+        <button type="button" class="button plain" onClick={notes.more}>
           Earlier notes
         </button>
       ) : null}

@@ -35,7 +35,7 @@ export function RiskOverTime({ id }: { id: string }): JSX.Element {
     <section class="card">
       <header>
         <h2>Risk over time</h2>
-        {known.length > 1 ? <span class="muted small">{plural(known.length, "score")}</span> : null}
+        <span class="muted small">{howMany(known.length, history.data?.next_cursor)}</span>
       </header>
       <div class="risk-over-time" style={{ minHeight: `${ROOM}px` }}>
         {history.error ? <Problem error={history.error} what="the scores" onRetry={history.reload} /> : null}
@@ -76,6 +76,11 @@ export function RiskOverTime({ id }: { id: string }): JSX.Element {
       </div>
     </section>
   );
+}
+
+function howMany(scores: number, next: string | null | undefined): string {
+  if (scores < 2) return "";
+  return `${next ? "the newest " : ""}${plural(scores, "score")}`;
 }
 
 function marks(events: { event_type: string; timestamp: string }[]): Mark[] {

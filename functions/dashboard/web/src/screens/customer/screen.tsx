@@ -5,7 +5,7 @@ import { get } from "../../api/client";
 import type { CustomerDetail } from "../../api/types";
 import { Figure } from "../../components/figure";
 import { Icon } from "../../components/icons";
-import { Empty, Problem, Waiting } from "../../components/notes";
+import { Problem, Waiting } from "../../components/notes";
 import { Risk } from "../../components/risk";
 import { useResource } from "../../data";
 import { ago, days, exactly, inTen, money, moneyFigure, percent, points, UNKNOWN } from "../../format";
@@ -32,6 +32,7 @@ export function CustomerScreen({ id }: { id: string }): JSX.Element {
   const note = useRef<HTMLTextAreaElement>(null);
   const [noted, setNoted] = useState(0);
   const known = customer.data;
+  const isNobody = customer.error?.status === 404;
   useKeys({
     w: () => {
       if (known && may("predict")) setAsksWhatIf(true);
@@ -43,10 +44,13 @@ export function CustomerScreen({ id }: { id: string }): JSX.Element {
     return (
       <>
         <Back />
-        {customer.error?.status === 404 ? (
-          <Empty title={`There is no customer ${id}.`}>
-            They may have been erased, or no event of theirs has come yet.
-          </Empty>
+        {customer.error ? (
+          <header>
+            <h1>{isNobody ? `There is no customer ${id}.` : `Customer ${id}`}</h1>
+          </header>
+        ) : null}
+        {isNobody ? (
+          <p>They may have been erased, or no event of theirs has come yet.</p>
         ) : customer.error ? (
           <Problem error={customer.error} what="this customer" onRetry={customer.reload} />
         ) : (
@@ -125,18 +129,19 @@ function Scored({ at }: { at: string | null }): JSX.Element {
   return at ? <span title={exactly(at)}>scored {ago(at)}</span> : <>not scored yet</>;
 }
 
-/** Says how the customer stands in a sentence: "Sofia has not ordered for 74 days; before that, about every 21." */
+// Below it the gap that is usual, which it tells to a hundredth, would be too rough.
+const LEAST_OVERDUE = 0.2;
+
+/** Says how the customer stands in a sentence: "Sofia has not ordered for 74 days; about every 21 is usual for them." */
 function headline(customer: CustomerDetail): string {
   const name = customer.name ?? customer.customer_id;
-  const { days_since_last_order: silent, account_age_days: age, total_orders: orders } = customer;
+  const { days_since_last_order: silent, overdue_factor: overdue, total_orders: orders } = customer;
   if (silent === null) return `${name} has not ordered yet.`;
   if (silent < 1) return `${name} has ordered today.`;
   const said = `${name} has not ordered for ${days(silent)}`;
-  if (age === null || orders === null || orders < 3 || age <= silent) return `${said}.`;
-  const usual = Math.round((age - silent) / (orders - 1));
-  return usual < 1
-    ? `${said}.`
-    : `${said}; before that, about every ${days(usual).replace(/^1 day$/, "day")}.`;
+  if (overdue === null || overdue < LEAST_OVERDUE || orders === null || orders < 3) return `${said}.`;
+  const usual = days(Math.max(1, Math.round(silent / overdue))).replace(/^1 day$/, "day");
+  return `${said}; about every ${usual} is usual for them.`;
 }
 
 const SOURCES = {

@@ -171,7 +171,9 @@ function done(changed: {
 }): string {
   if (changed.status) return `set the alert to ${sentence(changed.status).toLowerCase()}`;
   if (changed.assigned_to) return `gave the alert to ${changed.assigned_to}`;
+  if (changed.assigned_to === null) return "gave the alert back";
   if (changed.snoozed_until) return `put the alert off until ${day(changed.snoozed_until)}`;
+  if (changed.snoozed_until === null) return "put the alert back in the list";
   return "noted:";
 }
 

@@ -124,6 +124,8 @@ function shown(name: FeatureName, value: number | null): string {
   return value === null ? UNKNOWN : (SLIDERS.find((slider) => slider.name === name)?.show ?? count)(value);
 }
 
+const TO_THE_BEGINNING = ["Home", "ArrowLeft", "ArrowDown", "PageDown"];
+
 interface SliderProps {
   slider: Slider;
   stored: number | null;
@@ -135,6 +137,11 @@ function SliderRow({ slider, stored, given, onSet }: SliderProps): JSX.Element {
   const { name, reach, step, show } = slider;
   const most = reach === 1 ? 1 : Math.ceil(Math.max(reach, (stored ?? 0) * 2));
   const isChanged = given !== undefined;
+  const known = given ?? stored;
+  // Where nothing is known the slider stands nowhere, so going to where it begins is no change that it would tell.
+  const begin = (slider: HTMLInputElement): void => {
+    if (known === null) onSet(name, Number(slider.value));
+  };
   return (
     <label class={`slider${isChanged ? " changed" : ""}`}>
       <span class="words">
@@ -152,12 +159,17 @@ function SliderRow({ slider, stored, given, onSet }: SliderProps): JSX.Element {
       </span>
       <input
         type="range"
+        class={known === null ? "unset" : ""}
         min="0"
         max={most}
         step={step}
-        value={given ?? stored ?? 0}
-        aria-valuetext={show(given ?? stored ?? 0)}
+        value={known ?? 0}
+        aria-valuetext={known === null ? UNKNOWN : show(known)}
         onInput={(event) => onSet(name, Number(event.currentTarget.value))}
+        onClick={(event) => begin(event.currentTarget)}
+        onKeyDown={(event) => {
+          if (TO_THE_BEGINNING.includes(event.key)) begin(event.currentTarget);
+        }}
         onDblClick={() => onSet(name, null)}
       />
     </label>

@@ -1,6 +1,7 @@
 /** Which customers a list shows, as it stands in the address, and as a reader says it. */
-import type { CustomersQuery, CustomerSort, NewSegment } from "../../api/types";
+import type { CustomersQuery, CustomerSort, NewSegment, Segment } from "../../api/types";
 import { dayOfShop, days, exactly, money, percent } from "../../format";
+import { instantOf, numberOf, oneOf } from "../../values";
 import { LEVEL_WORDS, STATUS_WORDS } from "../../words";
 
 type Kind = "words" | "list" | "number" | "yes-no" | "instant" | "day";
@@ -62,6 +63,16 @@ export function queryOf(address: URLSearchParams): CustomersQuery {
   return query;
 }
 
+/** Returns the filters of a segment as an address has them. */
+export function addressOf(filter: Segment["filter"]): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const name of FILTER_NAMES) {
+    const value = filter[name] as string | number | boolean | string[] | undefined;
+    if (value !== undefined) query[name] = Array.isArray(value) ? value.join(",") : String(value);
+  }
+  return query;
+}
+
 /** Returns the filters of an address as a segment keeps them. */
 export function filterOf(address: URLSearchParams): NewSegment["filter"] {
   const filter: Record<string, unknown> = {};
@@ -119,17 +130,33 @@ export function chipsOf(address: URLSearchParams): Chip[] {
   for (const [least, most, show, what] of RANGES) {
     add([least, most], () => `${what} ${bounds(value(least), value(most), show)}`);
   }
-  add(["has_open_alert"], (text) => (text === "true" ? "with an open alert" : "without an open alert"));
-  add(["changed_since"], (instant) => `scored since ${exactly(instant)}`);
-  add(["lapsed_since", "lapsed_until"], (instant) =>
-    value("lapsed_since") ? `lapsed since ${exactly(instant)}` : `lapsed until ${exactly(instant)}`,
+  add(
+    ["has_open_alert"],
+    (text) => ALERT_WORDS[oneOf(text, ["true", "false"]) ?? ""] ?? `open alert ${text}`,
+  );
+  add(["changed_since"], (text) => `scored since ${instant(text)}`);
+  add(["lapsed_since", "lapsed_until"], (text) =>
+    value("lapsed_since") ? `lapsed since ${instant(text)}` : `lapsed until ${instant(text)}`,
   );
   for (const [first, last, what] of SPANS) {
     add([first, last], () => `${what} ${span(value(first), value(last))}`);
   }
-  add(["min_value_ratio"], (ratio) => `value at risk ${ratio} times the average or more`);
+  add(["min_value_ratio"], (ratio) => `value at risk ${number(ratio, String)} times the average or more`);
   add(["search"], (text) => `“${text}”`);
   return chips;
+}
+
+const ALERT_WORDS: Record<string, string> = { true: "with an open alert", false: "without an open alert" };
+
+// What is none of what it should be stands as it was written; the API refuses it.
+function instant(text: string): string {
+  const date = instantOf(text);
+  return date ? exactly(date.getTime()) : `“${text}”`;
+}
+
+function number(text: string, show: (value: number) => string): string {
+  const value = numberOf(text);
+  return value === undefined ? `“${text}”` : show(value);
 }
 
 function span(first: string, last: string): string {
@@ -138,10 +165,8 @@ function span(first: string, last: string): string {
 }
 
 function bounds(low: string, high: string, show: (value: number) => string): string {
-  // What is no number stands as it was written; the API refuses it.
-  const said = (text: string): string => (Number.isFinite(Number(text)) ? show(Number(text)) : `“${text}”`);
-  if (low && high) return `${said(low)} to ${said(high)}`;
-  return low ? `${said(low)} or more` : `up to ${said(high)}`;
+  if (low && high) return `${number(low, show)} to ${number(high, show)}`;
+  return low ? `${number(low, show)} or more` : `up to ${number(high, show)}`;
 }
 
 function words(list: string, known: Record<string, string>): string {

@@ -37,12 +37,12 @@ const SHOWN_AT_LEAST = 20;
 const PAGES_IN_A_ROW = 5;
 // The list of before, for whoever comes back: it is shown until the same is asked anew.
 let kept: { key: string; state: State } | null = null;
-/** The ids of the customers that are selected, also while one of them is looked at. */
-export const selection = new Store<ReadonlySet<string>>(new Set());
+/** The customers that are selected by their ids, also while one of them is looked at. */
+export const selection = new Store<ReadonlyMap<string, Customer>>(new Map());
 // What one person has read and chosen is not the next one's.
 session.follow(() => {
   kept = null;
-  selection.set(new Set());
+  selection.set(new Map());
 });
 
 /** Asks for a list from its beginning, at least down to the row `from`; a list of before is shown meanwhile. */

@@ -11,6 +11,7 @@ import { ago, count, money, plural } from "../../format";
 import { replace, usePlace } from "../../router";
 import { useStats } from "../../stats";
 import { useStore } from "../../store";
+import { wholeOf } from "../../values";
 import { CustomerScreen } from "../customer/screen";
 import { chosen, COLUMNS, toggleColumn } from "./columns";
 import { copyAddresses, exportList } from "./export";
@@ -30,10 +31,12 @@ function CustomerList(): JSX.Element {
   const from = useFirstRow(address, JSON.stringify(query));
   const pages = useCustomers(query, from);
   const selected = useStore(selection);
-  const chosenCustomers = pages.customers.filter((one) => selected.has(one.customer_id));
-  const select = (ids: string[], isSelected: boolean): void => {
-    const after = new Set(selection.value);
-    ids.forEach((id) => (isSelected ? after.add(id) : after.delete(id)));
+  const listed = pages.customers.filter((one) => selected.has(one.customer_id));
+  // Those that the filters take out of the list stay selected, as they were when they were last seen.
+  const chosenCustomers = [...new Map([...selected, ...keyed(listed)]).values()];
+  const select = (customers: Customer[], isSelected: boolean): void => {
+    const after = new Map(selection.value);
+    keyed(customers).forEach(([id, one]) => (isSelected ? after.set(id, one) : after.delete(id)));
     selection.set(after);
   };
   const sort = (by: CustomerSort): void =>
@@ -56,7 +59,11 @@ function CustomerList(): JSX.Element {
       </header>
       <FilterBar address={address} />
       {chosenCustomers.length ? (
-        <Bulk customers={chosenCustomers} onClear={() => selection.set(new Set())} />
+        <Bulk
+          customers={chosenCustomers}
+          hidden={pages.isLoading ? 0 : chosenCustomers.length - listed.length}
+          onClear={() => selection.set(new Map())}
+        />
       ) : null}
       <div class="card list">
         {pages.total !== null ? (
@@ -82,8 +89,12 @@ function CustomerList(): JSX.Element {
 /** Returns the row to begin a list with: that of the address with which this list was opened. */
 function useFirstRow(address: URLSearchParams, key: string): number {
   const opened = useRef({ key: "", row: 0 });
-  if (opened.current.key !== key) opened.current = { key, row: Number(address.get("row")) || 0 };
+  if (opened.current.key !== key) opened.current = { key, row: wholeOf(address.get("row")) ?? 0 };
   return opened.current.row;
+}
+
+function keyed(customers: Customer[]): [string, Customer][] {
+  return customers.map((one) => [one.customer_id, one]);
 }
 
 /** Returns what keeps the first row that is seen in the address. */
@@ -167,8 +178,23 @@ function Tools({ query }: { query: CustomersQuery }): JSX.Element {
   );
 }
 
-function Bulk({ customers, onClear }: { customers: Customer[]; onClear: () => void }): JSX.Element {
-  const value = customers.reduce((sum, customer) => sum + (customer.value_at_risk ?? 0), 0);
+/** Says how much of what customers would spend is at risk, and of how many that is not known. */
+function atRisk(customers: Customer[]): string {
+  const known = customers.flatMap((customer) => customer.value_at_risk ?? []);
+  if (!known.length) return "value at risk not known";
+  const said = `${money(known.reduce((sum, value) => sum + value, 0))} at risk`;
+  const others = customers.length - known.length;
+  return others ? `${said}; not known of ${count(others)}` : said;
+}
+
+interface BulkProps {
+  customers: Customer[];
+  /** How many of them the filters have taken out of the list. */
+  hidden: number;
+  onClear: () => void;
+}
+
+function Bulk({ customers, hidden, onClear }: BulkProps): JSX.Element {
   const copy = (): void => {
     copyAddresses(customers)
       .then((copied) => say(`${plural(copied, "e-mail address", "e-mail addresses")} copied.`))
@@ -176,8 +202,11 @@ function Bulk({ customers, onClear }: { customers: Customer[]; onClear: () => vo
   };
   return (
     <div class="card bulk" role="region" aria-label="Selected customers">
-      <strong>{plural(customers.length, "customer")} selected</strong>
-      <span class="muted">{money(value)} at risk</span>
+      <strong>
+        {plural(customers.length, "customer")} selected
+        {hidden ? `, ${count(hidden)} of them not in this list` : ""}
+      </strong>
+      <span class="muted">{atRisk(customers)}</span>
       <button type="button" class="button" onClick={copy}>
         Copy e-mail addresses
       </button>

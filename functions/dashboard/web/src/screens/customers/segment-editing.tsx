@@ -6,7 +6,8 @@ import type { Segment } from "../../api/types";
 import { Dialog } from "../../components/dialog";
 import { say } from "../../components/toasts";
 import { go, link } from "../../router";
-import { filterOf, FILTER_NAMES } from "./filters";
+import { wholeOf } from "../../values";
+import { addressOf, filterOf } from "./filters";
 import { NameForm, reasonOf } from "./name-form";
 
 type Change = Parameters<typeof patch<"/api/segments/{id}">>[1];
@@ -33,12 +34,7 @@ async function change(known: Pick<Segment, "id" | "version">, what: Change): Pro
 
 /** The place where the filters of a segment are changed; it names the version that they are of. */
 function placeOfEditing({ id, version, filter }: Segment): string {
-  const query: Record<string, string> = {};
-  for (const name of FILTER_NAMES) {
-    const value = filter[name] as string | number | boolean | string[] | undefined;
-    if (value !== undefined) query[name] = Array.isArray(value) ? value.join(",") : String(value);
-  }
-  return link(["customers"], { ...query, editing: `${id}.${version}` });
+  return link(["customers"], { ...addressOf(filter), editing: `${id}.${version}` });
 }
 
 interface DialogProps {
@@ -133,7 +129,7 @@ export function EditingBar({
   segments: Segment[];
   onChanged: () => void;
 }): JSX.Element | null {
-  const [id = 0, version = 0] = (address.get("editing") ?? "").split(".").map(Number);
+  const [id = 0, version = 0] = (address.get("editing") ?? "").split(".").map((part) => wholeOf(part) ?? 0);
   const [newest, setNewest] = useState<{ version: number; problem: string } | null>(null);
   const name = segments.find((segment) => segment.id === id)?.name;
   if (!name) return null;

@@ -9,7 +9,7 @@ import { say } from "../../components/toasts";
 import { useResource } from "../../data";
 import { go, link } from "../../router";
 import { may } from "../../session";
-import { filterOf, FILTER_NAMES } from "./filters";
+import { addressOf, chipsOf, filterOf, FILTER_NAMES } from "./filters";
 import { NameForm } from "./name-form";
 import { EditingBar, SegmentDialog } from "./segment-editing";
 
@@ -21,6 +21,7 @@ export function Segments({ address }: { address: URLSearchParams }): JSX.Element
   const canBeSaved = may("act") && !current && !isEditing && FILTER_NAMES.some((name) => address.get(name));
   const choose = (id: string): void => go(link(["customers"], id ? { segment: id } : { status: "current" }));
   const all = segments.data?.segments ?? [];
+  const filter = all.find((segment) => String(segment.id) === current)?.filter;
   return (
     <>
       <select
@@ -45,6 +46,14 @@ export function Segments({ address }: { address: URLSearchParams }): JSX.Element
       ) : null}
       {may("act") ? (
         <Changing address={address} segments={all} onChanged={segments.reload} onDeleted={() => choose("")} />
+      ) : null}
+      {filter ? (
+        <p class="muted small segment-filters">
+          The segment is:{" "}
+          {chipsOf(new URLSearchParams(addressOf(filter)))
+            .map((chip) => chip.text)
+            .join("; ") || "everybody"}
+        </p>
       ) : null}
       {isNaming ? (
         <Naming

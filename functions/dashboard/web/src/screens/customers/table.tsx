@@ -11,10 +11,10 @@ interface Props {
   customers: Customer[];
   total: number | null;
   query: CustomersQuery;
-  selected: ReadonlySet<string>;
+  selected: ReadonlyMap<string, Customer>;
   /** The row to begin with. */
   from: number;
-  onSelect: (ids: string[], isSelected: boolean) => void;
+  onSelect: (customers: Customer[], isSelected: boolean) => void;
   onSort: (sort: CustomerSort) => void;
   onRow: (row: number) => void;
   onEnd: () => void;
@@ -48,12 +48,7 @@ export function CustomerTable(props: Props): JSX.Element {
                 type="checkbox"
                 aria-label="Select all that are shown"
                 checked={all}
-                onChange={() =>
-                  props.onSelect(
-                    customers.map((customer) => customer.customer_id),
-                    !all,
-                  )
-                }
+                onChange={() => props.onSelect(customers, !all)}
               />
             </th>
             {columns.map((column) => (
@@ -115,7 +110,8 @@ function useCurrentRow(
   height: number,
 ): number {
   const [current, setCurrent] = useState(-1);
-  const id = customers[current]?.customer_id;
+  const here = customers[current];
+  const id = here?.customer_id;
   const move = (step: number): void => {
     const next = Math.min(customers.length - 1, Math.max(0, current + step));
     setCurrent(next);
@@ -128,7 +124,7 @@ function useCurrentRow(
       if (id) go(link(["customers", id]));
     },
     x: () => {
-      if (id) onSelect([id], !selected.has(id));
+      if (here) onSelect([here], !selected.has(here.customer_id));
     },
   });
   return current;
@@ -169,7 +165,7 @@ interface RowProps {
   columns: Column[];
   isCurrent: boolean;
   isSelected: boolean;
-  onSelect: (ids: string[], isSelected: boolean) => void;
+  onSelect: (customers: Customer[], isSelected: boolean) => void;
 }
 
 function Row({ customer, columns, isCurrent, isSelected, onSelect }: RowProps): JSX.Element {
@@ -186,7 +182,7 @@ function Row({ customer, columns, isCurrent, isSelected, onSelect }: RowProps): 
             type="checkbox"
             aria-label={`Select ${customer.name ?? id}`}
             checked={isSelected}
-            onChange={() => onSelect([id], !isSelected)}
+            onChange={() => onSelect([customer], !isSelected)}
           />
         </label>
       </td>

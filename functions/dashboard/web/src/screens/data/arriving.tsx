@@ -5,12 +5,13 @@ import { LineChart } from "../../components/line-chart";
 import { Empty } from "../../components/notes";
 import { ago, count, exactly, plural, UNKNOWN } from "../../format";
 import { link } from "../../router";
+import { oneOf } from "../../values";
 import type { Ingestion } from "./screen";
 
 const HEIGHT = 180;
 
 export function Arriving({ data, query }: { data: Ingestion; query: URLSearchParams }): JSX.Element {
-  const isByHour = query.get("step") === "hour";
+  const isByHour = oneOf(query.get("step"), ["hour"]) === "hour";
   const counts = isByHour ? data.per_hour : data.per_minute;
   const to = (step: string): string => link(["data"], { ...Object.fromEntries(query), step });
   return (

@@ -5,35 +5,33 @@ import { ApiError, get, post, type Answer } from "../../api/client";
 import { Choice } from "../../components/choice";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { say } from "../../components/toasts";
-import { useResource, type Resource } from "../../data";
+import { useList, type Resource } from "../../data";
 import { ago, count, exactly, plural, timeOfDay } from "../../format";
 import { link } from "../../router";
 import { may } from "../../session";
+import { oneOf } from "../../values";
 import type { Ingestion } from "./screen";
 
 type Letter = Answer<"/api/dead-letters", "get">["dead_letters"][number];
 
 const PAGE = 20;
-const MOST = 500;
 
 interface Found {
   page: Resource<Answer<"/api/dead-letters", "get">>;
   isAll: boolean;
-  /** Null: no more are shown. */
-  onMore: (() => void) | null;
+  onMore: () => void;
 }
 
 /** Returns the records of the address: those that wait, or all. */
 export function useDeadLetters(query: URLSearchParams): Found {
-  const state = query.get("letters") === "all" ? "all" : "waiting";
-  const [limit, setLimit] = useState(PAGE);
-  const page = useResource(
-    `dead letters ${state} ${limit}`,
-    (signal) => get("/api/dead-letters", { state, limit }, undefined, signal),
+  const state = oneOf(query.get("letters"), ["all"]) ?? "waiting";
+  const page = useList(
+    `dead letters ${state}`,
+    { list: "dead_letters", first: PAGE },
+    (part, signal) => get("/api/dead-letters", { state, ...part }, undefined, signal),
     { every: 30 },
   );
-  const onMore = limit < MOST ? () => setLimit(Math.min(MOST, limit * 2)) : null;
-  return { page, isAll: state === "all", onMore };
+  return { page, isAll: state === "all", onMore: page.more };
 }
 
 interface Props {
@@ -92,7 +90,7 @@ function Letters({ page, isAll, onMore }: Found): JSX.Element {
           <Row key={`${letter.topic} ${letter.partition} ${letter.offset}`} letter={letter} />
         ))}
       </ul>
-      {page.data?.next_cursor && onMore ? (
+      {page.data?.next_cursor ? (
         <button type="button" class="button plain" onClick={onMore}>
           Earlier
         </button>

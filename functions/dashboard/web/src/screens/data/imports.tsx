@@ -17,15 +17,22 @@ const COLUMNS: [keyof ImportRun, string][] = [
   ["customers", "Customers"],
 ];
 
+const SHOWN = 20;
+
 export function Imports(): JSX.Element {
-  const imports = useResource("imports", (signal) => get("/api/imports", { limit: 20 }, undefined, signal), {
-    every: 30,
-  });
+  const imports = useResource(
+    "imports",
+    (signal) => get("/api/imports", { limit: SHOWN }, undefined, signal),
+    {
+      every: 30,
+    },
+  );
   const runs = imports.data?.imports;
   return (
     <section class="card">
       <header>
         <h2>Imported files</h2>
+        {runs?.length === SHOWN ? <span class="muted small">the newest {SHOWN}</span> : null}
       </header>
       {imports.error && !runs ? (
         <Problem error={imports.error} what="the imports" onRetry={imports.reload} />

@@ -6,6 +6,7 @@ import { Empty, Problem, Waiting } from "../../components/notes";
 import { useLast, useResource } from "../../data";
 import { count, plural, share } from "../../format";
 import { link, usePlace } from "../../router";
+import { oneOf } from "../../values";
 import { type Again, againAt, type By, type CohortTable, halves } from "./cohorts";
 import { HeatMap } from "./heat-map";
 import "./screen.css";
@@ -16,7 +17,7 @@ const COMPARED = 3;
 
 const Screen: FunctionComponent<{ path: string[] }> = () => {
   const { query } = usePlace();
-  const by: By = query.get("by") === "week" ? "week" : "month";
+  const by: By = oneOf(query.get("by"), ["week"]) ?? "month";
   const table = useResource(`cohorts ${by}`, (signal) =>
     get("/api/retention", { by, cohorts: COHORTS }, undefined, signal),
   );

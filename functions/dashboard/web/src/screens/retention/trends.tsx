@@ -8,6 +8,7 @@ import { Empty, Problem, Waiting } from "../../components/notes";
 import { useResource } from "../../data";
 import { count, UNKNOWN } from "../../format";
 import { link } from "../../router";
+import { oneOf } from "../../values";
 
 type Granularity = "hour" | "day" | "week" | "month";
 type Period = "7d" | "30d" | "90d" | "1y";
@@ -73,9 +74,9 @@ const FIGURES: Figure[] = [
 ];
 
 export function Trends({ query }: { query: URLSearchParams }): JSX.Element {
-  const period = (Object.keys(PERIODS) as Period[]).find((key) => key === query.get("period")) ?? "90d";
+  const period = oneOf(query.get("period"), Object.keys(PERIODS) as Period[]) ?? "90d";
   const { asked, steps, days } = PERIODS[period];
-  const step = steps.find((key) => key === query.get("step")) ?? steps[0] ?? "day";
+  const step = oneOf(query.get("step"), steps) ?? steps[0] ?? "day";
   const trends = useResource(`trends ${asked} ${step}`, (signal) =>
     get("/api/dashboard/trends", { period: asked, granularity: step }, undefined, signal),
   );
