@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         WorkResult,
         WorkResults,
     )
-    from churn.domain.answers import Session, Ticket
+    from churn.domain.answers import Session, SignedIn, Ticket
     from churn.domain.dashboard_answers import DashboardData
 
 _settings = settings().require("database_url", "jwt_secret", "erasure_key")
@@ -143,6 +143,12 @@ def ticket(call: Call) -> Ticket:
 @_api.answers("open_session")
 def session(call: Call) -> Session:
     return open_session(_database, secrets_manager.resolve(_settings.jwt_secret), call.body.code)
+
+
+@_api.answers("get_session")
+def who_asks(call: Call) -> SignedIn:
+    expires_at = datetime.fromtimestamp(call.expires_at or 0, UTC)
+    return {"subject": call.client, "role": str(call.role), "expires_at": iso(expires_at)}
 
 
 @_api.answers("list_api_keys")

@@ -1,21 +1,30 @@
-"""An OIDC issuer whose keys a test holds, on a server of this machine."""
+"""An OIDC issuer whose keys a test holds, on a server of this machine, where people sign in by code and PKCE."""
 
+import base64
+import hashlib
+import html
 import json
+import secrets
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 AUDIENCE = "churn"
+_ENDPOINTS = {"authorization": "authorize", "token": "token"}
 type PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class TestIssuer:
-    """Serves discovery and keys; `is_away`: answers 500. `asked` counts the requests for keys."""
+    """Serves discovery and keys; `is_away`: answers 500. `asked` counts the requests for keys.
+
+    `people`: who may sign in at it, with the roles that their tokens name. `spoil` exchanges claims of ID tokens.
+    """
 
     __test__ = False
 
@@ -24,15 +33,40 @@ class TestIssuer:
         self.asked = 0
         self.is_away = False
         self.named: str | None = None
+        self.people: dict[str, list[str]] = {}
+        self.spoil: dict[str, Any] = {}
+        self._codes: dict[str, dict[str, str]] = {}
         self._private: dict[str, PrivateKey] = {}
         issuer = self
 
         class _Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                status, content = issuer._answer(self.path)
-                body = json.dumps(content).encode()
+                parts = urlsplit(self.path)
+                if parts.path == "/authorize":
+                    return self._authorize(_single(parts.query))
+                status, content = issuer._answer(parts.path)
+                return self._send(status, json.dumps(content), "application/json")
+
+            def do_POST(self) -> None:
+                form = _single(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                status, content = issuer._redeem(form, self.headers.get("Authorization"))
+                self._send(status, json.dumps(content), "application/json")
+
+            def _authorize(self, query: dict[str, str]) -> None:
+                links = "".join(
+                    f'<p><a href="{html.escape(issuer._back(query, name))}">{name}</a></p>' for name in issuer.people
+                )
+                refusal = {"error": "access_denied", "error_description": "Nobody.", "state": query["state"]}
+                links += f'<p><a href="{html.escape(_with(query["redirect_uri"], refusal))}">nobody</a></p>'
+                self._send(200, f"<!doctype html><title>Issuer</title><h1>Who are you?</h1>{links}", "text/html")
+
+            def _send(self, status: int, text: str, kind: str) -> None:
+                body = text.encode()
                 self.send_response(status)
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
+                # A page asks for discovery and tokens.
+                self.send_header("Access-Control-Allow-Origin", "*")
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -79,6 +113,42 @@ class TestIssuer:
         if self.is_away:
             return 500, {}
         if path == "/.well-known/openid-configuration":
-            return 200, {"issuer": self.named or self.url, "jwks_uri": f"{self.url}/keys"}
+            endpoints = {f"{name}_endpoint": f"{self.url}/{path}" for name, path in _ENDPOINTS.items()}
+            return 200, {"issuer": self.named or self.url, "jwks_uri": f"{self.url}/keys", **endpoints}
         self.asked += 1
         return 200, {"keys": self.keys}
+
+    def _back(self, query: dict[str, str], name: str) -> str:
+        """Return the address to which a person goes back with a code, which holds what was asked."""
+        code = secrets.token_urlsafe(16)
+        self._codes[code] = {**query, "sub": name}
+        return _with(query["redirect_uri"], {"code": code, "state": query["state"]})
+
+    def _redeem(self, form: dict[str, str], authorization: str | None) -> tuple[int, dict[str, Any]]:
+        """Return the tokens for a code, once, to whom knows what its challenge was made of."""
+        asked = self._codes.pop(form.get("code", ""), {})
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        is_right = (
+            form.get("grant_type") == "authorization_code"
+            and asked.get("response_type") == "code"
+            and (asked.get("code_challenge"), asked.get("code_challenge_method")) == (challenge, "S256")
+            and len(form["code_verifier"]) >= 43
+            and all(form.get(name) == asked.get(name) for name in ("client_id", "redirect_uri"))
+            and "client_secret" not in form
+            and authorization is None
+        )
+        if not is_right:
+            return 400, {"error": "invalid_grant", "error_description": "the code does not hold"}
+        key_id = self.keys[0]["kid"]
+        said = {"sub": asked["sub"], "aud": asked["client_id"], "nonce": asked["nonce"], **self.spoil}
+        access = self.token(key_id, sub=asked["sub"], roles=self.people[asked["sub"]], exp=int(time.time()) + 3600)
+        return 200, {"access_token": access, "id_token": self.token(key_id, **said), "token_type": "Bearer"}
+
+
+def _single(query: str) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+
+
+def _with(address: str, query: dict[str, str]) -> str:
+    return f"{address}?{urlencode(query)}"

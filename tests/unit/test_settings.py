@@ -56,6 +56,8 @@ def test_the_shortest_retention_is_accepted() -> None:
         ({"ALLOWED_ORIGINS": "a.example"}, "ALLOWED_ORIGINS must match"),
         ({"OIDC_ISSUER": "issuer.example.com"}, "OIDC_ISSUER must match"),
         ({"OIDC_ISSUER": "https://issuer.example.com"}, "OIDC_AUDIENCE must be set with OIDC_ISSUER"),
+        ({"OIDC_CLIENT_ID": "dashboard"}, "OIDC_ISSUER must be set with OIDC_CLIENT_ID"),
+        ({"OIDC_TOKEN_ORIGIN": "https://a.example/x"}, "OIDC_TOKEN_ORIGIN must match"),
         ({"OIDC_ROLES": "team=owner"}, "OIDC_ROLES must be VALUE=ROLE .* not 'team=owner'"),
         ({"OIDC_ROLES": "=admin"}, "OIDC_ROLES must be VALUE=ROLE"),
         ({"OWN_TOKENS": "off"}, "OWN_TOKENS must be on without OIDC_ISSUER"),

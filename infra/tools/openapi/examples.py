@@ -277,6 +277,7 @@ _VALUES: dict[str, Any] = {
     "expires_in": 30,
     "subject": "anna",
     "Session.role": "admin",
+    "SignedIn.role": "act",
     "openapi": "3.1.0",
     "info": {"title": "Churn service", "version": "0.1.0"},
     "servers": [{"url": "/prod"}],

@@ -140,6 +140,8 @@ VARIABLES = (
     Variable("ALLOWED_CUSTOMER_IDS", ""),
     Variable("OIDC_ISSUER", "", pattern="^(https?://[^ ']+)?$"),
     Variable("OIDC_AUDIENCE", ""),
+    Variable("OIDC_CLIENT_ID", ""),
+    Variable("OIDC_TOKEN_ORIGIN", "", pattern=r"^(https?://[^\s'/,;*]+)?$"),
     Variable("OIDC_ROLE_CLAIM", "roles"),
     Variable("OIDC_ROLES", ""),
     Variable("OWN_TOKENS", "on", choices=("on", "off")),
@@ -176,11 +178,14 @@ class OidcSettings:
     """Whose tokens are taken beside the service's own, and how they are read; without an issuer nobody's.
 
     `role_claim`: the claim that tells roles, with `/` between the names of one within another.
-    `roles`: the role that each of its values stands for.
+    `roles`: the role that each of its values stands for. `client_id`: the client by which people sign in to the
+    dashboard, empty if they cannot; `token_origin`: where its tokens are asked for, if not at the issuer's origin.
     """
 
     issuer: str
     audience: str
+    client_id: str
+    token_origin: str
     role_claim: str
     roles: Mapping[str, str]
 
@@ -382,7 +387,12 @@ def _oidc(value: _Values) -> OidcSettings:
                 f"ROLE one of {', '.join(ROLES)}, not {brief(pair)}"
             )
         roles[name] = role
-    return OidcSettings(issuer, audience, value.text("OIDC_ROLE_CLAIM"), roles)
+    client_id = value.text("OIDC_CLIENT_ID")
+    if client_id and not issuer:
+        raise InvalidSettingsError("OIDC_ISSUER must be set with OIDC_CLIENT_ID: there is nobody to sign in at")
+    return OidcSettings(
+        issuer, audience, client_id, value.text("OIDC_TOKEN_ORIGIN"), value.text("OIDC_ROLE_CLAIM"), roles
+    )
 
 
 def _retention(value: _Values) -> Retention:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from types import ModuleType
 
 import jwt
@@ -45,6 +46,18 @@ def test_a_code_becomes_a_token_once(function: ModuleType) -> None:
     again = _sign_in(function, {"code": code})
     assert (again.status, "token" in again.json) == (401, False)
     assert "used once" in again.json["detail"]
+
+
+@pytest.mark.parametrize("role", ["read", "predict", "act", "admin"])
+def test_who_asks_is_told_what_they_may_do_and_until_when(function: ModuleType, role: str) -> None:
+    answer = ask(function.app, "GET", "/api/session", subject="anna", role=role, expires_in=60)
+    assert (answer.status, answer.json["subject"], answer.json["role"]) == (200, "anna", role)
+    left = datetime.fromisoformat(answer.json["expires_at"]).timestamp() - time.time()
+    assert left == pytest.approx(60, abs=30)
+
+
+def test_who_only_hands_in_events_has_no_session(function: ModuleType) -> None:
+    assert ask(function.app, "GET", "/api/session", subject="warehouse", role="write").status == 403
 
 
 def _too_old() -> str:

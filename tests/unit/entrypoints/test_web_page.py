@@ -1,5 +1,7 @@
 """The dashboard's function: the page and its files, with what a browser may keep and run."""
 
+import html
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +12,10 @@ from churn.settings import settings
 from tests.support.http import Answer
 from tests.support.rest import ask, load
 
-_DOCUMENT = '<head><meta name="churn-socket" content="" /><script src="./assets/main-1.js"></script></head>'
+_DOCUMENT = (
+    '<head><meta name="churn-socket" content="" /><meta name="churn-issuer" content="" />'
+    '<script src="./assets/main-1.js"></script></head>'
+)
 
 
 @pytest.fixture
@@ -49,6 +54,36 @@ def test_the_page_runs_what_is_its_own_and_asks_its_origin_and_the_sockets_alone
     assert policy.pop("connect-src") == "'self' wss://abc.execute-api.eu-central-1.amazonaws.com"
     assert set(policy.values()) == {"'none'", "'self'"}
     assert policy["default-src"] == "'none'"
+
+
+@pytest.mark.parametrize("client", ["churn-dashboard", ""])
+def test_the_page_knows_where_people_sign_in_and_may_ask_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, client: str
+) -> None:
+    for name, value in {
+        "REDIS_URL": "",
+        "OIDC_ISSUER": "https://issuer.example.com/pool?a=1&b=2",
+        "OIDC_AUDIENCE": 'an "audience" & more',
+        "OIDC_CLIENT_ID": client,
+        "OIDC_TOKEN_ORIGIN": "https://tokens.example.com",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    function = load("dashboard")
+    settings.cache_clear()
+    monkeypatch.setattr(function._page, "_folder", tmp_path)
+    _build(tmp_path)
+    page = _get(function, "/?code=a%20b&state=c&session_state=d")
+    assert page.status == 200
+    said = html.unescape(page.text.split('<meta name="churn-issuer" content="')[1].split('"')[0])
+    asked = page.headers["Content-Security-Policy"].split("connect-src ")[1].split(";")[0].split(" ")
+    if not client:
+        # Without a client the page asks no issuer, and knows of none.
+        assert (said, asked) == ("", ["'self'"])
+        return
+    told = {"issuer": "https://issuer.example.com/pool?a=1&b=2", "client": client, "audience": 'an "audience" & more'}
+    assert json.loads(said) == told
+    assert asked == ["'self'", "https://issuer.example.com", "https://tokens.example.com"]
 
 
 def test_the_page_is_asked_for_again_and_its_files_are_kept_for_ever(function: ModuleType, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-/** Who is signed in. The token lives in this tab's `sessionStorage` alone. */
+/** Who is signed in. A token lives in this tab's `sessionStorage` alone, and one of an issuer in memory alone. */
 import { say } from "./components/toasts";
+import { returnFromIssuer } from "./issuer";
 import { decoded, replace } from "./router";
 import { TOKEN } from "./storage";
 import { Store } from "./store";
+import { claimsOf } from "./token";
 
 export type Role = "read" | "predict" | "act" | "admin";
 export interface Session {
@@ -40,6 +42,16 @@ export function endSession(message: string): void {
 /** Signs in with the code of the address (`#code=…`) or the token of before; says nothing if there is none. */
 export async function resumeSession(): Promise<void> {
   if (await signInByAddress()) return;
+  try {
+    const token = await returnFromIssuer();
+    if (token) {
+      await beginWith(token);
+      return;
+    }
+  } catch (error) {
+    endSession(error instanceof Error ? error.message : String(error));
+    return;
+  }
   const kept = sessionStorage.getItem(TOKEN);
   if (kept) {
     try {
@@ -62,6 +74,27 @@ async function signInByAddress(): Promise<boolean> {
   return true;
 }
 
+/** Begins a session by a token of an issuer, of which the service tells who it is of. Throws an Error. */
+async function beginWith(token: string): Promise<void> {
+  let answer: Response;
+  try {
+    answer = await fetch(new URL("api/session", document.baseURI), {
+      headers: { Authorization: `Bearer ${token}` },
+    });
+  } catch {
+    throw new Error("The service cannot be reached.");
+  }
+  const told = (await answer.json().catch(() => ({}))) as Partial<Session> & { detail?: string };
+  if (answer.status === 401) throw new Error("You have signed in, and have no role in this service.");
+  if (answer.status === 403)
+    throw new Error("You have signed in, and your role may not look at the dashboard.");
+  const role = ROLES.find((known) => known === told.role);
+  if (!answer.ok || !role) throw new Error(told.detail ?? "The service could not do that.");
+  sessionStorage.removeItem(TOKEN);
+  farewell.set("");
+  session.set({ token, subject: told.subject ?? "", role });
+}
+
 async function exchange(code: string): Promise<void> {
   try {
     const answer = await fetch(new URL("api/session", document.baseURI), {
@@ -81,14 +114,8 @@ async function exchange(code: string): Promise<void> {
 }
 
 function read(token: string): Session {
-  let claims: { sub?: string; role?: string; exp?: number };
-  try {
-    const part = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
-    const bytes = Uint8Array.from(atob(part), (letter) => letter.charCodeAt(0));
-    claims = JSON.parse(new TextDecoder().decode(bytes)) as typeof claims;
-  } catch {
-    throw new Error("This is not a token. A token has three parts with dots between them.");
-  }
+  const claims = claimsOf(token);
+  if (!claims) throw new Error("This is not a token. A token has three parts with dots between them.");
   const role = ROLES.find((known) => known === claims.role);
   if (!role) throw new Error("This token has no role that can look at the dashboard.");
   if (claims.exp !== undefined && claims.exp * 1000 < Date.now()) throw new Error("This token has expired.");

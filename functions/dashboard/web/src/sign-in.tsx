@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import iconAddress from "./icon.svg";
+import { issuer, leaveForIssuer } from "./issuer";
 import { beginSession, farewell } from "./session";
 import { useStore } from "./store";
 
@@ -17,6 +18,12 @@ export function SignIn(): JSX.Element {
       setProblem(error instanceof Error ? error.message : String(error));
     }
   };
+  const leave = (): void => {
+    if (issuer)
+      leaveForIssuer(issuer).catch((error: unknown) =>
+        setProblem(error instanceof Error ? error.message : String(error)),
+      );
+  };
   return (
     <main class="sign-in">
       <div class="card">
@@ -26,6 +33,11 @@ export function SignIn(): JSX.Element {
             <h1>Sign in to Churn</h1>
           </div>
           {message ? <p role="status">{message}</p> : null}
+          {issuer ? (
+            <button type="button" class="button main" autofocus onClick={leave}>
+              Sign in at {new URL(issuer.issuer).host}
+            </button>
+          ) : null}
           <label class="labelled">
             Token
             <input
@@ -33,7 +45,7 @@ export function SignIn(): JSX.Element {
               type="password"
               autocomplete="off"
               spellcheck={false}
-              autofocus
+              autofocus={!issuer}
               value={token}
               onInput={(event) => setToken(event.currentTarget.value)}
               aria-describedby="token-help"
@@ -41,8 +53,8 @@ export function SignIn(): JSX.Element {
             />
           </label>
           {problem ? <p role="alert">{problem}</p> : null}
-          <button type="submit" class="button main">
-            Sign in
+          <button type="submit" class={issuer ? "button" : "button main"}>
+            {issuer ? "Sign in with a token" : "Sign in"}
           </button>
           <p id="token-help" class="muted small">
             Whoever runs the service gives you a token, or an address that signs you in. On your own machine{" "}

@@ -343,6 +343,17 @@ class Session(TypedDict):
     """What the token may do: read < predict < act < admin; `write` hands in events and does nothing else."""
 
 
+class SignedIn(TypedDict):
+    """Who asks, as the service reads the token: what it may do, and until when."""
+
+    subject: str
+    """The name that actions are kept under."""
+    role: str
+    """What the token may do: read < predict < act < admin."""
+    expires_at: str
+    """When the token does, or the API key."""
+
+
 class ApiDescription(TypedDict):
     """The description of this API: an OpenAPI document."""
 

@@ -155,6 +155,10 @@ class NoQuery(Request):
     """A query without parameters."""
 
 
+class PageQuery(Model):
+    """Whatever stands there: an issuer sends people back with what it has to say, which the page reads."""
+
+
 class Empty(Request):
     """An empty object."""
 

@@ -55,7 +55,7 @@ ROUTES = (
     ),
     Route(
         "dashboard_page", "GET", "/", "dashboard", None, "The dashboard, a page for a browser", "",
-        media_types=("text/html",), audit=None,
+        query=requests.PageQuery, media_types=("text/html",), audit=None,
     ),
     Route(
         "dashboard_asset", "GET", "/assets/{name}", "dashboard", None, "A file of the dashboard", "",
@@ -224,6 +224,10 @@ ROUTES = (
     Route(
         "open_session", "POST", "/api/session", "alerts", None,
         "Exchange a code, which is used once, for a token", "Session", body=requests.SessionCode, audit=None,
+    ),
+    Route(
+        "get_session", "GET", "/api/session", "alerts", "read", "Who asks, and what they may do", "SignedIn",
+        audit=None,
     ),
     Route(
         "list_api_keys", "GET", "/api/keys", "alerts", "admin", "The API keys, without their texts", "ApiKeyList",

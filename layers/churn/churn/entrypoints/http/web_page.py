@@ -1,6 +1,8 @@
 """Built web pages: their documents and files, with the headers under which a browser keeps and runs them."""
 
 import hashlib
+import html
+import json
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +10,11 @@ from urllib.parse import urlsplit
 
 from churn.entrypoints.http.app import Call, File
 from churn.entrypoints.http.problems import ProblemError
+from churn.settings import OidcSettings
 
 _PAGE, _REFERENCE = "index.html", "docs.html"
 _SOCKET = '<meta name="churn-socket" content=""'
+_ISSUER = '<meta name="churn-issuer" content=""'
 # The name of a file holds a hash of its content, which therefore never changes.
 _FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -30,10 +34,14 @@ class WebPage:
     The folder is read anew when its document is another, so that a page that is built meanwhile is served.
     """
 
-    def __init__(self, folder: Path, socket_endpoint: str, otherwise: str) -> None:
-        """`socket_endpoint`: the HTTP address of the WebSocket API. `otherwise`: the document while none is built."""
+    def __init__(self, folder: Path, socket_endpoint: str, oidc: OidcSettings, otherwise: str) -> None:
+        """`socket_endpoint`: the HTTP address of the WebSocket API. `otherwise`: the document while none is built.
+
+        `oidc`: where people may sign in.
+        """
         self._folder = folder
         self._socket = socket_endpoint.replace("http", "ws", 1)
+        self._oidc = oidc if oidc.client_id else None
         self._otherwise = otherwise
         self._kept: dict[str, Kept] = {}
         self._built_at = 0
@@ -69,21 +77,35 @@ class WebPage:
 
     @property
     def policy(self) -> str:
-        """What the page may load and ask: its own origin, and the WebSocket API."""
-        address = urlsplit(self._socket)
-        return _policy(connect=f"'self' {address.scheme}://{address.netloc}" if address.netloc else "'self'")
+        """What the page may load and ask: its own origin, the WebSocket API, and the issuer where people sign in."""
+        oidc = self._oidc
+        asked = [self._socket, *((oidc.issuer, oidc.token_origin) if oidc else ())]
+        return _policy(connect=" ".join(dict.fromkeys(["'self'", *filter(None, map(_origin, asked))])))
+
+    def _filled(self, document: str) -> str:
+        """Return the document with what the page must know: nothing of it is a secret."""
+        issuer = ""
+        if self._oidc:
+            said = {"issuer": self._oidc.issuer, "client": self._oidc.client_id, "audience": self._oidc.audience}
+            issuer = html.escape(json.dumps(said))
+        return document.replace(_SOCKET, f'{_SOCKET[:-1]}{self._socket}"').replace(_ISSUER, f'{_ISSUER[:-1]}{issuer}"')
 
     def _files(self) -> dict[str, Kept]:
         document = self._folder / _PAGE
         built_at = document.stat().st_mtime_ns if document.exists() else self._built_at
         if built_at != self._built_at:
             self._built_at = built_at
-            text = document.read_text(encoding="utf-8").replace(_SOCKET, f'{_SOCKET[:-1]}{self._socket}"')
+            text = self._filled(document.read_text(encoding="utf-8"))
             self._kept = {path.name: _kept_file(path) for path in (self._folder / "assets").iterdir()}
             self._kept[_PAGE] = kept(text, "text/html")
             reference = self._folder / _REFERENCE
             self._kept[_REFERENCE] = kept(reference.read_text(encoding="utf-8"), "text/html")
         return self._kept
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def _policy(*, style: str = "'self'", image: str = "'self'", connect: str = "'self'") -> str:
