@@ -1,12 +1,15 @@
 """Tokens and sign-in addresses for the running local stack, or for the service whose JWT_SECRET is set."""
 
 import argparse
+import json
 import os
 import sys
 
+from churn.adapters.mysql import DatabaseUnavailableError, StatementRefusedError
 from churn.domain.roles import ROLES
 from churn.entrypoints.http.tokens import issue, sign_in_address
 from infra import console
+from infra.tools.command_audit import note
 from infra.tools.stack_environment import NotRunningError, endpoints, use_stack
 
 _MOST_HOURS = 24 * 366
@@ -30,12 +33,16 @@ def main() -> int:
     parser.add_argument("--url", default="", help="where the service is, by default the local stack")
     options = parser.parse_args()
     try:
-        secret = use_stack("JWT_SECRET").jwt_secret
+        settings = use_stack("JWT_SECRET")
+        secret = settings.jwt_secret
         if options.sign_in:
-            print(sign_in_address(_base_url(options.url), secret, options.subject, options.role))
+            text = sign_in_address(_base_url(options.url), secret, options.subject, options.role)
         else:
-            print(issue(secret, options.subject, options.role, round(3600 * options.hours)))
-    except (NotRunningError, ValueError) as error:
+            text = issue(secret, options.subject, options.role, round(3600 * options.hours))
+        # A name in another script is told as JSON writes it.
+        note(settings, "sign-in" if options.sign_in else "token", json.dumps([options.subject, options.role]))
+        print(text)
+    except (NotRunningError, ValueError, DatabaseUnavailableError, StatementRefusedError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,11 +1,11 @@
 """`make models`, `make promote VERSION=…`, `make rollback`: the registry's versions, and which of them serves."""
 
 import argparse
-import getpass
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from churn.adapters.mysql import DatabaseUnavailableError, StatementRefusedError
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import (
@@ -18,6 +18,7 @@ from churn.domain.model_versions import (
 )
 from churn.settings import InvalidSettingsError
 from infra import console
+from infra.tools.command_audit import note, operator
 from infra.tools.console_logs import readable_logs
 from infra.tools.stack_environment import NotRunningError, use_stack
 
@@ -27,8 +28,11 @@ def main(arguments: list[str]) -> int:
     """Run the command; return 0, or 1 with a sentence on the screen if it cannot be done."""
     options = _arguments(arguments)
     try:
-        registry = S3ModelRegistry.of(use_stack("MODEL_BUCKET"))
-        by, now = f"{getpass.getuser()} (command line)", datetime.now(UTC)
+        settings = use_stack("MODEL_BUCKET")
+        registry = S3ModelRegistry.of(settings)
+        by, now = operator(), datetime.now(UTC)
+        if options.command != "list":
+            note(settings, options.command, options.version if options.command == "promote" else None)
         if options.command == "list":
             print(table(registry))
         elif options.command == "promote":
@@ -48,6 +52,8 @@ def main(arguments: list[str]) -> int:
         NotRunningError,
         NoPreviousVersionError,
         RegistryUnavailableError,
+        DatabaseUnavailableError,
+        StatementRefusedError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -6,6 +6,7 @@ item is removed when it succeeds, and stays when it fails again. An event that w
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from churn.adapters import aws_clients
 from churn.adapters.failed_batches import PREFIX
+from churn.domain.errors import ChurnError
+from churn.settings import Settings
 from infra import console
 from infra.tools.aws_stages import StageError, outputs
+from infra.tools.command_audit import note
 from infra.tools.stack_environment import NotRunningError, use_stack
 
 # Longer than scoring may take (60 s); an invocation is not repeated.
@@ -149,12 +153,13 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         locations = Locations.of_stage(options.stage) if options.stage else Locations.of_local_stack()
+        note(Settings.from_environment(os.environ), "redrive", options.stage)
         batches, batches_left = redrive_batches(locations)
         print(f"batches: {batches} scored, {batches_left} still fail")
         print(f"calls: {redrive_calls(locations)} handed on")
         letters, letters_left = redrive_dead_letters(locations)
         print(f"dead letters: {letters} applied, {letters_left} are no events still")
-    except (NotRunningError, StageError, FunctionFailedError, BotoCoreError, ClientError) as error:
+    except (ChurnError, NotRunningError, StageError, FunctionFailedError, BotoCoreError, ClientError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 1 if batches_left or letters_left else 0

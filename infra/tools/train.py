@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from churn.adapters.mysql import Database, DatabaseUnavailableError
+from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError
@@ -19,6 +19,7 @@ from churn.services.training_runs import Source, StoredHistories, model_in_use, 
 from churn.settings import InvalidSettingsError, Settings
 from churn.training import CannotTrainError, Plan, Trained, report_html, table, train_or_begin
 from infra import console
+from infra.tools.command_audit import note, operator
 from infra.tools.console_logs import readable_logs
 from infra.tools.simulator import sample_histories
 from infra.tools.stack_environment import use_stack
@@ -37,7 +38,13 @@ def main(arguments: list[str]) -> int:
 
     try:
         _train(options, use_stack(), progress)
-    except (InvalidSettingsError, CannotTrainError, DatabaseUnavailableError, RegistryUnavailableError) as error:
+    except (
+        InvalidSettingsError,
+        CannotTrainError,
+        DatabaseUnavailableError,
+        RegistryUnavailableError,
+        StatementRefusedError,
+    ) as error:
         print(f"no model was trained: {error}", file=sys.stderr)
         return 1
     return 0
@@ -57,6 +64,7 @@ def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[
         progress(f"simulating a shop of {options.simulate:,} customers")
         histories = sample_histories(options.simulate, now=now, seed=options.seed)
     else:
+        note(settings, "train")
         progress("reading the stored histories")
         histories = StoredHistories(Database(settings.require("database_url").database_url))
         source = histories.source
@@ -73,7 +81,7 @@ def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[
     if registry is None:
         _write_model(trained, options.out)
     else:
-        released = release_version(trained, registry, by="make train", now=now)
+        released = release_version(trained, registry, by=operator(), now=now)
         if released.objections:
             reasons = " ".join(released.objections)
             print(f"published {trained.model.version} as the challenger, not promoted: {reasons}")

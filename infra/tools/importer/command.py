@@ -27,6 +27,7 @@ from churn.services.training_runs import StoredHistories, begin_without_labels, 
 from churn.settings import Settings
 from churn.training import Histories, Plan, table
 from infra import console
+from infra.tools.command_audit import note
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.columns import KINDS
 from infra.tools.importer.faults import DoubtError, UnreadableFileError
@@ -91,6 +92,9 @@ def _import(options: argparse.Namespace) -> int:
             return 1
         for sentence in describe_file(history):
             print(sentence)
+        if not options.dry_run:
+            # The file's name may be that of a customer; the list of imports has it.
+            note(settings, "import", action="intake")
         imported = _dry_run(history) if options.dry_run else _store(path, history, settings, now)
         for sentence in describe_content(history):
             print(sentence)
