@@ -65,7 +65,7 @@ def test_from_signing_in_to_the_place_of_before_and_to_a_403(opened: Windows, ow
 
     page.on("request", heard)
     _sign_in(page, own, issuer, "anna")
-    expect(page.get_by_role("heading", level=1, name="Customers")).to_be_visible()
+    expect(page.get_by_role("button", name="Without: Lapsed")).to_be_visible()
     # Nothing of the code stays in the address, and the reader is where they were.
     assert page.url == f"{own.base_url}/{_PLACE}"
     assert page.evaluate("[localStorage.length, Object.values({ ...sessionStorage }).join()]")[1].count("eyJ") == 0

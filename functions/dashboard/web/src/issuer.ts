@@ -4,6 +4,7 @@
  * What must be known when the issuer sends the reader back is kept in this tab's `sessionStorage` meanwhile; the token
  * itself is in memory alone.
  */
+import { replace } from "./router";
 import { SIGNING_IN } from "./storage";
 import { claimsOf } from "./token";
 
@@ -67,7 +68,7 @@ export async function returnFromIssuer(): Promise<string | null> {
   sessionStorage.removeItem(SIGNING_IN);
   const begun = kept ? (JSON.parse(kept) as Begun) : null;
   // The code leaves the address and the history, and the place of the reader comes back.
-  history.replaceState(null, "", `${here()}${begun?.place ?? ""}`);
+  replace(`${here()}${begun?.place ?? ""}`);
   if (!begun || said.get("state") !== begun.state)
     throw new Error("This sign-in was not begun in this tab. Sign in once more.");
   const refusal = said.get("error");
