@@ -1,8 +1,11 @@
 """The inbox: alerts as they come, worked by keyboard, the same in two windows, without loss after a time offline."""
 
+import re
+from datetime import UTC, datetime, timedelta
+
 from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
-from tests.contract.browser.conftest import Windows, fail_a_payment
+from tests.contract.browser.conftest import PATIENCE_MS, Windows, fail_a_payment
 from tests.contract.conftest import Stack
 from tests.support import eventually
 
@@ -54,6 +57,21 @@ def test_an_alert_is_worked_by_keyboard_and_the_other_window_follows(windows: Wi
     expect(_row(ben, customer_id)).to_contain_text("anna")
     actions = stack.get(f"/api/alerts?customer_id={customer_id}").json["alerts"][0]
     assert (actions["status"], actions["acknowledged_by"]) == ("acknowledged", "anna")
+
+
+def test_an_alert_that_was_put_off_comes_back_by_itself_when_that_ends(windows: Windows, stack: Stack) -> None:
+    customer_id = fail_a_payment(stack)
+    _raised(stack, customer_id)
+    [alert] = stack.get(f"/api/alerts?customer_id={customer_id}").json["alerts"]
+    until = (datetime.now(UTC) + timedelta(seconds=15)).isoformat()
+    assert stack.ask("PATCH", f"/api/alerts/{alert['id']}", {"snoozed_until": until}).status == 200
+    page = windows.open("#/alerts")
+    expect(_row(page, customer_id)).to_be_visible(timeout=15_000 + PATIENCE_MS)
+    # From an alert to its customer, the way back is still to the list.
+    _row(page, customer_id).get_by_role("link").click()
+    page.get_by_role("article").get_by_role("link", name=customer_id).click()
+    page.get_by_role("main").get_by_role("link", name="Customers").click()
+    expect(page).to_have_url(re.compile(r"#/customers\?status=current"))
 
 
 def test_what_was_resolved_comes_back_by_undo(windows: Windows, stack: Stack) -> None:

@@ -87,6 +87,40 @@ def test_errors_of_the_service_are_told_at_once_and_what_stands_grows_old(window
     expect(page.locator(".standing")).to_have_text("Live")
 
 
+def test_an_alert_of_somebody_else_leaves_a_timeline_as_it_stands(windows: Windows, stack: Stack) -> None:
+    customers = stack.get("/api/customers?status=current&sort=total_spent&limit=20").json["customers"]
+    who = max(customers, key=lambda customer: int(customer["total_orders"]))["customer_id"]
+    page = windows.open(f"#/customers/{who}")
+    expect(page.locator(".standing.live")).to_be_visible()
+    items = page.locator(".timeline ol li")
+    expect(items).to_have_count(30)
+    page.get_by_role("button", name="Earlier").click()
+    expect(items).not_to_have_count(30)
+    before = items.count()
+    page.evaluate(
+        """() => {
+            const list = document.querySelector(".timeline ol");
+            window.fewest = list.children.length;
+            new MutationObserver(() => (window.fewest = Math.min(window.fewest, list.children.length)))
+                .observe(list, { childList: true });
+        }"""
+    )
+    with page.expect_response(f"**/api/customers/{who}/timeline?*"):
+        fail_a_payment(stack)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert (items.count(), page.evaluate("window.fewest")) == (before, before)
+
+
+def test_while_figures_of_before_are_not_known_none_is_said_to_be_missing(windows: Windows, stack: Stack) -> None:
+    windows.expected = ("500",)
+    page = windows.blank()
+    page.route("**/api/dashboard/trends?*", lambda route: route.fulfill(status=500, json={"detail": "It broke."}))
+    page.add_init_script(f"sessionStorage['churn-token'] ??= '{stack.token('read')}'")
+    page.goto(f"{stack.base_url}/#/")
+    expect(page.locator(".today-figures").get_by_text("the figure of before could not be had")).to_have_count(2)
+    expect(page.get_by_text("no figure to compare with")).to_have_count(0)
+
+
 def test_what_was_known_stays_while_the_service_is_away_and_it_is_found_again_by_itself(windows: Windows) -> None:
     windows.expected = ("ERR_FAILED",)
     page = _open(windows, "#/")

@@ -44,7 +44,8 @@ export function onTopic(topics: Topic[], listener: () => void): () => void {
   return () => topics.forEach((topic) => followers.get(topic)?.delete(listener));
 }
 
-function changed(topic: Topic): void {
+/** Tells those who follow a topic, a moment later, that something of it has changed. */
+export function changed(topic: Topic): void {
   if (waiting.has(topic)) return;
   waiting.set(
     topic,

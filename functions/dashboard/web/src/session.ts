@@ -8,12 +8,16 @@ import { claimsOf } from "./token";
 
 export type Role = "read" | "predict" | "act" | "admin";
 export interface Session {
+  /** Whether the service has taken the token before. */
+  isProven: boolean;
   token: string;
   subject: string;
   role: Role;
 }
 
 const ROLES: Role[] = ["read", "predict", "act", "admin"];
+
+const ENDED = "Your session has ended. Sign in again; notes that you began are kept in this tab.";
 
 /** Null while nobody is signed in. */
 export const session = new Store<Session | null>(null);
@@ -26,11 +30,19 @@ export function may(role: Role): boolean {
 }
 
 /** Begins a session. Throws an Error whose text says what is wrong with the token. */
-export function beginSession(token: string): void {
-  const begun = read(token.trim());
+export function beginSession(token: string, isProven = false): void {
+  const begun = { ...read(token.trim()), isProven };
   sessionStorage.setItem(TOKEN, begun.token);
   farewell.set("");
   session.set(begun);
+}
+
+/** Notes whether the service has taken a token; ends the session of one that it refuses, and says why. */
+export function judgeToken(token: string | undefined, isTaken: boolean): void {
+  const begun = session.value;
+  if (!begun || begun.token !== token) return;
+  if (isTaken) begun.isProven = true;
+  else endSession(begun.isProven ? ENDED : "The service does not take this token. Ask for a new one.");
 }
 
 export function endSession(message: string): void {
@@ -55,9 +67,9 @@ export async function resumeSession(): Promise<void> {
   const kept = sessionStorage.getItem(TOKEN);
   if (kept) {
     try {
-      beginSession(kept);
+      beginSession(kept, true);
     } catch {
-      sessionStorage.removeItem(TOKEN);
+      endSession(ENDED);
     }
   }
 }
@@ -92,7 +104,7 @@ async function beginWith(token: string): Promise<void> {
   if (!answer.ok || !role) throw new Error(told.detail ?? "The service could not do that.");
   sessionStorage.removeItem(TOKEN);
   farewell.set("");
-  session.set({ token, subject: told.subject ?? "", role });
+  session.set({ token, subject: told.subject ?? "", role, isProven: true });
 }
 
 async function exchange(code: string): Promise<void> {
@@ -104,7 +116,7 @@ async function exchange(code: string): Promise<void> {
     });
     const body = (await answer.json()) as { token?: string; detail?: string };
     if (!answer.ok || !body.token) throw new Error(body.detail);
-    beginSession(body.token);
+    beginSession(body.token, true);
   } catch (error) {
     const reason = error instanceof Error && error.message ? error.message : "The service cannot be reached.";
     // Whoever is signed in stays so.
@@ -113,7 +125,7 @@ async function exchange(code: string): Promise<void> {
   }
 }
 
-function read(token: string): Session {
+function read(token: string): Omit<Session, "isProven"> {
   const claims = claimsOf(token);
   if (!claims) throw new Error("This is not a token. A token has three parts with dots between them.");
   const role = ROLES.find((known) => known === claims.role);

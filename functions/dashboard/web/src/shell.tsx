@@ -20,7 +20,7 @@ import { useStore } from "./store";
 import { nextTheme, theme } from "./theme";
 import { subject } from "./title";
 import iconAddress from "./icon.svg";
-import { useUnread } from "./unread";
+import { useSnoozeEnds, useUnread } from "./unread";
 
 /** The keys, what each does, and what one must be allowed to do. */
 const KEYS: [string, string, Role?][] = [
@@ -43,6 +43,7 @@ export function Shell(): JSX.Element {
   const [showsKeys, setShowsKeys] = useState(false);
   const { path } = usePlace();
   useClock();
+  useSnoozeEnds();
   const found = SCREENS.find((known) => known.path === (path[0] ?? ""));
   useEffect(() => {
     connect();

@@ -1,5 +1,5 @@
 /** The typed client of the REST API. Types come from the OpenAPI document; addresses are relative to the page's. */
-import { endSession, session } from "../session";
+import { judgeToken, session } from "../session";
 import type { paths } from "./schema";
 
 type Method = "get" | "post" | "patch" | "delete";
@@ -111,10 +111,13 @@ export async function send(
     body: body === undefined ? null : JSON.stringify(body),
     signal: signal ?? null,
   });
-  if (response.ok) return response;
+  if (response.ok) {
+    // The health is told to anybody.
+    if (target !== "health") judgeToken(token, true);
+    return response;
+  }
   const problem = (await response.json().catch(() => ({}))) as Problem;
-  if (response.status === 401 && token)
-    endSession("Your session has ended. Sign in again; notes that you began are kept in this tab.");
+  if (response.status === 401) judgeToken(token, false);
   throw new ApiError(response.status, problem.detail ?? "The service could not do that.", problem.errors);
 }
 

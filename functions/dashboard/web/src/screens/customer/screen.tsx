@@ -12,8 +12,10 @@ import { ago, days, exactly, inTen, money, moneyFigure, percent, points, UNKNOWN
 import { useKeys } from "../../keys";
 import { followPredictions } from "../../live";
 import { may } from "../../session";
+import { useStore } from "../../store";
 import { useTitle } from "../../title";
 import { STATUS_WORDS } from "../../words";
+import { listAt } from "../customers/pages";
 import { NotesCard } from "./notes";
 import { RiskOverTime } from "./risk-over-time";
 import "./screen.css";
@@ -86,21 +88,14 @@ async function readCustomer(id: string, signal: AbortSignal): Promise<CustomerDe
   return answer as CustomerDetail;
 }
 
+/** Leads to the list, to where the reader stood in it. */
 function Back(): JSX.Element {
   return (
-    <a class="back muted" href="#/customers?status=current" onClick={back}>
+    <a class="back muted" href={useStore(listAt)}>
       <Icon name="back" />
       Customers
     </a>
   );
-}
-
-function back(event: MouseEvent): void {
-  // Whoever came from the list goes back to where they stood in it.
-  if (history.length > 1) {
-    event.preventDefault();
-    history.back();
-  }
 }
 
 function Header({ customer, onWhatIf }: { customer: CustomerDetail; onWhatIf: () => void }): JSX.Element {

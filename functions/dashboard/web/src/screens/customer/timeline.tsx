@@ -1,6 +1,6 @@
 /** What happened with a customer, the newest first: events, scores, alerts and what people did with these. */
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, get, type Answer } from "../../api/client";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { onTopic } from "../../live";
@@ -20,6 +20,7 @@ const KINDS: [Kind, string][] = [
   ["action", "Actions"],
 ];
 const PAGE = 30;
+const LARGEST_PAGE = 500;
 
 export function TimelineCard({ id, changes }: { id: string; changes: number }): JSX.Element {
   const [kinds, setKinds] = useState<Kind[]>(["note", "event", "alert", "action"]);
@@ -81,6 +82,8 @@ function useTimeline(id: string, kinds: Kind[], changes: number): Timeline {
   });
   const chosen = kinds.length ? kinds : KINDS.map(([kind]) => kind);
   const key = chosen.join();
+  const shown = useRef(0);
+  shown.current = state.items.length;
   const ask = (cursor: string | null, before: Item[], signal?: AbortSignal): void => {
     setState({ items: before, cursor, isLoading: true, error: null });
     const place = cursor === null ? {} : { cursor };
@@ -104,10 +107,24 @@ function useTimeline(id: string, kinds: Kind[], changes: number): Timeline {
         setState({ items: before, cursor, isLoading: false, error: known });
       });
   };
+  /** Asks for what is shown anew; until the answer, and without one, it stays. */
+  const renew = (signal: AbortSignal): void => {
+    const limit = Math.min(LARGEST_PAGE, Math.max(PAGE, shown.current));
+    get("/api/customers/{customer_id}/timeline", { kind: chosen, limit }, { customer_id: id }, signal)
+      .then((page) =>
+        // Who has gone on to earlier ones meanwhile, or has more than a page, keeps them.
+        setState((now) =>
+          now.isLoading || now.items.length > limit
+            ? now
+            : { items: page.items, cursor: page.next_cursor, isLoading: false, error: null },
+        ),
+      )
+      .catch(() => undefined);
+  };
   useEffect(() => {
     const control = new AbortController();
     ask(null, [], control.signal);
-    const end = onTopic(["alerts"], () => ask(null, [], control.signal));
+    const end = onTopic(["alerts"], () => renew(control.signal));
     return () => {
       control.abort();
       end();

@@ -39,10 +39,13 @@ const PAGES_IN_A_ROW = 5;
 let kept: { key: string; state: State } | null = null;
 /** The customers that are selected by their ids, also while one of them is looked at. */
 export const selection = new Store<ReadonlyMap<string, Customer>>(new Map());
+/** The address of the list that was shown last, with the place in it. */
+export const listAt = new Store("#/customers?status=current");
 // What one person has read and chosen is not the next one's.
 session.follow(() => {
   kept = null;
   selection.set(new Map());
+  listAt.set("#/customers?status=current");
 });
 
 /** Asks for a list from its beginning, at least down to the row `from`; a list of before is shown meanwhile. */

@@ -17,7 +17,7 @@ import { chosen, COLUMNS, toggleColumn } from "./columns";
 import { copyAddresses, exportList } from "./export";
 import { FilterBar } from "./filter-bar";
 import { changed, FILTER_NAMES, queryOf } from "./filters";
-import { selection, useCustomers, type Pages } from "./pages";
+import { listAt, selection, useCustomers, type Pages } from "./pages";
 import "./screen.css";
 import { CustomerTable } from "./table";
 
@@ -27,6 +27,7 @@ export default Screen;
 
 function CustomerList(): JSX.Element {
   const { query: address } = usePlace();
+  useEffect(() => listAt.set(location.hash), [address]);
   const query = useMemo(() => queryOf(address), [address]);
   const from = useFirstRow(address, JSON.stringify(query));
   const pages = useCustomers(query, from);
@@ -109,6 +110,7 @@ function useKeptRow(): (row: number) => void {
       else parameters.delete("row");
       const text = parameters.toString().replace(/%2C/g, ",");
       history.replaceState(null, "", `#/customers${text ? `?${text}` : ""}`);
+      listAt.set(location.hash);
     }, 250);
   };
 }

@@ -60,7 +60,11 @@ export default Screen;
 
 /** What matters most, in a sentence: events that wait, records that could not be read, or how many come. */
 function headline(data: Ingestion): string {
-  const hour = data.per_minute.reduce((sum, minute) => sum + minute.events, 0);
+  // What is counted for less than an hour is all in the list below, with the minute that runs.
+  const isYoung = data.per_minute.length < MINUTES;
+  const hour = isYoung
+    ? data.kinds.reduce((sum, kind) => sum + kind.last_24_hours, 0)
+    : data.per_minute.reduce((sum, minute) => sum + minute.events, 0);
   if ((data.behind_seconds ?? 0) >= LATE_SECONDS) {
     return `${plural(data.waiting ?? 0, "event")} wait${data.waiting === 1 ? "s" : ""} to be counted, the oldest for ${plural(Math.round((data.behind_seconds ?? 0) / 60), "minute")}.`;
   }

@@ -6,7 +6,7 @@ import { Choice } from "../../components/choice";
 import { LineChart } from "../../components/line-chart";
 import { Empty, Problem, Waiting } from "../../components/notes";
 import { useResource } from "../../data";
-import { count, UNKNOWN } from "../../format";
+import { count, timeOfDay, UNKNOWN } from "../../format";
 import { link } from "../../router";
 import { oneOf } from "../../values";
 
@@ -21,7 +21,8 @@ const PERIODS: Record<Period, { name: string; days: number; asked: Period; steps
   "1y": { name: "A year", days: 365, asked: "1y", steps: ["week", "month"] },
 };
 const STEPS: Record<Granularity, string> = { hour: "Hours", day: "Days", week: "Weeks", month: "Months" };
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const HEIGHT = 140;
 
 interface Figure {
@@ -149,6 +150,11 @@ function Chart({ figure, now, before }: { figure: Figure; now: Trend[]; before: 
         <strong class={current === null ? "muted" : "value"}>
           {current === null ? UNKNOWN : figure.show(current)}
         </strong>
+        {current === null || figure.isSum ? null : (
+          <span class="muted small" title="It is counted once an hour">
+            at {timeOfDay(Math.floor(Date.now() / HOUR_MS) * HOUR_MS)}
+          </span>
+        )}
         {opens ? (
           <a class="text small" href={opens.target}>
             {opens.text}

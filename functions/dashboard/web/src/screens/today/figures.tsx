@@ -8,8 +8,17 @@ import { placeOf } from "../../router";
 const WEEK = 7;
 const MONTH = 30;
 
-export function Figures({ stats, trends }: { stats: Stats; trends: Trend[] }): JSX.Element {
-  const before = (days: number): Trend | undefined => trends.at(-1 - days);
+interface Props {
+  stats: Stats;
+  /** Undefined while they are not known. */
+  trends: Trend[] | undefined;
+  /** Whether they could not be had. */
+  isWithout: boolean;
+}
+
+export function Figures({ stats, trends, isWithout }: Props): JSX.Element {
+  const compared = (days: number, say: (then: Trend | undefined) => string): string =>
+    trends ? say(trends.at(-1 - days)) : isWithout ? "the figure of before could not be had" : "\u00a0";
   const { links } = stats;
   const risk = moneyFigure(stats.revenue_at_risk);
   return (
@@ -29,23 +38,21 @@ export function Figures({ stats, trends }: { stats: Stats; trends: Trend[] }): J
         name="Likely to leave"
         value={count(stats.high_risk_customers)}
         target={links.high_risk_customers}
-        note={difference(
-          stats.high_risk_customers,
-          before(WEEK)?.high_risk_customers,
-          "than a week ago",
-          count,
-          "fewer",
+        note={compared(WEEK, (then) =>
+          difference(stats.high_risk_customers, then?.high_risk_customers, "than a week ago", count, "fewer"),
         )}
       />
       <Opened
         name="Left in 30 days"
         value={stats.churn_rate === null ? UNKNOWN : oneDigit(stats.churn_rate)}
         target={links.churn_rate}
-        note={difference(
-          stats.churn_rate,
-          before(MONTH)?.churn_rate,
-          "than 30 days before",
-          (points) => `${points.toFixed(1)} points`,
+        note={compared(MONTH, (then) =>
+          difference(
+            stats.churn_rate,
+            then?.churn_rate,
+            "than 30 days before",
+            (points) => `${points.toFixed(1)} points`,
+          ),
         )}
       />
       <Opened

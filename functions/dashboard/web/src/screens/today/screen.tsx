@@ -35,7 +35,7 @@ const Screen: FunctionComponent<{ path: string[] }> = () => {
         </div>
       </header>
       <div class="stack">
-        <Figures stats={figures} trends={trends.data?.trends ?? []} />
+        <Figures stats={figures} trends={trends.data?.trends} isWithout={trends.error !== undefined} />
         <div class="today">
           <div class="stack">
             <Distribution stats={figures} />
