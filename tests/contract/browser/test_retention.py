@@ -61,7 +61,8 @@ def test_a_figure_over_time_says_what_the_period_before_was_and_opens_its_custom
     # No list counts the same: customers who were erased since are in the figure alone.
     expect(card.get_by_role("link")).to_have_count(0)
     # What is measured once an hour says of when it is.
-    expect(page.locator(".trend", has_text="Likely to leave")).to_contain_text(re.compile(r"at \d\d:00"))
+    if trends[-1]["high_risk_customers"] is not None:
+        expect(page.locator(".trend", has_text="Likely to leave")).to_contain_text(re.compile(r"at \d\d:00"))
     page.locator(".trend", has_text="Customers who lapsed").get_by_role("link").click()
     expect(page).to_have_url(re.compile(r"customers\?lapsed_since="))
 
