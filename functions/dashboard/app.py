@@ -16,7 +16,7 @@ the machine needs to reach that. Then load this page again.</p>
 """
 
 _settings = settings()
-_page = WebPage(Path(__file__).with_name("static"), _settings.socket_endpoint, _settings.oidc, _NOT_BUILT)
+_page = WebPage(Path(__file__).with_name("static"), _settings, _NOT_BUILT)
 _description = ApiDescription(Path(__file__).with_name("openapi.json"), "/openapi.json")
 _api = Api("dashboard", _settings, Cache(_settings.redis_url), reports=False)
 app = _api.app

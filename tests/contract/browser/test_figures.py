@@ -1,5 +1,6 @@
 """What a customer's page says: sums whole at every width and in the shop's currency, and nothing that is not known."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -142,3 +143,19 @@ def test_a_name_of_one_long_word_leaves_the_page_as_wide_as_the_window(
     later = page.get_by_label("Put off").bounding_box()
     assert later
     assert later["x"] + later["width"] <= width
+
+
+def test_no_sum_stands_in_another_currency_while_the_shops_figures_are_not_there(windows: Windows) -> None:
+    def of_japan(route: Route) -> None:
+        answer = route.fetch()
+        text = re.sub(r'(<meta name="churn-currency" content=)"[^"]*"', r'\1"JPY"', answer.text())
+        route.fulfill(response=answer, body=text)
+
+    page = windows.blank()
+    page.add_init_script(f"sessionStorage['churn-token'] ??= '{windows.stack.token('read')}'")
+    page.route(f"{windows.stack.base_url}/", of_japan)
+    # Never answered.
+    page.route("**/api/dashboard/stats", lambda _: None)
+    page.goto(f"{windows.stack.base_url}/#/customers")
+    expect(page.locator("tbody tr").first).to_contain_text("¥")
+    expect(page.locator("body")).not_to_contain_text("€")

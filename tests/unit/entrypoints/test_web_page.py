@@ -14,6 +14,7 @@ from tests.support.rest import ask, load
 
 _DOCUMENT = (
     '<head><meta name="churn-socket" content="" /><meta name="churn-issuer" content="" />'
+    '<meta name="churn-currency" content="" />'
     '<script src="./assets/main-1.js"></script></head>'
 )
 
@@ -22,6 +23,7 @@ _DOCUMENT = (
 def function(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType]:
     """Yield the function, whose page is built into `tmp_path`."""
     monkeypatch.setenv("REDIS_URL", "")
+    monkeypatch.setenv("CURRENCY", "JPY")
     monkeypatch.setenv("SOCKET_ENDPOINT", "https://abc.execute-api.eu-central-1.amazonaws.com/dev")
     settings.cache_clear()
     module = load("dashboard")
@@ -50,6 +52,7 @@ def test_the_page_runs_what_is_its_own_and_asks_its_origin_and_the_sockets_alone
     assert page.status == 200
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert 'content="wss://abc.execute-api.eu-central-1.amazonaws.com/dev"' in page.body.decode()
+    assert '<meta name="churn-currency" content="JPY" />' in page.body.decode()
     policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
     assert policy.pop("connect-src") == "'self' wss://abc.execute-api.eu-central-1.amazonaws.com"
     assert set(policy.values()) == {"'none'", "'self'"}

@@ -5,7 +5,8 @@ const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-let currency = "EUR";
+// The document tells the shop's, so that no sum ever stands in another.
+let currency = document.querySelector<HTMLMetaElement>("meta[name=churn-currency]")?.content || "EUR";
 
 /** Sets the currency of all sums: the shop's. */
 export function takeCurrencyOf(shop: { currency: string }): void {

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 
 from churn.entrypoints.http.app import Call, File
 from churn.entrypoints.http.problems import ProblemError
-from churn.settings import OidcSettings
+from churn.settings import Settings
 
 _PAGE, _REFERENCE = "index.html", "docs.html"
 _SOCKET = '<meta name="churn-socket" content=""'
 _ISSUER = '<meta name="churn-issuer" content=""'
+_CURRENCY = '<meta name="churn-currency" content=""'
 # The name of a file holds a hash of its content, which therefore never changes.
 _FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -34,14 +35,12 @@ class WebPage:
     The folder is read anew when its document is another, so that a page that is built meanwhile is served.
     """
 
-    def __init__(self, folder: Path, socket_endpoint: str, oidc: OidcSettings, otherwise: str) -> None:
-        """`socket_endpoint`: the HTTP address of the WebSocket API. `otherwise`: the document while none is built.
-
-        `oidc`: where people may sign in.
-        """
+    def __init__(self, folder: Path, settings: Settings, otherwise: str) -> None:
+        """Serve what is built in a folder, filled with the service's settings; `otherwise` while nothing is built."""
         self._folder = folder
-        self._socket = socket_endpoint.replace("http", "ws", 1)
-        self._oidc = oidc if oidc.client_id else None
+        self._socket = settings.socket_endpoint.replace("http", "ws", 1)
+        self._oidc = settings.oidc if settings.oidc.client_id else None
+        self._currency = settings.currency
         self._otherwise = otherwise
         self._kept: dict[str, Kept] = {}
         self._built_at = 0
@@ -88,7 +87,9 @@ class WebPage:
         if self._oidc:
             said = {"issuer": self._oidc.issuer, "client": self._oidc.client_id, "audience": self._oidc.audience}
             issuer = html.escape(json.dumps(said))
-        return document.replace(_SOCKET, f'{_SOCKET[:-1]}{self._socket}"').replace(_ISSUER, f'{_ISSUER[:-1]}{issuer}"')
+        for place, content in ((_SOCKET, self._socket), (_ISSUER, issuer), (_CURRENCY, self._currency)):
+            document = document.replace(place, f'{place[:-1]}{content}"')
+        return document
 
     def _files(self) -> dict[str, Kept]:
         document = self._folder / _PAGE
