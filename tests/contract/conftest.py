@@ -207,7 +207,7 @@ def running_stack(state: Path, buckets: Path, project: Path = ROOT, /, **environ
 
     `project`: the folder of the project that it runs, this one or a copy.
 
-    What the first stack's buckets held, its first model, is kept in `buckets`, so that others need not train one.
+    What the buckets of the first stack with a sample shop held, its model, is kept in `buckets`: others need not train.
     """
     if buckets.exists():
         shutil.copytree(buckets, state / "aws")
@@ -227,7 +227,8 @@ def running_stack(state: Path, buckets: Path, project: Path = ROOT, /, **environ
     try:
         eventually(lambda: (state / "ready").exists() or process.poll() is not None, within=_READY_SECONDS, every=0.1)
         assert process.poll() is None, f"the stack did not start:\n{log.read_text(encoding='utf-8')[-4000:]}"
-        if not buckets.exists():
+        # An empty shop begins with what is usual for shops, and trains no model.
+        if not buckets.exists() and environment.get("SAMPLE_CUSTOMERS") != "0":
             shutil.copytree(state / "aws", buckets, ignore=shutil.ignore_patterns("ready"))
         yield _stack(state / "endpoints.json")
     finally:
