@@ -5,7 +5,7 @@ import re
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from infra.tools.dashboard import BUNDLE
 from tests.contract.browser.conftest import PHONE, SCREENS, Windows, place, settled, violations
@@ -108,8 +108,16 @@ def test_the_first_screen_asks_for_little(windows: Windows) -> None:
 
 @pytest.mark.parametrize("width", [360, 390])
 def test_a_phone_has_all_of_the_frame_within_its_width(windows: Windows, width: int) -> None:
-    page = windows.open("#/", **PHONE | {"viewport": {"width": width, "height": 740}})
+    def many_unread(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"total": 12_345})
+
+    page = windows.blank(**PHONE | {"viewport": {"width": width, "height": 740}})
+    page.add_init_script(f"sessionStorage['churn-token'] ??= '{windows.stack.token('read')}'")
+    page.route(re.compile(r"/api/alerts\?status=new&limit=1$"), many_unread)
+    page.goto(f"{windows.stack.base_url}/#/")
     settled(page)
+    expect(page.locator(".rail .unread")).to_contain_text("12345")
     leave, theme = page.get_by_role("button", name="Sign out"), page.get_by_role("button", name="Theme")
     expect(page.locator(".standing.live")).to_be_visible()
     for part in (leave, theme, *page.get_by_role("navigation", name="Screens").get_by_role("link").all()):
