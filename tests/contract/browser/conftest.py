@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from infra.tools.dashboard import WEB, is_current
 from tests.contract.conftest import Stack
+from tests.support import eventually
 
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 # A machine that does other things besides is slow; nothing is waited for that is there.
@@ -154,9 +155,15 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
+def wait_until_healthy(stack: Stack) -> None:
+    """Wait until a stack is healthy: directly after its start a window would report what `/health` says."""
+    eventually(lambda: stack.get("/health", role=None).status == 200)
+
+
 @pytest.fixture
 def windows(browser: Browser, stack: Stack) -> Iterator[Windows]:
     """Yield what opens windows; at the end none of them may have reported an error."""
+    wait_until_healthy(stack)
     opened = Windows(stack, browser)
     yield opened
     try:
