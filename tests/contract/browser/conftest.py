@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -155,15 +156,11 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
-def wait_until_healthy(stack: Stack) -> None:
-    """Wait until a stack is healthy: directly after its start a window would report what `/health` says."""
-    eventually(lambda: stack.get("/health", role=None).status == 200)
-
-
-@pytest.fixture
-def windows(browser: Browser, stack: Stack) -> Iterator[Windows]:
+@contextmanager
+def watched(stack: Stack, browser: Browser) -> Iterator[Windows]:
     """Yield what opens windows; at the end none of them may have reported an error."""
-    wait_until_healthy(stack)
+    # Directly after its start a window would report what `/health` says.
+    eventually(lambda: stack.get("/health", role=None).status == 200)
     opened = Windows(stack, browser)
     yield opened
     try:
@@ -174,3 +171,10 @@ def windows(browser: Browser, stack: Stack) -> Iterator[Windows]:
                 # What is still being answered needs no answer any more.
                 page.unroute_all(behavior="ignoreErrors")
             context.close()
+
+
+@pytest.fixture
+def windows(browser: Browser, stack: Stack) -> Iterator[Windows]:
+    """Yield what opens windows of the shared stack."""
+    with watched(stack, browser) as opened:
+        yield opened

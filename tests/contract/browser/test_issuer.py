@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.contract.browser.conftest import Windows, wait_until_healthy
+from tests.contract.browser.conftest import Windows, watched
 from tests.contract.conftest import Stack, running_stack
 from tests.support.issuer import AUDIENCE, TestIssuer
 
@@ -37,14 +37,8 @@ def own(issuer: TestIssuer, tmp_path_factory: pytest.TempPathFactory, buckets: P
 @pytest.fixture
 def opened(issuer: TestIssuer, browser: Browser, own: Stack) -> Iterator[Windows]:
     issuer.spoil = {}
-    wait_until_healthy(own)
-    windows = Windows(own, browser)
-    yield windows
-    try:
-        windows.check()
-    finally:
-        for context in windows.contexts:
-            context.close()
+    with watched(own, browser) as windows:
+        yield windows
 
 
 def _sign_in(page: Page, own: Stack, issuer: TestIssuer, name: str) -> None:
