@@ -1,6 +1,7 @@
 """The first reading of a file: what its columns say as a whole, before any cell is read."""
 
 import shlex
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -191,8 +192,8 @@ class _Currencies:
             self._counts[name] += times
 
 
-class _Signs:
-    """The currencies that stand beside the first amounts of a column."""
+class _First(ABC):
+    """What is counted in the first texts of a column alone."""
 
     def __init__(self, counts: Counter[str]) -> None:
         self._counts = counts
@@ -205,24 +206,24 @@ class _Signs:
     def add(self, text: str) -> None:
         if self._left:
             self._left -= 1
-            if name := currency_of(text):
-                self._counts[name] += 1
+            self._count(text)
+
+    @abstractmethod
+    def _count(self, text: str) -> None: ...
 
 
-class _Words:
-    """The first words of a column that has few of them."""
+class _Signs(_First):
+    """The currencies that stand beside the amounts of a column."""
 
-    def __init__(self, counts: Counter[str]) -> None:
-        self._counts = counts
-        self._left = _LOOKED_AT
+    def _count(self, text: str) -> None:
+        if name := currency_of(text):
+            self._counts[name] += 1
 
-    def add_column(self, texts: Sequence[str]) -> None:
-        for text in filter(None, texts) if self._left else ():
-            self.add(text)
 
-    def add(self, text: str) -> None:
-        if self._left:
-            self._left -= 1
-            word = text[:80]
-            if word in self._counts or len(self._counts) < _MOST_STATES:
-                self._counts[word] += 1
+class _Words(_First):
+    """The words of a column that has few of them."""
+
+    def _count(self, text: str) -> None:
+        word = text[:80]
+        if word in self._counts or len(self._counts) < _MOST_STATES:
+            self._counts[word] += 1
