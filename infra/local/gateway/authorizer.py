@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from churn.entrypoints.http.headers import sent
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.specs import AuthorizerSpec
 
@@ -53,7 +54,7 @@ class Authorizer:
 
         Raises UnauthorizedError, AccessDeniedError or AuthorizerFailedError.
         """
-        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        headers = sent(event)
         query = event.get("queryStringParameters") or {}
         identity = tuple(
             [headers.get(name.lower()) or "" for name in self._spec.headers]

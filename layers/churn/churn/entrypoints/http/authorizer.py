@@ -6,6 +6,7 @@ from typing import Any
 
 from churn.domain.roles import includes
 from churn.entrypoints.http.grants import WAIT
+from churn.entrypoints.http.headers import sent
 from churn.entrypoints.http.routes import ROUTES
 from churn.entrypoints.http.tokens import Claims, InvalidTokenError, verify, verify_ticket
 
@@ -89,8 +90,7 @@ def _socket_claims(event: Mapping[str, Any], secret: str, claims_of: Callable[[s
 
 
 def _bearer(event: Mapping[str, Any]) -> str:
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    scheme, _, token = (headers.get("authorization") or "").partition(" ")
+    scheme, _, token = (sent(event).get("authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise InvalidTokenError("there is no bearer token")
     return str(token.strip())
