@@ -62,6 +62,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             if LOADS:
                 yield from _loads(browser, stack, "#/", ".figure", LOADS)
                 yield _slide(browser, stack)
+                yield _pushed(browser, stack, LOADS)
             for place in ("#/", "#/alerts") if MESSAGES else ():
                 yield from _listen(browser, stack, place, MESSAGES // 2)
     if CUSTOMERS:
@@ -131,6 +132,23 @@ def _slide(browser: Browser, stack: Stack) -> Row:
     took = [slider.evaluate(_SLIDE, 5 + 11 * (number % 9)) for number in range(_SLIDES)]
     page.context.close()
     return Row("“what if”: from the move of a slider until its answer is drawn", "ms", Spread.of(took), at_most=200)
+
+
+def _pushed(browser: Browser, stack: Stack, times: int) -> Row:
+    """Let payments fail; return how long after its alert was raised each stood in an open window."""
+    page = _page(browser, stack)
+    page.goto(f"{stack.base_url}/#/alerts")
+    page.locator(".standing.live").wait_for()
+    took = []
+    for number in range(times):
+        customer = f"PUSHED-{number}"
+        stack.publish("payment_failed", customer, datetime.now(UTC), order_id="O-1", failure_reason="card_expired")
+        page.locator(".inbox-list li", has_text=customer).wait_for()
+        shown = time.time()
+        (alert,) = stack.get(f"/api/alerts?customer_id={customer}").json["alerts"]
+        took.append(1000 * (shown - datetime.fromisoformat(alert["created_at"]).timestamp()))
+    page.context.close()
+    return Row("dashboard: from an alert until it shows in an open window", "ms", Spread.of(took), at_most=2000)
 
 
 def _scroll(browser: Browser, stack: Stack) -> Row:
