@@ -68,7 +68,7 @@ class Stack:
     @property
     def registry(self) -> S3ModelRegistry:
         """The registry of the model's versions."""
-        return S3ModelRegistry(self.bucket, self.s3)
+        return S3ModelRegistry(self.bucket, self.s3, signing_key=os.environ.get("MODEL_SIGNING_KEY", ""))
 
     @property
     def bucket(self) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
+from churn.domain.model_signatures import FIELD, Signed, signature_of
 from churn.domain.model_versions import RegistryUnavailableError
 from churn.services.current_model import CurrentModel
 from churn.settings import Settings
@@ -27,6 +28,15 @@ Metadata = dict[str, Any]
 def signed(s3: Any) -> S3ModelRegistry:
     """Return an empty registry that signs."""
     return S3ModelRegistry(BUCKET, s3, signing_key=_KEY)
+
+
+def _settings(tmp_path: Path) -> Settings:
+    return dataclasses.replace(
+        Settings.from_environment({}),
+        model_bucket=BUCKET,
+        model_signing_key=_KEY,
+        model_path=str(tmp_path / "model.npz"),
+    )
 
 
 def _exchange(s3: Any, version: str, change: Callable[[Metadata], None], content: bytes | None = None) -> None:
@@ -90,14 +100,8 @@ def test_an_exchanged_version_does_not_serve_and_the_one_before_goes_on(
 ) -> None:
     publish(signed, _FIRST, _SECOND)
     promote(signed, _FIRST)
-    chosen = dataclasses.replace(
-        Settings.from_environment({}),
-        model_bucket=BUCKET,
-        model_signing_key=_KEY,
-        model_path=str(tmp_path / "model.npz"),
-    )
     clock = FakeClock(0.0)
-    serving = CurrentModel(chosen, clock=clock)
+    serving = CurrentModel(_settings(tmp_path), clock=clock)
     promote(signed, _SECOND, force=True)
     _exchange(s3, _SECOND.version, _gate)
     clock.now += 3600
@@ -105,6 +109,46 @@ def test_an_exchanged_version_does_not_serve_and_the_one_before_goes_on(
     assert serving.version == _FIRST.version
     assert serving.refused is not None
     assert "is not signed" in serving.refused
+
+
+def _older_one(_s3: Any, signed: S3ModelRegistry) -> bytes:
+    state = signed.promotion_state()
+    assert state.before is not None
+    return json.dumps({**state.stored(), "version": state.before}).encode()
+
+
+def _signed_by_another_key(_s3: Any, signed: S3ModelRegistry) -> bytes:
+    state = signed.promotion_state().stored()
+    return json.dumps({**state, FIELD: signature_of(_KEY[::-1], state, Signed.PROMOTIONS)}).encode()
+
+
+def _metadata_of_a_version(s3: Any, _signed: S3ModelRegistry) -> bytes:
+    content: bytes = s3.get_object(Bucket=BUCKET, Key=f"models/{_FIRST.version}/metadata.json")["Body"].read()
+    return content
+
+
+@pytest.mark.parametrize("forged", [_older_one, _signed_by_another_key, _metadata_of_a_version])
+def test_who_may_write_to_the_bucket_does_not_choose_which_version_serves(
+    s3: Any, signed: S3ModelRegistry, tmp_path: Path, forged: Callable[[Any, S3ModelRegistry], bytes]
+) -> None:
+    publish(signed, _FIRST, _SECOND)
+    promote(signed, _FIRST)
+    promote(signed, _SECOND, force=True)
+    clock = FakeClock(0.0)
+    serving = CurrentModel(_settings(tmp_path), clock=clock)
+    s3.put_object(Bucket=BUCKET, Key="current.json", Body=forged(s3, signed))
+    clock.now += 3600
+    serving.refresh()
+    assert serving.version == _SECOND.version
+    assert serving.refused is not None
+    assert "current.json is not signed" in serving.refused
+    # A promotion believes nothing of it, and puts it right.
+    promote(signed, _FIRST)
+    assert [promotion.version for promotion in signed.promotion_state().history] == [_FIRST.version]
+    clock.now += 3600
+    serving.refresh()
+    assert serving.version == _FIRST.version
+    assert (serving.refused or "") == ""
 
 
 def test_versions_from_before_and_of_another_key_are_refused_once_signatures_are_asked_for(

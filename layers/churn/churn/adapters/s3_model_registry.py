@@ -1,7 +1,8 @@
 """The registry of model versions in an S3 bucket.
 
 ``current.json`` alone names the version that serves, and holds all promotions. It is written only if it still has the
-content that was read (a conditional write), so that two concurrent promotions cannot overwrite each other.
+content that was read (a conditional write), so that two concurrent promotions cannot overwrite each other. With a
+signing key it is signed as the versions are; one that is not counts as empty.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from churn.adapters.aws_clients import client
 from churn.adapters.breaker import REGISTRY, Breaker
 from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.domain.model import MOST_BYTES, BrokenModelError
-from churn.domain.model_signatures import FIELD, SHORTEST_KEY, is_signed, signature_of
+from churn.domain.model_signatures import FIELD, SHORTEST_KEY, Signed, is_signed, signature_of
 from churn.domain.model_versions import (
     Artifact,
     NoPreviousVersionError,
@@ -81,7 +82,7 @@ class S3ModelRegistry:
             **model.metadata,
         }
         if self._signing_key:
-            metadata[FIELD] = signature_of(self._key(), metadata)
+            metadata[FIELD] = signature_of(self._key(), metadata, Signed.VERSION)
         self._put_once(model.version, "model.npz", content)
         if report is not None:
             self._put_once(model.version, "report.json", json.dumps(report).encode(), "application/json")
@@ -175,7 +176,7 @@ class S3ModelRegistry:
     def _verified(self, version: str) -> tuple[dict[str, Any], bytes]:
         """Return a version's metadata and model. Raises VersionNotFoundError, BrokenModelError."""
         metadata = self.describe(version)
-        if self._signing_key and not is_signed(self._key(), metadata):
+        if self._signing_key and not is_signed(self._key(), metadata, Signed.VERSION):
             raise BrokenModelError(f"version {version} is not signed with this service's key")
         if self._signing_key and metadata.get("version") != version:
             raise BrokenModelError(f"version {version} holds the signed metadata of {metadata.get('version')}")
@@ -198,25 +199,31 @@ class S3ModelRegistry:
         """Return the state, and the ETag of ``current.json``; None if it does not exist yet."""
         try:
             content, tag = self._read(_CURRENT)
-            return PromotionState.from_json(content), tag
-        except _S3Error as refusal:
-            if refusal.code in {"NoSuchKey", "404"}:
+            stored = json.loads(content)
+            if self._signing_key and not is_signed(self._key(), stored, Signed.PROMOTIONS):
+                return PromotionState(refused=f"{_CURRENT} is not signed with this service's key: promote again"), tag
+            return PromotionState.of(stored), tag
+        except _S3Error as error:
+            if error.code in {"NoSuchKey", "404"}:
                 return PromotionState(), None
             raise
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise RegistryUnavailableError(f"{_CURRENT} of bucket {self._bucket} cannot be read: {error}") from error
 
     def _change(self, change: Callable[[PromotionState], PromotionState]) -> PromotionState:
         for _ in range(_ATTEMPTS):
             state, tag = self._read_state()
-            changed = change(state)
+            # What is not believed is replaced, as if nothing had been stored.
+            changed = change(replace(state, refused=None))
             if changed == state:
                 return state
+            content = changed.stored()
+            if self._signing_key:
+                content[FIELD] = signature_of(self._key(), content, Signed.PROMOTIONS)
             condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
             try:
-                self._call(
-                    "put_object", Key=_CURRENT, Body=changed.to_json(), ContentType="application/json", **condition
-                )
+                body = json.dumps(content, indent=1).encode()
+                self._call("put_object", Key=_CURRENT, Body=body, ContentType="application/json", **condition)
             except _S3Error as refusal:
                 if refusal.code not in _CONFLICTS:
                     raise

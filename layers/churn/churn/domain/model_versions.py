@@ -1,6 +1,5 @@
 """The versions of the model: published once and never altered, one of them promoted to serve."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -57,11 +56,15 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class PromotionState:
-    """The version that serves, the challenger that is scored beside it, and all promotions, oldest first."""
+    """The version that serves, the challenger that is scored beside it, and all promotions, oldest first.
+
+    `refused`: why nothing of what is stored is believed; the state is empty then.
+    """
 
     version: str | None = None
     challenger: str | None = None
     history: tuple[Promotion, ...] = ()
+    refused: str | None = None
 
     @property
     def before(self) -> str | None:
@@ -74,17 +77,16 @@ class PromotionState:
                 served.pop()
         return served[-2] if len(served) > 1 else None
 
-    def to_json(self) -> bytes:
+    def stored(self) -> dict[str, Any]:
         """Return the content of ``current.json``."""
-        return json.dumps(asdict(self), indent=1).encode()
+        return {name: value for name, value in asdict(self).items() if name != "refused"}
 
     @classmethod
-    def from_json(cls, content: bytes) -> Self:
-        """Read ``current.json``, also one that names a version and nothing else.
+    def of(cls, state: Mapping[str, Any]) -> Self:
+        """Read the content of ``current.json``, also one that names a version and nothing else.
 
-        Raises ValueError, LookupError, TypeError or AttributeError if the content has another form.
+        Raises LookupError, TypeError or AttributeError if the content has another form.
         """
-        state = json.loads(content)
         version = str(state["version"])
         names = {field.name for field in fields(Promotion)}
         history = tuple(

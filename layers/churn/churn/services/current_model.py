@@ -105,7 +105,8 @@ class CurrentModel:
         try:
             state = self._registry.promotion_state()
             self.promoted = state.version
-            self._held, self.refused = self._take_up(self._registry, state.version, self._held)
+            self._held, refusal = self._take_up(self._registry, state.version, self._held)
+            self.refused = state.refused or refusal
             if self._held is None:
                 self.promoted_at = None
             elif self._held.version == state.version:
@@ -115,6 +116,9 @@ class CurrentModel:
             self.refused = "the registry cannot be asked"
             logger.error("the registry of models cannot be asked", extra={"reason": str(error)})
             return
+        if state.refused is not None:
+            count_alone("ModelRefused")
+            logger.error("which version serves is not believed", extra={"reason": state.refused})
         if self._shadow:
             self._take_up_challenger(self._registry, state.challenger)
 
