@@ -4,7 +4,6 @@ import base64
 import gzip
 import json
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -19,20 +18,16 @@ from churn.adapters.mysql import (
     alerts,
     audit,
     component_reports,
-    customers,
     erasures,
     imports,
     models,
     prediction_subscriptions,
-    totals,
     training_runs,
     websocket_connections,
 )
 from churn.adapters.mysql.alert_work import acknowledge, resolve, work_on
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.dead_letters import DeadLetter
-from churn.adapters.mysql.erasure import erase
-from churn.adapters.mysql.orders import Ledgers
 from churn.adapters.redis_cache import Cache
 from churn.domain.alert_work import Work
 from churn.domain.audit import AuditEntry
@@ -44,7 +39,6 @@ from churn.entrypoints.kafka import redrive
 from churn.ml.drift import reference
 from churn.services import api_keys
 from churn.services.audit import link_entries
-from churn.services.batch_result import BatchResult
 from churn.services.customer_filters import CustomerFilters
 from churn.services.customer_notes import CustomerNotes
 from churn.services.hourly_stats import refresh
@@ -52,7 +46,6 @@ from churn.services.model_monitoring import compare_challengers, evaluate_weeks,
 from churn.services.scoring import Scoring
 from churn.services.segments import Segments, count_every
 from churn.settings import Settings
-from tests.support import eventually
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
 from tests.support.personal_data import empty_columns, tables_that_hold
@@ -63,8 +56,6 @@ _OLD_EMAIL = "zoe.larsen@example.net"
 _MARKS = (_ID, _NAME, "Qvist", _EMAIL, _OLD_EMAIL, _PHONE)
 # Somebody whose id has the erased customer's within it.
 _OTHER = "KUNDE-ø-47112"
-# Seconds.
-_PATIENCE = 30
 # Tables that the migrations keep for themselves.
 _OF_THE_SCHEMA = {"schema_migrations"}
 # Columns that stay empty here, and why they need no mark of a customer.
@@ -260,88 +251,6 @@ def test_a_batch_that_brings_and_erases_a_customer_leaves_nothing(database: Data
     scoring.apply([profile, event("customer_deleted", _ID), order(_ID)], now=NOW)
     assert _where_found(database) == set()
     assert scoring.apply([profile], now=NOW).repeated == 1
-
-
-@pytest.mark.parametrize("is_known", [True, False], ids=["a customer", "somebody of whom nothing is stored yet"])
-def test_a_customer_who_is_erased_while_their_next_event_waits_is_not_brought_back(
-    database: Database, scoring: Scoring, mysql_url: str, is_known: bool
-) -> None:
-    if is_known:
-        scoring.apply([order(_ID)], now=NOW)
-    tombstones = Tombstones(lambda: _SETTINGS.erasure_key)
-    later, looker = Database(mysql_url), Database(mysql_url)
-    with ThreadPoolExecutor(1) as thread:
-
-        def work(transaction: Transaction) -> Future[BatchResult]:
-            customer = customers.lock(Ledgers(transaction), {_ID}, NOW, tombstones)[_ID]
-            waiting = thread.submit(Scoring(later, RecencyModel(), _SETTINGS).apply, [order(_ID)], now=NOW)
-            eventually(lambda: _waiting(looker) == 1, every=0.25)
-            customer.state.apply(event("customer_deleted", _ID))
-            erase(transaction, customer.record, tombstones, now=NOW)
-            customer.record = customer.record.erased(tombstones.of(_ID), NOW)
-            customers.save(transaction, [customer], {})
-            return waiting
-
-        try:
-            assert database.run(work).result(20).repeated == 1
-            assert [row["deleted"] for row in _rows(looker, "SELECT deleted FROM customers")] == [1]
-            assert _where_found(looker) == set()
-        finally:
-            later.close()
-            looker.close()
-
-
-def _waiting(database: Database) -> int:
-    row = database.run(
-        lambda transaction: transaction.row(
-            "SELECT COUNT(*) AS number FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        )
-    )
-    return int(row["number"]) if row else 0
-
-
-def _patient(mysql_url: str) -> Database:
-    """Return a database that waits for locks however slow the machine is.
-
-    Whoever gave up would let go of the alert and begin again: by then the alert is erased, and not found.
-    """
-    database = Database(mysql_url, statement_timeout=3 * _PATIENCE)
-    database.run(lambda transaction: transaction.execute(f"SET SESSION innodb_lock_wait_timeout = {3 * _PATIENCE}"))
-    return database
-
-
-def test_an_alert_that_is_resolved_while_its_customer_is_erased_leaves_the_totals_right(
-    database: Database, mysql_url: str
-) -> None:
-    scoring = Scoring(database, RecencyModel(), _SETTINGS)
-    (alert,) = scoring.apply([order(days_ago=2), event("payment_failed")], now=NOW).alert_ids
-    resolver, eraser = _patient(mysql_url), _patient(mysql_url)
-    threads = ThreadPoolExecutor(2)
-
-    def race(transaction: Transaction) -> list[object]:
-        # Whoever resolves holds the alert, and waits for the sums that this transaction holds.
-        for name in ("alerts:new:high", "alerts:resolved:high"):
-            transaction.insert_many(
-                "INSERT INTO totals (name, shard, value)",
-                [(name, shard, 0) for shard in range(totals.SHARDS)],
-                "ON DUPLICATE KEY UPDATE value = value + 0",
-            )
-        resolved = threads.submit(resolve, resolver, alert, "ann", None, NOW)
-        eventually(lambda: _waiting(database_of_the_test) == 1, within=_PATIENCE, every=0.25)
-        erased = threads.submit(Scoring(eraser, RecencyModel(), _SETTINGS).apply, [event("customer_deleted")], now=NOW)
-        eventually(lambda: _waiting(database_of_the_test) == 2, within=_PATIENCE, every=0.25)
-        return [resolved, erased]
-
-    database_of_the_test = Database(mysql_url)
-    try:
-        for outcome in database.run(race):
-            outcome.result(_PATIENCE)  # type: ignore[attr-defined]
-        assert database.run(lambda transaction: +totals.read(transaction, "")) == {}
-        assert database.run(lambda transaction: -totals.read(transaction, "")) == {}
-    finally:
-        threads.shutdown()
-        for own in (resolver, eraser, database_of_the_test):
-            own.close()
 
 
 def _writings() -> list[tuple[bytes | None, bytes]]:
