@@ -59,7 +59,7 @@ def contradictions(model: Predictor, customers: Sequence[StoredCustomer], ask: A
             question = ask(customer.inputs)
             if question is not None:
                 scenarios.append(resolve(question, {"X": customer}))
-        for answer in predict(model, scenarios, bands=RiskBands(), horizon_days=90):
+        for answer in predict(model, scenarios, bands=RiskBands()):
             compared = answer["what_if"]
             assert compared is not None
             stored = compared["stored_probability"]

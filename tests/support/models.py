@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from churn.domain.features import Features
-from churn.domain.model import Estimate, Prediction
+from churn.domain.model import Estimate, Outlook, Prediction
 
 
 class RecencyModel:
-    """Churn probability rises by 0.01 a day since the last order, and by 0.1 a failed payment, to at most 0.99."""
+    """Churn probability rises by 0.01 a day since the last order, and by 0.1 a failed payment, to at most 0.99.
+
+    Customers are expected to go on as they lived so far.
+    """
 
     version = "recency-1"
     metadata: dict[str, Any] = {"metrics": {}}  # noqa: RUF012  (a protocol's attribute)
@@ -25,7 +28,7 @@ class RecencyModel:
         """One answer a row."""
         self.calls += 1
         return [
-            Estimate(answer.churn_probability, answer.confidence, answer.model_version)
+            Estimate(answer.churn_probability, answer.confidence, answer.model_version, outlook=answer.outlook)
             for answer in map(self._predict, rows)
         ]
 
@@ -41,4 +44,14 @@ class RecencyModel:
             "days_since_last_order": recency,
             "payment_failures": probability - recency,
         }
-        return Prediction(probability, 0.9, self.version, contributions, 0.0)
+        return Prediction(probability, 0.9, self.version, contributions, 0.0, outlook=_outlook(row))
+
+
+def _outlook(row: Features) -> Outlook | None:
+    """Return that a customer goes on as they lived so far, for 90 days."""
+    if not row["total_orders"]:
+        return None
+    rate = 90 / max(row["account_age_days"] or 0.0, 30.0)
+    spent = row["total_spent"]
+    spend = None if spent is None else spent * rate
+    return Outlook(row["total_orders"] * rate, spend, spend, None, 90 / rate / row["total_orders"], None)

@@ -13,6 +13,7 @@ import pytest
 from churn.domain.customer import replay
 from churn.domain.events import Event
 from churn.domain.features import features_at
+from churn.domain.risk import Money, money_of
 from churn.domain.timestamps import DAY, to_millis
 from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.loading import StoredModel, read_model
@@ -54,7 +55,7 @@ def begun() -> PurchaseModel:
 def test_a_young_shop_is_served_by_what_its_orders_alone_tell() -> None:
     trained = begin(until(YOUNG), YOUNG)
     assert trained.model.metadata["kind"] == trained.report["kind"] == "purchase_process"
-    assert "the orders cover" in trained.report["why"]
+    assert "the orders span" in trained.report["why"]
     assert "purchase process of" in table(trained.report)
     assert trained.model.metadata["gate"]["passed"]
     assert trained.report["version"] == trained.model.version
@@ -94,7 +95,7 @@ def test_a_grown_shop_changes_over_to_a_forest_when_that_is_no_worse() -> None:
 
 def test_a_forest_of_the_shops_own_is_not_replaced_by_less() -> None:
     forest = train(shop(), now=GROWN, plan=PLAN).model
-    with pytest.raises(CannotTrainError, match="the orders cover"):
+    with pytest.raises(CannotTrainError, match="the orders span"):
         begin(until(YOUNG), YOUNG, current=forest)
     sample = train(sample_histories(900, now=YOUNG), now=YOUNG, plan=PLAN, source="sample").model
     assert isinstance(begin(until(YOUNG), YOUNG, current=sample).model, PurchaseModel)
@@ -117,16 +118,44 @@ def test_orders_of_one_hour_make_no_model() -> None:
     ]
     stray = replace(order("C-3"), timestamp=at - timedelta(days=10_000))
     more = [("C-201", [gift]), ("C-202", taken_back), ("C-203", [stray])]
-    for histories in (burst, [*burst, *more]):
+    for histories, why in (
+        (burst, "the orders span 0.0 days; 217 are needed"),
+        ([*burst, *more], "there are 0 customers' snapshots to learn from"),
+    ):
         trained = begin(histories, YOUNG)
         assert trained.model.metadata["source"] == "prior"
-        assert "the orders span 0.0 days; a first model needs 14, 14.0 more" in trained.report["why"]
+        assert trained.report["why"].startswith(why)
+        assert trained.report["why"].endswith("; a first model needs orders that span 14 days, 14.0 more")
+
+
+def test_the_reasons_for_no_model_of_few_orders_tell_one_span() -> None:
+    few = [("C-1", [replace(order("C-1"), timestamp=YOUNG - timedelta(days=day)) for day in (40, 10)])]
+    why = begin(few, YOUNG).report["why"]
+    assert "the orders span 30.0 days" in why
+    assert why.endswith("; 1 customers have ordered; 50 are needed for a first model")
+
+
+def test_the_prior_tells_orders_and_what_the_shop_s_own_few_amounts_are_worth() -> None:
+    row = {"total_orders": 3.0, "days_since_last_order": 40.0, "account_age_days": 120.0, "total_spent": 60.0}
+    (unknown,) = read_model(begin([], YOUNG).model.to_bytes()).predict([row])
+    assert unknown.outlook is not None
+    assert unknown.outlook.orders > 0.5
+    assert money_of(unknown) == Money(None, None)
+    prior = begin(until(YOUNG, customers=40), YOUNG, current=begin([], YOUNG).model).model
+    assert prior.metadata["source"] == "prior"
+    (known, nobody) = prior.predict([row, dict.fromkeys(row)])
+    assert known.outlook is not None
+    assert known.outlook.orders == unknown.outlook.orders
+    assert 5 * known.outlook.orders < (money_of(known).expected_spend or 0) < 100 * known.outlook.orders
+    # Of somebody without an order nothing is known.
+    assert nobody.outlook is None
+    assert money_of(nobody) == Money(None, None)
 
 
 def test_a_shop_that_has_just_opened_begins_with_what_is_usual_and_is_told_what_is_missing() -> None:
     nobody = begin([], YOUNG)
     trained = begin(until(YOUNG, customers=40), YOUNG)
-    missing = r"the orders cover .*; \d+ customers have ordered; 50 are needed"
+    missing = r"the orders span .*; \d+ customers have ordered; 50 are needed"
     assert re.search(missing, trained.report["why"])
     assert trained.model.metadata["gate"]["passed"]
     assert "as it is usual for shops" in report_html(trained.report)
@@ -147,7 +176,7 @@ def test_a_shop_that_has_just_opened_begins_with_what_is_usual_and_is_told_what_
     assert begin([], YOUNG, current=sample).model.metadata["source"] == "prior"
     with pytest.raises(CannotTrainError, match=missing):
         begin(until(YOUNG, customers=40), YOUNG, current=trained.model)
-    with pytest.raises(CannotTrainError, match="the orders cover"):
+    with pytest.raises(CannotTrainError, match="the orders span"):
         train_or_begin(until(YOUNG), now=YOUNG, plan=PLAN, current=None, source="sample")
     grown = begin(until(YOUNG), YOUNG, current=trained.model).model
     assert grown.predict(rows)[0].model_source == "shop"

@@ -10,7 +10,7 @@ import pytest
 
 from churn.ml.loading import LearnedModel, read_model
 from churn.training import Plan, TrainedModel, train
-from churn.training.bg_nbd import train_purchases
+from churn.training.bg_nbd import orders_until, purchase_model
 from churn.training.report_html import report_html
 from churn.training.spending import fit_spending
 from infra.tools.simulator import simulate
@@ -86,5 +86,6 @@ def test_a_shop_that_tells_no_values_has_a_model_that_expects_orders_and_no_mone
 def test_a_young_shop_without_values_has_its_purchase_process() -> None:
     shop = simulate(120, seed=13, start=_NOW - timedelta(days=150), end=_NOW)
     histories = [(customer.customer_id, [without_value(event) for event in customer.events]) for customer in shop]
-    model, _ = train_purchases(histories, now=_NOW, plan=Plan(), why="it is young", code={}, progress=print)
+    _, latest = orders_until(histories, _NOW, Plan(), print)
+    model = purchase_model(latest, Plan(), {"horizon_days": 90, "trained_at": "2026-01-01T00:00:00Z"})
     assert model.metadata["spending"] is None

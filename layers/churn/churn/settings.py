@@ -248,7 +248,7 @@ class Settings:
     @property
     def risk_rules(self) -> RiskRules:
         """The rules of a customer's risk level, status and expected spend."""
-        return RiskRules(self.bands, self.inactivity_days, self.horizon_days)
+        return RiskRules(self.bands, self.inactivity_days)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -159,10 +159,11 @@ def test_a_percentile_is_the_share_of_current_customers_whose_risk_is_not_higher
         not_higher = [other for other in current if (other["churn_probability"] or 0) <= (risk or 0)]
         expected = round(100 * len(not_higher) / len(current), 1) if customer in current else None
         assert customer["risk_percentile"] == expected
-        assert customer["value_at_risk"] == round((risk or 0) * (customer["expected_spend"] or 0), 2)
-        # RecencyModel tells no outlook.
-        basis = None if customer["expected_spend"] is None else "rate_of_life"
-        assert (customer["expected_spend_basis"], customer["expected_orders"]) == (basis, None)
+        spend = customer["expected_spend"]
+        assert customer["value_at_risk"] == (None if spend is None else round((risk or 0) * spend, 2))
+        assert (spend is None) == (customer["expected_orders"] is None) == (not customer["total_orders"])
+        basis = None if spend is None else "purchase_process"
+        assert customer["expected_spend_basis"] == basis
 
 
 def test_features_are_of_now_and_drivers_of_the_stored_prediction(customers: Customers) -> None:

@@ -157,9 +157,15 @@ def test_when_an_import_ends_every_stored_score_is_of_the_version_that_serves(
     few.write_text("\n".join([head, *(line for line in lines if line.startswith("OWN-1"))]))
     export.write_text("\n".join([head, *lines]))
     versions = "SELECT DISTINCT model_version AS version FROM customers"
-    # Of too few customers no purchase process is known: what is usual for shops serves on.
+    # Of too few customers no purchase process is known: what is usual for shops serves on, and knows their values.
     assert command.main([str(few)]) == 0
-    assert registry.load(rows(database, versions)[0]["version"]).metadata["source"] == "prior"
+    prior = registry.load(rows(database, versions)[0]["version"])
+    assert prior.metadata["source"] == "prior"
+    assert rows(database, "SELECT id FROM customers WHERE expected_spend IS NULL OR expected_orders IS NULL") == []
+    assert "as it is usual for shops" in capsys.readouterr().out
+    # The same orders again tell nothing new.
+    assert command.main([str(few)]) == 0
+    assert rows(database, versions) == [{"version": prior.version}]
     assert "were scored by it" not in capsys.readouterr().out
     for imported in (export, export):
         assert command.main([str(imported)]) == 0

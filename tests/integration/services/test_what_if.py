@@ -34,7 +34,7 @@ def test_a_what_if_costs_what_orders_of_the_customer_cost_and_stores_nothing(dat
     scenario = resolve(_QUESTION, stored)
     # The median of those that count.
     assert (scenario.features["total_orders"], scenario.features["total_spent"]) == (4, 190)
-    (answer,) = predict(state_model(), [scenario], bands=RiskBands(), horizon_days=90)
+    (answer,) = predict(state_model(), [scenario], bands=RiskBands())
     assert answer["what_if"] is not None
     # Who never ordered has no usual value: the days are replaced, and nothing else.
     never = resolve(Question("CUST-002", {"days_since_last_order": 3.0}), stored)

@@ -48,7 +48,7 @@ def _answers(database: Database, redis_url: str) -> Iterator[Any]:
     model = small_model()
     for given in ({}, {"days_since_last_order": 3.0, "support_tickets": 2.0}):
         scenarios = [resolve(Question(customer_id, given), stored) for customer_id in ids]
-        yield predict(model, scenarios, bands=_SETTINGS.bands, horizon_days=_SETTINGS.horizon_days)
+        yield predict(model, scenarios, bands=_SETTINGS.bands)
 
 
 def _leaves(value: Any, name: str = "", of_days: bool = False) -> Iterator[tuple[str, Any, bool]]:

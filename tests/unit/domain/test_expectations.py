@@ -54,7 +54,7 @@ def _ask_of(
     model: _Model, stored: StoredCustomer, features: dict[str, float], *events: HypotheticalEvent
 ) -> "tuple[PredictionAnswer, WhatIf]":
     scenario = resolve(Question("X", features, events), {"X": stored})
-    (answer,) = predict(model, [scenario], bands=RiskBands(), horizon_days=90)
+    (answer,) = predict(model, [scenario], bands=RiskBands())
     compared = answer["what_if"]
     assert compared is not None
     return answer, compared

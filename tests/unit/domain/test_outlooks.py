@@ -1,19 +1,18 @@
 """Money to come: one definition of the expected spend and the value at risk, and what is shown of a stored outlook."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from churn.domain.features import FEATURE_NAMES
 from churn.domain.model import Outlook, Prediction
 from churn.domain.outlooks import expected_money, outlook_columns
-from churn.domain.risk import money_of, stored_value_at_risk
+from churn.domain.risk import Money, money_of, stored_value_at_risk
 
 _AT = datetime(2026, 11, 26, 9, tzinfo=UTC)
 _OUTLOOK = Outlook(
     orders=1.5, spend=60.0, spend_if_ordering=80.0, interval=(0.0, 210.0), usual_gap_days=20.0, next_order_days=12.0
 )
-_FEATURES = dict.fromkeys(FEATURE_NAMES) | {"total_spent": 900.0, "account_age_days": 300.0}
 
 
 def predicted(outlook: Outlook | None) -> Prediction:
@@ -21,13 +20,14 @@ def predicted(outlook: Outlook | None) -> Prediction:
 
 
 def test_value_at_risk_is_the_chance_of_leaving_times_the_spend_of_who_orders() -> None:
-    money = money_of(predicted(_OUTLOOK), _FEATURES, 90)
+    money = money_of(predicted(_OUTLOOK))
     assert (money.expected_spend, money.value_at_risk) == (60.0, 20.0)
 
 
-def test_without_an_outlook_the_rate_of_life_stands_in() -> None:
-    money = money_of(predicted(None), _FEATURES, 90)
-    assert (money.expected_spend, money.value_at_risk) == (270.0, 67.5)
+def test_without_an_outlook_and_without_values_the_spend_is_unknown() -> None:
+    assert money_of(predicted(None)) == Money(None, None)
+    no_values = replace(_OUTLOOK, spend=None, spend_if_ordering=None, interval=None)
+    assert money_of(predicted(no_values)) == Money(None, None)
 
 
 @pytest.mark.parametrize(("stored", "shown"), [(20.0, 20.0), (None, 15.0)])

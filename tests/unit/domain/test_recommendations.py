@@ -8,16 +8,22 @@ from churn.domain.answers import RecommendedAction
 from churn.domain.explanations import reason
 from churn.domain.features import FEATURE_NAMES, FEATURES, Features
 from churn.domain.recommendations import ACTIONS, recommend
-from churn.domain.risk import RiskBands, expected_spend
+from churn.domain.risk import RiskBands
 
 UNKNOWN: Features = dict.fromkeys(FEATURE_NAMES)
 BOUGHT: Features = UNKNOWN | {"total_orders": 10.0, "total_spent": 1000.0, "account_age_days": 100.0}
 
 
+def _spend(features: Features) -> float | None:
+    """Return what such a customer would spend in 90 days at the rate of their life so far."""
+    spent, age = features["total_spent"], features["account_age_days"] or 0
+    return None if spent is None else spent / max(age, 30) * 90
+
+
 def recommended(
     features: Features, probability: float = 0.9, contributions: dict[str, float] | None = None
 ) -> list[RecommendedAction]:
-    spend = expected_spend(features, 90)
+    spend = _spend(features)
     at_risk = None if spend is None else probability * spend
     return recommend(features, probability, contributions or {}, bands=RiskBands(), at_risk=at_risk)
 
@@ -51,7 +57,7 @@ def test_every_action_has_its_occasion_in_the_data(
     assert all(features[name] is not None for name in answered)
     strengths = [contributions.get(name, 0.0) for name in answered]
     assert strengths == sorted(strengths, reverse=True)
-    spend = expected_spend(features, 90)
+    spend = _spend(features)
     worth = [one["expected_value"] for one in found]
     if spend is None:
         assert not any(one is not None for one in worth)

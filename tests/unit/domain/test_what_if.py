@@ -57,7 +57,7 @@ def about(stored: StoredCustomer, features: Features, *events: HypotheticalEvent
 
 def answered(scenario: Scenario, model: Predictor | None = None) -> "tuple[PredictionAnswer, WhatIf]":
     """Return an answer, and what it compares with."""
-    (answer,) = predict(model or small_model(), [scenario], bands=RiskBands(), horizon_days=90)
+    (answer,) = predict(model or small_model(), [scenario], bands=RiskBands())
     compared = answer["what_if"]
     assert compared is not None
     return answer, compared
@@ -90,7 +90,7 @@ def test_digit_by_digit_the_answer_is_what_was_before_and_the_change(
 @given(_CUSTOMERS, st.sets(st.sampled_from(FEATURES), min_size=1), st.floats(-1, 1))
 def test_what_is_given_just_as_stored_changes_nothing(stored: StoredCustomer, same: set[object], off: float) -> None:
     inputs = stored.inputs
-    (as_stored,) = predict(state_model(), [asked(stored)], bands=RiskBands(), horizon_days=90)
+    (as_stored,) = predict(state_model(), [asked(stored)], bands=RiskBands())
     # As it is stored, and as it is shown: rounded, or some minutes ago.
     for distance in (0.0, off):
         sent = {one.name: _moved(inputs[one.name], distance * one.resolution) for one in FEATURES if one in same}
@@ -268,7 +268,7 @@ def test_up_to_three_changes_have_their_shapley_values() -> None:
 
 def test_only_who_is_stored_and_asked_about_is_compared() -> None:
     alone = resolve(Question(None, {"total_orders": 3.0}), {})
-    answers = predict(small_model(), [alone, asked()], bands=RiskBands(), horizon_days=90)
+    answers = predict(small_model(), [alone, asked()], bands=RiskBands())
     assert ["what_if" in answer for answer in answers] == [False, False]
     _, same = answered(asked(total_orders=4.0))
     assert (same["change"], same["changes"]) == (0, [])
@@ -290,8 +290,8 @@ def test_whoever_is_not_stored_or_cannot_be_read_is_what_is_given() -> None:
 
 def test_an_answer_tells_the_orders_and_the_spend_to_expect_also_with_a_change() -> None:
     model = state_model().with_metadata(current_process=PURCHASE_PROCESS, spending={"p": 6.0, "q": 4.0, "gamma": 15.0})
-    (stored,) = predict(model, [asked()], bands=RiskBands(), horizon_days=90)
-    (changed,) = predict(model, [asked(CUSTOMER, _ORDER)], bands=RiskBands(), horizon_days=90)
+    (stored,) = predict(model, [asked()], bands=RiskBands())
+    (changed,) = predict(model, [asked(CUSTOMER, _ORDER)], bands=RiskBands())
     expected = outlook(CUSTOMER.inputs, model.metadata)
     assert expected is not None
     assert expected.spend is not None

@@ -139,8 +139,13 @@ def test_what_is_not_known_of_a_customer_leaves_nothing_to_expect(unknown: str) 
     assert outlook(row_of(0, 10, 100, 50), _METADATA) is None
 
 
-def test_a_version_published_before_expects_nothing() -> None:
-    assert outlook(row_of(3, 10, 100, 50), {"purchase_process": _PROCESS}) is None
+def test_a_version_published_before_expects_orders_and_no_money() -> None:
+    before = outlook(row_of(3, 10, 100, 50), {"purchase_process": _PROCESS})
+    assert before is not None
+    assert (before.orders, before.spend) == (expect(row_of(3, 10, 100, 50)).orders, None)
+    without_horizon = {name: value for name, value in _PROCESS.items() if name != "horizon_days"}
+    assert outlook(row_of(3, 10, 100, 50), {"purchase_process": without_horizon}) is None
+    assert outlook(row_of(3, 10, 100, 50), {}) is None
 
 
 def test_where_the_spend_is_unknown_orders_are_expected_and_no_money() -> None:

@@ -60,18 +60,15 @@ class ExpectedSpend(TypedDict):
     """What is expected of a customer over the horizon."""
 
     expected_orders: float | None
-    """Days with an order; null without an order so far, and for versions of the model that do not tell."""
+    """Days with an order; null without an order so far."""
     expected_spend_basis: SpendBasis | None
-    """Null where the spend is.
-
-    `purchase_process`: expected orders (BG/NBD) times the expected value of one (Gamma-Gamma). `rate_of_life`, for
-    versions that do not know these: what was spent so far, over the age of the account (30 days at least), times the
-    horizon."""
+    """Null where the spend is. `purchase_process`: expected orders (BG/NBD) times the expected value of one
+    (Gamma-Gamma)."""
     expected_spend_interval: SpendInterval | None
     """Null where too few customers have been watched for a horizon."""
     expected_spend: float | None
-    """Over the horizon of the prediction, found as `expected_spend_basis` says; leaving customers spend nothing.
-    Null where the value of an order is unknown, as is `value_at_risk`."""
+    """Over the horizon of the prediction; leaving customers spend nothing. Null without an order so far, and where
+    values of orders are unknown, the customer's or the shop's; so is `value_at_risk`."""
 
 
 class ExpectedMoney(ExpectedSpend):

@@ -159,7 +159,7 @@ class CustomerRecord:
         profile: dict[str, Any] = {name: value for name, (_, value) in state.profile.items()}
         probability = prediction.churn_probability
         status = customer_status(features, level, inactivity_days=rules.inactivity_days)
-        money = money_of(prediction, features, rules.horizon_days)
+        money = money_of(prediction)
         return replace(
             self,
             **profile,

@@ -44,7 +44,7 @@ def _shown(row: Mapping[str, Any]) -> ExpectedSpend:
     return {
         "expected_orders": None if orders is None else round(orders, 3),
         "expected_spend": None if spend is None else float(spend),
-        "expected_spend_basis": None if spend is None else "rate_of_life" if orders is None else "purchase_process",
+        "expected_spend_basis": None if spend is None else "purchase_process",
         "expected_spend_interval": None if low is None or high is None else {"low": float(low), "high": float(high)},
     }
 

@@ -23,15 +23,12 @@ CURRENT = "current"
 ACTIVE_STATUSES: tuple[CustomerStatus, ...] = ("new", "active", "at_risk")
 """The statuses of current customers, whom the dashboard's sums count."""
 
-SpendBasis = Literal["purchase_process", "rate_of_life"]
-"""How an expected spend was found: by the shop's purchase process, or as spend so far over the account's age."""
+SpendBasis = Literal["purchase_process"]
+"""How an expected spend was found: expected orders times the expected value of one."""
 
 NEW_CUSTOMER_DAYS = 30
 PROBABILITY_BINS = 1000
 """Customers are counted by their churn probability in so many bins, to tell who has a higher risk than how many."""
-
-# The order rate of somebody known for a day would promise a fortune.
-_SHORTEST_HISTORY_DAYS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +61,10 @@ class RiskBands:
 
 @dataclass(frozen=True, slots=True)
 class RiskRules:
-    """What decides a customer's risk level, status and expected spend."""
+    """What decides a customer's risk level and status."""
 
     bands: RiskBands = field(default_factory=RiskBands)
     inactivity_days: int = 180
-    horizon_days: int = 90
 
 
 def customer_status(features: Features, risk_level: str, *, inactivity_days: int) -> CustomerStatus:
@@ -83,35 +79,24 @@ def customer_status(features: Features, risk_level: str, *, inactivity_days: int
     return "at_risk" if risk_level in HIGH_RISK_LEVELS else "active"
 
 
-def expected_spend(features: Features, horizon_days: int) -> float | None:
-    """Return what a customer would spend in the horizon at the rate of their life so far; None if that is unknown.
-
-    It stands in where a model's version has no outlook.
-    """
-    age = max(features["account_age_days"] or 0.0, _SHORTEST_HISTORY_DAYS)
-    spent = features["total_spent"]
-    return None if spent is None else spent / age * horizon_days
-
-
 @dataclass(frozen=True, slots=True)
 class Money:
-    """What a customer means to the shop over the horizon, in the currency; None where values of orders are unknown."""
+    """What a customer means to the shop over the horizon, in the currency.
+
+    None without an order, and where the values of orders are unknown: the customer's, or the shop's to the model.
+    """
 
     expected_spend: float | None
     value_at_risk: float | None
     """The churn probability times the spend of one like them who orders at all."""
 
 
-def money_of(prediction: Estimate, features: Features, horizon_days: int) -> Money:
+def money_of(prediction: Estimate) -> Money:
     """Return a customer's expected spend and value at risk: the one definition of both."""
     outlook = prediction.outlook
-    if outlook is None:
-        spend = if_ordering = expected_spend(features, horizon_days)
-    else:
-        spend, if_ordering = outlook.spend, outlook.spend_if_ordering
-    if spend is None or if_ordering is None:
+    if outlook is None or outlook.spend is None or outlook.spend_if_ordering is None:
         return Money(None, None)
-    spend, if_ordering = min(round(spend, 2), MAX_SUM), min(round(if_ordering, 2), MAX_SUM)
+    spend, if_ordering = min(round(outlook.spend, 2), MAX_SUM), min(round(outlook.spend_if_ordering, 2), MAX_SUM)
     return Money(spend, _lost(prediction.churn_probability, if_ordering))
 
 

@@ -122,7 +122,6 @@ def predict(
     scenarios: Sequence[Scenario],
     *,
     bands: RiskBands,
-    horizon_days: int,
     effects: Mapping[str, float] = ACTION_EFFECTS,
 ) -> list[PredictionAnswer]:
     """Return an answer for each scenario: by one call of the model, and one more where customers are changed.
@@ -140,7 +139,7 @@ def predict(
         scenarios, compared, model.predict([scenario.features for scenario in scenarios]), strict=True
     ):
         prediction = found if comparison is None else comparison.lifted(found)
-        answer = _answer(scenario, prediction, bands, horizon_days, effects)
+        answer = _answer(scenario, prediction, bands, effects)
         if comparison is not None:
             answer["what_if"] = comparison.answer(answer["churn_probability"], prediction, model)
         answers.append(answer)
@@ -279,11 +278,11 @@ def _rounded_parts(parts: Sequence[float], whole: float) -> list[float]:
 
 
 def _answer(
-    scenario: Scenario, prediction: Prediction, bands: RiskBands, horizon_days: int, effects: Mapping[str, float]
+    scenario: Scenario, prediction: Prediction, bands: RiskBands, effects: Mapping[str, float]
 ) -> PredictionAnswer:
     probability = rounded(prediction.churn_probability)
     reasons = drivers(prediction.contributions, scenario.features)
-    money = money_of(prediction, scenario.features, horizon_days)
+    money = money_of(prediction)
     actions = recommend(
         scenario.features,
         probability,

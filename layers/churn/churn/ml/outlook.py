@@ -21,18 +21,19 @@ _EXACT = 1e-10
 
 
 def outlook(row: Mapping[str, float | None], metadata: Mapping[str, Any]) -> Outlook | None:
-    """Return what to expect of a customer; None without an order, or if the model was published without `spending`.
+    """Return what to expect of a customer; None without an order, and if the model knows no purchase process.
 
     `metadata` holds the model's `current_process`, the parameters of the purchase process with its `horizon_days`, and
-    `spending`, which is None where the values of orders are unknown.
+    `spending`, which is None where the values of orders are unknown. Versions published before there was spending
+    have `purchase_process` alone.
     """
-    spending, process = metadata.get("spending"), metadata.get("current_process")
+    spending, process = metadata.get("spending"), metadata.get("current_process") or metadata.get("purchase_process")
     given = (occasions(row), *(row.get(name) for name in ("days_since_last_order", "account_age_days")))
     purchases, recency, age = (math.nan if value is None else value for value in given)
-    if "spending" not in metadata or process is None or not purchases > 0 or math.isnan(recency + age):
+    horizon = None if process is None else process.get("horizon_days")
+    if process is None or horizon is None or not purchases > 0 or math.isnan(recency + age):
         return None
     r, alpha, a, b = (process[name] for name in ("r", "alpha", "a", "b"))
-    horizon = process["horizon_days"]
     repeats, until_last = max(purchases - 1, 0.0), max(age - recency, 0.0)
     shape, scale = r + repeats, alpha + until_last + max(recency, 0.0)
     active = 1 / (1 + dropped_odds(process, repeats, until_last, scale))

@@ -14,7 +14,7 @@ from churn.ml.bg_nbd import PARAMETERS, PurchaseModel
 from churn.ml.drift import reference
 from churn.ml.loading import StoredModel
 from churn.training.evaluation import probabilities
-from churn.training.plan import Plan, TooLittleHistoryError
+from churn.training.plan import Plan
 from churn.training.prior import DEVIATION, USUAL
 from churn.training.snapshots import Extent, Histories, Progress, Snapshots, scan_histories, take_snapshots
 from churn.training.spending import fit_spending
@@ -31,25 +31,33 @@ _CELLS = 200_000
 """Customers times parameter sets that are evaluated at once: some megabytes."""
 
 
-def train_purchases(
-    histories: Histories, *, now: datetime, plan: Plan, why: str, code: dict[str, str], progress: Progress
-) -> tuple[PurchaseModel, dict[str, Any]]:
-    """Fit the purchase process to all customers' orders up to `now`; return the model and its report.
-
-    For the report, `why` says why there is no forest, and `code` names the versions of the code. Raises
-    TooLittleHistoryError if fewer than 50 customers have ordered, or if the orders span less than 14 days.
-    """
-    extent, latest = orders_until(histories, now, plan, progress)
+def missing_to_fit(extent: Extent, latest: Snapshots) -> str | None:
+    """Return what orders lack to fit the purchase process to them; None if they are enough."""
     span, buyers = extent.span_days, len(latest.buying)
     if span < LEAST_SPAN_DAYS:
         if extent.first is None:
-            raise TooLittleHistoryError(f"a first model needs orders of {LEAST_SPAN_DAYS} days")
-        raise TooLittleHistoryError(
-            f"the orders span {span:.1f} days; a first model needs {LEAST_SPAN_DAYS}, {LEAST_SPAN_DAYS - span:.1f} more"
-        )
+            return f"a first model needs orders of {LEAST_SPAN_DAYS} days"
+        return f"a first model needs orders that span {LEAST_SPAN_DAYS} days, {LEAST_SPAN_DAYS - span:.1f} more"
     if buyers < FEWEST_BUYERS:
-        raise TooLittleHistoryError(f"{buyers} customers have ordered; {FEWEST_BUYERS} are needed for a first model")
-    progress(f"fitting the purchase process of {buyers:,} customers")
+        return f"{buyers} customers have ordered; {FEWEST_BUYERS} are needed for a first model"
+    return None
+
+
+def train_purchases(
+    extent: Extent,
+    latest: Snapshots,
+    *,
+    now: datetime,
+    plan: Plan,
+    why: str,
+    code: dict[str, str],
+    progress: Progress,
+) -> tuple[PurchaseModel, dict[str, Any]]:
+    """Fit the purchase process to all customers' orders up to `now`; return the model and its report.
+
+    For the report, `why` says why there is no forest, and `code` names the versions of the code.
+    """
+    progress(f"fitting the purchase process of {len(latest.buying):,} customers")
     provenance = {
         "trained_at": iso(now.replace(microsecond=0)),
         "features_version": FEATURES_VERSION,

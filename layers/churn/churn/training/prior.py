@@ -21,24 +21,30 @@ _DRAWS = 256
 _TYPICAL = (1.0, 30.0, 60.0)
 
 
-def prior_model(*, now: datetime, plan: Plan, why: str, code: dict[str, str]) -> tuple[PurchaseModel, dict[str, Any]]:
-    """Return the purchase process under its prior alone, and its report; nothing of the shop is in it.
+def prior_model(
+    *, now: datetime, plan: Plan, why: str, code: dict[str, str], spending: dict[str, Any] | None
+) -> tuple[PurchaseModel, dict[str, Any]]:
+    """Return the purchase process under its prior alone, and its report; no order of the shop is in it.
 
-    `why` says why there is no more, and `code` names the versions of the code.
+    `spending` is what orders of the shop are worth (`fit_spending`), None while no order tells it: there is no usual
+    value of an order. `why` says why there is no more, and `code` names the versions of the code.
     """
     center = np.log([USUAL[name] for name in PARAMETERS])
     drawn = np.random.default_rng(plan.seed).normal(size=(_DRAWS, len(PARAMETERS)))
+    process = {**USUAL, "horizon_days": float(plan.horizon_days)}
     facts: dict[str, Any] = {
         "trained_at": iso(now.replace(microsecond=0)),
         "source": "prior",
         "customers": 0,
-        "purchase_process": {**USUAL, "horizon_days": float(plan.horizon_days)},
+        "purchase_process": process,
         "code": code,
     }
     more = {
         "features_version": FEATURES_VERSION,
         "horizon_days": plan.horizon_days,
         "lookback_days": plan.lookback_days,
+        "current_process": process,
+        "spending": spending,
     }
     model = PurchaseModel.from_draws(np.exp(center + DEVIATION * drawn), np.array(_TYPICAL), {**facts, **more})
     return model, {"kind": PURCHASE_PROCESS, "why": why, "expected_churn": None, **facts}

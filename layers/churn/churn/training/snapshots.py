@@ -32,6 +32,7 @@ LEAD_DAYS = 30
 MOST_CUT_OFFS = 4
 MOST_CUSTOMERS = 100_000
 """Of more customers a sample is learned from."""
+_FEWEST_WITH_STRAYS = 50
 FOLDS = 4
 LEAK_AUC = 0.98
 """No single feature predicts churn so well unless it contains what happened after the cut-off."""
@@ -110,9 +111,12 @@ class Extent:
 
     @property
     def span_days(self) -> float:
-        """From the first order to the last, without the hundredth of them at each end: a stray date spans nothing."""
+        """From the first order to the last, without the hundredth of them at each end: a stray date spans nothing.
+
+        Of few orders none is a stray one.
+        """
         placed = np.sort(np.array(self.orders))
-        strays = math.ceil(len(placed) / 100)
+        strays = math.ceil(len(placed) / 100) if len(placed) >= _FEWEST_WITH_STRAYS else 0
         kept = placed[strays : len(placed) - strays]
         return float(kept[-1] - kept[0]) / DAY if len(kept) else 0.0
 
@@ -181,7 +185,7 @@ def cut_offs(extent: Extent, plan: Plan) -> list[int]:
         fit_at = sorted(itertools.takewhile(lambda at: at >= earliest, itertools.islice(steps, MOST_CUT_OFFS)))
         if not fit_at:
             raise TooLittleHistoryError(
-                f"the orders cover {(extent.last - extent.first) / DAY:.0f} days; "
+                f"the orders span {extent.span_days:.1f} days; "
                 f"{LEAD_DAYS + 2 * plan.horizon_days + plan.embargo_days} are needed: {LEAD_DAYS} to begin with, "
                 f"two windows of {plan.horizon_days}, and {plan.embargo_days} between them"
             )

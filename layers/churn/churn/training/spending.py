@@ -8,7 +8,6 @@ import numpy as np
 
 from churn.domain.features import INPUT_NAMES
 from churn.domain.model import Outlook
-from churn.domain.risk import expected_spend
 from churn.ml.arrays import Floats
 from churn.ml.outlook import outlook
 from churn.training.snapshots import Snapshots
@@ -18,6 +17,8 @@ _USUAL_SHAPES = (4.0, 2.5)
 """Usual values of `p` and `q` - 1: the values of a shop's orders, and its customers' means, differ about so much."""
 _MOST_STEPS, _FEWEST_A_STEP = 20, 50
 _INTERVAL = (0.05, 0.95)
+_SHORTEST_LIFE_DAYS = 30.0
+"""The rate of somebody known for a day would promise a fortune."""
 
 
 def fit_spending(valued: Floats) -> dict[str, Any] | None:
@@ -102,7 +103,7 @@ def _judged_money(
         (place, found.spend, by_rate, found.interval)
         for place, found in enumerate(outlooks)
         if found is not None and found.spend is not None and math.isfinite(spent[place])
-        if (by_rate := expected_spend(rows[place], horizon)) is not None
+        if (by_rate := _at_the_rate_so_far(rows[place], horizon)) is not None
     ]
     if not told:
         return {"valued": 0, "spend": None, "rate": None, "deciles": [], "covered": None}
@@ -124,6 +125,12 @@ def _judged_money(
         ],
         "covered": float(np.mean(inside)) if inside else None,
     }
+
+
+def _at_the_rate_so_far(row: Mapping[str, float | None], horizon: int) -> float | None:
+    """Return the spend of the horizon at the rate of a customer's life so far, which the expectation stands beside."""
+    spent = row["total_spent"]
+    return None if spent is None else spent / max(row["account_age_days"] or 0.0, _SHORTEST_LIFE_DAYS) * horizon
 
 
 def _beside(expected: Floats, real: Floats) -> dict[str, float]:

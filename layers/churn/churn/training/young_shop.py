@@ -1,17 +1,19 @@
 """The model of a shop that is too young for a forest: its purchase process, or what is usual for shops."""
 
 from datetime import datetime
+from typing import Any
 
 from churn.domain.model import source_of
 from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.loading import StoredModel
-from churn.training.bg_nbd import serves_already, train_purchases
+from churn.training.bg_nbd import missing_to_fit, orders_until, serves_already, train_purchases
 from churn.training.evaluation import plain
 from churn.training.pipeline import Trained, TrainedModel, code_versions, train
 from churn.training.plan import Plan, TooLittleHistoryError
 from churn.training.prior import prior_model
 from churn.training.promotion_gate import InUse
 from churn.training.snapshots import Histories, Progress
+from churn.training.spending import fit_spending
 
 
 def train_or_begin(
@@ -68,17 +70,19 @@ def begin(
 ) -> TrainedModel[PurchaseModel]:
     """Fit the purchase process without labels; where there is too little for that, return it under its prior.
 
-    `why` says why there is no forest. Raises TooLittleHistoryError if a model of the shop's own, or the prior, serves
-    already and this would be the prior.
+    `why` says why there is no forest. The prior knows what the shop's orders are worth, however few they are. Raises
+    TooLittleHistoryError if a model of the shop's own, or the same prior, serves already and this would be the prior.
     """
     code = code_versions(service_version)
-    try:
-        model, report = train_purchases(histories, now=now, plan=plan, why=why, code=code, progress=progress)
-    except TooLittleHistoryError as error:
-        why = f"{why}; {error}"
-        if current is not None and source_of(current.metadata) != "simulated":
-            raise TooLittleHistoryError(why) from None
-        model, report = prior_model(now=now, plan=plan, why=why, code=code)
+    extent, latest = orders_until(histories, now, plan, progress)
+    missing = missing_to_fit(extent, latest)
+    if missing is None:
+        model, report = train_purchases(extent, latest, now=now, plan=plan, why=why, code=code, progress=progress)
+    else:
+        why, spending = f"{why}; {missing}", fit_spending(latest.values_of_orders)
+        if current is not None and not _is_better(spending, current):
+            raise TooLittleHistoryError(why)
+        model, report = prior_model(now=now, plan=plan, why=why, code=code, spending=spending)
     knows = "what is usual for shops" if source_of(model.metadata) == "prior" else "the shop's own orders"
     verdict = {
         "passed": True,
@@ -87,3 +91,9 @@ def begin(
     }
     model = model.with_metadata(gate=verdict)
     return TrainedModel(model, plain({**report, "version": model.version, "gate": verdict}))
+
+
+def _is_better(spending: dict[str, Any] | None, current: StoredModel) -> bool:
+    """Return whether the prior with such values of orders is better than a model that serves."""
+    source = source_of(current.metadata)
+    return source == "simulated" or (source == "prior" and spending not in (None, current.metadata.get("spending")))

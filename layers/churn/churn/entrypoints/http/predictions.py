@@ -80,7 +80,6 @@ def _answers(model: Predictor, scenarios: Sequence[Scenario], settings: Settings
         model,
         scenarios,
         bands=settings.bands,
-        horizon_days=settings.horizon_days,
         effects=settings.action_effects,
     )
 

@@ -188,12 +188,9 @@ function Figures({ customer }: { customer: CustomerDetail }): JSX.Element {
   );
 }
 
-/** Says what the value at risk is a part of. Only the rate of life is without the risk of leaving. */
-function spendWords(customer: CustomerDetail): string {
-  const { expected_spend: spend, expected_spend_basis: basis, days_since_last_order: silent } = customer;
-  if (spend === null) return "what they would spend is not known";
-  if (silent === null) return "nothing is expected before the first order";
-  return basis === "rate_of_life"
-    ? `of ${money(spend)} that they would spend`
+/** Says what the value at risk is made of. */
+function spendWords({ expected_spend: spend }: CustomerDetail): string {
+  return spend === null
+    ? "what they would spend is not known"
     : `the risk times what one like them spends who orders again; expected, with the risk counted: ${money(spend)}`;
 }
