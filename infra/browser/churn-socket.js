@@ -8,11 +8,15 @@
  *   socket.emit("subscribe_predictions", { min_risk: 0.6 });
  *
  * It pings, connects anew when the connection ends, subscribes again to what it was subscribed to, and resumes after
- * the newest alert that it has seen. No alert is delivered twice. Besides the server's events there are "open" and "close" of each connection. What people did with
- * alerts while there was none is in GET /api/alerts?changes_since= with `lastChange` of the time before.
+ * the newest alert that it has seen. No alert and no raise of one is delivered twice, though the server may
+ * send it again. Besides the server's events there are "open" and "close" of each connection. What people did with alerts
+ * while there was none is in GET /api/alerts?changes_since= with `lastChange` of the time before.
  */
 (function (root) {
   "use strict";
+
+  // A raise is sent again within seconds, or not at all.
+  const MOST_RAISES = 1000;
 
   class ChurnSocket {
     /**
@@ -44,6 +48,8 @@
       this._predictions = null;
       this._lastAlert = this._options.since;
       this._lastChange = null;
+      // When alerts were raised last, by their ids.
+      this._raises = new Map();
       this._tries = 0;
       this._closed = false;
       this._connect();
@@ -160,7 +166,8 @@
       if (event === "churn_alert") {
         // Ids rise in the order in which alerts are sent.
         const isKnown = this._lastAlert !== null && data.id <= this._lastAlert;
-        if (isKnown && !data.raised) return;
+        const isNewRaise = data.raised && this._isNewRaise(data);
+        if (isKnown && !isNewRaise) return;
         if (!isKnown) this._lastAlert = data.id;
       } else if (event === "subscribed" && this._lastAlert === null && data.cursor !== undefined) {
         this._lastAlert = data.cursor;
@@ -168,6 +175,14 @@
         this._subscribeAgain();
       }
       if (typeof event === "string") this._deliver(event, data);
+    }
+
+    _isNewRaise({ id, raised_at: at }) {
+      if (at !== undefined && this._raises.get(id) === at) return false;
+      this._raises.delete(id);
+      this._raises.set(id, at);
+      if (this._raises.size > MOST_RAISES) this._raises.delete(this._raises.keys().next().value);
+      return true;
     }
 
     _subscribeAgain() {

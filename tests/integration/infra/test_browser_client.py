@@ -71,6 +71,27 @@ async def send(socket: web.WebSocketResponse, event: str, **data: object) -> Non
     await socket.send_json({"event": event, "data": data})
 
 
+def test_a_raise_that_is_sent_again_is_delivered_once() -> None:
+    async def serve(socket: web.WebSocketResponse, _number: int, _ticket: str) -> None:
+        await socket.receive_json()
+        await send(socket, "subscribed", cursor=10)
+        for at in ("10:00", "10:00", "11:00", "11:00"):
+            await send(socket, "churn_alert", id=9, raised=True, raised_at=at)
+        await send(socket, "churn_alert", id=11)
+        await socket.receive()
+
+    script = """
+        const socket = new ChurnSocket(url, async () => "ticket");
+        socket.on("churn_alert", (alert) => {
+          print(alert.raised_at ?? alert.id);
+          if (alert.id === 11) socket.close();
+        });
+        socket.emit("subscribe_alerts", {});
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == ["10:00", "11:00", 11]
+
+
 def test_it_resumes_after_the_newest_alert_seen_and_delivers_none_twice() -> None:
     received: list[tuple[str, dict[str, Any]]] = []
 

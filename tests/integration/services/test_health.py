@@ -335,6 +335,32 @@ def test_a_report_tells_what_the_functions_own_work_came_to(environment: dict[st
     assert (stored.is_failing, stored.failure) == (True, "OperationalError 2003")
 
 
+def test_a_report_of_a_failure_is_corrected_as_soon_as_work_succeeds(
+    environment: dict[str, str], database: Database
+) -> None:
+    def is_failing() -> bool | None:
+        report = database.run(component_reports.stored).get("stats")
+        return None if report is None else report.is_failing
+
+    def fail() -> None:
+        with pytest.raises(UnavailableError):
+            gone.run(lambda transaction: transaction.rows("SELECT 1"))
+
+    clock = _Clock()
+    reporter = Reporter("stats", environment["DATABASE_URL"], clock=clock)
+    gone = Database(f"mysql://root@127.0.0.1:{free_port()}/churn", attempts=1)
+    fail()
+    reporter.note()
+    eventually(lambda: is_failing() is True)
+    clock.at += 1
+    fail()
+    # It still fails, and has been told.
+    reporter.note()
+    assert is_failing() is True
+    reporter.note()
+    eventually(lambda: is_failing() is False)
+
+
 @pytest.mark.parametrize("hangs", [True, False])
 def test_a_report_is_never_in_the_way(*, hangs: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:

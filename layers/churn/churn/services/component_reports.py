@@ -1,6 +1,7 @@
 """Reports of a function on itself, which `/health` reads: when it last read, wrote, failed, and which model it holds.
 
 Never in the way of a request: at most one in ten seconds, on a connection of its own, and not waited for if it is slow.
+Only what tells of a failure, or was not stored, is corrected a second later, if the function's work succeeds again.
 """
 
 import threading
@@ -12,6 +13,7 @@ from typing import Protocol
 from churn.observability import logger
 
 EVERY_SECONDS = 10.0
+_CORRECTED_AFTER_SECONDS = 1.0
 # A report takes some milliseconds; one that takes longer than this is written while the answer is on its way.
 _PATIENCE_SECONDS = 0.2
 
@@ -50,6 +52,7 @@ class Reporter:
         self._since = datetime.now(UTC)
         self._done_at: datetime | None = None
         self._due_at = clock() + first_after
+        self._corrected_at: float | None = None
         self._writing: threading.Thread | None = None
 
     def note(self, *, done: bool = False) -> None:
@@ -57,14 +60,23 @@ class Reporter:
         if done:
             self._done_at = datetime.now(UTC)
         is_writing = self._writing is not None and self._writing.is_alive()
-        if not self._url or is_writing or self._clock() < self._due_at:
+        if not self._url or is_writing or not self._is_due(self._clock()):
             return
         self._due_at = self._clock() + EVERY_SECONDS
+        self._corrected_at = None
         self._writing = threading.Thread(target=self._write, name="report", daemon=True)
         self._writing.start()
         self._writing.join(_PATIENCE_SECONDS)
 
+    def _is_due(self, at: float) -> bool:
+        if at >= self._due_at or self._corrected_at is None or at < self._corrected_at:
+            return at >= self._due_at
+        from churn.adapters.mysql.activity import PROCESS  # noqa: PLC0415
+
+        return PROCESS.works
+
     def _write(self) -> None:
+        is_stored_as_good = False
         try:
             # A prediction for features alone needs no database, and its function is spared the import at its start.
             from churn.adapters.mysql import Database, component_reports  # noqa: PLC0415
@@ -89,5 +101,8 @@ class Reporter:
                 database.run(lambda transaction: component_reports.note(transaction, report))
             finally:
                 database.close()
+            is_stored_as_good = not report.is_failing
         except Exception as error:  # noqa: BLE001 (a report that fails is no failure of the request)
             logger.warning("the function's report could not be written", extra={"reason": type(error).__name__})
+        if not is_stored_as_good:
+            self._corrected_at = self._clock() + _CORRECTED_AFTER_SECONDS

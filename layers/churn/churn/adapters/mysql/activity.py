@@ -13,6 +13,12 @@ class Activity:
     failed_at: datetime | None = None
     failure: str | None = None
 
+    @property
+    def works(self) -> bool:
+        """Whether the last transaction was committed."""
+        worked = [at for at in (self.read_at, self.written_at) if at is not None]
+        return bool(worked) and (self.failed_at is None or max(worked) > self.failed_at)
+
     def succeeded(self, *, has_written: bool) -> None:
         """Note a transaction that was committed."""
         if has_written:
