@@ -95,6 +95,13 @@ def items_count(value: Any) -> int | None:
     return count if count is None or count <= _MOST_ITEMS else None
 
 
+def is_below_0(value: Any) -> bool:
+    """Return whether a quantity is below 0."""
+    if isinstance(value, str):
+        return value.startswith(("-", "\u2212"))
+    return isinstance(value, int | float) and value < 0
+
+
 def discount(value: Any, number: NumberReader) -> float | bool:
     """Return the discount's value, or whether there was one; an empty cell means none."""
     if value is None or isinstance(value, bool):

@@ -148,7 +148,7 @@ def _store(path: Path, history: History, settings: Settings, began: datetime) ->
             store.scoring.observe(observed_kinds(history.events()))
         expected = history.expected_events()
         with Progress("importing, events", expected) as progress:
-            imported = store.add_all(history.events(), progress, processes=processes_for(expected))
+            imported = store.add_all(history.events(with_voids=True), progress, processes=processes_for(expected))
         store.hours.store(database, settings, imported.hours, datetime.now(UTC))
         counts = {
             "file_lines": history.lines,
@@ -251,6 +251,8 @@ def _report(history: History, imported: Imported, seconds: float, *, is_dry: boo
             f"{replaced.larger:,} a larger one ({-replaced.cents / 100:+,.2f} in all), "
             f"{replaced.cancelled:,} were cancelled"
         )
+    if replaced.voided:
+        print(f"{replaced.voided:,} stored orders never were any, as this file shows them now: they were taken back")
     if replaced.unknown:
         print(f"{replaced.unknown:,} orders that were stored with a value of 0 count now, with an unknown value")
     if replaced.refunds:

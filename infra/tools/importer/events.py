@@ -139,6 +139,11 @@ def digest(content: list[Any]) -> str:
         text = f"[{','.join([_WRITERS[type(value)](value) for value in content])}]"
     except KeyError:
         text = _CANONICAL.encode(content)
+    return digest_of_text(text)
+
+
+def digest_of_text(text: str) -> str:
+    """Return `digest` of what the text writes as compact JSON."""
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 

@@ -29,3 +29,7 @@ class NobodyError(BadRowError):
 
 class NotCountedError(Exception):
     """A row that is read and is no order, such as one that was never paid; the text says what it is."""
+
+
+class NeverPlacedError(NotCountedError):
+    """A row whose state says that it never was an order."""

@@ -13,6 +13,7 @@ from infra.tools.importer.numbers import DecimalSign
 from infra.tools.importer.order_lines import Statuses
 from infra.tools.importer.orders import Figures, Orders
 from infra.tools.importer.readers import Source
+from infra.tools.importer.refunds import VOID
 from infra.tools.importer.staging import Reject, Staging
 from infra.tools.importer.statuses import StatusClass
 from infra.tools.importer.tallies import tally
@@ -89,8 +90,11 @@ class History:
         """How many lines were read."""
         return self.tally.lines
 
-    def events(self) -> Iterator[Event]:
-        """Yield the events; what turns out to be no order is rejected meanwhile."""
+    def events(self, *, with_voids: bool = False) -> Iterator[Event]:
+        """Yield the events; what turns out to be no order is rejected meanwhile.
+
+        `with_voids`: also those of orders that never were any, which take back what an earlier file showed.
+        """
         if self._orders is None:
             yield from self.staging.events()
             return
@@ -98,7 +102,8 @@ class History:
         self.figures = orders.figures
         for item in orders.events(self.staging.lines()):
             if isinstance(item, Event):
-                yield item
+                if with_voids or item.event_type != VOID:
+                    yield item
             else:
                 line, reason = item
                 self.reject(Reject(line.line, reason, f"order {line.number or '(without a number)'}"))

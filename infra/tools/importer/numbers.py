@@ -93,6 +93,8 @@ class NumberSurvey:
     """Whether there are whole numbers below 1,000 without any sign."""
     long: bool = False
     """Whether there are whole numbers from 1,000 on without any sign."""
+    is_above: bool = False
+    """Whether there are numbers that are not below 0."""
     _shapes: set[str] = field(default_factory=set)
 
     def add(self, text: str) -> None:
@@ -105,6 +107,7 @@ class NumberSurvey:
         parts = _parts(text)
         if parts is None:
             return
+        self.is_above |= not parts.is_negative
         digits = parts.digits
         signs = [sign for sign in digits if sign in ".,"]
         if not signs:

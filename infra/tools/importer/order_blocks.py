@@ -11,7 +11,7 @@ from itertools import repeat
 
 from churn.domain.identifiers import MAX_ID_LENGTH, canonical
 from churn.domain.values import MAX_AMOUNT
-from infra.tools.importer.cells import discount, items_count
+from infra.tools.importer.cells import discount, is_below_0, items_count
 from infra.tools.importer.columns import Columns
 from infra.tools.importer.faults import BadRowError
 from infra.tools.importer.numbers import NumberReader
@@ -121,7 +121,10 @@ class BlockReader:
     def _items(self, block: Block) -> Sequence[int | None]:
         if "items_count" not in self._fields:
             return [None] * len(block.texts)
-        return [items_count(cell or None) for cell in self._cells(block, "items_count")]
+        cells = self._cells(block, "items_count")
+        if any(map(is_below_0, cells)):
+            raise BadRowError("items_count: is below 0")
+        return [items_count(cell or None) for cell in cells]
 
 
 def _amounts(cells: Sequence[str], number: NumberReader) -> list[float]:

@@ -10,9 +10,23 @@ from churn.domain.events import MAX_FUTURE
 from churn.domain.identifiers import canonical, stands_for_nobody
 from churn.domain.timestamps import to_millis
 from churn.domain.values import MAX_AMOUNT
-from infra.tools.importer.cells import cancellation, clean, customer_identifier, discount, identifier, items_count
+from infra.tools.importer.cells import (
+    cancellation,
+    clean,
+    customer_identifier,
+    discount,
+    identifier,
+    is_below_0,
+    items_count,
+)
 from infra.tools.importer.columns import Columns
-from infra.tools.importer.faults import BadRowError, ImplausibleTimeError, NobodyError, NotCountedError
+from infra.tools.importer.faults import (
+    BadRowError,
+    ImplausibleTimeError,
+    NeverPlacedError,
+    NobodyError,
+    NotCountedError,
+)
 from infra.tools.importer.formats import plain
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.rows import Row
@@ -22,6 +36,8 @@ from infra.tools.importer.tallies import tally
 from infra.tools.importer.times import TimeReader
 
 _ONLY_SURVEYED = frozenset({"product", "currency"})
+# Value, discount, items, cancellation, refund, and change of a line.
+_NOTHING = (None, None, None, None, 0.0, None)
 CONTINUATION = "further lines of an order whose own cells are empty"
 
 
@@ -39,6 +55,8 @@ class LineRules:
     """The meaning of words that was given on the command line."""
     is_table: bool
     """Whether the file is one, which spreadsheets may have written."""
+    has_returns: bool
+    """Whether a line's total is of what came back where the quantity is below 0."""
 
 
 @dataclass(slots=True)
@@ -74,14 +92,14 @@ class LineReader:
     def read(self, row: Row, values: Mapping[str, Any], before: Line | None) -> Line:
         """Return the line of a row; `before`: the line before it, whose order it may belong to.
 
-        Raises BadRowError, NobodyError, NotCountedError.
+        Raises BadRowError, NobodyError, NotCountedError; NeverPlacedError for a row that `void` is for.
         """
         cells = {name: clean(values.get(column)) for name, column in self._fields}
         has_no_value = cells.get("order_value") is None and cells.get("unit_price") is None
         sent_number = self.number(cells.get("order_id"))
         number = canonical(sent_number)
         if before is not None and _is_continued(cells, number, before, has_no_value=has_no_value):
-            if has_no_value:
+            if has_no_value or before.is_void:
                 raise NotCountedError(CONTINUATION)
             cells["customer_id"], cells["timestamp"] = before.sent_customer, None
             number, sent_number = before.number, before.sent_number
@@ -120,6 +138,14 @@ class LineReader:
             self._updated_at(cells),
         )
 
+    def void(self, row: Row, values: Mapping[str, Any]) -> Line:
+        """Return the line of a row that says that it never was an order. Raises BadRowError, NobodyError."""
+        cells = {name: clean(values.get(column)) for name, column in self._fields}
+        sent_number = self.number(cells.get("order_id"))
+        sent_customer, customer = self.customer(cells.get("customer_id"), cells.get("fallback"))
+        blank = Line(customer, canonical(sent_number), row.line, 0, sent_customer, sent_number, 0, *_NOTHING)
+        return blank._replace(updated_at=self._updated_at(cells), is_void=True)
+
     def _signed(self, value: float, number: str, at: int, cancelled_at: int | None) -> tuple[float, int | None]:
         """Return a value and the cancellation of its line, which a negative value may be one of.
 
@@ -127,9 +153,7 @@ class LineReader:
         """
         if self._format and self._format.credit_numbers and self._format.credit_numbers.fullmatch(number):
             cancelled_at = at if value < 0 else cancelled_at
-        if cancelled_at is not None:
-            value = abs(value)
-        elif value < 0 and not number:
+        if value < 0 and not number and cancelled_at is None:
             raise NotCountedError("negative amounts without an order's number (credit notes, refunds)")
         if abs(value) > MAX_AMOUNT:
             raise BadRowError(f"order_value: must be between 0 and {MAX_AMOUNT:,.0f}")
@@ -154,7 +178,7 @@ class LineReader:
         if kind is None:
             tally(self._statuses.unknown, text[:80])
         if kind == "never":
-            raise NotCountedError(f"never an order: status {text[:40]!r}")
+            raise NeverPlacedError(f"never an order: status {text[:40]!r}")
         return kind or "counts"
 
     def surely_counts(self, word: str) -> bool:
@@ -239,7 +263,7 @@ class LineReader:
         if cell is not None:
             kind = self._class_of(cell) if isinstance(cell, str) else None
             if kind == "never":
-                raise NotCountedError(f"never an order: {cell[:40]!r}")
+                raise NeverPlacedError(f"never an order: {cell[:40]!r}")
             if kind == "cancelled":
                 return at
             if kind is None and not ("status" in plain(self._columns["cancelled"]) and isinstance(cell, str)):
@@ -259,7 +283,8 @@ class LineReader:
             adjusted = cells.get("adjusted")
             if adjusted is not None and 0 < numbers["adjusted"](adjusted) < value:
                 return numbers["adjusted"](adjusted)
-            return value
+            came_back = value > 0 and self._rules.has_returns and is_below_0(cells.get("items_count"))
+            return -value if came_back else value
         quantity = numbers["items_count"](cells["items_count"]) if "items_count" in cells else 1.0
         return numbers["unit_price"](cells["unit_price"]) * quantity
 

@@ -6,16 +6,18 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, groupby
-from operator import attrgetter
+from json.encoder import encode_basestring_ascii
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from churn.domain.events import MAX_FUTURE, Event, InvalidEventError
 from churn.domain.timestamps import DAY, from_millis, iso, to_millis
 from churn.domain.values import MAX_AMOUNT
-from infra.tools.importer.events import Withdrawn, build_event, digest
+from infra.tools.importer.events import Withdrawn, build_event, digest, digest_of_text
 from infra.tools.importer.faults import DoubtError
 from infra.tools.importer.formats import LineKind
-from infra.tools.importer.refunds import refund_ids, refund_of_earlier
+from infra.tools.importer.joined_lines import HALF_A_CENT, Order
+from infra.tools.importer.refunds import VOID, refund_ids, refund_of_earlier, void_of_earlier
 from infra.tools.importer.staging import Line, Repeated
 from infra.tools.importer.tallies import Occurrences
 
@@ -25,8 +27,9 @@ _SORTED_AT_ONCE = 20_000
 _ENOUGH = 20
 _NEARLY_ALL = 0.98
 _MOST = 0.9
-_HALF_A_CENT = 0.005
-_MOST_REFUNDS = 1000
+# What a line may tell besides customer, number, instant and value, and that of a line that tells nothing of it.
+_details_of = itemgetter(slice(Line._fields.index("discount"), None))
+_NO_DETAILS = (None, None, None, 0.0, None, False)
 ORPHANS = "refunds or credit notes that name no order"
 
 
@@ -64,6 +67,8 @@ class Figures:
     refunded: int = 0
     """Orders of which a part was paid back."""
     refunded_money: float = 0.0
+    partly: int = 0
+    """Orders that stand, some lines of which are cancelled."""
     free: int = 0
     """Orders of value 0, which are kept and count nowhere."""
     unvalued: int = 0
@@ -92,66 +97,6 @@ class Figures:
         return months
 
 
-@dataclass(slots=True)
-class _Order:
-    """An order as its lines add up."""
-
-    first: Line
-    at: int
-    value: float | None
-    discount: float | bool | None
-    items: int | None
-    cancelled_at: int | None
-    refunded: float
-    updated_at: int | None
-    repetition: int = 0
-    refunds: list[tuple[int, float]] = field(default_factory=list)
-    """Instants and amounts of the lines that only pay back, at most _MOST_REFUNDS."""
-
-    @classmethod
-    def of(cls, line: Line) -> "_Order":
-        order = cls(
-            line, line.at, line.value, line.discount, line.items, line.cancelled_at, line.refunded, line.updated_at
-        )
-        order._note_refund(line)
-        return order
-
-    def add(self, line: Line) -> None:
-        """Add a further line of the same order."""
-        if line.value is not None:
-            self.value = (self.value or 0.0) + line.value
-        self.refunded += line.refunded
-        self._join(line)
-        self._note_refund(line)
-        if line.items is not None:
-            self.items = (self.items or 0) + line.items
-        if line.discount is not None:
-            both_values = not isinstance(self.discount, bool) and not isinstance(line.discount, bool)
-            self.discount = (
-                (self.discount or 0.0) + line.discount if both_values else bool(self.discount) or bool(line.discount)
-            )
-
-    def replace(self, line: Line) -> None:
-        """Take a further line that has the whole order: the last counts."""
-        self.value = self.value if line.value is None else line.value
-        self.refunded = max(self.refunded, line.refunded)
-        self._join(line)
-
-    def _note_refund(self, line: Line) -> None:
-        if line.value is None or (line.value > 0 and not line.refunded):
-            return
-        only_pays_back = line.value < 0 or (line.refunded and not line.value)
-        if only_pays_back and len(self.refunds) < _MOST_REFUNDS:
-            self.refunds.append((line.at, line.refunded or -line.value))
-
-    def _join(self, line: Line) -> None:
-        self.at = min(self.at, line.at)
-        if self.cancelled_at is not None and line.cancelled_at is not None:
-            self.cancelled_at = min(self.cancelled_at, line.cancelled_at)
-        if line.updated_at is not None:
-            self.updated_at = max(self.updated_at or 0, line.updated_at)
-
-
 class Orders:
     """The orders of sorted lines; `figures` are whole once all events were taken."""
 
@@ -170,18 +115,19 @@ class Orders:
         """
         for customer, own in groupby(lines, key=attrgetter("customer")):
             pending: list[Event] = []
-            before = self.figures.orders
+            before, has_orders = self.figures.orders, False
             for item in self._of_customer(own):
                 if isinstance(item, tuple):
                     yield item
                     continue
                 pending.append(item)
+                has_orders = has_orders or item.event_type != VOID
                 if len(pending) >= _SORTED_AT_ONCE:
                     yield from _by_time(pending)
                     pending = []
             yield from _by_time(pending)
             count = self.figures.orders - before
-            self.figures.customers += 1
+            self.figures.customers += has_orders
             self.figures.largest = max(self.figures.largest, (count, customer))
 
     def _of_customer(self, lines: Iterable[Line]) -> Iterator[Event | tuple[Line, str]]:
@@ -192,44 +138,68 @@ class Orders:
         for number, of_order in groupby(lines, key=attrgetter("number")):
             if not number:
                 for line in of_order:
-                    order = _Order.of(line)
+                    order = Order.of(line)
                     order.repetition = repetitions.add(hash((line.at, line.value, line.discount, line.cancelled_at)))
                     yield from self._finish([order])
                 continue
-            yield from self._finish(self._join(of_order))
+            yield from self._of_number(of_order)
 
-    def _join(self, lines: Iterator[Line]) -> list[_Order]:
-        """Return the order of the lines of one number, and the cancelled one of that number beside it."""
+    def _of_number(self, lines: Iterator[Line]) -> Sequence[Event | tuple[Line, str]]:
         first, second = next(lines), next(lines, None)
-        if second is None:
-            return [_Order.of(first)]
-        with closing(Occurrences()) as seen:
-            return self._join_new(line for line in chain((first, second), lines) if not seen.add(line.content))
+        if second is not None:
+            orders = self._join(chain((first, second), lines))
+            return self._finish(orders) if orders else [void_of_earlier(first)]
+        if first.is_void:
+            return [void_of_earlier(first)]
+        if _details_of(first) == _NO_DETAILS and 0 < (first.value or 0.0) <= MAX_AMOUNT and first.at <= self._latest:
+            return [self._plain(first, first.value or 0.0)]
+        return self._finish([Order.of(first)])
 
-    def _join_new(self, lines: Iterable[Line]) -> list[_Order]:
-        placed: _Order | None = None
-        cancelled: _Order | None = None
+    def _plain(self, line: Line, value: float) -> Event:
+        """Return the event of an order of one line that has a value and nothing else, as most are: see `_events`."""
+        value = round(value, 2)
+        customer, number = encode_basestring_ascii(line.sent_customer), encode_basestring_ascii(line.sent_number)
+        event_id = "order-" + digest_of_text(f"[{customer},{number},{line.at},{value!r},null,0]")
+        self._count_placed(line.at, line.value)
+        sent = None if line.sent_customer == line.customer else (line.sent_customer, event_id)
+        data = {"order_id": line.sent_number, "order_value": value}
+        return Event(event_id, "order_placed", line.customer, from_millis(line.at), data, sent)
+
+    def _join(self, lines: Iterator[Line]) -> list[Order]:
+        """Return the order of the lines of one number, and the cancelled one of that number beside it.
+
+        None if all lines say that it never was one.
+        """
+        with closing(Occurrences()) as seen:
+            return self._join_new(line for line in lines if not line.is_void and not seen.add(line.content))
+
+    def _join_new(self, lines: Iterable[Line]) -> list[Order]:
+        placed: Order | None = None
+        cancelled: Order | None = None
         for line in lines:
             first = placed if line.cancelled_at is None else cancelled
             if first is not None:
                 self.figures.joined += 1
-                if self._kind == "item":
+                if self._kind == "item" or (self._kind == "order" and line.cancelled_at is not None):
                     first.add(line)
                 else:
                     first.replace(line)
             elif line.cancelled_at is None:
-                placed = _Order.of(line)
+                placed = Order.of(line)
             else:
-                cancelled = _Order.of(line)
-        if placed is not None and cancelled is not None and self._kind == "item":
-            # Some items were cancelled: the order stands with the others.
-            return [placed]
-        return [order for order in (placed, cancelled) if order is not None]
+                cancelled = Order.of(line)
+        if placed is None or cancelled is None or placed.is_taken_back_by(cancelled, self._kind):
+            return [order for order in (placed, cancelled) if order is not None]
+        # A part was taken back, or some items were cancelled: the order stands with the others.
+        self.figures.partly += 1
+        placed.refunded += cancelled.taken_off
+        placed.refunds += cancelled.refunds
+        return [placed]
 
-    def _finish(self, orders: list[_Order]) -> Sequence[Event | tuple[Line, str]]:
+    def _finish(self, orders: list[Order]) -> Sequence[Event | tuple[Line, str]]:
         finished: list[Event | tuple[Line, str]] = []
         for order in orders:
-            if order.value is not None and (order.value <= -_HALF_A_CENT or (order.refunded and not order.value)):
+            if order.value is not None and (order.value <= -HALF_A_CENT or (order.refunded and not order.value)):
                 finished += self._pay_back_earlier(order)
                 continue
             try:
@@ -238,11 +208,11 @@ class Orders:
                 reason = "; ".join(f"{one.field.removeprefix('data.')}: {one.message}" for one in error.errors)
                 finished.append((order.first, reason))
                 continue
-            self._count(order, is_alone=len(orders) == 1, has_pair=len(orders) == 2)
+            self._count(order, is_alone=len(orders) == 1)
             finished += events
         return finished
 
-    def _pay_back_earlier(self, order: _Order) -> Iterator[Event]:
+    def _pay_back_earlier(self, order: Order) -> Iterator[Event]:
         line = order.first
         if not line.number or not order.refunds:
             self.figures.not_counted[ORPHANS] += 1
@@ -250,7 +220,7 @@ class Orders:
         self.figures.earlier += 1
         yield refund_of_earlier(line, order.refunds)
 
-    def _events(self, order: _Order, *, is_cancelled: bool) -> list[Event]:
+    def _events(self, order: Order, *, is_cancelled: bool) -> list[Event]:
         """Return the order, unless it was cancelled at once, and its cancellation. Raises InvalidEventError.
 
         `is_cancelled`: whether other lines of the file cancel it.
@@ -266,7 +236,7 @@ class Orders:
         data: dict[str, Any] = {"order_id": order_id} if order_id else {}
         if value is not None:
             data["order_value"] = value
-        if order.refunds:
+        if order.refunds and not order.taken_off:
             data["refunds"] = [*refund_ids(line, order.refunds)]
         if order.cancelled_at is None or order.cancelled_at > order.at:
             event_id = "order-" + digest(identity)
@@ -277,19 +247,19 @@ class Orders:
             events.append(self._event(event_id, "order_cancelled", order, order.cancelled_at, data))
         return events
 
-    def _take_back(self, order: _Order) -> None:
+    def _take_back(self, order: Order) -> None:
         """Subtract what was paid back; an order that was paid back whole is cancelled."""
         if order.cancelled_at is not None or not order.refunded or order.value is None:
             return
         rest = order.value - order.refunded
-        if rest < _HALF_A_CENT:
+        if rest < HALF_A_CENT:
             order.cancelled_at = order.at
             return
         self.figures.refunded += 1
         self.figures.refunded_money += order.refunded
         order.value, order.refunded = rest, 0.0
 
-    def _event(self, event_id: str, event_type: str, order: _Order, at: int, data: dict[str, Any]) -> Event:
+    def _event(self, event_id: str, event_type: str, order: Order, at: int, data: dict[str, Any]) -> Event:
         line, timestamp = order.first, from_millis(at)
         value, discount = data.get("order_value", 0), data.get("discount_value", 0)
         if at > self._latest or not 0 <= value <= MAX_AMOUNT or not 0 <= discount <= MAX_AMOUNT:
@@ -301,29 +271,38 @@ class Orders:
         sent = None if line.sent_customer == line.customer else (line.sent_customer, event_id)
         return Event(event_id, event_type, line.customer, timestamp, data, sent)
 
-    def _count(self, order: _Order, *, is_alone: bool, has_pair: bool) -> None:
+    def _count(self, order: Order, *, is_alone: bool) -> None:
         figures = self.figures
+        if order.cancelled_at is None and not is_alone:
+            # The file takes it back.
+            return
         if order.cancelled_at is not None:
-            figures.cancelled += is_alone or has_pair
+            figures.cancelled += 1
             figures.cancelled_money += order.value or 0.0
             figures.unmatched += is_alone and order.cancelled_at <= order.at and not order.refunded
             return
-        if order.value is not None and round(order.value, 2) <= 0:
+        self._count_placed(order.at, order.value)
+
+    def _count_placed(self, at: int, value: float | None) -> None:
+        figures = self.figures
+        if value is not None and round(value, 2) <= 0:
             figures.free += 1
             return
         figures.orders += 1
-        figures.unvalued += order.value is None
-        figures.money += order.value or 0.0
-        figures.first = order.at if figures.first is None else min(figures.first, order.at)
-        figures.last = order.at if figures.last is None else max(figures.last, order.at)
-        figures.days[order.at // DAY] += 1
+        figures.unvalued += value is None
+        figures.money += value or 0.0
+        if figures.first is None or at < figures.first:
+            figures.first = at
+        if figures.last is None or at > figures.last:
+            figures.last = at
+        figures.days[at // DAY] += 1
 
 
 def _withdrawn(event: Event) -> Withdrawn:
     return Withdrawn(event.event_id, event.event_type, event.customer_id, event.timestamp, event.data, event.sent_ids)
 
 
-def _details(order: _Order) -> dict[str, Any]:
+def _details(order: Order) -> dict[str, Any]:
     details: dict[str, Any] = {}
     if isinstance(order.discount, bool):
         details["discount_used"] = order.discount

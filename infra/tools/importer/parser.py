@@ -6,6 +6,7 @@ which the store recognises. What was read is kept on disk, so that memory does n
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from infra.tools.importer.faults import (
     BadRowError,
     DoubtError,
     ImplausibleTimeError,
+    NeverPlacedError,
     NobodyError,
     NotCountedError,
     UnreadableFileError,
@@ -181,7 +183,12 @@ class _Reader:
             return
         names = tuple(values)
         if history.kind == "orders":
-            line = self._readers_of(names)[0].read(row, values, self._before)
+            reader = self._readers_of(names)[0]
+            try:
+                line = reader.read(row, values, self._before)
+            except NeverPlacedError:
+                self._note_void(reader, row, values)
+                raise
             self._take_lines([line])
             return
         columns = self._columns_of(names)
@@ -213,11 +220,22 @@ class _Reader:
             readers = self._lines[names] = rows, BlockReader(columns, rules, rows)
         return readers
 
+    def _note_void(self, reader: LineReader, row: Row, values: Mapping[str, Any]) -> None:
+        """Keep what names an order that never was one: an earlier file may have shown it as one."""
+        with suppress(BadRowError):
+            line = reader.void(row, values)
+            if line.number:
+                self._note_last(line)
+                self._history.staging.add_lines([line])
+
+    def _note_last(self, line: Line) -> None:
+        if self._before is None or line.line > self._before.line:
+            self._before = line
+
     def _take_lines(self, lines: Sequence[Line]) -> None:
         if not lines:
             return
-        if self._before is None or lines[-1].line > self._before.line:
-            self._before = lines[-1]
+        self._note_last(lines[-1])
         self._is_plausible = True
         self._has_numbers = self._has_numbers or any(line.number for line in lines)
         self._history.staging.add_lines(lines)
@@ -259,6 +277,7 @@ class _Reader:
             times=times,
             statuses=options.statuses,
             is_table=self._history.source.is_table,
+            has_returns=survey.tells_returns(by_field.get("items_count")),
         )
 
     def _columns_of(self, names: tuple[str, ...]) -> Columns:

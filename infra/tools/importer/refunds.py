@@ -8,7 +8,7 @@ from typing import Any
 from churn.adapters.mysql import Transaction, customers
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.orders import Ledgers
-from churn.domain.events import Event
+from churn.domain.events import Event, instant_of
 from churn.domain.orders import Order
 from churn.domain.timestamps import from_millis, iso, to_millis
 from infra.tools.importer.events import digest
@@ -17,6 +17,10 @@ from infra.tools.importer.staging import Line
 
 REFUND = "refund_of_earlier_order"
 """The type of an event that is never stored: `subtract_refunds` puts a version of the order in its place."""
+
+
+VOID = "earlier_order_that_never_was"
+"""The type of an event that is never stored: `take_back_voids` puts a cancellation of the stored order in its place."""
 
 
 def refund_ids(line: Line, refunds: Sequence[tuple[int, float]]) -> dict[str, float]:
@@ -39,6 +43,53 @@ def refund_of_earlier(line: Line, refunds: Sequence[tuple[int, float]]) -> Event
     data = {"order_id": line.sent_number, "refunds": ids}
     event_id = "refund-" + digest([line.customer, line.number, *sorted(ids)])
     return Event(event_id, REFUND, line.customer, from_millis(max(at for at, _ in refunds)), data)
+
+
+def void_of_earlier(line: Line) -> Event:
+    """Return the event of type VOID for a line that says that its order never was one."""
+    data: dict[str, Any] = {"order_id": line.sent_number}
+    if line.updated_at is not None:
+        data["revised_at"] = iso(from_millis(line.updated_at))
+    return Event(f"void-{line.line}", VOID, line.customer, from_millis(line.at), data)
+
+
+def take_back_voids(
+    transaction: Transaction, events: Sequence[Event], now: datetime, replaced: Replaced, file: str | None
+) -> list[Event]:
+    """Return the events with a cancellation of the stored order in place of each that says that it never was one.
+
+    Of an order that is not stored, or was taken back, nothing is left; neither is without `file`: see `as_revisions`.
+    """
+    voids = [event for event in events if event.event_type == VOID]
+    if not voids:
+        return [*events]
+    found: dict[str, Event] = {}
+    keys = customers.existing(transaction, sorted({event.customer_id for event in voids})) if file else {}
+    ledgers = Ledgers(transaction)
+    stored = [(keys[event.customer_id], event) for event in voids if event.customer_id in keys]
+    ledgers.load([(pk, event.order_id) for pk, event in stored])
+    for pk, event in stored:
+        order = ledgers.get(pk, event.order_id)
+        if order is not None and (cancellation := _taken_back(event, order, now)) is not None:
+            found[event.event_id] = cancellation
+    replaced.voided += len(found)
+    kept = (event if event.event_type != VOID else found.get(event.event_id) for event in events)
+    return [event for event in kept if event is not None]
+
+
+def _taken_back(event: Event, order: Order, now: datetime) -> Event | None:
+    changed_at = instant_of(event.data, "revised_at")
+    if order.placed_at is None or order.cancelled_at is not None:
+        return None
+    if changed_at is not None and changed_at < (order.revised_at or 0):
+        return None
+    data: dict[str, Any] = {"order_id": event.data["order_id"]}
+    if order.cents is not None:
+        data["order_value"] = order.cents / 100
+    if order.reinstated_at is not None:
+        data["revised_at"] = iso(now)
+    event_id = "void-" + digest([event.customer_id, event.order_id, order.reinstated_at])
+    return Event(event_id, "order_cancelled", event.customer_id, from_millis(order.placed_at), data)
 
 
 def subtract_refunds(

@@ -12,6 +12,8 @@ class Replaced:
     unknown: int = 0
     """Orders of value 0 that a file without values shows."""
     cancelled: int = 0
+    voided: int = 0
+    """Orders that never were any, as an import shows them (not paid, failed, drafts)."""
     reinstated: int = 0
     """Cancelled orders that count again."""
     cents: int = 0

@@ -11,7 +11,7 @@ from churn.domain.events import Event, instant_of, order_cents
 from churn.domain.orders import Order
 from churn.domain.timestamps import iso
 from infra.tools.importer.events import Withdrawn, digest
-from infra.tools.importer.refunds import subtract_refunds
+from infra.tools.importer.refunds import subtract_refunds, take_back_voids
 from infra.tools.importer.replaced import Replaced
 
 type _Stored = tuple[int, Event, Order]
@@ -30,13 +30,14 @@ def as_revisions(
     versions of these.
 
     `file`: an identifier of a file that tells which orders are cancelled, and was not imported before. A stored
-    cancellation of an order that it shows as paid counts no more.
+    cancellation of an order that it shows as paid counts no more, and an order that it shows as none is taken back.
     """
-    return database.run(
-        lambda transaction: _as_revisions(
-            transaction, subtract_refunds(transaction, events, now, replaced), now, replaced, file
-        )
-    )
+
+    def run(transaction: Transaction) -> list[Event]:
+        orders = take_back_voids(transaction, events, now, replaced, file)
+        return _as_revisions(transaction, subtract_refunds(transaction, orders, now, replaced), now, replaced, file)
+
+    return database.run(run)
 
 
 def _as_revisions(

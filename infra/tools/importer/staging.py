@@ -25,12 +25,14 @@ class Line(NamedTuple):
     sent_number: str
     at: int
     value: float | None
-    """None if unknown."""
+    """None if unknown. Below 0: what is paid back, or, where the line was cancelled, what is taken off the order."""
     discount: float | bool | None
     items: int | None
     cancelled_at: int | None
     refunded: float
     updated_at: int | None
+    is_void: bool = False
+    """Whether the line only says that this never was an order, such as one that was not paid."""
 
 
 class Reject(NamedTuple):

@@ -22,6 +22,7 @@ from churn.services.hourly_stats import Activity
 from churn.services.imported_hours import HourSpan
 from churn.services.scoring import Scoring
 from churn.settings import InvalidSettingsError, Settings
+from infra.tools.importer.refunds import VOID
 from infra.tools.importer.replaced import Replaced
 from infra.tools.importer.revisions import as_revisions
 from infra.tools.progress import Progress
@@ -193,7 +194,7 @@ def _store(
         progress(imported.seen)
 
     for batch in batches(events, EVENTS_A_TRANSACTION):
-        imported.customers += len({event.customer_id for event in batch} - {last_customer})
+        imported.customers += len({event.customer_id for event in batch if event.event_type != VOID} - {last_customer})
         last_customer = batch[-1].customer_id
         pending.append(begin(batch))
         if len(pending) > ahead:

@@ -126,6 +126,8 @@ def _doubts(history: History) -> Iterator[str]:
     yield from _unknown_values(history, figures)
     if figures.unmatched:
         yield f"{figures.unmatched:,} cancelled orders or credit notes cancel no other order of this file"
+    if figures.partly:
+        yield f"{figures.partly:,} orders have lines that were cancelled, and stand with the others"
     yield from _odd_customers(history, figures)
 
 

@@ -69,6 +69,11 @@ class Survey:
         others = {sign for one in self.numbers.values() if len(one.decimal) == 1 for sign in one.decimal}
         return NumberReader(name, survey.sign(frozenset(others)))
 
+    def tells_returns(self, column: str | None) -> bool:
+        """Return whether quantities below 0 are of what came back: not where all of a column are below 0."""
+        survey = self.numbers.get(column or "")
+        return survey is None or survey.is_above
+
     def time_reader(
         self, name: str, column: str | None, order: DateOrder | None, usual: DateOrder | None, date_format: str | None
     ) -> TimeReader:

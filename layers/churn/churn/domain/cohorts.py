@@ -54,12 +54,18 @@ def share_of_cohorts(stored: bytes) -> Mapping[str, int]:
     They ordered again at age 0 if the first month or week has another day with an order, and at a later age if that
     month or week has any.
     """
-    days = [_EPOCH + timedelta(days=day) for day in unpack_days(stored)]
+    days = unpack_days(stored)
     share: dict[str, int] = {}
     for by in COHORT_PERIODS if days else ():
-        periods = [period_of(by, day) for day in days]
-        first = first_day(by, periods[0])
-        share[sum_name(by, first)] = 1
+        first, *others = [_period_of_day(by, day) for day in days]
+        begun = first_day(by, first)
+        share[sum_name(by, begun)] = 1
         # The first order is not one of ordering again.
-        share.update(dict.fromkeys((sum_name(by, first, period - periods[0]) for period in periods[1:]), 1))
+        share.update(dict.fromkeys([sum_name(by, begun, period - first) for period in {*others}], 1))
     return share
+
+
+@lru_cache(maxsize=32_768)
+def _period_of_day(by: CohortPeriod, day: int) -> int:
+    """Return the number of the month or week of a day since 1970."""
+    return period_of(by, _EPOCH + timedelta(days=day))

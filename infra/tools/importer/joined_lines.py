@@ -1,0 +1,93 @@
+"""An order as its lines add up: what was bought, what was paid back, and what other lines cancel of it."""
+
+from dataclasses import dataclass, field
+
+from infra.tools.importer.formats import LineKind
+from infra.tools.importer.staging import Line
+
+HALF_A_CENT = 0.005
+_MOST_REFUNDS = 1000
+
+
+@dataclass(slots=True)
+class Order:
+    """An order as its lines add up."""
+
+    first: Line
+    at: int
+    value: float | None
+    discount: float | bool | None
+    items: int | None
+    cancelled_at: int | None
+    refunded: float
+    updated_at: int | None
+    repetition: int = 0
+    refunds: list[tuple[int, float]] = field(default_factory=list)
+    """Instants and amounts of the lines that only pay back, at most _MOST_REFUNDS."""
+    taken_off: float = 0.0
+    """Of a cancelled one: what its lines take off the order."""
+
+    @classmethod
+    def of(cls, line: Line) -> "Order":
+        """Return the order that begins with a line."""
+        order = cls(line, line.at, None, line.discount, line.items, line.cancelled_at, line.refunded, line.updated_at)
+        order._add_value(line)
+        order._note_refund(line)
+        return order
+
+    def add(self, line: Line) -> None:
+        """Add a further line of the same order."""
+        self._add_value(line)
+        self.refunded += line.refunded
+        self._join(line)
+        self._note_refund(line)
+        if line.items is not None:
+            self.items = (self.items or 0) + line.items
+        if line.discount is not None:
+            both_values = not isinstance(self.discount, bool) and not isinstance(line.discount, bool)
+            self.discount = (
+                (self.discount or 0.0) + line.discount if both_values else bool(self.discount) or bool(line.discount)
+            )
+
+    def replace(self, line: Line) -> None:
+        """Take a further line that has the whole order: the last counts."""
+        self.value = self.value if line.value is None else line.value
+        self.refunded = max(self.refunded, line.refunded)
+        self._join(line)
+
+    def is_taken_back_by(self, cancelled: "Order", kind: LineKind) -> bool:
+        """Return whether the cancelled lines of the same number take all of this order back.
+
+        If not, `cancelled.taken_off` is what they take off it. An amount below 0 is taken off; of items also one that
+        comes later, while an item that was cancelled at once is no part of the order.
+        """
+        if self.value is None or cancelled.value is None:
+            return kind != "item"
+        if not cancelled.taken_off:
+            if kind != "item":
+                return True
+            cancelled.taken_off = cancelled.value if cancelled.at > self.at else 0.0
+        return cancelled.taken_off > self.value - self.refunded - HALF_A_CENT
+
+    def _add_value(self, line: Line) -> None:
+        if line.value is None:
+            return
+        value = line.value
+        if line.cancelled_at is not None and value < 0:
+            value = -value
+            self.taken_off += value
+        self.value = value if self.value is None else self.value + value
+
+    def _note_refund(self, line: Line) -> None:
+        if line.value is None or (line.value > 0 and not line.refunded):
+            return
+        only_pays_back = line.value < 0 or (line.refunded and not line.value)
+        if only_pays_back and len(self.refunds) < _MOST_REFUNDS:
+            self.refunds.append((line.at, line.refunded or -line.value))
+
+    def _join(self, line: Line) -> None:
+        self.at = min(self.at, line.at)
+        if self.cancelled_at is not None and line.cancelled_at is not None:
+            self.cancelled_at = min(self.cancelled_at, line.cancelled_at)
+        if line.updated_at is not None:
+            self.updated_at = max(self.updated_at or 0, line.updated_at)

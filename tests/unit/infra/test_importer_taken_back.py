@@ -1,0 +1,95 @@
+"""Lines that take back an order or a part of it, and those of orders that never were any."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from churn.domain.customer import replay
+from tests.support.imports import ReadFile, read_file
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+# An order of two lines that differ: a line is an item.
+_ITEMS = "bob,9,2026-01-02,1,,\nbob,9,2026-01-02,2,,\n"
+
+
+def _read(folder: Path, text: str) -> ReadFile:
+    path = folder / "orders.csv"
+    path.write_text(text)
+    return read_file(path, now=NOW)
+
+
+def _of_ann(file: ReadFile) -> tuple[int, float]:
+    """Return orders and spend by the features, which say the same as the summary."""
+    both = [replay(event for event in file.events if event.customer_id == customer) for customer in ("ann", "bob")]
+    assert sum(state.purchases.orders for state in both) == file.figures.orders
+    assert sum(state.purchases.cents for state in both) == round(file.figures.money * 100)
+    return both[0].purchases.orders, both[0].purchases.cents / 100
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        # A credit note under the order's own number takes off what it says, however late.
+        ("ann,1,2026-01-01,10,no,\nann,1,2026-01-05,-10,yes,\n", (0, 0)),
+        ("ann,1,2026-01-01,10,no,\nann,1,2026-01-05,-4,yes,\n", (1, 6)),
+        ("ann,1,2026-01-01,10,no,\nann,1,2026-01-01,-4,yes,\nann,1,2026-01-06,-5,yes,\n", (1, 1)),
+        # So does an item that comes back later; one that was cancelled at once is no part of the order.
+        ("ann,1,2026-01-01,10,no,\nann,1,2026-01-01,5,no,\nann,1,2026-01-05,5,yes,\n", (1, 10)),
+        ("ann,1,2026-01-01,10,no,\nann,1,2026-01-05,10,yes,\n", (0, 0)),
+        ("ann,1,2026-01-01,10,no,\nann,1,2026-01-01,7,yes,\n", (1, 10)),
+        # A quantity below 0 is of what came back, also where the line's total is above.
+        ("ann,1,2026-01-01,20,no,2\nann,1,2026-01-03,10,no,-1\n", (1, 10)),
+        ("ann,1,2026-01-01,20,no,2\nann,1,2026-01-03,-10,no,-1\n", (1, 10)),
+    ],
+)
+def test_lines_of_an_order_that_take_it_back(tmp_path: Path, lines: str, expected: tuple[int, float]) -> None:
+    file = _read(tmp_path, "customer,order,date,amount,cancelled,quantity\n" + lines + _ITEMS)
+    assert _of_ann(file) == expected
+    assert file.rejects == []
+
+
+def test_items_that_were_cancelled_beside_others_are_told(tmp_path: Path) -> None:
+    header = "customer,order,date,amount,status\n"
+    text = header + "ann,1,2026-01-01,10,shipped\nann,1,2026-01-01,5,shipped\nann,1,2026-01-01,7,cancelled\n"
+    file = _read(tmp_path, text)
+    assert file.figures.money == 15
+    assert "1 orders have lines that were cancelled, and stand with the others" in file.said
+
+
+def test_a_whole_order_is_taken_back_where_a_line_is_an_order(tmp_path: Path) -> None:
+    log = "customer,order,date,amount,status\nann,1,2026-01-01,10,paid\nann,1,2026-01-01,10,cancelled\n"
+    file = _read(tmp_path, log + "bob,2,2026-01-01,3,paid\n")
+    assert _of_ann(file) == (0, 0)
+    assert (file.figures.cancelled, file.figures.cancelled_money) == (1, 10)
+
+
+def test_where_all_quantities_are_below_0_they_say_nothing(tmp_path: Path) -> None:
+    text = "customer,order,date,total,quantity\nann,1,2026-01-01,20,-2\nann,2,2026-01-03,10,-1\n"
+    assert _of_ann(_read(tmp_path, text)) == (2, 30)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Shopify repeats the e-mail and the time of the order on each line.
+        (
+            "Name,Email,Financial Status,Total,Created at,Lineitem quantity,Lineitem name,Cancelled at\n"
+            "#1,ann,paid,35,2026-01-05 10:00:00 +0100,1,Tea,\n#1,ann,,,2026-01-05 10:00:00 +0100,2,Cup,\n"
+            "#2,bob,pending,70,2026-01-08 10:00:00 +0100,1,Pot,\n#2,bob,,,2026-01-08 10:00:00 +0100,1,Cup,\n"
+        ),
+        # eBay leaves all but the number empty.
+        (
+            '"Order Number","Buyer Username","Quantity","Sold For","Total Price","Sale Date","Order Status"\n'
+            '"1","ann","1","35","35","Jan-05-26","Paid"\n"2","bob","2","70","70","Jan-06-26","Unpaid"\n'
+            '"2","bob","1","30","","",""\n"2","","1","40","","",""\n'
+        ),
+    ],
+)
+def test_further_lines_of_an_order_that_never_was_one_are_none_either(tmp_path: Path, text: str) -> None:
+    file = _read(tmp_path, text)
+    assert _of_ann(file) == (1, 35)
+    assert file.rejects == []
+    assert (file.tally.continuations, file.tally.not_counted.total()) == (2, 1)
+    assert {event.customer_id for event in file.events} == {"ann"}
+    assert file.figures.customers == 1
