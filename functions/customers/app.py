@@ -21,7 +21,7 @@ from churn.services.segments import Segments, SegmentWork, segment_id
 from churn.settings import settings
 
 if TYPE_CHECKING:
-    from churn.domain.answers import CustomerDetail, CustomerPage, EventPage
+    from churn.domain.answers import CustomerDetail, CustomerFieldsPage, CustomerPage, EventPage
     from churn.domain.segment_answers import Segment, SegmentHistory, SegmentList
     from churn.domain.story_answers import (
         CustomerErasure,
@@ -45,13 +45,15 @@ app = _api.app
 
 
 @_api.answers("list_customers")
-def list_customers(call: Call) -> CustomerPage:
-    return _customers.page(CustomerQuery(**call.query.model_dump()), call.now)
+def list_customers(call: Call) -> CustomerPage | CustomerFieldsPage:
+    query, fields = CustomerQuery(**call.query.model_dump(exclude={"fields"})), call.query.fields
+    return _customers.page(query, call.now) if fields is None else _customers.page_of_fields(query, fields, call.now)
 
 
 @_api.answers("export_customers")
 def export_customers(call: Call) -> Table:
-    return part_of_file(call, "export_customers", CUSTOMERS, list_customers(call))
+    page = _customers.page(CustomerQuery(**call.query.model_dump()), call.now)
+    return part_of_file(call, "export_customers", CUSTOMERS, page)
 
 
 @_api.answers("get_customer")

@@ -34,7 +34,7 @@ def _app(database: Database, trail: type[AuditTrail]) -> Handler:
     api = Api("customers", _SETTINGS, Cache(""), trail=trail(lambda: database, _SETTINGS), reports=False)
 
     def page(call: Call) -> Mapping[str, Any]:
-        return customers.page(CustomerQuery(**call.query.model_dump()), NOW)
+        return customers.page(CustomerQuery(**call.query.model_dump(exclude={"fields"})), NOW)
 
     api.answers("list_customers")(page)
     return api.app

@@ -1,7 +1,7 @@
 // What a program does with the generated client: compiled, so that the types hold, and not run.
 import { createClient } from "./client/client";
 import { listAlerts, listCustomers, predict, workOnAlert } from "./client/sdk.gen";
-import type { Alert, Customer, ProblemDocument } from "./client/types.gen";
+import type { Alert, Customer, CustomerPage, ProblemDocument } from "./client/types.gen";
 
 const client = createClient({ baseUrl: "https://churn.example.com", auth: () => "a token" });
 
@@ -11,7 +11,8 @@ export async function mostAtRisk(): Promise<Customer[]> {
     query: { status: ["current"], risk_level: ["high", "critical"], sort: "value_at_risk", limit: 20 },
   });
   if (error) throw new Error((error as ProblemDocument).detail);
-  return data.customers;
+  // Whole customers, as `fields` is not asked for.
+  return (data as CustomerPage).customers;
 }
 
 export async function riskWithoutOrder(days: number): Promise<number> {

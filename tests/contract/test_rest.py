@@ -104,6 +104,14 @@ def test_a_role_that_is_too_weak_is_a_403_and_no_other(stack: Stack, operation: 
         _assert_refused(operation, answer, 403, by_sam={403})
 
 
+def test_a_list_has_the_fields_that_were_asked_for(stack: Stack) -> None:
+    whole = answered(stack, "list_customers", "/api/customers?limit=5")
+    some = answered(stack, "list_customers", "/api/customers?limit=5&fields=customer_id,email&fields=total_spent")
+    wanted = ("customer_id", "email", "total_spent")
+    assert some["customers"] == [{name: one[name] for name in wanted} for one in whole["customers"]]
+    assert (some["total"], some["limit"]) == (whole["total"], 5)
+
+
 def test_customers_between_bounds_come_by_their_value_at_risk(stack: Stack) -> None:
     bounds = "min_churn_probability=0.5&max_days_since_last_order=100&min_total_orders=2&has_open_alert=false"
     path = f"/api/customers?status=current&sort=value_at_risk&limit=50&{bounds}"
@@ -500,6 +508,8 @@ def test_the_version_that_serves_is_described(stack: Stack) -> None:
         ("list_customers", "cursor=W10", "cursor"),
         ("list_customers", "cursor=WyJjaHVybl9wcm9iYWJpbGl0eSIsImRlc2MiLCJ4IiwxXQ", "cursor"),
         ("list_customers", "foo=1", "foo"),
+        ("list_customers", "fields=customer_id,fortune", "fields"),
+        ("list_customers", "fields=", "fields"),
         ("get_customer", "foo=1", "foo"),
         ("list_events", "date_from=yesterday", "date_from"),
         ("list_events", "limit=", "limit"),

@@ -13,7 +13,7 @@ from churn.adapters.mysql import Database, Transaction, customer_counts, custome
 from churn.adapters.mysql import customers as stored_customers
 from churn.adapters.mysql.database import Row
 from churn.domain.answers import CustomerPage
-from churn.domain.customer_record import CustomerSort, SortOrder
+from churn.domain.customer_record import CUSTOMER_FIELDS, CustomerSort, SortOrder
 from churn.domain.errors import CustomerNotFoundError
 from churn.domain.risk import ACTIVE_STATUSES, CUSTOMER_STATUSES
 from churn.services.customers import CustomerQuery, Customers, OffsetRefusedError
@@ -22,7 +22,7 @@ from churn.settings import Settings
 from tests.integration.services.conftest import SHOP_SIZE
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
-from tests.support.plans import watch_plans
+from tests.support.plans import every_plan, watch_plans
 
 _WINDOW = ("lapsed_since", "lapsed_until")
 _SETTINGS = Settings.from_environment({})
@@ -198,22 +198,49 @@ def test_dates_are_utc(customers: Customers) -> None:
     assert json.dumps(customers.get("CUST-020", datetime.now(UTC)))
 
 
+def test_a_page_of_fields_has_what_the_whole_customers_have(customers: Customers) -> None:
+    query = CustomerQuery(limit=7, sort="risk_change_7d")
+    whole = customers.page(query, NOW)
+    assert {name for customer in whole["customers"] for name in customer} == {*CUSTOMER_FIELDS} - {"error"}
+    for chosen in (*((field,) for field in CUSTOMER_FIELDS), ("name", "value_at_risk"), CUSTOMER_FIELDS):
+        page = customers.page_of_fields(query, chosen, NOW)
+        expected = [{name: value for name, value in one.items() if name in chosen} for one in whole["customers"]]
+        assert page == {**whole, "customers": expected}
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_read"),
+    [
+        (("total_spent",), {"customer_states": True, "totals": False}),
+        (("name", "churn_probability", "expected_spend_interval"), {"customer_states": False, "totals": False}),
+        (("risk_percentile",), {"customer_states": False, "totals": True}),
+    ],
+)
+def test_a_page_reads_what_its_fields_need(
+    customers: Customers, fields: tuple[str, ...], is_read: dict[str, bool]
+) -> None:
+    with every_plan() as plans:
+        customers.page_of_fields(CustomerQuery(search="cust", limit=5), fields, NOW)
+    asked = " ".join(plans)
+    assert {table: f" {table}" in asked for table in is_read} == is_read
+
+
 def test_a_move_between_two_reads_skips_nobody_who_never_moved(
     customers: Customers, mysql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = Database(mysql_url)
     before = customers.page(CustomerQuery(limit=500), NOW)["customers"]
     last = before[9]["customer_id"]
-    by_key = stored_customers.by_key
+    listed = stored_customers.listed
 
-    def after_a_move(transaction: Transaction, keys: Sequence[int]) -> list[Row]:
+    def after_a_move(transaction: Transaction, keys: Sequence[int], column: str, *, with_states: bool) -> list[Row]:
         # The customer at the end of the page falls to the end of the list, after its place was read.
         move = "UPDATE customers SET churn_probability = 0 WHERE customer_id = %s"
         other.run(lambda meanwhile: meanwhile.execute(move, (last,)))
-        return by_key(transaction, keys)
+        return listed(transaction, keys, column, with_states=with_states)
 
     with monkeypatch.context() as moving:
-        moving.setattr(stored_customers, "by_key", after_a_move)
+        moving.setattr(stored_customers, "listed", after_a_move)
         first = customers.page(CustomerQuery(limit=10), NOW)
     second = customers.page(CustomerQuery(limit=500, cursor=first["next_cursor"]), NOW)
     seen = set(_ids(first)) | set(_ids(second))

@@ -4,9 +4,10 @@ import re
 from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-from churn.domain.customer_record import COLUMNS, CustomerRecord
+from churn.domain.answers import Customer
+from churn.domain.customer_record import COLUMNS, CUSTOMER_FIELDS, FIELDS_OF_STATE, CustomerRecord
 from tests.support.events import NOW
 
 _MIGRATIONS = Path(__file__).parents[3] / "infra" / "migrations"
@@ -27,6 +28,11 @@ def _columns_of_the_table() -> list[str]:
 
 def test_the_fields_are_the_columns_of_the_table() -> None:
     assert list(COLUMNS) == _columns_of_the_table()
+
+
+def test_the_fields_of_a_listed_customer_are_those_of_its_type() -> None:
+    assert set(CUSTOMER_FIELDS) == get_type_hints(Customer).keys()
+    assert set(FIELDS_OF_STATE) <= set(CUSTOMER_FIELDS)
 
 
 def test_erasing_leaves_the_keys_and_when_and_by_which_model_the_score_was() -> None:

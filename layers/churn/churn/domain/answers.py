@@ -111,15 +111,27 @@ class Customer(FeatureValues, ExpectedMoney):
     """There if what is stored of the customer cannot be read: the figures are null then."""
 
 
-class CustomerPage(TypedDict):
-    """Customers of a list."""
+class PlaceInList(TypedDict):
+    """Which part of a list of customers a page is."""
 
-    customers: list[Customer]
     total: int
     total_is_lower_bound: bool
     limit: int
     offset: int
     next_cursor: str | None
+
+
+class CustomerPage(PlaceInList):
+    """Customers of a list."""
+
+    customers: list[Customer]
+
+
+class CustomerFieldsPage(PlaceInList):
+    """Customers of a list with the fields that were asked for."""
+
+    customers: list[dict[str, Any]]
+    """Each field as in a list of whole customers."""
 
 
 class CustomerDetail(Customer):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from churn.domain.alerts import Measure, RiskState, Score, is_above
 from churn.domain.cohorts import share_of_cohorts
 from churn.domain.customer import FOLD_VERSION, CustomerState
-from churn.domain.features import Features
+from churn.domain.features import FEATURE_NAMES, Features
 from churn.domain.model import Estimate
 from churn.domain.outlooks import outlook_columns
 from churn.domain.risk import (
@@ -271,6 +271,17 @@ CustomerSort = Literal[
 """What lists of customers can be sorted by."""
 
 SortOrder = Literal["desc", "asc"]
+
+FIELDS_OF_STATE = (*FEATURE_NAMES, "overdue_factor", "recommendations", "recommended_actions", "error")
+"""Fields of a listed customer that are worked out from the stored state."""
+
+CUSTOMER_FIELDS = (
+    "customer_id", "name", "email", *FEATURE_NAMES, "status", "churn_probability", "risk_level", "model_kind",
+    "model_source", "expected_orders", "expected_spend", "expected_spend_basis", "expected_spend_interval",
+    "next_order_expected_at", "overdue_factor", "value_at_risk", "risk_percentile", "risk_change_7d",
+    "revenue_at_risk", "days_at_risk", "days_since_return", "recommendations", "recommended_actions", "error",
+)  # fmt: skip
+"""The fields of a listed customer."""
 
 COLUMNS = tuple(field.name for field in fields(CustomerRecord))
 """The columns of the table of customers, in their order."""

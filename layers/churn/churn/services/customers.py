@@ -22,7 +22,7 @@ from churn.adapters.mysql import (
 from churn.adapters.mysql.customer_pages import CustomerFilter, Found, Page
 from churn.adapters.mysql.database import Row
 from churn.domain.customer import CustomerState
-from churn.domain.customer_record import CustomerSort, SortOrder
+from churn.domain.customer_record import CUSTOMER_FIELDS, FIELDS_OF_STATE, CustomerSort, SortOrder
 from churn.domain.errors import (
     DATA_ERRORS,
     CustomerNotFoundError,
@@ -45,7 +45,15 @@ from churn.services.presentation import address_json
 from churn.settings import Settings
 
 if TYPE_CHECKING:
-    from churn.domain.answers import Customer, CustomerDetail, CustomerPage, Event, EventPage
+    from churn.domain.answers import (
+        Customer,
+        CustomerDetail,
+        CustomerFieldsPage,
+        CustomerPage,
+        Event,
+        EventPage,
+        PlaceInList,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +102,38 @@ class Customers:
 
         Raises InvalidCursorError, OffsetRefusedError, UnknownSegmentError, DatabaseUnavailableError.
         """
+        shown, place = self._page(query, now, frozenset(CUSTOMER_FIELDS))
+        return {"customers": shown, **place}
+
+    def page_of_fields(self, query: CustomerQuery, fields: Collection[str], now: datetime) -> CustomerFieldsPage:
+        """Return a page with these fields of each customer; raises what `page` does."""
+        shown, place = self._page(query, now, frozenset(fields))
+        chosen = [{name: value for name, value in customer.items() if name in fields} for customer in shown]
+        return {"customers": chosen, **place}
+
+    def _page(self, query: CustomerQuery, now: datetime, fields: frozenset[str]) -> tuple[list[Customer], PlaceInList]:
+        """Return a page of customers, in whom what is not among the fields may be missing."""
         column = customer_search.SORT_COLUMNS[query.sort]
         # The customer without an order for the longest time has the earliest last order.
         descending = (query.order == "desc") != (query.sort == "days_since_last_order")
         after = None if query.cursor is None else read_customer_cursor(query.cursor, query.sort, query.order)
-        wanted = Page(column, descending, query.limit, 0 if after else query.offset, after)
+        with_states = not fields.isdisjoint(FIELDS_OF_STATE)
+        wanted = Page(column, descending, query.limit, 0 if after else query.offset, after, with_states)
         days = self._settings.inactivity_days
         takes_offset = query.segment is None and customer_search.takes_offset(query.at(now, days), column)
         if wanted.offset and not takes_offset:
             raise OffsetRefusedError(FieldError("offset", OffsetRefusedError.sentence))
 
-        def work(transaction: Transaction) -> CustomerPage:
+        def work(transaction: Transaction) -> tuple[list[Customer], PlaceInList]:
             asked = filter_at(transaction, query, now, days, query.segment)
             found, total = _search(transaction, asked, wanted)
-            reading = _reading(transaction, now)
-            return {
-                "customers": [self._shown(transaction, row, reading)[0] for row in found.rows],
+            reading = _reading(transaction, now, with_percentiles="risk_percentile" in fields)
+            if with_states:
+                shown = [self._shown(transaction, row, reading)[0] for row in found.rows]
+            else:
+                unknown = dict.fromkeys(FEATURE_NAMES)
+                shown = [self._listed(row, unknown, {}, reading) for row in found.rows]
+            place: PlaceInList = {
                 "total": wanted.passed + len(found.rows) + found.has_more if total is None else total,
                 # The last page ends the list: with those before it, it has them all.
                 "total_is_lower_bound": total is None and found.after is not None,
@@ -119,6 +143,7 @@ class Customers:
                 if found.after is None
                 else write_customer_cursor(query.sort, query.order, found.after),
             }
+            return shown, place
 
         return self._database.read(work)
 
@@ -258,8 +283,8 @@ def event_json(row: Row) -> Event:
     }
 
 
-def _reading(transaction: Transaction, now: datetime) -> _Reading:
-    counts = totals.read(transaction, "bins:")
+def _reading(transaction: Transaction, now: datetime, *, with_percentiles: bool = True) -> _Reading:
+    counts = totals.read(transaction, "bins:") if with_percentiles else {}
     percentiles = RiskPercentiles({int(name.removeprefix("bins:")): count for name, count in counts.items()})
     return _Reading(now, events.observed(transaction), percentiles)
 

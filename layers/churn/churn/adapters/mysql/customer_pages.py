@@ -92,13 +92,17 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list of customers: `limit` customers after `offset` others or after a position."""
+    """A page of a list of customers: `limit` customers after `offset` others or after a position.
+
+    `with_states`: whether their states and reasons are read as well.
+    """
 
     column: str
     descending: bool
     limit: int
     offset: int = 0
     after: Position | None = None
+    with_states: bool = True
 
     @property
     def passed(self) -> int:

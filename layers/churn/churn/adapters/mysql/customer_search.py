@@ -257,18 +257,22 @@ def _known(
 
 
 def page(transaction: Transaction, search: Search, wanted: Page, matches: int | None) -> Found:
-    """Return customers with their states, sorted by a column and then by key; those without a value come last.
+    """Return customers, sorted by a column and then by key; those without a value come last.
 
     `matches`: how many there are in all, None if they are very many.
     """
     is_many = matches is None or matches > MANY_MATCHES
     if not wanted.offset and search.is_walked(wanted.column, is_many=is_many):
         keys, after, has_more = _walked(transaction, search, wanted)
-        return _found(customers.by_key(transaction, keys), after, wanted, has_more=has_more)
+        return _found(_rows(transaction, keys, wanted), after, wanted, has_more=has_more)
     keys = _ordered(transaction, search, replace(wanted, limit=wanted.limit + 1), is_many=is_many)
-    rows = customers.by_key(transaction, keys)
+    rows = _rows(transaction, keys, wanted)
     shown, has_more = rows[: wanted.limit], len(rows) > wanted.limit
     return _found(shown, wanted.place(shown[-1]) if has_more else None, wanted, has_more=has_more)
+
+
+def _rows(transaction: Transaction, keys: Sequence[int], wanted: Page) -> list[Row]:
+    return customers.listed(transaction, keys, wanted.column, with_states=wanted.with_states)
 
 
 def _found(rows: list[Row], after: Position | None, wanted: Page, *, has_more: bool) -> Found:

@@ -24,10 +24,17 @@ WRONG_CLOCK = timedelta(hours=1)
 """Clocks of servers differ by less; a state or a score that is further ahead was made by a wrong clock."""
 
 _PAGE = 1000
-_READ = (
-    "SELECT c.*, s.state, s.contributions, m.kind AS model_kind, m.source AS model_source FROM customers c "
-    "LEFT JOIN customer_states s ON s.customer_pk = c.id LEFT JOIN models m ON m.version = c.model_version"
-)
+_OF_MODEL = "m.kind AS model_kind, m.source AS model_source"
+_WITH_MODEL = "LEFT JOIN models m ON m.version = c.model_version"
+_OF_STATE = "s.state, s.contributions"
+_WITH_STATE = "LEFT JOIN customer_states s ON s.customer_pk = c.id"
+_READ = f"SELECT c.*, {_OF_STATE}, {_OF_MODEL} FROM customers c {_WITH_STATE} {_WITH_MODEL}"
+# What a list shows: a driver written in Python takes its time for each value.
+_LISTED = (
+    "id", "customer_id", "name", "email", "status", "churn_probability", "risk_level", "value_at_risk",
+    "risk_change_7d", "at_risk_since", "returned_at", "expected_orders", "expected_spend", "expected_spend_low",
+    "expected_spend_high", "usual_gap_days", "next_order_at", "scored_at", "due_at",
+)  # fmt: skip
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM customers"
 
 
@@ -214,9 +221,15 @@ def by_id(transaction: Transaction, customer_ids: Collection[str]) -> dict[str, 
     }
 
 
-def by_key(transaction: Transaction, keys: Sequence[int]) -> list[Row]:
-    """Return customers with their states and reasons, in the order of the keys that are given."""
-    rows = {row["id"]: row for row in _read(transaction, "c.id", keys)}
+def listed(transaction: Transaction, keys: Sequence[int], column: str, *, with_states: bool) -> list[Row]:
+    """Return what a list shows of customers, and the column that it is sorted by, in the order of the keys.
+
+    `with_states`: with their states and reasons as well.
+    """
+    columns = ", ".join(f"c.{name}" for name in dict.fromkeys([*_LISTED, column]))
+    state, joined = (f", {_OF_STATE}", _WITH_STATE) if with_states else ("", "")
+    query = f"SELECT {columns}, {_OF_MODEL}{state} FROM customers c {joined} {_WITH_MODEL} WHERE c.id IN ({{values}})"
+    rows = {row["id"]: row for row in transaction.rows_among(query, keys)}
     return [rows[key] for key in keys]
 
 

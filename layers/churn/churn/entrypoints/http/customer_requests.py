@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from churn.domain.customer_record import CustomerSort, SortOrder
+from churn.domain.customer_record import CUSTOMER_FIELDS, CustomerSort, SortOrder
 from churn.domain.identifiers import MAX_ID_LENGTH
 from churn.domain.risk import ACTIVE_STATUSES, CURRENT, CUSTOMER_STATUSES, CustomerStatus
 from churn.domain.timeline import TIMELINE_KINDS, TimelineKind
@@ -36,6 +36,9 @@ Statuses = Annotated[
     choice(CUSTOMER_STATUSES, {CURRENT: ACTIVE_STATUSES}),
     described(CUSTOMER_STATUSES, CURRENT),
 ]
+
+
+CustomerFields = Annotated[tuple[str, ...], choice(CUSTOMER_FIELDS, {}), described(CUSTOMER_FIELDS)]
 
 
 Ratio = Annotated[float, Field(ge=0, le=1e6), BeforeValidator(number_of_query)]
@@ -125,7 +128,7 @@ class CustomerFilters(Request):
         return last
 
 
-class CustomersQuery(CustomerFilters):
+class CustomerList(CustomerFilters):
     """Which customers, and in what order."""
 
     segment: Text | None = None
@@ -138,7 +141,17 @@ class CustomersQuery(CustomerFilters):
     order: SortOrder = "desc"
 
 
-class CustomersExport(CustomersQuery):
+class CustomersQuery(CustomerList):
+    """Which customers, in what order, and what of them."""
+
+    repeatable = CustomerFilters.repeatable | {"fields"}
+
+    fields: CustomerFields | None = None
+    """Only these fields of each customer, repeated or with commas between them: a smaller answer, and a quicker one
+    without features and recommendations. All without it."""
+
+
+class CustomersExport(CustomerList):
     """Which customers of a file, and in what order."""
 
     limit: Limit = 500

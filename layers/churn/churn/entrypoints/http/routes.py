@@ -72,7 +72,7 @@ ROUTES = (
     Route(
         "list_customers", "GET", "/api/customers", "customers", "read",
         "Customers with their features and churn predictions", "CustomerPage", query=customer_requests.CustomersQuery,
-        audit="read",
+        other_answer="CustomerFieldsPage", audit="read",
     ),
     Route(
         "export_customers", "GET", "/api/customers.csv", "customers", "read",

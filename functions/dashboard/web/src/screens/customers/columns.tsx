@@ -6,15 +6,37 @@ import { count, days, money, points, share, UNKNOWN } from "../../format";
 import { Store } from "../../store";
 import { STATUS_WORDS } from "../../words";
 
+/** What a list asks for of each customer: what a column may show. */
+export const FIELDS = [
+  "customer_id",
+  "name",
+  "email",
+  "status",
+  "churn_probability",
+  "risk_level",
+  "value_at_risk",
+  "risk_change_7d",
+  "expected_spend",
+  "recommended_actions",
+  "days_since_last_order",
+  "total_spent",
+  "total_orders",
+  "account_age_days",
+  "support_tickets",
+  "payment_failures",
+  "email_engagement",
+] as const satisfies (keyof Customer)[];
+export type Listed = Pick<Customer, (typeof FIELDS)[number]>;
+
 export interface Column {
   id: string;
   name: string;
   isNumber?: boolean;
   sort?: CustomerSort;
-  show: (customer: Customer) => ComponentChildren;
+  show: (customer: Listed) => ComponentChildren;
 }
 
-const number = (id: keyof Customer, name: string): Column => ({
+const number = (id: keyof Listed, name: string): Column => ({
   id,
   name,
   isNumber: true,

@@ -1,6 +1,7 @@
 /** Customers as a file. */
 import { address, send } from "../../api/client";
-import type { Customer, CustomersQuery } from "../../api/types";
+import type { CustomersQuery } from "../../api/types";
+import type { Listed } from "./columns";
 
 /** Saves the whole list, part by part, with its filters and order; tells how many lines it has so far. */
 export async function exportList(query: CustomersQuery, onLines: (lines: number) => void): Promise<void> {
@@ -24,7 +25,7 @@ function following(header: string | null): string | null {
 }
 
 /** Copies the e-mail addresses of customers; returns how many they are. */
-export async function copyAddresses(customers: Customer[]): Promise<number> {
+export async function copyAddresses(customers: Listed[]): Promise<number> {
   const addresses = customers.flatMap((customer) => customer.email ?? []);
   await navigator.clipboard.writeText(addresses.join("\n"));
   return addresses.length;

@@ -1,12 +1,13 @@
 /** The pages of a list, one after the other as the reader comes to them. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, get } from "../../api/client";
-import type { Customer, CustomersQuery } from "../../api/types";
+import type { CustomersQuery } from "../../api/types";
 import { session } from "../../session";
 import { Store } from "../../store";
+import { FIELDS, type Listed } from "./columns";
 
 export interface Pages {
-  customers: Customer[];
+  customers: Listed[];
   total: number | null;
   isLowerBound: boolean;
   hasMore: boolean;
@@ -38,7 +39,7 @@ const PAGES_IN_A_ROW = 5;
 // The list of before, for whoever comes back: it is shown until the same is asked anew.
 let kept: { key: string; state: State } | null = null;
 /** The customers that are selected by their ids, also while one of them is looked at. */
-export const selection = new Store<ReadonlyMap<string, Customer>>(new Map());
+export const selection = new Store<ReadonlyMap<string, Listed>>(new Map());
 /** The address of the list that was shown last, with the place in it. */
 export const listAt = new Store("#/customers?status=current");
 // What one person has read and chosen is not the next one's.
@@ -100,9 +101,15 @@ export function useCustomers(query: CustomersQuery, from: number): Pages {
 async function next(query: CustomersQuery, known: State, limit: number, signal: AbortSignal): Promise<State> {
   const askedAt = Date.now();
   const place = known.cursor === null ? {} : { cursor: known.cursor };
-  const page = await get("/api/customers", { ...query, ...place, limit }, undefined, signal);
+  const page = await get(
+    "/api/customers",
+    { ...query, ...place, limit, fields: [...FIELDS] },
+    undefined,
+    signal,
+  );
   return {
-    customers: [...known.customers, ...page.customers],
+    // With the fields that were asked for.
+    customers: [...known.customers, ...(page.customers as Listed[])],
     askedAt: known.askedAt ?? askedAt,
     total: page.total,
     isLowerBound: page.total_is_lower_bound,

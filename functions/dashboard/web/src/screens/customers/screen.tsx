@@ -1,7 +1,7 @@
 /** Customers: whom to look at first, and who they are. Without a filter it begins with those whose value is at risk. */
 import type { FunctionComponent, JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Customer, CustomerSort, CustomersQuery, Stats } from "../../api/types";
+import type { CustomerSort, CustomersQuery, Stats } from "../../api/types";
 import { Dialog } from "../../components/dialog";
 import { Icon } from "../../components/icons";
 import { Empty, NoCustomers, Problem, Waiting } from "../../components/notes";
@@ -13,7 +13,7 @@ import { useStats } from "../../stats";
 import { useStore } from "../../store";
 import { wholeOf } from "../../values";
 import { CustomerScreen } from "../customer/screen";
-import { chosen, COLUMNS, toggleColumn } from "./columns";
+import { chosen, COLUMNS, toggleColumn, type Listed } from "./columns";
 import { copyAddresses, exportList } from "./export";
 import { FilterBar } from "./filter-bar";
 import { changed, FILTER_NAMES, queryOf } from "./filters";
@@ -35,7 +35,7 @@ function CustomerList(): JSX.Element {
   const listed = pages.customers.filter((one) => selected.has(one.customer_id));
   // Those that the filters take out of the list stay selected, as they were when they were last seen.
   const chosenCustomers = [...new Map([...selected, ...keyed(listed)]).values()];
-  const select = (customers: Customer[], isSelected: boolean): void => {
+  const select = (customers: Listed[], isSelected: boolean): void => {
     const after = new Map(selection.value);
     keyed(customers).forEach(([id, one]) => (isSelected ? after.set(id, one) : after.delete(id)));
     selection.set(after);
@@ -94,7 +94,7 @@ function useFirstRow(address: URLSearchParams, key: string): number {
   return opened.current.row;
 }
 
-function keyed(customers: Customer[]): [string, Customer][] {
+function keyed(customers: Listed[]): [string, Listed][] {
   return customers.map((one) => [one.customer_id, one]);
 }
 
@@ -181,7 +181,7 @@ function Tools({ query }: { query: CustomersQuery }): JSX.Element {
 }
 
 /** Says how much of what customers would spend is at risk, and of how many that is not known. */
-function atRisk(customers: Customer[]): string {
+function atRisk(customers: Listed[]): string {
   const known = customers.flatMap((customer) => customer.value_at_risk ?? []);
   if (!known.length) return "value at risk not known";
   const said = `${money(known.reduce((sum, value) => sum + value, 0))} at risk`;
@@ -190,7 +190,7 @@ function atRisk(customers: Customer[]): string {
 }
 
 interface BulkProps {
-  customers: Customer[];
+  customers: Listed[];
   /** How many of them the filters have taken out of the list. */
   hidden: number;
   onClear: () => void;

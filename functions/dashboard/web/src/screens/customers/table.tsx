@@ -1,20 +1,20 @@
 /** The list itself. Of a long one only the rows near the window exist; on a phone each row is a card. */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Customer, CustomersQuery, CustomerSort } from "../../api/types";
+import type { CustomersQuery, CustomerSort } from "../../api/types";
 import { useKeys } from "../../keys";
 import { go, link } from "../../router";
 import { useStore } from "../../store";
-import { CARD, chosen, COLUMNS, PHONE, type Column } from "./columns";
+import { CARD, chosen, COLUMNS, PHONE, type Column, type Listed } from "./columns";
 
 interface Props {
-  customers: Customer[];
+  customers: Listed[];
   total: number | null;
   query: CustomersQuery;
-  selected: ReadonlyMap<string, Customer>;
+  selected: ReadonlyMap<string, Listed>;
   /** The row to begin with. */
   from: number;
-  onSelect: (customers: Customer[], isSelected: boolean) => void;
+  onSelect: (customers: Listed[], isSelected: boolean) => void;
   onSort: (sort: CustomerSort) => void;
   onRow: (row: number) => void;
   onEnd: () => void;
@@ -161,11 +161,11 @@ function Head({ column, query, onSort }: HeadProps): JSX.Element {
 }
 
 interface RowProps {
-  customer: Customer;
+  customer: Listed;
   columns: Column[];
   isCurrent: boolean;
   isSelected: boolean;
-  onSelect: (customers: Customer[], isSelected: boolean) => void;
+  onSelect: (customers: Listed[], isSelected: boolean) => void;
 }
 
 function Row({ customer, columns, isCurrent, isSelected, onSelect }: RowProps): JSX.Element {
