@@ -81,7 +81,7 @@ class Stack:
         except _Ended:
             pass
         finally:
-            (self._state / "endpoints.json").unlink(missing_ok=True)
+            self._unpublish()
         say("stopped")
 
     def _end(self, *_: object) -> None:
@@ -111,7 +111,7 @@ class Stack:
         for variable, port in ports:
             if port and not is_free(port):
                 raise PortTakenError(port, variable)
-        (self._state / "endpoints.json").unlink(missing_ok=True)
+        self._unpublish()
 
     def _secret(self, name: str = "jwt-secret") -> str:
         path = self._state / name
@@ -361,6 +361,11 @@ class Stack:
         }
         write_private(self._state / "environment.json", json.dumps(environment, indent=2) + "\n")
         write_private(self._state / "endpoints.json", json.dumps(endpoints, indent=2) + "\n")
+
+    def _unpublish(self) -> None:
+        """Remove what tells that this stack is ready, and where: nobody takes an ended one for a running one."""
+        for name in ("endpoints.json", "ready"):
+            (self._state / name).unlink(missing_ok=True)
 
     @property
     def token(self) -> str:

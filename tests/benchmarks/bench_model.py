@@ -38,11 +38,12 @@ def measure(_: Bench) -> Iterator[Row]:
         peers["onnxruntime"] = _onnx(plain, features.shape[1])
     alone = ChurnModel.from_trees(trees_of(plain), metadata(with_derived=False))
     yield from _probabilities(alone, peers, features)
-    forest = fitted_forest(trees=200, rows=12_000)
-    model = ChurnModel.from_trees(trees_of(forest), metadata())
+    model = ChurnModel.from_trees(trees_of(fitted_forest(trees=200, rows=12_000)), metadata())
     (whole,) = in_turns([lambda number: model.raw(features[number : number + 1])], 500)
     yield Row("one probability, deriving its columns included", "µs", scaled(whole, 1e6))
-    yield from _reasons(model, forest, features)
+    yield from _reasons(alone, plain, features)
+    (explained,) = in_turns([lambda number: model.shapley(features[number : number + 1])], 500)
+    yield Row("exact reasons of one row, deriving its columns included", "ms", scaled(explained, 1000))
     yield from _blends(features)
     content = model.to_bytes()
     (loading,) = in_turns([lambda _: read_model(content)], 7)
@@ -79,7 +80,6 @@ def _asked(work: Callable[[Floats], object], parts: Sequence[Floats], number: in
 
 def _reasons(model: ChurnModel, forest: Any, features: Floats) -> Iterator[Row]:
     by_numpy = _by_numpy(model.to_bytes())
-    columns = model.columns(features)
     explainer = shap.TreeExplainer(forest, feature_perturbation="tree_path_dependent")
     for what, size, rounds, times in (
         ("exact reasons of one row", 1, 100, 10), (f"exact reasons, a row of {_EXPLAINED:,}", _EXPLAINED, 3, 10),
@@ -87,7 +87,7 @@ def _reasons(model: ChurnModel, forest: Any, features: Floats) -> Iterator[Row]:
         works: Sequence[Callable[[int], object]] = [
             lambda n, size=size: model.shapley(features[n : n + size]),  # type: ignore[misc]
             lambda n, size=size: by_numpy.shapley(features[n : n + size]),  # type: ignore[misc]
-            lambda n, size=size: explainer.shap_values(columns[n : n + size], check_additivity=False),  # type: ignore[misc]
+            lambda n, size=size: explainer.shap_values(features[n : n + size], check_additivity=False),  # type: ignore[misc]
         ]
         own, numpys, shaps = (scaled(spread, 1000 / size) for spread in in_turns(works, rounds))
         yield Row(what, "ms", own, "the C of shap", shaps, times=times)

@@ -14,16 +14,22 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from churn.adapters.api_gateway_push import ApiGatewayPush
+from churn.adapters.mysql import Database
+from churn.adapters.mysql.websocket_connections import reachable
 from churn.domain.features import FEATURE_NAMES
 from churn.domain.timestamps import parse_timestamp
+from churn.services.alert_delivery import message
 from infra.local.servers.databases import free_port
+from infra.local.side_doors import aws_credentials
+from infra.local.stack import REGION
 from tests.benchmarks.frame import Bench, Row, Spread, one
 from tests.benchmarks.idle_stack import processor_seconds
 from tests.contract.conftest import Stack, running_stack
@@ -35,6 +41,7 @@ _A_SUBJECT = 50
 _IDLE_SECONDS = 30.0
 _ASKED_SECONDS = 5.0
 _ALERTS = 5
+_ALERTS_OF_PEER = 2
 _BODY = json.dumps(dict.fromkeys(FEATURE_NAMES, 1) | {"email_engagement": 0.5, "discount_usage": 0.5})
 
 
@@ -128,14 +135,15 @@ def _asked(url: str, method: str, path: str, headers: dict[str, str], clients: i
 
 
 def _sockets(stack: Stack) -> Iterator[Row]:
-    seen = asyncio.run(_seen(stack))
+    seen, of_peer = asyncio.run(_seen(stack))
     yield Row(
-        f"an alert stored → seen by {_SOCKETS:,} sockets", "ms", Spread.of(seen), at_most=1000, is_of_95th=True,
+        f"an alert stored → seen by {_SOCKETS:,} sockets", "ms", Spread.of(seen), "one post after another",
+        Spread.of(of_peer), at_most=1000, is_of_95th=True, times=5,
     )  # fmt: skip
 
 
-async def _seen(stack: Stack) -> list[float]:
-    """Return the milliseconds from when alerts were stored until each socket had them."""
+async def _seen(stack: Stack) -> tuple[list[float], list[float]]:
+    """Return the milliseconds from when alerts were stored until each socket had them, and the same of the peer."""
     tokens = [stack.token("read", subject=f"bench-{number}") for number in range(-(-_SOCKETS // _A_SUBJECT))]
     async with AsyncExitStack() as opened:
         session = await opened.enter_async_context(
@@ -149,12 +157,29 @@ async def _seen(stack: Stack) -> list[float]:
             sockets.append(socket)
         for socket in sockets:
             await _heard(socket, "subscribed")
-        taken = []
+        taken, of_peer = [], []
         for _ in range(_ALERTS):
             customer = f"BENCH-{uuid.uuid4().hex[:8]}"
             await asyncio.to_thread(stack.publish, "payment_failed", customer, datetime.now(UTC))
             taken += await asyncio.gather(*(_heard(socket, "churn_alert") for socket in sockets))
-        return taken
+        for _ in range(_ALERTS_OF_PEER):
+            posting = asyncio.create_task(asyncio.to_thread(_post_one_by_one, stack))
+            of_peer += await asyncio.gather(*(_heard(socket, "churn_alert") for socket in sockets))
+            await posting
+        return taken, of_peer
+
+
+def _post_one_by_one(stack: Stack) -> None:
+    """Post to each open socket once the one before has it, by the same client of the same doors."""
+    assert stack.endpoints
+    endpoint = json.loads(stack.endpoints.read_text(encoding="utf-8"))["socket_endpoint"]
+    os.environ |= aws_credentials(stack.door_key) | {"AWS_DEFAULT_REGION": REGION}
+    push = ApiGatewayPush(endpoint)
+    with closing(Database(stack.database_url)) as database:
+        connections = database.run(reachable)
+    text = message("churn_alert", {"created_at": datetime.now(UTC).isoformat()})
+    for connection in connections:
+        push.post(connection, text)
 
 
 async def _heard(socket: aiohttp.ClientWebSocketResponse, event: str) -> float:

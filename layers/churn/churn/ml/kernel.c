@@ -9,16 +9,12 @@
 #define TREES 32
 #define MOST_POINTS 8
 #define MOST_COLUMNS 256
-
-/* Rows whose reasons are worked out together. */
+/* Rows whose reasons are worked out together, and from how many on that is quicker than one by one. */
 #define ROWS 16
-#define NAMED(name) name##_of_block
+#define FEW_ROWS 7
+
 #include "kernel_shapley.h"
-#undef ROWS
-#undef NAMED
-#define ROWS 1
-#define NAMED(name) name##_of_one
-#include "kernel_shapley.h"
+#include "kernel_paths.h"
 
 /* Mean and variance of the trees' probabilities of each row.
  *
@@ -83,13 +79,13 @@ void forest_points(Forest *forest)
 }
 
 /* The Shapley values, shape (rows, columns), of places of shape (columns, rows). */
-void forest_shapley(const Forest *forest, const int64_t *places, int64_t rows, double *values)
+void forest_shapley(const Forest *forest, const Paths *paths, const int64_t *places, int64_t rows, double *values)
 {
     for (int64_t first = 0, count; first < rows; first += count) {
         int64_t left = rows - first;
-        count = left < 3 ? 1 : left < 16 ? left : 16;
+        count = left < FEW_ROWS ? 1 : left < ROWS ? left : ROWS;
         if (count == 1)
-            values_of_one(forest, places, rows, first, count, values);
+            values_of_one(forest, paths, places, rows, first, values);
         else
             values_of_block(forest, places, rows, first, count, values);
     }

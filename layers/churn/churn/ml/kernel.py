@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from churn.ml.arrays import Floats, Integers
 from churn.ml.tree_shap import Splits, quadrature
 
 _MOST_POINTS = 8
+_LANES = 4
 _POINTER = ctypes.c_void_p
 _NUMBER = ctypes.c_int64
 
@@ -44,9 +46,11 @@ def loaded(path: Path) -> ctypes.CDLL:
         *(_POINTER, _NUMBER, _POINTER, _POINTER),
         *(_POINTER, _NUMBER, _NUMBER, _POINTER, _POINTER),
     ]
-    compiled.forest_shapley.argtypes = [_POINTER, _POINTER, _NUMBER, _POINTER]
+    compiled.forest_shapley.argtypes = [_POINTER, _POINTER, _POINTER, _NUMBER, _POINTER]
     compiled.forest_points.argtypes = [_POINTER]
-    compiled.forest_votes.restype = compiled.forest_shapley.restype = compiled.forest_points.restype = None
+    compiled.forest_paths.argtypes = [_POINTER, _POINTER, _POINTER]
+    for function in (compiled.forest_votes, compiled.forest_shapley, compiled.forest_points, compiled.forest_paths):
+        function.restype = None
     return compiled
 
 
@@ -92,6 +96,12 @@ class _Forest(ctypes.Structure):
     )
 
 
+class _Paths(ctypes.Structure):
+    """The struct `Paths` of `kernel_paths.h`."""
+
+    _fields_ = (*((name, _POINTER) for name in ("blocks", "value", "share", "start", "until", "column", "missing")),)
+
+
 class Shapley:
     """The Shapley values of one forest, by the compiled loop; `values` is that of `churn.ml.tree_shap`."""
 
@@ -126,13 +136,32 @@ class Shapley:
         addresses = {name: array.ctypes.data for name, array in arrays.items()}
         self._forest = _Forest(trees=trees, columns=self._columns, **addresses)
         compiled.forest_points(ctypes.byref(self._forest))
+        self._paths = self._paths_by(compiled.forest_paths)
+
+    def _paths_by(self, note: Callable[..., None]) -> _Paths:
+        """Return the paths of all leaves, which few rows are explained by."""
+        leaves = np.zeros(2 * _MOST_POINTS + 1, dtype=np.int64)
+        note(ctypes.byref(self._forest), leaves.ctypes.data, None)
+        blocks = -(-leaves // _LANES)
+        columns = int(blocks @ np.arange(len(blocks)))
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "blocks": blocks,
+            "value": np.zeros(int(blocks.sum()) * _LANES),
+            "share": np.zeros(columns * _LANES),
+            **{name: np.zeros(columns * _LANES, dtype=np.int32) for name in ("start", "until")},
+            **{name: np.zeros(columns * _LANES, dtype=np.uint8) for name in ("column", "missing")},
+        }
+        self._arrays |= {f"path_{name}": array for name, array in arrays.items()}
+        paths = _Paths(**{name: array.ctypes.data for name, array in arrays.items()})
+        note(ctypes.byref(self._forest), leaves.ctypes.data, ctypes.byref(paths))
+        return paths
 
     def values(self, places: Integers) -> Floats:
         """Return the Shapley values, shape (rows, columns), for places of shape (columns, rows)."""
         places = np.ascontiguousarray(places)
         rows = places.shape[1]
         answer = np.empty((rows, self._columns))
-        self._call(ctypes.byref(self._forest), places.ctypes.data, rows, answer.ctypes.data)
+        self._call(ctypes.byref(self._forest), ctypes.byref(self._paths), places.ctypes.data, rows, answer.ctypes.data)
         return answer
 
 

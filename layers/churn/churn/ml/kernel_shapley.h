@@ -4,8 +4,6 @@
  * share of the training samples that take the path's turns at the column, o tells whether the row takes them. On the way
  * up, `sum` is that product times the leaf's value, over the leaves below. An edge changes z and o of its column, so it
  * adds to the column's value what the new (o - z) / q gives more than the old one. */
-#ifndef FOREST
-#define FOREST
 typedef struct {
     int64_t trees, columns;
     /* Inner nodes, children before their parents: column, and the place up to which a row goes left. */
@@ -24,13 +22,6 @@ typedef struct {
     /* Nodes from 0 to 1 and weights of the quadrature by n points, at n * MOST_POINTS. */
     const double *node, *weight;
 } Forest;
-#endif
-
-/* One row is worked out for all points at once, several are for one point at a time. */
-#define POINTS(block) (ROWS == 1 ? MOST_POINTS : (block)->points)
-/* Sums of one row's points are kept apart, so that no addition waits for the one before it. */
-#define SUMS (ROWS == 1 ? MOST_POINTS : 1)
-#define SUM_OF(point) (ROWS == 1 ? (point) : 0)
 
 typedef struct {
     const Forest *forest;
@@ -44,15 +35,15 @@ typedef struct {
     /* 1 / q of a column whose turns are taken so far. */
     double inverse[MOST_COLUMNS][MOST_POINTS];
     double value[MOST_COLUMNS][ROWS];
-} NAMED(Block);
+} Block;
 
-static void NAMED(visit)(NAMED(Block) *block, int32_t split, const double (*path)[ROWS], double (*sum)[ROWS])
+static void visit(Block *block, int32_t split, const double (*path)[ROWS], double (*sum)[ROWS])
 {
     const Forest *forest = block->forest;
     const double *node = block->node, *weight = block->weight, *unmet = block->unmet;
     int32_t column = forest->column[split], place = forest->place[split], missing = forest->missing[column];
     int32_t low = forest->low[split], high = forest->high[split], end = forest->end[split];
-    double before[ROWS], turn[ROWS], now[ROWS], gained[SUMS][ROWS], child[MOST_POINTS][ROWS], below[MOST_POINTS][ROWS];
+    double before[ROWS], turn[ROWS], now[ROWS], gained[ROWS], child[MOST_POINTS][ROWS], below[MOST_POINTS][ROWS];
     double lost[MOST_POINTS] = {0}, won[MOST_POINTS] = {0}, less[MOST_POINTS] = {0}, old[MOST_POINTS];
     double new[MOST_POINTS] = {0}, more[MOST_POINTS] = {0};
     double z = block->share[column], samples = forest->samples[end] - forest->samples[low];
@@ -61,8 +52,7 @@ static void NAMED(visit)(NAMED(Block) *block, int32_t split, const double (*path
         int32_t own = block->place[column][row];
         before[row] = block->known[column][row];
         turn[row] = own == missing ? goes_left : own <= place;
-        for (int one = 0; one < SUMS; one++)
-            gained[one][row] = 0;
+        gained[row] = 0;
     }
     memcpy(old, block->inverse[column], sizeof old);
     for (int side = 0; side < 2; side++) {
@@ -72,26 +62,25 @@ static void NAMED(visit)(NAMED(Block) *block, int32_t split, const double (*path
             now[row] = before[row] * turn[row];
             turn[row] = 1 - turn[row];
         }
-        for (int point = 0; (ROWS > 1 || before[0] != 0) && point < MOST_POINTS; point++) {
+        for (int point = 0; point < MOST_POINTS; point++) {
             double t = node[point];
             lost[point] = (1 - t) * share * old[point] - taken;
             won[point] = t * old[point];
             less[point] = weight[point] * (unmet[point] - (1 - z) * old[point]);
         }
-        if (ROWS > 1 || now[0] != 0)
-            for (int point = 0; point < MOST_POINTS; point++) {
-                double t = node[point];
-                new[point] = 1 / ((1 - t) * share + t);
-                more[point] = weight[point] * ((1 - share) * new[point] - unmet[point]);
-            }
+        for (int point = 0; point < MOST_POINTS; point++) {
+            double t = node[point];
+            new[point] = 1 / ((1 - t) * share + t);
+            more[point] = weight[point] * ((1 - share) * new[point] - unmet[point]);
+        }
         if (until - from == 1) {
             double value = forest->leaf_value[from];
-            for (int point = 0; point < POINTS(block); point++)
+            for (int point = 0; point < block->points; point++)
                 for (int row = 0; row < ROWS; row++)
                     below[point][row] =
                         path[point][row] * value * (taken + before[row] * lost[point] + now[row] * won[point]);
         } else {
-            for (int point = 0; point < POINTS(block); point++)
+            for (int point = 0; point < block->points; point++)
                 for (int row = 0; row < ROWS; row++) {
                     child[point][row] = path[point][row] * (taken + before[row] * lost[point] + now[row] * won[point]);
                     below[point][row] = 0;
@@ -99,26 +88,25 @@ static void NAMED(visit)(NAMED(Block) *block, int32_t split, const double (*path
             memcpy(block->known[column], now, sizeof now);
             memcpy(block->inverse[column], new, sizeof new);
             block->share[column] = share;
-            NAMED(visit)(block, side ? split - 1 : split - (end - high), (const double (*)[ROWS])child, below);
+            visit(block, side ? split - 1 : split - (end - high), (const double (*)[ROWS])child, below);
             memcpy(block->known[column], before, sizeof before);
             memcpy(block->inverse[column], old, sizeof old);
             block->share[column] = z;
         }
-        for (int point = 0; point < POINTS(block); point++)
+        for (int point = 0; point < block->points; point++)
             for (int row = 0; row < ROWS; row++) {
-                gained[SUM_OF(point)][row] += below[point][row] * (before[row] * less[point] + now[row] * more[point]);
+                gained[row] += below[point][row] * (before[row] * less[point] + now[row] * more[point]);
                 sum[point][row] += below[point][row];
             }
     }
     for (int row = 0; row < ROWS; row++)
-        for (int one = 0; one < SUMS; one++)
-            block->value[column][row] += gained[one][row];
+        block->value[column][row] += gained[row];
 }
 
-static void NAMED(values)(const Forest *forest, const int64_t *places, int64_t rows, int64_t first, int64_t count,
+static void values_of_block(const Forest *forest, const int64_t *places, int64_t rows, int64_t first, int64_t count,
                           double *values)
 {
-    NAMED(Block) block;
+    Block block;
     double path[MOST_POINTS][ROWS], sum[MOST_POINTS][ROWS];
     block.forest = forest;
     for (int64_t column = 0; column < forest->columns; column++) {
@@ -142,12 +130,9 @@ static void NAMED(values)(const Forest *forest, const int64_t *places, int64_t r
             for (int point = 0; point < MOST_POINTS; point++)
                 block.unmet[point] = -1 / (1 - block.node[point]);
             memset(sum, 0, sizeof sum);
-            NAMED(visit)(&block, forest->root[tree], (const double (*)[ROWS])path, sum);
+            visit(&block, forest->root[tree], (const double (*)[ROWS])path, sum);
         }
     for (int64_t row = 0; row < count; row++)
         for (int64_t column = 0; column < forest->columns; column++)
             values[(first + row) * forest->columns + column] = block.value[column][row];
 }
-#undef POINTS
-#undef SUMS
-#undef SUM_OF
