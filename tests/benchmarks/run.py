@@ -33,6 +33,8 @@ from tests.support.large_shop import build, schema
 _FOLDER = Path(__file__).parent
 _ALONE = frozenset({"dashboard", "export", "training", "what_if", "young_shops", "evaluation"})
 """What takes minutes and is none of the goals of speed: run by name alone."""
+_SERVER = ("--innodb-buffer-pool-size=2G", "--innodb-log-file-size=1G")
+"""As a database has that serves a million customers: it holds their indexes in memory."""
 _LAST = "sweep"
 """It changes the shop that the others read."""
 
@@ -79,7 +81,7 @@ def _shared(sizes: set[int]) -> Iterator[Bench]:
         model = Path(folder) / "model.npz"
         # In a process of its own, so that what training takes is nobody's memory.
         model.write_bytes(_in_a_process(_trained))
-        server = start_mariadb(Path(folder) / "mariadb")
+        server = start_mariadb(Path(folder) / "mariadb", None, *_SERVER)
         stack.callback(server.stop)
         urls = {}
         for size in sorted(sizes):

@@ -54,10 +54,11 @@ def redis_url(port: int) -> str:
     return f"redis://127.0.0.1:{port}/0"
 
 
-def start_mariadb(folder: Path, port: int | None = None) -> Server:
+def start_mariadb(folder: Path, port: int | None = None, *options: str) -> Server:
     """Start MariaDB with its data and its temporary files under `folder`, which is created at the first use.
 
-    Return a server whose database ``churn`` exists. Raises StackError if it cannot be installed or started.
+    `options` of its command line come after those of all. Return a server whose database ``churn`` exists. Raises
+    StackError if it cannot be installed or started.
     """
     _program("my_print_defaults", "mariadb-client-core", [])
     program = _program("mariadbd", "mariadb-server-core", ["/usr/sbin/mariadbd"])
@@ -83,6 +84,7 @@ def start_mariadb(folder: Path, port: int | None = None) -> Server:
         "--skip-name-resolve",
         "--skip-log-bin",
         "--max-connections=200",
+        *options,
     ]
     process = start_child(command, os.environ | {"TMPDIR": str(temporary)}, log)
 

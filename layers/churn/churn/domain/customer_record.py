@@ -109,7 +109,10 @@ class CustomerRecord:
             if values[amount] is not None:
                 values[amount] = float(values[amount])
         values["value_at_risk"] = stored_value_at_risk(row)
-        return cls(**values)
+        # A frozen dataclass sets each of its fields by a call.
+        record = object.__new__(cls)
+        record.__dict__.update(values)
+        return record
 
     if not TYPE_CHECKING:
 

@@ -6,19 +6,19 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, Self
 
 import pymysql
-from pymysql.constants import ER, FIELD_TYPE
-from pymysql.converters import conversions
+from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
 from churn.adapters import secrets_manager
 from churn.adapters.breaker import REQUESTS, Breaker
 from churn.adapters.mysql.activity import PROCESS, Activity
 from churn.adapters.mysql.database_url import DatabaseUrl
+from churn.adapters.mysql.row_reading import CONVERSIONS, RowConnection
 from churn.adapters.mysql.server_errors import (
     DEADLOCKS,
     LOST,
@@ -50,17 +50,6 @@ SESSION_SETTINGS = (
 )
 # What a packet holds beside its statement is a few bytes.
 _PACKET_MARGIN = 256
-
-
-def _instant(text: str) -> datetime | str:
-    """Return the instant that a server's text tells, in UTC; the text of a date that is none (0000-00-00)."""
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        return text
-
-
-_CONVERSIONS = {**conversions, FIELD_TYPE.DATETIME: _instant, FIELD_TYPE.TIMESTAMP: _instant}
 
 
 class _Kind(NamedTuple):
@@ -176,7 +165,7 @@ class Database:
             "database": address.database,
             "charset": CHARSET,
             "cursorclass": DictCursor,
-            "conv": _CONVERSIONS,
+            "conv": CONVERSIONS,
             "connect_timeout": connect_timeout,
             "read_timeout": statement_timeout,
             "write_timeout": statement_timeout,
@@ -192,7 +181,7 @@ class Database:
         self._patience = math.inf
         self._breaker: Breaker | None = None
         self._activity = activity
-        self._connection: pymysql.connections.Connection[DictCursor] | None = None
+        self._connection: RowConnection | None = None
         self._max_packet = 0
         self._statement_bytes = statement_bytes
         self._isolation = ""
@@ -292,7 +281,7 @@ class Database:
         """Return whether the server greets a new connection within a fraction of a second."""
         waits = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), _GREETING_SECONDS)
         try:
-            pymysql.connect(**self._arguments | self._login() | waits).close()
+            RowConnection(**self._arguments | self._login() | waits).close()
         except (pymysql.MySQLError, OSError, SecretUnavailableError):
             return False
         return True
@@ -321,14 +310,14 @@ class Database:
                 # It was lost already, which is what closing is for.
                 return
 
-    def _connect(self) -> "pymysql.connections.Connection[DictCursor]":
+    def _connect(self) -> RowConnection:
         try:
-            return pymysql.connect(**self._arguments | self._login())
+            return RowConnection(**self._arguments | self._login())
         except pymysql.err.OperationalError as error:
             if not self._secret or error.args[0] != ER.ACCESS_DENIED_ERROR:
                 raise
             secrets_manager.forget(self._secret)
-            return pymysql.connect(**self._arguments | self._login())
+            return RowConnection(**self._arguments | self._login())
 
     def _login(self) -> dict[str, str]:
         """Return the user and password of the secret, where there is one."""
