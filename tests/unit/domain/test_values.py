@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.domain.values import MAX_DEPTH, amount, json_value, number, shown_json, storable, truth
+from churn.domain.values import MAX_DEPTH, amount, json_value, number, numbers_of_json, shown_json, storable, truth
 
 _ANYTHING = (
     st.none()
@@ -79,6 +79,13 @@ def test_deep_nesting_is_refused() -> None:
 def test_a_number_that_json_does_not_have_is_refused_wherever_it_stands(number: float) -> None:
     with pytest.raises(ValueError, match="too large"):
         json_value({"a": [1, {"b": number}]})
+
+
+@pytest.mark.parametrize("text", ['{"a": 1e999}', "[-1e999]", "Infinity", '{"a": {"b": NaN}}', "[1, -Infinity]"])
+def test_what_is_read_as_numbers_holds_numbers(text: str) -> None:
+    with pytest.raises(ValueError, match="is no number"):
+        numbers_of_json(text)
+    assert numbers_of_json('{"a": [1.5, -2, 1e300, null]}') == {"a": [1.5, -2, 1e300, None]}
 
 
 def test_stored_json_is_shown_as_json() -> None:

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Never
 from unicodedata import category
 
 MAX_AMOUNT = 1e12
@@ -98,6 +98,20 @@ def json_value(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("holds a number that is too large")
     return value
+
+
+def numbers_of_json(text: str) -> Any:
+    """Return what JSON holds, of which names and numbers are read. Raises ValueError for a number that is none."""
+    return json.loads(text, parse_constant=_no_number, parse_float=_number)
+
+
+def _no_number(word: str) -> Never:
+    raise ValueError(f"{word} is no number")
+
+
+def _number(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _no_number(digits)
 
 
 def shown_json(text: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,7 +36,7 @@ from churn.domain.outlooks import expected_money
 from churn.domain.recommendations import recommend
 from churn.domain.risk import ACTIVE_STATUSES, RiskPercentiles, stored_value_at_risk
 from churn.domain.timestamps import from_millis, iso
-from churn.domain.values import json_value, shown_json
+from churn.domain.values import numbers_of_json, shown_json
 from churn.observability import note_unreadable
 from churn.services.cursors import read_customer_cursor, write_customer_cursor
 from churn.services.customer_filters import CustomerFilters, filter_at
@@ -329,7 +328,7 @@ def _reasons(row: Row) -> dict[str, Any]:
     """Return what explains a customer's current prediction, nothing without one."""
     if row["churn_probability"] is None or row["contributions"] is None:
         return {}
-    reasons: dict[str, Any] = json_value(json.loads(row["contributions"]))
+    reasons: dict[str, Any] = numbers_of_json(row["contributions"])
     numbers = {"base": reasons.get("base"), **reasons.get("contributions", {})}
     if not isinstance(reasons.get("as_of"), int | None):
         raise ValueError("the instant of the reasons cannot be read")
