@@ -13,8 +13,8 @@ from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.times import TimeReader
 
 # What spreadsheets write for yes and no, besides what means a truth value everywhere.
-_YES = frozenset({"1.0", "x"})
-_NO = frozenset({"0.0", "none", "null", "nan", "-"})
+_YES = frozenset({"1.0", "x", "ja", "oui", "s\u00ed", "si", "s\u00ec", "sim", "tak", "wahr", "vrai"})
+_NO = frozenset({"0.0", "none", "null", "nan", "-", "nein", "non", "nee", "nie", "n\u00e3o", "nao", "falsch", "faux"})
 _WHOLE_NUMBER = re.compile(r"\d+(\.0+)?", re.ASCII)
 _LOST_DIGITS = re.compile(r"\d([.,]\d+)?[eE]\+?\d+", re.ASCII)
 _FORMULA = re.compile(r'="?([^"]*)"?')

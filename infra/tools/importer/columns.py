@@ -81,6 +81,8 @@ _TOTAL_NAMES = frozenset(
 )
 _EMAILS = re.compile(r"email|mail$")
 _MOST_SHOWN = 1000
+# What the name of a column ends in that is not the first of its name (`infra.tools.importer.tables.unique_names`).
+_REPEATED = re.compile(r" \(\d+\)$")
 _LONGEST_NAME = 100
 # Parts of names in other languages, by which the likeliest column of a field is guessed; a guess is only shown.
 _HINTS = {
@@ -195,6 +197,9 @@ def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[s
     for field in (*REQUIRED[kind], *(("order_value",) if kind == "orders" else ())):
         others = [by_name[name] for name in SYNONYMS[kind].get(field, ()) if name in by_name]
         others = [name for name in others if name not in taken]
+        others += [
+            name for name in header if _REPEATED.sub("", name) == columns.by_field.get(field) and name not in taken
+        ]
         if field in columns.by_field and field not in columns.named and others:
             sentences.append(
                 f"{field} is {columns.by_field[field]!r}; {', '.join(map(repr, others[:4]))} could be it too "

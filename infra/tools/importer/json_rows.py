@@ -34,11 +34,11 @@ def json_rows(file: IO[str]) -> Iterator[Row]:
     start = head[: len(head) - len(lead)].count("\n") + 1
     line = lead.split("\n", 1)[0]
     if wrapped:
-        yield from _Elements(file, lead[wrapped.end() :], start).rows()
+        yield from _Elements(file, lead[wrapped.end() :], start, is_array=True).rows()
     elif lead.startswith("[") and (not _is_value(line, list) or _is_array_on_one_line(lead)):
-        yield from _Elements(file, lead[1:], start).rows()
+        yield from _Elements(file, lead[1:], start, is_array=True).rows()
     elif lead.startswith("{") and not _is_value(line, dict) and _first_value(lead):
-        yield from _Elements(file, lead, start).rows()
+        yield from _Elements(file, lead, start, is_array=False).rows()
     else:
         yield from _lines(_joined(head, file))
 
@@ -100,11 +100,11 @@ def _row(number: int, text: str, values: Any) -> Row:
 class _Elements:
     """The elements of an array, or values that stand behind one another, read piece by piece."""
 
-    def __init__(self, file: IO[str], buffer: str, line: int) -> None:
+    def __init__(self, file: IO[str], buffer: str, line: int, *, is_array: bool) -> None:
         self._file = file
+        self._is_array = is_array
         self._buffer = buffer
         self._line = line
-        self._ended = False
 
     def rows(self) -> Iterator[Row]:
         while self._skip():
@@ -126,15 +126,26 @@ class _Elements:
             else:
                 yield Row(self._line, text, error="is not UTF-8")
             self._drop(end)
+        if self._is_array and not self._buffer:
+            yield Row(self._line, "", error="the file ends before its array does: it may be cut off")
 
     def _skip(self) -> bool:
         """Drop what stands between elements; return whether there is another."""
         while True:
             self._drop(_SPACE.match(self._buffer).end())  # type: ignore[union-attr]
             if self._buffer:
-                return not self._buffer.startswith("]")
+                return not (self._is_array and self._buffer.startswith("]")) or self._begins_again()
             if not self._more():
                 return False
+
+    def _begins_again(self) -> bool:
+        """Go into an array that stands behind the one that ends here; return whether there is one."""
+        while not (rest := self._buffer[1:].lstrip()) and self._more():
+            pass
+        if not rest.startswith("["):
+            return False
+        self._drop(self._buffer.index("[") + 1)
+        return self._skip()
 
     def _resume(self) -> bool:
         """Drop an element that is none, up to the next object that begins on a line of its own."""

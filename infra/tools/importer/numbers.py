@@ -136,6 +136,11 @@ class NumberSurvey:
         for text in filter(None, texts):
             self.add(text)
 
+    @property
+    def is_below(self) -> bool:
+        """Whether there are numbers, all of which are below 0."""
+        return bool(self._shapes) and not self.is_above
+
     def sign(self, elsewhere: frozenset[DecimalSign]) -> DecimalSign:
         """Return the column's decimal sign; `elsewhere`: the signs that other columns of the file have.
 

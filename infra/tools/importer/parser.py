@@ -4,6 +4,7 @@ A row's events are decided by the file alone, their identifiers too, so that rea
 which the store recognises. What was read is kept on disk, so that memory does not grow with the file.
 """
 
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -38,6 +39,7 @@ from infra.tools.importer.faults import (
 )
 from infra.tools.importer.formats import Kind, LineKind, recognise
 from infra.tools.importer.history import History, Options
+from infra.tools.importer.joined_lines import HALF_A_CENT
 from infra.tools.importer.json_rows import flat
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.order_blocks import BlockReader
@@ -52,6 +54,8 @@ from infra.tools.importer.survey import Survey, look_through
 from infra.tools.importer.tallies import tally
 
 _EXAMPLES = 3
+# Below fewer lines an amount alone may be a further item of the same value.
+_LINES_OF_A_TOTAL = 2
 
 
 def read_history(
@@ -116,6 +120,8 @@ class _Reader:
         self._lines: dict[tuple[str, ...], tuple[LineReader, BlockReader]] = {}
         self._readers: dict[tuple[str, ...], LineRules] = {}
         self._before: Line | None = None
+        self._taken = 0
+        self._sum = 0.0
         self._has_numbers = False
         self._implausible: list[str] = []
         """The first times that no shop can have, of a file without any other."""
@@ -189,6 +195,8 @@ class _Reader:
             except NeverPlacedError:
                 self._note_void(reader, row, values)
                 raise
+            if self._is_total(self._columns_of(names), values, line):
+                raise NotCountedError("lines of totals")
             self._take_lines([line])
             return
         columns = self._columns_of(names)
@@ -220,6 +228,14 @@ class _Reader:
             readers = self._lines[names] = rows, BlockReader(columns, rules, rows)
         return readers
 
+    def _is_total(self, columns: Columns, values: Mapping[str, Any], line: Line) -> bool:
+        """Return whether a row, read as a further line of an order, is amounts alone, and the sum of all above."""
+        if line.value is None or not math.isclose(line.value, self._sum, rel_tol=1e-9, abs_tol=HALF_A_CENT):
+            return False
+        amounts = {columns.by_field[field] for field in AMOUNTS if field in columns.by_field}
+        filled = {name for name, value in values.items() if clean(value) is not None}
+        return filled <= amounts and self._taken >= _LINES_OF_A_TOTAL
+
     def _note_void(self, reader: LineReader, row: Row, values: Mapping[str, Any]) -> None:
         """Keep what names an order that never was one: an earlier file may have shown it as one."""
         with suppress(BadRowError):
@@ -236,6 +252,8 @@ class _Reader:
         if not lines:
             return
         self._note_last(lines[-1])
+        self._taken += len(lines)
+        self._sum += sum([line.value or 0.0 for line in lines])
         self._is_plausible = True
         self._has_numbers = self._has_numbers or any(line.number for line in lines)
         self._history.staging.add_lines(lines)

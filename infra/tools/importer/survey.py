@@ -1,7 +1,6 @@
 """The first reading of a file: what its columns say as a whole, before any cell is read."""
 
 import shlex
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +19,8 @@ from infra.tools.importer.statuses import STATUSES, plain_status
 from infra.tools.importer.times import DateOrder, TimeReader, TimeSurvey
 
 _IDENTIFIERS = ("customer_id", "order_id")
-_MOST_CURRENCIES = 50
 _LOOKED_AT = 1000
-_MOST_STATES = 50
+_MOST_WORDS = 50
 _MOSTLY = 0.8
 
 
@@ -72,7 +70,7 @@ class Survey:
     def tells_returns(self, column: str | None) -> bool:
         """Return whether quantities below 0 are of what came back: not where all of a column are below 0."""
         survey = self.numbers.get(column or "")
-        return survey is None or survey.is_above
+        return survey is None or not survey.is_below
 
     def time_reader(
         self, name: str, column: str | None, order: DateOrder | None, usual: DateOrder | None, date_format: str | None
@@ -151,11 +149,11 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
     looks += [(column, survey.times.setdefault(column, TimeSurvey(column))) for column in times]
     if kind == "orders" and not columns.format and by_field.keys().isdisjoint(("status", "cancelled")):
         unread = [name for name in names if name not in by_field.values()]
-        looks += [(column, _Words(survey.unread.setdefault(column, Counter()))) for column in unread]
+        looks += [(column, _First(survey.unread.setdefault(column, Counter()), _shortened)) for column in unread]
     if "currency" in by_field:
         looks.append((by_field["currency"], _Currencies(survey.currencies)))
     elif kind == "orders" and amounts:
-        looks.append((amounts[0], _Signs(survey.currencies)))
+        looks.append((amounts[0], _First(survey.currencies, currency_of)))
     return looks
 
 
@@ -193,15 +191,17 @@ class _Currencies:
 
     def add(self, text: str, times: int = 1) -> None:
         name = text.upper()
-        if name in self._counts or len(self._counts) < _MOST_CURRENCIES:
+        if name in self._counts or len(self._counts) < _MOST_WORDS:
             self._counts[name] += times
 
 
-class _First(ABC):
-    """What is counted in the first texts of a column alone."""
+class _First:
+    """The different words that the first texts of a column come to, with how often each does."""
 
-    def __init__(self, counts: Counter[str]) -> None:
+    def __init__(self, counts: Counter[str], word_of: Callable[[str], str]) -> None:
+        """`word_of`: what is counted of a text, empty for nothing."""
         self._counts = counts
+        self._word_of = word_of
         self._left = _LOOKED_AT
 
     def add_column(self, texts: Sequence[str]) -> None:
@@ -209,26 +209,13 @@ class _First(ABC):
             self.add(text)
 
     def add(self, text: str) -> None:
-        if self._left:
-            self._left -= 1
-            self._count(text)
-
-    @abstractmethod
-    def _count(self, text: str) -> None: ...
-
-
-class _Signs(_First):
-    """The currencies that stand beside the amounts of a column."""
-
-    def _count(self, text: str) -> None:
-        if name := currency_of(text):
-            self._counts[name] += 1
-
-
-class _Words(_First):
-    """The words of a column that has few of them."""
-
-    def _count(self, text: str) -> None:
-        word = text[:80]
-        if word in self._counts or len(self._counts) < _MOST_STATES:
+        if not self._left:
+            return
+        self._left -= 1
+        word = self._word_of(text)
+        if word and (word in self._counts or len(self._counts) < _MOST_WORDS):
             self._counts[word] += 1
+
+
+def _shortened(text: str) -> str:
+    return text[:80]

@@ -13,23 +13,25 @@ from infra.tools.importer.faults import BadRowError, DoubtError, ImplausibleTime
 
 type DateOrder = Literal["dmy", "mdy"]
 
-_ISO = re.compile(r"\d{4}-", re.ASCII)
+_ISO = re.compile(r"\d{4}-(?!\d{1,2}-\d(?!\d)|\d-)", re.ASCII)
+# A clock behind such a date that is not one of ISO 8601, where 10.30 would be a part of an hour.
+_OTHER_CLOCK = re.compile(r"\d{4}-\d{2}-\d{2}[T\s,]+(?:\d{1,2}[.,h]\d|\d:\d|.*[AaPp]\.?\s?[Mm]\.?$)", re.ASCII)
 _ISO_COLUMN = re.compile(r"(?:\d{4}-[^\n]*\n)*", re.ASCII)
 _DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)", re.ASCII)
-_YEAR_FIRST = re.compile(r"(\d{4})([./])(\d{1,2})\2(\d{1,2})(?!\d)", re.ASCII)
+_YEAR_FIRST = re.compile(r"(\d{4})([./-])(\d{1,2})\2(\d{1,2})(?!\d)", re.ASCII)
 _WEEKDAY = re.compile(r"[^\W\d]{2,12}\.?,?\s+(?=\d)|[^\W\d]{2,12}\.?,\s+|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\s+(?=[A-Z])")
 _DAY_MONTH = re.compile(
     r"(\d{1,2})(?:st|nd|rd|th|\.|º)?[\s-]*(?:de\s+)?([^\W\d]{3,12})\.?[,\s-]*(?:de\s+)?(\d{4}|\d{2})(?!\d)"
 )
 _MONTH_DAY = re.compile(r"([^\W\d]{3,12})\.?[\s-]*(\d{1,2})(?:st|nd|rd|th)?[,\s-]+(\d{4}|\d{2})(?!\d)")
 _CLOCK = re.compile(
-    r"[T,\s]*(?:at\s+|um\s+|à\s+)?(\d{1,2})[:.h](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,9}))?)?\s*"
+    r"[T,\s]*(?:at\s+|um\s+|à\s+)?(\d{1,2})[:.h](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,9}))?)?\s*(?:[Uu]hr)?\s*"
     r"([AaPp])?(?(5)\.?\s?[Mm]\.?)\s*(.*)",
     re.ASCII | re.DOTALL,
 )
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2}):?(\d{2})?", re.ASCII)
 _NAME_BEHIND = re.compile(r"(?<=\d)\s*\([^()]*\)\s*$")
-_ZONE_BEHIND = re.compile(r"(.*\d) ([A-Z][A-Za-z]+/[A-Za-z_/]+)", re.ASCII)
+_ZONE_BEHIND = re.compile(r"(.*\d) ([A-Z][A-Za-z]+/[A-Za-z_/]+|[A-Z]{3,4})", re.ASCII)
 _BEFORE_ZONE = re.compile(r"(?<=\d)\s+(?=[+-]\d{2}:?\d{2}$)", re.ASCII)
 _COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S%f"}
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
@@ -223,7 +225,7 @@ class TimeReader:
             # The zone may be part of the format.
             parsed = datetime.strptime(text, self._format)  # noqa: DTZ007
             return to_millis(self._aware(parsed, zone) if parsed.tzinfo is None else _in_range(parsed))
-        if _ISO.match(text):
+        if _ISO.match(text) and not _OTHER_CLOCK.match(text):
             return to_millis(self._iso(text, zone))
         if _NUMBER.fullmatch(text):
             return to_millis(_counted_text(text))

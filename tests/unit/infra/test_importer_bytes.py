@@ -179,6 +179,20 @@ def test_an_element_that_is_none_costs_itself(tmp_path: Path) -> None:
     assert [(reject.line, reject.reason) for reject in file.rejects] == [(3, "is not JSON")]
 
 
+@pytest.mark.parametrize(
+    "text", [json.dumps(ORDERS)[:-1], json.dumps({"orders": ORDERS})[:-2], json.dumps(ORDERS)[:-1] + ","]
+)
+def test_json_that_is_cut_off_says_so(tmp_path: Path, text: str) -> None:
+    file = read(tmp_path, text.encode())
+    assert [event.customer_id for event in file.events] == ["ann", "bob"]
+    assert [reject.reason for reject in file.rejects] == ["the file ends before its array does: it may be cut off"]
+
+
+def test_an_array_behind_another_is_read(tmp_path: Path) -> None:
+    arrays = [json.dumps([one], indent=1) for one in ORDERS]
+    assert_both_orders(read(tmp_path, "\n".join(arrays).encode()))
+
+
 def test_packed_parquet_is_read(tmp_path: Path) -> None:
     rows = [{"customer": "ann", "date": NOW, "amount": 10.5}, {"customer": "bob", "date": NOW, "amount": 20.0}]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "x")

@@ -132,6 +132,9 @@ def test_every_writing_of_an_amount_is_read_back(value: float) -> None:
         (["Mon Jan 05 2026 10:00:00 GMT+0100 (Central European Standard Time)"], ["2026-01-05T09:00:00"]),
         (["2026-01-05 10:00:00 America/New_York"], ["2026-01-05T15:00:00"]),
         (["Jan-15-26 10:00:00 PST", "15-Jan-2026"], ["2026-01-15T18:00:00", "2026-01-15T00:00:00"]),
+        (["2026-01-05 10:00:00 EST", "2026-1-5 3:04"], ["2026-01-05T15:00:00", "2026-01-05T03:04:00"]),
+        (["2026-01-05 10.30", "2026-01-05 03:04 PM"], ["2026-01-05T10:30:00", "2026-01-05T15:04:00"]),
+        (["15.01.2026, 10:30 Uhr", "2026-12-5"], ["2026-01-15T10:30:00", "2026-12-05T00:00:00"]),
     ],
 )
 def test_times_in_the_forms_that_systems_write(tmp_path: Path, cells: list[str], expected: list[str]) -> None:
@@ -158,7 +161,8 @@ def test_an_answer_settles_the_doubt(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["32/01/2026", "yesterday", "2026-13-01", "99999999", "25:00", "5 Foo 2026", "1/1/2026 25:00"]
+    "cell",
+    ["32/01/2026", "yesterday", "2026-13-01", "99999999", "25:00", "5 Foo 2026", "1/1/2026 25:00", "2026-01-05T10,30"],
 )
 def test_what_is_no_time_is_none(cell: str) -> None:
     with pytest.raises(BadRowError):

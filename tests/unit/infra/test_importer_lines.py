@@ -114,6 +114,8 @@ def test_a_header_that_is_ambiguous_is_told(tmp_path: Path) -> None:
     file = read(tmp_path, "customer,user_id,date,created,amount\nann,1,2026-01-01,2026-01-02,5\n")
     assert "customer_id is 'customer'; 'user_id' could be it too" in file.said
     assert "timestamp is 'date'; 'created' could be it too" in file.said
+    twice = read(tmp_path, "customer,date,amount,amount\nann,2026-01-01,3,30\n")
+    assert "order_value is 'amount'; 'amount (2)' could be it too" in twice.said
 
 
 def test_the_summary_has_months_money_and_reasons(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ _ITEMS = "bob,9,2026-01-02,1,,\nbob,9,2026-01-02,2,,\n"
 
 def _read(folder: Path, text: str) -> ReadFile:
     path = folder / "orders.csv"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return read_file(path, now=NOW)
 
 
@@ -41,6 +41,8 @@ def _of_ann(file: ReadFile) -> tuple[int, float]:
         # A quantity below 0 is of what came back, also where the line's total is above.
         ("ann,1,2026-01-01,20,no,2\nann,1,2026-01-03,10,no,-1\n", (1, 10)),
         ("ann,1,2026-01-01,20,no,2\nann,1,2026-01-03,-10,no,-1\n", (1, 10)),
+        # Whether it was cancelled may be said in other languages.
+        ("ann,1,2026-01-01,20,nein,\nann,2,2026-01-01,20,ja,\nann,3,2026-01-01,20,s\u00ed,\n", (1, 20)),
     ],
 )
 def test_lines_of_an_order_that_take_it_back(tmp_path: Path, lines: str, expected: tuple[int, float]) -> None:
@@ -93,3 +95,12 @@ def test_further_lines_of_an_order_that_never_was_one_are_none_either(tmp_path: 
     assert (file.tally.continuations, file.tally.not_counted.total()) == (2, 1)
     assert {event.customer_id for event in file.events} == {"ann"}
     assert file.figures.customers == 1
+
+
+@pytest.mark.parametrize("last", [",,,30", ",,,30.00", ",,,25"])
+def test_the_sum_of_all_below_a_table_is_no_further_line_of_its_last_order(tmp_path: Path, last: str) -> None:
+    text = f"customer,order,date,amount\nann,1,2026-01-05,10\nbob,2,2026-01-06,20\n{last}\n"
+    file = _read(tmp_path, text)
+    is_total = float(last.rpartition(",")[2]) == 30
+    assert file.figures.money == (30 if is_total else 55)
+    assert file.tally.not_counted == ({"lines of totals": 1} if is_total else {})
