@@ -1,4 +1,4 @@
-"""What the server itself answers before a request comes to the REST API: problem documents, as everything else."""
+"""What the server itself answers before a request comes to one of the APIs: problem documents, as everything else."""
 
 from http import HTTPStatus
 from typing import Any
@@ -55,11 +55,14 @@ class _RequestHandler(web.RequestHandler):
 
 
 @web.middleware
-async def only_known_methods(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a method that no REST API has, such as TRACE."""
+async def as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a method that no REST API has, such as TRACE; tell what the server refuses by itself as a problem."""
     if request.method not in METHODS:
         return _problem(405, "There is no such method.", {"Allow": ", ".join(sorted(METHODS))})
-    return await handler(request)
+    try:
+        return await handler(request)
+    except web.HTTPClientError as refusal:
+        return _problem(refusal.status, "")
 
 
 async def expectation(request: web.Request) -> web.StreamResponse | None:

@@ -94,7 +94,7 @@ class Gateway:
             self.websocket = WebSocketApi(
                 self.template.websocket, self.pools, config.region, log, config.door_key, self._limits
             )
-            await self._serve(_runner(self.websocket.application()), ws_socket)
+            await self._serve(EdgeRunner(self.websocket.application()), ws_socket)
         if self.template.rest:
             rest = RestApi(self.template.rest, self.pools, config.region, log)
             await self._serve(EdgeRunner(rest.application()), rest_socket)

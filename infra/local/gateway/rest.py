@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
+from aiohttp.http_exceptions import ContentEncodingError
 
 from infra.local.gateway.authorizer import AccessDeniedError, Authorizer, AuthorizerFailedError, UnauthorizedError
-from infra.local.gateway.edge import expectation, only_known_methods
+from infra.local.gateway.edge import as_problems, expectation
 from infra.local.gateway.environment import MAX_PAYLOAD, Log
 from infra.local.gateway.proxy import BadAnswerError, http_response, request_event
 from infra.local.gateway.runtime import FunctionPool
@@ -64,7 +65,7 @@ class RestApi:
     def application(self) -> web.Application:
         """Return the web application to serve."""
         # The limit is checked here, so that the answer is API Gateway's.
-        app = web.Application(client_max_size=MAX_BODY + 1024 * 1024, middlewares=[only_known_methods])
+        app = web.Application(client_max_size=MAX_BODY + 1024 * 1024, middlewares=[as_problems])
         # A path may hold anything, also a line break.
         app.router.add_route("*", r"/{path:[\s\S]*}", self.handle, expect_handler=expectation)
         return app
@@ -93,6 +94,8 @@ class RestApi:
             body = await self._body(request)
         except web.HTTPRequestEntityTooLarge:
             return self._answer("REQUEST_TOO_LARGE", str(uuid.uuid4()))
+        except (ContentEncodingError, web.RequestPayloadError):
+            return self._answer("BAD_REQUEST_BODY", str(uuid.uuid4()))
         event = request_event(
             request,
             body,

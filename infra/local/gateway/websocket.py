@@ -17,6 +17,7 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from infra.local.gateway.authorizer import AccessDeniedError, Authorizer, AuthorizerFailedError, UnauthorizedError
+from infra.local.gateway.edge import as_problems
 from infra.local.gateway.environment import Log
 from infra.local.gateway.frame_limit import limit_frames
 from infra.local.gateway.proxy import BadAnswerError, last, lists, parse_answer
@@ -93,7 +94,7 @@ class WebSocketApi:
 
     def application(self) -> web.Application:
         """Return the web application to serve."""
-        app = web.Application(client_max_size=4 * 1024 * 1024)
+        app = web.Application(client_max_size=4 * 1024 * 1024, middlewares=[as_problems])
         for prefix in ("", "/{stage}"):
             path = f"{prefix}/@connections/{{connection_id}}"
             app.router.add_post(path, self._post)

@@ -12,9 +12,9 @@ from tests.integration.infra.conftest import Served
 _TOKEN = "secret-token-" + "x" * 11_000
 
 
-def _answer(served: Served, request: bytes) -> tuple[int, dict[str, str], dict[str, Any]]:
+def _answer(url: str, request: bytes) -> tuple[int, dict[str, str], dict[str, Any]]:
     """Return the answer to some bytes: its status, headers and document."""
-    address = urlsplit(served.base_url)
+    address = urlsplit(url)
     with socket.create_connection((str(address.hostname), address.port or 80), timeout=60) as connection:
         connection.sendall(request)
         with connection.makefile("rb") as file:
@@ -41,13 +41,35 @@ def _request(method: str, *headers: str, path: str = "/open") -> bytes:
         (_request("GET", f"Authorization: Bearer {_TOKEN}"), 400),
         (_request("GET", path=f"/open?token={_TOKEN}"), 400),
         (_request("GET", "Expect: a-miracle"), 417),
+        (_request("OPTIONS", path="*"), 404),
+        (_request("POST", "Content-Encoding: deflate", "Content-Length: 3") + b"abc", 400),
+        (_request("POST", "Content-Encoding: br", "Content-Length: 3") + b"abc", 400),
+        (_request("POST", "Transfer-Encoding: chunked") + b"zz\r\nabc\r\n0\r\n\r\n", 400),
     ],
     ids=lambda value: value[:16].decode("latin-1") if isinstance(value, bytes) else str(value),
 )
 def test_what_is_no_request_of_the_api_gets_a_problem_document(
     served: Served, request_bytes: bytes, status: int
 ) -> None:
-    answered, headers, document = _answer(served, request_bytes)
+    _assert_problem(_answer(served.base_url, request_bytes), status)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (_request("TRACE"), 405),
+        (_request("POST"), 405),
+        (_request("NONSENSE"), 400),
+        (_request("GET", f"Authorization: Bearer {_TOKEN}"), 400),
+    ],
+    ids=lambda value: value[:16].decode("latin-1") if isinstance(value, bytes) else str(value),
+)
+def test_the_sockets_door_answers_as_the_api_does(served: Served, request_bytes: bytes, status: int) -> None:
+    _assert_problem(_answer(served.ws_url, request_bytes), status)
+
+
+def _assert_problem(answer: tuple[int, dict[str, str], dict[str, Any]], status: int) -> None:
+    answered, headers, document = answer
     assert (answered, document["status"], headers["Content-Type"].split(";")[0]) == (
         status,
         status,
@@ -56,8 +78,15 @@ def test_what_is_no_request_of_the_api_gets_a_problem_document(
     assert document["detail"]
 
 
+def test_a_body_that_is_not_compressed_as_it_says_is_refused(served: Served) -> None:
+    status, _, document = _answer(
+        served.base_url, _request("GET", "Content-Encoding: gzip", "Content-Length: 3") + b"abc"
+    )
+    assert (status, document["message"]) == (400, "Invalid request body")
+
+
 def test_what_could_not_be_read_is_not_logged(served: Served) -> None:
-    _answer(served, _request("GET", f"Authorization: Bearer {_TOKEN}"))
+    _answer(served.base_url, _request("GET", f"Authorization: Bearer {_TOKEN}"))
     assert b"secret-token" not in (served.folder / "gateway.log").read_bytes()
 
 
