@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from pathlib import Path
 from typing import Any, Self
 
 from churn.domain.events import Event
@@ -74,7 +73,7 @@ class History:
         self.currencies: Counter[str] = Counter()
         self.line: LineKind | None = None
         self.notes: list[str] = []
-        self.staging = Staging(Path(folder.name))
+        self.staging = Staging()
         self._folder = folder
         self._orders: Callable[[], Orders] | None = None
 

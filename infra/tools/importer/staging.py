@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from churn.domain.events import Event
@@ -53,15 +52,14 @@ class Repeated(NamedTuple):
 
 
 class Staging:
-    """Tables of SQLite in a folder of their own."""
+    """Tables of SQLite in a file of its own, which has no name: whatever ends the process, nothing of it stays."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         """Begin with empty tables."""
-        self._database = sqlite3.connect(folder / "staging.db", isolation_level=None)
+        self._database = sqlite3.connect("", isolation_level=None)
         run = self._database.execute
         run("PRAGMA journal_mode = OFF")
         run("PRAGMA synchronous = OFF")
-        run("PRAGMA locking_mode = EXCLUSIVE")
         run(f"PRAGMA cache_size = -{_CACHE_KIB}")
         names = ", ".join(Line._fields)
         run(f"CREATE TABLE lines ({names})")

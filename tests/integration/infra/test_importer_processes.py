@@ -108,17 +108,26 @@ def test_a_failure_in_a_process_ends_the_import_with_its_sentence(
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_an_import_that_was_killed_goes_on_and_ends_the_same(
-    shop: Database, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], phase: str
+    shop: Database,
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    phase: str,
 ) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     killed = subprocess.run(
         [sys.executable, "-m", "tests.support.killed_import", phase, str(file)],
         cwd=Path(__file__).parents[3],
-        env={**os.environ},
+        env={**os.environ, "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert killed.returncode == -9, killed.stderr
+    # What was read of the shop's file does not stay behind.
+    assert [path for path in temporary.rglob("*") if path.is_file()] == []
     part = rows(shop, "SELECT COUNT(*) AS number FROM events")[0]["number"]
     monkeypatch.setattr(storing, "EVENTS_A_TRANSACTION", 200)
     assert command.main([str(file)]) == 0
