@@ -182,6 +182,9 @@ def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) ->
             columns[field] = named[field]
         elif column is not None and column not in named.values():
             columns[field] = column
+    if kind == "orders" and "customer_id" not in columns and "fallback" in columns:
+        # Everybody is known as guests are.
+        columns["customer_id"] = columns.pop("fallback")
     if "order_value" in columns and columns["order_value"] != columns.get("unit_price"):
         columns.pop("unit_price", None)
     return Columns({name: column for name, column in columns.items() if column}, known, frozenset(named))

@@ -65,6 +65,8 @@ class Statuses:
 
     counts: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
+    whole: Counter[str] = field(default_factory=Counter)
+    """Of those that count, the words of orders from which nothing was subtracted."""
 
 
 class LineReader:
@@ -113,6 +115,9 @@ class LineReader:
         sent_customer, customer = self.customer(cells.get("customer_id"), cells.get("fallback"))
         cancelled_at = self._cancelled_at(cells, status, at)
         value, refunded = self._value(cells, is_taken_back=cancelled_at is not None), self._refunded(cells)
+        word = cells.get("status") or cells.get("status_of_order")
+        if word is not None and not refunded and cancelled_at is None:
+            tally(self._statuses.whole, str(word)[:80])
         if value is None:
             if is_refund:
                 raise BadRowError("order_value: is empty, of a refund")
@@ -190,6 +195,7 @@ class LineReader:
         for word, count in words.items():
             if word:
                 tally(self._statuses.counts, word[:80], count)
+                tally(self._statuses.whole, word[:80], count)
 
     def _class_of(self, text: str) -> StatusClass | None:
         if text not in self._classes:

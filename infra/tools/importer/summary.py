@@ -113,12 +113,14 @@ def _doubts(history: History) -> Iterator[str]:
             f"WARNING: unknown words for the state of an order count as orders: {words}; "
             f"say what one means with --status 'cancelled={first}', 'never={first}' or 'counts={first}'"
         )
-    partly = _paid_back_in_part(tally.statuses.counts)
+    partly = _paid_back_in_part(tally.statuses.whole)
     has_entries = history.format is not None and history.format.refund_types is not None
-    if partly and "refunded" not in history.columns and not has_entries:
+    if partly and not has_entries:
+        column = history.columns.get("refunded")
+        missing = f"{column!r} is empty" if column else "no column says how much"
         yield (
-            f"WARNING: {sum(partly.values()):,} orders were paid back in part ({', '.join(map(repr, partly))}), and no "
-            "column says how much: they count whole; --column=refunded=COLUMN names one"
+            f"WARNING: {sum(partly.values()):,} orders were paid back in part ({', '.join(map(repr, partly))}), and "
+            f"{missing}: they count whole; --column=refunded=COLUMN names {'another' if column else 'one'}"
         )
     if len(history.currencies) > 1:
         names = ", ".join(f"{storable(name)} ({count:,})" for name, count in history.currencies.most_common(5))

@@ -227,6 +227,16 @@ def test_items_of_etsy_are_priced_by_the_piece(tmp_path: Path) -> None:
     assert (file.format, file.figures.orders, file.figures.money) == ("Etsy sold order items", 1, 35)
 
 
+def test_an_export_that_knows_addresses_alone_has_customers_by_them(tmp_path: Path) -> None:
+    lines = "Order Number,Order Status,Order Date,Email (Billing),Order Total Amount,Item Name,Item Cost\n"
+    lines += (
+        "1,Completed,2026-01-05 10:00,Ann@x.example,25,Tea,10\n1,Completed,2026-01-05 10:00,Ann@x.example,25,Cup,15\n"
+    )
+    file = read(tmp_path, lines + "2,Processing,2026-01-06 10:00,bob@x.example,9,Tea,9\n")
+    assert (file.format, file.figures.orders, file.figures.money) == ("WooCommerce orders", 2, 34)
+    assert {event.customer_id for event in file.events} == {"ann@x.example", "bob@x.example"}
+
+
 def test_customers_of_shopify_are_recognised_as_such(tmp_path: Path) -> None:
     header = "Customer ID,First Name,Last Name,Email,Accepts Email Marketing,Total Spent,Total Orders"
     file = read(tmp_path, f"{header}\n'77,Ann,Lee,Ann@example.com,yes,35.00,1\n")

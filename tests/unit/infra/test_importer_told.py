@@ -34,6 +34,8 @@ def test_orders_that_were_paid_back_in_part_are_told_where_no_column_says_how_mu
     assert "WARNING: 1 orders were paid back in part ('Partially refunded')" in read(tmp_path, text).said
     file = read(tmp_path, text, columns={"refunded": "back"})
     assert (file.figures.money, "in part (" in file.said) == (26, False)
+    empty = read(tmp_path, text.replace("refunded,4", "refunded,0"), columns={"refunded": "back"})
+    assert "WARNING: 1 orders were paid back in part ('Partially refunded'), and 'back' is empty" in empty.said
 
 
 def test_refunds_within_an_order_of_woocommerce_are_subtracted(tmp_path: Path) -> None:
