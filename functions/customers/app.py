@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 from churn.adapters.mysql import Database
 from churn.adapters.redis_cache import Cache
 from churn.entrypoints.http.app import Api, Call, Table
-from churn.entrypoints.http.requests import Model
+from churn.entrypoints.http.segments import answer_segments
 from churn.entrypoints.http.tables import part_of_file
 from churn.services.audit_trail import AuditTrail
 from churn.services.csv_files import CUSTOMERS
 from churn.services.customer_erasure import request_erasure
-from churn.services.customer_filters import CustomerFilters
 from churn.services.customer_notes import CustomerNotes
 from churn.services.customer_story import CustomerStory, RiskQuery, TimelineQuery
 from churn.services.customers import CustomerQuery, Customers
 from churn.services.handing_over import hand_over
-from churn.services.segments import Segments, SegmentWork, segment_id
+from churn.services.segments import Segments
 from churn.settings import settings
 
 if TYPE_CHECKING:
     from churn.domain.answers import CustomerDetail, CustomerFieldsPage, CustomerPage, EventPage
-    from churn.domain.segment_answers import Segment, SegmentHistory, SegmentList
     from churn.domain.story_answers import (
         CustomerErasure,
         CustomerExport,
@@ -39,8 +37,8 @@ _database = Database.for_requests(_settings.database_url)
 _customers = Customers(_database, _settings)
 _story = CustomerStory(_database, _settings.retention)
 _notes = CustomerNotes(_database)
-_segments = Segments(_database, _cache, _settings)
 _api = Api("customers", _settings, _cache, trail=AuditTrail(lambda: _database, _settings))
+answer_segments(_api, Segments(_database, _cache, _settings))
 app = _api.app
 
 
@@ -104,46 +102,3 @@ def erase_customer(call: Call) -> CustomerErasure:
 @_api.answers("list_events")
 def list_events(call: Call) -> EventPage:
     return _customers.events(call.path["customer_id"], **call.query.model_dump())
-
-
-@_api.answers("list_segments")
-def list_segments(_: Call) -> SegmentList:
-    return _segments.every()
-
-
-@_api.answers("add_segment")
-def add_segment(call: Call) -> Segment:
-    segment = _segments.add(call.body.name, _filters(call.body.filter), call.client, call.now)
-    call.headers["Location"] = f"/api/segments/{segment['id']}"
-    return _versioned(call, segment)
-
-
-@_api.answers("get_segment")
-def get_segment(call: Call) -> Segment:
-    return _versioned(call, _segments.get(segment_id(call.path["id"]), call.now))
-
-
-@_api.answers("change_segment")
-def change_segment(call: Call) -> Segment:
-    filters = None if call.body.filter is None else _filters(call.body.filter)
-    work = SegmentWork(call.body.name, filters, call.client, call.now, call.versions)
-    return _versioned(call, _segments.change(segment_id(call.path["id"]), work))
-
-
-@_api.answers("delete_segment")
-def delete_segment(call: Call) -> None:
-    _segments.delete(segment_id(call.path["id"]), call.versions)
-
-
-@_api.answers("segment_history")
-def segment_history(call: Call) -> SegmentHistory:
-    return _segments.history(segment_id(call.path["id"]), **call.query.model_dump())
-
-
-def _filters(asked: Model) -> CustomerFilters:
-    return CustomerFilters(**asked.model_dump())
-
-
-def _versioned(call: Call, segment: Segment) -> Segment:
-    call.tell_version(segment["version"])
-    return segment
