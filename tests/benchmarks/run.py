@@ -1,7 +1,8 @@
 """`make bench` runs every benchmark, `make bench NAME=sweep` one: one table, a file of JSON, and curves of growth.
 
 SIZES=10000,1000000 sets how many customers the shops have. DOCUMENT=docs/performance.md replaces the table there, and
-the curves in docs/pictures. Each benchmark runs in a process of its own; the shops are built once, and dropped.
+the curves in docs/pictures. BEFORE=/path of a checkout of an earlier commit is what `outage` and `hostile_models`
+compare with. Each benchmark runs in a process of its own; the shops are built once, and dropped.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from tests.benchmarks.table import markdown, replaced, shown
 from tests.support.large_shop import build, schema
 
 _FOLDER = Path(__file__).parent
-_ALONE = frozenset({"dashboard", "export", "training", "what_if", "young_shops", "evaluation"})
+_ALONE = frozenset(
+    {"dashboard", "export", "training", "what_if", "young_shops", "evaluation", "outage", "hostile_models"}
+)
 """What takes minutes and is none of the goals of speed: run by name alone."""
 _SERVER = ("--innodb-buffer-pool-size=2G", "--innodb-log-file-size=1G")
 """As a database has that serves a million customers: it holds their indexes in memory."""
