@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate, batched
 from statistics import median
+from typing import TYPE_CHECKING
 
 from churn.domain.customer import replay
 from churn.domain.events import Event
 from churn.domain.features import Features, Observed
-from churn.domain.hypotheses import HypotheticalEvent, StoredCustomer
+from churn.domain.hypotheses import HypotheticalEvent, HypotheticalType, StoredCustomer
 from churn.domain.model import Predictor
 from churn.domain.risk import RiskBands
 from churn.domain.timestamps import to_millis
 from churn.domain.what_if import Question, predict, resolve
+
+if TYPE_CHECKING:
+    from churn.domain.answers import PredictionAnswer
 
 _POINT = 0.01
 _CHUNK = 200
@@ -53,18 +58,46 @@ def stored_customers(
 def contradictions(model: Predictor, customers: Sequence[StoredCustomer], ask: Ask, direction: int) -> Contradictions:
     """Ask a what-if of each customer; `direction` is 1 where the risk is taken to rise, -1 to fall."""
     moves: list[float] = []
-    for start in range(0, len(customers), _CHUNK):
-        scenarios = []
-        for customer in customers[start : start + _CHUNK]:
-            question = ask(customer.inputs)
-            if question is not None:
-                scenarios.append(resolve(question, {"X": customer}))
-        for answer in predict(model, scenarios, bands=RiskBands()):
-            compared = answer["what_if"]
-            assert compared is not None
-            stored = compared["stored_probability"]
-            before = compared["churn_probability"] if stored is None else stored
-            moves.append((answer["churn_probability"] - before) * direction)
+    for answer in _answers(model, customers, ask):
+        if answer is None:
+            continue
+        compared = answer["what_if"]
+        assert compared is not None
+        stored = compared["stored_probability"]
+        before = compared["churn_probability"] if stored is None else stored
+        moves.append((answer["churn_probability"] - before) * direction)
+    return _counted(moves)
+
+
+def contradictions_in_order(
+    model: Predictor, customers: Sequence[StoredCustomer], asks: Iterable[Ask]
+) -> Contradictions:
+    """Ask each customer several what-ifs, of which each is taken to be no less risky than those before it."""
+    rows = zip(*(_answers(model, customers, ask) for ask in asks), strict=True)
+    curves = [[answer["churn_probability"] for answer in row if answer is not None] for row in rows]
+    falls = [
+        min(risk - highest for risk, highest in zip(curve, accumulate(curve, max), strict=True))
+        for curve in curves
+        if len(curve) > 1
+    ]
+    return _counted(falls)
+
+
+def _answers(model: Predictor, customers: Sequence[StoredCustomer], ask: Ask) -> Iterator[PredictionAnswer | None]:
+    """Yield the answer for each customer; None for whom the question is none."""
+    for few in batched(customers, _CHUNK, strict=False):
+        questions = [ask(customer.inputs) for customer in few]
+        scenarios = [
+            resolve(question, {"X": customer})
+            for question, customer in zip(questions, few, strict=True)
+            if question is not None
+        ]
+        answers = iter(predict(model, scenarios, bands=RiskBands()))
+        yield from (None if question is None else next(answers) for question in questions)
+
+
+def _counted(moves: Sequence[float]) -> Contradictions:
+    """Return what moves in the expected direction, above 0, and against it count up to."""
     return Contradictions(len(moves), sum(move < -_POINT for move in moves), min([0.0, *moves]) * 100)
 
 
@@ -85,21 +118,14 @@ def _longer(days: float) -> Ask:
     return _given(days_since_last_order=lambda known: known + days)
 
 
-def _event(event_type: str) -> Ask:
-    feature = {"payment_failed": "payment_failures", "support_ticket_created": "support_tickets"}[event_type]
-    return lambda features: (
-        None if features[feature] is None else Question("X", {}, (HypotheticalEvent(event_type, 0),))  # type: ignore[arg-type]
-    )
+def _more(feature: str, number: int) -> Ask:
+    """Ask for so many more than there are; in a shop that sends none, for the first ones."""
+    return lambda features: Question("X", {feature: (features[feature] or 0) + number})
 
 
-FEATURES_OF = {
-    name: ("payment_failures",) if "payment" in name else ("support_tickets",)
-    for name in (
-        *("one failed payment more", "three failed payments", "a failed payment now"),
-        *("one ticket more", "three tickets more", "a ticket now"),
-    )
-}
-"""The features that must be known for some of TAKEN_FOR_GRANTED to be asked."""
+def _event(event_type: HypotheticalType) -> Ask:
+    return lambda _: Question("X", {}, (HypotheticalEvent(event_type, 0),))
+
 
 _ORDER = HypotheticalEvent("order_placed", 0, {"order_value": 40})
 TAKEN_FOR_GRANTED: dict[str, tuple[Ask, int]] = {
@@ -114,11 +140,39 @@ TAKEN_FOR_GRANTED: dict[str, tuple[Ask, int]] = {
     "a week more silence": (_longer(7), 1),
     "a month more silence": (_longer(30), 1),
     "a quarter more silence": (_longer(90), 1),
-    "one failed payment more": (_given(payment_failures=lambda known: known + 1), 1),
-    "three failed payments": (_given(payment_failures=lambda known: known + 3), 1),
-    "one ticket more": (_given(support_tickets=lambda known: known + 1), 1),
-    "three tickets more": (_given(support_tickets=lambda known: known + 3), 1),
+    "one failed payment more": (_more("payment_failures", 1), 1),
+    "three failed payments": (_more("payment_failures", 3), 1),
+    "one ticket more": (_more("support_tickets", 1), 1),
+    "three tickets more": (_more("support_tickets", 3), 1),
     "a failed payment now": (_event("payment_failed"), 1),
     "a ticket now": (_event("support_ticket_created"), 1),
 }
 """What-ifs whose direction users take for granted: how to ask, and whether the risk rises (1) or falls (-1)."""
+
+
+def _silent_for(share: float) -> Ask:
+    return _given(days_since_last_order=lambda known: known * share)
+
+
+def _orders_silent_for(share: float) -> Ask:
+    return _given(total_orders=lambda known: known + 2, days_since_last_order=lambda known: known * share)
+
+
+def _ordered_before(share: float) -> Ask:
+    def ask(features: Features) -> Question | None:
+        silence = features["days_since_last_order"]
+        if silence is None:
+            return None
+        return Question("X", {}, (HypotheticalEvent("order_placed", silence * share, {"order_value": 40}),))
+
+    return ask
+
+
+_SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95)
+IN_ORDER: dict[str, tuple[Ask, ...]] = {
+    "an order now, and longer and longer ago": tuple(_silent_for(share) for share in _SHARES),
+    "two orders now, and longer and longer ago": tuple(_orders_silent_for(share) for share in (*_SHARES, 1.0)),
+    "an order of 40 now, and longer and longer ago": tuple(_ordered_before(share) for share in _SHARES),
+    "more and more silence": tuple(_longer(days) for days in (0.5, 1, 3, 7, 13, 30, 45, 61, 90, 120, 180, 365)),
+}
+"""What-ifs of which each is taken to be no less risky than those before it."""

@@ -36,9 +36,9 @@ def test_a_what_if_costs_what_orders_of_the_customer_cost_and_stores_nothing(dat
     assert (scenario.features["total_orders"], scenario.features["total_spent"]) == (4, 190)
     (answer,) = predict(state_model(), [scenario], bands=RiskBands())
     assert answer["what_if"] is not None
-    # Who never ordered has no usual value: the days are replaced, and nothing else.
-    never = resolve(Question("CUST-002", {"days_since_last_order": 3.0}), stored)
-    assert (never.features["days_since_last_order"], never.features["total_orders"]) == (3, 0)
+    # Who never ordered has no usual value: that of their first order is not known.
+    never = resolve(Question("CUST-002", {"days_since_last_order": 0.0}), stored)
+    assert [never.features[name] for name in ("days_since_last_order", "total_orders", "total_spent")] == [0, 1, None]
     assert rows(database, "SELECT state FROM customer_states ORDER BY customer_pk") == before
     assert rows(database, "SELECT COUNT(*) AS number FROM orders") == [{"number": 4}]
 

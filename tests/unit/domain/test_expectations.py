@@ -13,7 +13,12 @@ from churn.domain.hypotheses import HypotheticalEvent, StoredCustomer
 from churn.domain.model import Estimate, Prediction
 from churn.domain.risk import RiskBands
 from churn.domain.what_if import Question, predict, resolve
-from tests.support.contradictions import FEATURES_OF, TAKEN_FOR_GRANTED, contradictions
+from tests.support.contradictions import (
+    IN_ORDER,
+    TAKEN_FOR_GRANTED,
+    contradictions,
+    contradictions_in_order,
+)
 from tests.support.events import order
 from tests.support.forests import blend_of, state_model
 from tests.unit.domain.test_what_if import CUSTOMER, stored_customer
@@ -77,9 +82,21 @@ def test_models_made_at_random_never_contradict(
     forest = state_model(seed % 3 + 1)
     model = forest if weights[0] == 1 else blend_of(forest, weights, seed=seed)
     found = contradictions(model, [stored], ask, direction)
-    # Who sends no tickets is not asked about tickets.
-    is_asked = all(stored.inputs[feature] is not None for feature in FEATURES_OF.get(name, ()))
-    assert (found.asked, found.against) == (int(is_asked), 0)
+    assert (found.asked, found.against) == (1, 0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(1, 3),
+    st.lists(st.integers(5, 400), min_size=1, max_size=6),
+    st.sampled_from([*IN_ORDER]),
+    st.booleans(),
+)
+def test_models_made_at_random_never_fall_with_silence(seed: int, days: list[int], name: str, is_blend: bool) -> None:
+    stored = stored_customer(*(order(days_ago=one, value=30) for one in days))
+    model = blend_of(state_model(seed), (0.2, 0.6, 0.2), seed=seed) if is_blend else state_model(seed)
+    found = contradictions_in_order(model, [stored], IN_ORDER[name])
+    assert (found.asked, found.against) == (1, 0)
 
 
 def _bump(row: Features) -> float:
@@ -100,6 +117,25 @@ def test_a_longer_silence_is_the_highest_risk_on_the_way() -> None:
     )
 
 
+def _by_pause(row: Features) -> float:
+    return 0.1 + 0.003 * (row["last_gap_days"] or 0) + 0.3 * ((row["days_since_last_order"] or 0) > 60)
+
+
+def test_an_order_is_no_safer_the_longer_ago_it_was() -> None:
+    # The pause that an order ends counts, and for two months the days since then do not.
+    pause = _Model(_by_pause, "days_since_last_order")
+    now, _ = _ask(pause, days_since_last_order=0.0)
+    before, compared = _ask(pause, days_since_last_order=30.0)
+    assert now["churn_probability"] == before["churn_probability"]
+    assert compared["surprise"] == (
+        "The same order placed later would end a longer silence, at a higher risk, and an order is not taken for safer "
+        "the longer ago it is; the model alone says 28%."
+    )
+    event, _ = _ask(pause, HypotheticalEvent("order_placed", 30, {"order_value": 40}))
+    assert event["churn_probability"] == before["churn_probability"]
+    assert compared["change"] < 0
+
+
 def test_an_order_failed_payment_or_ticket_never_goes_the_wrong_way() -> None:
     orders = _Model(lambda row: 0.05 * (row["total_orders"] or 0), "total_orders")
     newer = HypotheticalEvent("order_placed", 1, {"order_value": 40})
@@ -107,7 +143,7 @@ def test_an_order_failed_payment_or_ticket_never_goes_the_wrong_way() -> None:
     assert (answer["churn_probability"], compared["change"]) == (0.2, 0)
     assert compared["surprise"] == (
         "The answer keeps the direction that everybody expects; the model alone says 25%. "
-        "5 orders so far (before: 4): this raises the risk by 5 points."
+        "5 orders so far (before: 4): this adds 5 points more to the risk than before."
     )
     # An order before the last one ends no silence: the model's word stands, with a sentence.
     assert _ask(orders, HypotheticalEvent("order_placed", 95, {"order_value": 40}))[1]["change"] == 0.05
@@ -124,8 +160,8 @@ def test_what_goes_against_intuition_and_is_not_held_is_told() -> None:
     answer, compared = _ask(spend, total_spent=900.0)
     assert (answer["churn_probability"], compared["change"]) == (0.5, 0.1)
     assert compared["surprise"] == (
-        "The risk rises, though one would expect the opposite. 900.00 spent so far (before: 200.00): this raises the "
-        "risk by 10 points."
+        "The risk rises, though one would expect the opposite. 900.00 spent so far (before: 200.00): this adds 10 "
+        "points more to the risk than before."
     )
     regular = stored_customer(*(order(days_ago=days, value=10) for days in range(40, 160, 10)))
     assert str(_ask(spend, stored=regular, total_spent=900.0)[1]["surprise"]).endswith(
@@ -135,8 +171,8 @@ def test_what_goes_against_intuition_and_is_not_held_is_told() -> None:
     _, compared = _ask(fewer, total_orders=2)
     assert compared["change"] == -0.2
     assert compared["surprise"] == (
-        "The risk falls, though one would expect the opposite. 2 orders so far (before: 4): this lowers the risk by 20 "
-        "points."
+        "The risk falls, though one would expect the opposite. 2 orders so far (before: 4): this adds 20 points fewer "
+        "to the risk than before."
     )
     assert str(_ask(fewer, stored=regular, total_orders=2)[1]["surprise"]).endswith(
         "Who ordered every 10 days and is silent for 40 has more likely left than somebody who orders seldom."
@@ -156,8 +192,8 @@ def test_of_changes_in_opposite_directions_each_is_told_that_goes_against_its_ow
     _, compared = _ask_of(_Model(lambda row: 0.05 * (row["total_orders"] or 0), "total_orders"), CUSTOMER, silent)
     assert [one["effect"] for one in compared["changes"]] == [0.05, 0.05]
     assert compared["surprise"] == (
-        "6 orders so far (before: 4): this raises the risk by 5 points, though one would expect the opposite of this "
-        "change alone."
+        "6 orders so far (before: 4): this change alone raises the risk by 5 points, though one would expect the "
+        "opposite."
     )
 
 

@@ -82,14 +82,17 @@ def test_a_driver_tells_the_value_before_and_after() -> None:
             "before": 10.0,
             "after": 75.3,
             "effect": 0.26,
-            "sentence": "The last order was 75 days ago (before: 10): this raises the risk by 26 points.",
+            "sentence": (
+                "The last order was 75 days ago (before: 10): this adds 26 points more to the risk than before."
+            ),
         }
     ]
     assert (change["change"], change["base_change"], change["other_changes"]) == (0.26, 0.0, 0.0)
     back = change_between(_point(2, *_prediction(75.26, 0.31)), _point(1, *_prediction(75.26, 0.3)))
     assert back["drivers"] is not None
     assert (
-        back["drivers"][0]["sentence"] == "The last order was 75 days ago (as before): this lowers the risk by 1 point."
+        back["drivers"][0]["sentence"]
+        == "The last order was 75 days ago (as before): this adds 1 point fewer to the risk than before."
     )
 
 

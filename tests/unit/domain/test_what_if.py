@@ -17,7 +17,15 @@ from churn.domain.hypotheses import HypotheticalEvent, StoredCustomer
 from churn.domain.model import Predictor
 from churn.domain.risk import RiskBands
 from churn.domain.timestamps import to_millis
-from churn.domain.what_if import BeforeAccountError, Question, Scenario, predict, resolve, stored_customers
+from churn.domain.what_if import (
+    BeforeAccountError,
+    ContradictoryError,
+    Question,
+    Scenario,
+    predict,
+    resolve,
+    stored_customers,
+)
 from churn.ml.outlook import outlook
 from tests.support.events import NOW, event, order
 from tests.support.forests import PURCHASE_PROCESS, small_model, state_model
@@ -73,7 +81,8 @@ def exactly(number: float) -> Decimal:
 def test_digit_by_digit_the_answer_is_what_was_before_and_the_change(
     stored: StoredCustomer, features: dict[str, float | None]
 ) -> None:
-    if not features:
+    mean = features.get("avg_order_value")
+    if not features or (mean is not None and features.get("total_spent") is not None):
         return
     answer, compared = answered(about(stored, features), state_model())
     assert exactly(compared["churn_probability"]) + exactly(compared["change"]) == exactly(answer["churn_probability"])
@@ -83,7 +92,11 @@ def test_digit_by_digit_the_answer_is_what_was_before_and_the_change(
     assert total == exactly(answer["churn_probability"])
     inputs = stored.inputs
     other = [one for one in FEATURES if one.name in features and not one.is_same(features[one.name], inputs[one.name])]
-    assert [one["feature"] for one in cast("list[FeatureChange]", compared["changes"])] == [one.name for one in other]
+    asked = [one["feature"] for one in cast("list[FeatureChange]", compared["changes"])]
+    assert {*asked} >= {one.name for one in other}
+    # What is asked holds, also what is as stored.
+    becomes = {one["feature"] for one in compared["implied"]}
+    assert not becomes & features.keys()
 
 
 @settings(max_examples=100, deadline=None)
@@ -160,9 +173,8 @@ def test_higher_counts_are_events_and_more_orders_come_before_the_silence() -> N
     "features",
     [
         {"discount_usage": 0.5},
-        {"total_orders": 3.0},
-        {"total_orders": 4.5},
-        {"total_orders": 900.0},
+        {"total_orders": 3.0, "total_spent": 150.0},
+        {"total_orders": 4.0, "avg_order_value": 25.0, "total_spent": 100.0},
         {"support_tickets": 0.0},
         {"account_age_days": 500.0},
         {"login_frequency": None},
@@ -180,6 +192,91 @@ def test_what_cannot_happen_is_replaced_and_asked_of_the_12_features_before_and_
     assert compared["churn_probability"] == pytest.approx(before, abs=1e-6)
     assert compared["stored_probability"] == pytest.approx(state_model().probabilities([stored])[0], abs=1e-6)
     assert compared["implied"] == []
+
+
+@pytest.mark.parametrize(
+    ("features", "moved"),
+    [
+        ({"avg_order_value": 80.0}, ("total_spent", 200, 320)),
+        ({"total_spent": 300.0}, ("avg_order_value", 50, 75)),
+        ({"total_orders": 2.0}, ("total_spent", 200, 100)),
+        ({"total_orders": 2.0, "total_spent": 200.0}, ("avg_order_value", 50, 100)),
+        ({"total_orders": 2.0, "avg_order_value": 80.0}, ("total_spent", 200, 160)),
+    ],
+)
+def test_orders_spend_and_mean_value_stay_of_one_customer(features: Features, moved: tuple[str, int, int]) -> None:
+    _, compared = answered(about(CUSTOMER, features), state_model())
+    assert [(one["feature"], one["stored"], one["becomes"]) for one in compared["implied"]] == [moved]
+
+
+def test_a_spend_and_a_mean_value_that_do_not_fit_are_refused() -> None:
+    for spent, mean in ((400.0, 50.0), (200.0, 90.0)):
+        with pytest.raises(ContradictoryError) as refused:
+            asked(total_spent=spent, avg_order_value=mean)
+        assert [error.field for error in refused.value.errors] == ["avg_order_value"]
+    assert asked(total_spent=400.0, avg_order_value=50.0, total_orders=8.0).features["total_orders"] == 8
+    whole = {**{name: CUSTOMER.inputs[name] for name in FEATURE_NAMES}, "avg_order_value": 90.0}
+    assert about(CUSTOMER, whole).features["avg_order_value"] == 90
+
+
+def test_what_is_asked_as_stored_holds_where_another_change_would_move_it() -> None:
+    silence = CUSTOMER.inputs["days_since_last_order"]
+    assert silence == 89.5
+    scenario = asked(total_orders=5.0, days_since_last_order=silence)
+    assert (scenario.features["total_orders"], scenario.features["days_since_last_order"]) == (5, silence)
+    answer, compared = answered(scenario, state_model())
+    assert compared["days_later"] == 0
+    assert [one["feature"] for one in cast("list[FeatureChange]", compared["changes"])] == [
+        "total_orders",
+        "days_since_last_order",
+    ]
+    assert answer["churn_probability"] <= compared["churn_probability"]
+    # No order is added to as many as stored: the silence alone is another.
+    features = asked(total_orders=4.0, days_since_last_order=2.0).features
+    plain = {name: CUSTOMER.inputs[name] for name in FEATURE_NAMES}
+    assert features == plain | {"days_since_last_order": 2.0}
+    later = asked(support_tickets=2.0, account_age_days=300.0, days_since_last_order=189.5).features
+    assert (later["support_tickets"], later["account_age_days"]) == (2, 300)
+
+
+def test_any_number_of_orders_is_folded_in() -> None:
+    hundred, more = (asked(total_orders=4.0 + number).features for number in (100, 101))
+    assert (more["total_orders"], more["total_spent"], more["purchase_days"]) == (105, 5250, 5)
+    assert more["days_since_last_order"] == 0
+    assert {name for name in more if more[name] != hundred[name]} == {
+        "total_orders",
+        "total_spent",
+        "spent_30_days",
+        "spent_90_days",
+        "spent_180_days",
+    }
+    one_by_one = asked(CUSTOMER, *(HypotheticalEvent("order_placed", 0, {"order_value": 50}) for _ in range(100)))
+    assert one_by_one.features == hundred
+    unknown = asked(stored_customer(order(days_ago=9, value=None)), total_orders=500.0).features
+    assert (unknown["total_orders"], unknown["total_spent"], unknown["avg_order_value"]) == (500, None, None)
+
+
+def test_features_that_the_shop_does_not_send_and_first_orders_are_the_same_as_their_events() -> None:
+    unobserved = StoredCustomer(stored_customer(order(days_ago=40), order(days_ago=90)).state, NOW, {}, 5_000)
+    for feature, event_type in (("support_tickets", "support_ticket_created"), ("payment_failures", "payment_failed")):
+        events = [HypotheticalEvent(event_type, 0)] * 2  # type: ignore[arg-type]
+        scenario = about(unobserved, {feature: 2.0})
+        assert scenario.features == asked(unobserved, *events).features
+        _, compared = answered(scenario, state_model())
+        assert compared["stored_probability"] is None
+        assert compared["change"] >= 0
+    nobody = StoredCustomer(stored_customer(event("login", days_ago=50)).state, NOW, {})
+    by_event = asked(nobody, HypotheticalEvent("order_placed", 3))
+    for orders in ({}, {"total_orders": 1.0}):
+        scenario = asked(nobody, days_since_last_order=3.0, **orders)
+        assert scenario.features == by_event.features
+        assert (
+            answered(scenario, state_model())[0]["churn_probability"]
+            == (answered(by_event, state_model())[0]["churn_probability"])
+        )
+    with pytest.raises(BeforeAccountError) as refused:
+        asked(nobody, days_since_last_order=60.0)
+    assert [error.field for error in refused.value.errors] == ["days_since_last_order"]
 
 
 def test_each_event_is_a_change_with_its_effect() -> None:

@@ -212,7 +212,8 @@ class WhatIf(TypedDict):
 
     What can happen is folded into the stored state as an event is: fewer days since the last order are an order of the
     customer's median value, more are a later instant without orders, higher counts are events. Anything else replaces
-    the feature; the model is then told the 12 features alone, with the change and without it.
+    the feature; the model is then told the 12 features alone, with the change and without it. What is asked holds: a
+    value as stored is a change as well, where another one would move it.
     """
 
     churn_probability: Probability
@@ -233,7 +234,8 @@ class WhatIf(TypedDict):
     surprise: str | None
     """Why the model moves against what one would expect of such a change; null where it does not.
 
-    Answers keep the direction of a longer silence, failed payments and tickets (up), and of later orders (down).
+    Answers keep the direction of a longer silence, also after a hypothetical order, failed payments and tickets (up),
+    and of later orders (down).
     """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from churn.domain.explanations import change_reason, is_worth_telling
+from churn.domain.explanations import change_alone, change_reason, is_worth_telling
 from churn.domain.features import FEATURE_NAMES, Features
 from churn.domain.hypotheses import SILENCE, Change, Hypothesis
 from churn.domain.model import Prediction
@@ -33,6 +33,11 @@ _HELD = frozenset({SILENCE, "total_orders", "support_tickets", "payment_failures
 """The features whose direction every answer keeps; that of fewer orders is not kept."""
 _OF_ORDERS = frozenset({"total_spent", "avg_order_value"})
 _FEWER_ORDERS = ("total_orders", 1)
+_NEWER_ORDERS = frozenset({(SILENCE, -1), ("total_orders", -1)})
+_NO_SAFER_BEFORE = (
+    "The same order placed later would end a longer silence, at a higher risk, and an order is not taken for safer the "
+    "longer ago it is"
+)
 _LONG_SILENCE = 2.0
 
 
@@ -53,10 +58,11 @@ def held_direction(hypothesis: Hypothesis, made: frozenset[Change]) -> tuple[int
     1 where the changes are a longer silence, failed payments or tickets alone, -1 where they are orders since the last
     one, 0 for all others.
     """
-    moves = {_move(hypothesis, change) for change in made if not _comes_with_orders(hypothesis, change)}
+    moves = {_move(hypothesis, change) for change in made if not _comes_with_others(hypothesis, change)}
     directions = {way if feature in _HELD and (feature, way) != _FEWER_ORDERS else 0 for feature, way in moves}
-    feature = min((feature for feature, _ in moves), default=SILENCE)
-    return (directions.pop() if len(directions) == 1 else 0), SILENCE if feature == "total_orders" else feature
+    features = {feature for feature, _ in moves}
+    feature = SILENCE if features & {SILENCE, "total_orders"} else min(features, default=SILENCE)
+    return (directions.pop() if len(directions) == 1 else 0), feature
 
 
 def surprise(
@@ -67,27 +73,29 @@ def surprise(
     `after` is the prediction with the changes. `ask` is called for the one without.
     """
     moves = {
-        change: _move(hypothesis, change) for change in hypothesis.changes if not _comes_with_orders(hypothesis, change)
+        change: _move(hypothesis, change) for change in hypothesis.changes if not _comes_with_others(hypothesis, change)
     }
     ways = {way for _, way in moves.values()}
     expected = ways.pop() if len(ways) == 1 else 0
     by_model = moved.change - moved.lift
     start, end = hypothesis.inputs(frozenset()), hypothesis.inputs(frozenset(hypothesis.changes))
     if is_worth_telling(moved.lift):
+        alone = f"the model alone says {after.churn_probability - moved.lift:.0%}."
+        if moved.lift > 0 and not hypothesis.days_later and _NEWER_ORDERS & set(moves.values()):
+            return f"{_NO_SAFER_BEFORE}; {alone}"
         kept = (
             "The answer keeps the direction that everybody expects"
             if expected
             else "No answer lowers the risk for a longer silence"
         )
-        alone = f"{kept}; the model alone says {after.churn_probability - moved.lift:.0%}."
-        return " ".join([alone, *_why(start, end, after, ask(start), rises=moved.lift < 0)])
+        return " ".join([f"{kept}; {alone}", *_why(start, end, after, ask(start), rises=moved.lift < 0)])
     if by_model * expected < 0 and is_worth_telling(by_model):
         rises = by_model > 0
         against = f"The risk {'rises' if rises else 'falls'}, though one would expect the opposite."
         frequent = _silent_buyer(end) if rises else _silent_buyer(start) if _FEWER_ORDERS in moves.values() else []
         return " ".join([against, *_why(start, end, after, ask(start), rises=rises), *frequent])
     told = [
-        _told_alone(feature, start[feature], end[feature], moved.effects[change])
+        change_alone(feature, start[feature], end[feature], moved.effects[change])
         for change, (feature, way) in moves.items()
         if moved.effects[change] * way < 0 and is_worth_telling(moved.effects[change])
     ]
@@ -101,11 +109,6 @@ def _why(start: Features, end: Features, after: Prediction, before: Prediction, 
     name = max(FEATURE_NAMES, key=lambda one: effects[one] * sign)
     is_reason = effects[name] * sign > 0 and is_worth_telling(effects[name])
     return [change_reason(name, start[name], end[name], effects[name])] if is_reason else []
-
-
-def _told_alone(feature: str, before: float | None, after: float | None, effect: float) -> str:
-    reason = change_reason(feature, before, after, effect).removesuffix(".")
-    return f"{reason}, though one would expect the opposite of this change alone."
 
 
 def _silent_buyer(features: Features) -> list[str]:
@@ -132,10 +135,14 @@ def _move(hypothesis: Hypothesis, change: Change) -> tuple[str, int]:
             return feature, -1 if last is None or event.days_ago <= last else 0
         return feature, _FEATURES.get(feature, 0)
     before, after = hypothesis.stored[change], hypothesis.given[change]
-    if after is None or before is None:
+    if after is None or (before is None and change in hypothesis.replaced):
         return change, 0
-    return change, _FEATURES.get(change, 0) * (1 if after > before else -1)
+    # The first order ends a silence; of all else, the first is one more.
+    is_more = change != SILENCE if before is None else after > before
+    return change, _FEATURES.get(change, 0) * (1 if is_more else -1)
 
 
-def _comes_with_orders(hypothesis: Hypothesis, change: Change) -> bool:
-    return change in _OF_ORDERS and change not in hypothesis.replaced and "total_orders" in hypothesis.given
+def _comes_with_others(hypothesis: Hypothesis, change: Change) -> bool:
+    """Return whether a change is to be as stored, or is of the orders' value and comes with them."""
+    is_of_orders = change in _OF_ORDERS and change not in hypothesis.replaced and "total_orders" in hypothesis.given
+    return change in hypothesis.kept or is_of_orders

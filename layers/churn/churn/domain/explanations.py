@@ -61,9 +61,21 @@ def reason(name: str, value: float | None, points: float) -> str:
 
 
 def change_reason(name: str, before: float | None, after: float | None, points: float) -> str:
-    """Return what a feature was and is, and what the change of its contribution does to the risk, as a sentence."""
+    """Return what a feature was and is, and how many points more it contributes to the risk than before."""
+    number = round(abs(points) * 100)
+    words = f"{number} point{'' if number == 1 else 's'} {'more' if points > 0 else 'fewer'}"
+    return f"{_changed(name, before, after)}: this adds {words} to the risk than before."
+
+
+def change_alone(name: str, before: float | None, after: float | None, points: float) -> str:
+    """Return what a feature was and is, and what the change does to the risk, against what one would expect."""
+    changed = _changed(name, before, after)
+    return f"{changed}: this change alone {_effect(points)}, though one would expect the opposite."
+
+
+def _changed(name: str, before: float | None, after: float | None) -> str:
     was = "as before" if BY_NAME[name].is_same(before, after) else f"before: {_plain(name, before)}"
-    return f"{_fact(name, after)} ({was}): this {_effect(points)}."
+    return f"{_fact(name, after)} ({was})"
 
 
 def _effect(points: float) -> str:

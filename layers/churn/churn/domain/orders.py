@@ -213,6 +213,18 @@ class Purchases:
         if len(self.recent) < min(self.orders, MAX_RECENT):
             self.recent = ledger.newest(MAX_RECENT)
 
+    def repeat(self, at: int, cents: int | None, times: int) -> None:
+        """Count so many more orders of the instant of one that is counted, each of such a value.
+
+        The sums are those of so many orders; the recent ones keep one for them all, which is all that an occasion to
+        buy is. No order can be exchanged afterwards.
+        """
+        day, worth = at // DAY, (cents or 0) * times
+        self.orders += times
+        self.cents += worth
+        self.unvalued += times * (cents is None)
+        self.spent[day] = self.spent.get(day, 0) + worth
+
     def forget_spend_before(self, clock: int) -> bool:
         """Drop the days of spend that no window at `clock` (milliseconds since 1970) or later reaches.
 

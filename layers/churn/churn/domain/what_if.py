@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, pairwise, permutations
+from itertools import accumulate, batched, pairwise, permutations
 from typing import TYPE_CHECKING
 
 from churn.domain.assumptions import ACTION_EFFECTS
@@ -12,7 +12,7 @@ from churn.domain.errors import CustomerNotFoundError, CustomerUnreadableError, 
 from churn.domain.expectations import Moved, held_direction, surprise
 from churn.domain.explanations import drivers, interval_json, others, rounded
 from churn.domain.features import BY_NAME, FEATURE_NAMES, FEATURES, Features, overridden
-from churn.domain.hypotheses import SILENCE, Change, Hypothesis, HypotheticalEvent, StoredCustomer
+from churn.domain.hypotheses import SILENCE, Change, Hypothesis, HypotheticalEvent, StoredCustomer, Way, fits
 from churn.domain.model import Prediction, Predictor
 from churn.domain.outlooks import expected_of
 from churn.domain.recommendations import recommend
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _ALL_ORDERS = 3
 """Up to so many changes each order of them is considered; of more, one order and its reverse."""
+_AT_ONCE = 20
+"""The model is asked about the ways of so many customers at once."""
 
 
 class NothingKnownError(InvalidInputError):
@@ -35,6 +37,10 @@ class NothingKnownError(InvalidInputError):
 
 class BeforeAccountError(InvalidInputError):
     """Events are asked for that lie before the customer was first known."""
+
+
+class ContradictoryError(InvalidInputError):
+    """A spend and a mean value are asked for that are not of one customer with these orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ Stored = Mapping[str, StoredCustomer | CustomerUnreadableError]
 def resolve(question: Question, stored: Stored) -> Scenario:
     """Return what a question is about.
 
-    Raises CustomerNotFoundError, CustomerUnreadableError, NothingKnownError, BeforeAccountError.
+    Raises CustomerNotFoundError, CustomerUnreadableError, NothingKnownError, BeforeAccountError, ContradictoryError.
     """
     found = None if question.customer_id is None else stored.get(question.customer_id)
     if found is None or isinstance(found, CustomerUnreadableError):
@@ -86,11 +92,13 @@ def resolve(question: Question, stored: Stored) -> Scenario:
         if all(value is None for value in question.given.values()):
             raise NothingKnownError
         return Scenario(question.customer_id, overridden({}, question.given))
-    _refuse_before_account(question.events, found.inputs["account_age_days"])
+    _refuse_before_account(question, found.inputs)
     hypothesis = Hypothesis(found, question.given, question.events) if question.is_hypothetical else None
     features = found.inputs if hypothesis is None else hypothesis.inputs(frozenset(hypothesis.changes))
     if all(value is None for value in features.values()):
         raise NothingKnownError
+    if not question.is_complete:
+        _refuse_contradictory(question.given, features["total_orders"])
     return Scenario(question.customer_id, features, hypothesis)
 
 
@@ -104,17 +112,29 @@ def stored_customers(questions: Collection[Question], load: Callable[[set[str], 
     return load(wanted, with_values) if wanted else {}
 
 
-def _refuse_before_account(events: Sequence[HypotheticalEvent], age: float | None) -> None:
-    known = BY_NAME["account_age_days"]
+def _refuse_before_account(question: Question, stored: Features) -> None:
+    known, age = BY_NAME["account_age_days"], stored["account_age_days"]
+    instants = [(f"events.{number}.days_ago", event.days_ago) for number, event in enumerate(question.events)]
+    first = question.given.get(SILENCE)
+    # Of who never ordered, days since the last order are an order.
+    if first is not None and stored[SILENCE] is None and known.name not in question.given:
+        instants.append((SILENCE, first))
     errors = [
-        FieldError(
-            f"events.{number}.days_ago", f"is before the customer was first known, {known.shown(age):g} days ago"
-        )
-        for number, event in enumerate(events)
-        if age is not None and event.days_ago > age and not known.is_same(event.days_ago, age)
+        FieldError(name, f"is before the customer was first known, {known.shown(age):g} days ago")
+        for name, days in instants
+        if age is not None and days > age and not known.is_same(days, age)
     ]
     if errors:
         raise BeforeAccountError(*errors)
+
+
+def _refuse_contradictory(given: Mapping[str, float | None], orders: float | None) -> None:
+    """Refuse a spend and a mean value that do not fit the orders; who gives all 12 features is taken at their word."""
+    spent, mean = given.get("total_spent"), given.get("avg_order_value")
+    if orders is None or spent is None or mean is None or fits(orders, spent, mean):
+        return
+    sentence = f"does not fit a total_spent of {spent:g} with {orders:g} orders: leave one of them out"
+    raise ContradictoryError(FieldError("avg_order_value", sentence))
 
 
 def predict(
@@ -124,11 +144,11 @@ def predict(
     bands: RiskBands,
     effects: Mapping[str, float] = ACTION_EFFECTS,
 ) -> list[PredictionAnswer]:
-    """Return an answer for each scenario: by one call of the model, and one more where customers are changed.
+    """Return an answer for each scenario.
 
-    A longer silence never lowers a risk: the answer is the highest of the instants on the way there. Nor do failed
-    payments and tickets, and orders since the last one never raise it: the answer is then that without them. `effects`
-    are the shares of the value at risk that actions save.
+    A longer silence never lowers a risk: the answer is the highest of the instants on the way there, also after a
+    hypothetical order. Nor do failed payments and tickets, and orders since the last one never raise it: the answer is
+    then that without them. `effects` are the shares of the value at risk that actions save.
     """
     if not scenarios:
         return []
@@ -147,10 +167,11 @@ def predict(
 
 
 def _ask(model: Predictor, compared: Sequence[_Comparison]) -> None:
-    rows = [row for comparison in compared for row in comparison.rows()]
-    probabilities = iter(model.probabilities(rows) if rows else ())
-    for comparison in compared:
-        comparison.take(probabilities)
+    # Ways are long: not all of a batch are held at once.
+    for few in batched(compared, _AT_ONCE, strict=False):
+        probabilities = iter(model.probabilities([row for comparison in few for row in comparison.rows()]))
+        for comparison in few:
+            comparison.take(probabilities)
 
 
 class _Comparison:
@@ -167,23 +188,26 @@ class _Comparison:
         self._changes = hypothesis.changes
         self._orders = _orders(self._changes)
         made = [frozenset(order[:count]) for order in self._orders for count in range(len(order) + 1)]
-        self._ways = {part: hypothesis.way(part) for part in dict.fromkeys(made)}
+        self._parts = tuple(dict.fromkeys(made))
+        self._ways: list[Way] = []
         self._reached: dict[frozenset[Change], float] = {}
         self._lift = self._stored = 0.0
         self._lifting = ""
 
     def rows(self) -> list[Features]:
         """Return the rows whose probabilities are needed: first the customer as stored, then the ways."""
-        return [self._hypothesis.stored, *(row for way in self._ways.values() for row in way)]
+        self._ways = [self._hypothesis.way(part) for part in self._parts]
+        return [self._hypothesis.stored, *(row for way in self._ways for row in way.rows)]
 
     def take(self, probabilities: Iterator[float]) -> None:
         """Take the probabilities of the rows."""
         self._stored = next(probabilities)
-        for made, way in self._ways.items():
-            on_the_way = [next(probabilities) for _ in way]
-            self._reached[made] = self._held(made, max(on_the_way))
+        for made, way in zip(self._parts, self._ways, strict=True):
+            alone, risk = way.never_falling(probabilities)
+            self._reached[made] = self._held(made, risk)
             if len(made) == len(self._changes):
-                self._lift = self._reached[made] - on_the_way[-1]
+                self._lift = self._reached[made] - alone
+        self._ways.clear()
 
     def _held(self, made: frozenset[Change], probability: float) -> float:
         """Return the probability with some of the changes, kept from going against their direction."""

@@ -184,8 +184,16 @@ class NewApiKey(Request):
 # --- predictions
 
 
+def _whole(value: float) -> float:
+    if value != int(value):
+        raise ValueError("must be a whole number")
+    return value
+
+
 def _input_field(feature: Any) -> Any:
-    number = Annotated[float, Field(strict=True, ge=0, le=feature.maximum)]
+    number: Any = Annotated[float, Field(strict=True, ge=0, le=feature.maximum)]
+    if feature.is_count:
+        number = Annotated[number, AfterValidator(_whole), Field(json_schema_extra={"multipleOf": 1})]
     return (number | None, Field(default=None, description=f"{feature.description} ({feature.unit}); null = not known"))
 
 
@@ -198,6 +206,12 @@ def _of_types(*types: HypotheticalType) -> AfterValidator:
     return AfterValidator(only_there)
 
 
+def _not_free(value: object) -> object:
+    if value == 0:
+        raise ValueError("must be above 0: an order of no value does not count as an order; leave it out for the usual")
+    return value
+
+
 class HypotheticalEventRequest(Request):
     """An event that did not happen: it is folded into what is stored of the customer, and forgotten."""
 
@@ -205,7 +219,8 @@ class HypotheticalEventRequest(Request):
     days_ago: Annotated[float, Field(strict=True, ge=0, le=3650)] = 0
     """Days before the question; 0 is now."""
     order_value: Annotated[
-        Annotated[float, Field(strict=True, gt=0, le=MAX_AMOUNT)] | None, _of_types("order_placed")
+        Annotated[float, Field(strict=True, gt=0, le=MAX_AMOUNT), BeforeValidator(_not_free)] | None,
+        _of_types("order_placed"),
     ] = None
     """Of an order; without it, that of a usual order of the customer, or unknown where that is."""
     discount_used: Annotated[Annotated[bool, Field(strict=True)] | None, _of_types("order_placed")] = None
