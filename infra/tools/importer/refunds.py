@@ -64,14 +64,17 @@ def take_back_voids(
     if not voids:
         return [*events]
     found: dict[str, Event] = {}
-    keys = customers.existing(transaction, sorted({event.customer_id for event in voids})) if file else {}
+    keys = customers.existing(transaction, sorted({event.customer_id for event in voids}))
     ledgers = Ledgers(transaction)
     stored = [(keys[event.customer_id], event) for event in voids if event.customer_id in keys]
     ledgers.load([(pk, event.order_id) for pk, event in stored])
     for pk, event in stored:
         order = ledgers.get(pk, event.order_id)
-        if order is not None and (cancellation := _taken_back(event, order, now)) is not None:
+        cancellation = None if order is None or file is None else _taken_back(event, order, now)
+        if cancellation is not None:
             found[event.event_id] = cancellation
+        else:
+            replaced.known_voids += order is not None
     replaced.voided += len(found)
     kept = (event if event.event_type != VOID else found.get(event.event_id) for event in events)
     return [event for event in kept if event is not None]

@@ -14,6 +14,8 @@ class Replaced:
     cancelled: int = 0
     voided: int = 0
     """Orders that never were any, as an import shows them (not paid, failed, drafts)."""
+    known_voids: int = 0
+    """Such orders that were taken back before, or that stay as they are."""
     reinstated: int = 0
     """Cancelled orders that count again."""
     cents: int = 0

@@ -103,7 +103,7 @@ class EventStore:
         revised = as_revisions(self._database, batch, self.hours.began, replaced, self._file)
         imported = apply_batch(self.scoring, revised, self.hours) if revised else Imported()
         imported.replaced = replaced
-        imported.repeated += replaced.known_refunds
+        imported.repeated += replaced.known_refunds + replaced.known_voids
         return imported
 
     def add_all(self, events: Iterable[Event], progress: Progress, *, processes: int) -> Imported:

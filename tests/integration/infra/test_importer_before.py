@@ -85,6 +85,13 @@ def test_a_row_that_is_older_than_the_stored_order_takes_nothing_back(shop: Data
     assert _orders(shop) == {"ann": (2, 11.0)}
 
 
-def test_a_file_of_orders_that_never_were_any_alone_is_no_import(shop: Database, tmp_path: Path) -> None:
-    assert _import(tmp_path, "drafts.csv", _HEADER + "ann,1,2026-01-05,10,draft\n") == 1
+def test_a_file_of_orders_that_never_were_any_alone_is_an_import_where_one_is_stored(
+    shop: Database, tmp_path: Path
+) -> None:
+    draft = _HEADER + "ann,1,2026-01-05,10,draft\n"
+    assert _import(tmp_path, "drafts.csv", draft) == 1
     assert _orders(shop) == {}
+    assert _import(tmp_path, "paid.csv", draft.replace("draft", "paid")) == 0
+    assert _import(tmp_path, "failed.csv", draft.replace("draft", "failed")) == 0
+    assert _import(tmp_path, "failed.csv", draft.replace("draft", "failed")) == 0
+    assert _orders(shop) == {"ann": (0, 0.0)}
