@@ -21,6 +21,7 @@ from kafka.errors import UnknownTopicOrPartitionError
 from churn.adapters.kafka import make_topics
 from infra.local.gateway.environment import Log, Result
 from infra.local.gateway.kafka_backlog import BacklogWatch, Causes, sentence_of
+from infra.local.gateway.kafka_topic import TopicIdentity
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.template.specs import KafkaSourceSpec
 
@@ -146,7 +147,7 @@ class KafkaSource:
         """
         topic = self._spec.topic
         make_topics(self._bootstrap, [topic], _PARTITIONS)
-        with contextlib.closing(self._consumer()) as consumer:
+        with contextlib.closing(self._consumer()) as consumer, TopicIdentity(self._bootstrap, topic) as identity:
             numbers = sorted(consumer.partitions_for_topic(topic) or ())
             if not numbers:
                 raise UnknownTopicOrPartitionError(topic)
@@ -165,7 +166,8 @@ class KafkaSource:
                 until, is_quiet = min(try_again, now + _TRY_AGAIN_SECONDS), now - news_at >= _QUIET_AFTER_SECONDS
                 batch = self._collect(consumer, until, is_quiet=is_quiet)
                 if not batch:
-                    self._begin_again(consumer, partitions)
+                    if identity.begin_again(consumer, partitions):
+                        self._log("kafka", f"{topic}: the topic was made again, and is read from its start")
                 elif self._process(batch, 0):
                     consumer.commit(_next_offsets(batch))
                     news_at = time.monotonic()
@@ -173,14 +175,6 @@ class KafkaSource:
                 else:
                     break
             return len(partitions) < len(own)
-
-    def _begin_again(self, consumer: Any, partitions: list[Any]) -> None:
-        """Read a partition from its start if its broker has lost it, as the local one does at its end."""
-        ends = consumer.end_offsets(partitions)
-        for partition in partitions:
-            if ends[partition] < consumer.position(partition):
-                self._log("kafka", f"{self._spec.topic}: partition {partition.partition} begins again")
-                consumer.seek_to_beginning(partition)
 
     def _consumer(self) -> Any:
         return KafkaConsumer(

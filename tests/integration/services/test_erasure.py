@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -287,6 +288,24 @@ def test_a_record_is_cleared_whenever_it_comes_and_however_it_names_the_customer
     assert [row["record_offset"] for row in kept if row["record_key"] or row["record_value"]] == []
     hashes = {letter.position[-1] for letter in letters}
     assert not hashes & {row["content_hash"] for row in kept}, "a hash would confirm an id that somebody guesses"
+
+
+def test_a_record_that_was_cleared_does_not_come_back_with_a_repeated_delivery(
+    database: Database, scoring: Scoring
+) -> None:
+    contents = [{"data": {"email": _EMAIL}}, {"data": {"phone": _PHONE}}, {"order": 5, "note": f"for {_NAME}"}]
+    letters = [
+        DeadLetter("user-events", 4, offset, None, json.dumps(content).encode(), "why")
+        for offset, content in enumerate(contents)
+    ]
+    profile = event("customer_registered", _ID, name=_NAME, email=_EMAIL, phone=_PHONE)
+    assert scoring.apply([profile], now=NOW, dead=letters).dead_letters == len(letters)
+    scoring.apply([event("customer_deleted", _ID)], now=NOW)
+    assert _where_found(database) == set()
+    new = replace(letters[0], value=b"of somebody else")
+    assert scoring.apply([], now=NOW, dead=[*letters, new]).dead_letters == 1
+    assert _where_found(database) == set()
+    assert len(_rows(database, "SELECT 1 AS one FROM dead_letters")) == len(letters) + 1
 
 
 def test_of_others_only_the_records_that_hold_the_persons_e_mail_or_phone_are_cleared(

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import batched
 
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Row, Transaction
@@ -53,22 +54,43 @@ def add(
 ) -> int:
     """Store records, each once by its position and content; return how many were new.
 
-    Of a record that may name an erased customer neither key nor value are stored, as if they had been dropped.
+    Of a record that may name an erased customer neither key nor value are stored, as if they had been dropped. One
+    whose content was dropped already is not new, whatever it names somebody by: Kafka may deliver it again.
     """
+    dropped = _dropped(transaction, [_hidden(letter.position, tombstones) for letter in letters])
 
     def row(letter: DeadLetter) -> tuple[object, ...]:
         *place, digest = letter.position
         reason = letter.reason[:1024]
         if not erased.isdisjoint(customers_perhaps_named(letter.key, letter.value)):
-            return *place, tombstones.digest(digest), reason, None, None, None, now
+            return *_hidden(letter.position, tombstones), reason, None, None, None, now
         key = None if letter.key is None else letter.key[:_KEY_BYTES]
         return *place, digest, reason, customer_of(letter.value), key, letter.value, now
 
     return transaction.insert_many(
         "INSERT IGNORE INTO dead_letters "
         "(topic, partition_id, record_offset, content_hash, reason, customer_id, record_key, record_value, failed_at)",
-        [row(letter) for letter in letters],
+        [row(letter) for letter in letters if _hidden(letter.position, tombstones) not in dropped],
     )
+
+
+def _hidden(position: Position, tombstones: Tombstones) -> Position:
+    """Return where a record stands once its content is dropped."""
+    topic, partition, offset, digest = position
+    return topic, partition, offset, tombstones.digest(digest)
+
+
+def _dropped(transaction: Transaction, positions: Sequence[Position]) -> set[Position]:
+    """Return those of the positions where a record stands."""
+    found: set[Position] = set()
+    for part in batched(positions, _READ_AT_ONCE, strict=False):
+        places = ", ".join(["(%s, %s, %s, %s)"] * len(part))
+        rows = transaction.rows(
+            f"SELECT {_PLACE} FROM dead_letters WHERE ({_PLACE}) IN ({places})",
+            [value for position in part for value in position],
+        )
+        found.update(_place(row) for row in rows)
+    return found
 
 
 def erase(transaction: Transaction, person: Person, tombstones: Tombstones) -> None:
