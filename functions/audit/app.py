@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from churn.adapters.mysql import Database
 from churn.adapters.mysql.audit import AuditFilter
 from churn.adapters.redis_cache import Cache
+from churn.domain.timestamps import iso
 from churn.entrypoints.http.app import Api, Call
 from churn.observability import count_alone, logger, traced
 from churn.services import audit
@@ -50,7 +51,8 @@ def _copy(links: Sequence[Link]) -> None:
     for link in links:
         entry = None if link.entry is None else link.entry.to_dict()
         place = {"position": link.position, "entry_id": link.entry_id, "digest": link.digest}
-        print(json.dumps({"audit": entry, **place}))
+        times = {"linked_at": iso(link.linked_at), "complete_at": link.complete_at and iso(link.complete_at)}
+        print(json.dumps({"audit": entry, **place, **times}))
     sys.stdout.flush()
 
 

@@ -9,7 +9,7 @@ from churn.adapters.mysql import Database
 from churn.domain.timestamps import parse_timestamp
 from churn.domain.tombstones import Tombstones
 from churn.observability import logger, metrics, traced
-from churn.services import erasing
+from churn.services import audit, erasing
 from churn.services.component_reports import Reporter
 from churn.services.retention import prune
 from churn.settings import settings
@@ -40,6 +40,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         ),
     }
     pruned = prune(_database, _settings.retention, now=now, time_left=time_left)
+    # The last: it fails, and is told of, where the trail was altered.
+    pruned["audit"] = audit.prune(_database, _settings, now=now, time_left=time_left)
     metrics.add_metric("RowsPruned", "Count", sum(pruned.values()))
     logger.info("pruned", extra={"pruned": pruned, "erased": erased})
     _reporter.note(done=True)

@@ -5,7 +5,9 @@ import sys
 from datetime import UTC, datetime
 
 from churn.adapters.mysql import Database
+from churn.domain.audit import End
 from churn.domain.errors import ChurnError
+from churn.domain.timestamps import iso
 from churn.services.audit import Verdict, verify
 from infra import console
 from infra.tools.stack_environment import NotRunningError, use_stack
@@ -25,8 +27,14 @@ def main(arguments: list[str]) -> int:
         print(sentence, file=sys.stderr)
     if not wrong:
         print(f"the chain holds: links {verdict.begin.position + 1:,} to {verdict.end.position:,}")
+        print(f"it was {'pruned' if verdict.begin.position else 'begun'} at {_at(verdict.begin)}")
+        print(f"it was last complete at {_at(verdict.end)}")
         print(f"its last digest: {verdict.end.digest or 'none'}")
     return 1 if wrong else 0
+
+
+def _at(end: End) -> str:
+    return "no time" if end.at is None else iso(end.at)
 
 
 def _wrong(verdict: Verdict) -> list[str]:
@@ -36,7 +44,9 @@ def _wrong(verdict: Verdict) -> list[str]:
         entry = "" if entry_id is None else f" (entry {entry_id})"
         found.append(f"the chain is broken at link {position}{entry}: {reason}")
     if verdict.missed:
-        found.append(f"entries that came later than they say, the first of them: {verdict.missed[0]}")
+        found.append(f"entries that have no link, the first of them: {verdict.missed[0]}")
+    if verdict.late:
+        found.append(f"entries that came later than they say, the first of them: {verdict.late[0]}")
     return found
 
 

@@ -10,12 +10,11 @@ import pytest
 
 from churn.adapters.mysql import Database, audit
 from churn.adapters.mysql.audit import AuditFilter
-from churn.domain.audit import AuditEntry, Break
+from churn.domain.audit import LINKED_WITHIN, AlteredTrailError, AuditEntry, Break
 from churn.domain.tombstones import Tombstones
-from churn.services.audit import link_entries, page, verify
-from churn.services.retention import prune
+from churn.services.audit import link_entries, page, prune, verify
 from churn.services.scoring import Scoring
-from churn.settings import Retention, Settings, settings
+from churn.settings import Settings, settings
 from infra.tools import audit as command
 from tests.support.events import NOW, event, order
 from tests.support.models import RecencyModel
@@ -232,6 +231,101 @@ def test_an_entry_that_was_slipped_in_later_is_told(shop: dict[str, ModuleType],
     assert command.main([]) == 1
 
 
+_FORGED = "INSERT INTO audit (at, action, operation) VALUES ('2026-01-01', 'export', 'hand_over_customer')"
+
+
+def test_an_entry_that_says_an_earlier_time_is_told_after_it_was_linked(
+    shop: dict[str, ModuleType], database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _work(shop, database)
+    _link(database)
+    database.run(lambda transaction: transaction.execute(_FORGED))
+    assert _link(database) == 1
+    forged = rows(database, "SELECT MAX(id) AS id FROM audit")[0]["id"]
+    verdict = verify(database, _SETTINGS, datetime.now(UTC))
+    assert (verdict.broken, verdict.missed, verdict.late) == (None, [], [forged])
+    assert command.main([]) == 1
+    assert f"entries that came later than they say, the first of them: {forged}" in capsys.readouterr().err
+
+
+def test_entries_of_the_time_when_the_job_was_away_are_not_late(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("churn.services.audit._LINKS", 2)
+    _link(database, NOW - 9 * LINKED_WITHIN)
+    for _ in range(5):
+        audit.append(database, AuditEntry(NOW - 5 * LINKED_WITHIN, "anna", "read", "read", "get_alert"))
+    assert _link(database, NOW) == 5
+    verdict = verify(database, _SETTINGS, NOW)
+    assert (verdict.end.position, verdict.broken, verdict.missed, verdict.late) == (5, None, [], [])
+
+
+_MOVE = "UPDATE audit_ends SET position = 2, digest = (SELECT digest FROM audit_links WHERE position = 2) WHERE side = "
+_SHORTER = {
+    "the head is gone": [
+        "DELETE audit FROM audit JOIN audit_links ON entry_id = id WHERE audit_links.position <= 2",
+        _MOVE + "'begin'",
+        "DELETE FROM audit_links WHERE position <= 2",
+    ],
+    "the tail is gone": [
+        "DELETE audit FROM audit JOIN audit_links ON entry_id = id WHERE audit_links.position > 2",
+        _MOVE + "'end'",
+        "DELETE FROM audit_links WHERE position > 2",
+    ],
+    "all is gone": ["DELETE FROM audit", "DELETE FROM audit_links", "DELETE FROM audit_ends"],
+    "the ends are gone": ["DELETE FROM audit_ends"],
+}
+
+
+@pytest.mark.parametrize("statements", _SHORTER.values(), ids=_SHORTER)
+def test_a_chain_that_was_made_shorter_is_told(
+    shop: dict[str, ModuleType], database: Database, capsys: pytest.CaptureFixture[str], statements: list[str]
+) -> None:
+    _work(shop, database)
+    _link(database)
+    assert command.main([]) == 0
+    for statement in statements:
+        database.run(lambda transaction, statement=statement: transaction.execute(statement))  # type: ignore[misc]
+    assert command.main([]) == 1
+    assert "of the chain" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("statements", [_SHORTER["the tail is gone"], _SHORTER["the ends are gone"]])
+def test_what_was_altered_is_not_signed_again(
+    shop: dict[str, ModuleType], database: Database, statements: list[str]
+) -> None:
+    _work(shop, database)
+    _link(database)
+    for statement in statements:
+        database.run(lambda transaction, statement=statement: transaction.execute(statement))  # type: ignore[misc]
+    with pytest.raises(AlteredTrailError):
+        _link(database)
+
+
+def test_a_link_behind_the_end_is_told(shop: dict[str, ModuleType], database: Database) -> None:
+    _link(database)
+    signed = rows(database, "SELECT * FROM audit_ends WHERE side = 'end'")[0]
+    _work(shop, database)
+    _link(database)
+    restore = "UPDATE audit_ends SET position = %s, digest = %s, at = %s, signature = %s WHERE side = 'end'"
+    values = [signed[name] for name in ("position", "digest", "at", "signature")]
+    database.run(lambda transaction: transaction.execute(restore, values))
+    verdict = verify(database, _SETTINGS, datetime.now(UTC))
+    assert verdict.broken == Break(4, None, "a link lies outside the ends that were noted")
+
+
+def test_what_only_says_that_it_is_old_is_not_pruned(shop: dict[str, ModuleType], database: Database) -> None:
+    _work(shop, database)
+    _link(database)
+    database.run(lambda transaction: transaction.execute("UPDATE audit_links SET linked_at = '2020-01-01'"))
+    verdict = verify(database, _SETTINGS, datetime.now(UTC))
+    assert verdict.broken is not None
+    assert verdict.broken.position == 1
+    with pytest.raises(AlteredTrailError, match="link 1: the entry or its link was altered"):
+        prune(database, _SETTINGS, now=datetime.now(UTC), time_left=lambda: True)
+    assert len(rows(database, "SELECT id FROM audit")) == 4
+
+
 def test_an_entry_that_was_committed_late_is_linked_the_next_minute(database: Database) -> None:
     entry = AuditEntry(NOW, "anna", "read", "read", "get_alert")
     for _ in range(3):
@@ -251,8 +345,7 @@ def test_pruning_keeps_the_chain_verifiable(database: Database) -> None:
     for days in (900, 801, 3, 0):
         audit.append(database, entry)
         _link(database, NOW - timedelta(days=days))
-    pruned = prune(database, Retention(), now=NOW, time_left=lambda: True)
-    assert pruned["audit"] == 2
+    assert prune(database, _SETTINGS, now=NOW, time_left=lambda: True) == 2
     verdict = verify(database, _SETTINGS, NOW)
     assert (verdict.begin.position, verdict.end.position, verdict.broken, verdict.missed) == (2, 4, None, [])
     assert len(rows(database, "SELECT id FROM audit")) == 2

@@ -95,7 +95,6 @@ def test_each_kind_is_kept_for_its_days_and_the_totals_stay_equal_to_a_recount(
         "dead_letters": 8,
         "hours": 0,
         "segments": 0,
-        "audit": 0,
     }
     for table, column, days in (
         ("predictions", "created_at", 500),

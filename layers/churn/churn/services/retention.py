@@ -15,7 +15,6 @@ from churn.adapters.mysql import (
     alert_budget,
     alert_weeks,
     alerts,
-    audit,
     customer_states,
     customers,
     dead_letters,
@@ -65,7 +64,6 @@ def prune(database: Database, retention: Retention, *, now: datetime, time_left:
         ),
         "hours": repeat(retention.hours, lambda transaction, before: hourly_stats.prune(transaction, before, _ROWS)),
         "segments": repeat(retention.segments, lambda transaction, before: segments.prune(transaction, before, _ROWS)),
-        "audit": repeat(retention.audit, lambda transaction, before: audit.prune(transaction, before, _ROWS)),
     }
     repeat(event_counts.DAYS_OF_MINUTES, _prune_counts(event_counts.MINUTE))
     repeat(retention.hours, _prune_counts(event_counts.HOUR))

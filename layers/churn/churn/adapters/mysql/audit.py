@@ -7,11 +7,17 @@ from typing import NamedTuple
 
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
-from churn.domain.audit import AuditEntry, End, Link, StoredEntry
+from churn.domain.audit import AuditEntry, End, Link, Side, SignedEnd, StoredEntry
 
 _NAMES = [field.name for field in fields(AuditEntry)]
 _COLUMNS = ", ".join(_NAMES)
 _INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES ({placeholders(_NAMES)})"
+_LINK_NAMES = [name for name in Link._fields if name != "entry"]
+_LINK = ", ".join(_LINK_NAMES)
+_LINKS = (
+    f"SELECT {_LINK}, audit.id, {_COLUMNS} FROM audit_links LEFT JOIN audit ON audit.id = audit_links.entry_id "
+    "WHERE position > %(position)s AND position <= %(last)s ORDER BY position LIMIT %(size)s"
+)
 _PAGE = 1000
 
 
@@ -61,18 +67,31 @@ def newest(transaction: Transaction, wanted: AuditFilter, after: tuple[datetime,
     )
 
 
-def hold(transaction: Transaction, side: str) -> End:
-    """Return an end of the chain, `begin` or `end`, which nobody moves until the transaction ends."""
-    transaction.execute("INSERT IGNORE INTO audit_ends (side, position, digest) VALUES (%s, %s, %s)", (side, *End()))
-    rows = transaction.rows("SELECT position, digest FROM audit_ends WHERE side = %s FOR UPDATE", (side,))
-    return _end(rows)
+def hold(transaction: Transaction, side: Side) -> SignedEnd | None:
+    """Return an end of the chain as it was noted, which nobody moves until the transaction ends; None before that."""
+    row = transaction.row("SELECT position, digest, at, signature FROM audit_ends WHERE side = %s FOR UPDATE", (side,))
+    return None if row is None else _end(row)
 
 
-def ends(transaction: Transaction) -> tuple[End, End]:
-    """Return where the chain begins and ends."""
-    rows = transaction.rows("SELECT side, position, digest FROM audit_ends")
-    begin, end = (_end([row for row in rows if row["side"] == side]) for side in ("begin", "end"))
-    return begin, end
+def ends(transaction: Transaction) -> dict[Side, SignedEnd]:
+    """Return where the chain begins and ends, as far as it was noted."""
+    rows = transaction.rows("SELECT side, position, digest, at, signature FROM audit_ends")
+    return {row["side"]: _end(row) for row in rows}
+
+
+def note(transaction: Transaction, side: Side, noted: SignedEnd) -> None:
+    """Note an end of the chain."""
+    transaction.execute(
+        "INSERT INTO audit_ends (side, position, digest, at, signature) VALUES (%s, %s, %s, %s, %s) ON DUPLICATE KEY "
+        "UPDATE position = VALUES(position), digest = VALUES(digest), at = VALUES(at), signature = VALUES(signature)",
+        (side, *noted.end, noted.signature),
+    )
+
+
+def positions(transaction: Transaction) -> tuple[int, int] | None:
+    """Return the first and the last position of stored links, None if there are none."""
+    row = transaction.row("SELECT MIN(position) AS first, MAX(position) AS last FROM audit_links")
+    return None if row is None or row["first"] is None else (row["first"], row["last"])
 
 
 def without_link(transaction: Transaction, linked_before: datetime, limit: int) -> list[StoredEntry]:
@@ -89,27 +108,23 @@ def without_link(transaction: Transaction, linked_before: datetime, limit: int) 
     return [StoredEntry(row["id"], _entry(row)) for row in rows]
 
 
-def link(transaction: Transaction, links: Sequence[Link], now: datetime) -> None:
-    """Store links at the end of the chain."""
+def link(transaction: Transaction, links: Sequence[Link]) -> None:
+    """Store links."""
     transaction.insert_many(
-        "INSERT INTO audit_links (position, entry_id, digest, linked_at)",
-        [(one.position, one.entry_id, one.digest, now) for one in links],
+        f"INSERT INTO audit_links ({_LINK})", [tuple(getattr(one, name) for name in _LINK_NAMES) for one in links]
     )
-    _move(transaction, "end", End(links[-1].position, links[-1].digest))
 
 
 def chain(database: Database, begin: End, end: End) -> Iterator[Link]:
     """Yield the links between two ends, each with its entry."""
-    rows = database.pages(
-        f"SELECT position, entry_id, digest, audit.id, {_COLUMNS} FROM audit_links "
-        "LEFT JOIN audit ON audit.id = audit_links.entry_id "
-        "WHERE position > %(position)s AND position <= %(last)s ORDER BY position LIMIT %(size)s",
-        {"position": begin.position},
-        _PAGE,
-        last=end.position,
-    )
-    for row in rows:
-        yield Link(row["position"], row["entry_id"], row["digest"], None if row["id"] is None else _entry(row))
+    rows = database.pages(_LINKS, {"position": begin.position}, _PAGE, last=end.position)
+    return map(_link, rows)
+
+
+def oldest(transaction: Transaction, begin: End, limit: int) -> list[Link]:
+    """Return the first links after the beginning of the chain, each with its entry."""
+    values = {"position": begin.position, "last": begin.position + limit, "size": limit}
+    return [_link(row) for row in transaction.rows(_LINKS, values)]
 
 
 def missed(transaction: Transaction, before: datetime, limit: int) -> list[int]:
@@ -122,29 +137,18 @@ def missed(transaction: Transaction, before: datetime, limit: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
-def prune(transaction: Transaction, before: datetime, limit: int) -> int:
-    """Delete entries that were linked before an instant, and let the chain begin after them; return how many."""
-    hold(transaction, "begin")
-    rows = transaction.rows(
-        "SELECT position, entry_id, digest FROM audit_links WHERE linked_at < %s ORDER BY linked_at, position LIMIT %s",
-        (before, limit),
-    )
-    if rows:
-        _move(transaction, "begin", End(rows[-1]["position"], rows[-1]["digest"]))
-        transaction.execute_among("DELETE FROM audit WHERE id IN ({values})", [row["entry_id"] for row in rows])
-        transaction.execute("DELETE FROM audit_links WHERE position <= %s", (rows[-1]["position"],))
-    return len(rows)
+def delete(transaction: Transaction, links: Sequence[Link]) -> None:
+    """Delete links, which the chain begins with, and their entries."""
+    transaction.execute_among("DELETE FROM audit WHERE id IN ({values})", [link.entry_id for link in links])
+    transaction.execute("DELETE FROM audit_links WHERE position <= %s", (links[-1].position,))
 
 
-def _move(transaction: Transaction, side: str, end: End) -> None:
-    transaction.execute(
-        "UPDATE audit_ends SET position = %s, digest = %s WHERE side = %s", (end.position, end.digest, side)
-    )
+def _end(row: Row) -> SignedEnd:
+    return SignedEnd(End(row["position"], row["digest"], row["at"]), row["signature"])
 
 
-def _end(rows: Sequence[Row]) -> End:
-    """Return the end that a row tells, that of an empty chain without one."""
-    return End(rows[0]["position"], rows[0]["digest"]) if rows else End()
+def _link(row: Row) -> Link:
+    return Link(**{name: row[name] for name in _LINK_NAMES}, entry=None if row["id"] is None else _entry(row))
 
 
 def _entry(row: Row) -> AuditEntry:
