@@ -132,6 +132,12 @@ class Withdrawn(Event):
     __slots__ = ()
 
 
+class Credit(Event):
+    """The cancellation of an order by amounts below 0 alone, in a file that does not show the order."""
+
+    __slots__ = ()
+
+
 def digest(content: list[Any]) -> str:
     """Return an identifier of the content: the same whenever and wherever it is read."""
     try:

@@ -13,7 +13,7 @@ from typing import Any
 from churn.domain.events import MAX_FUTURE, Event, InvalidEventError
 from churn.domain.timestamps import DAY, from_millis, iso, to_millis
 from churn.domain.values import MAX_AMOUNT
-from infra.tools.importer.events import Withdrawn, build_event, digest, digest_of_text
+from infra.tools.importer.events import Credit, Withdrawn, build_event, digest, digest_of_text
 from infra.tools.importer.faults import DoubtError
 from infra.tools.importer.formats import LineKind
 from infra.tools.importer.joined_lines import HALF_A_CENT, Order
@@ -241,10 +241,12 @@ class Orders:
         if order.cancelled_at is None or order.cancelled_at > order.at:
             event_id = "order-" + digest(identity)
             placed = self._event(event_id, "order_placed", order, order.at, data | _details(order))
-            events.append(_withdrawn(placed) if is_cancelled or order.cancelled_at is not None else placed)
+            events.append(_marked(placed, Withdrawn) if is_cancelled or order.cancelled_at is not None else placed)
         if order.cancelled_at is not None:
             event_id = "cancel-" + digest([*identity, order.cancelled_at])
-            events.append(self._event(event_id, "order_cancelled", order, order.cancelled_at, data))
+            taken_back = self._event(event_id, "order_cancelled", order, order.cancelled_at, data)
+            is_credit = order.taken_off > 0 and order_id and not is_cancelled
+            events.append(_marked(taken_back, Credit) if is_credit else taken_back)
         return events
 
     def _take_back(self, order: Order) -> None:
@@ -298,8 +300,8 @@ class Orders:
         figures.days[at // DAY] += 1
 
 
-def _withdrawn(event: Event) -> Withdrawn:
-    return Withdrawn(event.event_id, event.event_type, event.customer_id, event.timestamp, event.data, event.sent_ids)
+def _marked(event: Event, kind: type[Event]) -> Event:
+    return kind(event.event_id, event.event_type, event.customer_id, event.timestamp, event.data, event.sent_ids)
 
 
 def _details(order: Order) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 from churn.adapters.mysql import Transaction, customers
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.orders import Ledgers
-from churn.domain.events import Event, instant_of
+from churn.domain.events import Event, instant_of, order_cents
 from churn.domain.orders import Order
 from churn.domain.timestamps import from_millis, iso, to_millis
-from infra.tools.importer.events import digest
+from infra.tools.importer.events import Credit, digest
 from infra.tools.importer.replaced import Replaced
 from infra.tools.importer.staging import Line
 
@@ -93,6 +93,29 @@ def _taken_back(event: Event, order: Order, now: datetime) -> Event | None:
         data["revised_at"] = iso(now)
     event_id = "void-" + digest([event.customer_id, event.order_id, order.reinstated_at])
     return Event(event_id, "order_cancelled", event.customer_id, from_millis(order.placed_at), data)
+
+
+def credits_as_refunds(transaction: Transaction, events: Sequence[Event]) -> list[Event]:
+    """Return the events with a refund (type REFUND) in place of each `Credit` of a part of a stored order."""
+    found = [event for event in events if isinstance(event, Credit)]
+    if not found:
+        return [*events]
+    keys = customers.existing(transaction, sorted({event.customer_id for event in found}))
+    ledgers = Ledgers(transaction)
+    stored = [(keys[event.customer_id], event) for event in found if event.customer_id in keys]
+    ledgers.load([(pk, event.order_id) for pk, event in stored])
+    refunds: dict[str, Event] = {}
+    for pk, event in stored:
+        order, cents = ledgers.get(pk, event.order_id), order_cents(event.data)
+        if order is None or order.placed_at is None or order.cents is None or cents is None:
+            continue
+        amount = cents / 100
+        refund = digest([event.customer_id, event.order_id, event.at, amount, 0])[:16]
+        is_part = order.cancelled_at is None and cents < order.cents
+        if is_part or refund in _subtracted(history.of_one(transaction, pk, event.customer_id), event.order_id):
+            data = {"order_id": event.data["order_id"], "refunds": {refund: amount}}
+            refunds[event.event_id] = Event(event.event_id, REFUND, event.customer_id, event.timestamp, data)
+    return [refunds.get(event.event_id, event) for event in events]
 
 
 def subtract_refunds(

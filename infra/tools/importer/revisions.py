@@ -11,7 +11,7 @@ from churn.domain.events import Event, instant_of, order_cents
 from churn.domain.orders import Order
 from churn.domain.timestamps import iso
 from infra.tools.importer.events import Withdrawn, digest
-from infra.tools.importer.refunds import subtract_refunds, take_back_voids
+from infra.tools.importer.refunds import credits_as_refunds, subtract_refunds, take_back_voids
 from infra.tools.importer.replaced import Replaced
 
 type _Stored = tuple[int, Event, Order]
@@ -34,7 +34,7 @@ def as_revisions(
     """
 
     def run(transaction: Transaction) -> list[Event]:
-        orders = take_back_voids(transaction, events, now, replaced, file)
+        orders = credits_as_refunds(transaction, take_back_voids(transaction, events, now, replaced, file))
         return _as_revisions(transaction, subtract_refunds(transaction, orders, now, replaced), now, replaced, file)
 
     return database.run(run)

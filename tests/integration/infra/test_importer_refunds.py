@@ -89,3 +89,27 @@ def test_a_later_export_of_stripe_shows_what_was_refunded_meanwhile(shop: Databa
     assert _import(tmp_path, "before", header + "ch_2,2026-01-06 10:00,25.00,0.00,eur,Paid,cus_B\n") == 0
     assert _import(tmp_path, "after", header + "ch_2,2026-01-06 10:00,25.00,5.00,eur,Paid,cus_B\n") == 0
     assert _spent(shop) == {"cus_B": (1, 20.0)}
+
+
+def test_a_later_credit_note_under_the_number_of_an_order_takes_off_what_it_says(
+    shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = "customer,order,date,total,status\n"
+    orders = header + "ann,1,2026-01-05,10,paid\nbob,2,2026-01-05,20,paid\ncleo,3,2026-01-05,5,paid\n"
+    part = "ann,1,2026-01-20,-6,refunded\n"
+    notes = header + part + "bob,2,2026-01-20,-20,refunded\ncleo,C9,2026-01-20,-5,refunded\n"
+    assert _import(tmp_path, "january", orders) == 0
+    assert _import(tmp_path, "february", notes) == 0
+    assert "1 refunds (-6.00)" in capsys.readouterr().out
+    expected = {"ann": (1, 4.0), "bob": (0, 0.0), "cleo": (1, 5.0)}
+    assert _spent(shop) == expected
+    # Files that overlap take nothing off twice.
+    for name, text in (
+        ("january", orders),
+        ("february", notes),
+        ("march", header + part + "dan,4,2026-03-01,1,paid\n"),
+    ):
+        assert _import(tmp_path, name, text) == 0
+        assert _spent(shop) == expected | ({"dan": (1, 1.0)} if name == "march" else {})
+    assert compare_with_histories(shop) == 4
+    assert_tables_agree(shop)
