@@ -144,6 +144,8 @@ TAKEN_FOR_GRANTED: dict[str, tuple[Ask, int]] = {
     "three failed payments": (_more("payment_failures", 3), 1),
     "one ticket more": (_more("support_tickets", 1), 1),
     "three tickets more": (_more("support_tickets", 3), 1),
+    "150 orders more": (_more("total_orders", 150), -1),
+    "150 tickets more": (_more("support_tickets", 150), 1),
     "a failed payment now": (_event("payment_failed"), 1),
     "a ticket now": (_event("support_ticket_created"), 1),
 }

@@ -239,7 +239,9 @@ def test_what_is_asked_as_stored_holds_where_another_change_would_move_it() -> N
     assert (later["support_tickets"], later["account_age_days"]) == (2, 300)
 
 
-def test_any_number_of_orders_is_folded_in() -> None:
+def test_any_number_of_events_is_folded_in() -> None:
+    tickets = asked(support_tickets=500.0).features
+    assert tickets == asked(support_tickets=3.0).features | {"support_tickets": 500}
     hundred, more = (asked(total_orders=4.0 + number).features for number in (100, 101))
     assert (more["total_orders"], more["total_spent"], more["purchase_days"]) == (105, 5250, 5)
     assert more["days_since_last_order"] == 0

@@ -19,7 +19,7 @@ from churn.domain.timestamps import to_millis
 from churn.domain.values import MAX_AMOUNT
 
 MOST_EVENTS = 100
-"""So many events are folded in for one feature; a feature that would need more is replaced. Orders have no limit."""
+"""So many events may be asked for at once."""
 
 HypotheticalType = Literal[
     "email_clicked",
@@ -272,14 +272,10 @@ def _grid(begin: float) -> Iterator[float]:
         passed += max(1, passed // _FINENESS)
 
 
-def _more(known: float | None, wanted: float | None, most: float) -> int:
-    """Return how many events make a count what is wanted; 0 where none can."""
-    more = (wanted or 0) - (known or 0)
-    return int(more) if known is not None and 0 < more <= most and more == int(more) else 0
-
-
-def _more_orders(stored: Features, given: Mapping[str, float | None]) -> int:
-    return _more(stored["total_orders"], given.get("total_orders"), BY_NAME["total_orders"].maximum)
+def _more(known: float | None, given: _Values, name: str) -> int:
+    """Return how many events make a count what is given; 0 where none can."""
+    more = (given.get(name) or 0) - (known or 0)
+    return int(more) if known is not None and more > 0 and more == int(more) else 0
 
 
 def _valued(event: HypotheticalEvent, customer: StoredCustomer, stored: Features) -> HypotheticalEvent:
@@ -300,7 +296,7 @@ def _silent_before(stored: Features, given: Mapping[str, float | None]) -> float
     silence, known = given.get(SILENCE), stored[SILENCE]
     if silence is None or known is None or silence <= known:
         return None
-    return 0.0 if _more_orders(stored, given) else known
+    return 0.0 if _more(stored["total_orders"], given, "total_orders") else known
 
 
 def _as_given(customer: StoredCustomer, stored: Features, given: Mapping[str, float | None]) -> Inputs:
@@ -312,22 +308,21 @@ def _as_given(customer: StoredCustomer, stored: Features, given: Mapping[str, fl
     """
     silence, begin = given.get(SILENCE), _silent_before(stored, given)
     at = customer.at if silence is None or begin is None else customer.at + timedelta(days=silence - begin)
-    orders = _more_orders(stored, given)
+    orders = _more(stored["total_orders"], given, "total_orders")
     if silence is not None and begin is None and "total_orders" not in given:
         orders = 0 if silence == stored[SILENCE] else 1
     placed = _Orders(silence or 0.0, orders, _cents(customer, stored, given, orders)) if orders else None
     inputs = _folded(customer, (), at, placed)
-    counted = [
-        HypotheticalEvent(cast("HypotheticalType", EVENT_TYPES_OF_KIND[name]), 0)
-        for name in _COUNTS
-        if name in given
-        for _ in range(_more(_counted(customer, inputs, name, at), given[name], MOST_EVENTS))
-    ]
-    return _folded(customer, counted, at, placed) if counted else inputs
+    counts = [name for name in _COUNTS if name in given and _more(_counted(customer, inputs, name, at), given, name)]
+    if not counts:
+        return inputs
+    # One event of a kind shows that the shop sends it; more of them move nothing but their count.
+    first = [HypotheticalEvent(cast("HypotheticalType", EVENT_TYPES_OF_KIND[name]), 0) for name in counts]
+    return {**_folded(customer, first, at, placed), **{name: given[name] for name in counts}}
 
 
 def _counted(customer: StoredCustomer, inputs: Inputs, name: str, at: datetime) -> float | None:
-    """Return a count, also of what the shop does not send: the first event of a kind shows that it does."""
+    """Return a count, also of what the shop does not send."""
     return features_at(customer.state, at, {name: 0})[name] if inputs[name] is None else inputs[name]
 
 
