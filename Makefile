@@ -21,7 +21,7 @@ SAM_VERSION := 1.170.0
 ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
 
-.PHONY: help run up down status logs token sign-in clean import export events audit-verify redrive train dataset models promote rollback bench \
+.PHONY: help run up down status logs token sign-in clean import export events audit-verify redrive train dataset models promote rollback sign-models bench \
 	format lint unit integration contract chaos fuzz check test test-mysql test-kafka smoke openapi sbom build sam-api sam-invoke deploy destroy
 
 help: ## This list
@@ -109,6 +109,9 @@ promote: $(STAMP) ## Let a version serve: make promote VERSION=… [REASON=…] 
 
 rollback: $(STAMP) ## Let the previous version serve again: make rollback [REASON=…]
 	@$(PYTHON) -m infra.tools.models rollback $(if $(REASON),--reason "$(REASON)")
+
+sign-models: $(STAMP) ## Sign the versions from before there was a MODEL_SIGNING_KEY
+	@$(PYTHON) -m infra.tools.models sign
 
 bench: $(STAMP) ## Measure all in one table, or one: make bench NAME=sweep
 	@if [ "$(UV)" != uv ]; then $(MAKE) .local/tools/bin/uv; fi

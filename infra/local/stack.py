@@ -41,6 +41,7 @@ REGION = "eu-central-1"
 _TOKEN_SECONDS = 30 * 86_400
 # Customers of the simulated shop that the first model is trained on.
 _TRAINED_ON = 5000
+_HOW_TO_SIGN = "start without the key, sign what is there (MODEL_SIGNING_KEY=… make sign-models), then start with it"
 
 
 class Stack:
@@ -276,9 +277,13 @@ class Stack:
     def _has_model(self) -> bool:
         """Return whether a model serves; one of a simulated shop that learned from older features does not count."""
         bucket = self._template.function("scoring").environment["MODEL_BUCKET"]
-        registry = S3ModelRegistry(bucket, aws_client("s3", self._config))
+        key = os.environ.get("MODEL_SIGNING_KEY", "")
+        registry = S3ModelRegistry(bucket, aws_client("s3", self._config), signing_key=key)
         try:
-            version = registry.promotion_state().version
+            state = registry.promotion_state()
+            if state.refused:
+                raise StackError(f"{state.refused}; {_HOW_TO_SIGN}")
+            version = state.version
             metadata = registry.describe(version) if version else {}
         except (RegistryUnavailableError, BrokenModelError, VersionNotFoundError):
             return False

@@ -1,4 +1,4 @@
-"""`make models`, `make promote VERSION=…`, `make rollback`: the registry's versions, and which of them serves."""
+"""`make models`, `make promote VERSION=…`, `make rollback`, `make sign-models`: versions, and which of them serves."""
 
 import argparse
 import sys
@@ -38,6 +38,8 @@ def main(arguments: list[str]) -> int:
         elif options.command == "promote":
             reason, force = options.force or options.reason, bool(options.force)
             _print_current(registry.promote(options.version, by=by, reason=reason, now=now, force=force))
+        elif options.command == "sign":
+            print(f"signed: {', '.join(registry.sign()) or 'no version, as all that are whole were signed before'}")
         else:
             _print_current(registry.roll_back(by=by, reason=options.reason, now=now))
     except NotPromotableError as error:
@@ -109,6 +111,7 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     promote.add_argument("--reason")
     promote.add_argument("--force", metavar="WHY", help="although its gate did not pass")
     commands.add_parser("rollback", help="make the version before serve again").add_argument("--reason")
+    commands.add_parser("sign", help="sign all that was published before MODEL_SIGNING_KEY was set, as it is now")
     return parser.parse_args(arguments)
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from churn.settings import Settings
 
 _CURRENT = "current.json"
+_SIGNATURE = "signature.json"
 _VERSION = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 _ATTEMPTS = 10
@@ -158,6 +159,20 @@ class S3ModelRegistry:
 
         return self._change(rolled_back)
 
+    def sign(self) -> list[str]:
+        """Sign what was published and promoted before there was a key, as it is now; return the versions signed.
+
+        Whoever calls it vouches for what the bucket holds. A broken version, or one of another name, is left out.
+        Raises RegistryUnavailableError, also without a key.
+        """
+        if not self._signing_key:
+            raise RegistryUnavailableError("MODEL_SIGNING_KEY is not set")
+        signed = [version for version in self.versions() if self._sign_version(version)]
+        state, tag = self._read_state(is_signed_only=False)
+        if tag is not None:
+            self._write_state(state, tag)
+        return signed
+
     def challenge(self, version: str) -> PromotionState:
         """Make a published version the challenger, unless it serves. Raises VersionNotFoundError."""
         self.describe(version)
@@ -173,13 +188,39 @@ class S3ModelRegistry:
             raise BrokenModelError(f"version {version} holds the model {model.version}")
         return model
 
+    def _sign_version(self, version: str) -> bool:
+        """Sign a version beside its metadata, which are never altered; return whether that was to be done."""
+        try:
+            metadata, _ = self._whole(version)
+            if metadata.get("version") != version or self._is_signed(version, metadata):
+                return False
+            signature = {FIELD: signature_of(self._key(), metadata, Signed.VERSION)}
+            self._put_once(version, _SIGNATURE, json.dumps(signature).encode(), "application/json")
+        except (BrokenModelError, VersionNotFoundError, VersionExistsError):
+            return False
+        return True
+
+    def _is_signed(self, version: str, metadata: Mapping[str, Any]) -> bool:
+        if is_signed(self._key(), metadata, Signed.VERSION):
+            return True
+        try:
+            beside = json.loads(self._get(version, _SIGNATURE))
+            return is_signed(self._key(), {**metadata, FIELD: beside[FIELD]}, Signed.VERSION)
+        except (VersionNotFoundError, ValueError, LookupError, TypeError, RecursionError):
+            return False
+
     def _verified(self, version: str) -> tuple[dict[str, Any], bytes]:
         """Return a version's metadata and model. Raises VersionNotFoundError, BrokenModelError."""
-        metadata = self.describe(version)
-        if self._signing_key and not is_signed(self._key(), metadata, Signed.VERSION):
+        metadata, content = self._whole(version)
+        if self._signing_key and not self._is_signed(version, metadata):
             raise BrokenModelError(f"version {version} is not signed with this service's key")
         if self._signing_key and metadata.get("version") != version:
             raise BrokenModelError(f"version {version} holds the signed metadata of {metadata.get('version')}")
+        return metadata, content
+
+    def _whole(self, version: str) -> tuple[dict[str, Any], bytes]:
+        """Return a version's metadata and the model that they tell. Raises VersionNotFoundError, BrokenModelError."""
+        metadata = self.describe(version)
         content = self._get(version, "model.npz")
         if hashlib.sha256(content).hexdigest() != metadata.get("sha256"):
             raise BrokenModelError(f"the stored bytes of version {version} do not have the checksum of its metadata")
@@ -195,13 +236,17 @@ class S3ModelRegistry:
             raise RegistryUnavailableError(f"MODEL_SIGNING_KEY must have at least {SHORTEST_KEY} characters")
         return key
 
-    def _read_state(self) -> tuple[PromotionState, str | None]:
-        """Return the state, and the ETag of ``current.json``; None if it does not exist yet."""
+    def _read_state(self, *, is_signed_only: bool = True) -> tuple[PromotionState, str | None]:
+        """Return the state, and the ETag of ``current.json``; None if it does not exist yet.
+
+        `is_signed_only`: whether a state without a right signature counts as empty where there is a key.
+        """
         try:
             content, tag = self._read(_CURRENT)
             stored = json.loads(content)
-            if self._signing_key and not is_signed(self._key(), stored, Signed.PROMOTIONS):
-                return PromotionState(refused=f"{_CURRENT} is not signed with this service's key: promote again"), tag
+            has_to_be = is_signed_only and self._signing_key
+            if has_to_be and not is_signed(self._key(), stored, Signed.PROMOTIONS):
+                return PromotionState(refused=f"{_CURRENT} is not signed with this service's key"), tag
             return PromotionState.of(stored), tag
         except _S3Error as error:
             if error.code in {"NoSuchKey", "404"}:
@@ -217,19 +262,22 @@ class S3ModelRegistry:
             changed = change(replace(state, refused=None))
             if changed == state:
                 return state
-            content = changed.stored()
-            if self._signing_key:
-                content[FIELD] = signature_of(self._key(), content, Signed.PROMOTIONS)
-            condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
             try:
-                body = json.dumps(content, indent=1).encode()
-                self._call("put_object", Key=_CURRENT, Body=body, ContentType="application/json", **condition)
+                self._write_state(changed, tag)
             except _S3Error as refusal:
                 if refusal.code not in _CONFLICTS:
                     raise
             else:
                 return changed
         raise RegistryUnavailableError(f"{_CURRENT} of bucket {self._bucket} is being changed by others all the time")
+
+    def _write_state(self, state: PromotionState, tag: str | None) -> None:
+        content = state.stored()
+        if self._signing_key:
+            content[FIELD] = signature_of(self._key(), content, Signed.PROMOTIONS)
+        condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+        body = json.dumps(content, indent=1).encode()
+        self._call("put_object", Key=_CURRENT, Body=body, ContentType="application/json", **condition)
 
     def _put_once(
         self, version: str, name: str, content: bytes, content_type: str = "application/octet-stream"
