@@ -121,7 +121,7 @@ def page(transaction: Transaction, wanted: Wanted, *, limit: int, position: int 
         own = conditions.copy()
         own.add_equal("status", status)
         own.add_equal("outcome", outcome)
-        forced = "" if position is None else _forced(wanted, status, outcome)
+        forced = "" if position is None and outcome is None else _forced(wanted, status, outcome)
         parts.append(f"(SELECT * FROM alerts {forced} {own.where()} ORDER BY {order} LIMIT %s)")
         values += [*own.values, limit]
     union = " UNION ALL ".join(parts) if len(parts) > 1 else parts[0][1:-1]
@@ -131,7 +131,10 @@ def page(transaction: Transaction, wanted: Wanted, *, limit: int, position: int 
 
 
 def _forced(wanted: Wanted, status: AlertStatus | None, outcome: Outcome | None) -> str:
-    """Return which index a page after a place is read from: left to itself, a server reads all that is before it."""
+    """Return which index a page is read from.
+
+    Left to itself, a server reads all that is before a place, or sorts all alerts of some days for those of an outcome.
+    """
     indexes = {
         "alerts_by_change": wanted.changes_since,
         "alerts_by_customer": wanted.customer_pk,

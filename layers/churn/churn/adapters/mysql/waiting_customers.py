@@ -32,7 +32,8 @@ def most_valuable(
         value, key = after
         conditions.add("waiting_value <= %s AND (waiting_value < %s OR id < %s)", value, value, key)
     rows = transaction.rows(
-        f"SELECT waiting_value, id FROM customers {conditions.where()} ORDER BY waiting_value DESC, id DESC LIMIT %s",
+        f"SELECT waiting_value, id FROM customers FORCE INDEX (customers_by_waiting_value) {conditions.where()} "
+        "ORDER BY waiting_value DESC, id DESC LIMIT %s",
         [*conditions.values, limit],
     )
     return [(float(row["waiting_value"]), row["id"]) for row in rows]
