@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime
 
 from churn.adapters.mysql import Database
-from churn.domain.audit import End
+from churn.domain.audit import AlteredTrailError, End
 from churn.domain.errors import ChurnError
 from churn.domain.timestamps import iso
 from churn.services.audit import Verdict, verify
@@ -19,8 +19,11 @@ def main(arguments: list[str]) -> int:
     try:
         settings = use_stack("DATABASE_URL", "ERASURE_KEY")
         verdict = verify(Database(settings.database_url), settings, datetime.now(UTC))
+    except AlteredTrailError as error:
+        print(f"the chain is broken: {error}", file=sys.stderr)
+        return 1
     except (ChurnError, NotRunningError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: the audit trail cannot be verified: {error}", file=sys.stderr)
         return 1
     wrong = _wrong(verdict)
     for sentence in wrong:

@@ -5,6 +5,7 @@ import os
 from datetime import UTC, datetime
 
 from churn.adapters.mysql import Database, audit
+from churn.adapters.mysql.server_errors import StatementRefusedError
 from churn.domain.audit import AuditAction, AuditEntry
 from churn.settings import Settings
 
@@ -28,5 +29,9 @@ def note(settings: Settings, command: str, thing: str | None = None, *, action: 
     database = Database(settings.database_url)
     try:
         audit.append(database, entry)
+    except StatementRefusedError as error:
+        raise StatementRefusedError(
+            error.kind, error.code, f"nothing was done, as the audit trail cannot hold an entry for it: {error}"
+        ) from error
     finally:
         database.close()

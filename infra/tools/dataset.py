@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from churn.adapters.mysql import Database, DatabaseUnavailableError
+from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError
 from churn.domain.features import INPUT_NAMES
 from churn.domain.timestamps import from_millis
 from churn.services.training_runs import StoredHistories
@@ -19,6 +19,7 @@ from churn.settings import InvalidSettingsError
 from churn.training import CannotTrainError, Histories, Plan
 from churn.training.snapshots import FOLDS, Progress, Snapshots, cut_offs, scan_histories, take_snapshots
 from infra import console
+from infra.tools.command_audit import note
 from infra.tools.stack_environment import NotRunningError, use_stack
 
 
@@ -38,12 +39,20 @@ def main(arguments: list[str]) -> int:
             test_at=options.test_at,
             fit_at=tuple(options.fit_at or ()),
         )
+        note(settings, "dataset", action="export")
         histories = StoredHistories(Database(settings.database_url))
         table = dataset(histories, now=datetime.now(UTC), plan=plan, progress=print)
         part = options.file.with_name(options.file.name + ".part")
         pyarrow.parquet.write_table(table, part)
         part.replace(options.file)
-    except (NotRunningError, InvalidSettingsError, CannotTrainError, DatabaseUnavailableError, OSError) as error:
+    except (
+        NotRunningError,
+        InvalidSettingsError,
+        CannotTrainError,
+        DatabaseUnavailableError,
+        StatementRefusedError,
+        OSError,
+    ) as error:
         print(f"no file was written: {error}", file=sys.stderr)
         return 1
     print(f"wrote {table.num_rows:,} snapshots to {options.file}")

@@ -19,6 +19,9 @@ from infra import console
 ROOT = Path(__file__).parents[2]
 NPM_LOCK = ROOT / "functions" / "dashboard" / "web" / "package-lock.json"
 _GROUPS = ("model", "training", "identity", "tracing")
+# What these name as their licence is none that could be judged: a line of copyright, "Dual License". SciPy's wheel also
+# holds the runtime libraries of GCC, under the exception that lets anything be linked with them.
+_LICENCES = {"python-dateutil": "Apache-2.0 OR BSD-3-Clause", "scipy": "BSD-3-Clause"}
 _ALGORITHMS = {"sha512": "SHA-512", "sha384": "SHA-384", "sha256": "SHA-256"}
 
 
@@ -37,6 +40,8 @@ def licence_of(package: str) -> str:
         told = metadata(package)
     except PackageNotFoundError:
         raise LookupError(f"{package} is not installed, so its licence is not known: run 'make up' first") from None
+    if package in _LICENCES:
+        return _LICENCES[package]
     classified = [name.rpartition(" :: ")[2] for name in told.get_all("Classifier") or [] if name[:7] == "License"]
     licence = told.get("License-Expression") or (told.get("License") or "").split("\n")[0] or ", ".join(classified)
     if not licence:

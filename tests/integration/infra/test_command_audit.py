@@ -7,7 +7,7 @@ import pytest
 from churn.adapters.mysql import Database
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.services.training_runs import release
-from infra.tools import issue_token, models
+from infra.tools import dataset, issue_token, models
 from infra.tools.importer import command
 from tests.support.events import NOW
 from tests.support.registry import BUCKET, model
@@ -54,6 +54,8 @@ def test_a_command_is_told_of_with_who_gave_it(
     assert issue_token.main() == 0
     assert command.main([str(_orders(tmp_path)), "--dry-run"]) == 0
     assert command.main([str(_orders(tmp_path))]) == 0
+    # Of two orders nothing can be learned.
+    assert dataset.main([str(tmp_path / "snapshots.parquet")]) == 1
     who = ("anna (command line)", None)
     assert _told(shop) == [
         (*who, "change", "command:promote", second, None),
@@ -61,6 +63,7 @@ def test_a_command_is_told_of_with_who_gave_it(
         (*who, "change", "command:token", '["ben", "act"]', None),
         # The name of a file may be that of a customer.
         (*who, "intake", "command:import", None, None),
+        (*who, "export", "command:dataset", None, None),
     ]
 
 
@@ -76,6 +79,20 @@ def test_a_command_that_cannot_be_told_is_not_done(
     monkeypatch.setattr("sys.argv", ["token"])
     assert issue_token.main() == 1
     assert capsys.readouterr().out == ""
+
+
+def test_without_the_table_the_sentence_says_what_is_missing_and_that_nothing_was_done(
+    shop: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["token"])
+    shop.run(lambda transaction: transaction.execute("RENAME TABLE audit TO audit_away"))
+    try:
+        assert issue_token.main() == 1
+    finally:
+        shop.run(lambda transaction: transaction.execute("RENAME TABLE audit_away TO audit"))
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("error: nothing was done, as the audit trail cannot hold an entry for it: ")
 
 
 def test_without_a_database_a_token_is_made(

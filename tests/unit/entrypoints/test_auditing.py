@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from churn.adapters.redis_cache import Cache
-from churn.domain.errors import CustomerNotFoundError
+from churn.domain.errors import ConflictError, CustomerNotFoundError, FieldError, InvalidInputError, NotFoundError
 from churn.entrypoints.http.app import Api, Call, View
 from churn.entrypoints.http.routes import BY_OPERATION, ROUTES, Route
 from churn.settings import Settings
@@ -127,6 +127,28 @@ def test_things_are_named_by_ids_of_the_services_own(operation: str, answer: Any
     asked.ask(path)
     assert asked.trail.entries[-1].object == told
     assert "example" not in str([entry.to_dict() for entry in asked.trail.entries])
+
+
+_RESULTS = [{"id": 3, "outcome": "changed", "code": None}, {"id": 4, "outcome": "refused", "code": 404}]
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "told"),
+    [
+        ("get_alert", NotFoundError("4711"), None),
+        ("get_alert", InvalidInputError(FieldError("id", "is odd")), None),
+        ("work_on_alert", NotFoundError("4711"), None),
+        ("work_on_alert", ConflictError("It is resolved."), "4711"),
+        ("work_on_alerts", {"results": _RESULTS}, "3"),
+    ],
+)
+def test_an_id_of_what_is_not_there_may_be_a_customers_and_is_not_told(
+    operation: str, answer: Any, told: str | None
+) -> None:
+    asked = _asked(operation, answer)
+    asked.ask("" if operation == "work_on_alerts" else "/api/alerts/4711")
+    # Before it has begun, nothing is known to be there.
+    assert [entry.object for entry in asked.trail.entries] == [*[None] * (len(asked.trail.entries) - 1), told]
 
 
 @pytest.mark.parametrize(
