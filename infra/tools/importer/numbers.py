@@ -95,6 +95,7 @@ class NumberSurvey:
     """Whether there are whole numbers from 1,000 on without any sign."""
     is_above: bool = False
     """Whether there are numbers that are not below 0."""
+    has_numbers: bool = False
     _shapes: set[str] = field(default_factory=set)
 
     def add(self, text: str) -> None:
@@ -107,7 +108,7 @@ class NumberSurvey:
         parts = _parts(text)
         if parts is None:
             return
-        self.is_above |= not parts.is_negative
+        self._note_sign(is_negative=parts.is_negative)
         digits = parts.digits
         signs = [sign for sign in digits if sign in ".,"]
         if not signs:
@@ -127,6 +128,14 @@ class NumberSurvey:
         else:
             self.unclear.setdefault(sign, text)
 
+    def add_number(self, value: float) -> None:
+        """Take a number that is none in text, which says nothing about the decimal sign."""
+        self._note_sign(is_negative=value < 0)
+
+    def _note_sign(self, *, is_negative: bool) -> None:
+        self.has_numbers = True
+        self.is_above |= not is_negative
+
     def add_column(self, texts: Sequence[str]) -> None:
         """Take many texts of the column, also empty ones."""
         joined = "\n".join(texts) + "\n"
@@ -139,7 +148,7 @@ class NumberSurvey:
     @property
     def is_below(self) -> bool:
         """Whether there are numbers, all of which are below 0."""
-        return bool(self._shapes) and not self.is_above
+        return self.has_numbers and not self.is_above
 
     def sign(self, elsewhere: frozenset[DecimalSign]) -> DecimalSign:
         """Return the column's decimal sign; `elsewhere`: the signs that other columns of the file have.

@@ -118,6 +118,8 @@ def look_through(
                 look.add_column([text.strip() for text in record.columns[column]])
             elif isinstance(cell, str) and (text := cell.strip()):
                 look.add(text)
+            elif isinstance(look, NumberSurvey) and isinstance(cell, int | float):
+                look.add_number(cell)
     return survey
 
 

@@ -1,5 +1,6 @@
 """Lines that take back an order or a part of it, and those of orders that never were any."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,6 +70,10 @@ def test_a_whole_order_is_taken_back_where_a_line_is_an_order(tmp_path: Path) ->
 def test_where_all_quantities_are_below_0_they_say_nothing(tmp_path: Path) -> None:
     text = "customer,order,date,total,quantity\nann,1,2026-01-01,20,-2\nann,2,2026-01-03,10,-1\n"
     assert _of_ann(_read(tmp_path, text)) == (2, 30)
+    rows = [{"customer": "ann", "order": str(n), "date": "2026-01-01", "total": 5 * n, "quantity": -n} for n in (1, 2)]
+    assert _of_ann(_read(tmp_path, "\n".join(map(json.dumps, rows)))) == (2, 15)
+    rows[0]["quantity"] = 1
+    assert _of_ann(_read(tmp_path, "\n".join(map(json.dumps, rows)))) == (1, 5)
 
 
 @pytest.mark.parametrize(
