@@ -143,15 +143,18 @@ contract: $(STAMP) ## Run the tests against whole local stacks, in a browser too
 	@$(PYTHON) -m infra.tools.dashboard
 	@$(PYTHON) -m pytest tests/contract
 
+LAYER_MODEL := layers/model/model/model.npz
+
 chaos: $(STAMP) ## Break what the service depends on, under load: every fault, and a table of them
+	@[ -e $(LAYER_MODEL) ] || $(PYTHON) -m infra.tools.train --prior --out $(LAYER_MODEL)
 	@CHAOS=1 CHAOS_TABLE=$(or $(CHURN_STATE_DIR),.local)/faults.md $(PYTHON) -m pytest tests/contract/chaos/test_faults.py; \
 		result=$$?; cat $(or $(CHURN_STATE_DIR),.local)/faults.md; exit $$result
 
 # These have a short form in all tests.
 FUZZED := tests/contract/fuzz tests/unit/infra/test_importer_fuzz.py tests/unit/ml/test_hostile_artifacts.py
 
-fuzz: $(STAMP) ## Send 100,000 requests, messages, records, files and models made to break it
-	@FUZZ=1 $(PYTHON) -m pytest $(FUZZED)
+fuzz: $(STAMP) ## Send 100,000 requests, messages, records, files and models to break it [SHARE=]
+	@FUZZ=$(or $(SHARE),1) $(PYTHON) -m pytest $(FUZZED)
 
 test-mysql: $(STAMP) ## Run the database's tests on a real MySQL, if there is one [INSTALL=1]
 	@$(PYTHON) -m infra.tools.mysql_tests $(if $(INSTALL),--install)

@@ -20,6 +20,16 @@ class Listener(threading.Thread):
         self._since = since
         self._ended = threading.Event()
         self.ids: list[int] = []
+        """The alerts in the order in which they came, as new and not as raised ones."""
+
+    @property
+    def shown(self) -> list[int]:
+        """What a client shows, which takes an alert whose id is not above the last one for a repetition."""
+        shown: list[int] = []
+        for alert in list(self.ids):
+            if not shown or alert > shown[-1]:
+                shown.append(alert)
+        return shown
 
     def run(self) -> None:
         """Listen until `stop`."""
@@ -48,5 +58,5 @@ class Listener(threading.Thread):
                     if message.type is not aiohttp.WSMsgType.TEXT:
                         return
                     content = json.loads(message.data)
-                    if content["event"] == "churn_alert":
+                    if content["event"] == "churn_alert" and not content["data"].get("raised"):
                         self.ids.append(content["data"]["id"])

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -47,6 +48,11 @@ class MySql:
     def start(self) -> None:
         """Start it again after it was killed."""
         self._server = start_mariadb(self._folder, self.port)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server has ended by itself."""
+        return self._server.process.poll() is not None
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send the server a signal; wait for its end where the signal ends it."""
@@ -147,9 +153,14 @@ def _own_clock(stack: Stack, file: Path) -> Path | None:
     if library is None:
         return None
     file.write_text("+0")
+    sleep = file.with_name("sleep.so")
+    source = Path(__file__).with_name("sleep.c")
+    subprocess.run(
+        [sys.executable, "-m", "ziglang", "cc", "-shared", "-fPIC", "-o", str(sleep), str(source)], check=True
+    )
     config = GatewayConfig.read(file.with_name("gateway.json"))
     clock = {
-        "LD_PRELOAD": str(library),
+        "LD_PRELOAD": f"{sleep} {library}",
         "FAKETIME_TIMESTAMP_FILE": str(file),
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
