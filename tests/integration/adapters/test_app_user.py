@@ -16,6 +16,12 @@ from tests.support.stored import rows
 
 _SETTINGS = Settings.from_environment({"ERASURE_KEY": "only-a-test-knows-this-key-of-32-bytes"})
 
+_TABLES = "SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
+_COLUMN = (
+    "SELECT COLUMN_NAME AS name FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() "
+    "AND TABLE_NAME = '{}' AND COALESCE(GENERATION_EXPRESSION, '') = '' LIMIT 1"
+)
+
 
 @pytest.fixture
 def functions(database: Database, mysql_url: str) -> Iterator[Database]:
@@ -71,10 +77,3 @@ def test_the_rows_of_every_other_table_are_changed_also_of_a_later_one(functions
         (column,) = rows(database, _COLUMN.format(name))
         _run(functions, f"UPDATE `{name}` SET `{column['name']}` = `{column['name']}` WHERE FALSE")
         _run(functions, f"DELETE FROM `{name}` WHERE FALSE")
-
-
-_TABLES = "SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
-_COLUMN = (
-    "SELECT COLUMN_NAME AS name FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() "
-    "AND TABLE_NAME = '{}' AND GENERATION_EXPRESSION IS NULL LIMIT 1"
-)

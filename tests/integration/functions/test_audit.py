@@ -366,7 +366,9 @@ def test_an_entry_costs_an_insert_and_a_commit(database: Database, mysql_url: st
     finally:
         database.run(lambda transaction: transaction.execute(log + "OFF"))
     sent = rows(
-        database, f"SELECT argument FROM mysql.general_log WHERE thread_id = {own['id']} AND command_type = 'Query'"
+        database,
+        "SELECT CONVERT(argument USING utf8mb4) AS argument FROM mysql.general_log "
+        f"WHERE thread_id = {own['id']} AND command_type = 'Query'",
     )
     asks.close()
     assert [str(row["argument"])[:12] for row in sent[-2:]] == ["INSERT INTO ", "COMMIT"]
