@@ -33,7 +33,7 @@ from tests.support.large_shop import build, schema
 
 _FOLDER = Path(__file__).parent
 _ALONE = frozenset(
-    {"dashboard", "export", "training", "what_if", "young_shops", "evaluation", "outage", "hostile_models"}
+    {"dashboard", "export", "training", "what_if", "young_shops", "evaluation", "outage", "hostile_models", "seasons"}
 )
 """What takes minutes and is none of the goals of speed: run by name alone."""
 _SERVER = ("--innodb-buffer-pool-size=2G", "--innodb-log-file-size=1G")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -35,6 +36,14 @@ def test_the_rows_are_those_that_a_version_learns_from_and_is_tested_on() -> Non
     held_out = [row for row in rows if row["split"] == "held_out"]
     inputs = np.array([[row[name] for name in INPUT_NAMES] for row in held_out], dtype=np.float64)
     np.testing.assert_array_equal(inputs, window.inputs)
+
+
+def test_customers_are_named_by_a_hash_or_by_their_ids() -> None:
+    histories = histories_of(shop()[:900])
+    hashed = dataset(histories, now=NOW, plan=_PLAN)["customer"].to_pylist()
+    plain = dataset(histories, now=NOW, plan=_PLAN, with_ids=True)["customer"].to_pylist()
+    assert {*plain} <= {customer_id for customer_id, _ in histories}
+    assert hashed == [sha256(customer_id.encode()).hexdigest()[:16] for customer_id in plain]
 
 
 def test_the_file_reproduces_a_figure_of_the_report() -> None:

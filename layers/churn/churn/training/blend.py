@@ -98,7 +98,7 @@ def weigh(
     for inside, outside, buying in judged:
         if len({*training_set.churned[inside].tolist()}) == 2 and outside.any():
             process = fitted_process(buying, plan)
-            parts = _parts(trainer, training_set, unseen, shape, process, inside, outside)
+            parts = parts_outside(trainer, training_set, unseen, shape, process, inside, outside)
             answers.append((parts, training_set.churned[outside]))
     if not answers:
         return Weighed(EQUAL, {"windows": 0, "is_moved": False})
@@ -128,7 +128,7 @@ def without_level(model: BlendedModel) -> BlendedModel:
     return model.with_metadata(blend=blend)
 
 
-def _parts(
+def parts_outside(
     trainer: ForestTrainer,
     training_set: TrainingSet,
     unseen: Floats,

@@ -350,7 +350,8 @@ def _training(report: Mapping[str, Any]) -> str:
             for window in report["windows"]
         ],
     )
-    code = ", ".join(f"{name} {version}" for name, version in report["code"].items() if version)
+    names = {"service_version": "this service", "python": "Python", "numpy": "NumPy"}
+    code = ", ".join(f"{names.get(name, name)} {version}" for name, version in report["code"].items() if version)
     unused = ", ".join(_FEATURES[name] for name in report["constant"] if name in _FEATURES)
     asked = f"<p>Not asked, because they are unknown or the same for all: {escape(unused)}.</p>" if unused else ""
     fingerprint = escape(report["data"]["fingerprint"])

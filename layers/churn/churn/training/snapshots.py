@@ -50,6 +50,8 @@ class Snapshots:
     values: array[float] = field(default_factory=lambda: array("d"))
     labels: array[int] = field(default_factory=lambda: array("b"))
     numbers: array[int] = field(default_factory=lambda: array("l"))
+    places: array[int] = field(default_factory=lambda: array("l"))
+    """Where each customer stands in the histories, from 0."""
     bought: array[float] = field(default_factory=lambda: array("d"))
     valued: array[float] = field(default_factory=lambda: array("d"))
     ordered: array[int] = field(default_factory=lambda: array("l"))
@@ -203,17 +205,21 @@ def take_snapshots(
     """Return the snapshots at the cut-offs, oldest first; a sample if there are more than 100,000 customers."""
     windows = [Snapshots(cut_off) for cut_off in at]
     share = min(1.0, MOST_CUSTOMERS / max(1, extent.customers))
-    for number, (customer_id, events) in enumerate(histories, 1):
-        if number % 10_000 == 0:
-            progress(f"taking snapshots: {number:,} of {extent.customers:,} customers")
+    for place, (customer_id, events) in enumerate(histories):
+        if place and place % 10_000 == 0:
+            progress(f"taking snapshots: {place:,} of {extent.customers:,} customers")
         checksum = zlib.crc32(customer_id.encode())
         # The checksum's high bits choose customers, its low bits the fold: neither depends on the other.
         if (checksum >> 8) < share * (1 << 24):
-            _take(windows, sorted(((event.at, event) for event in events), key=_first), checksum, extent, plan)
+            in_order = sorted(((event.at, event) for event in events), key=_first)
+            for window in _take(windows, in_order, extent, plan):
+                window.numbers.append(checksum)
+                window.places.append(place)
     return windows
 
 
-def _take(windows: list[Snapshots], events: list[tuple[int, Event]], number: int, extent: Extent, plan: Plan) -> None:
+def _take(windows: list[Snapshots], events: list[tuple[int, Event]], extent: Extent, plan: Plan) -> list[Snapshots]:
+    """Take the snapshots of one customer; return those at whose cut-off they are eligible."""
     state = CustomerState()
     applied: set[str] = set()
     rest = iter(events)
@@ -232,7 +238,6 @@ def _take(windows: list[Snapshots], events: list[tuple[int, Event]], number: int
             window.valued.extend((days, inputs["total_spent"]))
         if state.is_eligible(window.cut_off, plan.lookback_days):
             window.values.extend(math.nan if value is None else value for value in inputs.values())
-            window.numbers.append(number)
             eligible.append(window)
     while event is not None:
         _apply(state, event, applied)
@@ -244,6 +249,7 @@ def _take(windows: list[Snapshots], events: list[tuple[int, Event]], number: int
         days_with_order, cents = state.bought_between(window.cut_off, end)
         window.ordered.append(days_with_order)
         window.spent.append(math.nan if cents is None else cents / 100)
+    return eligible
 
 
 def _apply(state: CustomerState, event: Event, applied: set[str]) -> None:
