@@ -2,10 +2,11 @@
 
 import argparse
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from churn.adapters.mysql import DatabaseUnavailableError, StatementRefusedError
+from churn.adapters.mysql import Database, DatabaseUnavailableError, StatementRefusedError
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import (
@@ -16,6 +17,7 @@ from churn.domain.model_versions import (
     RegistryUnavailableError,
     VersionNotFoundError,
 )
+from churn.services.promotions import record_promotion
 from churn.settings import InvalidSettingsError
 from infra import console
 from infra.tools.command_audit import note, operator
@@ -42,6 +44,9 @@ def main(arguments: list[str]) -> int:
             print(f"signed: {', '.join(registry.sign()) or 'no version, as all that are whole were signed before'}")
         else:
             _print_current(registry.roll_back(by=by, reason=options.reason, now=now))
+        if options.command != "list" and settings.database_url:
+            with closing(Database(settings.database_url)) as database:
+                record_promotion(database, registry)
     except NotPromotableError as error:
         print(f'not promoted: {error} Promote it all the same with FORCE="why".', file=sys.stderr)
         return 1

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError
 from churn.ml.loading import read_model
+from churn.services.promotions import record_promotion
 from churn.services.training_runs import Source, StoredHistories, model_in_use, release_version
 from churn.settings import InvalidSettingsError, Settings
 from churn.training import CannotTrainError, Plan, Trained, report_html, table, train_or_begin
@@ -82,6 +84,9 @@ def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[
         _write_model(trained, options.out)
     else:
         released = release_version(trained, registry, by=operator(), now=now)
+        if settings.database_url:
+            with closing(Database(settings.database_url)) as database:
+                record_promotion(database, registry)
         if released.objections:
             reasons = " ".join(released.objections)
             print(f"published {trained.model.version} as the challenger, not promoted: {reasons}")

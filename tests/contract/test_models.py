@@ -135,12 +135,14 @@ def test_the_challenger_is_scored_beside_what_serves(stack: Stack) -> None:
     stack.registry.challenge(challenger.version)
     assert answered(stack, "list_models", "/api/models")["challenger"] == challenger.version
     database = Database(stack.database_url)
+    # A simulated shop's model serves the sample alone.
+    sampled = iter(stack.get("/api/customers?sort=customer_id&order=asc&search=CUST&limit=500").json["customers"])
 
     def shadowed() -> list[dict[str, Any]]:
-        customer_id = f"SHADOW-{uuid.uuid4().hex[:8]}"
-        stack.publish("order_placed", customer_id, datetime.now(UTC), order_id=customer_id, order_value=20)
-        path = f"/api/customers/{customer_id}"
-        eventually(lambda: stack.get(path).status == 200)
+        customer = next(sampled)
+        customer_id, orders = customer["customer_id"], customer["total_orders"]
+        stack.publish("order_placed", customer_id, datetime.now(UTC), order_id=uuid.uuid4().hex, order_value=20)
+        eventually(lambda: stack.get(f"/api/customers/{customer_id}").json["total_orders"] > orders)
         return database.run(
             lambda transaction: transaction.rows(
                 "SELECT s.model_version, s.churn_probability, p.churn_probability AS served FROM customers AS c "

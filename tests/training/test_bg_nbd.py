@@ -137,15 +137,18 @@ def test_the_reasons_for_no_model_of_few_orders_tell_one_span() -> None:
 
 def test_the_prior_tells_orders_and_what_the_shop_s_own_few_amounts_are_worth() -> None:
     row = {"total_orders": 3.0, "days_since_last_order": 40.0, "account_age_days": 120.0, "total_spent": 60.0}
-    (unknown,) = read_model(begin([], YOUNG).model.to_bytes()).predict([row])
+    (unknown, never_told) = read_model(begin([], YOUNG).model.to_bytes()).predict([row, row | {"total_spent": None}])
     assert unknown.outlook is not None
     assert unknown.outlook.orders > 0.5
-    assert money_of(unknown) == Money(None, None)
+    # Nothing but the customer's own three orders of 20 tells what one is worth.
+    assert money_of(unknown).expected_spend == round(unknown.outlook.orders * 20, 2)
+    assert money_of(never_told) == Money(None, None)
     prior = begin(until(YOUNG, customers=40), YOUNG, current=begin([], YOUNG).model).model
     assert prior.metadata["source"] == "prior"
     (known, nobody) = prior.predict([row, dict.fromkeys(row)])
     assert known.outlook is not None
     assert known.outlook.orders == unknown.outlook.orders
+    assert prior.metadata["spending"]["gamma"] > 0
     assert 5 * known.outlook.orders < (money_of(known).expected_spend or 0) < 100 * known.outlook.orders
     # Of somebody without an order nothing is known.
     assert nobody.outlook is None

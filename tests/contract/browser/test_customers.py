@@ -146,19 +146,19 @@ def test_whoever_comes_back_to_the_list_sees_what_has_come_meanwhile(windows: Wi
     who = f"BACK-{uuid.uuid4().hex[:8]}"
 
     def order(number: int, spent: int) -> None:
-        stack.publish("order_placed", who, datetime.now(UTC), order_id=f"{who}-{number}", order_value=300)
+        stack.publish("order_placed", who, datetime.now(UTC), order_id=f"{who}-{number}", order_value=30)
         eventually(lambda: stack.get(f"/api/customers/{who}").json.get("total_spent") == spent)
 
-    order(1, 300)
+    order(1, 30)
     page = windows.open(f"#/customers?search={who}")
     row = page.locator("tbody tr", has_text=who)
-    expect(row).to_contain_text("300")
+    expect(row).to_contain_text("€30")
     expect(page.get_by_text(re.compile(r"^Read (just now|\d+ min ago)$"))).to_be_visible()
     page.get_by_role("link", name="Today").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("likely to leave")
-    order(2, 600)
+    order(2, 60)
     page.go_back()
-    expect(row).to_contain_text("600")
+    expect(row).to_contain_text("€60")
 
 
 def test_whoever_may_read_alone_is_offered_no_more(windows: Windows, stack: Stack) -> None:

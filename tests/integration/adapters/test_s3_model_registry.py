@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from churn.adapters.s3_model_registry import S3ModelRegistry
-from churn.domain.model import MOST_BYTES, BrokenModelError
+from churn.domain.model import MOST_BYTES, BrokenModelError, answering, answering_versions
 from churn.domain.model_versions import (
     NoPreviousVersionError,
     NotPromotableError,
@@ -387,3 +387,23 @@ def test_the_challenger_is_held_beside_the_version_that_serves(
     assert (current.version, current.refused) == (first.version, None)
     assert not current.challenger
     assert CurrentModel(settings(tmp_path)).challenger is None
+
+
+def test_what_is_usual_for_shops_stands_in_for_a_simulated_shop_s_model(
+    registry: S3ModelRegistry, tmp_path: Path
+) -> None:
+    simulated = model(1).with_metadata(source="sample", horizon_days=60)
+    own = model(2, compared_with=simulated).with_metadata(source="history")
+    publish(registry, simulated, own)
+    promote(registry, simulated)
+    current = CurrentModel(settings(tmp_path))
+    usual = answering(current, of_sample=False)
+    assert answering(current, of_sample=True) is current
+    assert (usual.metadata["source"], usual.metadata["horizon_days"]) == ("prior", 60)
+    # Every process makes the same, once.
+    assert answering(CurrentModel(settings(tmp_path)), of_sample=False).version == usual.version
+    assert answering(current, of_sample=False) is usual
+    assert answering_versions(current) == sorted([simulated.version, usual.version])
+    promote(registry, own)
+    current.renew()
+    assert answering(current, of_sample=False) is current

@@ -98,12 +98,14 @@ class CustomerRecord:
     usual_gap_days: float | None = None
     next_order_at: datetime | None = None
     """When an order is as likely as not; None if it never is, or not within ten years."""
+    of_sample: bool = False
+    """Whether the sample shop wrote an event of the customer: all others are the shop's own."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Return the record that a row of the table holds."""
         values = {column: row[column] for column in COLUMNS}
-        for flag in ("deleted", "is_active", "stored_active"):
+        for flag in ("deleted", "is_active", "stored_active", "of_sample"):
             values[flag] = bool(values[flag])
         for amount in ("total_spent", "expected_spend", "waiting_value", "expected_spend_low", "expected_spend_high"):
             if values[amount] is not None:

@@ -73,10 +73,9 @@ class Stats(TypedDict):
     model_accuracy_basis: AccuracyBasis | None
     """The predictions of the newest four weeks whose outcomes are known, or the test of the model while none is."""
     last_model_update: Instant | None
-    """Since when the version that serves does so: its promotion, or the roll-back to it.
+    """Since when the version that answers now does so: its promotion, or the roll-back to it, as `/health` tells it.
 
-    As the other figures, of the scores that are stored: told from the first one by that version on, which comes with
-    the next event or sweep.
+    `model_accuracy` is of the same version; the other figures are of the scores that are stored.
     """
     risk_distribution: RiskDistribution
     average_churn_probability: float | None

@@ -50,13 +50,14 @@ class StoredCustomer:
     """A customer as stored, read at an instant; `observed` says since when the shop sends each kind of event.
 
     `typical_cents` is the median value of the customer's orders, in hundredths; None without one of a known
-    value, and where nothing asks for it.
+    value, and where nothing asks for it. `of_sample`: whether the sample shop wrote an event of the customer.
     """
 
     state: CustomerState
     at: datetime
     observed: Observed = field(default_factory=dict)
     typical_cents: int | None = None
+    of_sample: bool = False
 
     @property
     def inputs(self) -> Inputs:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import Any, Literal, Protocol, cast, get_args, runtime_checkable
 
 from churn.domain.errors import ConflictError, UnavailableError
 from churn.domain.features import INPUT_NAMES, Features
@@ -105,6 +105,26 @@ class Predictor(Protocol):
 
     def probabilities(self, rows: Sequence[Features]) -> list[float]:
         """Return the churn probability of each row alone."""
+
+
+@runtime_checkable
+class StoodIn(Protocol):
+    """A model that another one stands in for where it must not answer."""
+
+    @property
+    def stand_in(self) -> Predictor | None:
+        """What answers for the shop's own customers, where the model learned from a simulated shop."""
+
+
+def answering(model: Predictor, *, of_sample: bool) -> Predictor:
+    """Return what answers for a customer: a simulated shop's model answers for customers of the sample alone."""
+    stand_in = model.stand_in if isinstance(model, StoodIn) and not of_sample else None
+    return stand_in or model
+
+
+def answering_versions(model: Predictor) -> list[str]:
+    """Return the versions by which stored scores are of the model that serves, in their order."""
+    return sorted({answering(model, of_sample=of_sample).version for of_sample in (True, False)})
 
 
 def predict(model: Predictor, rows: Sequence[Features]) -> list[Prediction]:

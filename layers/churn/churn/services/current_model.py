@@ -9,9 +9,10 @@ from typing import Any
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.errors import ChurnError
 from churn.domain.features import Features
-from churn.domain.model import BrokenModelError, Estimate, Prediction
+from churn.domain.model import BrokenModelError, Estimate, Prediction, source_of
 from churn.domain.model_versions import ModelRegistry, RegistryUnavailableError, VersionNotFoundError
 from churn.ml.loading import StoredModel, read_model
+from churn.ml.prior import stand_in_for
 from churn.observability import count_alone, logger
 from churn.settings import Settings
 
@@ -50,6 +51,7 @@ class CurrentModel:
         self._clock = clock
         self._shadow = shadow
         self._held: StoredModel | None = None
+        self._stand_in: tuple[str, StoredModel] | None = None
         self.promoted: str | None = None
         """The promoted version, as of the last answer of the registry."""
         self.promoted_at: datetime | None = None if self._registry is None else _NOT_KNOWN
@@ -72,6 +74,15 @@ class CurrentModel:
     def metadata(self) -> dict[str, Any]:
         """What is known of the version that serves."""
         return self._model.metadata
+
+    @property
+    def stand_in(self) -> StoredModel | None:
+        """What is usual for shops, where the version that serves learned from a simulated one: it serves the sample."""
+        if source_of(self._model.metadata) != "simulated":
+            return None
+        if self._stand_in is None or self._stand_in[0] != self._model.version:
+            self._stand_in = self._model.version, stand_in_for(self._model.metadata)
+        return self._stand_in[1]
 
     def predict(self, rows: Sequence[Features]) -> list[Prediction]:
         """Return a prediction for each row, by the version that serves."""

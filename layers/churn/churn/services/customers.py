@@ -190,7 +190,7 @@ class Customers:
                 try:
                     state, at = _state(transaction, row, now)
                     cents = orders.typical_cents(transaction, row["id"]) if customer_id in with_values else None
-                    customer = StoredCustomer(state, at, observed, cents)
+                    customer = StoredCustomer(state, at, observed, cents, bool(row["of_sample"]))
                     customer.inputs  # noqa: B018 (what is wrong with a state shows when it is read)
                     found[customer_id] = customer
                 except DATA_ERRORS as error:

@@ -89,7 +89,7 @@ class Dashboard:
             kind, *parts = name.split(":")
             if kind == "customers" and parts[0] in ACTIVE_STATUSES:
                 levels[parts[1]] += count
-        model = models.newest(transaction)
+        model = models.answering_now(transaction)
         accuracy, basis = _accuracy(transaction, model)
         before = now - timedelta(days=RATE_DAYS)
         lapsed, active = self._lapsed_since(transaction, before, now), hourly_stats.active_at(transaction, before)

@@ -58,6 +58,8 @@ def fold(
     stored = [one.pk for one in result.changed if not one.is_new]
     ledgers.load([(pk, one.order_id) for pk in stored for one in ripe[pk] if one.event_type in ABOUT_ORDERS])
     for customer in result.changed:
+        if any(event.is_simulated for event in new.get(customer.pk, ())):
+            customer.record = replace(customer.record, of_sample=True)
         if customer.state.advance(ripe[customer.pk], _clock(customer.state, now)):
             customer.is_state_stored = False
         result.events[customer.pk] = ripe[customer.pk]

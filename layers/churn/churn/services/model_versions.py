@@ -25,6 +25,7 @@ from churn.domain.model_versions import (
     VersionNotFoundError,
 )
 from churn.observability import logger
+from churn.services.promotions import record_promotion
 from churn.services.training_runs import RunNotFoundError, TrainingUnavailableError, run_in_progress, run_json
 
 if TYPE_CHECKING:
@@ -105,11 +106,15 @@ class ModelVersions:
 
     def promote(self, version: str, *, by: str, reason: str | None, force: bool, now: datetime) -> answers.Promoted:
         """Make a version serve. Raises VersionNotFoundError, BrokenModelError, NotPromotableError."""
-        return _changed(self._registry.promote(version, by=by, reason=reason, now=now, force=force))
+        state = self._registry.promote(version, by=by, reason=reason, now=now, force=force)
+        record_promotion(self._database, self._registry)
+        return _changed(state)
 
     def roll_back(self, *, by: str, reason: str | None, now: datetime) -> answers.Promoted:
         """Make the previous version serve again. Raises NoPreviousVersionError, BrokenModelError."""
-        return _changed(self._registry.roll_back(by=by, reason=reason, now=now))
+        state = self._registry.roll_back(by=by, reason=reason, now=now)
+        record_promotion(self._database, self._registry)
+        return _changed(state)
 
     def train(self, *, by: str, now: datetime) -> answers.TrainingRun:
         """Start a training run, and return it at once. Raises RunInProgressError, TrainingUnavailableError."""

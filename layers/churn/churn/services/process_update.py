@@ -10,6 +10,7 @@ from churn.adapters.mysql import Database
 from churn.domain.model import source_of
 from churn.domain.model_versions import ModelRegistry, NotPromotableError
 from churn.observability import logger
+from churn.services.promotions import record_promotion
 from churn.services.training_runs import StoredHistories, loaded, model_in_use, plan_of
 from churn.settings import Settings
 
@@ -38,6 +39,7 @@ def bring_up_to_now(
         registry.publish(model)
         try:
             registry.promote(model.version, by="purchase process", reason=reason, now=now)
+            record_promotion(database, registry)
         except NotPromotableError as refusal:
             model, reason = None, f"Another version serves by now. {refusal}"
     answer = {"version": None if model is None else model.version, "reason": reason}

@@ -36,7 +36,7 @@ from churn.domain.customer_record import CHANGE_SPAN
 from churn.domain.errors import DATA_ERRORS
 from churn.domain.events import EVENT_TYPES, Event
 from churn.domain.features import inputs_at
-from churn.domain.model import Estimate, Predictor
+from churn.domain.model import Estimate, Predictor, answering, answering_versions
 from churn.domain.tombstones import Tombstones
 from churn.observability import logger
 from churn.services.alert_raising import AlertRaising
@@ -137,7 +137,7 @@ class Scoring:
             alerted_before=None if rules.a_day else now - rules.cooldown,
             least_value=rules.min_value,
             now=now,
-            model_version=self._model.version,
+            model_versions=answering_versions(self._model),
         )
 
     def rescore(self, keys: Sequence[int], *, now: datetime) -> BatchResult:
@@ -329,8 +329,10 @@ class Scoring:
             return {}
         inputs = [inputs_at(customer.state, as_of(customer), work.observed) for customer in scored]
         work.inputs = {customer.pk: row for customer, row in zip(scored, inputs, strict=True)}
+        by_origin = {of_sample: answering(self._model, of_sample=of_sample) for of_sample in (True, False)}
+        work.models = {customer.pk: by_origin[customer.record.of_sample] for customer in scored}
         asked = {customer.pk for customer in scored if is_asked_for and events.get(customer.pk)}
-        answers = work.answers(self._model, asked)
+        answers = work.answers(asked)
         for customer, row in zip(scored, inputs, strict=True):
             before = customer.record
             customer.record = before.scored(
@@ -350,7 +352,7 @@ class Scoring:
             for customer in scored
             if work.raising.settle(customer, is_asked_for=customer.pk in asked)
         }
-        work.explain(self._model, {one.pk for one in scored if one.pk in stored or not one.is_explained})
+        work.explain({one.pk for one in scored if one.pk in stored or not one.is_explained})
         work.stored = [(pk, level_of(customer), work.explained[pk]) for pk, customer in stored.items()]
         return answers
 

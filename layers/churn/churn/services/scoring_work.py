@@ -1,7 +1,7 @@
 """What a transaction of scoring gathers on its way, and what it reads off the customers that it holds."""
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,25 +24,34 @@ class Work:
     explained: dict[int, Prediction] = field(default_factory=dict)
     """By key: of those whose stored reasons would no longer say the truth."""
     inputs: dict[int, Inputs] = field(default_factory=dict)
+    models: dict[int, Predictor] = field(default_factory=dict)
+    """By key: what answers for the customer."""
     change: Counter[str] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)
     """Events of the stream that are applied, by type."""
     moves: Counter[str] = field(default_factory=Counter)
     """Customers who were scored by another version before, and how many of them moved `up` and `down` a level."""
 
-    def answers(self, model: Predictor, asked: Container[int]) -> dict[int, Estimate]:
-        """Return the model's answers by key: predictions for those of `asked`, and estimates for the others."""
-        self.explain(model, asked)
-        others = [pk for pk in self.inputs if pk not in self.explained]
-        estimates = estimate(model, [self.inputs[pk] for pk in others]) if others else []
-        return {**self.explained, **dict(zip(others, estimates, strict=True))}
+    def answers(self, asked: Container[int]) -> dict[int, Estimate]:
+        """Return the models' answers by key: predictions for those of `asked`, and estimates for the others."""
+        self.explain(asked)
+        answers: dict[int, Estimate] = {**self.explained}
+        for model, own in self._by_model([pk for pk in self.inputs if pk not in self.explained]):
+            answers.update(zip(own, estimate(model, [self.inputs[pk] for pk in own]), strict=True))
+        return answers
 
-    def explain(self, model: Predictor, keys: Container[int]) -> None:
+    def explain(self, keys: Container[int]) -> None:
         """Predict for those of some customers who have no prediction yet."""
-        missing = [pk for pk in self.inputs if pk in keys and pk not in self.explained]
-        if missing:
-            predictions = predict(model, [self.inputs[pk] for pk in missing])
-            self.explained.update(zip(missing, predictions, strict=True))
+        for model, own in self._by_model([pk for pk in self.inputs if pk in keys and pk not in self.explained]):
+            self.explained.update(zip(own, predict(model, [self.inputs[pk] for pk in own]), strict=True))
+
+    def _by_model(self, keys: Sequence[int]) -> Iterable[tuple[Predictor, list[int]]]:
+        """Return each model that answers for some customers, with their keys."""
+        groups: dict[str, tuple[Predictor, list[int]]] = {}
+        for pk in keys:
+            model = self.models[pk]
+            groups.setdefault(model.version, (model, []))[1].append(pk)
+        return groups.values()
 
 
 def as_of(customer: Customer) -> datetime:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from churn.adapters.mysql import Database, Transaction, models
-from churn.domain.model import Predictor
+from churn.domain.model import Predictor, answering
 
 
 class ServingVersion:
@@ -36,10 +36,15 @@ class ServingVersion:
         version, promoted_at = self._model.version, self._promoted_at()
         if self._recorded == (version, promoted_at) and not again:
             return
-        metadata = self._model.metadata
-        is_new = self._database.run(
-            lambda transaction: models.record_serving(transaction, version, metadata, now, promoted_at)
-        )
+        own = answering(self._model, of_sample=False)
+
+        def run(transaction: Transaction) -> bool:
+            is_new = models.record_serving(transaction, version, self._model.metadata, now, promoted_at)
+            if own.version != version:
+                models.record_beside(transaction, own.version, own.metadata, now)
+            return is_new
+
+        is_new = self._database.run(run)
         self._recorded = version, promoted_at
         self._new = version if is_new else self._new
 

@@ -27,6 +27,7 @@ from churn.domain.model_versions import (
 )
 from churn.domain.timestamps import iso, parse_timestamp
 from churn.observability import logger
+from churn.services.promotions import record_promotion
 
 if TYPE_CHECKING:
     from churn.domain import model_answers as answers
@@ -198,6 +199,7 @@ def run_training(
                 run.refused(str(error))
                 return {"trained": False, "reason": str(error), "serving": current.model.version if current else None}
             released = release_version(trained, registry, by="training", now=now)
+            record_promotion(database, registry)
             run.succeeded(trained.model.version, released.objections)
     except RunInProgressError as error:
         logger.warning("not trained", extra={"reason": str(error)})

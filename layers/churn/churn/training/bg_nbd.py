@@ -13,9 +13,9 @@ from churn.ml.arrays import Floats
 from churn.ml.bg_nbd import PARAMETERS, PurchaseModel
 from churn.ml.drift import reference
 from churn.ml.loading import StoredModel
+from churn.ml.prior import DEVIATION, USUAL
 from churn.training.evaluation import probabilities
 from churn.training.plan import Plan
-from churn.training.prior import DEVIATION, USUAL
 from churn.training.snapshots import Extent, Histories, Progress, Snapshots, scan_histories, take_snapshots
 from churn.training.spending import fit_spending
 

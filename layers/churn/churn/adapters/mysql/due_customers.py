@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from churn.adapters.mysql import customers
 from churn.adapters.mysql.customers import WRONG_CLOCK, Customer
@@ -28,17 +29,21 @@ class Due:
     alerted_before: datetime | None
     least_value: float
     now: datetime
-    model_version: str
+    model_versions: Sequence[str]
+    """By one of which a score is not another model's; in their order."""
 
     def reasons(self) -> Iterator[tuple[str, str, Sequence[object]]]:
         """Yield each reason to be due: an index that has it as a few ranges, the condition and its values."""
-        version = self.model_version
+        versions = self.model_versions
         yield "customers_by_score", "model_version IS NULL", ()
-        yield "customers_by_score", "model_version < %s", (version,)
-        yield "customers_by_score", "model_version > %s", (version,)
-        yield "customers_by_score", _OF_VERSION + "scored_at IS NULL", (version,)
-        yield "customers_by_score", _OF_VERSION + "scored_at < %s", (version, self.scored_before)
-        yield "customers_by_score", _OF_VERSION + "scored_at > %s", (version, self.now + WRONG_CLOCK)
+        yield "customers_by_score", "model_version < %s", (versions[0],)
+        for between in pairwise(versions):
+            yield "customers_by_score", "model_version > %s AND model_version < %s", between
+        yield "customers_by_score", "model_version > %s", (versions[-1],)
+        for version in versions:
+            yield "customers_by_score", _OF_VERSION + "scored_at IS NULL", (version,)
+            yield "customers_by_score", _OF_VERSION + "scored_at < %s", (version, self.scored_before)
+            yield "customers_by_score", _OF_VERSION + "scored_at > %s", (version, self.now + WRONG_CLOCK)
         yield "customers_by_due", "due_at <= %s", (self.now,)
         yield "customers_by_fold", "fold_version < %s", (FOLD_VERSION,)
         yield "customers_by_words", "words_version < %s", (WORDS_VERSION,)

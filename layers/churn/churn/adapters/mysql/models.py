@@ -1,19 +1,22 @@
 """Tables `models`, the versions that have served, and `model_changes`, what came of each change of the version.
 
-The version with the newest `loaded_at` is the one that serves. A process that holds an older promotion than that
+The version with the newest `loaded_at` is the one that serves: by which scores are stored. A version that was promoted
+answers from its promotion on, and is loaded some seconds later. A process that holds an older promotion than that
 changes nothing, so that two processes that notice a promotion at different times do not take turns.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.model import kind_of, source_of
 
 _LEASE_SECONDS = 60
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a version was loaded that has stored no score yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ def record_serving(
 
     Nothing changes if the one that serves was promoted after `promoted_at`, where both are known.
     """
-    served = transaction.rows("SELECT version, loaded_at, promoted_at FROM models ORDER BY loaded_at DESC FOR UPDATE")
+    rows = transaction.rows("SELECT version, loaded_at, promoted_at FROM models ORDER BY loaded_at DESC FOR UPDATE")
+    served = [row for row in rows if row["loaded_at"] > _NEVER]
     current = served[0] if served else None
     loaded_at = now
     if current is not None:
@@ -58,16 +62,42 @@ def record_serving(
     return version not in {row["version"] for row in served}
 
 
-def newest(transaction: Transaction) -> Row | None:
-    """Return the model that serves: version, metadata (JSON), loaded_at, and promoted_at where it was promoted."""
+def record_promotion(
+    transaction: Transaction, version: str, metadata: Mapping[str, object], promoted_at: datetime
+) -> None:
+    """Record that a version answers since its promotion, before a process that stores scores has loaded it."""
+    transaction.execute(
+        "INSERT INTO models (version, kind, source, metadata, loaded_at, promoted_at) VALUES (%s, %s, %s, %s, %s, %s) "
+        "ON DUPLICATE KEY UPDATE promoted_at = GREATEST(COALESCE(promoted_at, VALUES(promoted_at)), "
+        "VALUES(promoted_at))",
+        (version, kind_of(metadata), source_of(metadata), json.dumps(metadata), _NEVER, promoted_at),
+    )
+
+
+def record_beside(transaction: Transaction, version: str, metadata: Mapping[str, object], now: datetime) -> None:
+    """Record a version that answers for some customers beside the one that serves, which stays the newest."""
+    transaction.execute(
+        "INSERT IGNORE INTO models (version, kind, source, metadata, loaded_at) "
+        "SELECT %s, %s, %s, %s, COALESCE(MIN(loaded_at), %s) - INTERVAL 1000 MICROSECOND FROM models "
+        "WHERE loaded_at > %s",
+        (version, kind_of(metadata), source_of(metadata), json.dumps(metadata), now, _NEVER),
+    )
+
+
+def answering_now(transaction: Transaction) -> Row | None:
+    """Return the model that answers now: version, metadata (JSON), and promoted_at, or loaded_at if none was promoted.
+
+    That is the promoted one, as `/health` tells it, before the first score by it is stored.
+    """
     return transaction.row(
-        "SELECT version, metadata, loaded_at, promoted_at FROM models ORDER BY loaded_at DESC LIMIT 1"
+        "SELECT version, metadata, loaded_at, promoted_at FROM models "
+        "ORDER BY GREATEST(loaded_at, COALESCE(promoted_at, loaded_at)) DESC LIMIT 1"
     )
 
 
 def serves(transaction: Transaction, version: str) -> bool:
     """Return whether a version is the one that serves, or none is recorded."""
-    row = transaction.row("SELECT version FROM models ORDER BY loaded_at DESC LIMIT 1")
+    row = transaction.row("SELECT version FROM models WHERE loaded_at > %s ORDER BY loaded_at DESC LIMIT 1", (_NEVER,))
     return row is None or row["version"] == version
 
 

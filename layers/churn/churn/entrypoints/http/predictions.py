@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from churn.domain import what_if
 from churn.domain.errors import DATA_ERRORS, ChurnError, FieldError
 from churn.domain.features import FEATURE_NAMES
-from churn.domain.hypotheses import HypotheticalEvent
+from churn.domain.hypotheses import HypotheticalEvent, StoredCustomer
 from churn.domain.identifiers import as_sent
-from churn.domain.model import Predictor
+from churn.domain.model import Predictor, answering
 from churn.domain.what_if import Question, Scenario, Stored
 from churn.entrypoints.http.app import check
 from churn.entrypoints.http.problems import ProblemError, bad_request, problem_of
@@ -29,8 +30,8 @@ def answer_one(model: Predictor, body: Request, load: Load, settings: Settings) 
     """Return the prediction for one request. Raises ProblemError, DatabaseUnavailableError."""
     question = _question(body)
     stored = _attempt(lambda: what_if.stored_customers([question], load))
-    scenario = _scenario(question, stored)
-    return _answers(model, [scenario], settings)[0]
+    asked = _asked(model, question, stored)
+    return _answers([asked], settings)[0]
 
 
 def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settings) -> BatchAnswer:
@@ -40,12 +41,12 @@ def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settin
     """
     results: list[Any] = [_attempt(lambda item=item: _question(_item(item))) for item in items]  # type: ignore[misc]
     stored = _attempt(lambda: what_if.stored_customers([r for r in results if isinstance(r, Question)], load))
-    attempts: list[Scenario | ProblemError] = [
-        _attempt(lambda result=result: _scenario(result, stored)) if isinstance(result, Question) else result  # type: ignore[misc]
+    attempts: list[_Asked | ProblemError] = [
+        _attempt(lambda result=result: _asked(model, result, stored)) if isinstance(result, Question) else result  # type: ignore[misc]
         for result in results
     ]
-    answers = iter(_predict(model, [attempt for attempt in attempts if isinstance(attempt, Scenario)], settings))
-    done = [next(answers) if isinstance(attempt, Scenario) else attempt for attempt in attempts]
+    answers = iter(_predict([attempt for attempt in attempts if isinstance(attempt, _Asked)], settings))
+    done = [next(answers) if isinstance(attempt, _Asked) else attempt for attempt in attempts]
     return {
         "predictions": [
             _error(one, item) if isinstance(one, ProblemError) else one for one, item in zip(done, items, strict=True)
@@ -53,35 +54,47 @@ def answer_many(model: Predictor, items: list[Any], load: Load, settings: Settin
     }
 
 
-def _scenario(question: Question, stored: Stored | ProblemError) -> Scenario:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a question is about, and the model that answers it."""
+
+    scenario: Scenario
+    model: Predictor
+
+
+def _asked(model: Predictor, question: Question, stored: Stored | ProblemError) -> _Asked:
     """Return what a question is about. Raises ProblemError, ChurnError."""
-    if not isinstance(stored, ProblemError):
-        return what_if.resolve(question, stored)
-    if question.customer_id is not None and not question.is_complete:
-        raise stored
-    return what_if.resolve(question, {})
+    if isinstance(stored, ProblemError):
+        if question.customer_id is not None and not question.is_complete:
+            raise stored
+        stored = {}
+    customer = None if question.customer_id is None else stored.get(question.customer_id)
+    # Features of nobody whom the shop knows are asked of the model that serves, whatever it learned from.
+    of_sample = not isinstance(customer, StoredCustomer) or customer.of_sample
+    return _Asked(what_if.resolve(question, stored), answering(model, of_sample=of_sample))
 
 
-def _predict(
-    model: Predictor, scenarios: Sequence[Scenario], settings: Settings
-) -> Sequence[PredictionAnswer | ProblemError]:
-    """Return an answer for each scenario; what the model cannot work with is halved down to the one that it is."""
+def _predict(questions: Sequence[_Asked], settings: Settings) -> Sequence[PredictionAnswer | ProblemError]:
+    """Return an answer for each question; what a model cannot work with is halved down to the one that it is."""
     try:
-        return _answers(model, scenarios, settings)
+        return _answers(questions, settings)
     except DATA_ERRORS as error:
-        if len(scenarios) == 1:
+        if len(questions) == 1:
             return [problem_of(error)]
-        middle = len(scenarios) // 2
-        return [*_predict(model, scenarios[:middle], settings), *_predict(model, scenarios[middle:], settings)]
+        middle = len(questions) // 2
+        return [*_predict(questions[:middle], settings), *_predict(questions[middle:], settings)]
 
 
-def _answers(model: Predictor, scenarios: Sequence[Scenario], settings: Settings) -> list[PredictionAnswer]:
-    return what_if.predict(
-        model,
-        scenarios,
-        bands=settings.bands,
-        effects=settings.action_effects,
-    )
+def _answers(questions: Sequence[_Asked], settings: Settings) -> list[PredictionAnswer]:
+    """Return an answer for each question, by one call for each model."""
+    answers: dict[int, PredictionAnswer] = {}
+    models = {question.model.version: question.model for question in questions}
+    for version, model in models.items():
+        places = [place for place, question in enumerate(questions) if question.model.version == version]
+        scenarios = [questions[place].scenario for place in places]
+        found = what_if.predict(model, scenarios, bands=settings.bands, effects=settings.action_effects)
+        answers.update(zip(places, found, strict=True))
+    return [answers[place] for place in range(len(questions))]
 
 
 def _attempt[T](work: Callable[[], T]) -> T | ProblemError:
