@@ -22,7 +22,7 @@ _CHANGES: dict[str, Any] = {
     "action": "read",
     "operation": "get_alert",
     "customer_hmac": None,
-    "object": "18",
+    "object": "another",
     "status": None,
     "request_id": "r-2",
 }
