@@ -25,16 +25,15 @@ def drivers(contributions: Mapping[str, float], features: Features, most: int = 
 
     `contributions` are a prediction's signed probability points, a feature each.
     """
-    strongest = sorted(contributions.items(), key=lambda item: (-abs(item[1]), item[0]))
+    worth = [(-abs(points), name) for name, points in contributions.items() if is_worth_telling(points)]
     return [
         {
             "feature": name,
             "value": BY_NAME[name].shown(features.get(name)),
-            "contribution": rounded(points),
-            "sentence": reason(name, features.get(name), points),
+            "contribution": rounded(contributions[name]),
+            "sentence": reason(name, features.get(name), contributions[name]),
         }
-        for name, points in strongest[:most]
-        if is_worth_telling(points)
+        for _, name in sorted(worth)[:most]
     ]
 
 
