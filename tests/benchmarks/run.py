@@ -38,6 +38,11 @@ _ALONE = frozenset(
 """What takes minutes and is none of the goals of speed: run by name alone."""
 _SERVER = ("--innodb-buffer-pool-size=2G", "--innodb-log-file-size=1G")
 """As a database has that serves a million customers: it holds their indexes in memory."""
+# What is expected of customers is told in money, as by trained versions.
+_SPENDING = {
+    "p": 4.0, "q": 3.0, "gamma": 60.0,
+    "interval": {"expected": [1.0, 100.0, 1000.0], "low": [0.0, 10.0, 200.0], "high": [80.0, 300.0, 2000.0]},
+}  # fmt: skip
 _LAST = "sweep"
 """It changes the shop that the others read."""
 
@@ -101,9 +106,10 @@ def _in_a_process[**P, T](work: Callable[P, T], *arguments: P.args, **named: P.k
 
 
 def _trained() -> bytes:
-    from tests.support.forests import fitted_forest, metadata, trees_of  # noqa: PLC0415  (it loads scikit-learn)
+    from tests.support.forests import PURCHASE_PROCESS, fitted_forest, metadata, trees_of  # noqa: PLC0415  (it loads scikit-learn)
 
-    return ChurnModel.from_trees(trees_of(fitted_forest(trees=200, rows=12_000)), metadata()).to_bytes()
+    described = metadata() | {"current_process": PURCHASE_PROCESS, "spending": _SPENDING}
+    return ChurnModel.from_trees(trees_of(fitted_forest(trees=200, rows=12_000)), described).to_bytes()
 
 
 def _measured(name: str, bench: Bench) -> list[Row]:
