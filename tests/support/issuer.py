@@ -1,6 +1,7 @@
 """An OIDC issuer whose keys a test holds, on a server of this machine, where people sign in by code and PKCE."""
 
 import base64
+import contextlib
 import hashlib
 import html
 import json
@@ -8,6 +9,7 @@ import secrets
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -23,6 +25,7 @@ type PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 class TestIssuer:
     """Serves discovery and keys; `is_away`: answers 500. `asked` counts the requests for keys.
 
+    `raw`: sends these bytes in place of an answer; without their end, one of them now and then until it is closed.
     `people`: who may sign in at it, with the roles that their tokens name. `spoil` exchanges claims of ID tokens.
     """
 
@@ -32,6 +35,8 @@ class TestIssuer:
         self.keys: list[dict[str, Any]] = []
         self.asked = 0
         self.is_away = False
+        self.raw: bytes | None = None
+        self.is_closed = threading.Event()
         self.named: str | None = None
         self.people: dict[str, list[str]] = {}
         self.spoil: dict[str, Any] = {}
@@ -42,6 +47,8 @@ class TestIssuer:
         class _Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
+                if issuer.raw is not None:
+                    return issuer._spill(self.wfile)
                 if parts.path == "/authorize":
                     return self._authorize(_single(parts.query))
                 status, content = issuer._answer(parts.path)
@@ -79,6 +86,7 @@ class TestIssuer:
 
     def close(self) -> None:
         """End the server."""
+        self.is_closed.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -108,6 +116,15 @@ class TestIssuer:
         }
         content = {name: value for name, value in said.items() if value is not None}
         return jwt.encode(content, self._private[key_id], algorithm, headers={"kid": key_id, **(header or {})})
+
+    def _spill(self, out: BufferedIOBase) -> None:
+        out.write(self.raw or b"")
+        if not self.raw:
+            # A header that has no end.
+            with contextlib.suppress(OSError):
+                out.write(b"HTTP/1.0 200 OK\r\nX-Long: ")
+                while not self.is_closed.wait(0.2):
+                    out.write(b"x")
 
     def _answer(self, path: str) -> tuple[int, dict[str, Any]]:
         if self.is_away:

@@ -15,6 +15,7 @@ import jwt
 import oidc_provider_mock
 import pytest
 
+from churn.adapters import issuer_keys
 from churn.adapters.issuer_keys import ASK_AGAIN_SECONDS, KEPT_SECONDS, IssuerKeys, IssuerUnavailableError
 from churn.domain.roles import ROLES
 from churn.entrypoints.http.oidc import Issuer
@@ -179,6 +180,40 @@ def test_while_the_issuer_is_away_its_known_keys_stay_in_use(server: TestIssuer)
     server.is_away = True
     clock.now += KEPT_SECONDS + 1
     assert issuer.claims(server.token("one"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"not HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 200_000,
+        b"HTTP/1.0 200 OK\r\n\r\n\xff",
+    ],
+    ids=["a byte now and then", "no status line", "a broken chunk", "nested too deeply", "no text"],
+)
+def test_whatever_the_issuer_sends_its_known_keys_stay_in_use(
+    server: TestIssuer, monkeypatch: pytest.MonkeyPatch, raw: bytes
+) -> None:
+    monkeypatch.setattr(issuer_keys, "_WHOLE_SECONDS", 1.0)
+    clock = FakeClock(0.0)
+    issuer = _issuer(server, clock)
+    server.add_key("one")
+    assert issuer.claims(server.token("one"))
+    server.raw = raw
+    clock.now += KEPT_SECONDS + 1
+    assert issuer.claims(server.token("one"))
+    with pytest.raises(InvalidTokenError, match="no such key"):
+        issuer.claims(server.token("one", header={"kid": "two"}))
+
+
+@pytest.mark.parametrize("odd", [None, "text", 7, {"kty": ["RSA"]}, {"kty": "RSA"}, {"kty": "EC", "crv": {}}])
+def test_an_entry_that_is_no_key_spoils_no_other(server: TestIssuer, odd: Any) -> None:
+    server.keys.append(odd)
+    server.add_key("one")
+    server.add_key("two", kid={"a": 1})
+    assert _issuer(server).claims(server.token("one"))
 
 
 @pytest.mark.parametrize("fault", ["away", "another name"])

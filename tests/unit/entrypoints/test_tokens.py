@@ -83,6 +83,9 @@ def _signed(secret: str = _SECRET, **claims: Any) -> str:
         _signed(role=["admin"]),
         _signed(sub=""),
         _signed(sub="x" * 256),
+        _signed(sub="half \ud800"),
+        _signed(exp=10**12),
+        _signed(exp=10**20),
     ],
 )
 def test_what_is_no_valid_token_is_refused(token: str) -> None:

@@ -4,6 +4,7 @@ https://openid.net/specs/openid-connect-discovery-1_0.html, https://www.rfc-edit
 """
 
 import json
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -20,6 +21,7 @@ KEPT_SECONDS = 900.0
 ASK_AGAIN_SECONDS = 30.0
 """How long the issuer is left alone after it was asked, whatever ids of keys tokens name and whether it answered."""
 _TIMEOUT_SECONDS = 2.0
+_WHOLE_SECONDS = 5.0
 _MOST_BYTES = 1024 * 1024
 _LEAST_RSA_BITS = 2048
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -50,6 +52,7 @@ class IssuerKeys:
         self._clock = clock
         self._keys: dict[str | None, IssuerKey] | None = None
         self._asked_at = float("-inf")
+        self._asking: threading.Thread | None = None
 
     def get(self, key_id: str | None) -> IssuerKey | None:
         """Return the key with an id (None: the only one there is); None if the issuer has none.
@@ -66,13 +69,22 @@ class IssuerKeys:
         return self._keys.get(key_id)
 
     def _ask(self) -> None:
+        """Ask for the keys, and wait for them for so long at most: an issuer may send a byte a second."""
         self._asked_at = self._clock()
+        if self._asking is None or not self._asking.is_alive():
+            self._asking = threading.Thread(target=self._renew, name="issuer-keys", daemon=True)
+            self._asking.start()
+        self._asking.join(_WHOLE_SECONDS)
+        if self._asking.is_alive():
+            logger.error("the issuer's keys cannot be read", extra={"reason": f"not sent in {_WHOLE_SECONDS} seconds"})
+
+    def _renew(self) -> None:
         try:
             document = _fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
             if document.get("issuer") != self._issuer:
                 raise ValueError("the discovery document is of another issuer")
             self._keys = _usable(_fetch(str(document["jwks_uri"]))["keys"])
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except Exception as error:  # noqa: BLE001 (whatever an issuer sends, the keys that are known stay in use)
             logger.error("the issuer's keys cannot be read", extra={"reason": f"{type(error).__name__}: {error}"})
 
 
@@ -88,21 +100,27 @@ def _fetch(url: str) -> dict[str, Any]:
     return content
 
 
-def _usable(keys: list[dict[str, Any]]) -> dict[str | None, IssuerKey]:
+def _usable(keys: list[Any]) -> dict[str | None, IssuerKey]:
     """Return the keys that may sign tokens, by their ids; others are passed over."""
     usable: dict[str | None, IssuerKey] = {}
     for jwk in keys:
-        algorithm = _algorithm(jwk)
-        if algorithm is None:
-            continue
         try:
-            key = jwt.PyJWK(jwk, algorithm).key
-        except jwt.PyJWTError:
-            logger.warning("a key of the issuer cannot be read", extra={"kid": str(jwk.get("kid"))[:100]})
+            key = _key_of(jwk)
+        except (jwt.PyJWTError, ValueError, LookupError, TypeError, AttributeError) as error:
+            logger.warning("a key of the issuer cannot be read", extra={"reason": f"{type(error).__name__}: {error}"})
             continue
-        if algorithm == "ES256" or key.key_size >= _LEAST_RSA_BITS:
-            usable[jwk.get("kid")] = IssuerKey(key, algorithm)
+        if key is not None:
+            usable[jwk.get("kid")] = key
     return usable
+
+
+def _key_of(jwk: dict[str, Any]) -> IssuerKey | None:
+    """Return a key; None for one that signs nothing, is too short, or has no name that a token could tell."""
+    algorithm = _algorithm(jwk)
+    if algorithm is None or not isinstance(jwk.get("kid"), str | None):
+        return None
+    key = jwt.PyJWK(jwk, algorithm).key
+    return IssuerKey(key, algorithm) if algorithm == "ES256" or key.key_size >= _LEAST_RSA_BITS else None
 
 
 def _algorithm(jwk: dict[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ import jwt
 
 from churn.adapters.issuer_keys import IssuerKeys
 from churn.domain.roles import strongest
-from churn.entrypoints.http.tokens import Claims, InvalidTokenError, check_begin, check_subject, refusal_of
+from churn.entrypoints.http.tokens import Claims, InvalidTokenError, check_begin, check_subject, end_of, refusal_of
 from churn.settings import OidcSettings
 
 _HOLDER_OF_KEY = "key:"
@@ -54,7 +54,7 @@ class Issuer:
         role = self._role(claims)
         if role is None:
             raise InvalidTokenError("the token gives no role")
-        return Claims(claims["sub"], role, int(claims["exp"]))
+        return Claims(claims["sub"], role, end_of(claims["exp"]))
 
     def _check_audience(self, claims: Mapping[str, Any]) -> None:
         # Access tokens of Cognito name their client in place of an audience.

@@ -3,13 +3,14 @@
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
 
 from churn.domain.errors import ChurnError
 from churn.domain.roles import ROLES
-from churn.domain.values import number
+from churn.domain.values import number, storable
 
 TICKET_SECONDS = 30
 CODE_SECONDS = 60
@@ -22,6 +23,7 @@ _ALGORITHM = "HS256"
 _SOCKET = "socket"
 _SESSION = "session"
 _LONGEST_SUBJECT = 255
+_LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 
 class InvalidTokenError(ChurnError):
@@ -71,7 +73,7 @@ def sign_in_address(base_url: str, secret: str, subject: str, role: str) -> str:
 def verify(secret: str, token: str) -> Claims:
     """Return what a token says. Raises InvalidTokenError."""
     claims = _decode(secret, token, None, ["exp", "sub", "role"])
-    return Claims(claims["sub"], claims["role"], int(claims["exp"]))
+    return Claims(claims["sub"], claims["role"], end_of(claims["exp"]))
 
 
 def verify_ticket(secret: str, ticket: str) -> Claims:
@@ -92,7 +94,7 @@ def _verify_once(secret: str, ticket: str, audience: str, ends: str) -> Claims:
     claims = _decode(secret, ticket, audience, ["exp", "sub", "role", "aud", "jti", ends])
     if len(str(claims["jti"])) != 32:
         raise InvalidTokenError("the ticket's id is not one of ours")
-    return Claims(claims["sub"], claims["role"], int(claims[ends]), claims["jti"])
+    return Claims(claims["sub"], claims["role"], end_of(claims[ends]), claims["jti"])
 
 
 def _sign(secret: str, subject: str, role: str, seconds: int, more: dict[str, str | int]) -> str:
@@ -137,8 +139,19 @@ def refusal_of(error: Exception) -> InvalidTokenError:
 
 def check_subject(subject: str) -> None:
     """Refuse a subject that cannot be stored. Raises InvalidTokenError."""
-    if not 0 < len(subject) <= _LONGEST_SUBJECT:
-        raise InvalidTokenError(f"a subject has 1 to {_LONGEST_SUBJECT} characters")
+    if not 0 < len(subject) <= _LONGEST_SUBJECT or storable(subject) != subject:
+        raise InvalidTokenError(f"a subject has 1 to {_LONGEST_SUBJECT} characters, none of which is half of one")
+
+
+def end_of(claim: object) -> int:
+    """Return an instant of a claim, in seconds since 1970. Raises InvalidTokenError, also beyond the year 9999."""
+    try:
+        seconds = int(number(claim))
+    except ValueError:
+        raise InvalidTokenError("the end is not a number") from None
+    if seconds > _LAST_SECOND:
+        raise InvalidTokenError("the end lies beyond the year 9999")
+    return seconds
 
 
 def check_begin(claims: dict[str, Any]) -> None:
