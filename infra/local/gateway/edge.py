@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from churn.entrypoints.http.headers import SECURITY_HEADERS
 from churn.entrypoints.http.problems import CONTENT_TYPE, ProblemError
 
 # Of the request line and of each header: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
@@ -56,13 +57,19 @@ class _RequestHandler(web.RequestHandler):
 
 @web.middleware
 async def as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a method that no REST API has, such as TRACE; tell what the server refuses by itself as a problem."""
+    """Refuse a method that no REST API has, such as TRACE; tell what the server refuses by itself as a problem.
+
+    Every answer has the headers of security, of which a view may have set its own.
+    """
     if request.method not in METHODS:
         return _problem(405, "There is no such method.", {"Allow": ", ".join(sorted(METHODS))})
     try:
-        return await handler(request)
+        response = await handler(request)
     except web.HTTPClientError as refusal:
         return _problem(refusal.status, "")
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 async def expectation(request: web.Request) -> web.StreamResponse | None:
@@ -75,4 +82,6 @@ async def expectation(request: web.Request) -> web.StreamResponse | None:
 
 def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> web.Response:
     document: Any = ProblemError(status, detail or HTTPStatus(status).phrase).to_dict()
-    return web.json_response(document, status=status, headers=headers, content_type=CONTENT_TYPE)
+    return web.json_response(
+        document, status=status, headers={**SECURITY_HEADERS, **(headers or {})}, content_type=CONTENT_TYPE
+    )

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from churn.entrypoints.http.headers import SECURITY_HEADERS
 from tests.integration.infra.conftest import Served
 
 _TOKEN = "secret-token-" + "x" * 11_000
@@ -76,6 +77,13 @@ def _assert_problem(answer: tuple[int, dict[str, str], dict[str, Any]], status: 
         "application/problem+json",
     )
     assert document["detail"]
+    assert {name: headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
+
+
+def test_a_plain_request_at_the_sockets_door_has_the_headers_of_security(served: Served) -> None:
+    status, headers, _ = _answer(served.ws_url, _request("GET"))
+    assert status in {403, 426}
+    assert {name: headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 def test_a_body_that_is_not_compressed_as_it_says_is_refused(served: Served) -> None:
