@@ -20,8 +20,8 @@ _UP_SECONDS = 900.0
 _DOWN_SECONDS = 60.0
 
 
-def run() -> int:
-    """Run the stack in the foreground until Ctrl-C."""
+def run(*, is_quiet: bool = False) -> int:
+    """Run the stack in the foreground until Ctrl-C; `is_quiet`: without a word on how to sign in."""
     options = Options.from_environment(os.environ)
     if options.database_url or options.redis_url or options.kafka:
         from infra.local.servers import external  # noqa: PLC0415 (its clients take long, and are mostly not needed)
@@ -29,7 +29,7 @@ def run() -> int:
         external.check(options.database_url, options.redis_url, options.kafka)
     from infra.local.stack import Stack  # noqa: PLC0415 (takes seconds, which a refusal need not wait for)
 
-    Stack(options).run()
+    Stack(options).run(shows_tokens=not is_quiet)
     return 0
 
 
@@ -44,7 +44,7 @@ def up() -> int:
     log = state / "stack.log"
     with open_private(log, anew=True) as out:
         process = subprocess.Popen(
-            module("infra.local", "run"),
+            module("infra.local", "run", "--quiet"),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -61,6 +61,7 @@ def up() -> int:
                 print(line, end="", flush=True)
         shown = len(lines)
         if ready:
+            say((state / "ready").read_text(encoding="utf-8"))
             say(f"it runs in the background; its log is {log}")
             return 0
         if ended or time.monotonic() > deadline:
@@ -145,8 +146,10 @@ def main() -> int:
     commands = {"run": run, "up": up, "down": down, "status": status}
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     parser.add_argument("command", choices=commands)
+    parser.add_argument("--quiet", action="store_true", help="run: do not say how to sign in")
+    asked = parser.parse_args()
     try:
-        return commands[parser.parse_args().command]()
+        return run(is_quiet=True) if asked.command == "run" and asked.quiet else commands[asked.command]()
     except (StackError, TemplateError) as error:
         say(f"error: {error}")
         return 1

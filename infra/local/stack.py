@@ -62,8 +62,11 @@ class Stack:
         self._template = Template()
         self._urls: dict[str, str] = {}
 
-    def run(self) -> None:
-        """Start everything, watch it, and end it. Raises StackError if it cannot start."""
+    def run(self, *, shows_tokens: bool) -> None:
+        """Start everything, watch it, and end it. Raises StackError if it cannot start.
+
+        `shows_tokens`: whether it says how to sign in; a file that keeps what it says is no place for that.
+        """
         begun = time.monotonic()
         self._claim()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -77,7 +80,7 @@ class Stack:
                 self._publish()
                 self._fill()
                 self._finish_page(page)
-                self._announce(time.monotonic() - begun)
+                self._announce(time.monotonic() - begun, shows_tokens=shows_tokens)
                 self._watch()
         except _Ended:
             pass
@@ -377,11 +380,10 @@ class Stack:
         """An administrator's token for this stack."""
         return issue(self._secret(), "local", "admin", _TOKEN_SECONDS)
 
-    def _announce(self, seconds: float) -> None:
+    def _announce(self, seconds: float, *, shows_tokens: bool) -> None:
         base, token = f"http://127.0.0.1:{self._config.port}", self.token
-        (self._state / "ready").write_text(str(os.getpid()), encoding="ascii")
-        say(
-            f"\nready in {seconds:.1f} s\n\n"
+        say(f"\nready in {seconds:.1f} s\n")
+        welcome = (
             f"  REST       {base}\n"
             f"  WebSocket  ws://127.0.0.1:{self._config.ws_port}\n"
             f"  Kafka      {self._urls['kafka']}{'' if self._options.kafka else '  (in memory)'}\n"
@@ -395,6 +397,9 @@ class Stack:
             f"  curl -H 'Authorization: Bearer {token}' '{base}/api/customers?limit=3'\n"
             f"  curl -H 'Authorization: Bearer {token}' {base}/api/dashboard/stats\n"
         )
+        write_private(self._state / "ready", welcome)
+        if shows_tokens:
+            say(welcome)
 
 
 class _Ended(BaseException):

@@ -27,6 +27,7 @@ from botocore.config import Config
 from kafka import KafkaProducer
 
 from churn.adapters.s3_model_registry import S3ModelRegistry
+from churn.domain.events import SIMULATED
 from churn.entrypoints.http.tokens import issue
 from infra.local.stack import gateway_status
 from tests.support import eventually
@@ -137,8 +138,15 @@ class Stack:
 
     def publish(self, event_type: str, customer_id: str, at: datetime, **data: Any) -> None:
         """Publish an event; return when Kafka has it."""
+        self._publish(uuid.uuid4().hex, event_type, customer_id, at, data)
+
+    def publish_of_sample(self, event_type: str, customer_id: str, at: datetime, **data: Any) -> None:
+        """Publish an event as one of the simulated shop's; return when Kafka has it."""
+        self._publish(f"{SIMULATED}{uuid.uuid4().hex}", event_type, customer_id, at, data)
+
+    def _publish(self, event_id: str, event_type: str, customer_id: str, at: datetime, data: dict[str, Any]) -> None:
         event = {
-            "event_id": uuid.uuid4().hex,
+            "event_id": event_id,
             "event_type": event_type,
             "customer_id": customer_id,
             "timestamp": at.isoformat(),
@@ -222,7 +230,12 @@ def running_stack(state: Path, buckets: Path, project: Path = ROOT, /, **environ
     log = state / "test.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local", "run"], cwd=project, env=variables, stdout=output, stderr=output
+            # As `make up` starts it.
+            [sys.executable, "-m", "infra.local", "run", "--quiet"],
+            cwd=project,
+            env=variables,
+            stdout=output,
+            stderr=output,
         )
     try:
         eventually(lambda: (state / "ready").exists() or process.poll() is not None, within=_READY_SECONDS, every=0.1)

@@ -1,5 +1,6 @@
 """What stays closed to pages in a browser, and what nobody finds in the logs of a running stack."""
 
+import json
 import stat
 import uuid
 
@@ -54,11 +55,15 @@ def test_no_log_holds_a_token_and_nobody_else_may_read_one(stack: Stack) -> None
     assert stack.ask("GET", "/api/customers?limit=1", token=good).status == 200
     assert stack.ask("GET", f"/api/customers?limit=1&token={good}", token=wrong).status == 401
     assert stack.ask("GET", f"/api/customers?access={good}", token=good).status == 400
+    own = json.loads(stack.endpoints.read_text(encoding="utf-8"))
     logs = [path for path in stack.endpoints.parent.rglob("*.log*") if path.is_file() and "data" not in path.parts]
     assert logs
     for log in logs:
         text = log.read_text(encoding="utf-8", errors="replace")
         assert good.rsplit(".", 1)[1] not in text, log
         assert wrong not in text, log
+        assert own["token"].rsplit(".", 1)[1] not in text, log
+        assert own["door_key"] not in text, log
+        assert "#code=" not in text, log
         # What this suite writes of the stack's output is its own.
         assert log.name == "test.log" or stat.S_IMODE(log.stat().st_mode) == 0o600, log
