@@ -47,6 +47,8 @@ def test_a_function_starts_without_reaching_anything(name: str, template: Templa
     looks = f"import sys, {module}; assert callable({module}.{handler})"
     if not any(layer.name == "model" for layer in spec.layers):
         looks += "; assert 'numpy' not in sys.modules, 'numpy comes with the layer of the model'"
+    if spec.name == "PredictionFunction":
+        looks += "; assert 'pymysql' not in sys.modules, 'a prediction for features alone needs no database'"
     looks += "; assert not {'opentelemetry', 'aws_xray_sdk'} & sys.modules.keys(), 'no endpoint is named'"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", looks],

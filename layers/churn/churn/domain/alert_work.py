@@ -10,6 +10,8 @@ from churn.domain.errors import ConflictError
 from churn.domain.timestamps import iso
 
 CLOSED: frozenset[AlertStatus] = frozenset({"resolved", "dismissed"})
+NOTE_BEGINNING = 200
+"""The characters that a list of alerts shows of the newest action's note."""
 
 
 class AlertClosedError(ConflictError):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from churn.adapters.mysql.alert_pages import NOTE_BEGINNING
+from churn.domain.alert_work import NOTE_BEGINNING
 from churn.domain.timestamps import iso, iso_micros, parse_exact_timestamp
 from churn.domain.values import json_value
 

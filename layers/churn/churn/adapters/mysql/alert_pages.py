@@ -10,14 +10,13 @@ from itertools import product
 
 from churn.adapters.mysql.conditions import Conditions
 from churn.adapters.mysql.database import Row, Transaction
+from churn.domain.alert_work import NOTE_BEGINNING
 from churn.domain.alerts import CHURN_RISK, AlertStatus
 from churn.domain.outcomes import OUTCOMES, Handling, Outcome
 from churn.domain.timeline import Window
 from churn.domain.timestamps import micros_text
 
-NOTE_BEGINNING = 200
-"""The characters of the newest action's note that a row holds, and one more where the note is longer."""
-
+# One character more tells that a note is longer.
 _COLUMNS = (
     "a.*, c.customer_id, c.name AS customer_name, x.done_at, x.done_by, x.changed, "
     f"LEFT(x.note, {NOTE_BEGINNING + 1}) AS note"
