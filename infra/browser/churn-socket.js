@@ -8,7 +8,7 @@
  *   socket.emit("subscribe_predictions", { min_risk: 0.6 });
  *
  * It pings, connects anew when the connection ends, subscribes again to what it was subscribed to, and resumes after
- * the newest alert that it has seen. No alert and no raise of one is delivered twice, though the server may
+ * the newest alert that it has seen. A subscription that the server cannot make now, or does not answer, is asked for again. No alert and no raise of one is delivered twice, though the server may
  * send it again. Besides the server's events there are "open" and "close" of each connection. What people did with alerts
  * while there was none is in GET /api/alerts?changes_since= with `lastChange` of the time before.
  */
@@ -51,6 +51,9 @@
       // When alerts were raised last, by their ids.
       this._raises = new Map();
       this._tries = 0;
+      // The subscriptions that were asked for and not confirmed, and how often the server could not make them.
+      this._unconfirmed = new Set();
+      this._refusals = 0;
       this._closed = false;
       this._connect();
     }
@@ -90,6 +93,11 @@
         this._predictions = name === "subscribe_predictions" ? { ...data } : null;
         // A connection to come is told of what holds then.
         if (!this._isOpen()) return this;
+        if (this._predictions) {
+          this._subscribeToPredictions();
+          return this;
+        }
+        this._confirmed("predictions");
       }
       if (this._isOpen()) this._send(name, data);
       else this._waiting.push([name, data]);
@@ -100,6 +108,7 @@
     close() {
       this._closed = true;
       clearTimeout(this._retry);
+      this._settle();
       this._socket?.close();
     }
 
@@ -136,6 +145,7 @@
     _ended(end) {
       clearInterval(this._pinging);
       clearTimeout(this._overdue);
+      this._settle();
       this._socket = null;
       this._deliver("close", { code: end.code, reason: end.reason });
       this._connectLater();
@@ -143,11 +153,15 @@
 
     _connectLater() {
       if (this._closed) return;
+      this._retry = setTimeout(() => this._connect(), this._pause(this._tries++));
+    }
+
+    /** Milliseconds before another try, after so many. */
+    _pause(tries) {
       const { firstDelay, longestDelay } = this._options;
-      const longest = Math.min(longestDelay, firstDelay * 2 ** this._tries);
-      this._tries += 1;
+      const longest = Math.min(longestDelay, firstDelay * 2 ** tries);
       // Spread over half of the time, so that the clients of a server that comes back do not come all at once.
-      this._retry = setTimeout(() => this._connect(), longest * (0.5 + Math.random() / 2));
+      return longest * (0.5 + Math.random() / 2);
     }
 
     _received(text) {
@@ -169,10 +183,11 @@
         const isNewRaise = data.raised && this._isNewRaise(data);
         if (isKnown && !isNewRaise) return;
         if (!isKnown) this._lastAlert = data.id;
-      } else if (event === "subscribed" && this._lastAlert === null && data.cursor !== undefined) {
-        this._lastAlert = data.cursor;
-      } else if (event === "error" && data.code === 409) {
-        this._subscribeAgain();
+      } else if (event === "subscribed") {
+        if (this._lastAlert === null && data.cursor !== undefined) this._lastAlert = data.cursor;
+        this._confirmed(data.predictions === undefined ? "alerts" : "predictions");
+      } else if (event === "error") {
+        this._refused(data.code);
       }
       if (typeof event === "string") this._deliver(event, data);
     }
@@ -187,23 +202,63 @@
 
     _subscribeAgain() {
       if (this._subscription) this._subscribe();
-      if (this._predictions) this._send("subscribe_predictions", this._predictions);
+      if (this._predictions) this._subscribeToPredictions();
     }
 
     _subscribe() {
       const resume = this._lastAlert === null ? {} : { since: this._lastAlert };
       this._send("subscribe_alerts", { ...this._subscription, ...resume });
+      this._expect("alerts");
+    }
+
+    _subscribeToPredictions() {
+      this._send("subscribe_predictions", this._predictions);
+      this._expect("predictions");
+    }
+
+    /** Waits for the confirmation of a subscription. */
+    _expect(subscription) {
+      this._unconfirmed.add(subscription);
+      clearTimeout(this._unanswered);
+      this._unanswered = this._giveUpLater("no answer to a subscription");
+    }
+
+    _confirmed(subscription) {
+      this._unconfirmed.delete(subscription);
+      if (this._unconfirmed.size === 0) this._settle();
+    }
+
+    /** Ends the wait for confirmations. */
+    _settle() {
+      this._unconfirmed.clear();
+      this._refusals = 0;
+      clearTimeout(this._unanswered);
+      clearTimeout(this._resubscribing);
+    }
+
+    /** Subscribes again where that was lost, or could not be done now; what is wrong in itself is left. */
+    _refused(code) {
+      if (code === 409) return this._subscribeAgain();
+      if (this._unconfirmed.size === 0) return;
+      if (code !== 429 && !(code >= 500)) return this._settle();
+      clearTimeout(this._unanswered);
+      clearTimeout(this._resubscribing);
+      this._resubscribing = setTimeout(() => this._isOpen() && this._subscribeAgain(), this._pause(this._refusals++));
     }
 
     _ping() {
       if (!this._isOpen()) return;
       this._send("ping", {});
       clearTimeout(this._overdue);
+      this._overdue = this._giveUpLater("no answer to a ping");
+    }
+
+    /** Ends the connection if nobody stops the timer: one that died without a word would take minutes to close. */
+    _giveUpLater(reason) {
       const socket = this._socket;
-      this._overdue = setTimeout(() => {
-        // A connection that died without a word would take minutes to close: it is given up.
+      return setTimeout(() => {
         socket.close();
-        if (socket === this._socket) this._ended({ code: 1006, reason: "no answer to a ping" });
+        if (socket === this._socket) this._ended({ code: 1006, reason });
       }, this._options.pongWithin);
     }
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
+from typing import Any
 
 import aiohttp
 
@@ -50,13 +51,24 @@ class Listener(threading.Thread):
     async def _session(self, session: aiohttp.ClientSession) -> None:
         parameters = {"token": lasting_token(self._stack, "read")}
         async with session.ws_connect(self._stack.ws_url, params=parameters, heartbeat=5) as socket:
-            since = self.ids[-1] if self.ids else self._since
-            await socket.send_json({"event": "subscribe_alerts", "data": {"since": since}})
+            await self._subscribe(socket)
             while not self._ended.is_set() and not socket.closed:
                 with contextlib.suppress(TimeoutError):
                     message = await socket.receive(0.2)
                     if message.type is not aiohttp.WSMsgType.TEXT:
                         return
                     content = json.loads(message.data)
-                    if content["event"] == "churn_alert" and not content["data"].get("raised"):
+                    if content.get("event", "error") != "churn_alert":
+                        await self._keep_subscribed(socket, content)
+                    elif not content["data"].get("raised"):
                         self.ids.append(content["data"]["id"])
+
+    async def _subscribe(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        since = self.ids[-1] if self.ids else self._since
+        await socket.send_json({"event": "subscribe_alerts", "data": {"since": since}})
+
+    async def _keep_subscribed(self, socket: aiohttp.ClientWebSocketResponse, content: dict[str, Any]) -> None:
+        """Subscribe again where that could not be done, as the browser's client does."""
+        if content.get("event", "error") == "error":
+            await asyncio.sleep(0.2)
+            await self._subscribe(socket)

