@@ -16,7 +16,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from infra.tools.importer.faults import UnreadableFileError
+from infra.tools.importer.faults import DoubtError, UnreadableFileError
 from tests.support.imports import ReadFile, read_file
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -58,12 +58,40 @@ def test_the_encoding_is_found_whatever_the_ending(tmp_path: Path, encoding: str
         ("cp1252", "J\u00fcrgen M\u00f6\u00df"),
         ("cp1252", "Fran\u00e7ois \u0152uvre 5 \u20ac"),
         ("cp1252", "Se\u00f1or Mu\u00f1oz \u00bfqu\u00e9?"),
+        ("cp1252", "Gu\u00f0r\u00fan \u00de\u00f3rsd\u00f3ttir"),
+        ("cp1254", "Ay\u015fe \u00c7a\u011flar"),
         ("utf-8", "Ji\u0159\u00ed"),
     ],
 )
 def test_letters_of_windows_are_read_as_they_were_written(tmp_path: Path, encoding: str, name: str) -> None:
     file = read(tmp_path, f'customer,date,amount\n"{name}",2026-01-05,1\n'.encode(encoding))
     assert [event.customer_id for event in file.events] == [name]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp1251", ("\u041c\u043e\u0441\u043a\u0432\u0430", "\u0410\u043d\u043d\u0430")),
+        ("koi8-r", ("\u041c\u043e\u0441\u043a\u0432\u0430", "\u0410\u043d\u043d\u0430")),
+        ("cp1253", ("\u0393\u03b9\u03ce\u03c1\u03b3\u03bf\u03c2", "\u039c\u03b1\u03c1\u03af\u03b1")),
+        ("cp1255", ("\u05de\u05e9\u05d4", "\u05d3\u05d5\u05d3")),
+        ("cp1256", ("\u0627\u0644\u0642\u0627\u0647\u0631\u0629", "\u0639\u0644\u064a")),
+        ("cp874", ("\u0e2a\u0e21\u0e0a\u0e32\u0e22", "\u0e01\u0e23\u0e38\u0e07\u0e40\u0e17\u0e1e")),
+        ("cp932", ("\u7530\u4e2d\u592a\u90ce", "\u30e4\u30de\u30c0", "\u6771\u4eac\u90fd")),
+        ("euc-jp", ("\u7530\u4e2d\u592a\u90ce", "\u30b9\u30ba\u30ad")),
+        ("gb18030", ("\u5317\u4eac\u5e02", "\u738b\u4f1f")),
+        ("big5", ("\u738b\u5c0f\u660e", "\u9673\u7f8e\u73b2")),
+        ("cp949", ("\uae40\ucca0\uc218", "\uc11c\uc6b8\uc2dc")),
+    ],
+)
+def test_text_of_other_scripts_is_refused_with_the_encodings_that_it_may_be_in(
+    tmp_path: Path, encoding: str, names: tuple[str, ...]
+) -> None:
+    content = "customer,date,amount\n" + "".join(f"{name},2026-01-05,1\n" for name in names)
+    with pytest.raises(DoubtError, match=rf"{names[0]}' \(\w+\) with --encoding={encoding}"):
+        read(tmp_path, content.encode(encoding))
+    file = read(tmp_path, content.encode(encoding), encoding=encoding)
+    assert {event.customer_id for event in file.events} == set(names)
 
 
 def test_an_encoding_can_be_named(tmp_path: Path) -> None:
