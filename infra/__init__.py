@@ -3,7 +3,8 @@
 import os
 import sys
 
-from churn.settings import InvalidSettingsError, check
+from churn.settings import check
+from churn.variables import InvalidSettingsError
 
 try:
     # Modules of the service look at some of them when they are imported, before a command could tell what is wrong.

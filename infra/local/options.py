@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from churn.settings import OTLP_ENDPOINT, VARIABLES, InvalidSettingsError, Settings, Variable, brief
+from churn.settings import OTLP_ENDPOINT, VARIABLES, Settings
+from churn.variables import InvalidSettingsError, Variable, brief
 from infra.local.servers.supervisor import StackError
 
 ROOT = Path(__file__).resolve().parents[2]

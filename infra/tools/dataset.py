@@ -18,9 +18,9 @@ from churn.domain.events import Event
 from churn.domain.features import INPUT_NAMES
 from churn.domain.timestamps import from_millis
 from churn.services.training_runs import StoredHistories
-from churn.settings import InvalidSettingsError
 from churn.training import CannotTrainError, Histories, Plan
 from churn.training.snapshots import Progress, Snapshots, cut_offs, scan_histories, take_snapshots
+from churn.variables import InvalidSettingsError
 from infra import console
 from infra.tools.command_audit import note
 from infra.tools.stack_environment import NotRunningError, use_stack

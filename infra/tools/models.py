@@ -18,7 +18,7 @@ from churn.domain.model_versions import (
     VersionNotFoundError,
 )
 from churn.services.promotions import record_promotion
-from churn.settings import InvalidSettingsError
+from churn.variables import InvalidSettingsError
 from infra import console
 from infra.tools.command_audit import note, operator
 from infra.tools.console_logs import readable_logs

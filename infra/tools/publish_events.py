@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 
 from churn.domain.events import Event
 from churn.domain.timestamps import iso
-from churn.settings import InvalidSettingsError
+from churn.variables import InvalidSettingsError
 from infra import console
 from infra.tools.simulator import live_events
 from infra.tools.stack_environment import NotRunningError, endpoints, use_stack

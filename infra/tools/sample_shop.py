@@ -19,7 +19,7 @@ from churn.domain.timestamps import iso, parse_timestamp, to_millis
 from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.imported_hours import HourSpan
 from churn.services.scoring import Scoring
-from churn.settings import InvalidSettingsError
+from churn.variables import InvalidSettingsError
 from infra import console
 from infra.local.options import state_folder
 from infra.tools.console_logs import readable_logs

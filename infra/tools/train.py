@@ -18,8 +18,9 @@ from churn.domain.model_versions import RegistryUnavailableError
 from churn.ml.loading import read_model
 from churn.services.promotions import record_promotion
 from churn.services.training_runs import Source, StoredHistories, model_in_use, release_version
-from churn.settings import InvalidSettingsError, Settings
+from churn.settings import Settings
 from churn.training import CannotTrainError, Plan, Trained, report_html, table, train_or_begin
+from churn.variables import InvalidSettingsError
 from infra import console
 from infra.tools.command_audit import note, operator
 from infra.tools.console_logs import readable_logs

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from churn.settings import VARIABLES, InvalidSettingsError, Retention, Settings, Variable
+from churn.settings import VARIABLES, Retention, Settings
+from churn.variables import InvalidSettingsError, Variable
 
 
 def test_the_defaults_are_valid() -> None:
@@ -94,4 +95,4 @@ def test_what_libraries_read_is_refused_before_they_read_it(name: str, value: st
     command = [sys.executable, "-c", "import churn.observability"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1].startswith(f"churn.settings.InvalidSettingsError: {name} must be ")
+    assert ended.stderr.splitlines()[-1].startswith(f"churn.variables.InvalidSettingsError: {name} must be ")

@@ -21,7 +21,8 @@ from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.hourly_stats import Activity
 from churn.services.imported_hours import HourSpan
 from churn.services.scoring import Scoring
-from churn.settings import InvalidSettingsError, Settings
+from churn.settings import Settings
+from churn.variables import InvalidSettingsError
 from infra.tools.importer.refunds import VOID
 from infra.tools.importer.replaced import Replaced
 from infra.tools.importer.revisions import as_revisions

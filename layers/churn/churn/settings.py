@@ -1,7 +1,6 @@
 """The settings, read once from the environment: the only place that looks at it."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,87 +9,13 @@ from typing import Self, cast
 
 from churn.domain.alerts import AlertRules
 from churn.domain.assumptions import Campaign, parse_action_effects
-from churn.domain.errors import ChurnError
 from churn.domain.identifiers import canonical
 from churn.domain.risk import RISK_LEVELS, RiskBands, RiskLevel, RiskRules
 from churn.domain.roles import ROLES
-
-
-class InvalidSettingsError(ChurnError, ValueError):
-    """A variable of the environment is missing or has an impossible value; the message names it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable of the environment that a deployment may set; the template has a parameter for it.
-
-    A number lies between `least` and `most`; where there are `choices`, the value is one of them. With a
-    `pattern` it has that form. Where one of them limits the value, an empty one is the default.
-    """
-
-    name: str
-    default: str
-    least: float | None = None
-    most: float | None = None
-    choices: tuple[str, ...] = ()
-    pattern: str = ""
-    is_whole: bool = False
-    parameter: str = ""
-    """The name of the template's parameter, if it is not the variable's in CamelCase."""
-
-    @property
-    def parameter_name(self) -> str:
-        """The name of the template's parameter."""
-        return self.parameter or self.name.title().replace("_", "")
-
-    def text(self, environment: Mapping[str, str]) -> str:
-        """Return the value. Raises InvalidSettingsError if it is impossible."""
-        text = environment.get(self.name, self.default)
-        if self.least is not None or self.choices or self.pattern:
-            text = text or self.default
-        if self.choices and text not in self.choices:
-            raise InvalidSettingsError(f"{self.name} must be one of {', '.join(self.choices)}, not {brief(text)}")
-        if self.pattern and not re.search(self.pattern, text, re.ASCII):
-            raise InvalidSettingsError(f"{self.name} must match {self.pattern}, not {brief(text)}")
-        if self.least is not None:
-            self._check_number(text)
-        return text
-
-    def _check_number(self, text: str) -> None:
-        # int() and float() of Python take underscores, spaces and other scripts' digits, too.
-        form = _WHOLE if self.is_whole else _REAL
-        if not form.fullmatch(text):
-            kind = "whole number" if self.is_whole else "number"
-            raise InvalidSettingsError(f"{self.name} must be a {kind}, not {brief(text)}")
-        least = 0 if self.least is None else self.least
-        most = _MOST if self.most is None else self.most
-        if not least <= float(text) <= most:
-            raise InvalidSettingsError(f"{self.name} must be between {least} and {most}, not {brief(text)}")
-
-
-_WHOLE = re.compile(r"[+-]?[0-9]+")
-_REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_BRIEF = 20
-
-
-def brief(text: str) -> str:
-    """Return a value as a message quotes it: a secret or a file that came into the wrong variable is cut."""
-    return repr(text) if len(text) <= _BRIEF else f"{text[:_BRIEF]!r}…"
-
+from churn.variables import MOST, InvalidSettingsError, Variable, brief, real, whole
 
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """The variable that names where spans are sent."""
-
-_MOST = 1_000_000
-
-
-def _whole(name: str, default: int, least: int, most: int = _MOST) -> Variable:
-    return Variable(name, str(default), least, most, is_whole=True)
-
-
-def _real(name: str, default: float, least: float, most: float) -> Variable:
-    return Variable(name, f"{default:g}", least, most)
-
 
 _HOURS_OF_A_YEAR = 24 * 365
 # Ten years: orders older than that say nothing about a customer of today.
@@ -105,37 +30,39 @@ _ORIGIN = r"https?://[^\s'/,*]+"
 VARIABLES = (
     Variable("EVENTS_TOPIC", "user-events"),
     Variable("OUTPUT_TOPIC", ""),
-    _real("MEDIUM_RISK", 0.4, 0, 1),
-    _real("HIGH_RISK", 0.6, 0, 1),
-    _real("CRITICAL_RISK", 0.8, 0, 1),
+    real("MEDIUM_RISK", 0.4, 0, 1),
+    real("HIGH_RISK", 0.6, 0, 1),
+    real("CRITICAL_RISK", 0.8, 0, 1),
     Variable("ALERT_FROM_RISK", "high", choices=RISK_LEVELS),
-    _real("RISK_HYSTERESIS", 0.05, 0, 0.5),
-    _real("ALERT_COOLDOWN_HOURS", 24, 0, _HOURS_OF_A_YEAR),
+    real("RISK_HYSTERESIS", 0.05, 0, 0.5),
+    real("ALERT_COOLDOWN_HOURS", 24, 0, _HOURS_OF_A_YEAR),
     Variable("ALERT_ON_RETURN", "off", choices=("off", "on")),
-    _whole("ALERTS_A_DAY", 0, 0),
-    _real("ALERT_MIN_VALUE", 0, 0, 10**12),
+    whole("ALERTS_A_DAY", 0, 0),
+    real("ALERT_MIN_VALUE", 0, 0, 10**12),
     Variable("ACTION_EFFECTS", ""),
-    _real("CAMPAIGN_CUSTOMER_VALUE", _CAMPAIGN.customer_value, 0, 10**12),
-    _real("CAMPAIGN_OFFER_COST", _CAMPAIGN.offer_cost, 0, 10**12),
-    _real("CAMPAIGN_CONTACT_COST", _CAMPAIGN.contact_cost, 0, 10**12),
+    real("CAMPAIGN_CUSTOMER_VALUE", _CAMPAIGN.customer_value, 0, 10**12),
+    real("CAMPAIGN_OFFER_COST", _CAMPAIGN.offer_cost, 0, 10**12),
+    real("CAMPAIGN_CONTACT_COST", _CAMPAIGN.contact_cost, 0, 10**12),
+    real("CAMPAIGN_OFFERS_ACCEPTED", _CAMPAIGN.offers_accepted, 1, MOST),
+    real("CAMPAIGN_OFFERS_DECLINED", _CAMPAIGN.offers_declined, 1, MOST),
     Variable("CURRENCY", "EUR", pattern="^[A-Z]{3}$"),
-    _whole("INACTIVITY_DAYS", 180, 1, _LONGEST_DAYS),
-    _whole("HORIZON_DAYS", 90, 1, _LONGEST_DAYS),
-    _whole("EMBARGO_DAYS", 7, 0, 365),
-    _real("SWEEP_AFTER_HOURS", 24, 0, _HOURS_OF_A_YEAR),
-    _whole("RETENTION_DAYS_EVENTS", 0, 0, _LONGEST_RETENTION_DAYS),
-    _whole("RETENTION_DAYS_PREDICTIONS", 730, 0, _LONGEST_RETENTION_DAYS),
-    _whole("RETENTION_DAYS_ALERTS", 730, 0, _LONGEST_RETENTION_DAYS),
-    _whole("RETENTION_DAYS_DEAD_LETTERS", 90, 0, _LONGEST_RETENTION_DAYS),
-    _whole("RETENTION_DAYS_HOURS", 800, 0, _LONGEST_RETENTION_DAYS),
-    _whole("RETENTION_DAYS_SEGMENTS", 800, 0, _LONGEST_RETENTION_DAYS),
-    _whole("RETENTION_DAYS_AUDIT", 800, 0, _LONGEST_RETENTION_DAYS),
-    _whole("RATE_LIMIT_ANONYMOUS", 100, 1),
-    _whole("RATE_LIMIT_AUTHENTICATED", 6000, 1),
-    _whole("RATE_LIMIT_PREDICTIONS", 6000, 1),
-    _whole("RATE_LIMIT_WRONG_TOKENS", 60, 1),
-    _whole("SOCKET_LIMIT", 5, 1),
-    _whole("RATE_LIMIT_MULTIPLIER", 1, 1),
+    whole("INACTIVITY_DAYS", 180, 1, _LONGEST_DAYS),
+    whole("HORIZON_DAYS", 90, 1, _LONGEST_DAYS),
+    whole("EMBARGO_DAYS", 7, 0, 365),
+    real("SWEEP_AFTER_HOURS", 24, 0, _HOURS_OF_A_YEAR),
+    whole("RETENTION_DAYS_EVENTS", 0, 0, _LONGEST_RETENTION_DAYS),
+    whole("RETENTION_DAYS_PREDICTIONS", 730, 0, _LONGEST_RETENTION_DAYS),
+    whole("RETENTION_DAYS_ALERTS", 730, 0, _LONGEST_RETENTION_DAYS),
+    whole("RETENTION_DAYS_DEAD_LETTERS", 90, 0, _LONGEST_RETENTION_DAYS),
+    whole("RETENTION_DAYS_HOURS", 800, 0, _LONGEST_RETENTION_DAYS),
+    whole("RETENTION_DAYS_SEGMENTS", 800, 0, _LONGEST_RETENTION_DAYS),
+    whole("RETENTION_DAYS_AUDIT", 800, 0, _LONGEST_RETENTION_DAYS),
+    whole("RATE_LIMIT_ANONYMOUS", 100, 1),
+    whole("RATE_LIMIT_AUTHENTICATED", 6000, 1),
+    whole("RATE_LIMIT_PREDICTIONS", 6000, 1),
+    whole("RATE_LIMIT_WRONG_TOKENS", 60, 1),
+    whole("SOCKET_LIMIT", 5, 1),
+    whole("RATE_LIMIT_MULTIPLIER", 1, 1),
     Variable("ALLOWED_ORIGINS", "", pattern=rf"^(\*|{_ORIGIN}(,{_ORIGIN})*)?$"),
     Variable("ALLOWED_CUSTOMER_IDS", ""),
     Variable("OIDC_ISSUER", "", pattern="^(https?://[^ ']+)?$"),
@@ -157,7 +84,7 @@ VARIABLES = (
 )
 """What a shop may set, locally and on AWS. The deployment itself sets addresses and secrets."""
 
-_TOPIC_PARTITIONS = _whole("TOPIC_PARTITIONS", 0, 0)
+_TOPIC_PARTITIONS = whole("TOPIC_PARTITIONS", 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +208,8 @@ class Settings:
                 value.real("CAMPAIGN_CUSTOMER_VALUE"),
                 value.real("CAMPAIGN_OFFER_COST"),
                 value.real("CAMPAIGN_CONTACT_COST"),
+                value.real("CAMPAIGN_OFFERS_ACCEPTED"),
+                value.real("CAMPAIGN_OFFERS_DECLINED"),
             ),
             currency=value.text("CURRENCY"),
             inactivity_days=value.whole("INACTIVITY_DAYS"),

@@ -10,7 +10,8 @@ from churn.domain.assumptions import ACTION_EFFECTS, CALL, Campaign, parse_actio
 from churn.domain.recommendations import ACTIONS, recommend
 from churn.domain.risk import RiskBands
 from churn.ml.metrics import expected_maximum_profit, measure
-from churn.settings import InvalidSettingsError, Settings
+from churn.settings import Settings
+from churn.variables import InvalidSettingsError
 
 _DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
 
@@ -47,3 +48,15 @@ def test_the_profit_of_a_campaign_is_that_of_the_shops_costs() -> None:
     settings = Settings.from_environment({"CAMPAIGN_OFFER_COST": "200"})
     assert settings.campaign == Campaign(200, 200, 1)
     assert measure(risk, churned, campaign=settings.campaign)["profit"] == 0
+
+
+def test_the_share_of_accepted_offers_is_the_shops() -> None:
+    churned = np.array([True] * 10 + [False] * 90)
+    nearly_sure = {"CAMPAIGN_OFFERS_ACCEPTED": "500000", "CAMPAIGN_OFFERS_DECLINED": "500000"}
+    campaign = Settings.from_environment(nearly_sure).campaign
+    # Half of the tenth who would leave stay, for the offer; all of them are reached.
+    profit = expected_maximum_profit(churned.astype(float), churned, campaign=campaign)
+    assert profit == pytest.approx(0.1 * (0.5 * (200 - 10) - 1), rel=1e-3)
+    assert expected_maximum_profit(churned.astype(float), churned) == pytest.approx(0.1 * (0.3 * 190 - 1), rel=1e-3)
+    with pytest.raises(InvalidSettingsError, match="CAMPAIGN_OFFERS_DECLINED must be between 1 and"):
+        Settings.from_environment({"CAMPAIGN_OFFERS_DECLINED": "0"})

@@ -21,10 +21,8 @@ BINS = 15
 _NEAREST = 1e-12
 USUAL_CAMPAIGN = Campaign()
 
-# Churners accept an offer with a probability drawn from Beta(6, 14) (Verbraken, Verbeke and Baesens 2013).
+# The probabilities that an offer is accepted.
 _ACCEPTED = (np.arange(100) + 0.5) / 100
-_LIKELY = _ACCEPTED**5 * (1 - _ACCEPTED) ** 13
-_LIKELY /= _LIKELY.sum()
 _SHARES = np.arange(101) / 100
 
 
@@ -102,9 +100,10 @@ def expected_maximum_profit(
 ) -> float:
     """Return the profit of a campaign to the riskiest, per customer of the shop, in units of currency (EMPC).
 
-    For each probability that the offer is accepted, the campaign reaches the best share of customers, in steps of 1 %;
-    the profit is the mean over that probability (Verbraken, Verbeke and Baesens, A novel profit maximizing metric for
-    measuring classification performance of customer churn prediction models, IEEE TKDE 25, 2013).
+    For each probability that the offer is accepted, which has a beta distribution, the campaign reaches the best share
+    of customers, in steps of 1 %; the profit is the mean over that probability (Verbraken, Verbeke and Baesens, A novel
+    profit maximizing metric for measuring classification performance of customer churn prediction models, IEEE TKDE 25,
+    2013).
     """
     hits, misses = _by_falling_probability(probabilities, churned, weights)
     churners, reached = np.cumsum(hits), np.cumsum(hits + misses)
@@ -113,7 +112,14 @@ def expected_maximum_profit(
     caught = np.interp(_SHARES * total, np.append(0, reached), np.append(0, churners)) / total
     profit = np.outer(_ACCEPTED * (campaign.customer_value - campaign.offer_cost) - campaign.contact_cost, caught)
     profit -= (campaign.offer_cost + campaign.contact_cost) * (_SHARES - caught)
-    return float(_LIKELY @ profit.max(axis=1))
+    return float(_likely(campaign) @ profit.max(axis=1))
+
+
+def _likely(campaign: Campaign) -> Floats:
+    """Return how likely each probability of _ACCEPTED is, shape (100,)."""
+    logs = (campaign.offers_accepted - 1) * np.log(_ACCEPTED) + (campaign.offers_declined - 1) * np.log1p(-_ACCEPTED)
+    likely: Floats = np.exp(logs - logs.max())
+    return likely / likely.sum()
 
 
 def _falling(probabilities: Floats) -> npt.NDArray[np.int64] | slice:

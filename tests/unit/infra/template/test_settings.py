@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from churn.settings import VARIABLES, Settings, Variable
+from churn.settings import VARIABLES, Settings
+from churn.variables import Variable
 from infra.local.template.intrinsics import parse_yaml
 
 ROOT = Path(__file__).parents[4]
