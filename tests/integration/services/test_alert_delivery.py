@@ -49,6 +49,7 @@ def test_an_alert_is_posted_once_in_the_contracts_shape(database: Database) -> N
             "risk_score": None,
             "status": "new",
             "previous_risk_score": None,
+            "model_source": None,
             "timestamp": "2026-01-02T03:04:05.678000Z",
             "created_at": "2026-01-02T03:04:05.678000Z",
             "acknowledged_at": None,

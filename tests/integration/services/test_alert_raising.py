@@ -318,6 +318,28 @@ def test_an_open_alert_is_raised_and_told_again(database: Database, scoring: Sco
     assert kept == anew
 
 
+@pytest.mark.parametrize(("learned_from", "source"), [("sample", "simulated"), ("history", "shop"), ("prior", "prior")])
+def test_an_alert_tells_what_the_model_of_its_risk_learned_from(
+    database: Database, learned_from: str, source: str
+) -> None:
+    model = RecencyModel()
+    model.metadata = {"metrics": {}, "source": learned_from}
+    push, scoring = FakePush(), Scoring(database, model, _SETTINGS)
+    open_socket(database, "dashboard")
+    subscribe(database, "dashboard", "low", None, lambda _: None)
+    _apply(scoring, 0, order())
+    _sweep(scoring, 65)
+    deliver(database, push)
+    _sweep(scoring, 85)
+    _apply(scoring, 85.1, event("payment_failed"))
+    deliver(database, push)
+    told = [message["data"] for message in push.messages("dashboard")]
+    assert [one["alert_type"] for one in told] == ["churn_risk", "payment_failure", "churn_risk"]
+    assert {one["model_source"] for one in told} == {source}
+    answer = list_alerts(database, limit=10)
+    assert {one["model_source"] for one in answer["alerts"]} == {source}
+
+
 def test_what_the_cooldown_held_back_is_told_once_it_is_over(database: Database, scoring: Scoring) -> None:
     _apply(scoring, 0, order(days_ago=50))
     _apply(scoring, 0.1, event("payment_failed"), event("payment_failed"))

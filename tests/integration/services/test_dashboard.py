@@ -32,7 +32,7 @@ def dashboard(shop: Database) -> Dashboard:
 
 
 def test_the_dashboard_adds_up(shop: Database, dashboard: Dashboard) -> None:
-    metadata = {"metrics": {"forest": {"accuracy": 0.8125}}}
+    metadata = {"metrics": {"forest": {"accuracy": 0.8125}}, "source": "sample"}
     shop.run(lambda transaction: models.record_serving(transaction, "v1", metadata, NOW + timedelta(seconds=1)))
     customers = Customers(shop, _SETTINGS).page(CustomerQuery(limit=500), NOW)["customers"]
     stats = dashboard.stats(NOW)
@@ -47,6 +47,7 @@ def test_the_dashboard_adds_up(shop: Database, dashboard: Dashboard) -> None:
     assert stats["revenue_at_risk"] == at_risk
     assert stats["currency"] == "EUR"
     assert (stats["model_accuracy"], stats["model_accuracy_basis"]) == (81.25, "held_out_window")
+    assert stats["model_source"] == "simulated"
     assert (stats["generated_at"], stats["last_model_update"]) == ("2026-11-23T12:00:00Z", "2026-11-23T12:00:01Z")
     # Then those lapse who ordered 40 to 70 days ago: five of the 50 who were active.
     later = NOW + timedelta(days=_SETTINGS.inactivity_days - 40)

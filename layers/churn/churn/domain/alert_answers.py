@@ -4,6 +4,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from churn.domain.alerts import AlertPriority, AlertStatus
 from churn.domain.answers import Instant
+from churn.domain.model import ModelSource
 from churn.domain.outcomes import Handling, Outcome
 from churn.domain.risk import RiskLevel
 
@@ -45,6 +46,8 @@ class Alert(TypedDict):
     risk_score: float | None
     previous_risk_score: float | None
     """Where a risk has risen: the stored probability that it rose from."""
+    model_source: ModelSource | None
+    """What the model of `risk_score` learned from; null without one, and of alerts from before an upgrade."""
     status: AlertStatus
     timestamp: Instant
     created_at: Instant

@@ -31,7 +31,10 @@ _PRESSING_TICKETS = frozenset({"high", "urgent", "critical"})
 
 @dataclass(frozen=True, slots=True)
 class NewAlert:
-    """An alert to be raised for a customer; the store gives it its id. `risk_before` is set where a risk rose."""
+    """An alert to be raised for a customer; the store gives it its id.
+
+    `risk_before` is set where a risk rose; `model_version` is that of `risk_score`.
+    """
 
     alert_type: str
     priority: AlertPriority
@@ -40,6 +43,7 @@ class NewAlert:
     reason: str
     risk_score: float | None
     risk_before: float | None = None
+    model_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Literal, TypedDict
 from churn.domain.alert_answers import Alert, AlertFigures
 from churn.domain.answers import Instant, StoredPrediction
 from churn.domain.dashboard import Granularity, Period
+from churn.domain.model import ModelSource
 
 AccuracyBasis = Literal["matured_outcomes", "held_out_window"]
 
@@ -75,8 +76,9 @@ class Stats(TypedDict):
     last_model_update: Instant | None
     """Since when the version that answers now does so: its promotion, or the roll-back to it, as `/health` tells it.
 
-    `model_accuracy` is of the same version; the other figures are of the scores that are stored.
+    `model_accuracy` and `model_source` are of the same version; the other figures are of the scores that are stored.
     """
+    model_source: ModelSource | None
     risk_distribution: RiskDistribution
     average_churn_probability: float | None
     """Of the current customers; null while nobody is scored."""

@@ -170,6 +170,7 @@ class AlertThen(TypedDict):
     reason: str | None
     risk_score: float | None
     previous_risk_score: float | None
+    model_source: ModelSource | None
 
 
 class CustomerThen(FeatureValues):

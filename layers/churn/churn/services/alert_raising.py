@@ -7,7 +7,7 @@ nothing holds it back any more, if it is still true.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from churn.adapters.mysql import Transaction, alerts
@@ -46,7 +46,8 @@ class _Risen:
 
     def alert(self, prediction: Prediction) -> NewAlert:
         """Return the alert that tells it, with the strongest reason of the prediction."""
-        return risk_alert(self.customer.record.display_name, self.rise, prediction, self.inputs)
+        alert = risk_alert(self.customer.record.display_name, self.rise, prediction, self.inputs)
+        return replace(alert, model_version=self.customer.record.model_version)
 
 
 class AlertRaising:
@@ -85,15 +86,18 @@ class AlertRaising:
         if rise is not None:
             self._risen.append(_Risen(customer, rise, inputs, score.at))
         if self._rules.on_return and before.status == "lapsed" and score.is_active:
-            self._wanted.append((pk, return_alert(name, score.probability, inputs)))
+            alert = return_alert(name, score.probability, inputs)
+            self._wanted.append((pk, replace(alert, model_version=score.version)))
 
     def take_events(self, customer: Customer, events: Sequence[Event]) -> None:
         """Note the alerts that new events of a customer, who has been scored, call for by themselves."""
         if not self._is_on:
             return
-        name, probability = customer.record.display_name, customer.record.churn_probability
-        found = (immediate_alert(event, name, probability, self._now) for event in events)
-        self._wanted.extend((customer.pk, alert) for alert in found if alert is not None)
+        record = customer.record
+        found = (immediate_alert(event, record.display_name, record.churn_probability, self._now) for event in events)
+        self._wanted.extend(
+            (customer.pk, replace(alert, model_version=record.model_version)) for alert in found if alert is not None
+        )
 
     def decide(self) -> None:
         """Decide which alerts are raised, beside those that are open; the open ones stay locked."""

@@ -53,7 +53,7 @@ CUSTOMERS = ListFile(
         "customer_id", "name", "email", "status", "churn_probability", "risk_level", "risk_percentile",
         "risk_change_7d", "expected_orders", "expected_spend", "next_order_expected_at", "overdue_factor",
         "value_at_risk", *FEATURE_NAMES, "days_at_risk",
-        "days_since_return", "recommendations",
+        "days_since_return", "recommendations", "model_kind", "model_source",
     ),
 )  # fmt: skip
 ALERTS = ListFile(
@@ -62,7 +62,7 @@ ALERTS = ListFile(
         "id", "customer_id", "customer_name", "alert_type", "priority", "title", "message", "reason", "risk_score",
         "previous_risk_score", "status", "created_at", "acknowledged_at", "acknowledged_by", "resolved_at",
         "resolved_by", "assigned_to", "snoozed_until", "raised_at", "change", "last_action_by", "last_action_at",
-        "last_action_note",
+        "last_action_note", "model_source",
     ),
 )  # fmt: skip
 PREDICTIONS = ListFile(

@@ -336,6 +336,7 @@ def _alert_then(row: Row, state: WorkThen, at: datetime) -> AlertThen:
         "reason": row["reason"] if is_as_raised else None,
         "risk_score": row["risk_score"] if is_as_raised else None,
         "previous_risk_score": row["risk_before"] if is_as_raised else None,
+        "model_source": row["model_source"] if is_as_raised else None,
     }
 
 

@@ -109,6 +109,7 @@ class Dashboard:
             "model_accuracy": accuracy,
             "model_accuracy_basis": basis,
             "last_model_update": None if model is None else iso(model["promoted_at"] or model["loaded_at"]),
+            "model_source": None if model is None else model["source"],
             "risk_distribution": {
                 "low": levels["low"],
                 "medium": levels["medium"],

@@ -33,6 +33,7 @@ def alert_json(row: Mapping[str, Any]) -> Alert:
         "reason": row["reason"],
         "risk_score": row["risk_score"],
         "previous_risk_score": row["risk_before"],
+        "model_source": row["model_source"],
         "status": row["status"],
         "timestamp": created_at,
         "created_at": created_at,

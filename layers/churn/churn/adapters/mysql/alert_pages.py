@@ -18,11 +18,11 @@ from churn.domain.timestamps import micros_text
 
 # One character more tells that a note is longer.
 _COLUMNS = (
-    "a.*, c.customer_id, c.name AS customer_name, x.done_at, x.done_by, x.changed, "
+    "a.*, c.customer_id, c.name AS customer_name, m.source AS model_source, x.done_at, x.done_by, x.changed, "
     f"LEFT(x.note, {NOTE_BEGINNING + 1}) AS note"
 )
 _JOINED = (
-    "JOIN customers c ON c.id = a.customer_pk "
+    "JOIN customers c ON c.id = a.customer_pk LEFT JOIN models m ON m.version = a.model_version "
     "LEFT JOIN alert_actions x ON x.alert_id = a.id AND x.change_number = a.acted_change"
 )
 _READ = f"SELECT {_COLUMNS} FROM alerts a {_JOINED}"

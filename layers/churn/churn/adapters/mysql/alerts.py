@@ -186,7 +186,7 @@ def _insert(
 ) -> None:
     transaction.insert_many(
         "INSERT INTO alerts (id, customer_pk, alert_type, priority, title, message, reason, risk_score, risk_before, "
-        "created_at, counted_on, handling, change_number)",
+        "model_version, created_at, counted_on, handling, change_number)",
         [
             (
                 alert_id,
@@ -204,15 +204,16 @@ def _insert(
 
 
 def _content(alert: NewAlert) -> tuple[object, ...]:
-    """Return what an alert says: the columns from its priority to the risk before, cut to their lengths."""
+    """Return what an alert says: the columns from its priority to the model's version, cut to their lengths."""
     texts = (alert.title[:512], alert.message[:1024], alert.reason[:512])
-    return alert.priority, *texts, alert.risk_score, alert.risk_before
+    return alert.priority, *texts, alert.risk_score, alert.risk_before, alert.model_version
 
 
 def _raise(transaction: Transaction, opened: OpenAlert, alert: NewAlert, instant: int, number: int) -> None:
     transaction.execute(
         "UPDATE alerts SET priority = %s, title = %s, message = %s, reason = %s, risk_score = %s, risk_before = %s, "
-        "raised_at = %s, raised_change = %s, change_number = %s, snoozed_until = NULL WHERE id = %s",
+        "model_version = %s, raised_at = %s, raised_change = %s, change_number = %s, snoozed_until = NULL "
+        "WHERE id = %s",
         (
             *_content(alert),
             micros_text(from_micros(instant)),

@@ -85,12 +85,12 @@ def record_beside(transaction: Transaction, version: str, metadata: Mapping[str,
 
 
 def answering_now(transaction: Transaction) -> Row | None:
-    """Return the model that answers now: version, metadata (JSON), and promoted_at, or loaded_at if none was promoted.
+    """Return the model that answers now: version, metadata (JSON), source, and promoted_at, or loaded_at without one.
 
     That is the promoted one, as `/health` tells it, before the first score by it is stored.
     """
     return transaction.row(
-        "SELECT version, metadata, loaded_at, promoted_at FROM models "
+        "SELECT version, metadata, source, loaded_at, promoted_at FROM models "
         "ORDER BY GREATEST(loaded_at, COALESCE(promoted_at, loaded_at)) DESC LIMIT 1"
     )
 
