@@ -40,7 +40,7 @@ class BeforeAccountError(InvalidInputError):
 
 
 class ContradictoryError(InvalidInputError):
-    """A spend and a mean value are asked for that are not of one customer with these orders."""
+    """What is asked for is not of one customer: sums that do not fit the orders, an account younger than an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def resolve(question: Question, stored: Stored) -> Scenario:
     if all(value is None for value in features.values()):
         raise NothingKnownError
     if not question.is_complete:
-        _refuse_contradictory(question.given, features["total_orders"])
+        _refuse_contradictory(question.given, features)
     return Scenario(question.customer_id, features, hypothesis)
 
 
@@ -128,9 +128,13 @@ def _refuse_before_account(question: Question, stored: Features) -> None:
         raise BeforeAccountError(*errors)
 
 
-def _refuse_contradictory(given: Mapping[str, float | None], orders: float | None) -> None:
-    """Refuse a spend and a mean value that do not fit the orders; who gives all 12 features is taken at their word."""
-    spent, mean = given.get("total_spent"), given.get("avg_order_value")
+def _refuse_contradictory(given: Mapping[str, float | None], features: Features) -> None:
+    """Refuse what is not of one customer; who gives all 12 features is taken at their word."""
+    age, silence = given.get("account_age_days"), features[SILENCE]
+    if age is not None and silence is not None and age < silence and not BY_NAME[SILENCE].is_same(age, silence):
+        sentence = f"is less than the {BY_NAME[SILENCE].shown(silence):g} days since the last order"
+        raise ContradictoryError(FieldError("account_age_days", sentence))
+    orders, spent, mean = features["total_orders"], given.get("total_spent"), given.get("avg_order_value")
     if orders is None or spent is None or mean is None or fits(orders, spent, mean):
         return
     sentence = f"does not fit a total_spent of {spent:g} with {orders:g} orders: leave one of them out"
