@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from churn.domain.events import Event
-from infra.tools.importer.formats import Kind, LineKind
+from infra.tools.importer.export_format import Kind, LineKind
 from infra.tools.importer.history import Options, Tally
 from infra.tools.importer.orders import Figures
 from infra.tools.importer.parser import read_history

@@ -109,12 +109,28 @@ def discount(value: Any, number: NumberReader) -> float | bool:
     try:
         return abs(number(value))
     except BadRowError:
-        said = _said(value)
+        meant = said(value)
         # A coupon's code is a discount.
-        return True if said is None else said
+        return True if meant is None else meant
 
 
-def _said(value: Any) -> bool | None:
+def paid_back(value: Any, number: NumberReader, of: float | None) -> float:
+    """Return what was paid back of a value: where a cell says whether in place of how much, all or nothing.
+
+    Raises BadRowError.
+    """
+    if value is None or isinstance(value, bool):
+        return abs(of or 0.0) if value else 0.0
+    try:
+        return abs(number(value))
+    except BadRowError:
+        meant = said(value)
+        if meant is None:
+            raise
+        return abs(of or 0.0) if meant else 0.0
+
+
+def said(value: Any) -> bool | None:
     """Return the truth value that a cell means, None if it means none."""
     text = str(value).strip().lower()
     if text in _YES | _NO:
@@ -132,9 +148,9 @@ def cancellation(value: Any, placed_at: int, time: TimeReader) -> int | None:
     """
     if isinstance(value, datetime | date):
         return time(value)
-    said = _said(value if value is not None else "")
-    if said is not None:
-        return placed_at if said else None
+    meant = said(value if value is not None else "")
+    if meant is not None:
+        return placed_at if meant else None
     try:
         return time(value)
     except BadRowError:

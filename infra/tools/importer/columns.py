@@ -5,69 +5,13 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from infra.tools.importer.column_words import SYNONYMS, likeliest
+from infra.tools.importer.export_format import Format, Kind, LineKind, plain
 from infra.tools.importer.faults import UnreadableFileError
-from infra.tools.importer.formats import Format, Kind, LineKind, plain, recognise
+from infra.tools.importer.formats import recognise
 
 KINDS: tuple[Kind, ...] = ("orders", "events", "customers")
 
-# What shops call their columns, the likeliest first; compared as `plain` writes them.
-SYNONYMS: dict[Kind, dict[str, tuple[str, ...]]] = {
-    "orders": {
-        "customer_id": (
-            *("customerid", "customer", "custid", "cust", "customernumber", "customerno", "userid", "user"),
-            *("clientid", "client", "buyerid", "buyer", "memberid", "visitorid"),
-            *("customeremail", "buyeremail", "billingemail", "email", "emailaddress"),
-        ),
-        "timestamp": (
-            *("timestamp", "orderdate", "orderedat", "ordertime", "orderdatetime", "invoicedate", "purchasedate"),
-            *("transactiondate", "datetime", "date", "time", "ts", "createdat", "created", "dateadded", "datecreated"),
-        ),
-        "order_value": (
-            *("ordervalue", "ordertotal", "orderamount", "totalamount", "totalprice", "grandtotal", "amount", "total"),
-            *("value", "revenue", "sales", "spent", "spend", "totalspent", "linetotal", "subtotal", "paid"),
-        ),
-        "unit_price": ("unitprice", "price", "itemprice"),
-        "items_count": ("itemscount", "quantity", "qty", "nitems", "items", "units"),
-        "order_id": (
-            *("orderid", "invoice", "invoiceno", "invoiceid", "invoicenumber", "ordernumber", "orderno", "order"),
-            *("transactionid", "receiptid", "receipt"),
-        ),
-        "discount": (
-            *("discountvalue", "discountused", "discountamount", "discount", "totaldiscount", "couponcode", "coupon"),
-            *("vouchercode", "voucher", "promocode"),
-        ),
-        "cancelled": ("cancelledat", "canceledat", "cancelled", "canceled", "iscancelled", "iscanceled", "cancel"),
-        "status": ("orderstatus", "status", "financialstatus", "paymentstatus", "orderstate", "state"),
-        "refunded": (
-            *("refundedamount", "amountrefunded", "refundedtotal", "totalrefunded", "refundamount", "refundtotal"),
-            *("refundvalue", "refunded", "refund", "totalrefund", "amountrefund", "refundstotal"),
-        ),
-        "currency": ("currency", "currencycode", "ordercurrency"),
-        "updated_at": ("updatedat", "lastupdated", "lastupdateddate", "modifiedat", "lastmodified", "datemodified"),
-        "product": (
-            *("sku", "productsku", "productid", "product", "productcode", "productname", "stockcode", "itemid"),
-            *("itemcode", "itemsku", "itemname", "item", "articleid", "articleno", "articlenumber", "article", "asin"),
-            *("variantid", "variantsku", "variant", "lineitemsku", "lineitemname", "artikelnummer", "artikelnr"),
-            *("artikel", "produkt", "produit", "producto", "prodotto", "produto", "description"),
-        ),
-    },
-    "customers": {
-        "customer_id": ("customerid", "id", "customer", "custid", "cust", "userid", "user", "clientid", "memberid"),
-        "name": ("name", "fullname", "customername"),
-        "first_name": ("firstname", "givenname"),
-        "last_name": ("lastname", "surname", "familyname"),
-        "email": ("email", "emailaddress", "mail"),
-        "phone": ("phone", "phonenumber", "telephone", "mobile"),
-        "address": ("address", "city", "country"),
-        "loyalty_points": ("loyaltypoints", "points", "bonuspoints"),
-        "registered_at": (
-            *("registeredat", "registrationdate", "registered", "signupdate", "joinedat", "joindate", "createdat"),
-            *("created", "since", "firstseen", "date"),
-        ),
-        "updated_at": ("updatedat", "updated", "modifiedat", "lastmodified"),
-    },
-    "events": {},
-}
 REQUIRED: dict[Kind, tuple[str, ...]] = {
     "orders": ("customer_id", "timestamp"),
     "customers": ("customer_id",),
@@ -83,38 +27,12 @@ _EMAILS = re.compile(r"email|mail$")
 _MOST_SHOWN = 1000
 # What the name of a column ends in that is not the first of its name (`infra.tools.importer.tables.unique_names`).
 _REPEATED = re.compile(r" \(\d+\)$")
-_LONGEST_NAME = 100
-# Parts of names in other languages, by which the likeliest column of a field is guessed; a guess is only shown.
-_HINTS = {
-    "customer_id": (
-        "kund",
-        "klant",
-        "klient",
-        "client",
-        "acheteur",
-        "compr",
-        "customer",
-        "buyer",
-        "user",
-        "member",
-        "mail",
-    ),
-    "timestamp": (
-        *("datum", "date", "data", "fecha", "zeit", "time", "wann", "when", "czas", "dia", "day"),
-        *("creat", "placed", "paid at"),
-    ),
-    "order_value": (
-        *("betr", "summe", "gesamt", "umsatz", "preis", "wert", "montant", "prix", "importe", "importo", "bedrag"),
-        *("valor", "kwota", "wartosc", "amount", "total", "price", "value", "sum", "brutto", "netto", "revenue"),
-    ),
-    "order_id": (
-        *("bestellnr", "bestellnummer", "auftragsn", "rechnungsn", "belegn", "numer zam", "commande", "pedido"),
-        *("ordine", "ordernummer", "factuur", "facture", "fattura", "factura", "fatura", "id_order", "order"),
-    ),
-    "status": ("status", "state", "statut", "stato", "estado", "situa", "zustand", "etat", "\u00e9tat", "stan"),
-}
-# Without them a file can be read, but not what was cancelled, nor a later export of the same orders.
-_ALSO_NAMED = ("order_id", "status")
+# Without them a file can be read, but not what was taken back, nor a later export of the same orders.
+_ALSO_NAMED = ("order_id", "status", "refunded")
+# Money that did not stay: shops and plug-ins add such columns to exports that have none.
+_ALSO_USUAL = ("status", "cancelled", "refunded")
+# By so many fields whose names are guessed, cells are a header.
+_ENOUGH_GUESSED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +66,10 @@ def is_header(cells: Sequence[str]) -> bool:
     """Return whether cells name columns that an import knows: those of a format, or at least two usual ones."""
     names = {plain(cell) for cell in cells} - {""}
     known = [field for fields in SYNONYMS.values() for field, usual in fields.items() if not names.isdisjoint(usual)]
-    return len(set(known)) >= 2 or recognise(cells, None) is not None
+    if len(set(known)) >= 2 or recognise(cells, None) is not None:
+        return True
+    guessed = {likeliest(field, cells, ()) for field in ("customer_id", "timestamp", "order_value", "order_id")}
+    return len(guessed - {None}) >= _ENOUGH_GUESSED
 
 
 def check_fields(kind: Kind, names: Mapping[str, str]) -> None:
@@ -174,7 +95,7 @@ def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) ->
         raise UnreadableFileError(f"there is no column {absent[0]!r} among {shown(header)}")
     by_name = {plain(name): name for name in reversed(header)}
     known = recognise(header, kind)
-    usual = known.fields if known and known.fields else SYNONYMS[kind]
+    usual = _names_by_field(kind, known)
     columns: dict[str, str] = {}
     for field in {**SYNONYMS[kind], **usual}:
         column = next((by_name[name] for name in usual.get(field, ()) if name in by_name), None)
@@ -185,20 +106,32 @@ def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) ->
     if kind == "orders" and "customer_id" not in columns and "fallback" in columns:
         # Everybody is known as guests are.
         columns["customer_id"] = columns.pop("fallback")
+    if columns.get("fallback") == columns.get("customer_id"):
+        columns.pop("fallback", None)
     if "order_value" in columns and columns["order_value"] != columns.get("unit_price"):
         columns.pop("unit_price", None)
     return Columns({name: column for name, column in columns.items() if column}, known, frozenset(named))
 
 
+def _names_by_field(kind: Kind, known: Format | None) -> Mapping[str, Sequence[str]]:
+    """Return what columns of a format, or of none, are called, by field."""
+    if known is None or not known.fields:
+        return SYNONYMS[kind]
+    if kind != "orders":
+        return known.fields
+    # Where entries of their own pay orders back, a column of the same amounts would count twice.
+    also = () if known.refund_types else _ALSO_USUAL
+    return {**known.fields, **{field: (*known.fields.get(field, ()), *SYNONYMS[kind][field]) for field in also}}
+
+
 def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
-    """Return sentences on fields that more than one column may be of, where no format tells."""
-    if columns.format is not None:
-        return []
+    """Return sentences on fields that more than one column may be of; of a format, columns with one name alone."""
     by_name = {plain(name): name for name in reversed(header)}
     taken = set(columns.by_field.values())
     sentences = []
     for field in (*REQUIRED[kind], *(("order_value",) if kind == "orders" else ())):
-        others = [by_name[name] for name in SYNONYMS[kind].get(field, ()) if name in by_name]
+        usual = SYNONYMS[kind].get(field, ()) if columns.format is None else ()
+        others = [by_name[name] for name in usual if name in by_name]
         others = [name for name in others if name not in taken]
         others += [
             name for name in header if _REPEATED.sub("", name) == columns.by_field.get(field) and name not in taken
@@ -211,6 +144,23 @@ def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[s
     return sentences
 
 
+def without_numbers(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
+    """Return a sentence where no column is read as the order's number, and one looks like it.
+
+    It is not read by itself: orders that were stored without a number would come again with one.
+    """
+    if kind != "orders" or "order_id" in columns.by_field or "order_id" in columns.named:
+        return []
+    taken = set(columns.by_field.values())
+    by_name = {plain(name): name for name in reversed(header) if name not in taken}
+    usual = next((by_name[name] for name in SYNONYMS[kind]["order_id"] if name in by_name), None)
+    column = usual or likeliest("order_id", header, taken)
+    if column is None:
+        return []
+    sentence = f"WARNING: no column is read as the order's number, so each line is an order: if {column!r} is it, "
+    return [f"{sentence}{shlex.quote(f'--column=order_id={column}')} names it"]
+
+
 def missing_fields(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
     """Return the required fields without a column.
 
@@ -218,7 +168,8 @@ def missing_fields(kind: Kind, header: Sequence[str], columns: Columns) -> list[
     """
     missing = [field for field in REQUIRED[kind] if field not in columns.by_field]
     has_value = not {"order_value", "unit_price"}.isdisjoint(columns.by_field) or "order_value" in columns.named
-    if kind == "orders" and not has_value and (missing or _likeliest("order_value", header, columns)):
+    taken = set(columns.by_field.values())
+    if kind == "orders" and not has_value and (missing or likeliest("order_value", header, taken)):
         missing.append("order_value")
     return missing
 
@@ -230,10 +181,12 @@ def refusal(
 
     `is_table`: all lines have this header.
     """
-    guesses = {field: _likeliest(field, header, columns) or "COLUMN" for field in missing}
-    for field in _ALSO_NAMED if kind == "orders" else ():
-        guess = _likeliest(field, [name for name in header if name not in guesses.values()], columns)
-        if field not in columns.by_field and guess is not None:
+    guesses: dict[str, str] = {}
+    for field in (*missing, *(_ALSO_NAMED if kind == "orders" else ())):
+        guess = likeliest(field, header, {*columns.by_field.values(), *guesses.values()})
+        if field in missing:
+            guesses[field] = guess or "COLUMN"
+        elif field not in columns.by_field and guess is not None:
             guesses[field] = guess
     options = " ".join(shlex.quote(f"--column={field}={column}") for field, column in guesses.items())
     if len(header) == 1 and is_table:
@@ -261,12 +214,3 @@ def shown(header: Sequence[str]) -> str:
 
 def _double_quoted(options: str) -> str:
     return '"' + re.sub(r'(["$`\\\\])', r"\\\1", options) + '"'
-
-
-def _likeliest(field: str, header: Sequence[str], columns: Columns) -> str | None:
-    taken = set(columns.by_field.values())
-    for hint in _HINTS.get(field, ()):
-        for name in header:
-            if hint in name.casefold() and name not in taken and len(name) <= _LONGEST_NAME:
-                return name
-    return None

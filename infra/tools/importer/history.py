@@ -7,7 +7,7 @@ from datetime import UTC, tzinfo
 from typing import Any, Self
 
 from churn.domain.events import Event
-from infra.tools.importer.formats import Format, Kind, LineKind
+from infra.tools.importer.export_format import Format, Kind, LineKind
 from infra.tools.importer.numbers import DecimalSign
 from infra.tools.importer.order_lines import Statuses
 from infra.tools.importer.orders import Figures, Orders

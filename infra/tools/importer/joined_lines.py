@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from infra.tools.importer.formats import LineKind
+from infra.tools.importer.export_format import LineKind
 from infra.tools.importer.staging import Line
 
 HALF_A_CENT = 0.005

@@ -18,8 +18,10 @@ from infra.tools.importer.cells import (
     identifier,
     is_below_0,
     items_count,
+    paid_back,
 )
 from infra.tools.importer.columns import Columns
+from infra.tools.importer.export_format import plain
 from infra.tools.importer.faults import (
     BadRowError,
     ImplausibleTimeError,
@@ -27,7 +29,6 @@ from infra.tools.importer.faults import (
     NobodyError,
     NotCountedError,
 )
-from infra.tools.importer.formats import plain
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.rows import Row
 from infra.tools.importer.staging import Line
@@ -114,7 +115,9 @@ class LineReader:
             cells["customer_id"] = cells.get("refund_customer") or cells.get("customer_id")
         sent_customer, customer = self.customer(cells.get("customer_id"), cells.get("fallback"))
         cancelled_at = self._cancelled_at(cells, status, at)
-        value, refunded = self._value(cells, is_taken_back=cancelled_at is not None), self._refunded(cells)
+        value, is_adjusted = self._value(cells, is_taken_back=cancelled_at is not None)
+        # An adjusted amount is what was left.
+        refunded = 0.0 if is_adjusted else paid_back(cells.get("refunded"), self._rules.numbers["refunded"], value)
         word = cells.get("status") or cells.get("status_of_order")
         if word is not None and not refunded and cancelled_at is None:
             tally(self._statuses.whole, str(word)[:80])
@@ -174,17 +177,26 @@ class LineReader:
         return "" if stands_for_nobody(text) else text
 
     def _status(self, cells: Mapping[str, Any]) -> StatusClass:
-        word = cells.get("status") or cells.get("status_of_order")
-        if word is None:
-            return "counts"
-        text = str(word)
-        tally(self._statuses.counts, text[:80])
-        kind = self._class_of(text)
-        if kind is None:
-            tally(self._statuses.unknown, text[:80])
-        if kind == "never":
-            raise NeverPlacedError(f"never an order: status {text[:40]!r}")
-        return kind or "counts"
+        """Return what the words for the state say, of the line or of its order: what takes back counts before others.
+
+        Raises NeverPlacedError.
+        """
+        never, kinds = "", set()
+        for word in (cells.get("status"), cells.get("status_of_order")):
+            if word is None:
+                continue
+            text = str(word)
+            tally(self._statuses.counts, text[:80])
+            kind = self._class_of(text)
+            kinds.add(kind)
+            if kind is None:
+                tally(self._statuses.unknown, text[:80])
+            never = never or (text if kind == "never" else "")
+        if "cancelled" in kinds:
+            return "cancelled"
+        if never:
+            raise NeverPlacedError(f"never an order: status {never[:40]!r}")
+        return "counts"
 
     def surely_counts(self, word: str) -> bool:
         """Return whether an order with this word for its state counts, and the word is known."""
@@ -278,25 +290,21 @@ class LineReader:
                     return cancelled_at
         return at if status == "cancelled" else None
 
-    def _value(self, cells: Mapping[str, Any], *, is_taken_back: bool) -> float | None:
-        """Return the value of a line; None where the file does not tell it."""
+    def _value(self, cells: Mapping[str, Any], *, is_taken_back: bool) -> tuple[float | None, bool]:
+        """Return the value of a line, None where the file does not tell it, and whether it is an adjusted one."""
         numbers = self._rules.numbers
         if cells.get("order_value") is None and cells.get("unit_price") is None:
             # What was cancelled before it was paid has no price.
-            return 0.0 if is_taken_back and "order_value" in cells else None
+            return (0.0 if is_taken_back and "order_value" in cells else None), False
         if "order_value" in cells:
             value = numbers["order_value"](cells["order_value"])
             adjusted = cells.get("adjusted")
             if adjusted is not None and 0 < numbers["adjusted"](adjusted) < value:
-                return numbers["adjusted"](adjusted)
+                return numbers["adjusted"](adjusted), True
             came_back = value > 0 and self._rules.has_returns and is_below_0(cells.get("items_count"))
-            return -value if came_back else value
+            return (-value if came_back else value), False
         quantity = numbers["items_count"](cells["items_count"]) if "items_count" in cells else 1.0
-        return numbers["unit_price"](cells["unit_price"]) * quantity
-
-    def _refunded(self, cells: Mapping[str, Any]) -> float:
-        cell = cells.get("refunded")
-        return 0.0 if cell is None else abs(self._rules.numbers["refunded"](cell))
+        return numbers["unit_price"](cells["unit_price"]) * quantity, False
 
     def _updated_at(self, cells: Mapping[str, Any]) -> int | None:
         cell = cells.get("updated_at")

@@ -14,8 +14,8 @@ from churn.domain.events import MAX_FUTURE, Event, InvalidEventError
 from churn.domain.timestamps import DAY, from_millis, iso, to_millis
 from churn.domain.values import MAX_AMOUNT
 from infra.tools.importer.events import Credit, Withdrawn, build_event, digest, digest_of_text
+from infra.tools.importer.export_format import LineKind
 from infra.tools.importer.faults import DoubtError
-from infra.tools.importer.formats import LineKind
 from infra.tools.importer.joined_lines import HALF_A_CENT, Order
 from infra.tools.importer.refunds import VOID, refund_ids, refund_of_earlier, void_of_earlier
 from infra.tools.importer.staging import Line, Repeated

@@ -25,9 +25,11 @@ from infra.tools.importer.columns import (
     is_header,
     missing_fields,
     refusal,
+    without_numbers,
 )
 from infra.tools.importer.customers import customer_events
 from infra.tools.importer.events import NUMBER_COLUMNS, EventReader
+from infra.tools.importer.export_format import Kind, LineKind
 from infra.tools.importer.faults import (
     BadRowError,
     DoubtError,
@@ -37,7 +39,7 @@ from infra.tools.importer.faults import (
     NotCountedError,
     UnreadableFileError,
 )
-from infra.tools.importer.formats import Kind, LineKind, recognise
+from infra.tools.importer.formats import recognise
 from infra.tools.importer.history import History, Options
 from infra.tools.importer.joined_lines import HALF_A_CENT
 from infra.tools.importer.json_rows import flat
@@ -76,7 +78,7 @@ def read_history(
         history = History(source, kind, known, header, folder)
         shown = ReadingProgress(progress, source.content.share)
         survey = look_through(_records(source, kind), kind, options.columns, shown.first)
-        history.notes += survey.unread_states()
+        history.notes += survey.unread_columns()
         reader = _Reader(history, options, survey, now)
         for record in _records(source, kind):
             if isinstance(record, Block):
@@ -312,6 +314,7 @@ class _Reader:
                 self._columns[names] = columns
                 if not history.columns:
                     history.notes += also_possible(history.kind, names, columns)
+                    history.notes += without_numbers(history.kind, names, columns)
                 history.columns = dict(columns.by_field) | history.columns
         except UnreadableFileError as error:
             if not history.source.is_json:

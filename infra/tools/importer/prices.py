@@ -10,8 +10,8 @@ from typing import Any
 
 from infra.tools.importer.cells import clean
 from infra.tools.importer.columns import Columns
+from infra.tools.importer.export_format import LineKind, plain
 from infra.tools.importer.faults import BadRowError, DoubtError
-from infra.tools.importer.formats import LineKind, plain
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.rows import Block
 

@@ -20,30 +20,35 @@ _WORDS: dict[StatusClass, str] = {
         charged, approved, ok, order, purchase, payment accepted, payment received, remote payment accepted,
         preparation in progress, in progress, shipped - delivered to buyer, shipped - picked up, shipped - out
         for delivery, delivered to buyer, paid out, paidout, in production, printed, collected, fulfillment,
-        partially completed, placed,
+        partially completed, placed, processing in progress, on backorder (paid),
         abgeschlossen, bezahlt, versendet, versandt, verschickt, geliefert, zugestellt, ausgeliefert, erledigt,
         fertig, fertiggestellt, in bearbeitung, in zustellung, bearbeitet, bestätigt, fakturiert, teilweise
         erstattet, teilweise versendet, teilweise geliefert, teillieferung, komplett bezahlt, vollständig
         bezahlt, komplett abgeschlossen, versandbereit, bereit zur lieferung, bereit zur abholung, abgeholt,
-        genehmigt, neu, erfolgreich,
+        genehmigt, neu, erfolgreich, zahlung eingegangen, zahlung akzeptiert, zahlung erhalten, bestellung in
+        bearbeitung, teilweise abgeschlossen, komplett ausgeliefert, teilweise ausgeliefert, zur lieferung bereit,
+        komplett in rechnung gestellt, teilweise bezahlt, vorbestellung (bezahlt),
         terminée, terminé, terminee, termine, payée, payé, payee, paye, expédiée, expédié, expediee, expedie,
         livrée, livré, livree, livre, en cours, en cours de traitement, en préparation, en preparation, validée,
         validé, validee, valide, confirmée, confirmé, facturée, traitée, remboursée partiellement, partiellement
-        remboursée, partiellement remboursé, paiement accepté, en cours de préparation,
+        remboursée, partiellement remboursé, paiement accepté, en cours de préparation, paiement à distance accepté,
+        en attente de réapprovisionnement (payé), préparation en cours, en cours de livraison,
         completado, completada, pagado, pagada, enviado, enviada, entregado, entregada, procesando, en proceso,
         confirmado, confirmada, finalizado, finalizada, facturado, en preparación, parcialmente reembolsado,
-        reembolsado parcialmente, pago aceptado, procesado, aprobado, aprobada,
+        reembolsado parcialmente, pago aceptado, procesado, aprobado, aprobada, pago remoto aceptado, preparación en
+        curso, preparación en proceso, en reparto,
         completato, completata, pagato, pagata, spedito, spedita, consegnato, consegnata, evaso, evasa, in
         lavorazione, in elaborazione, confermato, confermata, parzialmente rimborsato, rimborsato parzialmente,
-        pagamento accettato, preparazione in corso, in consegna,
+        pagamento accettato, preparazione in corso, in consegna, pagamento remoto accettato,
         voltooid, afgerond, betaald, verzonden, geleverd, bezorgd, afgeleverd, in behandeling, verwerkt,
-        gedeeltelijk terugbetaald, deels terugbetaald, bevestigd, verwerken, wordt verwerkt, opgehaald,
+        gedeeltelijk terugbetaald, deels terugbetaald, bevestigd, verwerken, wordt verwerkt, opgehaald, betaling
+        aanvaard, betaling geaccepteerd, wordt momenteel voorbereid,
         concluído, concluido, concluída, concluida, processando, pago, paga, enviada, entregue, em
         processamento, processado, processada, faturado, em separação, em transporte, parcialmente reembolsado,
-        despachado,
+        despachado, pagamento aceite, pagamento aceito, preparação em andamento, preparação em curso, saiu para entrega,
         zrealizowane, zrealizowano, opłacone, oplacone, zapłacone, wysłane, wyslane, dostarczone, zakończone,
         zakonczone, w trakcie realizacji, w realizacji, przetwarzane, potwierdzone, odebrane, częściowo
-        zwrócone,
+        zwrócone, płatność zaakceptowana, przygotowanie w toku, gotowe do wysyłki,
     """,
     "cancelled": """
         cancelled, canceled, cancel, void, voided, refunded, refund, returned, reversed, chargeback, charged back,
@@ -55,7 +60,8 @@ _WORDS: dict[StatusClass, str] = {
         back, money back, rolled back, return complete,
         storniert, storno, abgebrochen, erstattet, rückerstattet, rueckerstattet, zurückerstattet, retourniert,
         retoure, zurückgesendet, zurückgeschickt, zurückgegeben, widerrufen, gutgeschrieben, gutschrift,
-        annulliert, komplett erstattet, vollständig erstattet, rückgabe, rückbuchung, rücklastschrift,
+        annulliert, komplett erstattet, vollständig erstattet, rückgabe, rückbuchung, rücklastschrift, storniert /
+        abgelehnt, wiedergutschrift,
         annulée, annulé, annulee, annule, remboursée, remboursé, remboursee, rembourse, retournée, retourné,
         retour, avoir, remboursement, annulation,
         cancelado, cancelada, anulado, anulada, reembolsado, reembolsada, devuelto, devuelta, devolución,
@@ -75,25 +81,32 @@ _WORDS: dict[StatusClass, str] = {
         suspected fraud, manual verification required, not paid, quote, cart, basket, rejected, refused, test,
         uncaptured, invalid, error, unclaimed, awaiting bank wire payment, awaiting check payment, temporary,
         pending paypal, open payment, overdue, uncleared, waiting, payment declined, authorization failed, no
-        payment, processing payment, created, deleted, removed,
+        payment, processing payment, created, deleted, removed, on backorder (not paid), awaiting cheque payment,
+        awaiting cash on delivery validation,
         ausstehend, unbezahlt, nicht bezahlt, offen, entwurf, papierkorb, fehlgeschlagen, zahlung ausstehend,
         warten auf zahlung, wartet auf zahlung, zahlung offen, in wartestellung, abgelehnt, abgelaufen, zahlung
-        fehlgeschlagen, wartend, angebot, gelöscht, in der warteschlange,
+        fehlgeschlagen, wartend, angebot, gelöscht, in der warteschlange, warten auf zahlungseingang, warten auf
+        zahlungseingang scheck, warten auf zahlungseingang banküberweisung, fehler bei der bezahlung, zahlungsfehler,
         en attente, en attente de paiement, attente paiement, impayée, impayé, impayee, impaye, brouillon,
         échouée, échoué, echouee, echoue, échec, echec, refusée, refusé, refusee, corbeille, expirée, expiré,
-        paiement en attente, erreur de paiement, paiement refusé, non payée, non payé,
+        paiement en attente, erreur de paiement, paiement refusé, non payée, non payé, en attente du paiement par
+        chèque, en attente de paiement par chèque, en attente de virement bancaire, en attente du paiement par virement
+        bancaire, en attente de réapprovisionnement (non payé), en attente de paiement à la livraison,
         pendiente, pendiente de pago, pago pendiente, sin pagar, impagado, impagada, no pagado, borrador,
-        fallido, fallida, rechazado, rechazada, papelera, en espera, caducado, caducada, vencido, error de pago,
+        fallido, fallida, rechazado, rechazada, papelera, en espera, caducado, caducada, vencido, error de pago, error
+        en pago, en espera de pago, en espera de pago por cheque, en espera de pago por transferencia bancaria,
         in attesa, in attesa di pagamento, in sospeso, non pagato, non pagata, bozza, fallito, fallita,
-        rifiutato, rifiutata, cestino, scaduto, scaduta, pagamento fallito, errore di pagamento,
+        rifiutato, rifiutata, cestino, scaduto, scaduta, pagamento fallito, errore di pagamento, in attesa di
+        pagamento con assegno, in attesa di pagamento con bonifico bancario,
         in afwachting, wachtend, wacht op betaling, wachten op betaling, in de wacht, onbetaald, niet betaald,
-        openstaand, concept, mislukt, geweigerd, prullenbak, verlopen, betaling mislukt,
+        openstaand, concept, mislukt, geweigerd, prullenbak, verlopen, betaling mislukt, betalingsfout, wachten op
+        betaling per cheque, in afwachting van bankoverschrijving, in afwachting van betaling,
         pendente, aguardando pagamento, aguardando, não pago, nao pago, rascunho, falhado, falhou, malsucedido,
         recusado, recusada, lixo, lixeira, expirado, expirada, em espera, pagamento pendente, pagamento
-        recusado,
+        recusado, erro de pagamento, aguardando pagamento por cheque, aguardando transferência bancária,
         oczekujące, oczekujace, oczekuje, oczekujące na płatność, oczekiwanie na płatność, nieopłacone,
         nieoplacone, niezapłacone, szkic, wersja robocza, nieudane, odrzucone, wstrzymane, kosz, wygasłe, nie
-        powiodło się,
+        powiodło się, błąd płatności, oczekiwanie na płatność czekiem, oczekiwanie na płatność przelewem,
     """,
 }
 """In each class first English, then German, French, Spanish, Italian, Dutch, Portuguese and Polish."""

@@ -1,5 +1,6 @@
 """The first reading of a file: what its columns say as a whole, before any cell is read."""
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from churn.domain.identifiers import stands_for_nobody
-from infra.tools.importer.cells import clean, looks_like_a_whole_number, unwrapped
+from infra.tools.importer.cells import clean, looks_like_a_whole_number, said, unwrapped
+from infra.tools.importer.column_words import likeliest
 from infra.tools.importer.columns import AMOUNTS, TIMES, Columns, find_columns
 from infra.tools.importer.events import CUSTOMER_COLUMNS, NUMBER_COLUMNS
+from infra.tools.importer.export_format import Kind
 from infra.tools.importer.faults import UnreadableFileError
-from infra.tools.importer.formats import Kind
 from infra.tools.importer.numbers import DecimalSign, NumberReader, NumberSurvey, currency_of
 from infra.tools.importer.prices import Prices
 from infra.tools.importer.rows import Block, Row
@@ -22,6 +24,8 @@ _IDENTIFIERS = ("customer_id", "order_id")
 _LOOKED_AT = 1000
 _MOST_WORDS = 50
 _MOSTLY = 0.8
+# An amount above 0, or a yes.
+_ABOVE_0 = re.compile(r"\D{0,4}[\d.,' ]*[1-9][\d.,' ]*\D{0,4}|true|yes|ja|oui|s[i\u00ed\u00ec]|sim|tak", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -38,21 +42,32 @@ class Survey:
     """What tells whether amounts are of one piece, by the names of all columns."""
 
     unread: dict[str, Counter[str]] = field(default_factory=dict)
-    """The first words of each column that is not read, of files without a column for the state of orders."""
+    """The first words of each column of orders that is not read."""
+    read: set[str] = field(default_factory=set)
+    """The fields of orders that have a column."""
+    may_have_states: bool = False
+    """Whether a column that is not read may be the state of orders: exports of known systems have theirs."""
 
-    def unread_states(self) -> list[str]:
-        """Return a sentence for each column that is not read, and whose words are those for the state of orders."""
-        sentences = []
-        for column, words in self.unread.items():
-            known = {word: STATUSES[plain_status(word)] for word in words if plain_status(word) in STATUSES}
-            is_state = sum(words[word] for word in known) >= _MOSTLY * words.total()
-            if is_state and {*known.values()} - {"counts"}:
-                shown = ", ".join(f"{word!r} ({count:,})" for word, count in words.most_common(4))
-                sentences.append(
-                    f"WARNING: column {column!r} reads like the state of orders ({shown}), and is not used: "
-                    f"{shlex.quote(f'--column=status={column}')} uses it"
-                )
-        return sentences
+    def unread_columns(self) -> list[str]:
+        """Return a sentence for each column that is not read, and that says what did not stay of orders."""
+        return [sentence for column, words in self.unread.items() if (sentence := self._unread(column, words))]
+
+    def _unread(self, column: str, words: Counter[str]) -> str:
+        known = {word: STATUSES[plain_status(word)] for word in words if plain_status(word) in STATUSES}
+        is_state = sum(words[word] for word in known) >= _MOSTLY * words.total()
+        if self.may_have_states and is_state and {*known.values()} - {"counts"}:
+            field_ = next((name for name in ("status", "cancelled") if name not in self.read), None)
+            what = "the state of orders"
+        elif "refunded" not in self.read and _is_refund(column, words):
+            # A column of 0 and 1 says whether, not how much.
+            says = all(said(word) is not None for word in words)
+            field_ = "cancelled" if says and "cancelled" not in self.read else "refunded"
+            what = "what was paid back of orders"
+        else:
+            return ""
+        shown = ", ".join(f"{word!r} ({count:,})" for word, count in words.most_common(4))
+        sentence = f"WARNING: column {column!r} reads like {what} ({shown}), and is not used"
+        return sentence + (f": {shlex.quote(f'--column={field_}={column}')} uses it" if field_ else "")
 
     @property
     def whole_numbers(self) -> frozenset[str]:
@@ -120,6 +135,8 @@ def look_through(
                 look.add(text)
             elif isinstance(look, NumberSurvey) and isinstance(cell, int | float):
                 look.add_number(cell)
+            elif isinstance(look, _First) and isinstance(cell, int | float):
+                look.add(str(cell))
     return survey
 
 
@@ -149,7 +166,11 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
     times = [by_field[name] for name in TIMES if name in by_field]
     looks += [(column, survey.numbers.setdefault(column, NumberSurvey(column))) for column in amounts]
     looks += [(column, survey.times.setdefault(column, TimeSurvey(column))) for column in times]
-    if kind == "orders" and not columns.format and by_field.keys().isdisjoint(("status", "cancelled")):
+    known = columns.format
+    # What pays orders back is in entries of their own in some exports.
+    if kind == "orders" and (known is None or not known.refund_types):
+        survey.read |= by_field.keys()
+        survey.may_have_states = known is None or known.line is None
         unread = [name for name in names if name not in by_field.values()]
         looks += [(column, _First(survey.unread.setdefault(column, Counter()), _shortened)) for column in unread]
     if "currency" in by_field:
@@ -217,6 +238,11 @@ class _First:
         word = self._word_of(text)
         if word and (word in self._counts or len(self._counts) < _MOST_WORDS):
             self._counts[word] += 1
+
+
+def _is_refund(column: str, words: Counter[str]) -> bool:
+    """Return whether a column is of what was paid back, and something was."""
+    return likeliest("refunded", [column], ()) is not None and any(_ABOVE_0.fullmatch(word) for word in words)
 
 
 def _shortened(text: str) -> str:

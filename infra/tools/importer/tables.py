@@ -223,7 +223,7 @@ def _rows(lines: Lines, last: int, layout: Layout) -> Iterator[Row]:
             if tuple(fields) == header or (is_sparse and (not joined.strip(_BLANK) or is_below_table(fields))):
                 continue
             yield Row(number, joined, dict(zip(header, fields, strict=True)))
-        elif (cells := _trimmed(fields)) and not is_below_table(cells):
+        elif (cells := _trimmed(fields)) and not is_below_table([*cells, *[""] * (width - len(cells))]):
             yield _ragged(number, joined, cells, header)
 
 

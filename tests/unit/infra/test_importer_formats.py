@@ -81,9 +81,32 @@ AMAZON = "\n".join(
         "028-3|2026-01-08T10:00:00+00:00|2026-01-08T10:00:00+00:00|Pending|A||1|EUR|15.00|||b@m.example",
         "028-4|2026-01-08T10:00:00+00:00|2026-01-08T10:00:00+00:00|Shipped|A|Shipped|1|EUR|15.00|||b@m.example",
         "028-4|2026-01-08T10:00:00+00:00|2026-01-08T10:00:00+00:00|Shipped|C|Cancelled|0|EUR|9.00|||b@m.example",
+        "028-5|2026-01-09T10:00:00Z|2026-01-09T10:00:00Z|Shipped - Returned to Seller|A|Shipped|1|EUR|30.00|||c",
+        "028-6|2026-01-09T10:00:00+00:00|2026-01-09T10:00:00+00:00|Pending|A|Unshipped|1|EUR|30.00|||c",
         "",
     )
 )
+STRIPE_BALANCE = """balance_transaction_id,created_utc,created,currency,gross,fee,net,reporting_category,source_id,\
+customer_id,customer_email
+txn_1,2026-01-05 10:00:00,2026-01-05 10:00:00,eur,70.00,1.00,69.00,charge,ch_1,cus_1,a@x.example
+txn_2,2026-01-06 10:00:00,2026-01-06 10:00:00,eur,100.00,1.00,99.00,charge,ch_2,,Guest@x.example
+txn_3,2026-01-07 10:00:00,2026-01-07 10:00:00,eur,-40.00,0.00,-40.00,refund,ch_2,,Guest@x.example
+txn_4,2026-01-08 10:00:00,2026-01-08 10:00:00,eur,-130.00,0.00,-130.00,payout,po_1,,
+"""
+MATRIXIFY = """ID,Name,Command,Email,Created At,Currency,Price: Total,Price: Current Total,Price: Total Refund,\
+Payment: Status,Customer: ID,Line: Type,Line: Title,Line: Quantity,Line: Total
+51,#1001,UPDATE,a@x.example,2026-01-05 10:00:00 +0100,EUR,70.00,50.00,20.00,partially_refunded,91,Line Item,Tea,1,20
+51,#1001,UPDATE,a@x.example,2026-01-05 10:00:00 +0100,EUR,70.00,50.00,20.00,partially_refunded,91,Line Item,Pot,1,50
+51,#1001,UPDATE,a@x.example,2026-01-05 10:00:00 +0100,EUR,70.00,50.00,20.00,partially_refunded,91,Refund Line,Tea,-1,-20
+52,#1002,UPDATE,b@x.example,2026-01-07 10:00:00 +0100,EUR,30.00,30.00,0.00,paid,92,Line Item,Tea,1,30
+53,#1003,UPDATE,b@x.example,2026-01-08 10:00:00 +0100,EUR,30.00,0.00,30.00,refunded,92,Line Item,Tea,1,30
+"""
+MAGENTO_1 = """"Order #","Purchased From (Store)","Purchased On","Bill to Name","Ship to Name","G.T. (Base)",\
+"G.T. (Purchased)",Status
+100000001,"Main Store","Jan 5, 2026 10:00:00 AM","Ann Lee","Ann Lee","\u20ac1,070.00","\u20ac1,070.00",Complete
+100000002,"Main Store","Jan 6, 2026 10:00:00 AM","Bob Ray","Bob Ray",\u20ac70.00,\u20ac70.00,Canceled
+100000003,"Main Store","Jan 7, 2026 10:00:00 AM","Bob Ray","Bob Ray",\u20ac70.00,\u20ac70.00,Closed
+"""
 PAYPAL = """"Date","Time","TimeZone","Name","Type","Status","Currency","Gross","Fee","Net","From Email Address",\
 "To Email Address","Transaction ID","Reference Txn ID"
 "15/01/2026","10:00:00","CET","Ann Lee","Express Checkout Payment","Completed","EUR","1.025,00","-1,00","1.024,00",\
@@ -124,7 +147,7 @@ EBAY = """
 "101","12-001","ann_b","","","992","Pot","1","$10.00","","","","",""
 "102","12-002","bob_b","Bob","b@x.example","991","Cup","1","$1,010.00","$5.00","$1,015.00","PayPal","Jan-06-26",""
 
-"2","record(s) downloaded,","from ,Jan-01-26",,,,,,,,,,,
+"2","record(s) downloaded,","from ","Jan-01-26","00:00:00 to","Jan-31-26","23:59:59"
 "Seller ID : teashop",,,,,,,,,,,,,
 """
 BIGCOMMERCE = """Order ID,Customer ID,Customer Name,Customer Email,Order Date,Order Time,Subtotal (inc tax),\
@@ -179,7 +202,7 @@ EXPORTS = (
     Export("WooCommerce orders", WOO, 2, 40, {"5", "guest@example.com", "6"}),
     Export("Magento 2 order grid", MAGENTO, 2, 1080.5, {"ann@example.com", "bob@example.com"}),
     Export("Stripe payments", STRIPE, 3, 75, {"cus_A", "cus_B", "guest@example.com"}),
-    Export("Amazon all orders", AMAZON, 2, 57, {"a@m.example", "b@m.example"}),
+    Export("Amazon all orders", AMAZON, 2, 57, {"a@m.example", "b@m.example", "c"}),
     Export("PayPal activity", PAYPAL, 2, 1050, {"ann@example.com", "bob@example.com", "dan@example.com"}),
     Export("Square transactions", SQUARE, 1, 1020, {"CA", "CB"}, rejects=1),
     Export("Etsy sold orders", ETSY, 3, 65, {"annlee", "bobray", "Guest Buyer"}),
@@ -189,6 +212,9 @@ EXPORTS = (
     Export("our own orders", OWN, 2, 50, {"ann", "bob"}),
     Export("Shopify orders of its API", SHOPIFY_API, 1, 57, {"207", "bob@example.com"}),
     Export("Squarespace orders", SQUARESPACE, 2, 55, {"ann@example.com", "bob@example.com"}, continuations=1),
+    Export("Stripe balance", STRIPE_BALANCE, 2, 130, {"cus_1", "guest@x.example"}),
+    Export("Shopify orders by Matrixify", MATRIXIFY, 2, 80, {"91", "92"}),
+    Export("Magento 1 order grid", MAGENTO_1, 1, 1070, {"Ann Lee", "Bob Ray"}),
     Export("Wix orders", WIX, 1, 35, {"ann@example.com", "bob@example.com"}),
 )
 
@@ -218,6 +244,33 @@ def test_a_known_export_is_read_without_an_option(tmp_path: Path, export: Export
 def test_every_format_of_orders_has_its_file() -> None:
     of_orders = {known.name for known in FORMATS if known.kind == "orders"}
     assert of_orders - {export.format for export in EXPORTS} == {"Etsy sold order items"}
+
+
+def test_items_of_shipments_of_amazon_add_up_to_their_order(tmp_path: Path) -> None:
+    header = "amazon-order-id\tshipment-id\tshipment-item-id\tpurchase-date\tbuyer-email\tsku\tquantity-shipped"
+    header += "\titem-price"
+    day = "2026-01-05T10:00:00+00:00"
+    lines = (
+        f"302-1\tS1\tI1\t{day}\ta@m.example\tT\t2\t40.00",
+        f"302-1\tS1\tI2\t{day}\ta@m.example\tP\t1\t30.00",
+        f"302-2\tS2\tI3\t{day}\tb@m.example\tT\t3\t60.00",
+    )
+    file = read(tmp_path, "\n".join([header, *lines, ""]))
+    assert (file.format, file.figures.orders, file.figures.money) == ("Amazon all orders", 2, 130)
+
+
+def test_items_of_square_are_read_without_a_time_zone(tmp_path: Path) -> None:
+    lines = "Date,Time,Category,Item,Qty,Gross Sales,Discounts,Net Sales,Transaction ID,Event Type,Customer ID\n"
+    lines += "01/15/2026,10:00:00,Food,Tea,2.0,$40.00,$0.00,$40.00,T1,Payment,C1\n"
+    file = read(tmp_path, lines + "01/15/2026,10:00:00,Food,Pot,1.0,$30.00,-$5.00,$25.00,T1,Payment,C1\n")
+    assert (file.format, file.figures.orders, file.figures.money) == ("Square transactions", 1, 65)
+
+
+def test_a_balance_of_stripe_without_customers_says_so(tmp_path: Path) -> None:
+    header = "id,Type,Source,Amount,Fee,Net,Currency,Created (UTC),Customer Facing Amount,Transfer Date (UTC)\n"
+    with pytest.raises(UnreadableFileError, match="Stripe balance without a column for the buyer") as refused:
+        read(tmp_path, header + "txn_1,charge,ch_1,70.00,1,69.00,eur,2026-01-05 10:00,,\n")
+    assert "'Customer Facing Amount'" not in str(refused.value)
 
 
 def test_items_of_etsy_are_priced_by_the_piece(tmp_path: Path) -> None:

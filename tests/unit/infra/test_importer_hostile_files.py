@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.tools.importer.columns import KINDS, SYNONYMS
+from infra.tools.importer.column_words import SYNONYMS
+from infra.tools.importer.columns import KINDS
 from infra.tools.importer.command import write_rejects
+from infra.tools.importer.export_format import Kind
 from infra.tools.importer.faults import UnreadableFileError
-from infra.tools.importer.formats import Kind
 from tests.support.hostile import any_json
 from tests.support.imports import ReadFile as History
 from tests.support.imports import read_file as read_history

@@ -9,7 +9,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from infra.tools.importer.formats import Kind
+from infra.tools.importer.export_format import Kind
 from tests.support.imports import ReadFile as History
 from tests.support.imports import read_file as read_history
 

@@ -17,8 +17,8 @@ from churn.domain.customer import replay
 from churn.domain.features import features_at
 from churn.domain.timestamps import to_millis
 from infra.tools.importer.command import main, write_rejects
+from infra.tools.importer.export_format import Kind
 from infra.tools.importer.faults import UnreadableFileError
-from infra.tools.importer.formats import Kind
 from infra.tools.importer.storing import batches
 from tests.support.events import order
 from tests.support.imports import ReadFile as History

@@ -1,0 +1,187 @@
+"""The exports of payments and of marketplaces: see `infra.tools.importer.formats`."""
+
+import re
+
+from infra.tools.importer.export_format import Format, names
+
+_NO_PAYMENT = re.compile(
+    r".*(withdraw|transfer|deposit|conversion|hold|fee|authorization|order$|add funds|cart item|payout|adjustment).*",
+    re.IGNORECASE,
+)
+_PAID_BACK = re.compile(r".*(refund|reversal|chargeback|dispute).*", re.IGNORECASE)
+
+
+MARKETS = (
+    Format(
+        name="Stripe payments",
+        signatures=(
+            names("id,Created (UTC),Amount,Amount Refunded,Currency,Status"),
+            names("id,Created date (UTC),Amount,Amount Refunded,Currency,Status"),
+            names("id,Created,Amount,Amount Refunded,Currency,Status"),
+        ),
+        fields={
+            "customer_id": ("customerid", "customeremail"),
+            "fallback": ("customeremail", "customerdescription", "cardfingerprint"),
+            "timestamp": ("createdutc", "createddateutc", "created"),
+            "order_value": ("convertedamount", "amount"),
+            "order_id": ("id",),
+            "status": ("status",),
+            "refunded": ("convertedamountrefunded", "amountrefunded"),
+            "currency": ("convertedcurrency", "currency"),
+        },
+        line="order",
+    ),
+    Format(
+        name="Stripe balance",
+        signatures=(
+            names("balance_transaction_id,created,gross,net,reporting_category"),
+            names("balance_transaction_id,created_utc,gross,net,reporting_category"),
+            names("id,Type,Source,Amount,Net,Created (UTC)"),
+        ),
+        fields={
+            "customer_id": ("customerid", "customeremail"),
+            "fallback": ("customeremail", "customername"),
+            "timestamp": ("createdutc", "created"),
+            "order_value": ("gross", "amount"),
+            "order_id": ("chargeid", "sourceid", "source"),
+            "entry_type": ("reportingcategory", "type"),
+            "refund_of": ("chargeid", "sourceid", "source"),
+            "currency": ("currency",),
+        },
+        line="item",
+        ignored_types=re.compile(r"(?!(charge|payment)$).*", re.IGNORECASE),
+        refund_types=re.compile(
+            r"(payment_)?refund|dispute|chargeback|adjustment_chargeback|partial_capture_reversal"
+            r"|(charge|payment)_(failure|reversal)",
+            re.IGNORECASE,
+        ),
+    ),
+    Format(
+        name="Amazon all orders",
+        signatures=(
+            names("amazon-order-id,purchase-date,order-status,item-price,quantity"),
+            names("amazon-order-id,purchase-date,item-price,quantity"),
+            names("order-id,order-item-id,purchase-date,buyer-email,item-price"),
+            names("amazon-order-id,shipment-id,purchase-date,quantity-shipped,item-price"),
+        ),
+        fields={
+            "customer_id": ("buyeremail", "buyerid", "customerid", "buyername", "recipientname"),
+            "fallback": ("buyername", "recipientname"),
+            "timestamp": ("purchasedate",),
+            "order_value": ("itemprice",),
+            "order_id": ("amazonorderid", "orderid"),
+            "items_count": ("quantity", "quantitypurchased", "quantityshipped"),
+            "discount": ("itempromotiondiscount",),
+            "status": ("itemstatus", "orderstatus"),
+            "status_of_order": ("orderstatus",),
+            "currency": ("currency",),
+            "updated_at": ("lastupdateddate",),
+        },
+        line="item",
+        statuses={"pending": "never"},
+    ),
+    Format(
+        name="PayPal activity",
+        signatures=(
+            names("Date,Time,Type,Status,Currency,Gross,Transaction ID"),
+            names("Date,Time,Type,Status,Currency,Gross,From Email Address"),
+        ),
+        fields={
+            "customer_id": ("fromemailaddress", "name"),
+            "refund_customer": ("toemailaddress",),
+            "fallback": ("name",),
+            "timestamp": ("date",),
+            "time_of_day": ("time",),
+            "time_zone": ("timezone",),
+            "order_value": ("gross",),
+            "order_id": ("transactionid",),
+            "entry_type": ("type", "description"),
+            "refund_of": ("referencetxnid",),
+            "status": ("status",),
+            "currency": ("currency",),
+        },
+        line="item",
+        # The status of a payment that was paid back says so, and so does the entry that paid it back: one is enough.
+        statuses={"refunded": "counts", "reversed": "counts", "partiallyrefunded": "counts"},
+        ignored_types=_NO_PAYMENT,
+        refund_types=_PAID_BACK,
+    ),
+    Format(
+        name="Square transactions",
+        signatures=(
+            names("Date,Time,Time Zone,Gross Sales,Net Sales,Transaction ID"),
+            names("Date,Time,Gross Sales,Total Collected,Transaction ID"),
+            names("Date,Time,Gross Sales,Net Sales,Transaction ID"),
+        ),
+        fields={
+            "customer_id": ("customerid", "customerreferenceid", "customername"),
+            "fallback": ("customerreferenceid", "customername"),
+            "timestamp": ("date",),
+            "time_of_day": ("time",),
+            "time_zone": ("timezone",),
+            "order_value": ("totalcollected", "netsales", "grosssales"),
+            "order_id": ("transactionid",),
+            "entry_type": ("eventtype",),
+            "status": ("transactionstatus",),
+            "items_count": ("qty",),
+        },
+        line="item",
+        refund_types=_PAID_BACK,
+    ),
+    Format(
+        name="Etsy sold orders",
+        signatures=(
+            names("Sale Date,Order ID,Order Value,Order Total"),
+            names("Sale Date,Order ID,Buyer,Order Total"),
+        ),
+        fields={
+            "customer_id": ("buyeruserid", "buyer", "fullname"),
+            "fallback": ("buyer", "fullname"),
+            "timestamp": ("saledate",),
+            "order_value": ("ordertotal", "ordervalue"),
+            "adjusted": ("adjustedordertotal",),
+            "order_id": ("orderid",),
+            "items_count": ("numberofitems",),
+            "discount": ("discountamount",),
+            "status": ("status",),
+            "refunded": ("refundamount", "refundedamount", "amountrefunded"),
+            "currency": ("currency",),
+        },
+        line="order",
+        dates="mdy",
+    ),
+    Format(
+        name="Etsy sold order items",
+        signatures=(names("Sale Date,Item Name,Buyer,Quantity,Price,Order ID,Transaction ID"),),
+        fields={
+            "customer_id": ("buyer",),
+            "timestamp": ("saledate",),
+            "order_value": ("itemtotal",),
+            "unit_price": ("price",),
+            "items_count": ("quantity",),
+            "order_id": ("orderid",),
+            "currency": ("currency",),
+        },
+        line="item",
+        dates="mdy",
+    ),
+    Format(
+        name="eBay orders",
+        signatures=(
+            names("Sales Record Number,Order Number,Buyer Username,Total Price,Sale Date"),
+            names("Order Number,Buyer Username,Sold For,Sale Date"),
+            names("Sales Record Number,Buyer Username,Sale Price,Total Price,Sale Date"),
+        ),
+        fields={
+            "customer_id": ("buyerusername", "buyeremail", "buyername"),
+            "fallback": ("buyeremail", "buyername"),
+            "timestamp": ("saledate", "paidondate"),
+            "order_value": ("totalprice", "soldfor", "saleprice"),
+            "order_id": ("ordernumber", "salesrecordnumber"),
+            "refunded": ("refundedamount", "refundamount", "totalrefund"),
+            "status": ("orderstatus", "status"),
+        },
+        line="total",
+        dates="mdy",
+    ),
+)
