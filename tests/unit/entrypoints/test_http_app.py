@@ -222,6 +222,13 @@ def test_a_batch_keeps_its_order_and_says_what_is_wrong_with_each(service: _Serv
     assert service.model.calls == 1
 
 
+def test_an_answer_repeats_an_id_without_bytes_as_text_that_has_them(service: _Service) -> None:
+    body = '{"customers": [{"customer_id": "half \\ud800", "foo": 1}, {"days_since_last_order": 10}]}'
+    failed, answered = ask(service.api.app, "POST", "/api/churn/predict/batch", body).json["predictions"]
+    assert (failed["customer_id"], failed["code"]) == ("half \ufffd", 400)
+    assert answered["churn_probability"] == 0.1
+
+
 def test_a_batch_without_a_database_answers_what_it_can(service: _Service) -> None:
     service.is_down = True
     found = service.batch([{"customer_id": "CUST-001"}, {"days_since_last_order": 10}]).json["predictions"]

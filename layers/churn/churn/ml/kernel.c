@@ -8,10 +8,14 @@
 /* Trees evaluated together: their words of all places stay in a core's second-level cache. */
 #define TREES 32
 #define MOST_POINTS 8
-#define MOST_COLUMNS 256
-/* Rows whose reasons are worked out together, and from how many on that is quicker than one by one. */
-#define ROWS 16
-#define FEW_ROWS 7
+/* A model has at most 25 columns. */
+#define MOST_COLUMNS 64
+#define MOST_LEAVES 64
+/* Rows whose reasons are worked out side by side, from how many on that is quicker than one by one, and how many such
+ * blocks go through a tree one after the other. */
+#define ROWS 8
+#define FEW_ROWS 4
+#define SPAN 32
 
 #include "kernel_shapley.h"
 #include "kernel_paths.h"
@@ -81,12 +85,11 @@ void forest_points(Forest *forest)
 /* The Shapley values, shape (rows, columns), of places of shape (columns, rows). */
 void forest_shapley(const Forest *forest, const Paths *paths, const int64_t *places, int64_t rows, double *values)
 {
-    for (int64_t first = 0, count; first < rows; first += count) {
-        int64_t left = rows - first;
-        count = left < FEW_ROWS ? 1 : left < ROWS ? left : ROWS;
-        if (count == 1)
-            values_of_one(forest, paths, places, rows, first, values);
-        else
-            values_of_block(forest, places, rows, first, count, values);
+    int64_t last = rows % ROWS, together = last < FEW_ROWS ? rows - last : rows;
+    for (int64_t first = 0, count; first < together; first += count) {
+        count = together - first < SPAN * ROWS ? together - first : SPAN * ROWS;
+        values_of_blocks(forest, places, rows, first, count, values);
     }
+    for (int64_t row = together; row < rows; row++)
+        values_of_one(forest, paths, places, rows, row, values);
 }

@@ -1,9 +1,13 @@
-/* Shapley values of ROWS rows at once: see `churn.ml.tree_shap` for the game, and for the integral over t.
+/* Shapley values of blocks of ROWS rows: see `churn.ml.tree_shap` for the game, and for the integral over t.
  *
  * On the way down, `path` is the product over the columns of the path of q = (1 - t) z + t o, at each point t: z is the
  * share of the training samples that take the path's turns at the column, o tells whether the row takes them. On the way
  * up, `sum` is that product times the leaf's value, over the leaves below. An edge changes z and o of its column, so it
- * adds to the column's value what the new (o - z) / q gives more than the old one. */
+ * adds to the column's value what the new (o - z) / q gives more than the old one. What of this is no row's own is
+ * worked out once for SPAN blocks. */
+typedef double Rows __attribute__((vector_size(ROWS * sizeof(double))));
+typedef int32_t Places __attribute__((vector_size(ROWS * sizeof(int32_t))));
+
 typedef struct {
     int64_t trees, columns;
     /* Inner nodes, children before their parents: column, and the place up to which a row goes left. */
@@ -23,116 +27,140 @@ typedef struct {
     const double *node, *weight;
 } Forest;
 
+/* What an edge does at each point, where o of its column was 1 before it and is 1 after it: by how much the path's
+ * factor differs from `taken`, and what of the sum below adds to the column's value. A leaf's value is in the factor. */
+typedef struct {
+    double taken, lost[MOST_POINTS], won[MOST_POINTS], less[MOST_POINTS], more[MOST_POINTS];
+} Edge;
+
 typedef struct {
     const Forest *forest;
-    int points;
+    int32_t root, points;
     const double *node, *weight;
     /* (o - z) / q of a column whose turns are not taken. */
     double unmet[MOST_POINTS];
-    int32_t place[MOST_COLUMNS][ROWS];
-    double known[MOST_COLUMNS][ROWS];
     double share[MOST_COLUMNS];
     /* 1 / q of a column whose turns are taken so far. */
     double inverse[MOST_COLUMNS][MOST_POINTS];
-    double value[MOST_COLUMNS][ROWS];
+    Edge edges[MOST_LEAVES][2];
+} Tree;
+
+typedef struct {
+    Places place[MOST_COLUMNS];
+    Rows value[MOST_COLUMNS];
 } Block;
 
-static void visit(Block *block, int32_t split, const double (*path)[ROWS], double (*sum)[ROWS])
+static void note_edges(Tree *tree, int32_t split)
 {
-    const Forest *forest = block->forest;
-    const double *node = block->node, *weight = block->weight, *unmet = block->unmet;
-    int32_t column = forest->column[split], place = forest->place[split], missing = forest->missing[column];
+    const Forest *forest = tree->forest;
+    int32_t column = forest->column[split];
     int32_t low = forest->low[split], high = forest->high[split], end = forest->end[split];
-    double before[ROWS], turn[ROWS], now[ROWS], gained[ROWS], child[MOST_POINTS][ROWS], below[MOST_POINTS][ROWS];
-    double lost[MOST_POINTS] = {0}, won[MOST_POINTS] = {0}, less[MOST_POINTS] = {0}, old[MOST_POINTS];
-    double new[MOST_POINTS] = {0}, more[MOST_POINTS] = {0};
-    double z = block->share[column], samples = forest->samples[end] - forest->samples[low];
-    int goes_left = forest->missing_left[split];
-    for (int row = 0; row < ROWS; row++) {
-        int32_t own = block->place[column][row];
-        before[row] = block->known[column][row];
-        turn[row] = own == missing ? goes_left : own <= place;
-        gained[row] = 0;
-    }
-    memcpy(old, block->inverse[column], sizeof old);
+    double z = tree->share[column], samples = forest->samples[end] - forest->samples[low], old[MOST_POINTS];
+    memcpy(old, tree->inverse[column], sizeof old);
     for (int side = 0; side < 2; side++) {
+        Edge *edge = &tree->edges[tree->root - split][side];
         int32_t from = side ? high : low, until = side ? end : high;
+        int is_leaf = until - from == 1;
         double taken = (forest->samples[until] - forest->samples[from]) / samples, share = z * taken;
-        for (int row = 0; row < ROWS; row++) {
-            now[row] = before[row] * turn[row];
-            turn[row] = 1 - turn[row];
-        }
+        double factor = is_leaf ? forest->leaf_value[from] : 1;
+        edge->taken = factor * taken;
         for (int point = 0; point < MOST_POINTS; point++) {
-            double t = node[point];
-            lost[point] = (1 - t) * share * old[point] - taken;
-            won[point] = t * old[point];
-            less[point] = weight[point] * (unmet[point] - (1 - z) * old[point]);
+            double t = tree->node[point], weight = tree->weight[point], unmet = tree->unmet[point];
+            double new = 1 / ((1 - t) * share + t);
+            edge->lost[point] = factor * ((1 - t) * share * old[point] - taken);
+            edge->won[point] = factor * (t * old[point]);
+            edge->less[point] = weight * (unmet - (1 - z) * old[point]);
+            edge->more[point] = weight * ((1 - share) * new - unmet);
+            tree->inverse[column][point] = new;
         }
-        for (int point = 0; point < MOST_POINTS; point++) {
-            double t = node[point];
-            new[point] = 1 / ((1 - t) * share + t);
-            more[point] = weight[point] * ((1 - share) * new[point] - unmet[point]);
+        if (!is_leaf) {
+            tree->share[column] = share;
+            note_edges(tree, side ? split - 1 : split - (end - high));
         }
-        if (until - from == 1) {
-            double value = forest->leaf_value[from];
-            for (int point = 0; point < block->points; point++)
-                for (int row = 0; row < ROWS; row++)
-                    below[point][row] =
-                        path[point][row] * value * (taken + before[row] * lost[point] + now[row] * won[point]);
-        } else {
-            for (int point = 0; point < block->points; point++)
-                for (int row = 0; row < ROWS; row++) {
-                    child[point][row] = path[point][row] * (taken + before[row] * lost[point] + now[row] * won[point]);
-                    below[point][row] = 0;
-                }
-            memcpy(block->known[column], now, sizeof now);
-            memcpy(block->inverse[column], new, sizeof new);
-            block->share[column] = share;
-            visit(block, side ? split - 1 : split - (end - high), (const double (*)[ROWS])child, below);
-            memcpy(block->known[column], before, sizeof before);
-            memcpy(block->inverse[column], old, sizeof old);
-            block->share[column] = z;
-        }
-        for (int point = 0; point < block->points; point++)
-            for (int row = 0; row < ROWS; row++) {
-                gained[row] += below[point][row] * (before[row] * less[point] + now[row] * more[point]);
-                sum[point][row] += below[point][row];
-            }
     }
-    for (int row = 0; row < ROWS; row++)
-        block->value[column][row] += gained[row];
+    tree->share[column] = z;
+    memcpy(tree->inverse[column], old, sizeof old);
 }
 
-static void values_of_block(const Forest *forest, const int64_t *places, int64_t rows, int64_t first, int64_t count,
-                          double *values)
+/* `known`: whether the turns of each column are taken so far. Sets `sum`. */
+static void visit(const Tree *tree, Block *block, int32_t split, Rows *known, const Rows *path, Rows *sum)
 {
-    Block block;
-    double path[MOST_POINTS][ROWS], sum[MOST_POINTS][ROWS];
-    block.forest = forest;
-    for (int64_t column = 0; column < forest->columns; column++) {
-        block.share[column] = 1;
-        for (int point = 0; point < MOST_POINTS; point++)
-            block.inverse[column][point] = 1;
-        for (int row = 0; row < ROWS; row++) {
-            block.place[column][row] = (int32_t)places[column * rows + first + (row < count ? row : 0)];
-            block.known[column][row] = 1;
-            block.value[column][row] = 0;
+    const Forest *forest = tree->forest;
+    int32_t column = forest->column[split];
+    int32_t low = forest->low[split], high = forest->high[split], end = forest->end[split];
+    Places own = block->place[column];
+    /* The place of a missing value is behind all others. */
+    Places is_left = own <= forest->place[split];
+    if (forest->missing_left[split])
+        is_left |= own == forest->missing[column];
+    Rows before = known[column], gained = {0}, now = before * __builtin_convertvector(-is_left, Rows);
+    for (int side = 0; side < 2; side++) {
+        const Edge *edge = &tree->edges[tree->root - split][side];
+        double taken = edge->taken;
+        Rows less = {0}, more = {0};
+        if ((side ? end - high : high - low) == 1) {
+            for (int point = 0; point < tree->points; point++) {
+                Rows below = path[point] * (taken + before * edge->lost[point] + now * edge->won[point]);
+                less += below * edge->less[point];
+                more += below * edge->more[point];
+                sum[point] = side ? sum[point] + below : below;
+            }
+        } else {
+            Rows child[MOST_POINTS], of_child[MOST_POINTS];
+            for (int point = 0; point < tree->points; point++)
+                child[point] = path[point] * (taken + before * edge->lost[point] + now * edge->won[point]);
+            known[column] = now;
+            visit(tree, block, side ? split - 1 : split - (end - high), known, child, of_child);
+            for (int point = 0; point < tree->points; point++) {
+                Rows below = of_child[point];
+                less += below * edge->less[point];
+                more += below * edge->more[point];
+                sum[point] = side ? sum[point] + below : below;
+            }
         }
+        gained += before * less + now * more;
+        now = before - now;
+    }
+    known[column] = before;
+    block->value[column] += gained;
+}
+
+/* The values of `count` rows, of which the last block may have fewer than ROWS. */
+static void values_of_blocks(const Forest *forest, const int64_t *places, int64_t rows, int64_t first, int64_t count,
+                             double *values)
+{
+    Tree tree = {.forest = forest};
+    Block block[SPAN];
+    Rows known[MOST_COLUMNS], path[MOST_POINTS], sum[MOST_POINTS], none = {0};
+    int64_t columns = forest->columns;
+    for (int64_t column = 0; column < columns; column++) {
+        tree.share[column] = 1;
+        known[column] = none + 1;
+        for (int point = 0; point < MOST_POINTS; point++)
+            tree.inverse[column][point] = 1;
+        for (int64_t row = 0; row < (count + ROWS - 1) / ROWS * ROWS; row++) {
+            int64_t own = first + (row < count ? row : 0);
+            block[row / ROWS].place[column][row % ROWS] = (int32_t)places[column * rows + own];
+        }
+        for (int64_t row = 0; row < count; row += ROWS)
+            block[row / ROWS].value[column] = none;
     }
     for (int point = 0; point < MOST_POINTS; point++)
-        for (int row = 0; row < ROWS; row++)
-            path[point][row] = 1;
-    for (int64_t tree = 0; tree < forest->trees; tree++)
-        if (forest->root[tree] >= 0) {
-            block.points = forest->points[tree];
-            block.node = forest->node + block.points * MOST_POINTS;
-            block.weight = forest->weight + block.points * MOST_POINTS;
-            for (int point = 0; point < MOST_POINTS; point++)
-                block.unmet[point] = -1 / (1 - block.node[point]);
-            memset(sum, 0, sizeof sum);
-            visit(&block, forest->root[tree], (const double (*)[ROWS])path, sum);
-        }
+        path[point] = none + 1;
+    for (int64_t number = 0; number < forest->trees; number++) {
+        tree.root = forest->root[number];
+        if (tree.root < 0)
+            continue;
+        tree.points = forest->points[number];
+        tree.node = forest->node + tree.points * MOST_POINTS;
+        tree.weight = forest->weight + tree.points * MOST_POINTS;
+        for (int point = 0; point < MOST_POINTS; point++)
+            tree.unmet[point] = -1 / (1 - tree.node[point]);
+        note_edges(&tree, tree.root);
+        for (int64_t row = 0; row < count; row += ROWS)
+            visit(&tree, &block[row / ROWS], tree.root, known, path, sum);
+    }
     for (int64_t row = 0; row < count; row++)
-        for (int64_t column = 0; column < forest->columns; column++)
-            values[(first + row) * forest->columns + column] = block.value[column][row];
+        for (int64_t column = 0; column < columns; column++)
+            values[(first + row) * columns + column] = block[row / ROWS].value[column][row % ROWS];
 }

@@ -5,7 +5,6 @@ The framework is named here and nowhere else; a view takes a `Call` and returns 
 
 import base64
 import binascii
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ from churn.domain.values import storable
 from churn.entrypoints.http.auditing import Audited, Request
 from churn.entrypoints.http.grants import granted
 from churn.entrypoints.http.headers import SECURITY_HEADERS, cors_headers, preflight_headers, sent
+from churn.entrypoints.http.json_answers import written
 from churn.entrypoints.http.problems import CONTENT_TYPE, ProblemError, bad_request, problem_of
 from churn.entrypoints.http.requests import BatchRequest, Model, names_customer
 from churn.entrypoints.http.routes import BY_OPERATION, ROUTES, Route
@@ -313,9 +313,7 @@ def _response(body: Mapping[str, Any] | Page | Table | File | None, headers: dic
         return Response(body.text, {**headers, **kind}, status)
     if body is None:
         return Response("", {**headers}, status)
-    # A problem repeats names and ids that a client has sent, which need not be text that has bytes.
-    text = storable(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
-    return Response(text, {**headers}, status)
+    return Response(written(body), {**headers}, status)
 
 
 def check[M: Model](model: type[M], value: Any) -> M:
