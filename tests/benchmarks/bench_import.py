@@ -13,10 +13,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from churn.adapters.mysql import Database, hourly_stats
+from churn.services.hourly_stats import first_hour, hours_between
 from tests.benchmarks.frame import SIZES, Bench, Row, grown, one
 from tests.support.forests import small_model
 from tests.support.large_shop import ERASURE_KEY
@@ -32,6 +35,8 @@ def measure(bench: Bench) -> Iterator[Row]:
         file, model = Path(name) / "orders.csv", Path(name) / "model.npz"
         model.write_bytes(small_model().to_bytes())
         write_orders(file, 100)
+        for size in SIZES:
+            _store_hours(bench.urls[size])
         shops = {size: one(_import(bench, file, model, bench.urls[size], []).clock * 1000) for size in SIZES}
         yield from grown("an import of 100 orders", shops, at_most=2000)
         for lines in _LINES:
@@ -45,6 +50,14 @@ def measure(bench: Bench) -> Iterator[Row]:
                     yield Row(f"{told}: an order, the database's", "µs", one(used.database / lines * 1e6))
                     yield Row(f"{told}: memory of the command", "MB", one(used.memory))
                     yield Row(f"{told}: memory of each of its processes", "MB", one(used.process_memory))
+
+
+def _store_hours(url: str) -> None:
+    """Store the hours of the look-back, as the sweep does: an import into a shop without them makes them all."""
+    now = datetime.now(UTC)
+    rows = [(hour, 0, 0, 0, 0) for hour in hours_between(first_hour(now), now)]
+    with closing(Database(url)) as database:
+        database.run(lambda transaction: hourly_stats.put(transaction, rows, now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,7 @@ FOREST_FAULTS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "a kind that is a list": ("kind", lambda _: [1], "unknown kind|no model"),
     "the other kind": ("kind", lambda _: "purchase_process", "horizon_days|arrays are not those"),
 }
+_PROCESS = {"r": 1.0, "alpha": 60.0, "a": 0.8, "b": 2.5, "horizon_days": 90}
 PROCESS_FAULTS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "a parameter of zero": ("draws", set_to(0, 0.0), "draws holds a value"),
     "an endless parameter": ("draws", set_to(0, np.inf), "draws holds a value"),
@@ -167,6 +168,12 @@ PROCESS_FAULTS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "a typical customer of the past": ("typical", set_to(1, -1.0), "typical holds a value"),
     "four inputs": ("typical", lambda typical: np.append(typical, 1.0), "typical has 4"),
     "no horizon": ("horizon_days", lambda _: None, "horizon_days of the metadata"),
+    "orders that are no number": ("current_process", lambda _: _PROCESS | {"r": 1e12}, "a trial customer"),
+    "chances that are no number": ("current_process", lambda _: _PROCESS | {"a": 1e12, "b": 1e-12}, "a trial customer"),
+    "no time zone": ("trained_at", lambda _: "2026-01-31", "trained_at of the metadata"),
+    "another source": ("source", lambda _: [1], "source of the metadata"),
+    "reasons of a gate": ("gate", lambda _: {"reasons": 5}, "gate.reasons of the metadata"),
+    "freshness": ("freshness", lambda _: {"served": "refitted"}, "freshness.as_of of the metadata"),
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from churn.adapters.mysql import Database
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.model import MOST_BYTES, BrokenModelError, answering, answering_versions
 from churn.domain.model_versions import (
@@ -21,8 +22,10 @@ from churn.domain.model_versions import (
     VersionNotFoundError,
 )
 from churn.services.current_model import CurrentModel, NoModelError
+from churn.services.model_versions import ModelVersions
 from churn.services.training_runs import release
 from churn.settings import Settings
+from infra.tools.models import table
 from tests.support.clock import FakeClock
 from tests.support.events import NOW
 from tests.support.forests import small_model
@@ -161,6 +164,35 @@ def test_metadata_that_are_no_object_are_refused(registry: S3ModelRegistry, s3: 
     for refused in (registry.describe, registry.load):
         with pytest.raises(BrokenModelError, match="metadata"):
             refused(first.version)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("freshness", [1]), ("freshness", {"served": 1, "as_of": "2026-01-31T10:15:00Z"}), ("gate", {"reasons": 5}),
+        ("gate", {"passed": "yes"}), ("source", [1]), ("trained_at", "2026-11-27"), ("fitted_at", "now"), ("code", 5),
+        ("metrics", {"forest": {"auc": "high"}}), ("metrics", {"forest": []}), ("size", -1),
+    ],
+)  # fmt: skip
+def test_metadata_of_another_form_are_refused_and_the_field_is_named(
+    registry: S3ModelRegistry, s3: Any, database: Database, name: str, value: object
+) -> None:
+    first, second = model(1), model(2)
+    publish(registry, first, second)
+    key = f"models/{second.version}/metadata.json"
+    metadata = json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps({**metadata, name: value}).encode())
+    with pytest.raises(BrokenModelError, match=name):
+        registry.describe(second.version)
+    with pytest.raises(BrokenModelError, match=name):
+        promote(registry, second, force=True)
+    # The others are told all the same.
+    overview = ModelVersions(registry, database, lambda _: None).overview(10, NOW)
+    assert [(one["version"], one["sha256"] is None) for one in overview["versions"]] == [
+        (second.version, True),
+        (first.version, False),
+    ]
+    assert first.version in table(registry)
 
 
 def test_a_file_that_would_fill_the_memory_is_not_read(registry: S3ModelRegistry, s3: Any) -> None:

@@ -227,7 +227,7 @@ def test_a_spend_and_a_mean_value_that_do_not_fit_are_refused() -> None:
 )
 def test_an_account_that_is_younger_than_the_last_order_is_refused(given: dict[str, float]) -> None:
     with pytest.raises(ContradictoryError) as refused:
-        asked(**given)
+        about(CUSTOMER, given)
     assert [error.field for error in refused.value.errors] == ["account_age_days"]
     assert "days since the last order" in refused.value.errors[0].message
 

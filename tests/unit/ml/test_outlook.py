@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from churn.domain.model import Outlook
 from churn.ml.arrays import Floats
 from churn.ml.bg_nbd import no_order_probability
-from churn.ml.outlook import outlook
+from churn.ml.outlook import is_possible, outlook
 
 _PROCESS = {"r": 1.0, "alpha": 60.0, "a": 0.8, "b": 2.5, "horizon_days": 90.0}
 _SPENDING = {"p": 6.0, "q": 4.0, "gamma": 15.0}
@@ -91,6 +91,18 @@ def test_what_is_expected_is_finite_and_hangs_together(
     assert found.orders >= (1 - none) * (1 - 1e-6) - 1e-9
     if found.next_order_days is not None and found.next_order_days <= horizon:
         assert none <= 0.5 + 1e-6
+
+
+_ANY = st.floats(-12, 12).map(lambda power: 10.0**power)
+
+
+@given(st.builds(row_of, _ORDERS, _DAYS, _DAYS, st.floats(0, 1e12)), st.tuples(_ANY, _ANY, _ANY, _ANY), _ANY)
+def test_whatever_the_parameters_are_nothing_but_numbers_is_expected(
+    row: dict[str, float | None], parameters: tuple[float, ...], p: float
+) -> None:
+    process = {**dict(zip(("r", "alpha", "a", "b"), parameters, strict=True)), "horizon_days": 90.0}
+    found = outlook(row, {"current_process": process, "spending": {**_SPENDING, "p": p}})
+    assert found is None or is_possible(found)
 
 
 def test_silence_makes_later_and_less_likely_orders() -> None:

@@ -34,6 +34,7 @@ from churn.domain.model_versions import (
     served_by,
 )
 from churn.domain.timestamps import iso
+from churn.domain.version_metadata import check_metadata
 
 if TYPE_CHECKING:
     from churn.ml.loading import StoredModel
@@ -115,6 +116,7 @@ class S3ModelRegistry:
             raise BrokenModelError(f"the metadata of version {version} cannot be read: {error}") from error
         if not isinstance(metadata, dict):
             raise BrokenModelError(f"the metadata of version {version} are no JSON object")
+        check_metadata(metadata)
         return metadata
 
     def report(self, version: str, kind: str) -> bytes:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.domain.model import BLEND, MODEL_KINDS, PURCHASE_PROCESS, RANDOM_FOREST, BrokenModelError, ModelKind, kind_of
+from churn.domain.version_metadata import check_metadata
 
 _MOST_METADATA_BYTES = 4 * 1024 * 1024
 _NPY_VERSION = (1, 0)
@@ -100,9 +101,7 @@ def parse_metadata(content: bytes) -> dict[str, Any]:
     kind = kind_in(metadata)
     if "horizon_days" in metadata or kind == PURCHASE_PROCESS:
         _number(metadata, "horizon_days", 1, 3650)
-    for name in ("gate", "data", "metrics", "reference"):
-        if not isinstance(metadata.get(name), dict | None):
-            raise BrokenModelError(f"{name} of the metadata is no JSON object")
+    check_metadata(metadata)
     _check_process(metadata, "current_process")
     _check_spending(metadata)
     if kind in {RANDOM_FOREST, BLEND}:

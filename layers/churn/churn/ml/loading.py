@@ -12,6 +12,7 @@ from churn.ml.artifact_schema import kind_in
 from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.blend import BlendedModel
 from churn.ml.forest_structure import check_forest
+from churn.ml.outlook import outlooks
 from churn.ml.random_forest import ChurnModel
 
 LearnedModel = ChurnModel | BlendedModel
@@ -27,6 +28,12 @@ _TRIAL_ROWS: tuple[dict[str, float | None], ...] = (
     dict.fromkeys(INPUT_NAMES, 30.0),
     {**dict.fromkeys(INPUT_NAMES, 1e6), "days_since_last_order": 1.0},
 )
+# Orders, days since the last one and of the account, spend: of who bought once and of who buys every day.
+_TRIAL_HISTORIES = (
+    (1.0, 0.0, 0.0, 10.0), (1.0, 365.0, 365.0, 0.0), (3.0, 20.0, 200.0, 150.0), (20.0, 400.0, 3650.0, 1e6),
+    (3000.0, 0.01, 3650.0, 1e9),
+)  # fmt: skip
+_HISTORY = ("total_orders", "days_since_last_order", "account_age_days", "total_spent")
 _TOLERANCE = 1e-6
 
 
@@ -55,7 +62,8 @@ def _make(arrays: Arrays, metadata: dict[str, Any]) -> StoredModel:
 
 
 def _try_out(model: StoredModel) -> None:
-    probabilities = model.probabilities(_TRIAL_ROWS)
+    histories = [{**_TRIAL_ROWS[0], **dict(zip(_HISTORY, history, strict=True))} for history in _TRIAL_HISTORIES]
+    probabilities = model.probabilities([*_TRIAL_ROWS, *histories])
     # One row alone is explained: reasons take most of the time, and a function that starts has none to spare.
     (prediction,) = model.predict(_TRIAL_ROWS[:1])
     if not all(0 <= number <= 1 for number in (*probabilities, prediction.churn_probability, prediction.confidence)):
@@ -63,3 +71,6 @@ def _try_out(model: StoredModel) -> None:
     explained = prediction.base + math.fsum(prediction.contributions.values())
     if not abs(explained - prediction.churn_probability) <= _TOLERANCE:
         raise BrokenModelError("the reasons of a trial prediction do not add up to its probability")
+    knows_process = bool(model.metadata.get("current_process") or model.metadata.get("purchase_process"))
+    if knows_process and None in outlooks(histories, model.metadata):
+        raise BrokenModelError("what is expected of a trial customer is no number")

@@ -15,6 +15,7 @@ from typing import Any
 
 from churn.domain.features import occasions
 from churn.domain.model import Outlook
+from churn.domain.values import MAX_SUM
 
 _MOST_TERMS = 20_000
 _EXACT = 1e-10
@@ -23,10 +24,27 @@ _EXACT = 1e-10
 def outlook(row: Mapping[str, float | None], metadata: Mapping[str, Any]) -> Outlook | None:
     """Return what to expect of a customer; None without an order, and if the model knows no purchase process.
 
+    None also where its parameters, which may be any in their ranges, lead to what is no number: a probability is
+    answered without it.
+
     `metadata` holds the model's `current_process`, the parameters of the purchase process with its `horizon_days`, and
     `spending`, which is None where the values of orders are unknown. Versions published before there was spending
     have `purchase_process` alone.
     """
+    try:
+        found = _outlook(row, metadata)
+    except (ArithmeticError, ValueError):
+        return None
+    return found if found is None or is_possible(found) else None
+
+
+def is_possible(found: Outlook) -> bool:
+    """Return whether all figures are numbers that can be stored and told."""
+    told = (found.orders, found.spend, found.spend_if_ordering, found.usual_gap_days, found.next_order_days)
+    return all(number is None or 0 <= number <= MAX_SUM for number in (*told, *(found.interval or ())))
+
+
+def _outlook(row: Mapping[str, float | None], metadata: Mapping[str, Any]) -> Outlook | None:
     spending, process = metadata.get("spending"), metadata.get("current_process") or metadata.get("purchase_process")
     given = (occasions(row), *(row.get(name) for name in ("days_since_last_order", "account_age_days")))
     purchases, recency, age = (math.nan if value is None else value for value in given)
