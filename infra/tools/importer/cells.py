@@ -17,6 +17,8 @@ _YES = frozenset({"1.0", "x", "ja", "oui", "s\u00ed", "si", "s\u00ec", "sim", "t
 _NO = frozenset({"0.0", "none", "null", "nan", "-", "nein", "non", "nee", "nie", "n\u00e3o", "nao", "falsch", "faux"})
 _WHOLE_NUMBER = re.compile(r"\d+(\.0+)?", re.ASCII)
 _LOST_DIGITS = re.compile(r"\d([.,]\d+)?[eE]\+?\d+", re.ASCII)
+# What MySQL writes where there is no time.
+_NO_TIME = re.compile(r"0000-00-00([ T]00:00(:00(\.0+)?)?)?Z?")
 _FORMULA = re.compile(r'="?([^"]*)"?')
 _MOST_ITEMS = 10**15
 _MARKS = "\ufeff\u200b\u200e\u200f\u2060"
@@ -149,6 +151,8 @@ def cancellation(value: Any, placed_at: int, time: TimeReader) -> int | None:
     if isinstance(value, datetime | date):
         return time(value)
     meant = said(value if value is not None else "")
+    if isinstance(value, str) and _NO_TIME.fullmatch(value):
+        return None
     if meant is not None:
         return placed_at if meant else None
     try:

@@ -32,7 +32,12 @@ SYNONYMS: dict[Kind, dict[str, tuple[str, ...]]] = {
             *("discountvalue", "discountused", "discountamount", "discount", "totaldiscount", "couponcode", "coupon"),
             *("vouchercode", "voucher", "promocode"),
         ),
-        "cancelled": ("cancelledat", "canceledat", "cancelled", "canceled", "iscancelled", "iscanceled", "cancel"),
+        "cancelled": (
+            *("cancelledat", "canceledat", "cancelled", "canceled", "iscancelled", "iscanceled", "cancel"),
+            *("isrefunded", "isreturned", "isvoided", "voided", "voidedat", "canceledon", "cancelledon"),
+            *("storniert", "storno", "storniertam", "annulee", "annule", "cancelado", "anulado", "annullato"),
+            *("geannuleerd", "anulowane"),
+        ),
         "status": (
             *("orderstatus", "status", "financialstatus", "paymentstatus", "orderstate", "state"),
             *("bestellstatus", "auftragsstatus", "zahlungsstatus", "statut", "statutdelacommande", "statutcommande"),
@@ -100,6 +105,10 @@ def _parts(text: str) -> tuple[str, ...]:
 _PAID_BACK = "refund|erstatt|rueckzahl|ruckzahl|gutschr|rembours|reembols|rimbors|terugbeta|zwrot|zwroc|estorn"
 # "Including tax" is no amount of the tax.
 _INCLUDING = re.compile(r" (?:in[ck][a-z]*|avec|con|com|mit|with|met|z) [a-z]+| (?:tax|vat) in[ck][a-z]*(?= )")
+# Of two columns that may be a field's, the other one.
+_LAST = re.compile(
+    r" ex tax| excl| exkl| ohne | zzgl|hors taxe| ht | net |netto|subtotal| sub total|zwischensumm|sous total"
+)
 # In each first English, then German, French, Spanish, Italian, Dutch, Portuguese and Polish; a guess is only shown.
 _LIKELY = {
     "customer_id": _Likely(
@@ -132,8 +141,8 @@ _LIKELY = {
             """
         ),
         re.compile(
-            r"birth|geburt|naiss|nacim|nascit|nasc |urodz|updat|modif|geandert|available|transfer|zone|zona|meta"
-            r"|delivery|liefer|livraison|entrega|consegna"
+            r"lifetime|birth|geburt|naiss|nacim|nascit|nasc |urodz|updat|modif|geandert|available|transfer|zone"
+            r"|zona|meta|delivery|liefer|livraison|entrega|consegna"
         ),
     ),
     "order_value": _Likely(
@@ -150,8 +159,8 @@ _LIKELY = {
             """
         ),
         re.compile(
-            _PAID_BACK
-            + r"|return|gebuhr|fee|steuer|mwst|ust |tax|vat | tva| iva|btw|versand|shipping|shipment|livraison|envio"
+            _PAID_BACK + r"|return|cents| orders |lifetime"
+            r"|gebuhr|fee|steuer|mwst|ust |tax|vat | tva| iva|btw|versand|shipping|shipment|livraison|envio"
             r"|spedizione|verzend|frete|dostaw|porto |rabatt|discount|remise|descuento|sconto|korting|desconto"
             r"|rabat|bewert|facing|status|date|datum|currency|wahrung|devise|moneda|valuta|waluta|count|anzahl"
             r"|menge|quantit|nummer|number| id | nr |type|customer|kunde"
@@ -184,7 +193,9 @@ _LIKELY = {
             situac zustand _etat stan_
             """
         ),
-        re.compile(r"fulfil|shipping|ship to|versand|liefer|livraison|address|customer|kund|country|buyer|billing"),
+        re.compile(
+            r"fulfil|shipping|ship to|versand|liefer|livraison|provin|address|customer|kund|country|buyer|billing"
+        ),
     ),
     "refunded": _Likely(
         _parts(_PAID_BACK.replace("|", " ") + " _returned_"),
@@ -204,4 +215,5 @@ def likeliest(field: str, header: Sequence[str], taken: Container[str]) -> str |
         return None
     of_name = {name: words_of(name) for name in header if name not in taken and len(name) <= _LONGEST_NAME}
     possible = {name: words for name, words in of_name.items() if not likely.never.search(_INCLUDING.sub(" ", words))}
-    return next((name for part in likely.parts for name, words in possible.items() if part in words), None)
+    ranked = sorted(possible, key=lambda name: _LAST.search(possible[name]) is not None)
+    return next((name for part in likely.parts for name in ranked if part in possible[name]), None)

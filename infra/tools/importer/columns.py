@@ -17,6 +17,8 @@ REQUIRED: dict[Kind, tuple[str, ...]] = {
     "customers": ("customer_id",),
     "events": (),
 }
+FALLBACKS = ("fallback", "fallback_2", "fallback_3", "fallback_4")
+"""The columns that know a customer whom the first column does not."""
 TIMES = ("timestamp", "cancelled", "updated_at", "registered_at")
 AMOUNTS = ("order_value", "unit_price", "items_count", "discount", "refunded", "adjusted", "loyalty_points")
 _LINE_NAMES = frozenset({"linetotal", "itemtotal", "lineamount", "itemprice", "linevalue", "itemamount", "lineprice"})
@@ -29,6 +31,13 @@ _MOST_SHOWN = 1000
 _REPEATED = re.compile(r" \(\d+\)$")
 # Without them a file can be read, but not what was taken back, nor a later export of the same orders.
 _ALSO_NAMED = ("order_id", "status", "refunded")
+# A customer's orders, by their number and sum.
+_OF_CUSTOMERS = frozenset(
+    {
+        *("totalspent", "totalspend", "lifetimespend", "lifetimevalue", "orderscount", "ordercount", "totalorders"),
+        *("numberoforders", "orders"),
+    }
+)
 # Money that did not stay: shops and plug-ins add such columns to exports that have none.
 _ALSO_USUAL = ("status", "cancelled", "refunded")
 # By so many fields whose names are guessed, cells are a header.
@@ -106,11 +115,24 @@ def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) ->
     if kind == "orders" and "customer_id" not in columns and "fallback" in columns:
         # Everybody is known as guests are.
         columns["customer_id"] = columns.pop("fallback")
+    columns |= _further_fallbacks(columns, usual, by_name)
     if columns.get("fallback") == columns.get("customer_id"):
         columns.pop("fallback", None)
     if "order_value" in columns and columns["order_value"] != columns.get("unit_price"):
         columns.pop("unit_price", None)
     return Columns({name: column for name, column in columns.items() if column}, known, frozenset(named))
+
+
+def _further_fallbacks(
+    columns: Mapping[str, str], usual: Mapping[str, Sequence[str]], by_name: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the other columns that know guests, for those whom the first one does not know; names are none."""
+    taken = {columns.get("fallback"), columns.get("customer_id")}
+    if None in taken:
+        return {}
+    others = [by_name[name] for name in usual["fallback"] if name in by_name and not name.endswith("name")]
+    further = [column for column in others if column not in taken]
+    return dict(zip(FALLBACKS[1:], further, strict=False))
 
 
 def _names_by_field(kind: Kind, known: Format | None) -> Mapping[str, Sequence[str]]:
@@ -142,6 +164,12 @@ def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[s
                 f"(--column {field}=COLUMN)"
             )
     return sentences
+
+
+def of_customers(header: Sequence[str]) -> bool:
+    """Return whether a header that is of no known system may be of a list of customers."""
+    names = {plain(name) for name in header}
+    return not names.isdisjoint(_OF_CUSTOMERS) or {"firstname", "lastname"} <= names
 
 
 def without_numbers(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
@@ -197,10 +225,12 @@ def refusal(
     of_kind = "" if kind == "orders" else f" KIND={kind}"
     sentence = (
         f"there is no column for {', '.join(missing)} among {shown(header)}; this would work, if these are the right "
-        f"columns: make import FILE={shlex.quote(file)}{of_kind} ARGS={_double_quoted(options)}"
+        f"columns: make import FILE={shlex.quote(file).replace('$', '$$')}{of_kind} ARGS={_double_quoted(options)}"
     )
     if "order_value" in missing:
         sentence += "; if the file has no amounts, say so with --column=order_value= (nothing behind it)"
+    if kind == "orders" and columns.format is None and of_customers(header):
+        sentence += "; if it is a list of customers: KIND=customers"
     if columns.format is not None and "customer_id" in missing:
         sentence += f"; {columns.format.name} without a column for the buyer says nothing about customers"
     return sentence
@@ -213,4 +243,5 @@ def shown(header: Sequence[str]) -> str:
 
 
 def _double_quoted(options: str) -> str:
-    return '"' + re.sub(r'(["$`\\\\])', r"\\\1", options) + '"'
+    # A dollar is one of make, too, which two stand for.
+    return '"' + re.sub(r'(["`\\\\])', r"\\\1", options).replace("$", r"\$\$") + '"'

@@ -65,12 +65,20 @@ def _written(text: str) -> str:
     return text if text.isascii() else _NO_BYTE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+# What shells say of a command that Ctrl-C ended.
+_INTERRUPTED = 130
+
+
 @readable_logs()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Import the file of the command line; return 1 if nothing could be imported, 2 if it can be read in two ways."""
     options = _parser().parse_args(arguments)
     try:
         return _import(options)
+    except KeyboardInterrupt:
+        further = "" if options.dry_run else "; run it again, and it goes on"
+        print(f"\nimport: interrupted{further}", file=sys.stderr)
+        return _INTERRUPTED
     except DoubtError as doubt:
         print(f"import: {doubt}", file=sys.stderr)
         return 2

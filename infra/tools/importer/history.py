@@ -52,6 +52,8 @@ class Tally:
     """Rejected lines by reason, without what is particular to each."""
     nobodies: Counter[str] = field(default_factory=Counter)
     statuses: Statuses = field(default_factory=Statuses)
+    types: Counter[str] = field(default_factory=Counter)
+    """Events by type, of a file of events."""
 
 
 class History:

@@ -5,10 +5,11 @@ import re
 from infra.tools.importer.export_format import Format, names
 
 _NO_PAYMENT = re.compile(
-    r".*(withdraw|transfer|deposit|conversion|hold|fee|authorization|order$|add funds|cart item|payout|adjustment).*",
+    r".*(withdraw|transfer|deposit|conversion|hold|fee|authorization|order$|add funds|cart item|payout|adjustment"
+    r"|release|reserve).*",
     re.IGNORECASE,
 )
-_PAID_BACK = re.compile(r".*(refund|reversal|chargeback|dispute).*", re.IGNORECASE)
+_PAID_BACK = re.compile(r"(?!.*(fee|hold|reserve)).*(refund|reversal|chargeback|dispute).*", re.IGNORECASE)
 
 
 MARKETS = (
@@ -85,6 +86,7 @@ MARKETS = (
         signatures=(
             names("Date,Time,Type,Status,Currency,Gross,Transaction ID"),
             names("Date,Time,Type,Status,Currency,Gross,From Email Address"),
+            names("Date,Time,Description,Currency,Gross,Transaction ID"),
         ),
         fields={
             "customer_id": ("fromemailaddress", "name"),

@@ -21,7 +21,43 @@ _NUMBER = re.compile(
 )
 _DASH_FOR_CENTS = re.compile(r"[.,]-{1,2}$")
 # What stands beside an amount, besides signs of currencies and codes of three letters.
-_CURRENCY_WORDS = frozenset({"kr", "zl", "z\u0142", "kc", "k\u010d", "ft", "lei", "rs", "rp", "rm", "r", "fr", "sfr"})
+_CURRENCY_WORDS = frozenset(
+    {
+        *(
+            "kr",
+            "zl",
+            "z\u0142",
+            "kc",
+            "k\u010d",
+            "ft",
+            "lei",
+            "rs",
+            "rp",
+            "rm",
+            "r",
+            "fr",
+            "sfr",
+            "tl",
+            "euro",
+            "euros",
+            "kn",
+        ),
+        *(
+            "s/",
+            "bs",
+            "sr",
+            "kd",
+            "qr",
+            "dm",
+            "\u043b\u0432",
+            "\u0440\u0443\u0431",
+            "\u0111",
+            "\u5143",
+            "\u5186",
+            "\uc6d0",
+        ),
+    }
+)
 _SYMBOLS = dict(
     pair.split()
     for pair in (

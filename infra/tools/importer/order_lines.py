@@ -20,7 +20,7 @@ from infra.tools.importer.cells import (
     items_count,
     paid_back,
 )
-from infra.tools.importer.columns import Columns
+from infra.tools.importer.columns import FALLBACKS, Columns
 from infra.tools.importer.export_format import plain
 from infra.tools.importer.faults import (
     BadRowError,
@@ -90,6 +90,7 @@ class LineReader:
         # What a file has no column for is not looked for in each row.
         self._has_status = not names.isdisjoint(("status", "status_of_order"))
         self._has_clock = not names.isdisjoint(("time_of_day", "time_zone"))
+        self._fallbacks = [name for name in FALLBACKS if name in names]
         self._has_entries = "entry_type" in names and columns.format is not None
 
     def read(self, row: Row, values: Mapping[str, Any], before: Line | None) -> Line:
@@ -113,7 +114,7 @@ class LineReader:
             sent_number = self.number(cells.get("refund_of")) or sent_number
             number = canonical(sent_number)
             cells["customer_id"] = cells.get("refund_customer") or cells.get("customer_id")
-        sent_customer, customer = self.customer(cells.get("customer_id"), cells.get("fallback"))
+        sent_customer, customer = self.customer(cells.get("customer_id"), self._fallback(cells))
         cancelled_at = self._cancelled_at(cells, status, at)
         value, is_adjusted = self._value(cells, is_taken_back=cancelled_at is not None)
         # An adjusted amount is what was left.
@@ -128,6 +129,8 @@ class LineReader:
             refunded = 0.0
         else:
             if is_refund:
+                if value > 0:
+                    raise NotCountedError(f"money that came back: {str(cells.get('entry_type'))[:40]!r}")
                 value, refunded = 0.0, abs(value)
             value, cancelled_at = self._signed(value, number, at, cancelled_at)
         return Line(
@@ -150,7 +153,7 @@ class LineReader:
         """Return the line of a row that says that it never was an order. Raises BadRowError, NobodyError."""
         cells = {name: clean(values.get(column)) for name, column in self._fields}
         sent_number = self.number(cells.get("order_id"))
-        sent_customer, customer = self.customer(cells.get("customer_id"), cells.get("fallback"))
+        sent_customer, customer = self.customer(cells.get("customer_id"), self._fallback(cells))
         blank = Line(customer, canonical(sent_number), row.line, 0, sent_customer, sent_number, 0, *_NOTHING)
         return blank._replace(updated_at=self._updated_at(cells), is_void=True)
 
@@ -261,6 +264,9 @@ class LineReader:
         if isinstance(cell, str) and "fallback" not in self._columns and len(self._customers) < 50_000:
             self._customers[cell] = pair
         return pair
+
+    def _fallback(self, cells: Mapping[str, Any]) -> Any:
+        return next((cell for name in self._fallbacks if (cell := cells.get(name)) is not None), None)
 
     def _read_customer(self, cell: Any, fallback: Any) -> tuple[str, str]:
         allowed, is_table = self._rules.allowed, self._rules.is_table

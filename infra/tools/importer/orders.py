@@ -86,6 +86,8 @@ class Figures:
     """Orders by UTC day (days since 1970)."""
     joined: int = 0
     """Lines that were added to an order before them."""
+    equal: int = 0
+    """Lines that equal another of their order."""
     not_counted: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -171,7 +173,16 @@ class Orders:
         None if all lines say that it never was one.
         """
         with closing(Occurrences()) as seen:
-            return self._join_new(line for line in lines if not line.is_void and not seen.add(line.content))
+            return self._join_new(self._different(lines, seen))
+
+    def _different(self, lines: Iterable[Line], seen: Occurrences) -> Iterator[Line]:
+        for line in lines:
+            if line.is_void:
+                continue
+            if seen.add(line.content):
+                self.figures.equal += 1
+            else:
+                yield line
 
     def _join_new(self, lines: Iterable[Line]) -> list[Order]:
         placed: Order | None = None

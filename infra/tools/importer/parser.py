@@ -24,6 +24,7 @@ from infra.tools.importer.columns import (
     find_columns,
     is_header,
     missing_fields,
+    of_customers,
     refusal,
     without_numbers,
 )
@@ -129,6 +130,7 @@ class _Reader:
         """The first times that no shop can have, of a file without any other."""
         self._is_plausible = False
         self._event_reader: EventReader | None = None
+        self._refusal: UnreadableFileError | None = None
         history.currencies = survey.currencies
 
     def read(self, row: Row) -> None:
@@ -163,6 +165,8 @@ class _Reader:
 
     def finish(self) -> None:
         history, options = self._history, self._options
+        if self._refusal is not None and not history.columns:
+            raise self._refusal
         if history.kind != "orders":
             return
         if self._implausible and not self._is_plausible:
@@ -187,7 +191,9 @@ class _Reader:
     def _take(self, row: Row, values: Mapping[str, Any]) -> None:
         history = self._history
         if history.kind == "events":
-            history.staging.add_event(self._event(values))
+            event = self._event(values)
+            tally(history.tally.types, event.event_type)
+            history.staging.add_event(event)
             return
         names = tuple(values)
         if history.kind == "orders":
@@ -315,11 +321,13 @@ class _Reader:
                 if not history.columns:
                     history.notes += also_possible(history.kind, names, columns)
                     history.notes += without_numbers(history.kind, names, columns)
+                    history.notes += self._maybe_customers(names, columns)
                 history.columns = dict(columns.by_field) | history.columns
         except UnreadableFileError as error:
             if not history.source.is_json:
                 raise
-            # In JSON each line has columns of its own.
+            # In JSON each line has columns of its own: if none has those that are needed, the file is refused.
+            self._refusal = self._refusal or error
             raise BadRowError(str(error)) from None
         return columns
 
@@ -336,6 +344,12 @@ class _Reader:
         if told and told not in self._history.notes:
             self._history.notes.append(told)
         return columns
+
+    def _maybe_customers(self, names: tuple[str, ...], columns: Columns) -> list[str]:
+        by_name = self._options.kind is None and columns.format is None and self._history.kind == "orders"
+        if not by_name or "order_id" in columns.by_field or not of_customers(names):
+            return []
+        return ["WARNING: this may be a list of customers, and not of orders: KIND=customers imports it as one"]
 
     def _pass_over(self, reason: str) -> None:
         if reason == CONTINUATION:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from churn.domain.events import Event
+from churn.domain.events import MADE_ID, Event
+from infra.tools.importer.events import digest
 
 _CACHE_KIB = 48 * 1024
 _AT_ONCE = 5000
@@ -115,11 +116,22 @@ class Staging:
             yield line._replace(discount=bool(line.discount)) if type(line.discount) is int else line
 
     def events(self) -> Iterator[Event]:
-        """Yield the events by customer, time and id."""
+        """Yield the events by customer, time and id.
+
+        An id that was made of less than the whole content is of the first event with it: others get one of their own.
+        """
         self._flush()
-        rows = self._database.execute("SELECT customer, event_id, event FROM events ORDER BY customer, at, event_id")
+        rows = self._database.execute(
+            "SELECT customer, event_id, event FROM events ORDER BY customer, at, event_id, rowid"
+        )
+        first = ("", "", "")
         for customer_id, event_id, content in rows:
             event_type, data, sent, timestamp = json.loads(content)
+            if (customer_id, event_id) != first[:2]:
+                first = customer_id, event_id, content
+            elif content != first[2] and event_id.startswith(MADE_ID):
+                event_id = MADE_ID + digest([event_id, content])  # noqa: PLW2901
+                sent = [sent[0], event_id] if sent else None
             at = datetime.fromisoformat(timestamp)
             yield Event(event_id, event_type, customer_id, at, data, (sent[0], sent[1]) if sent else None)
 

@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import signal
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -215,6 +216,8 @@ _stores: list[EventStore] = []
 
 
 def _begin_process(settings: Settings, hours: HourSpan, file: str | None) -> None:
+    # Ctrl-C is for the process that started this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_seldom()
     _stores.append(EventStore(Database(settings.database_url), settings, hours, file))
     threading.Thread(target=_end_with_parent, daemon=True).start()

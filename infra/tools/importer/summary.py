@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC
 
+from churn.domain.events import EVENT_TYPES
 from churn.domain.timestamps import from_millis
 from churn.domain.values import storable
 from infra.tools.importer.history import History
@@ -40,10 +41,14 @@ def describe_content(history: History) -> Iterator[str]:
     yield _pair("lines read", f"{tally.lines:,}")
     if history.kind == "orders":
         yield from _orders(history, figures)
+    if tally.types:
+        yield from _reasons("events", tally.types)
     if tally.continuations:
         yield _pair("continuations", f"{tally.continuations:,} further lines of orders whose own cells are empty")
     if figures.joined:
         yield _pair("joined", f"{figures.joined:,} lines repeat an order number")
+    if figures.equal:
+        yield _pair("equal", f"{figures.equal:,} lines equal another of their order in every column, and count once")
     not_counted = tally.not_counted + figures.not_counted
     yield from _reasons("not counted", not_counted)
     yield from _reasons("rejected", tally.rejects)
@@ -105,6 +110,13 @@ def _doubts(history: History) -> Iterator[str]:
         yield (
             f"WARNING: {tally.nobodies.total():,} lines were rejected, as their ids stand for no customer: {ids}; "
             "if one is a customer, import again with --allow-id=ID"
+        )
+    unknown = Counter({name: count for name, count in tally.types.items() if name not in EVENT_TYPES})
+    if unknown:
+        names = ", ".join(f"{storable(name)!r} ({count:,})" for name, count in unknown.most_common(8))
+        yield (
+            f"WARNING: types of events that this service does not know are stored and change nothing: {names}; "
+            "those that it knows are in docs/events.md"
         )
     if tally.statuses.unknown:
         words = ", ".join(f"{storable(word)!r} ({count:,})" for word, count in tally.statuses.unknown.most_common(8))

@@ -24,6 +24,17 @@ _IDENTIFIERS = ("customer_id", "order_id")
 _LOOKED_AT = 1000
 _MOST_WORDS = 50
 _MOSTLY = 0.8
+# What customers do in a shop, as `plain_status` writes it.
+_PURCHASES = frozenset(
+    {"purchase", "purchased", "buy", "bought", "transaction", "order", "orderplaced", "ordercompleted"}
+)
+_VISITS = frozenset(
+    {
+        *("view", "pageview", "productview", "viewitem", "itemview", "cart", "addtocart", "cartadd", "removefromcart"),
+        *("cartremove", "cartabandoned", "login", "logout", "signup", "search", "click", "visit", "sessionstart"),
+        *("wishlist", "addtowishlist", "checkout", "begincheckout", "emailopened", "emailclicked", "impression"),
+    }
+)
 # An amount above 0, or a yes.
 _ABOVE_0 = re.compile(r"\D{0,4}[\d.,' ]*[1-9][\d.,' ]*\D{0,4}|true|yes|ja|oui|s[i\u00ed\u00ec]|sim|tak", re.IGNORECASE)
 
@@ -63,10 +74,15 @@ class Survey:
             says = all(said(word) is not None for word in words)
             field_ = "cancelled" if says and "cancelled" not in self.read else "refunded"
             what = "what was paid back of orders"
+        elif self.may_have_states and "status" not in self.read and (others := _no_purchases(words)):
+            classes = " ".join(shlex.quote(f"--status=never={word}") for word in others)
+            return (
+                f"WARNING: column {column!r} reads like what customers did ({_shown(words)}), and every line counts "
+                f"as an order: {shlex.quote(f'--column=status={column}')} {classes} leaves out what is none"
+            )
         else:
             return ""
-        shown = ", ".join(f"{word!r} ({count:,})" for word, count in words.most_common(4))
-        sentence = f"WARNING: column {column!r} reads like {what} ({shown}), and is not used"
+        sentence = f"WARNING: column {column!r} reads like {what} ({_shown(words)}), and is not used"
         return sentence + (f": {shlex.quote(f'--column={field_}={column}')} uses it" if field_ else "")
 
     @property
@@ -238,6 +254,17 @@ class _First:
         word = self._word_of(text)
         if word and (word in self._counts or len(self._counts) < _MOST_WORDS):
             self._counts[word] += 1
+
+
+def _no_purchases(words: Counter[str]) -> list[str]:
+    """Return those of a column's words that are no purchases, if nearly all are of what customers do in a shop."""
+    others = [word for word in words if plain_status(word) in _VISITS]
+    bought = [word for word in words if plain_status(word) in _PURCHASES]
+    return others if sum(words[word] for word in others + bought) >= _MOSTLY * words.total() else []
+
+
+def _shown(words: Counter[str]) -> str:
+    return ", ".join(f"{word!r} ({count:,})" for word, count in words.most_common(4))
 
 
 def _is_refund(column: str, words: Counter[str]) -> bool:

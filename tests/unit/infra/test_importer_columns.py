@@ -182,3 +182,40 @@ def test_titles_as_wide_as_a_header_in_another_language_are_none(tmp_path: Path)
     with pytest.raises(UnreadableFileError, match="among Kundennr, Datum, Betrag, Bestellnr"):
         read(tmp_path, text)
     assert not is_header(["Tea of the day", "Ann", "12.50"])
+
+
+@pytest.mark.parametrize("cell", ["0000-00-00 00:00:00", "0000-00-00", ""])
+def test_a_time_of_zeros_is_no_cancellation(tmp_path: Path, cell: str) -> None:
+    file = read(tmp_path, f"customer,date,total,cancelled_at\nann,2026-01-05,100,{cell}\nbob,2026-01-06,5,2026-01-07\n")
+    assert (file.figures.orders, file.figures.cancelled, file.rejects) == (1, 1, [])
+
+
+@pytest.mark.parametrize("column", ["is_refunded", "Storniert", "voided"])
+def test_columns_that_say_that_an_order_was_taken_back_are_read(tmp_path: Path, column: str) -> None:
+    file = read(tmp_path, f"customer,date,total,{column}\nann,2026-01-05,100,1\nbob,2026-01-06,5,0\n")
+    assert (file.figures.orders, file.figures.money, file.figures.cancelled) == (1, 5, 1)
+
+
+@pytest.mark.parametrize("value", ["12 TL", "12 Euro", "12 kn", "S/ 12", "\u5143 12", "12 \u043b\u0432.", "12\u0111"])
+def test_words_for_currencies_stand_beside_amounts(tmp_path: Path, value: str) -> None:
+    assert read(tmp_path, f"customer;date;total\nann;2026-01-05;{value}\n").figures.money == 12
+
+
+def test_the_command_that_is_shown_is_one_for_make(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFileError) as refused:
+        read(tmp_path, "Kunde;Datum;Betrag ($)\nann;2026-01-05;5\n")
+    assert r"'--column=order_value=Betrag (\$\$)'" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("columns", "value"),
+    [
+        ("Total excl. tax;Total incl. tax", "'--column=order_value=Total incl. tax'"),
+        ("Zwischensumme;Gesamt", "--column=order_value=Gesamt"),
+        ("Refund amount;Tax total", "--column=order_value=COLUMN"),
+    ],
+)
+def test_the_likeliest_value_is_the_whole_one(tmp_path: Path, columns: str, value: str) -> None:
+    with pytest.raises(UnreadableFileError) as refused:
+        read(tmp_path, f"Kunde;Datum;{columns}\nann;2026-01-05;5;6\n")
+    assert value in str(refused.value)

@@ -273,6 +273,40 @@ def test_a_balance_of_stripe_without_customers_says_so(tmp_path: Path) -> None:
     assert "'Customer Facing Amount'" not in str(refused.value)
 
 
+def test_guests_of_shopify_are_known_by_any_of_their_phones(tmp_path: Path) -> None:
+    header = "Name,Email,Financial Status,Created at,Total,Billing Name,Billing Phone,Phone\n"
+    lines = "#1,,paid,2026-01-05 10:00:00 +0100,10,Ann,+491,\n#2,,paid,2026-01-06 10:00:00 +0100,20,Bob,,+492\n"
+    file = read(tmp_path, header + lines + "#3,,paid,2026-01-06 10:00:00 +0100,20,Cleo,,\n")
+    assert ({event.customer_id for event in file.events}, len(file.rejects)) == ({"+491", "+492"}, 1)
+
+
+@pytest.mark.parametrize(
+    ("entry", "gross", "counts"),
+    [
+        ("Chargeback Reversal", "40.00", True),
+        ("Chargeback Fee", "-20.00", True),
+        ("Reversal of General Account Hold", "40.00", True),
+        ("Payment Release", "40.00", True),
+        ("Chargeback", "-40.00", False),
+    ],
+)
+def test_entries_of_paypal_that_are_no_refunds_take_nothing_back(
+    tmp_path: Path, entry: str, gross: str, counts: bool
+) -> None:
+    header = '"Date","Time","TimeZone","Type","Status","Currency","Gross","From Email Address","To Email Address",'
+    lines = '"Transaction ID","Reference Txn ID"\n'
+    lines += "15/01/2026,10:00:00,CET,Website Payment,Completed,EUR,40.00,ann@x.example,shop@x.example,T1,\n"
+    lines += f"16/01/2026,10:00:00,CET,{entry},Completed,EUR,{gross},shop@x.example,ann@x.example,T2,T1\n"
+    assert read(tmp_path, header + lines).figures.orders == counts
+
+
+def test_a_balance_report_of_paypal_is_recognised_by_its_description(tmp_path: Path) -> None:
+    header = "Date,Time,Time Zone,Description,Currency,Gross,Fee,Net,Balance,Transaction ID,From Email Address,Name\n"
+    line = "15/01/2026,10:00:00,CET,Website Payment,EUR,40.00,-1.00,39.00,39.00,T1,ann@x.example,Ann\n"
+    file = read(tmp_path, header + line)
+    assert (file.format, file.figures.orders, file.figures.money) == ("PayPal activity", 1, 40)
+
+
 def test_items_of_etsy_are_priced_by_the_piece(tmp_path: Path) -> None:
     lines = "Sale Date,Item Name,Buyer,Quantity,Price,Coupon Code,Order ID,Transaction ID,Currency\n"
     lines += "01/05/26,Cup,annlee,2,10.00,,3001,1,USD\n01/05/26,Pot,annlee,1,15.00,,3001,2,USD\n"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from churn.domain.customer import replay
 from churn.domain.features import features_at
 from churn.domain.timestamps import to_millis
+from infra.tools.importer import command
 from infra.tools.importer.command import main, write_rejects
 from infra.tools.importer.export_format import Kind
 from infra.tools.importer.faults import UnreadableFileError
@@ -231,6 +232,17 @@ def test_a_file_that_is_none_is_refused_with_a_reason(tmp_path: Path, name: str)
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(UnreadableFileError, match=name):
         read_history(tmp_path / name, now=NOW)
+
+
+def test_the_command_that_is_interrupted_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "read_history", interrupt)
+    assert main([str(tmp_path / "x.csv"), "--dry-run"]) == 130
+    assert capsys.readouterr().err.endswith("import: interrupted\n")
 
 
 def test_the_command_says_why_it_cannot(capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,5 +92,62 @@ def test_a_file_of_events_with_columns_of_orders_is_one_of_events(tmp_path: Path
 
 
 def test_an_object_of_json_without_orders_is_not_said_to_be_a_table_of_one_column(tmp_path: Path) -> None:
-    [reject] = read(tmp_path, json.dumps({"data": {"orders": {"edges": []}}})).rejects
-    assert "there is no column for customer_id, timestamp" in reject.reason
+    with pytest.raises(UnreadableFileError, match="there is no column for customer_id, timestamp"):
+        read(tmp_path, json.dumps({"data": {"orders": {"edges": []}}}))
+
+
+@pytest.mark.parametrize("lines", ["[%s, %s]", "%s\n%s\n"])
+def test_json_without_the_columns_that_are_needed_is_refused_with_the_whole_command(tmp_path: Path, lines: str) -> None:
+    order = json.dumps({"kunde": "ann", "datum": "2026-01-05", "betrag": 10, "nr": "1", "notiz": "x" * 100})
+    with pytest.raises(UnreadableFileError, match="--column=timestamp=datum --column=order_value=betrag"):
+        read(tmp_path, lines % (order, order))
+    known = json.dumps({"customer": "bob", "date": "2026-01-05", "total": 10})
+    file = read(tmp_path, lines % (order, known))
+    assert (file.figures.orders, len(file.rejects)) == (1, 1)
+
+
+def test_lines_that_equal_another_of_their_order_are_told(tmp_path: Path) -> None:
+    text = "customer,date,total,order\nann,2026-01-05,10,1\nann,2026-01-05,10,1\nann,2026-01-05,12,1\n"
+    file = read(tmp_path, text, line="item")
+    assert file.figures.money == 22
+    assert "1 lines equal another of their order in every column, and count once" in file.said
+
+
+def test_a_list_of_customers_that_is_read_as_orders_is_told(tmp_path: Path) -> None:
+    text = (
+        "customer_id,email,created_at,total_spent,orders\n7,a@x.example,2026-01-05,90,3\n8,b@x.example,2026-01-06,2,1\n"
+    )
+    assert "KIND=customers imports it as one" in read(tmp_path, text).said
+    with pytest.raises(UnreadableFileError, match="if it is a list of customers: KIND=customers"):
+        read(tmp_path, "id,first name,last name,e-mail\n7,Ann,Lee,a@x.example\n")
+
+
+def test_a_log_of_what_customers_did_says_how_the_purchases_alone_are_read(tmp_path: Path) -> None:
+    text = "event_time,event_type,product_id,price,user_id\n2026-01-05 10:00:00,view,p1,10.50,ann\n"
+    text += "2026-01-05 10:01:00,page_view,p1,10.50,ann\n2026-01-05 10:02:00,purchase,p1,10.50,ann\n"
+    columns = {"timestamp": "event_time", "order_value": "price"}
+    said = read(tmp_path, text, columns=columns).said
+    assert "--column=status=event_type --status=never=view --status=never=page_view leaves out what is none" in said
+    statuses = {"view": "never", "pageview": "never"}
+    file = read(tmp_path, text, columns=columns | {"status": "event_type"}, statuses=statuses)
+    assert (file.figures.orders, file.figures.money) == (1, 10.5)
+
+
+def test_events_without_ids_that_differ_in_flat_columns_alone_are_all_kept(tmp_path: Path) -> None:
+    header = "event_type,customer_id,timestamp,order_value\n"
+    lines = "order_placed,ann,2026-01-05,10\norder_placed,ann,2026-01-05,25\n"
+    one, two = (read(tmp_path, header + text).events for text in (lines.split("\n", maxsplit=1)[0] + "\n", lines))
+    assert sorted(event.data["order_value"] for event in two) == [10, 25]
+    assert len({event.event_id for event in two}) == 2
+    # The first keeps the id that it has alone; another reading makes the same ids.
+    assert one[0].event_id == next(event.event_id for event in two if event.data["order_value"] == 10)
+    assert [event.event_id for event in read(tmp_path, header + lines).events] == [event.event_id for event in two]
+    again = read(tmp_path, header + lines + "order_placed,ann,2026-01-05,10\n").events
+    assert len({event.event_id for event in again}) == 2
+
+
+def test_types_of_events_that_nobody_knows_are_told(tmp_path: Path) -> None:
+    header = "event_type,customer_id,timestamp,order_value\n"
+    file = read(tmp_path, f"{header}Order_Placed,ann,2026-01-05,10\nlogin,ann,2026-01-06,\n")
+    assert "1 login" in file.said
+    assert "does not know are stored and change nothing: 'Order_Placed' (1)" in file.said

@@ -14,6 +14,8 @@ from churn.domain.json_text import read_json
 from churn.domain.timestamps import parse_timestamp, to_millis
 from churn.domain.values import MAX_AMOUNT, amount, json_value, number, truth
 
+MADE_ID = "sha256-"
+"""What the id of an event begins with that was sent without one."""
 EVENT_TYPES = frozenset(
     {
         "cart_abandoned",
@@ -136,7 +138,7 @@ def _parse(raw: bytes | Mapping[str, Any], now: datetime, allowed: Container[str
     if not event_id:
         # Of what was sent: the id of an event stays the same, however its values are read.
         content = _canonical([sent_customer_id, sent_type, to_millis(timestamp), sent])
-        event_id = sent_event_id = "sha256-" + hashlib.sha256(content).hexdigest()[:48]
+        event_id = sent_event_id = MADE_ID + hashlib.sha256(content).hexdigest()[:48]
     ids = sent_customer_id, sent_event_id
     return Event(event_id, event_type, customer_id, timestamp, data, None if ids == (customer_id, event_id) else ids)
 
