@@ -171,9 +171,12 @@ def _ordered_before(share: float) -> Ask:
 
 
 _SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95)
+_SHARES_BEYOND = (0.0, 0.5, 0.95, 1.0, 1.001, 1.05, 1.5, 2.0, 4.0)
 IN_ORDER: dict[str, tuple[Ask, ...]] = {
     "an order now, and longer and longer ago": tuple(_silent_for(share) for share in _SHARES),
     "two orders now, and longer and longer ago": tuple(_orders_silent_for(share) for share in (*_SHARES, 1.0)),
+    # Up to the stored silence the orders lie so many days ago; beyond it they are placed now, and silence follows.
+    "two orders more, and more and more silence": tuple(_orders_silent_for(share) for share in _SHARES_BEYOND),
     "an order of 40 now, and longer and longer ago": tuple(_ordered_before(share) for share in _SHARES),
     "more and more silence": tuple(_longer(days) for days in (0.5, 1, 3, 7, 13, 30, 45, 61, 90, 120, 180, 365)),
 }

@@ -32,7 +32,10 @@ def test_an_effect_of_the_shops_own_takes_the_place_of_the_assumed_one() -> None
     assert (action["code"], action["expected_value"]) == ("offer_discount", 20)
 
 
-@pytest.mark.parametrize("text", ["dance=0.1", "offer_discount", "offer_discount=1.5", "offer_discount=0_1", "x"])
+@pytest.mark.parametrize(
+    "text",
+    ["dance=0.1", "offer_discount", "offer_discount=1.5", "offer_discount=0_1", "x", "call_customer=0,call_customer=1"],
+)
 def test_an_impossible_effect_ends_the_start_with_a_sentence(text: str) -> None:
     with pytest.raises(InvalidSettingsError, match="ACTION_EFFECTS"):
         Settings.from_environment({"ACTION_EFFECTS": text})

@@ -136,6 +136,19 @@ def test_an_order_is_no_safer_the_longer_ago_it_was() -> None:
     assert compared["change"] < 0
 
 
+def test_silence_after_new_orders_is_no_safer_than_the_longest_that_lies_before_them() -> None:
+    known = CUSTOMER.inputs["days_since_last_order"] or 0.0
+    # Between two whole days, where the way by the day does not come past.
+    near = _Model(lambda row: 0.3 + 0.4 * (abs((row["days_since_last_order"] or 0) - known) < 0.1), "total_orders")
+    orders = (CUSTOMER.inputs["total_orders"] or 0) + 2
+    risks = [
+        _ask(near, total_orders=orders, days_since_last_order=known + more)[0]["churn_probability"]
+        for more in (-0.3, 0.0, 0.2, 0.7, 40.0)
+    ]
+    assert risks == sorted(risks)
+    assert risks[1] == 0.7
+
+
 def test_an_order_failed_payment_or_ticket_never_goes_the_wrong_way() -> None:
     orders = _Model(lambda row: 0.05 * (row["total_orders"] or 0), "total_orders")
     newer = HypotheticalEvent("order_placed", 1, {"order_value": 40})

@@ -45,11 +45,14 @@ def parse_action_effects(text: str) -> Mapping[str, float]:
 
     Raises ValueError with a sentence.
     """
-    effects = dict(ACTION_EFFECTS)
+    effects, named = dict(ACTION_EFFECTS), set[str]()
     for part in filter(None, (one.strip() for one in text.split(","))):
         code, _, share = (piece.strip() for piece in part.partition("="))
         if code not in ACTION_EFFECTS:
             raise ValueError(f"knows no action {code[:40]!r}; the actions are {', '.join(ACTION_EFFECTS)}")
+        if code in named:
+            raise ValueError(f"names {code} twice")
+        named.add(code)
         try:
             effects[code] = float(share) if share.isascii() and "_" not in share else -1.0
         except ValueError:

@@ -198,6 +198,10 @@ class Hypothesis:
         if begin is not None:
             start = {name: value for name, value in given.items() if name != SILENCE}
             before, beyond = _days(begin, silence)
+            known = self.stored[SILENCE]
+            if known is not None and begin < known:
+                # Up to the stored silence new orders lie so many days ago: the last of these is on the way, too.
+                before.append(known)
         else:
             start = {**given, SILENCE: 0.0}
             before, beyond = _days(0.0, silence, self.stored[SILENCE])

@@ -117,7 +117,7 @@ class ModelVersion(TypedDict):
     kind: ModelKind
     trained_at: Instant | None
     source: str | None
-    """history, or sample for a simulated shop."""
+    """history, sample for a simulated shop, or prior for what is usual for shops."""
     horizon_days: int | None
     features_version: int
     """The version of the features that it learned from."""
