@@ -225,7 +225,7 @@ def test_a_spend_and_a_mean_value_that_do_not_fit_are_refused() -> None:
 @pytest.mark.parametrize(
     "given", [{"account_age_days": 50.0}, {"account_age_days": 200.0, "days_since_last_order": 250.0}]
 )
-def test_an_account_that_is_younger_than_the_last_order_is_refused(given: dict[str, float]) -> None:
+def test_an_account_that_is_younger_than_the_last_order_is_refused(given: Features) -> None:
     with pytest.raises(ContradictoryError) as refused:
         about(CUSTOMER, given)
     assert [error.field for error in refused.value.errors] == ["account_age_days"]
