@@ -12,7 +12,7 @@ from typing import Any
 
 from infra import console
 from infra.local.options import ROOT, Options, state_folder
-from infra.local.private_files import open_private
+from infra.local.private_files import make_private, open_private
 from infra.local.servers.supervisor import StackError, module, say
 from infra.local.template.intrinsics import TemplateError
 
@@ -36,7 +36,7 @@ def run(*, is_quiet: bool = False) -> int:
 def up() -> int:
     """Start the stack in the background; return when it is ready."""
     state = state_folder(os.environ)
-    state.mkdir(parents=True, exist_ok=True)
+    make_private(state)
     if _supervisor(state):
         say(f"it runs already; 'make down' ends it ({state})")
         return 0

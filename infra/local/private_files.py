@@ -5,6 +5,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder that nobody else may look into, also if it was there before."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
 def open_private(path: Path, *, anew: bool = False) -> BinaryIO:
     """Open a file to append to it, or to write it `anew`; nobody else may read it, also if it was there before."""
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else os.O_APPEND)

@@ -28,7 +28,7 @@ from churn.entrypoints.http.tokens import issue, sign_in_address
 from infra.local.gateway.config import GatewayConfig, PortTakenError, aws_client, door_variables, log
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.options import PYTHON_PATH, ROOT, TRACES_FILE, Options
-from infra.local.private_files import write_private
+from infra.local.private_files import make_private, write_private
 from infra.local.servers import kafka_broker
 from infra.local.servers.databases import free_port, is_free, mariadb_url, redis_url, start_mariadb, start_redis
 from infra.local.servers.own_server import OwnServer
@@ -97,7 +97,8 @@ class Stack:
 
     def _claim(self) -> None:
         """Make sure that nobody else has the folder or the ports. Raises StackError."""
-        self._logs.mkdir(parents=True, exist_ok=True)
+        make_private(self._state)
+        self._logs.mkdir(exist_ok=True)
         self._lock = (self._state / "lock").open("a+", encoding="ascii")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

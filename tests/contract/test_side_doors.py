@@ -58,6 +58,7 @@ def test_no_log_holds_a_token_and_nobody_else_may_read_one(stack: Stack) -> None
     own = json.loads(stack.endpoints.read_text(encoding="utf-8"))
     logs = [path for path in stack.endpoints.parent.rglob("*.log*") if path.is_file() and "data" not in path.parts]
     assert logs
+    assert stat.S_IMODE(stack.endpoints.parent.stat().st_mode) == 0o700, "models, failed batches and data lie there"
     for log in logs:
         text = log.read_text(encoding="utf-8", errors="replace")
         assert good.rsplit(".", 1)[1] not in text, log

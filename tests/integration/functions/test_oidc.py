@@ -190,8 +190,18 @@ def test_while_the_issuer_is_away_its_known_keys_stay_in_use(server: TestIssuer)
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 200_000,
         b"HTTP/1.0 200 OK\r\n\r\n\xff",
+        b'HTTP/1.0 200 OK\r\n\r\n{"issuer": "ISSUER", "jwks_uri": "ISSUER/jwks", "keys": {"a": 1}}',
+        b'HTTP/1.0 200 OK\r\n\r\n{"issuer": "ISSUER", "jwks_uri": "ISSUER/jwks", "keys": []}',
     ],
-    ids=["a byte now and then", "no status line", "a broken chunk", "nested too deeply", "no text"],
+    ids=[
+        "a byte now and then",
+        "no status line",
+        "a broken chunk",
+        "nested too deeply",
+        "no text",
+        "no list of keys",
+        "no keys",
+    ],
 )
 def test_whatever_the_issuer_sends_its_known_keys_stay_in_use(
     server: TestIssuer, monkeypatch: pytest.MonkeyPatch, raw: bytes
@@ -201,7 +211,7 @@ def test_whatever_the_issuer_sends_its_known_keys_stay_in_use(
     issuer = _issuer(server, clock)
     server.add_key("one")
     assert issuer.claims(server.token("one"))
-    server.raw = raw
+    server.raw = raw.replace(b"ISSUER", server.url.encode())
     clock.now += KEPT_SECONDS + 1
     assert issuer.claims(server.token("one"))
     with pytest.raises(InvalidTokenError, match="no such key"):

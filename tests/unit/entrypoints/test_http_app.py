@@ -258,8 +258,12 @@ def test_a_batch_counts_each_of_what_it_holds() -> None:
     item = {"days_since_last_order": 10}
     answer = service.batch([item] * 3)
     assert (answer.status, answer.headers["X-RateLimit-Remaining"]) == (200, "2")
-    _assert_problem(service.batch([item] * 3), 429)
+    refused = service.batch([item] * 3)
+    _assert_problem(refused, 429)
     assert service.model.calls == 1
+    # What was refused has cost one, so that a smaller one still fits.
+    assert refused.headers["X-RateLimit-Remaining"] == "1"
+    assert [service.batch([item]).status for _ in range(2)] == [200, 429]
 
 
 def test_predictions_are_limited_by_the_process_while_redis_is_away() -> None:

@@ -83,7 +83,13 @@ class IssuerKeys:
             document = _fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
             if document.get("issuer") != self._issuer:
                 raise ValueError("the discovery document is of another issuer")
-            self._keys = _usable(_fetch(str(document["jwks_uri"]))["keys"])
+            keys = _fetch(str(document["jwks_uri"]))["keys"]
+            if not isinstance(keys, list):
+                raise ValueError("the answer has no list of keys")
+            usable = _usable(keys)
+            if self._keys and not usable:
+                raise ValueError("no key of the answer signs tokens")
+            self._keys = usable
         except Exception as error:  # noqa: BLE001 (whatever an issuer sends, the keys that are known stay in use)
             logger.error("the issuer's keys cannot be read", extra={"reason": f"{type(error).__name__}: {error}"})
 

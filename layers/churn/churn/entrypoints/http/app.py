@@ -245,15 +245,23 @@ class Api:
 
         `holds_alone`: without Redis, this process counts by itself what it is asked.
         """
-        windows = self._cache.count(client, allowed, time.time(), _MINUTE, cost)
+        at = time.time()
+        windows = self._cache.count(client, allowed, at, _MINUTE, cost)
+        counter: Cache | LocalWindows = self._cache
         if not windows and holds_alone:
-            windows = self._windows.count(client, allowed, time.time(), _MINUTE, cost)
+            counter = self._windows
+            windows = counter.count(client, allowed, at, _MINUTE, cost)
         if not windows:
             return
         tightest: Window = min(windows, key=lambda window: window.remaining)
+        left = tightest.remaining
+        if left < 0 and cost > 1:
+            # What is refused for its size has cost one request: a smaller one may fit.
+            counter.count(client, allowed, at, _MINUTE, 1 - cost)
+            left += cost - 1
         headers |= {
             "X-RateLimit-Limit": str(tightest.limit),
-            "X-RateLimit-Remaining": str(max(0, tightest.remaining)),
+            "X-RateLimit-Remaining": str(max(0, left)),
             "X-RateLimit-Reset": str(tightest.resets_at),
         }
         if tightest.remaining < 0:
