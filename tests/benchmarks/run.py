@@ -36,8 +36,8 @@ _ALONE = frozenset(
     {"dashboard", "export", "training", "what_if", "young_shops", "evaluation", "outage", "hostile_models", "seasons"}
 )
 """What takes minutes and is none of the goals of speed: run by name alone."""
-_SERVER = ("--innodb-buffer-pool-size=2G", "--innodb-log-file-size=1G")
-"""As a database has that serves a million customers: it holds their indexes in memory."""
+_SERVER = ("--innodb-buffer-pool-size=8G", "--innodb-log-file-size=1G")
+"""As a database has that serves a million customers: it holds their rows and indexes in memory."""
 # What is expected of customers is told in money, as by trained versions.
 _SPENDING = {
     "p": 4.0, "q": 3.0, "gamma": 60.0,
