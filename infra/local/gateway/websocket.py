@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from infra.local.gateway.authorizer import AccessDeniedError, Authorizer, AuthorizerFailedError, UnauthorizedError
-from infra.local.gateway.edge import as_problems
+from infra.local.gateway.edge import as_problems, expectation
 from infra.local.gateway.environment import Log
 from infra.local.gateway.frame_limit import limit_frames
 from infra.local.gateway.proxy import BadAnswerError, last, lists, parse_answer
@@ -97,10 +97,10 @@ class WebSocketApi:
         app = web.Application(client_max_size=4 * 1024 * 1024, middlewares=[as_problems])
         for prefix in ("", "/{stage}"):
             path = f"{prefix}/@connections/{{connection_id}}"
-            app.router.add_post(path, self._post)
-            app.router.add_get(path, self._get, allow_head=False)
-            app.router.add_delete(path, self._delete)
-        app.router.add_get("/{path:[^@]*}", self._connect, allow_head=False)
+            app.router.add_post(path, self._post, expect_handler=expectation)
+            app.router.add_get(path, self._get, allow_head=False, expect_handler=expectation)
+            app.router.add_delete(path, self._delete, expect_handler=expectation)
+        app.router.add_get("/{path:[^@]*}", self._connect, allow_head=False, expect_handler=expectation)
         app.on_shutdown.append(self._shutdown)
         return app
 

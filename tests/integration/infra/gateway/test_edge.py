@@ -62,6 +62,8 @@ def test_what_is_no_request_of_the_api_gets_a_problem_document(
         (_request("POST"), 405),
         (_request("NONSENSE"), 400),
         (_request("GET", f"Authorization: Bearer {_TOKEN}"), 400),
+        (_request("GET", "Expect: a-miracle"), 417),
+        (_request("GET", "Expect: a-miracle", path="/@connections/abc="), 417),
     ],
     ids=lambda value: value[:16].decode("latin-1") if isinstance(value, bytes) else str(value),
 )
