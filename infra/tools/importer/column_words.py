@@ -159,7 +159,7 @@ _LIKELY = {
             """
         ),
         re.compile(
-            _PAID_BACK + r"|return|cents| orders |lifetime"
+            _PAID_BACK + r"|return|cents|money amount| orders |lifetime"
             r"|gebuhr|fee|steuer|mwst|ust |tax|vat | tva| iva|btw|versand|shipping|shipment|livraison|envio"
             r"|spedizione|verzend|frete|dostaw|porto |rabatt|discount|remise|descuento|sconto|korting|desconto"
             r"|rabat|bewert|facing|status|date|datum|currency|wahrung|devise|moneda|valuta|waluta|count|anzahl"

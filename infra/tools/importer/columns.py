@@ -23,8 +23,25 @@ TIMES = ("timestamp", "cancelled", "updated_at", "registered_at")
 AMOUNTS = ("order_value", "unit_price", "items_count", "discount", "refunded", "adjusted", "loyalty_points")
 _LINE_NAMES = frozenset({"linetotal", "itemtotal", "lineamount", "itemprice", "linevalue", "itemamount", "lineprice"})
 _TOTAL_NAMES = frozenset(
-    {"ordertotal", "ordervalue", "orderamount", "totalprice", "grandtotal", "total", "totalamount", "invoicetotal"}
+    {
+        *(
+            "ordertotal",
+            "ordervalue",
+            "orderamount",
+            "totalprice",
+            "grandtotal",
+            "total",
+            "totalamount",
+            "invoicetotal",
+        ),
+        *("bestellsumme", "auftragssumme", "rechnungssumme", "rechnungsbetrag", "totaldelacommande", "totalcommande"),
+        *("montanttotaldelacommande", "importetotaldelpedido", "totaldelpedido", "totalpedido", "totaleordine"),
+        *("totaledellordine", "ordertotaal", "totaldopedido", "valortotaldopedido", "wartosczamowienia"),
+        *("kwotazamowienia", "sumazamowienia"),
+    }
 )
+# Two customers may have the same.
+_NO_IDS = re.compile("name|description")
 _EMAILS = re.compile(r"email|mail$")
 _MOST_SHOWN = 1000
 # What the name of a column ends in that is not the first of its name (`infra.tools.importer.tables.unique_names`).
@@ -130,7 +147,7 @@ def _further_fallbacks(
     taken = {columns.get("fallback"), columns.get("customer_id")}
     if None in taken:
         return {}
-    others = [by_name[name] for name in usual["fallback"] if name in by_name and not name.endswith("name")]
+    others = [by_name[name] for name in usual["fallback"] if name in by_name and not _NO_IDS.search(name)]
     further = [column for column in others if column not in taken]
     return dict(zip(FALLBACKS[1:], further, strict=False))
 

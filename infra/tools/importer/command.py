@@ -259,6 +259,8 @@ def _report(history: History, imported: Imported, seconds: float, *, is_dry: boo
             f"{replaced.larger:,} a larger one ({-replaced.cents / 100:+,.2f} in all), "
             f"{replaced.cancelled:,} were cancelled"
         )
+    if replaced.older:
+        print(f"{replaced.older:,} orders stay as they are stored: they were changed later than this file shows them")
     if replaced.voided:
         print(f"{replaced.voided:,} stored orders never were any, as this file shows them now: they were taken back")
     if replaced.unknown:

@@ -15,8 +15,10 @@ from infra.tools.importer.readers import Source
 from infra.tools.importer.refunds import VOID
 from infra.tools.importer.staging import Reject, Staging
 from infra.tools.importer.statuses import StatusClass
-from infra.tools.importer.tallies import tally
+from infra.tools.importer.tallies import MOST_WORDS, tally
 from infra.tools.importer.times import DateOrder
+
+_LONGEST_EXAMPLE = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class Tally:
     not_counted: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
     """Rejected lines by reason, without what is particular to each."""
+    examples: dict[str, str] = field(default_factory=dict)
+    """What the first line of a reason is particular in."""
     nobodies: Counter[str] = field(default_factory=Counter)
     statuses: Statuses = field(default_factory=Statuses)
     types: Counter[str] = field(default_factory=Counter)
@@ -120,7 +124,11 @@ class History:
     def reject(self, reject: Reject) -> None:
         """Note a line that is not taken."""
         self.staging.add_reject(reject)
-        tally(self.tally.rejects, _general(reject.reason))
+        reason = _general(reject.reason)
+        tally(self.tally.rejects, reason)
+        parts = reject.reason.split("'")
+        if len(parts) > 2 and len(self.tally.examples) < MOST_WORDS:
+            self.tally.examples.setdefault(reason, parts[1][:_LONGEST_EXAMPLE])
 
     def take_orders(self, orders: Callable[[], Orders]) -> None:
         """Make orders of the lines that were kept."""

@@ -12,9 +12,20 @@ from infra.tools.importer.tables import is_text
 _CHUNK = 256 * 1024
 # A longer element is none: a bracket was never closed.
 _LONGEST = 16 * 1024 * 1024
-_WRAPPED = re.compile(
-    r'\s*\{\s*"(orders|customers|events|data|items|results|records|rows|transactions|payments)"\s*:\s*\['
+# What APIs write before their records, none of which is a field of an order.
+_PAGING = (
+    r'(?:"(?:object|has_more|url|count|total|total_count|pages?|per_page|page_size|limit|offset|next|prev|previous|meta'
+    r'|success|ok|code|message|links|paging|pagination|cursor|errors?)"'
+    r'\s*:\s*(?:"(?:[^"\\]|\\.)*"|[-+.\w]+|\{[^{}]*\})\s*,\s*)*'
 )
+_WRAPPED = re.compile(
+    r"\s*\{\s*(?:"
+    r'"(?:orders|customers|events|data|items|results|records|rows|transactions|payments)"|'
+    rf'{_PAGING}(?:"(?:data|result|response|body|payload)"\s*:\s*\{{\s*{_PAGING})?'
+    r'"(?:orders|customers|events|data|results|records|rows)"'
+    r")\s*:\s*\["
+)
+_CUT_OFF = "the file ends before its array does: it may be cut off"
 _SPACE = re.compile(r"[\s,]*")
 _NEXT_OBJECT = re.compile(r"\n\s*(?=\{)")
 _DECODER = json.JSONDecoder()
@@ -113,8 +124,10 @@ class _Elements:
             except (ValueError, RecursionError):
                 if len(self._buffer) < _LONGEST and self._more():
                     continue
-                yield Row(self._line, self._buffer[:200], error="is not JSON")
-                if not self._resume():
+                line, text, is_cut = self._line, self._buffer[:200], len(self._buffer) < _LONGEST
+                goes_on = self._resume()
+                yield Row(line, text, error=_CUT_OFF if self._is_array and is_cut and not goes_on else "is not JSON")
+                if not goes_on:
                     return
                 continue
             if end == len(self._buffer) and self._more():
@@ -127,7 +140,7 @@ class _Elements:
                 yield Row(self._line, text, error="is not UTF-8")
             self._drop(end)
         if self._is_array and not self._buffer:
-            yield Row(self._line, "", error="the file ends before its array does: it may be cut off")
+            yield Row(self._line, "", error=_CUT_OFF)
 
     def _skip(self) -> bool:
         """Drop what stands between elements; return whether there is another."""

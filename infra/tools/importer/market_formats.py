@@ -6,10 +6,15 @@ from infra.tools.importer.export_format import Format, names
 
 _NO_PAYMENT = re.compile(
     r".*(withdraw|transfer|deposit|conversion|hold|fee|authorization|order$|add funds|cart item|payout|adjustment"
-    r"|release|reserve).*",
+    r"|release|reserve|abbuchung|bankgutschrift|\u00fcberweisung|umrechnung|einbehalt|geb\u00fchr|autorisierung|bestellung$"
+    r"|freigabe|auszahlung|r\u00fccklage).*",
     re.IGNORECASE,
 )
-_PAID_BACK = re.compile(r"(?!.*(fee|hold|reserve)).*(refund|reversal|chargeback|dispute).*", re.IGNORECASE)
+_PAID_BACK = re.compile(
+    r"(?!.*(fee|hold|reserve|einbehalt|geb\u00fchr)).*"
+    r"(refund|reversal|chargeback|dispute|r\u00fcckzahlung|erstattung|r\u00fcckbuchung).*",
+    re.IGNORECASE,
+)
 
 
 MARKETS = (
@@ -87,20 +92,22 @@ MARKETS = (
             names("Date,Time,Type,Status,Currency,Gross,Transaction ID"),
             names("Date,Time,Type,Status,Currency,Gross,From Email Address"),
             names("Date,Time,Description,Currency,Gross,Transaction ID"),
+            names("Datum,Uhrzeit,Typ,Status,W\u00e4hrung,Brutto,Transaktionscode"),
+            names("Datum,Uhrzeit,Beschreibung,W\u00e4hrung,Brutto,Transaktionscode"),
         ),
         fields={
-            "customer_id": ("fromemailaddress", "name"),
-            "refund_customer": ("toemailaddress",),
+            "customer_id": ("fromemailaddress", "absenderemailadresse", "name"),
+            "refund_customer": ("toemailaddress", "empfangeremailadresse"),
             "fallback": ("name",),
-            "timestamp": ("date",),
-            "time_of_day": ("time",),
-            "time_zone": ("timezone",),
-            "order_value": ("gross",),
-            "order_id": ("transactionid",),
-            "entry_type": ("type", "description"),
-            "refund_of": ("referencetxnid",),
+            "timestamp": ("date", "datum"),
+            "time_of_day": ("time", "uhrzeit"),
+            "time_zone": ("timezone", "zeitzone"),
+            "order_value": ("gross", "brutto"),
+            "order_id": ("transactionid", "transaktionscode"),
+            "entry_type": ("type", "description", "typ", "beschreibung"),
+            "refund_of": ("referencetxnid", "zugehorigertransaktionscode"),
             "status": ("status",),
-            "currency": ("currency",),
+            "currency": ("currency", "wahrung"),
         },
         line="item",
         # The status of a payment that was paid back says so, and so does the entry that paid it back: one is enough.
@@ -173,13 +180,14 @@ MARKETS = (
             names("Sales Record Number,Order Number,Buyer Username,Total Price,Sale Date"),
             names("Order Number,Buyer Username,Sold For,Sale Date"),
             names("Sales Record Number,Buyer Username,Sale Price,Total Price,Sale Date"),
+            names("Bestellnummer,Nutzername des K\u00e4ufers,Verkauft f\u00fcr,Verkauft am"),
         ),
         fields={
-            "customer_id": ("buyerusername", "buyeremail", "buyername"),
-            "fallback": ("buyeremail", "buyername"),
-            "timestamp": ("saledate", "paidondate"),
-            "order_value": ("totalprice", "soldfor", "saleprice"),
-            "order_id": ("ordernumber", "salesrecordnumber"),
+            "customer_id": ("buyerusername", "nutzernamedeskaufers", "buyeremail", "buyername"),
+            "fallback": ("buyeremail", "emaildeskaufers", "buyername", "namedeskaufers"),
+            "timestamp": ("saledate", "verkauftam", "paidondate"),
+            "order_value": ("totalprice", "gesamtpreis", "soldfor", "verkauftfur", "saleprice"),
+            "order_id": ("ordernumber", "bestellnummer", "salesrecordnumber"),
             "refunded": ("refundedamount", "refundamount", "totalrefund"),
             "status": ("orderstatus", "status"),
         },

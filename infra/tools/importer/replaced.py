@@ -9,6 +9,8 @@ class Replaced:
 
     smaller: int = 0
     larger: int = 0
+    older: int = 0
+    """Orders that were changed later than the import shows them: they stay as they are."""
     unknown: int = 0
     """Orders of value 0 that a file without values shows."""
     cancelled: int = 0

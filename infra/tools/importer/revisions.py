@@ -114,6 +114,10 @@ def _revision(event: Event, order: Order, now: datetime, replaced: Replaced) -> 
     if event.event_type == "order_cancelled":
         replaced.cancelled += 1
         return event
+    changed_at = instant_of(event.data, "revised_at")
+    if changed_at is not None and changed_at < (order.revised_at or 0):
+        replaced.older += 1
+        return event
     cents, known = order_cents(event.data), order.cents
     less = 0 if cents is None or known is None else known - cents
     replaced.smaller += less > 0

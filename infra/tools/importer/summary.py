@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC
+from types import MappingProxyType
 
 from churn.domain.events import EVENT_TYPES
 from churn.domain.timestamps import from_millis
@@ -51,7 +52,8 @@ def describe_content(history: History) -> Iterator[str]:
         yield _pair("equal", f"{figures.equal:,} lines equal another of their order in every column, and count once")
     not_counted = tally.not_counted + figures.not_counted
     yield from _reasons("not counted", not_counted)
-    yield from _reasons("rejected", tally.rejects)
+    such = {reason: f" (such as {example!r})" for reason, example in tally.examples.items()}
+    yield from _reasons("rejected", tally.rejects, such)
     if history.kind == "orders" and figures.orders:
         yield from _months(figures)
     yield from _doubts(history)
@@ -83,9 +85,9 @@ def _money(history: History, figures: Figures) -> str:
     return f"{figures.money:,.2f}{name}{mean}{unknown}"
 
 
-def _reasons(name: str, reasons: Counter[str]) -> Iterator[str]:
+def _reasons(name: str, reasons: Counter[str], such: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
     for number, (reason, count) in enumerate(reasons.most_common(_MOST_REASONS)):
-        yield _pair("" if number else name, f"{count:,} {storable(reason)}")
+        yield _pair("" if number else name, f"{count:,} {storable(reason + such.get(reason, ''))}")
     if len(reasons) > _MOST_REASONS:
         rest = reasons.total() - sum(count for _, count in reasons.most_common(_MOST_REASONS))
         yield _pair("", f"{rest:,} for other reasons")

@@ -51,7 +51,16 @@ def xlsx_rows(file: IO[bytes], path: object, sheet: str | None, is_header: IsHea
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
         try:
-            yield from _sheet_rows(_sheet(book, path, sheet), is_header)
+            is_empty = True
+            for row in _sheet_rows(_sheet(book, path, sheet), is_header):
+                is_empty = False
+                yield row
+            others = book.sheetnames[1:] if sheet is None else []
+            if is_empty and others:
+                raise UnreadableFileError(
+                    f"the first sheet of {path}, {book.sheetnames[0]!r}, holds no line to import; name another with "
+                    f"--sheet: {', '.join(others)}"
+                )
         finally:
             book.close()
     except UnreadableFileError:

@@ -206,13 +206,18 @@ def test_tuesdays_export_replaces_mondays(shop: Database, tmp_path: Path, capsys
         assert customers(shop) == expected
 
 
-def test_a_column_of_changes_says_which_export_is_later(shop: Database, tmp_path: Path) -> None:
+def test_a_column_of_changes_says_which_export_is_later(
+    shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     header = "customer,order,date,total,updated_at\n"
     older, newer = tmp_path / "older.csv", tmp_path / "newer.csv"
     older.write_text(header + "ann,1,2026-01-05,10,2026-01-05\n")
     newer.write_text(header + "ann,1,2026-01-05,6,2026-02-01\n")
     assert command.main([str(newer)]) == command.main([str(older)]) == 0
     assert customers(shop) == {"ann": (1, 6.0, True)}
+    said = capsys.readouterr().out
+    assert "1 orders stay as they are stored: they were changed later than this file shows them" in said
+    assert "replaced" not in said
 
 
 @pytest.mark.parametrize("status", ["paid", "cancelled"])

@@ -164,6 +164,12 @@ def test_a_column_that_may_be_the_number_of_orders_is_told_where_none_is_read(
     assert (named.figures.orders, "order's number" in named.said) == (1, False)
 
 
+@pytest.mark.parametrize("column", ["Bestellsumme", "Montant total de la commande", "Totale ordine"])
+def test_an_order_s_total_counts_once_by_its_name_in_any_language(tmp_path: Path, column: str) -> None:
+    text = f"customer;date;order;{column};Artikel\nann;2026-01-05;1;70,00;Tee\nann;2026-01-05;1;70,00;Pot\n"
+    assert read(tmp_path, text, columns={"order_value": column}).figures.money == 70
+
+
 def test_two_columns_of_one_name_are_told_of_a_known_system_too(tmp_path: Path) -> None:
     text = "customer_id,timestamp,order_value,order_value\nann,2026-01-05,10,20\n"
     assert "order_value is 'order_value'; 'order_value (2)' could be it too" in read(tmp_path, text).said

@@ -273,6 +273,27 @@ def test_a_balance_of_stripe_without_customers_says_so(tmp_path: Path) -> None:
     assert "'Customer Facing Amount'" not in str(refused.value)
 
 
+def test_activity_of_paypal_and_orders_of_ebay_are_recognised_in_german(tmp_path: Path) -> None:
+    header = '"Datum","Uhrzeit","Zeitzone","Name","Typ","Status","W\u00e4hrung","Brutto","Geb\u00fchr","Netto",'
+    header += '"Absender E-Mail-Adresse","Empf\u00e4nger E-Mail-Adresse","Transaktionscode",'
+    lines = (
+        '"Zugeh\u00f6riger Transaktionscode"\n"05.01.2026","10:00:00","CET","Ann","Website-Zahlung","Abgeschlossen",'
+    )
+    lines += '"EUR","1.070,00","-2,00","1.068,00","a@x.example","shop@x.example","T1",""\n'
+    lines += '"07.01.2026","10:00:00","CET","Ann","R\u00fcckzahlung","Abgeschlossen","EUR","-40,00","2,00","-38,00",'
+    lines += '"shop@x.example","a@x.example","T2","T1"\n'
+    lines += '"08.01.2026","10:00:00","CET","","Allgemeine Abbuchung","Abgeschlossen","EUR","-500,00","0,00","-500,00",'
+    lines += '"shop@x.example","","T3",""\n'
+    file = read(tmp_path, header + lines)
+    assert (file.format, file.figures.orders, file.figures.money) == ("PayPal activity", 1, 1030)
+    header = (
+        '"Verkaufsprotokollnummer";"Bestellnummer";"Nutzername des K\u00e4ufers";"Verkauft f\u00fcr";"Gesamtpreis";'
+    )
+    lines = '"Verkauft am"\n"101";"12-1";"ann";"EUR 70,00";"EUR 75,00";"05-Mrz-26"\n'
+    file = read(tmp_path, header + lines)
+    assert (file.format, file.figures.orders, file.figures.money) == ("eBay orders", 1, 75)
+
+
 def test_guests_of_shopify_are_known_by_any_of_their_phones(tmp_path: Path) -> None:
     header = "Name,Email,Financial Status,Created at,Total,Billing Name,Billing Phone,Phone\n"
     lines = "#1,,paid,2026-01-05 10:00:00 +0100,10,Ann,+491,\n#2,,paid,2026-01-06 10:00:00 +0100,20,Bob,,+492\n"

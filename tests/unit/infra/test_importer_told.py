@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from infra.tools.importer import tables
 from infra.tools.importer.faults import UnreadableFileError
@@ -104,6 +105,45 @@ def test_json_without_the_columns_that_are_needed_is_refused_with_the_whole_comm
     known = json.dumps({"customer": "bob", "date": "2026-01-05", "total": 10})
     file = read(tmp_path, lines % (order, known))
     assert (file.figures.orders, len(file.rejects)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        '{"object": "list", "data": %s, "has_more": false}',
+        '{"count": 2, "next": null, "previous": null, "results": %s}',
+        '{"meta": {"count": 2}, "result": {"orders": %s}}',
+        '{"data": {"orders": %s}}',
+    ],
+)
+def test_records_of_an_api_are_found_behind_what_it_says_of_its_pages(tmp_path: Path, envelope: str) -> None:
+    orders = [{"customer_id": name, "timestamp": "2026-01-05", "order_value": 10} for name in ("ann", "bob")]
+    assert read(tmp_path, envelope % json.dumps(orders)).figures.money == 20
+
+
+def test_items_within_an_order_are_no_orders(tmp_path: Path) -> None:
+    order = {"total": 10, "customer_id": "ann", "timestamp": "2026-01-05", "order_value": 10, "items": [{"id": 1}]}
+    assert read(tmp_path, json.dumps(order)).figures.money == 10
+
+
+@pytest.mark.parametrize("end", ['{"customer_id": "bob", "times', ""])
+def test_an_array_that_is_cut_off_says_so(tmp_path: Path, end: str) -> None:
+    order = json.dumps({"customer_id": "ann", "timestamp": "2026-01-05", "order_value": 10})
+    file = read(tmp_path, f"[{order},\n{end}")
+    assert (file.figures.orders, ["cut off" in reject.reason for reject in file.rejects]) == (1, [True])
+
+
+def test_a_reason_shows_what_the_first_line_has(tmp_path: Path) -> None:
+    text = "customer,date,total\nann,2026-01-05,10%\nann,2026-01-06,ten\nann,2026-01-07,5\n"
+    assert "2 order_value: '...' is not a number (such as '10%')" in read(tmp_path, text).said
+
+
+def test_an_empty_first_sheet_names_the_others(tmp_path: Path) -> None:
+    book = Workbook()
+    book.create_sheet("Orders").append(["customer", "date", "total"])
+    book.save(tmp_path / "orders.xlsx")
+    with pytest.raises(UnreadableFileError, match="name another with --sheet: Orders"):
+        read_file(tmp_path / "orders.xlsx", now=NOW)
 
 
 def test_lines_that_equal_another_of_their_order_are_told(tmp_path: Path) -> None:
