@@ -1,7 +1,8 @@
 """Events that one process of `scoring` applies: by the size of its batch, beside the way without batches, and by four.
 
 Histories of 10,000 customers; events of random ones, as a busy topic delivers them. Time is that of the processors, of
-the process and of the database; for four processes a clock's.
+the process and of the database; for four processes a clock's. Each of these has customers of its own, as the partitions
+of a topic do, whose records have the customer's id as their key; beside that all four take any, and wait for rows.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from multiprocessing import get_context
 
@@ -18,7 +20,7 @@ from churn.adapters.mysql import Database
 from churn.domain.events import Event
 from churn.domain.features import FEATURE_NAMES
 from churn.services.scoring import Scoring
-from tests.benchmarks.frame import SIZES, Bench, Row, Spread, in_turns
+from tests.benchmarks.frame import SIZES, Bench, Row, Spread, in_turns, one
 from tests.support.forests import fitted_forest
 from tests.support.large_shop import NOW, SETTINGS
 
@@ -45,8 +47,13 @@ def measure(bench: Bench) -> Iterator[Row]:
                 at_most=1e6 / 3000 if is_asked else None, times=50 if is_asked else None,
             )  # fmt: skip
             yield Row(f"{what}, by the clock", "µs", Spread.of([clock for _, clock in taken]))
-    one, four = (_by_processes(bench, number) for number in (1, 4))
-    yield Row("an event, four processes on one database", "µs", four, "one process", one, times=1.5)
+    alone, _ = _by_processes(bench, 1)
+    for what, shares in (("customers of their own", True), ("the same customers", False)):
+        four, waited = _by_processes(bench, 4, shares=shares)
+        yield Row(
+            f"an event, four processes with {what}", "µs", four, "one process", alone, times=1.5 if shares else None
+        )
+        yield Row(f"an event, four processes with {what}: waiting for locks of rows", "µs", waited)
 
 
 def _applied(bench: Bench, scoring: Scoring, batch: int) -> Iterator[tuple[float, float]]:
@@ -75,27 +82,38 @@ def _alone(bench: Bench, scoring: Scoring) -> Spread:
     return Spread(spread.median * 1e6, spread.low * 1e6, spread.high * 1e6)
 
 
-def _by_processes(bench: Bench, number: int) -> Spread:
-    """Return microseconds of the clock for an event of so many processes at once."""
+def _by_processes(bench: Bench, number: int, *, shares: bool = True) -> tuple[Spread, Spread]:
+    """Return microseconds of the clock for an event of so many processes at once, and how long it waited for locks.
+
+    `shares`: each process has a share of the customers, and no other scores them.
+    """
     context = get_context("spawn")
     start = context.Barrier(number + 1)
-    processes = [context.Process(target=_share, args=(bench, seed, start)) for seed in range(number)]
+    shared = [(place, number) if shares else (0, 1) for place in range(number)]
+    processes = [context.Process(target=_share, args=(bench, share, start)) for share in shared]
     for process in processes:
         process.start()
     # A process that has failed never comes to the start.
     start.wait(_PATIENCE_SECONDS)
-    begun = time.perf_counter()
+    waited, begun = _lock_millis(bench), time.perf_counter()
     for process in processes:
         process.join()
-    took = time.perf_counter() - begun
+    took, waited = time.perf_counter() - begun, _lock_millis(bench) - waited
     if any(process.exitcode for process in processes):
         raise RuntimeError("a process failed: a deadlock has surfaced")
-    micros = took / (number * _SHARED * 500) * 1e6
-    return Spread(micros, micros, micros)
+    events = number * _SHARED * 500
+    return one(took / events * 1e6), one(waited / events * 1e3)
 
 
-def _share(bench: Bench, seed: int, start: object) -> None:
-    events = _orders(random.Random(100 + seed + time.monotonic_ns()))
+def _lock_millis(bench: Bench) -> int:
+    """Return for how many milliseconds transactions have waited for locks of rows since the server's start."""
+    with closing(Database(bench.server_url)) as database:
+        row = database.run(lambda transaction: transaction.row("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_time'"))
+    return int(row["Value"]) if row else 0
+
+
+def _share(bench: Bench, share: tuple[int, int], start: object) -> None:
+    events = _orders(random.Random(time.monotonic_ns() + share[0]), share)
     scoring = Scoring(Database(bench.urls[_SIZE]), bench.model, SETTINGS)
     scoring.apply([next(events)], now=NOW)
     start.wait(_PATIENCE_SECONDS)  # type: ignore[attr-defined]
@@ -103,12 +121,16 @@ def _share(bench: Bench, seed: int, start: object) -> None:
         scoring.apply([next(events) for _ in range(500)], now=NOW)
 
 
-def _orders(chance: random.Random) -> Iterator[Event]:
+def _orders(chance: random.Random, share: tuple[int, int] = (0, 1)) -> Iterator[Event]:
+    """Yield orders of any customers of a share, which is its place among how many."""
+    place, shares = share
+    lived, copies = 10_000, _SIZE // 10_000 or 1
     while True:
         name = f"{chance.getrandbits(60):x}"
-        lived, copies = 10_000, _SIZE // 10_000 or 1
         shift = chance.randrange(copies) * lived
-        customer = f"C-{chance.randrange(min(lived, _SIZE))}" + (f"-{shift}" if shift else "")
+        customer = f"C-{chance.randrange(min(lived, _SIZE) // shares) * shares + place}" + (
+            f"-{shift}" if shift else ""
+        )
         at = NOW - timedelta(days=chance.uniform(0, 300))
         data = {"order_id": f"o-{name}", "order_value": chance.uniform(5, 200)}
         yield Event(f"e-{name}", "order_placed", customer, at, data)

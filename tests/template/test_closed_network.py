@@ -1,6 +1,7 @@
 """What functions call of AWS, and what of it can be reached from subnets without a way out: others would hang.
 
-Which services a function calls is read from its code: every client that it, or a module that it imports, makes.
+Which services a function calls is read from its code: every client that it, or a module that it imports, makes, and
+every request that it signs.
 """
 
 import ast
@@ -16,7 +17,7 @@ from tests.template.test_template import FUNCTIONS, ROOT, read
 _PACKAGE = ROOT / "layers" / "churn"
 _CLOSED = {"Nat": "none", "Endpoints": "all", "Kafka": "none"}
 # Called only where a setting names what is called.
-_BY_SETTING = {"kafka": "KAFKA_BOOTSTRAP_SERVERS", "apigatewaymanagementapi": "SOCKET_ENDPOINT"}
+_BY_SETTING = {"kafka": "KAFKA_BOOTSTRAP_SERVERS", "execute-api": "SOCKET_ENDPOINT"}
 
 
 def _file(module: str) -> Path | None:
@@ -26,7 +27,7 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _read(file: Path) -> tuple[frozenset[Path], frozenset[str]]:
-    """Return the package's modules that a file imports, wherever it does, and the services that it makes clients of."""
+    """Return the package's modules that a file imports, wherever it does, and the services that it calls."""
     imported: set[str] = set()
     services: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -36,7 +37,8 @@ def _read(file: Path) -> tuple[frozenset[Path], frozenset[str]]:
             case ast.ImportFrom(module=str(module)):
                 imported |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
             case ast.Call(
-                func=ast.Name(id="client") | ast.Attribute(attr="client"), args=[ast.Constant(value=name), *_]
+                func=ast.Name(id="client") | ast.Attribute(attr="client" | "signed_headers"),
+                args=[ast.Constant(value=name), *_],
             ):
                 services.add(str(name))
     files = {_file(name) for name in imported if name.split(".")[0] == "churn"}
@@ -67,7 +69,7 @@ def _endpoints(parameters: dict[str, str]) -> set[str]:
 
 def test_what_functions_call_is_found_in_their_code() -> None:
     assert "sqs" in _called("events")
-    assert {"secretsmanager", "s3", "apigatewaymanagementapi"} <= _called("scoring")
+    assert {"secretsmanager", "s3", "execute-api"} <= _called("scoring")
     assert "lambda" in _called("models")
 
 

@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
+import boto3
 import pytest
 
+from churn.adapters import aws_clients
 from churn.adapters.api_gateway_push import (
     ApiGatewayPush,
     ConnectionGoneError,
@@ -32,6 +35,7 @@ class Gateway(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.posts: list[tuple[str, bytes]] = []
         self.closed: list[str] = []
+        self.signatures: list[str] = []
         self.released = threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
 
@@ -47,6 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         connection = unquote(self.path).rpartition("/@connections/")[2]
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.posts.append((connection, body))
+        self.server.signatures.append(self.headers["Authorization"])
         if connection == "slow":
             self.server.released.wait(20)
         status, error = _ANSWERS.get(connection, (200, ""))
@@ -88,6 +93,25 @@ def gateway() -> Iterator[Gateway]:
 def test_a_message_arrives_as_it_is(gateway: Gateway) -> None:
     ApiGatewayPush(gateway.endpoint).post("L0SM9cOFvHcCIhw=", '{"event":"näher"}'.encode())
     assert gateway.posts == [("L0SM9cOFvHcCIhw=", '{"event":"näher"}'.encode())]
+
+
+def test_a_post_is_signed_as_aws_s_own_client_signs_it(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    # Both sign the instant, and what they say of themselves is signed by neither.
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime(2026, 1, 31, 12, 0, 0))  # noqa: DTZ001
+    aws_clients._session.cache_clear()
+    try:
+        ApiGatewayPush(gateway.endpoint).post("L0SM9cOFvHcCIhw=", b"{}")
+    finally:
+        aws_clients._session.cache_clear()
+    theirs = boto3.session.Session().client("apigatewaymanagementapi", endpoint_url=gateway.endpoint)
+    theirs.post_to_connection(ConnectionId="L0SM9cOFvHcCIhw=", Data=b"{}")
+    ours, expected = gateway.signatures
+    assert "/20260131/eu-central-1/execute-api/aws4_request" in ours
+    assert ours == expected
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The one place that creates clients of AWS services."""
+"""The one place that creates clients of AWS services, and signs requests to them."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,17 +16,14 @@ class InvocationError(UnavailableError):
 @lru_cache(maxsize=16)
 def client(
     service: str,
-    endpoint_url: str | None = None,
     *,
     connect_timeout: float = 2,
     read_timeout: float = 10,
     attempts: int = 3,
-    connections: int = 10,
 ) -> Any:
     """Return a boto3 client, created once per process; its calls end within seconds, well before a function's time-out.
 
-    `endpoint_url` is for services whose address is the application's own, such as `apigatewaymanagementapi`.
-    Time-outs are in seconds; `attempts` includes the first; `connections` is how many threads may use it at once.
+    Time-outs are in seconds; `attempts` includes the first.
     """
     import boto3  # noqa: PLC0415 (takes a quarter of a second, which most invocations need not pay)
     from botocore.config import Config  # noqa: PLC0415
@@ -35,9 +32,34 @@ def client(
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": attempts},
-        max_pool_connections=connections,
     )
-    return boto3.client(service, endpoint_url=endpoint_url, config=limits)  # type: ignore[call-overload]
+    return boto3.client(service, config=limits)  # type: ignore[call-overload]
+
+
+def signed_headers(service: str, method: str, url: str, content: bytes) -> dict[str, str]:
+    """Return the headers of a request, signed (Signature Version 4), for what a client takes too long to send.
+
+    Raises BotoCoreError without credentials.
+    """
+    from botocore.auth import SigV4Auth  # noqa: PLC0415 (as in `client`)
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
+
+    session = _session()
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    request = AWSRequest(method, url, data=content)
+    # Credentials that end are renewed by this.
+    SigV4Auth(credentials.get_frozen_credentials(), service, session.get_config_variable("region")).add_auth(request)
+    return {name: str(value) for name, value in request.headers.items()}
+
+
+@lru_cache(maxsize=1)
+def _session() -> Any:
+    from botocore.session import get_session  # noqa: PLC0415 (as in `client`)
+
+    return get_session()
 
 
 def invoke_later(function: str) -> Callable[[Mapping[str, Any]], None]:
