@@ -132,6 +132,9 @@ def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) ->
     if kind == "orders" and "customer_id" not in columns and "fallback" in columns:
         # Everybody is known as guests are.
         columns["customer_id"] = columns.pop("fallback")
+    is_of_none = known is None or (known.kind == "orders" and known.line is None)
+    if kind == "orders" and is_of_none and columns.keys() & {"customer_id"} - named.keys():
+        columns |= _guests(columns["customer_id"], by_name)
     columns |= _further_fallbacks(columns, usual, by_name)
     if columns.get("fallback") == columns.get("customer_id"):
         columns.pop("fallback", None)
@@ -140,12 +143,21 @@ def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) ->
     return Columns({name: column for name, column in columns.items() if column}, known, frozenset(named))
 
 
+def _guests(column: str, by_name: Mapping[str, str]) -> dict[str, str]:
+    """Return the column of e-mail addresses, by which guests are known where a column of ids knows the others."""
+    if _EMAILS.search(plain(column)):
+        return {}
+    addresses = (name for name in SYNONYMS["orders"]["customer_id"] if _EMAILS.search(name) and name in by_name)
+    address = next(addresses, None)
+    return {} if address is None else {"fallback": by_name[address]}
+
+
 def _further_fallbacks(
     columns: Mapping[str, str], usual: Mapping[str, Sequence[str]], by_name: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the other columns that know guests, for those whom the first one does not know; names are none."""
     taken = {columns.get("fallback"), columns.get("customer_id")}
-    if None in taken:
+    if None in taken or "fallback" not in usual:
         return {}
     others = [by_name[name] for name in usual["fallback"] if name in by_name and not _NO_IDS.search(name)]
     further = [column for column in others if column not in taken]
@@ -166,7 +178,7 @@ def _names_by_field(kind: Kind, known: Format | None) -> Mapping[str, Sequence[s
 def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
     """Return sentences on fields that more than one column may be of; of a format, columns with one name alone."""
     by_name = {plain(name): name for name in reversed(header)}
-    taken = set(columns.by_field.values())
+    taken = {name for field, name in columns.by_field.items() if field not in FALLBACKS}
     sentences = []
     for field in (*REQUIRED[kind], *(("order_value",) if kind == "orders" else ())):
         usual = SYNONYMS[kind].get(field, ()) if columns.format is None else ()

@@ -12,7 +12,7 @@ from itertools import repeat
 from churn.domain.identifiers import MAX_ID_LENGTH, canonical
 from churn.domain.values import MAX_AMOUNT
 from infra.tools.importer.cells import discount, is_below_0, items_count
-from infra.tools.importer.columns import Columns
+from infra.tools.importer.columns import FALLBACKS, Columns
 from infra.tools.importer.faults import BadRowError
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.order_lines import LineReader, LineRules
@@ -20,7 +20,7 @@ from infra.tools.importer.rows import Block
 from infra.tools.importer.staging import Line
 
 _NEEDED = frozenset({"customer_id", "timestamp"})
-_READ = _NEEDED | {"order_value", "order_id", "items_count", "discount", "status", "currency", "product"}
+_READ = _NEEDED | {*FALLBACKS, "order_value", "order_id", "items_count", "discount", "status", "currency", "product"}
 _PLAIN_NUMBERS = re.compile(r"(?:\d+(?:\.\d+)?\n)*", re.ASCII)
 
 

@@ -68,6 +68,8 @@ class Statuses:
     unknown: Counter[str] = field(default_factory=Counter)
     whole: Counter[str] = field(default_factory=Counter)
     """Of those that count, the words of orders from which nothing was subtracted."""
+    guests: int = 0
+    """Lines whose customer another column knows."""
 
 
 class LineReader:
@@ -260,27 +262,29 @@ class LineReader:
         known = self._customers.get(cell) if isinstance(cell, str) else None
         if known is not None:
             return known
-        pair = self._read_customer(cell, fallback)
-        if isinstance(cell, str) and "fallback" not in self._columns and len(self._customers) < 50_000:
-            self._customers[cell] = pair
-        return pair
-
-    def _fallback(self, cells: Mapping[str, Any]) -> Any:
-        return next((cell for name in self._fallbacks if (cell := cells.get(name)) is not None), None)
-
-    def _read_customer(self, cell: Any, fallback: Any) -> tuple[str, str]:
-        allowed, is_table = self._rules.allowed, self._rules.is_table
-        is_whole = self._whole["customer_id"]
         try:
-            text = customer_identifier(cell, is_whole_number=is_whole, allowed=allowed, is_table=is_table)
+            text = self._identifier(cell, is_whole_number=self._whole["customer_id"])
         except (BadRowError, NobodyError) as error:
             if fallback is None or not (cell is None or isinstance(error, NobodyError)):
                 raise
-            text = customer_identifier(fallback, is_whole_number=False, allowed=allowed, is_table=is_table)
+            text = self._identifier(fallback, is_whole_number=False)
             text = text.lower() if "@" in text else text
-        if self._emails:
-            text = text.lower()
-        return text, canonical(text)
+            self._statuses.guests += 1
+            return text, canonical(text)
+        pair = text, canonical(text)
+        if isinstance(cell, str) and len(self._customers) < 50_000:
+            self._customers[cell] = pair
+        return pair
+
+    def _identifier(self, cell: Any, *, is_whole_number: bool) -> str:
+        rules = self._rules
+        text = customer_identifier(
+            cell, is_whole_number=is_whole_number, allowed=rules.allowed, is_table=rules.is_table
+        )
+        return text.lower() if self._emails else text
+
+    def _fallback(self, cells: Mapping[str, Any]) -> Any:
+        return next((cell for name in self._fallbacks if (cell := cells.get(name)) is not None), None)
 
     def _cancelled_at(self, cells: Mapping[str, Any], status: StatusClass, at: int) -> int | None:
         cell = cells.get("cancelled")

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from churn.domain.events import EVENT_TYPES
 from churn.domain.timestamps import from_millis
 from churn.domain.values import storable
+from infra.tools.importer.columns import FALLBACKS
 from infra.tools.importer.history import History
 from infra.tools.importer.orders import Figures
 from infra.tools.importer.statuses import STATUSES, plain_status
@@ -61,7 +62,10 @@ def describe_content(history: History) -> Iterator[str]:
 
 def _orders(history: History, figures: Figures) -> Iterator[str]:
     yield _pair("orders", f"{figures.orders:,}")
-    yield _pair("customers", f"{figures.customers:,}")
+    guests = history.tally.statuses.guests
+    by = " or ".join(repr(storable(history.columns[name])) for name in FALLBACKS if name in history.columns)
+    of_guests = f" ({guests:,} lines are of guests, by {by})" if guests else ""
+    yield _pair("customers", f"{figures.customers:,}{of_guests}")
     if figures.first is not None and figures.last is not None:
         yield _pair("placed", f"{_day(figures.first)} to {_day(figures.last)}")
     yield _pair("money", _money(history, figures))
@@ -189,7 +193,7 @@ def _odd_customers(history: History, figures: Figures) -> Iterator[str]:
 
 def _columns_of_persons(history: History) -> list[str]:
     """Return other columns of a table whose names say that they name persons."""
-    taken = set(history.columns.values())
+    taken = {name for field, name in history.columns.items() if history.format or field not in FALLBACKS}
     parts = ("mail", "customer", "buyer", "client", "user", "kund", "phone")
     return [name for name in history.header if name not in taken and any(part in name.casefold() for part in parts)]
 

@@ -110,3 +110,16 @@ def test_the_ids_of_events_are_those_of_every_import_before(tmp_path: Path) -> N
         "order-0915a60ba23cf5444b6c86e47b9f1b991b5fbf72",
         ("Zoe\u0308", "order-0915a60ba23cf5444b6c86e47b9f1b991b5fbf72"),
     )
+
+
+@pytest.mark.parametrize("header", ["customer_id,date_added,total", "customer_id,timestamp,order_value"])
+@pytest.mark.parametrize("guest", ["", "0", "null"])
+def test_guests_are_known_by_their_addresses_where_a_column_of_ids_knows_the_others(
+    tmp_path: Path, header: str, guest: str
+) -> None:
+    lines = f"7,2026-01-05,10,a@x.example\n{guest},2026-01-06,20,Guest@x.example\n{guest},2026-01-07,30,\n"
+    history = read(tmp_path, f"{header},email\n{lines}")
+    assert (set(_customers(history)), len(history.rejects)) == ({"7", "guest@x.example"}, 1)
+    assert "(1 lines are of guests, by 'email')" in history.said
+    named = read(tmp_path, f"{header},email\n{lines}", columns={"customer_id": "customer_id"})
+    assert (set(_customers(named)), len(named.rejects)) == ({"7"}, 2)
