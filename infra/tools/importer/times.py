@@ -202,7 +202,8 @@ class TimeReader:
                 return to_millis(self._aware(_as_time(value), zone) if is_naive else _in_range(value))
             return to_millis(_counted(value))
         except (ValueError, OverflowError) as error:
-            reason = str(error)
+            # What Python says of a number that is too large is about Python.
+            reason = OUT_OF_RANGE if isinstance(error, OverflowError) else str(error)
             if isinstance(value, str) and "ISO 8601" in reason:
                 reason = f"{value!r:.80} is no known form of a time; name it with --date-format"
             kind = ImplausibleTimeError if reason in {OUT_OF_RANGE, TOO_EARLY} else BadRowError

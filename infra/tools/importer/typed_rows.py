@@ -1,8 +1,9 @@
 """Records of files that know the types of their cells: Parquet and xlsx."""
 
 import json
+import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import IO, Any
@@ -25,12 +26,36 @@ def parquet_rows(file: IO[bytes], path: object) -> Iterator[Row]:
     try:
         with pyarrow.parquet.ParquetFile(file) as table:
             for batch in table.iter_batches(batch_size=10_000):
-                for values in batch.to_pylist():
+                for values in _records_of(batch):
                     number += 1
                     plain = {name: _plain(value) for name, value in values.items()}
                     yield Row(number, json.dumps(plain, default=str, ensure_ascii=False), plain)
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise UnreadableFileError(f"{path} is not Parquet: {error}") from error
+
+
+def _records_of(batch: Any) -> Sequence[Mapping[str, Any]]:
+    """Return the rows of a batch by column; a time that Python has none for, such as one of the year 10000, is text."""
+    try:
+        records: Sequence[Mapping[str, Any]] = batch.to_pylist()
+    except (OverflowError, ValueError):
+        # Cell by cell, which takes longer.
+        columns = [[_cell_of_parquet(cell) for cell in column] for column in batch.columns]
+        records = [dict(zip(batch.schema.names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+    return records
+
+
+def _cell_of_parquet(cell: Any) -> Any:
+    import pyarrow  # noqa: PLC0415
+
+    try:
+        return cell.as_py()
+    except (OverflowError, ValueError):
+        pass
+    try:
+        return cell.cast(pyarrow.string()).as_py()
+    except pyarrow.ArrowException:
+        return f"a value of type {cell.type} that cannot be read"
 
 
 def _plain(value: Any) -> Any:
@@ -48,6 +73,8 @@ def xlsx_rows(file: IO[bytes], path: object, sheet: str | None, is_header: IsHea
     # Imported late: only an import of xlsx waits for it.
     import openpyxl  # noqa: PLC0415
 
+    # Its warnings name no line; what is wrong with a cell is told of the line that needs it.
+    warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
         try:

@@ -3,10 +3,12 @@
 import csv
 import gzip
 import json
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -69,6 +71,9 @@ def test_no_text_in_a_csv_costs_more_than_its_line(tmp_path: Path, kind: Kind, f
         writer.writeheader()
         writer.writerows(rows)
     _assert_the_good_line_came(_read(path, kind), len(rows))
+
+
+_GOOD_LINE = '{"customer_id": "GOOD", "timestamp": "2026-01-01", "order_value": 5}'
 
 
 def _nested(depth: int) -> str:
@@ -150,6 +155,64 @@ def test_bytes_in_parquet_that_are_no_text_cost_their_row(tmp_path: Path) -> Non
     history = _read(tmp_path / "shop.parquet", "orders")
     assert [event.customer_id for event in history.events] == ["ann"]
     assert [reject.line for reject in history.rejects] == [2]
+
+
+_FAR = 253_402_300_800
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        (pyarrow.timestamp("s"), _FAR),
+        (pyarrow.timestamp("ms", tz="UTC"), _FAR * 1000),
+        (pyarrow.timestamp("ms", tz="Nowhere/Known"), _FAR * 1000),
+        (pyarrow.timestamp("ms"), -(10**14)),
+        (pyarrow.date32(), 4_000_000),
+    ],
+)
+def test_a_time_of_parquet_that_no_calendar_has_costs_its_line_if_it_is_needed(
+    tmp_path: Path, kind: pyarrow.DataType, count: int
+) -> None:
+    path = tmp_path / "shop.parquet"
+    soon = [1, 2, None] if kind == pyarrow.date32() else [1_767_225_600, 1_767_312_000, None]
+    columns = {
+        "customer_id": pyarrow.array(["ann", "ben", "GOOD"]),
+        "timestamp": pyarrow.array(["2026-01-01", "2026-01-02", "2026-01-03"]),
+        "order_value": pyarrow.array([1.0, 2.0, 3.0]),
+    }
+    far = pyarrow.array([count, *soon[1:]], type=kind)
+    pyarrow.parquet.write_table(pyarrow.table(columns | {"valid_until": far}), path)
+    assert [event.customer_id for event in _read(path, "orders").events] == ["GOOD", "ann", "ben"]
+
+    far = pyarrow.array([count, 20_000 if kind == pyarrow.date32() else 0, None], type=kind)
+    pyarrow.parquet.write_table(pyarrow.table(columns | {"cancelled": far}), path)
+    assert 1 in [reject.line for reject in _read(path, "orders").rejects]
+
+
+def test_a_time_of_xlsx_that_no_calendar_has_costs_its_line_alone(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["customer_id", "timestamp", "order_value", "valid_until"])
+    for name, at, until in (("ann", 1e300, 46_000), ("GOOD", 46_000, 99_999_999), ("ben", -1e9, None)):
+        book.active.append([name, at, 5, until])
+    for row in book.active.iter_rows(min_row=2):
+        row[1].number_format = row[3].number_format = "yyyy-mm-dd"
+    book.save(tmp_path / "shop.xlsx")
+    with warnings.catch_warnings(record=True) as told:
+        history = _read(tmp_path / "shop.xlsx", "orders")
+    assert [event.customer_id for event in history.events] == ["GOOD"]
+    assert [reject.line for reject in history.rejects] == [2, 4]
+    assert not told
+
+
+def test_a_number_that_is_no_time_is_told_in_plain_words(tmp_path: Path) -> None:
+    path = tmp_path / "shop.jsonl"
+    far = ",".join((_GOOD_LINE[:-1], f' "valid_until": {10**400}}}'))
+    path.write_text(f'{far}\n{{"customer_id": "ann", "timestamp": {10**400}, "order_value": 1}}\n')
+    history = _read(path, "orders")
+    assert [event.customer_id for event in history.events] == ["GOOD"]
+    assert [reject.reason for reject in history.rejects] == [
+        "timestamp: is outside the range of times that can be stored"
+    ]
 
 
 def test_a_line_of_json_without_a_named_column_costs_itself(tmp_path: Path) -> None:
