@@ -76,7 +76,7 @@ clean: ## Remove what was built, and the local stack's data (it must not run)
 ##@ Data
 import: $(STAMP) ## Import your history: make import FILE=orders.csv [KIND=orders|events|customers]
 	@test -n "$(FILE)" || { echo "which file? make import FILE=orders.csv [KIND=orders|events|customers]"; exit 2; }
-	@$(PYTHON) -m infra.tools.importer.command "$(FILE)" $(if $(KIND),--kind $(KIND)) $(ARGS)
+	@$(PYTHON) -m infra.tools.importer "$(FILE)" $(if $(KIND),--kind $(KIND)) $(ARGS)
 
 export: $(STAMP) ## Export a list: make export FILE=all.csv [WHAT=alerts] [SEGMENT=…] [FORMAT=…]
 	@test -n "$(FILE)" || { echo "which file? make export FILE=all.csv [WHAT=customers|alerts|predictions] [SEGMENT=…] [FORMAT=csv|parquet]"; exit 2; }

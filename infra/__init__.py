@@ -3,8 +3,12 @@
 import os
 import sys
 
-from churn.settings import check
-from churn.variables import InvalidSettingsError
+try:
+    from churn.settings import check
+    from churn.variables import InvalidSettingsError
+except KeyboardInterrupt:
+    sys.stderr.write("interrupted: nothing was done\n")
+    sys.exit(130)
 
 try:
     # Modules of the service look at some of them when they are imported, before a command could tell what is wrong.

@@ -46,7 +46,7 @@ def import_file(stack: Stack, file: Path) -> None:
     assert stack.endpoints is not None
     state = stack.endpoints.parent
     environment = {**os.environ, "CHURN_STATE_DIR": str(state), "PYTHONPATH": PYTHON_PATH}
-    command = [sys.executable, "-m", "infra.tools.importer.command", str(file)]
+    command = [sys.executable, "-m", "infra.tools.importer", str(file)]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -1,4 +1,4 @@
-"""An import that kills itself: ``python -m tests.support.killed_import PHASE FILE``, where PHASE is one of PHASES."""
+"""An import that sends itself a signal: ``python -m tests.support.killed_import PHASE FILE SIGNAL``, see PHASES."""
 
 import os
 import signal
@@ -22,26 +22,36 @@ PHASES: dict[str, tuple[object, str, int]] = {
 """Before the call of which function the import ends, after how many calls."""
 
 
-def main(phase: str, file: str) -> None:
-    """Import a file in processes and small transactions, and end by SIGKILL."""
+def main(phase: str, file: str, name: str) -> int:
+    """Import a file in processes and small transactions, and end by a signal, such as ``SIGKILL``."""
+    # Whoever started it in the background may have let it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Smaller than the batches of those who go on: when it ends, some were never begun.
     storing.EVENTS_A_TRANSACTION = 100
     storing._EVENTS_FOR_PROCESSES = 0
-    owner, name, calls = PHASES[phase]
-    setattr(owner, name, _killing(getattr(owner, name), calls))
-    command.main([file])
+    owner, function, calls = PHASES[phase]
+    setattr(owner, function, _killing(getattr(owner, function), calls, signal.Signals[name]))
+    return command.main([file])
 
 
-def _killing(function: Callable[..., Any], calls: int) -> Callable[..., Any]:
+def _killing(function: Callable[..., Any], calls: int, number: int) -> Callable[..., Any]:
     numbers = count()
 
     def called(*arguments: Any, **named: Any) -> Any:
         if next(numbers) == calls:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _send(number)
         return function(*arguments, **named)
 
     return called
 
 
+def _send(number: int) -> None:
+    """Send it as a terminal sends Ctrl-C: to all processes of the import."""
+    if number == signal.SIGINT:
+        os.killpg(0, number)
+    else:
+        os.kill(os.getpid(), number)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(main(*sys.argv[1:]))

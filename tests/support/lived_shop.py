@@ -201,7 +201,7 @@ def _import_files() -> None:
                 value = "n/a" if number % 57 == 3 else f"{9 + number * 7 % 40}.50"
                 writer.writerow([f"MARKET-{number % 40:03d}", f"M-{number}", at.isoformat(), value])
         for _ in range(2):
-            command = [sys.executable, "-m", "infra.tools.importer.command", str(path)]
+            command = [sys.executable, "-m", "infra.tools.importer", str(path)]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 

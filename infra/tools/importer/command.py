@@ -1,4 +1,4 @@
-"""Import of a shop's own history: ``python -m infra.tools.importer.command FILE [--kind orders|events|customers]``."""
+"""The command that imports a shop's own history."""
 
 import argparse
 import csv
@@ -32,6 +32,7 @@ from infra.tools.console_logs import readable_logs
 from infra.tools.importer.columns import KINDS
 from infra.tools.importer.faults import DoubtError, UnreadableFileError
 from infra.tools.importer.history import History, Options
+from infra.tools.importer.interrupted import INTERRUPTED, TERMINATED, Reached, TerminatedError, stoppable
 from infra.tools.importer.parser import read_history
 from infra.tools.importer.staging import Reject
 from infra.tools.importer.statuses import STATUS_CLASSES, StatusClass, plain_status
@@ -65,29 +66,31 @@ def _written(text: str) -> str:
     return text if text.isascii() else _NO_BYTE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-# What shells say of a command that Ctrl-C ended.
-_INTERRUPTED = 130
-
-
 @readable_logs()
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Import the file of the command line; return 1 if nothing could be imported, 2 if it can be read in two ways."""
+    """Import the file of the command line; return 1 if nothing could be imported, 2 if it can be read in two ways.
+
+    More than 128 if a signal ended it.
+    """
     options = _parser().parse_args(arguments)
+    reached = Reached()
     try:
-        return _import(options)
-    except KeyboardInterrupt:
-        further = "" if options.dry_run else "; run it again, and it goes on"
-        print(f"\nimport: interrupted{further}", file=sys.stderr)
-        return _INTERRUPTED
+        with stoppable():
+            return _import(options, reached)
+    except KeyboardInterrupt as end:
+        # A terminal shows ^C at the beginning of the line.
+        begin = "\n" if sys.stderr.isatty() else ""
+        print(f"{begin}import: {reached.sentence()}", file=sys.stderr)
+        return TERMINATED if isinstance(end, TerminatedError) else INTERRUPTED
     except DoubtError as doubt:
-        print(f"import: {doubt}", file=sys.stderr)
+        print(f"import: in doubt, so nothing was stored: {doubt}", file=sys.stderr)
         return 2
     except (UnreadableFileError, NotRunningError, StoringFailedError, *EXPECTED_ERRORS) as error:
         print(f"import: {error}", file=sys.stderr)
         return 1
 
 
-def _import(options: argparse.Namespace) -> int:
+def _import(options: argparse.Namespace, reached: Reached) -> int:
     began = time.monotonic()
     settings = use_stack(*(() if options.dry_run else ("DATABASE_URL", "ERASURE_KEY")))
     path: Path = options.file
@@ -103,7 +106,7 @@ def _import(options: argparse.Namespace) -> int:
         if not options.dry_run:
             # The file's name may be that of a customer; the list of imports has it.
             note(settings, "import", action="intake")
-        imported = _dry_run(history) if options.dry_run else _store(path, history, settings, now)
+        imported = _dry_run(history) if options.dry_run else _store(path, history, settings, now, reached)
         for sentence in describe_content(history):
             print(sentence)
         _report(history, imported, time.monotonic() - began, is_dry=options.dry_run)
@@ -139,7 +142,7 @@ def _dry_run(history: History) -> Imported:
     return imported
 
 
-def _store(path: Path, history: History, settings: Settings, began: datetime) -> Imported:
+def _store(path: Path, history: History, settings: Settings, began: datetime, reached: Reached) -> Imported:
     database = Database(settings.database_url)
     try:
         # A simulated shop's model serves no shop with orders of its own.
@@ -154,9 +157,12 @@ def _store(path: Path, history: History, settings: Settings, began: datetime) ->
         key = database.run(lambda transaction: imports.begin(transaction, name, history.kind, began, content))
         if history.kind != "orders":
             store.scoring.observe(observed_kinds(history.events()))
-        expected = history.expected_events()
+        expected = reached.expected = history.expected_events()
+        reached.phase = "storing"
         with Progress("importing, events", expected) as progress:
-            imported = store.add_all(history.events(with_voids=True), progress, processes=processes_for(expected))
+            events, count = history.events(with_voids=True), reached.counting(progress)
+            imported = store.add_all(events, count, processes=processes_for(expected))
+        reached.phase = "scoring"
         store.hours.store(database, settings, imported.hours, datetime.now(UTC))
         counts = {
             "file_lines": history.lines,

@@ -87,6 +87,25 @@ class guarded:  # noqa: N801  (used like a function)
             raise UnreadableFileError(f"{self._path} cannot be read: {error or type(error).__name__}") from error
 
 
+class Scratch:
+    """A folder for what must be unpacked: it is made when something is."""
+
+    def __init__(self) -> None:
+        """Begin without one."""
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def path(self) -> str:
+        """Return the folder."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="churn-import-")
+        return self._folder.name
+
+    def cleanup(self) -> None:
+        """Delete the folder and what is in it."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
 class _File:
     """The file itself, below its layers."""
 
@@ -105,45 +124,45 @@ class _File:
         return self._file.tell() / (os.fstat(self._file.fileno()).st_size or 1)
 
 
-def open_content(path: Path, folder: Path) -> Content:
-    """Return what a file holds; an archive that must be read at any place is unpacked into `folder`.
+def open_content(path: Path, scratch: Scratch) -> Content:
+    """Return what a file holds; an archive that must be read at any place is unpacked into `scratch`.
 
     Raises UnreadableFileError.
     """
     file = _File(path)
     with guarded(path):
-        return replace(_open(path, file.open, folder, ()), share=file.share)
+        return replace(_open(path, file.open, scratch, ()), share=file.share)
 
 
-def _open(path: Path, reopen: Callable[[], IO[bytes]], folder: Path, layers: tuple[str, ...]) -> Content:
+def _open(path: Path, reopen: Callable[[], IO[bytes]], scratch: Scratch, layers: tuple[str, ...]) -> Content:
     with reopen() as file:
         head = file.read(16)
     if len(layers) > _MOST_LAYERS:
         raise UnreadableFileError(f"{path} is packed more than {_MOST_LAYERS} times: unpack it first")
     for magic, name, unpack in _LAYERS:
         if head.startswith(magic):
-            return _open(path, partial(_unpacked, unpack, reopen), folder, (*layers, name))
+            return _open(path, partial(_unpacked, unpack, reopen), scratch, (*layers, name))
     for magic, sentence in _STRANGERS:
         if head.startswith(magic):
             raise UnreadableFileError(f"{path} is {sentence}")
     if head[:4] in {b"PK\x03\x04", b"PK\x05\x06"}:
-        return _open_zip(path, reopen, folder, layers)
+        return _open_zip(path, reopen, scratch, layers)
     if head.startswith(b"PAR1"):
-        return Content(path, "parquet", _seekable(reopen, folder, layers), layers)
+        return Content(path, "parquet", _seekable(reopen, scratch, layers), layers)
     return Content(path, "text", reopen, layers)
 
 
-def _seekable(reopen: Callable[[], IO[bytes]], folder: Path, layers: tuple[str, ...]) -> Callable[[], IO[bytes]]:
+def _seekable(reopen: Callable[[], IO[bytes]], scratch: Scratch, layers: tuple[str, ...]) -> Callable[[], IO[bytes]]:
     """Return how to open a file that is read at any place: what is packed is unpacked on disk first."""
     if not layers:
         return reopen
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as copy, reopen() as file:
+    with tempfile.NamedTemporaryFile(dir=scratch.path(), delete=False) as copy, reopen() as file:
         shutil.copyfileobj(file, copy)
     return lambda: cast("IO[bytes]", Path(copy.name).open("rb"))
 
 
-def _open_zip(path: Path, reopen: Callable[[], IO[bytes]], folder: Path, layers: tuple[str, ...]) -> Content:
-    reopen = _seekable(reopen, folder, layers)
+def _open_zip(path: Path, reopen: Callable[[], IO[bytes]], scratch: Scratch, layers: tuple[str, ...]) -> Content:
+    reopen = _seekable(reopen, scratch, layers)
     with reopen() as file, zipfile.ZipFile(file) as archive:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
         if any(name.startswith("xl/workbook") for name in names):
@@ -158,7 +177,7 @@ def _open_zip(path: Path, reopen: Callable[[], IO[bytes]], folder: Path, layers:
             )
         if archive.getinfo(names[0]).flag_bits & 1:
             raise UnreadableFileError(f"{path} is encrypted: unpack it first")
-    return _open(path, partial(_member, reopen, names[0]), folder, (*layers, "zip"))
+    return _open(path, partial(_member, reopen, names[0]), scratch, (*layers, "zip"))
 
 
 def _unpacked(unpack: Callable[[IO[bytes]], Any], reopen: Callable[[], IO[bytes]]) -> IO[bytes]:

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any, Self
+from typing import Self
 
 from churn.domain.events import Event
+from infra.tools.importer.content import Scratch
 from infra.tools.importer.export_format import Format, Kind, LineKind
 from infra.tools.importer.numbers import DecimalSign
 from infra.tools.importer.order_lines import Statuses
@@ -66,7 +67,9 @@ class History:
     A context manager, whose exit deletes what was kept on disk.
     """
 
-    def __init__(self, source: Source, kind: Kind, known: Format | None, header: Sequence[str], folder: Any) -> None:
+    def __init__(
+        self, source: Source, kind: Kind, known: Format | None, header: Sequence[str], scratch: Scratch
+    ) -> None:
         """Begin with nothing."""
         self.source = source
         self.kind = kind
@@ -80,7 +83,7 @@ class History:
         self.line: LineKind | None = None
         self.notes: list[str] = []
         self.staging = Staging()
-        self._folder = folder
+        self._scratch = scratch
         self._orders: Callable[[], Orders] | None = None
 
     def __enter__(self) -> Self:
@@ -88,7 +91,7 @@ class History:
 
     def __exit__(self, *_: object) -> None:
         self.staging.close()
-        self._folder.cleanup()
+        self._scratch.cleanup()
 
     @property
     def lines(self) -> int:

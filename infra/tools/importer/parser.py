@@ -5,7 +5,6 @@ which the store recognises. What was read is kept on disk, so that memory does n
 """
 
 import math
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -28,6 +27,7 @@ from infra.tools.importer.columns import (
     refusal,
     without_numbers,
 )
+from infra.tools.importer.content import Scratch
 from infra.tools.importer.customers import customer_events
 from infra.tools.importer.events import NUMBER_COLUMNS, EventReader
 from infra.tools.importer.export_format import Kind, LineKind
@@ -68,15 +68,15 @@ def read_history(
 
     Raises UnreadableFileError if the file as a whole cannot be read, DoubtError if it can be read in two ways.
     """
-    folder = tempfile.TemporaryDirectory(prefix="churn-import-")
+    scratch = Scratch()
     history: History | None = None
     try:
-        source = open_source(path, Path(folder.name), is_header, sheet=options.sheet, encoding=options.encoding)
+        source = open_source(path, scratch, is_header, sheet=options.sheet, encoding=options.encoding)
         header = _header(source)
         known = recognise(header, options.kind)
         kind: Kind = options.kind or (known.kind if known else "orders")
         check_fields(kind, options.columns)
-        history = History(source, kind, known, header, folder)
+        history = History(source, kind, known, header, scratch)
         shown = ReadingProgress(progress, source.content.share)
         survey = look_through(_records(source, kind), kind, options.columns, shown.first)
         history.notes += survey.unread_columns()
@@ -91,7 +91,7 @@ def read_history(
     except BaseException:
         if history is not None:
             history.staging.close()
-        folder.cleanup()
+        scratch.cleanup()
         raise
     return history
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.tools.importer.content import Content, guarded, open_content
+from infra.tools.importer.content import Content, Scratch, guarded, open_content
 from infra.tools.importer.faults import UnreadableFileError
 from infra.tools.importer.json_rows import is_json, json_rows
 from infra.tools.importer.rows import Block, Row
@@ -62,13 +62,13 @@ class Source:
 
 
 def open_source(
-    path: Path, folder: Path, is_header: IsHeader, *, sheet: str | None = None, encoding: str | None = None
+    path: Path, scratch: Scratch, is_header: IsHeader, *, sheet: str | None = None, encoding: str | None = None
 ) -> Source:
-    """Return a file's records; what must be unpacked is unpacked into `folder`.
+    """Return a file's records; what must be unpacked is unpacked into `scratch`.
 
     Raises UnreadableFileError if it is in no known format, or cannot be read.
     """
-    content = open_content(path, folder)
+    content = open_content(path, scratch)
     if content.shape != "text":
         name = ", ".join([{"parquet": "Parquet", "xlsx": "xlsx"}[content.shape], *content.layers])
         return Source(content, name, None, "", None, sheet, is_header)

@@ -3,7 +3,6 @@
 import gc
 import multiprocessing
 import os
-import signal
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
+from multiprocessing import resource_tracker
 from typing import Protocol
 
 from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError
@@ -24,10 +24,10 @@ from churn.services.imported_hours import HourSpan
 from churn.services.scoring import Scoring
 from churn.settings import Settings
 from churn.variables import InvalidSettingsError
+from infra.tools.importer.interrupted import later
 from infra.tools.importer.refunds import VOID
 from infra.tools.importer.replaced import Replaced
 from infra.tools.importer.revisions import as_revisions
-from infra.tools.progress import Progress
 
 # Events a transaction: large enough for multi-row statements, small enough for a retry to be cheap.
 EVENTS_A_TRANSACTION = 5000
@@ -108,16 +108,17 @@ class EventStore:
         imported.repeated += replaced.known_refunds + replaced.known_voids
         return imported
 
-    def add_all(self, events: Iterable[Event], progress: Progress, *, processes: int) -> Imported:
+    def add_all(self, events: Iterable[Event], progress: Callable[[int], None], *, processes: int) -> Imported:
         """Store a history that is sorted by customer; several processes come to the same as one."""
         if processes == 1:
             return _store(events, lambda batch: _Done(self.add(batch)), 0, progress)
         # A new interpreter each: connections and open files are not to be shared.
         context = multiprocessing.get_context("spawn")
+        resource_tracker.ensure_running()
         arguments = (self._settings, self.hours, self._file)
         with ProcessPoolExecutor(processes, context, initializer=_begin_process, initargs=arguments) as pool:
             try:
-                return _store(events, lambda batch: pool.submit(_add, batch), _AHEAD * processes, progress)
+                return _store(events, lambda batch: _submitted(pool, batch), _AHEAD * processes, progress)
             except BrokenProcessPool:
                 raise StoringFailedError(
                     "a process that stored events was ended; the import goes on if run again"
@@ -133,7 +134,9 @@ def processes_for(events: int) -> int:
     return max(1, min(os.process_cpu_count() or 1, _MOST_PROCESSES)) if events >= _EVENTS_FOR_PROCESSES else 1
 
 
-def import_events(scoring: EventSink, events: Iterable[Event], progress: Progress, hours: HourSpan) -> Imported:
+def import_events(
+    scoring: EventSink, events: Iterable[Event], progress: Callable[[int], None], hours: HourSpan
+) -> Imported:
     """Store a history that is sorted by customer, without alerts; events that are stored already change nothing.
 
     `hours`: those whose change is counted.
@@ -184,7 +187,7 @@ class _Done:
 
 
 def _store(
-    events: Iterable[Event], begin: Callable[[list[Event]], _Pending], ahead: int, progress: Progress
+    events: Iterable[Event], begin: Callable[[list[Event]], _Pending], ahead: int, progress: Callable[[int], None]
 ) -> Imported:
     """Begin to store each batch, at most `ahead` of them before the oldest has ended; return what all come to."""
     imported = Imported()
@@ -215,9 +218,13 @@ def collect_seldom() -> None:
 _stores: list[EventStore] = []
 
 
+def _submitted(pool: ProcessPoolExecutor, batch: list[Event]) -> _Pending:
+    # The pool starts a process when there is work for it.
+    with later():
+        return pool.submit(_add, batch)
+
+
 def _begin_process(settings: Settings, hours: HourSpan, file: str | None) -> None:
-    # Ctrl-C is for the process that started this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_seldom()
     _stores.append(EventStore(Database(settings.database_url), settings, hours, file))
     threading.Thread(target=_end_with_parent, daemon=True).start()

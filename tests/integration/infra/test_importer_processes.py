@@ -106,6 +106,54 @@ def test_a_failure_in_a_process_ends_the_import_with_its_sentence(
     assert rows(shop, "SELECT COUNT(*) AS number FROM events") == [{"number": 0}]
 
 
+def _ended_by(name: str, phase: str, file: Path, temporary: Path) -> subprocess.CompletedProcess[str]:
+    """Import a file and end it by a signal; what was read of the shop's file does not stay behind."""
+    temporary.mkdir()
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.support.killed_import", phase, str(file), name],
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    assert list(temporary.iterdir()) == []
+    return ended
+
+
+_SENTENCES = {
+    "reading": "import: interrupted while the file was read: nothing was stored",
+    "storing": "import: interrupted: at least ",
+    "hours": "import: interrupted: all events are stored; the same command",
+}
+
+
+@pytest.mark.parametrize(
+    ("phase", "name", "code"),
+    [("reading", "SIGINT", 130), ("storing", "SIGINT", 130), ("storing", "SIGTERM", 143), ("hours", "SIGINT", 130)],
+)
+def test_an_import_that_was_interrupted_says_what_is_stored_and_goes_on(
+    shop: Database,
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    phase: str,
+    name: str,
+    code: int,
+) -> None:
+    ended = _ended_by(name, phase, file, tmp_path / "temporary")
+    assert ended.returncode == code
+    [told] = [line for line in ended.stderr.splitlines() if not line.startswith("importing, events: ")]
+    assert told.startswith(_SENTENCES[phase])
+    part = rows(shop, "SELECT COUNT(*) AS number FROM events")[0]["number"]
+    if phase == "storing":
+        assert 0 < int(told.split("at least ")[1].split()[0].replace(",", "")) <= part
+    monkeypatch.setattr(storing, "EVENTS_A_TRANSACTION", 200)
+    assert command.main([str(file)]) == 0
+    _assert_whole(shop)
+
+
 @pytest.mark.parametrize("phase", PHASES)
 def test_an_import_that_was_killed_goes_on_and_ends_the_same(
     shop: Database,
@@ -115,19 +163,8 @@ def test_an_import_that_was_killed_goes_on_and_ends_the_same(
     capsys: pytest.CaptureFixture[str],
     phase: str,
 ) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    killed = subprocess.run(
-        [sys.executable, "-m", "tests.support.killed_import", phase, str(file)],
-        cwd=Path(__file__).parents[3],
-        env={**os.environ, "TMPDIR": str(temporary)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    killed = _ended_by("SIGKILL", phase, file, tmp_path / "temporary")
     assert killed.returncode == -9, killed.stderr
-    # What was read of the shop's file does not stay behind.
-    assert [path for path in temporary.rglob("*") if path.is_file()] == []
     part = rows(shop, "SELECT COUNT(*) AS number FROM events")[0]["number"]
     monkeypatch.setattr(storing, "EVENTS_A_TRANSACTION", 200)
     assert command.main([str(file)]) == 0

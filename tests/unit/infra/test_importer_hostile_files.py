@@ -191,10 +191,11 @@ def test_a_time_of_parquet_that_no_calendar_has_costs_its_line_if_it_is_needed(
 
 def test_a_time_of_xlsx_that_no_calendar_has_costs_its_line_alone(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
-    book.active.append(["customer_id", "timestamp", "order_value", "valid_until"])
+    sheet = book.worksheets[0]
+    sheet.append(["customer_id", "timestamp", "order_value", "valid_until"])
     for name, at, until in (("ann", 1e300, 46_000), ("GOOD", 46_000, 99_999_999), ("ben", -1e9, None)):
-        book.active.append([name, at, 5, until])
-    for row in book.active.iter_rows(min_row=2):
+        sheet.append([name, at, 5, until])
+    for row in sheet.iter_rows(min_row=2):
         row[1].number_format = row[3].number_format = "yyyy-mm-dd"
     book.save(tmp_path / "shop.xlsx")
     with warnings.catch_warnings(record=True) as told:

@@ -242,7 +242,7 @@ def test_the_command_that_is_interrupted_says_so(
 
     monkeypatch.setattr(command, "read_history", interrupt)
     assert main([str(tmp_path / "x.csv"), "--dry-run"]) == 130
-    assert capsys.readouterr().err.endswith("import: interrupted\n")
+    assert capsys.readouterr().err.startswith("import: interrupted while the file was read: nothing was stored")
 
 
 def test_the_command_says_why_it_cannot(capsys: pytest.CaptureFixture[str]) -> None:
