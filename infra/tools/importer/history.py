@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from textwrap import shorten
 from typing import Self
 
 from churn.domain.events import Event
@@ -20,6 +21,7 @@ from infra.tools.importer.tallies import MOST_WORDS, tally
 from infra.tools.importer.times import DateOrder
 
 _LONGEST_EXAMPLE = 40
+_LONGEST_REASON = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,7 @@ class History:
 
 
 def _general(reason: str) -> str:
-    """Return a reason without what it quotes of the line."""
-    parts = reason.split("'")
-    return "'...'".join(parts[::2])[:120] if len(parts) > 2 else reason[:120]
+    """Return a reason without what it quotes of the line, and without what it advises; a long one ends at a word."""
+    parts = reason.partition("; this would work")[0].split("'")
+    text = "'...'".join(parts[::2]) if len(parts) > 2 else "'".join(parts)
+    return shorten(text, _LONGEST_REASON, placeholder=" ...")

@@ -6,30 +6,22 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
+from infra.tools.importer.json_lists import Keys, list_within, unwrapped
 from infra.tools.importer.rows import Row
-from infra.tools.importer.tables import is_text
+from infra.tools.importer.tables import IsHeader, is_text
 
 _CHUNK = 256 * 1024
 # A longer element is none: a bracket was never closed.
 _LONGEST = 16 * 1024 * 1024
-# What APIs write before their records, none of which is a field of an order.
-_PAGING = (
-    r'(?:"(?:object|has_more|url|count|total|total_count|pages?|per_page|page_size|limit|offset|next|prev|previous|meta'
-    r'|success|ok|code|message|links|paging|pagination|cursor|errors?)"'
-    r'\s*:\s*(?:"(?:[^"\\]|\\.)*"|[-+.\w]+|\{[^{}]*\})\s*,\s*)*'
-)
-_WRAPPED = re.compile(
-    r"\s*\{\s*(?:"
-    r'"(?:orders|customers|events|data|items|results|records|rows|transactions|payments)"|'
-    rf'{_PAGING}(?:"(?:data|result|response|body|payload)"\s*:\s*\{{\s*{_PAGING})?'
-    r'"(?:orders|customers|events|data|results|records|rows)"'
-    r")\s*:\s*\["
-)
-_CUT_OFF = "the file ends before its array does: it may be cut off"
 _SPACE = re.compile(r"[\s,]*")
 _NEXT_OBJECT = re.compile(r"\n\s*(?=\{)")
 _DECODER = json.JSONDecoder()
+_NO_VALUE = object()
 _DEEPEST = 3
+_CUT_OFF = "the file ends before its array does: it may be cut off"
+# An amount of money with its currency, as APIs of shops and of payments write it.
+_AMOUNTS = ("amount", "value")
+_CURRENCIES = frozenset({"currency", "currencycode", "currency_code", "currencyCode"})
 
 
 def is_json(head: str) -> bool:
@@ -37,15 +29,19 @@ def is_json(head: str) -> bool:
     return head.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}
 
 
-def json_rows(file: IO[str]) -> Iterator[Row]:
-    """Yield the records of a text of JSON."""
+def json_list(file: IO[str], is_header: IsHeader) -> Keys | None:
+    """Return the keys to the list that has the records of a text, None if it is no part of an object."""
+    return list_within(file.read(_CHUNK).lstrip("\ufeff \t\r\n"), is_header)
+
+
+def json_rows(file: IO[str], keys: Keys | None = None) -> Iterator[Row]:
+    """Yield the records of a text of JSON; `keys`: where the list with them is, see `json_list`."""
     head = file.read(_CHUNK)
     lead = head.lstrip("\ufeff \t\r\n")
-    wrapped = _WRAPPED.match(lead)
     start = head[: len(head) - len(lead)].count("\n") + 1
     line = lead.split("\n", 1)[0]
-    if wrapped:
-        yield from _Elements(file, lead[wrapped.end() :], start, is_array=True).rows()
+    if keys is not None:
+        yield from _Lists(file, lead, start, keys).rows()
     elif lead.startswith("[") and (not _is_value(line, list) or _is_array_on_one_line(lead)):
         yield from _Elements(file, lead[1:], start, is_array=True).rows()
     elif lead.startswith("{") and not _is_value(line, dict) and _first_value(lead):
@@ -103,6 +99,7 @@ def _lines(lines: Iterator[str]) -> Iterator[Row]:
 
 
 def _row(number: int, text: str, values: Any) -> Row:
+    values = unwrapped(values)
     if isinstance(values, dict):
         return Row(number, text, values)
     return Row(number, text, error="must be a JSON object")
@@ -179,17 +176,97 @@ class _Elements:
         self._buffer = self._buffer[end:]
 
 
+class _Lists(_Elements):
+    """The elements of the list that lies under the same keys in each of some objects, such as pages of an API."""
+
+    def __init__(self, file: IO[str], buffer: str, line: int, keys: Keys) -> None:
+        super().__init__(file, buffer, line, is_array=True)
+        self._keys = keys
+
+    def rows(self) -> Iterator[Row]:
+        while self._to_next():
+            if not self._buffer.startswith("{"):
+                yield Row(self._line, self._buffer[:200], error="is not JSON")
+                return
+            yield from self._object(())
+
+    def _object(self, above: Keys) -> Iterator[Row]:
+        """Yield the elements within an object that the buffer begins with; what is broken ends the file."""
+        self._drop(1)
+        while self._to_next() and not self._buffer.startswith("}"):
+            key = self._value()
+            if not (isinstance(key, str) and self._to_next() and self._buffer.startswith(":")):
+                break
+            self._drop(1)
+            self._to_next()
+            here = (*above, key)
+            if self._buffer.startswith("{") and here == self._keys[: len(here)]:
+                yield from self._object(here)
+            elif self._buffer.startswith("[") and here == self._keys:
+                self._drop(1)
+                yield from super().rows()
+                if not self._buffer:
+                    # The array has said that it is cut off.
+                    return
+                self._drop(1)
+            elif self._value() is _NO_VALUE:
+                break
+        if self._buffer.startswith("}"):
+            self._drop(1)
+        elif self._buffer:
+            yield Row(self._line, self._buffer[:200], error="is not JSON")
+            self._drop(len(self._buffer))
+            while self._more():
+                self._drop(len(self._buffer))
+
+    def _to_next(self) -> bool:
+        """Drop blanks and commas; return whether there is anything behind them."""
+        while True:
+            self._drop(_SPACE.match(self._buffer).end())  # type: ignore[union-attr]
+            if self._buffer or not self._more():
+                return bool(self._buffer)
+
+    def _value(self) -> object:
+        """Take a value from the beginning of the buffer; return _NO_VALUE if there is none."""
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._buffer)
+            except (ValueError, RecursionError):
+                if len(self._buffer) < _LONGEST and self._more():
+                    continue
+                return _NO_VALUE
+            if end == len(self._buffer) and self._more():
+                continue
+            self._drop(end)
+            return value
+
+
 def flat(values: Mapping[str, Any], depth: int = 0, prefix: str = "") -> dict[str, Any]:
-    """Return values with those of nested objects beside them, as ``customer.id``; of a list of refunds their sum."""
+    """Return values with those of nested objects beside them, as ``customer.id``; of a list of refunds their sum.
+
+    An object of an amount and its currency is also the amount.
+    """
     result: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping) and depth < _DEEPEST:
+            if (amount := _money(value)) is not None:
+                result[prefix + name] = amount
             result |= flat(value, depth + 1, f"{prefix}{name}.")
             continue
         result[prefix + name] = value
         if name == "refunds" and isinstance(value, list):
             result[f"{prefix}refunds.total"] = sum(map(_refunded, value))
     return result
+
+
+def _money(values: Mapping[str, Any]) -> Any:
+    """Return the amount of an object that is one of money, in the shop's currency where there are two; else None."""
+    if isinstance(inner := values.get("shopMoney", values.get("shop_money")), Mapping):
+        return _money(inner)
+    name = next((name for name in _AMOUNTS if name in values), None)
+    if name is None or _CURRENCIES.isdisjoint(values):
+        return None
+    return values[name] if _number(values[name]) is not None else None
 
 
 def _refunded(refund: Any) -> float:

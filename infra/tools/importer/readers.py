@@ -6,7 +6,8 @@ from pathlib import Path
 
 from infra.tools.importer.content import Content, Scratch, guarded, open_content
 from infra.tools.importer.faults import UnreadableFileError
-from infra.tools.importer.json_rows import is_json, json_rows
+from infra.tools.importer.json_lists import Keys, in_words
+from infra.tools.importer.json_rows import is_json, json_list, json_rows
 from infra.tools.importer.rows import Block, Row
 from infra.tools.importer.tables import IsHeader, Layout, check_header, csv_records, find_layout
 from infra.tools.importer.typed_rows import parquet_rows, xlsx_rows
@@ -27,6 +28,8 @@ class Source:
     _layout: Layout | None
     _sheet: str | None
     _is_header: IsHeader
+    _list: Keys | None = None
+    """Where JSON has the list with the records."""
 
     @property
     def is_json(self) -> bool:
@@ -58,7 +61,7 @@ class Source:
                     yield from xlsx_rows(file, path, self._sheet, self._is_header)
             else:
                 with self.content.text(self._encoding) as text:
-                    yield from json_rows(text) if self._layout is None else csv_records(text, self._layout)
+                    yield from json_rows(text, self._list) if self._layout is None else csv_records(text, self._layout)
 
 
 def open_source(
@@ -82,7 +85,10 @@ def open_source(
         raise UnreadableFileError(f"{path} cannot be read as {codec}: {error}") from error
     words = content.describe(codec)
     if is_json(head):
-        return Source(content, f"JSON, {words}", None, codec, None, sheet, is_header)
+        with guarded(path), content.text(codec) as file:
+            keys = json_list(file, is_header)
+        within = f"JSON, the list {in_words(keys)!r}, {words}" if keys else f"JSON, {words}"
+        return Source(content, within, None, codec, None, sheet, is_header, keys)
     if head.lstrip("\ufeff \t\r\n").lower().startswith(("<html", "<!doctype", "<table", "<?xml")):
         raise UnreadableFileError(f"{path} is a web page or XML: save it as CSV or xlsx")
     if "\x00" in head:

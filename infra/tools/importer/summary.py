@@ -143,6 +143,7 @@ def _doubts(history: History) -> Iterator[str]:
     if len(history.currencies) > 1:
         names = ", ".join(f"{storable(name)} ({count:,})" for name, count in history.currencies.most_common(5))
         yield f"WARNING: amounts in several currencies are added as they stand: {names}"
+    yield from _maybe_cents(history, figures)
     yield from _unknown_values(history, figures)
     if figures.unmatched:
         yield f"{figures.unmatched:,} cancelled orders or credit notes cancel no other order of this file"
@@ -158,6 +159,19 @@ def _paid_back_in_part(words: Counter[str]) -> dict[str, int]:
         for word, count in words.items()
         if STATUSES.get(plain_status(word)) == "counts" and _PAID_BACK.search(word.casefold())
     }
+
+
+def _maybe_cents(history: History, figures: Figures) -> Iterator[str]:
+    """Yield a sentence on amounts of an API that are whole numbers, as those are that count in cents."""
+    column, header = history.columns.get("order_value", ""), {*history.header}
+    # An object of an amount and its currency, or a record of Stripe.
+    is_object = column.endswith(".amount") or f"{column}.amount" in header
+    of_api = is_object or (column == "amount" and "object" in header)
+    if history.source.is_json and of_api and figures.money and figures.money.is_integer():
+        yield (
+            f"WARNING: the amounts of {storable(column)!r} are whole numbers: APIs such as those of Square and Stripe "
+            "count in cents; if this one does, divide them by 100 before the import"
+        )
 
 
 def _unknown_values(history: History, figures: Figures) -> Iterator[str]:
