@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import secrets
 import signal
 import sys
@@ -24,6 +25,9 @@ Log = Callable[[str, str], None]
 # Importing takes longer here than on Lambda when every function starts at once.
 _INIT_SECONDS = 60.0
 _MEMORY_CHECK_SECONDS = 0.25
+_MB = 1024 * 1024
+# What a thread's stack takes.
+_THREAD_BYTES = 8 * _MB
 # Of a synchronous invocation, either way.
 MAX_PAYLOAD = 6 * 1024 * 1024
 _LOG_LINE_LIMIT = 4 * 1024 * 1024
@@ -195,12 +199,9 @@ class Environment:
                 text = f"{_now()} {invocation.request_id} Task timed out after {self.spec.timeout:.2f} seconds"
                 self._end_over_limit(invocation, "Sandbox.Timedout", text)
                 return
-            used = _resident_mb(self.pid)
-            if used > self.spec.memory_mb:
-                text = (
-                    f"RequestId: {invocation.request_id} Error: Runtime exited with error: signal: killed "
-                    f"(used {used} MB of {self.spec.memory_mb} MB)"
-                )
+            over = _over_memory(self.pid, self.spec.memory_mb)
+            if over:
+                text = f"RequestId: {invocation.request_id} Error: Runtime exited with error: signal: killed ({over})"
                 self._end_over_limit(invocation, "Runtime.OutOfMemory", text)
                 return
             await asyncio.sleep(min(left, _MEMORY_CHECK_SECONDS))
@@ -276,12 +277,25 @@ def _lives(pid: int) -> bool:
     return not is_ending and not any(int(mask, 16) & _DEADLY_MASK for mask in pending)
 
 
-def _resident_mb(pid: int | None) -> int:
+def _over_memory(pid: int | None, most_mb: int) -> str | None:
+    """Return what a process has taken, if that is more than it may have or it can get no more from the system.
+
+    An interpreter that is refused memory may wait for ever, for a thread that could not begin (python/cpython#140746).
+    """
+    if pid is None:
+        return None
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") // (1024 * 1024)
+        size, resident = (
+            int(pages) * os.sysconf("SC_PAGE_SIZE") for pages in Path(f"/proc/{pid}/statm").read_text().split()[:2]
+        )
+        most_addresses, _ = resource.prlimit(pid, resource.RLIMIT_AS)
+    except (OSError, ValueError):
+        return None
+    if resident // _MB > most_mb:
+        return f"used {resident // _MB} MB of {most_mb} MB"
+    if most_addresses != resource.RLIM_INFINITY and size + _THREAD_BYTES > most_addresses:
+        return f"takes {size // _MB} MB of addresses, of which it may have {most_addresses // _MB} MB"
+    return None
 
 
 def _now() -> str:

@@ -98,9 +98,7 @@ def _swapped(content: bytes) -> bytes:
 OF_ITS_OWN = (
     Fault("scoring killed in its transactions", _scoring_killed),
     Fault("scoring past its time-out", _scoring_past_its_time, seconds=_SCORING_SECONDS + 5),
-    # CPython waits for ever for a thread that found no memory to start with (python/cpython#140746): the gateway ends
-    # that process at its time-out. Lambda ends one that is over its memory at once.
-    Fault("scoring out of memory", _scoring_without_memory, recovers=_SCORING_SECONDS + 15),
+    Fault("scoring out of memory", _scoring_without_memory),
     Fault("clock an hour ahead, and back", partial(_clock_off, "+1h"), seconds=8),
     Fault("clock an hour behind, and back", partial(_clock_off, "-1h"), seconds=8),
     Fault("model missing", partial(_model, lambda _: None), _IS_ENDED, "model", 8),

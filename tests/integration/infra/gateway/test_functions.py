@@ -24,7 +24,7 @@ def test_one_process_serves_one_invocation_after_the_other(served: Served) -> No
     assert served.facts()["pid"] == served.facts()["pid"]
 
 
-@pytest.mark.parametrize("misdeed", ["crash", "hang", "grow"])
+@pytest.mark.parametrize("misdeed", ["crash", "hang", "grow", "starve"])
 def test_a_function_over_its_limits_is_ended_and_the_next_one_is_new(served: Served, misdeed: str) -> None:
     before = served.facts()["pid"]
     status, headers, body = served.get(f"/open?do={misdeed}")
@@ -38,6 +38,7 @@ def test_a_function_over_its_limits_is_ended_and_the_next_one_is_new(served: Ser
     [
         ("hang", "Sandbox.Timedout", "Task timed out after 2.00 seconds"),
         ("grow", "Runtime.OutOfMemory", "signal: killed"),
+        ("starve", "Runtime.OutOfMemory", "signal: killed"),
         ("crash", "Runtime.ExitError", "exit status 3"),
         ("raise", "ValueError", "as asked"),
     ],

@@ -2,6 +2,8 @@
 
 import json
 import os
+import resource
+import threading
 import time
 from typing import Any
 
@@ -19,6 +21,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         hoard = bytearray(400 * 1024 * 1024)
         hoard[::4096] = b"x" * len(hoard[::4096])
         time.sleep(60)
+    if want == "starve":
+        # A thread takes over the stack of one that has ended, and then finds nothing for itself.
+        for most in (resource.RLIM_INFINITY, 1):
+            resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+            thread = threading.Thread(target=time.time)
+            thread.start()
+            thread.join()
     if want == "raise":
         raise ValueError("as asked")
     if want == "nonsense":
