@@ -69,9 +69,6 @@ def _disk_full(shop: Shop, _: Load) -> Iterator[None]:
         yield
     finally:
         filler.unlink()
-        # InnoDB ends its server where it cannot go on; a service manager starts it again.
-        if shop.mysql.has_ended:
-            shop.mysql.start()
 
 
 def _connections_cut(shop: Shop, _: Load) -> AbstractContextManager[None]:

@@ -49,10 +49,10 @@ class MySql:
         """Start it again after it was killed."""
         self._server = start_mariadb(self._folder, self.port)
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether the server has ended by itself."""
-        return self._server.process.poll() is not None
+    def keep_running(self) -> None:
+        """Start it again if it has ended by itself, as a service manager does."""
+        if self._server.process.poll() is not None:
+            self.start()
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send the server a signal; wait for its end where the signal ends it."""
