@@ -7,7 +7,10 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, tzinfo
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ from infra import console
 from infra.tools.command_audit import note
 from infra.tools.console_logs import readable_logs
 from infra.tools.importer.columns import KINDS
+from infra.tools.importer.event_figures import told_types, unknown_types
 from infra.tools.importer.faults import DoubtError, UnreadableFileError
 from infra.tools.importer.history import History, Options
 from infra.tools.importer.interrupted import INTERRUPTED, TERMINATED, Reached, TerminatedError, stoppable
@@ -45,10 +49,12 @@ from infra.tools.importer.storing import (
     processes_for,
 )
 from infra.tools.importer.summary import describe_content, describe_file
+from infra.tools.importer.tallies import Occurrences
 from infra.tools.importer.times import zone_named
 from infra.tools.progress import Progress
 from infra.tools.stack_environment import NotRunningError, use_stack
 
+_TYPES = "docs/events.md lists those that it knows: rename them in the file; nothing was stored"
 _SHARE_FITTED_AGAIN = 0.01
 # Surrogates, but for those that stand for a byte which is not UTF-8.
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
@@ -103,6 +109,11 @@ def _import(options: argparse.Namespace, reached: Reached) -> int:
             return 1
         for sentence in describe_file(history):
             print(sentence)
+        types = history.tally.types
+        if types and (unknown := unknown_types(types)) == types:
+            told = storable(told_types(unknown))
+            print(f"import: the service knows none of the file's types of events: {told}; {_TYPES}", file=sys.stderr)
+            return 1
         if not options.dry_run:
             # The file's name may be that of a customer; the list of imports has it.
             note(settings, "import", action="intake")
@@ -134,11 +145,14 @@ def _reading(options: argparse.Namespace, settings: Settings) -> Options:
 def _dry_run(history: History) -> Imported:
     """Read all, store nothing."""
     imported = Imported()
-    last_customer = None
-    for event in history.events():
-        imported.events += 1
-        imported.customers += event.customer_id != last_customer
-        last_customer = event.customer_id
+    for _, own in groupby(history.events(), key=attrgetter("customer_id")):
+        imported.customers += 1
+        with closing(Occurrences()) as seen:
+            for event in own:
+                # Orders have an id each.
+                is_repeated = history.kind != "orders" and seen.add(hash(event.event_id)) > 0
+                imported.repeated += is_repeated
+                imported.events += not is_repeated
     return imported
 
 

@@ -3,11 +3,16 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from churn.domain.events import MADE_ID, Event
+from infra.tools.importer.event_figures import EventFigures
 from infra.tools.importer.events import digest
+from infra.tools.importer.tallies import Occurrences
 
 _CACHE_KIB = 48 * 1024
 _AT_ONCE = 5000
@@ -68,6 +73,8 @@ class Staging:
         run("CREATE TABLE rejects (line, reason, text)")
         run("CREATE TABLE events (customer, at, event_id, event)")
         run("BEGIN")
+        self.event_figures = EventFigures()
+        """Of the events, once all were taken."""
         self._sorted = "lines"
         self._pending: dict[str, list[Any]] = {"lines": [], "rejects": [], "events": []}
         self._widths = {"lines": len(Line._fields), "rejects": len(Reject._fields), "events": 4}
@@ -124,16 +131,21 @@ class Staging:
         rows = self._database.execute(
             "SELECT customer, event_id, event FROM events ORDER BY customer, at, event_id, rowid"
         )
-        first = ("", "", "")
-        for customer_id, event_id, content in rows:
-            event_type, data, sent, timestamp = json.loads(content)
-            if (customer_id, event_id) != first[:2]:
-                first = customer_id, event_id, content
-            elif content != first[2] and event_id.startswith(MADE_ID):
-                event_id = MADE_ID + digest([event_id, content])  # noqa: PLW2901
-                sent = [sent[0], event_id] if sent else None
-            at = datetime.fromisoformat(timestamp)
-            yield Event(event_id, event_type, customer_id, at, data, (sent[0], sent[1]) if sent else None)
+        self.event_figures = EventFigures()
+        for (customer_id, made_id), same in groupby(rows, key=itemgetter(0, 1)):
+            first = ""
+            with closing(Occurrences()) as seen:
+                for _, _, content in same:
+                    event_type, data, sent, timestamp = json.loads(content)
+                    first = first or content
+                    event_id = made_id
+                    if content != first and made_id.startswith(MADE_ID):
+                        event_id = MADE_ID + digest([made_id, content])
+                        sent = [sent[0], event_id] if sent else None
+                    at = datetime.fromisoformat(timestamp)
+                    event = Event(event_id, event_type, customer_id, at, data, (sent[0], sent[1]) if sent else None)
+                    self.event_figures.add(event, is_repeated=seen.add(hash(event_id)) > 0)
+                    yield event
 
     def count(self, table: str) -> int:
         """Return how many rows a table has."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from types import MappingProxyType
 
-from churn.domain.events import EVENT_TYPES
 from churn.domain.timestamps import from_millis
 from churn.domain.values import storable
 from infra.tools.importer.columns import FALLBACKS
+from infra.tools.importer.event_figures import EventFigures, told_types, unknown_types
 from infra.tools.importer.history import History
 from infra.tools.importer.orders import Figures
 from infra.tools.importer.statuses import STATUSES, plain_status
@@ -45,6 +45,7 @@ def describe_content(history: History) -> Iterator[str]:
         yield from _orders(history, figures)
     if tally.types:
         yield from _reasons("events", tally.types)
+        yield from _events(history.staging.event_figures)
     if tally.continuations:
         yield _pair("continuations", f"{tally.continuations:,} further lines of orders whose own cells are empty")
     if figures.joined:
@@ -76,6 +77,28 @@ def _orders(history: History, figures: Figures) -> Iterator[str]:
         yield _pair("refunds", f"of {figures.earlier:,} orders that the file does not have: of the stored ones")
     if figures.free:
         yield _pair("without value", f"{figures.free:,} orders of value 0, which count nowhere")
+
+
+def _events(figures: EventFigures) -> Iterator[str]:
+    yield _pair("orders", f"{figures.orders:,}")
+    if figures.first is not None and figures.last is not None:
+        yield _pair("from", f"{_day(figures.first)} to {_day(figures.last)}")
+    if figures.orders:
+        unknown = f"; of {figures.unvalued:,} orders the value is not known" if figures.unvalued else ""
+        yield _pair("money", f"{figures.money / 100:,.2f}{unknown}")
+
+
+def _doubts_of_events(history: History) -> Iterator[str]:
+    if unknown := unknown_types(history.tally.types):
+        yield (
+            "WARNING: types of events that this service does not know are stored and change nothing: "
+            f"{storable(told_types(unknown))}; those that it knows are in docs/events.md"
+        )
+    if equal := history.staging.event_figures.equal if history.kind == "events" else 0:
+        yield (
+            f"WARNING: {equal:,} events without an id equal another of the file in every column, and count once; "
+            "if each is an event, a column 'event_id' tells them apart"
+        )
 
 
 def _money(history: History, figures: Figures) -> str:
@@ -117,13 +140,7 @@ def _doubts(history: History) -> Iterator[str]:
             f"WARNING: {tally.nobodies.total():,} lines were rejected, as their ids stand for no customer: {ids}; "
             "if one is a customer, import again with --allow-id=ID"
         )
-    unknown = Counter({name: count for name, count in tally.types.items() if name not in EVENT_TYPES})
-    if unknown:
-        names = ", ".join(f"{storable(name)!r} ({count:,})" for name, count in unknown.most_common(8))
-        yield (
-            f"WARNING: types of events that this service does not know are stored and change nothing: {names}; "
-            "those that it knows are in docs/events.md"
-        )
+    yield from _doubts_of_events(history)
     if tally.statuses.unknown:
         words = ", ".join(f"{storable(word)!r} ({count:,})" for word, count in tally.statuses.unknown.most_common(8))
         first = storable(tally.statuses.unknown.most_common(1)[0][0])

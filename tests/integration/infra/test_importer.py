@@ -269,3 +269,20 @@ def test_a_clean_run_removes_the_rejects_of_one_before(shop: Database, tmp_path:
     assert command.main([str(file)]) == 0
     assert not rejects.exists()
     assert customers(shop).keys() == {"12346", "12347"}
+
+
+def test_a_dry_run_of_events_says_the_numbers_of_the_import(
+    shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "events.csv"
+    placed = "order_placed,ann,2026-08-05,{}\n"
+    file.write_text("event_type,customer_id,timestamp,order_value\n" + "".join(map(placed.format, (10, 25, 25, 1))))
+    assert command.main([str(file), "--dry-run"]) == 0
+    assert "3 events would be imported (nothing was stored), 1 already there" in capsys.readouterr().out
+    assert command.main([str(file)]) == 0
+    assert "3 events imported, 1 already there" in capsys.readouterr().out
+    assert customers(shop)["ann"][:2] == (3, 36.0)
+    assert command.main([str(file)]) == 0
+    captured = capsys.readouterr()
+    assert "0 events imported, 4 already there" in captured.out
+    assert not captured.err

@@ -190,4 +190,4 @@ def test_types_of_events_that_nobody_knows_are_told(tmp_path: Path) -> None:
     header = "event_type,customer_id,timestamp,order_value\n"
     file = read(tmp_path, f"{header}Order_Placed,ann,2026-01-05,10\nlogin,ann,2026-01-06,\n")
     assert "1 login" in file.said
-    assert "does not know are stored and change nothing: 'Order_Placed' (1)" in file.said
+    assert "does not know are stored and change nothing: 'Order_Placed' (1; is it order_placed?)" in file.said
