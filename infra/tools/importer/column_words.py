@@ -93,7 +93,7 @@ class _Likely:
     """What the name of a column holds that may be a field's."""
 
     parts: tuple[str, ...]
-    """The likeliest first; a blank stands for the begin or the end of a word."""
+    """The likeliest first; a blank stands for the begin or the end of a word, ``=`` for the whole name."""
     never: re.Pattern[str]
     """What the name of no such column holds."""
 
@@ -175,8 +175,9 @@ _LIKELY = {
             n_de_pedido numero_ordine numero_d_ordine n_ordine id_ordine bestelnummer ordernummer order_nummer
             numero_do_pedido numer_zamow nr_zamow id_zamow rechnungsn belegn vorgangsn invoice_n factuurn
             numero_de_facture numero_de_factura numero_fattura numero_da_fatura numer_faktury transaction_id
-            transaktionsc transaktionsn charge_id source_id reference referenz referencia riferimento invoice facture
-            factura fattura fatura commande pedido ordine zamowieni _order_ _id_
+            transaktionsc transaktionsn charge_id source_id receipt_n receipt_id basket_id cart_id ticket_n bon_n
+            kassenbon reference referenz referencia riferimento invoice facture factura fattura fatura commande pedido
+            ordine zamowieni _order_ =id
             """
         ),
         re.compile(
@@ -208,6 +209,10 @@ _LIKELY = {
 _LONGEST_NAME = 100
 
 
+def _holds(words: str, part: str) -> bool:
+    return words == f" {part[1:]} " if part.startswith("=") else part in words
+
+
 def likeliest(field: str, header: Sequence[str], taken: Container[str]) -> str | None:
     """Return the column of a header whose name is likeliest a field's, None if none is; `taken` ones are others'."""
     likely = _LIKELY.get(field)
@@ -216,4 +221,4 @@ def likeliest(field: str, header: Sequence[str], taken: Container[str]) -> str |
     of_name = {name: words_of(name) for name in header if name not in taken and len(name) <= _LONGEST_NAME}
     possible = {name: words for name, words in of_name.items() if not likely.never.search(_INCLUDING.sub(" ", words))}
     ranked = sorted(possible, key=lambda name: _LAST.search(possible[name]) is not None)
-    return next((name for part in likely.parts for name in ranked if part in possible[name]), None)
+    return next((name for part in likely.parts for name in ranked if _holds(possible[name], part)), None)

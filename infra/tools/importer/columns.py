@@ -132,7 +132,7 @@ def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) ->
     if kind == "orders" and "customer_id" not in columns and "fallback" in columns:
         # Everybody is known as guests are.
         columns["customer_id"] = columns.pop("fallback")
-    is_of_none = known is None or (known.kind == "orders" and known.line is None)
+    is_of_none = known is None or not known.is_of_a_system
     if kind == "orders" and is_of_none and columns.keys() & {"customer_id"} - named.keys():
         columns |= _guests(columns["customer_id"], by_name)
     columns |= _further_fallbacks(columns, usual, by_name)

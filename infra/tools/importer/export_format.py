@@ -58,3 +58,8 @@ class Format:
     """In the column `entry_type`: entries that pay an order back."""
     credit_numbers: re.Pattern[str] | None = None
     """Numbers of credit notes: they take back no order of their own number."""
+
+    @property
+    def is_of_a_system(self) -> bool:
+        """Whether a system writes it, whose columns are known; ours is written by whoever likes, with further ones."""
+        return self.kind != "orders" or self.line is not None

@@ -104,8 +104,9 @@ def _header(source: Source) -> Sequence[str]:
 
 
 def _records(source: Source, kind: Kind) -> Iterator[Row | Block]:
-    """Yield a file's records; of JSON, what is nested in an order or a customer becomes columns."""
-    if not source.is_json or kind == "events":
+    """Yield a file's records; of JSON and Parquet, what is nested in an order or a customer becomes columns."""
+    may_nest = source.is_json or source.content.shape == "parquet"
+    if not may_nest or kind == "events":
         yield from source.records()
         return
     for row in source.rows():

@@ -224,7 +224,8 @@ def _odd_customers(history: History, figures: Figures) -> Iterator[str]:
 
 def _columns_of_persons(history: History) -> list[str]:
     """Return other columns of a table whose names say that they name persons."""
-    taken = {name for field, name in history.columns.items() if history.format or field not in FALLBACKS}
+    is_known = history.format is not None and history.format.is_of_a_system
+    taken = {name for field, name in history.columns.items() if is_known or field not in FALLBACKS}
     parts = ("mail", "customer", "buyer", "client", "user", "kund", "phone")
     return [name for name in history.header if name not in taken and any(part in name.casefold() for part in parts)]
 

@@ -186,7 +186,7 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
     # What pays orders back is in entries of their own in some exports.
     if kind == "orders" and (known is None or not known.refund_types):
         survey.read |= by_field.keys()
-        survey.may_have_states = known is None or known.line is None
+        survey.may_have_states = known is None or not known.is_of_a_system
         unread = [name for name in names if name not in by_field.values()]
         looks += [(column, _First(survey.unread.setdefault(column, Counter()), _shortened)) for column in unread]
     if "currency" in by_field:

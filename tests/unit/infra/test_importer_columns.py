@@ -152,7 +152,10 @@ def test_a_second_column_of_states_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", ["customer,date,total", "customer_id,timestamp,order_value"])
-@pytest.mark.parametrize("column", ["increment_id", "R\u00e9f\u00e9rence", "order name", "ID", "Bestell-Nr."])
+@pytest.mark.parametrize(
+    "column",
+    ["increment_id", "R\u00e9f\u00e9rence", "order name", "ID", "Bestell-Nr.", "Receipt No", "basket_id"],
+)
 def test_a_column_that_may_be_the_number_of_orders_is_told_where_none_is_read(
     tmp_path: Path, header: str, column: str
 ) -> None:
@@ -168,6 +171,13 @@ def test_a_column_that_may_be_the_number_of_orders_is_told_where_none_is_read(
 def test_an_order_s_total_counts_once_by_its_name_in_any_language(tmp_path: Path, column: str) -> None:
     text = f"customer;date;order;{column};Artikel\nann;2026-01-05;1;70,00;Tee\nann;2026-01-05;1;70,00;Pot\n"
     assert read(tmp_path, text, columns={"order_value": column}).figures.money == 70
+
+
+@pytest.mark.parametrize("column", ["user_id", "session id", "store_id", "Order date", "order status"])
+def test_other_ids_and_what_is_of_an_order_are_not_said_to_be_its_number(tmp_path: Path, column: str) -> None:
+    assert (
+        "order's number" not in read(tmp_path, f"customer_id,timestamp,order_value,{column}\nann,2026-01-05,1,x\n").said
+    )
 
 
 def test_two_columns_of_one_name_are_told_of_a_known_system_too(tmp_path: Path) -> None:

@@ -123,3 +123,17 @@ def test_guests_are_known_by_their_addresses_where_a_column_of_ids_knows_the_oth
     assert "(1 lines are of guests, by 'email')" in history.said
     named = read(tmp_path, f"{header},email\n{lines}", columns={"customer_id": "customer_id"})
     assert (set(_customers(named)), len(named.rejects)) == ({"7"}, 2)
+
+
+def test_nested_columns_of_parquet_are_read_as_those_of_json(tmp_path: Path) -> None:
+    rows = [{"customer": {"id": name}, "created_at": "2026-01-05", "total": 10.0} for name in ("ann", "bob")]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "shop.parquet")
+    history = read_history(tmp_path / "shop.parquet", now=NOW)
+    assert (set(_customers(history)), history.rejects) == ({"ann", "bob"}, [])
+
+
+@pytest.mark.parametrize("header", ["customer_id,date,total,email", "customer_id,timestamp,order_value,email"])
+def test_ids_of_orders_that_are_taken_for_customers_are_told_beside_addresses(tmp_path: Path, header: str) -> None:
+    lines = [f"{number},2026-01-{number % 28 + 1:02d},1,a{number % 5}@x.example" for number in range(1, 40)]
+    said = read(tmp_path, "\n".join([header, *lines, ""])).said
+    assert "every customer has one order: is 'customer_id' the customer? 'email' names persons" in said
