@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 
 from infra.tools.importer.column_words import SYNONYMS, likeliest
 from infra.tools.importer.export_format import Format, Kind, LineKind, plain
@@ -44,6 +45,7 @@ _TOTAL_NAMES = frozenset(
 _NO_IDS = re.compile("name|description")
 _EMAILS = re.compile(r"email|mail$")
 _MOST_SHOWN = 1000
+_LONGEST_REASON = 300
 # What the name of a column ends in that is not the first of its name (`infra.tools.importer.tables.unique_names`).
 _REPEATED = re.compile(r" \(\d+\)$")
 # Without them a file can be read, but not what was taken back, nor a later export of the same orders.
@@ -263,6 +265,11 @@ def refusal(
     if columns.format is not None and "customer_id" in missing:
         sentence += f"; {columns.format.name} without a column for the buyer says nothing about customers"
     return sentence
+
+
+def reason_of_line(refused: UnreadableFileError) -> str:
+    """Return a refusal in short, for the one line of JSON that it is of."""
+    return shorten(str(refused).partition("; this would work")[0], _LONGEST_REASON, placeholder=" ...")
 
 
 def shown(header: Sequence[str]) -> str:

@@ -141,7 +141,7 @@ class History:
 
 
 def _general(reason: str) -> str:
-    """Return a reason without what it quotes of the line, and without what it advises; a long one ends at a word."""
-    parts = reason.partition("; this would work")[0].split("'")
+    """Return a reason without what it quotes of the line; a long one ends at a word."""
+    parts = reason.split("'")
     text = "'...'".join(parts[::2]) if len(parts) > 2 else "'".join(parts)
     return shorten(text, _LONGEST_REASON, placeholder=" ...")

@@ -24,6 +24,7 @@ from infra.tools.importer.columns import (
     is_header,
     missing_fields,
     of_customers,
+    reason_of_line,
     refusal,
     without_numbers,
 )
@@ -44,6 +45,7 @@ from infra.tools.importer.formats import recognise
 from infra.tools.importer.history import History, Options
 from infra.tools.importer.joined_lines import HALF_A_CENT
 from infra.tools.importer.json_rows import flat
+from infra.tools.importer.no_orders import DRAFT_NUMBERS, DRAFTS, list_of_customers, told_by_header
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.order_blocks import BlockReader
 from infra.tools.importer.order_lines import CONTINUATION, LineReader, LineRules
@@ -79,6 +81,9 @@ def read_history(
         history = History(source, kind, known, header, scratch)
         shown = ReadingProgress(progress, source.content.share)
         survey = look_through(_records(source, kind), kind, options.columns, shown.first)
+        is_by_name = kind == "orders" and options.kind is None and known is None
+        if is_by_name and (why := told_by_header(header) or survey.visits()):
+            raise DoubtError(why)
         history.notes += survey.unread_columns()
         reader = _Reader(history, options, survey, now)
         for record in _records(source, kind):
@@ -177,6 +182,8 @@ class _Reader:
                 "ahead; say how they are read with --date-format, such as '%y%m%d', or name another column with "
                 "--column=timestamp=COLUMN"
             )
+        if options.kind is None and self._has_numbers and history.staging.all_numbers_are(DRAFT_NUMBERS):
+            raise DoubtError(DRAFTS)
         first = next(iter(self._columns.values()), None)
         known = first.format if first else None
         kind = options.line or (known.line if known else None)
@@ -329,7 +336,7 @@ class _Reader:
                 raise
             # In JSON each line has columns of its own: if none has those that are needed, the file is refused.
             self._refusal = self._refusal or error
-            raise BadRowError(str(error)) from None
+            raise BadRowError(reason_of_line(error)) from None
         return columns
 
     def _with_prices(self, names: tuple[str, ...], columns: Columns) -> Columns:
@@ -350,6 +357,8 @@ class _Reader:
         by_name = self._options.kind is None and columns.format is None and self._history.kind == "orders"
         if not by_name or "order_id" in columns.by_field or not of_customers(names):
             return []
+        if why := list_of_customers(names, columns.by_field):
+            raise DoubtError(why)
         return ["WARNING: this may be a list of customers, and not of orders: KIND=customers imports it as one"]
 
     def _pass_over(self, reason: str) -> None:

@@ -114,6 +114,12 @@ class Staging:
         ).fetchone()
         return Repeated(row[0], row[1] or 0, row[2] or 0.0, row[3] or 0.0)
 
+    def all_numbers_are(self, pattern: str) -> bool:
+        """Return whether the numbers of all lines are of a pattern."""
+        self._flush()
+        query = "SELECT 1 FROM lines WHERE number NOT GLOB ? LIMIT 1"
+        return self._database.execute(query, (pattern,)).fetchone() is None
+
     def lines(self) -> Iterator[Line]:
         """Yield the lines of all orders by customer, number and place in the file."""
         self._flush()

@@ -63,6 +63,18 @@ class Survey:
         """Return a sentence for each column that is not read, and that says what did not stay of orders."""
         return [sentence for column, words in self.unread.items() if (sentence := self._unread(column, words))]
 
+    def visits(self) -> str:
+        """Return why lines are what customers did in a shop, and how the purchases alone are read; empty if not so."""
+        for column, words in self.unread.items() if self.may_have_states and "status" not in self.read else ():
+            if others := _no_purchases(words):
+                classes = " ".join(shlex.quote(f"--status=never={word}") for word in others)
+                return (
+                    f"column {column!r} reads like what customers did ({_shown(words)}): "
+                    f"{shlex.quote(f'--column=status={column}')} {classes} leaves out what is no order; "
+                    "if each line is an order: KIND=orders"
+                )
+        return ""
+
     def _unread(self, column: str, words: Counter[str]) -> str:
         known = {word: STATUSES[plain_status(word)] for word in words if plain_status(word) in STATUSES}
         is_state = sum(words[word] for word in known) >= _MOSTLY * words.total()
@@ -74,12 +86,6 @@ class Survey:
             says = all(said(word) is not None for word in words)
             field_ = "cancelled" if says and "cancelled" not in self.read else "refunded"
             what = "what was paid back of orders"
-        elif self.may_have_states and "status" not in self.read and (others := _no_purchases(words)):
-            classes = " ".join(shlex.quote(f"--status=never={word}") for word in others)
-            return (
-                f"WARNING: column {column!r} reads like what customers did ({_shown(words)}), and every line counts "
-                f"as an order: {shlex.quote(f'--column=status={column}')} {classes} leaves out what is none"
-            )
         else:
             return ""
         sentence = f"WARNING: column {column!r} reads like {what} ({_shown(words)}), and is not used"

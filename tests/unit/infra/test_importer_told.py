@@ -8,7 +8,7 @@ import pytest
 from openpyxl import Workbook
 
 from infra.tools.importer import tables
-from infra.tools.importer.faults import UnreadableFileError
+from infra.tools.importer.faults import DoubtError, UnreadableFileError
 from tests.support.imports import ReadFile, read_file
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -157,7 +157,9 @@ def test_a_list_of_customers_that_is_read_as_orders_is_told(tmp_path: Path) -> N
     text = (
         "customer_id,email,created_at,total_spent,orders\n7,a@x.example,2026-01-05,90,3\n8,b@x.example,2026-01-06,2,1\n"
     )
-    assert "KIND=customers imports it as one" in read(tmp_path, text).said
+    with pytest.raises(DoubtError, match="KIND=customers imports it as one; if each line is an order: KIND=orders"):
+        read(tmp_path, text)
+    assert read(tmp_path, text, kind="orders").figures.orders == 2
     with pytest.raises(UnreadableFileError, match="if it is a list of customers: KIND=customers"):
         read(tmp_path, "id,first name,last name,e-mail\n7,Ann,Lee,a@x.example\n")
 
@@ -166,8 +168,9 @@ def test_a_log_of_what_customers_did_says_how_the_purchases_alone_are_read(tmp_p
     text = "event_time,event_type,product_id,price,user_id\n2026-01-05 10:00:00,view,p1,10.50,ann\n"
     text += "2026-01-05 10:01:00,page_view,p1,10.50,ann\n2026-01-05 10:02:00,purchase,p1,10.50,ann\n"
     columns = {"timestamp": "event_time", "order_value": "price"}
-    said = read(tmp_path, text, columns=columns).said
-    assert "--column=status=event_type --status=never=view --status=never=page_view leaves out what is none" in said
+    with pytest.raises(DoubtError, match="=status=event_type --status=never=view --status=never=page_view leaves out"):
+        read(tmp_path, text, columns=columns)
+    assert read(tmp_path, text, columns=columns, kind="orders").figures.orders == 3
     statuses = {"view": "never", "pageview": "never"}
     file = read(tmp_path, text, columns=columns | {"status": "event_type"}, statuses=statuses)
     assert (file.figures.orders, file.figures.money) == (1, 10.5)
@@ -191,3 +194,33 @@ def test_types_of_events_that_nobody_knows_are_told(tmp_path: Path) -> None:
     file = read(tmp_path, f"{header}Order_Placed,ann,2026-01-05,10\nlogin,ann,2026-01-06,\n")
     assert "1 login" in file.said
     assert "does not know are stored and change nothing: 'Order_Placed' (1; is it order_placed?)" in file.said
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_list_of_customers_in_json_is_a_doubt(tmp_path: Path, indent: int | None) -> None:
+    one = {
+        "customer_id": "7",
+        "email": "a@x.example",
+        "created_at": "2026-01-05",
+        "total_spent": "90",
+        "orders_count": 3,
+    }
+    with pytest.raises(DoubtError, match="KIND=customers imports it as one"):
+        read(tmp_path, json.dumps([one, one], indent=indent))
+
+
+def test_abandoned_checkouts_are_a_doubt(tmp_path: Path) -> None:
+    text = "Id,Email,Created at,Total,Recovery Status\n1,a@x.example,2026-01-05,10,Not Recovered\n"
+    with pytest.raises(DoubtError, match="'Recovery Status' is one of abandoned checkouts"):
+        read(tmp_path, text)
+    assert read(tmp_path, text, kind="orders").figures.orders == 1
+
+
+def test_drafts_are_a_doubt(tmp_path: Path) -> None:
+    header = "Name,Email,Status,Created at,Total\n"
+    text = header + "#D1,a@x.example,open,2026-01-05,10\n#D2,a@x.example,invoice_sent,2026-01-05,10\n"
+    columns = {"order_id": "Name"}
+    with pytest.raises(DoubtError, match="those of drafts"):
+        read(tmp_path, text, columns=columns)
+    assert read(tmp_path, text, columns=columns, kind="orders").figures.orders == 2
+    assert read(tmp_path, text + "#1001,a@x.example,open,2026-01-05,10\n", columns=columns).figures.orders == 3
