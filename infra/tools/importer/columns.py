@@ -178,7 +178,10 @@ def _names_by_field(kind: Kind, known: Format | None) -> Mapping[str, Sequence[s
 
 
 def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
-    """Return sentences on fields that more than one column may be of; of a format, columns with one name alone."""
+    """Return sentences on fields that more than one column may be of, and on a number of orders that none is read as.
+
+    Of a format, columns with one name alone.
+    """
     by_name = {plain(name): name for name in reversed(header)}
     taken = {name for field, name in columns.by_field.items() if field not in FALLBACKS}
     sentences = []
@@ -194,7 +197,7 @@ def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[s
                 f"{field} is {columns.by_field[field]!r}; {', '.join(map(repr, others[:4]))} could be it too "
                 f"(--column {field}=COLUMN)"
             )
-    return sentences
+    return sentences + _without_numbers(kind, header, columns)
 
 
 def of_customers(header: Sequence[str]) -> bool:
@@ -203,7 +206,7 @@ def of_customers(header: Sequence[str]) -> bool:
     return not names.isdisjoint(_OF_CUSTOMERS) or {"firstname", "lastname"} <= names
 
 
-def without_numbers(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
+def _without_numbers(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
     """Return a sentence where no column is read as the order's number, and one looks like it.
 
     It is not read by itself: orders that were stored without a number would come again with one.

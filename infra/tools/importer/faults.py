@@ -17,6 +17,14 @@ class ImplausibleTimeError(BadRowError):
     """A row of a time when no shop sold anything, or that lies ahead."""
 
 
+class RefundOfNobodyError(BadRowError):
+    """A row that pays an order back and says which, but not whose."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__("customer_id: is required, as the order that was paid back is not in the file")
+        self.number = number
+
+
 class NobodyError(BadRowError):
     """A row whose customer is what tools write where there is none."""
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from infra.tools.importer.columns import of_customers
+from infra.tools.importer.columns import Columns, of_customers
 from infra.tools.importer.export_format import plain
+from infra.tools.importer.faults import DoubtError
 
 DRAFT_NUMBERS = "#D[0-9]*"
 """The numbers of drafts in Shopify, as a pattern of SQLite's GLOB."""
@@ -40,3 +41,12 @@ def list_of_customers(header: Sequence[str], columns: Mapping[str, str]) -> str:
         f"column {value!r} is a sum of a customer's orders, and no column is an order's number: if this is a list of "
         "customers, KIND=customers imports it as one; if each line is an order: KIND=orders"
     )
+
+
+def maybe_customers(header: Sequence[str], columns: Columns) -> list[str]:
+    """Return a sentence where what is read as orders may be a list of customers. Raises DoubtError if it looks so."""
+    if columns.format is not None or "order_id" in columns.by_field or not of_customers(header):
+        return []
+    if why := list_of_customers(header, columns.by_field):
+        raise DoubtError(why)
+    return ["WARNING: this may be a list of customers, and not of orders: KIND=customers imports it as one"]

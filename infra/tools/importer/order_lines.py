@@ -28,6 +28,7 @@ from infra.tools.importer.faults import (
     NeverPlacedError,
     NobodyError,
     NotCountedError,
+    RefundOfNobodyError,
 )
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.rows import Row
@@ -113,9 +114,7 @@ class LineReader:
         at = self._instant(cells, before)
         is_refund = self._has_entries and self._is_refund(cells)
         if is_refund:
-            sent_number = self.number(cells.get("refund_of")) or sent_number
-            number = canonical(sent_number)
-            cells["customer_id"] = cells.get("refund_customer") or cells.get("customer_id")
+            sent_number, number = self._paid_back(cells, sent_number)
         sent_customer, customer = self.customer(cells.get("customer_id"), self._fallback(cells))
         cancelled_at = self._cancelled_at(cells, status, at)
         value, is_adjusted = self._value(cells, is_taken_back=cancelled_at is not None)
@@ -150,6 +149,18 @@ class LineReader:
             refunded,
             self._updated_at(cells),
         )
+
+    def _paid_back(self, cells: dict[str, Any], sent_number: str) -> tuple[str, str]:
+        """Return the number of the order that an entry pays back, as sent and as compared; its customer is the entry's.
+
+        Raises RefundOfNobodyError.
+        """
+        sent_number = self.number(cells.get("refund_of")) or sent_number
+        number = canonical(sent_number)
+        cells["customer_id"] = cells.get("refund_customer") or cells.get("customer_id")
+        if number and cells["customer_id"] is None and self._fallback(cells) is None:
+            raise RefundOfNobodyError(number)
+        return sent_number, number
 
     def void(self, row: Row, values: Mapping[str, Any]) -> Line:
         """Return the line of a row that says that it never was an order. Raises BadRowError, NobodyError."""

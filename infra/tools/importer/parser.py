@@ -23,10 +23,8 @@ from infra.tools.importer.columns import (
     find_columns,
     is_header,
     missing_fields,
-    of_customers,
     reason_of_line,
     refusal,
-    without_numbers,
 )
 from infra.tools.importer.content import Scratch
 from infra.tools.importer.customers import customer_events
@@ -39,13 +37,15 @@ from infra.tools.importer.faults import (
     NeverPlacedError,
     NobodyError,
     NotCountedError,
+    RefundOfNobodyError,
     UnreadableFileError,
 )
 from infra.tools.importer.formats import recognise
 from infra.tools.importer.history import History, Options
 from infra.tools.importer.joined_lines import HALF_A_CENT
 from infra.tools.importer.json_rows import flat
-from infra.tools.importer.no_orders import DRAFT_NUMBERS, DRAFTS, list_of_customers, told_by_header
+from infra.tools.importer.later_refunds import LaterRefunds
+from infra.tools.importer.no_orders import DRAFT_NUMBERS, DRAFTS, maybe_customers, told_by_header
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.order_blocks import BlockReader
 from infra.tools.importer.order_lines import CONTINUATION, LineReader, LineRules
@@ -137,6 +137,7 @@ class _Reader:
         self._is_plausible = False
         self._event_reader: EventReader | None = None
         self._refusal: UnreadableFileError | None = None
+        self._refunds = LaterRefunds()
         history.currencies = survey.currencies
 
     def read(self, row: Row) -> None:
@@ -150,6 +151,9 @@ class _Reader:
             raise
         except NotCountedError as reason:
             self._pass_over(str(reason))
+        except RefundOfNobodyError as error:
+            if not self._refunds.take(row, error):
+                self._refuse(row, error)
         except ImplausibleTimeError as error:
             if len(self._implausible) < _EXAMPLES:
                 self._implausible.append(self._time_of(row.values))
@@ -173,6 +177,7 @@ class _Reader:
         history, options = self._history, self._options
         if self._refusal is not None and not history.columns:
             raise self._refusal
+        self._read_refunds()
         if history.kind != "orders":
             return
         if self._implausible and not self._is_plausible:
@@ -195,6 +200,15 @@ class _Reader:
             kind = _checked(history, kind)
         history.line = kind
         history.take_orders(lambda: Orders(kind, now=self._now, allowed=options.allowed))
+
+    def _read_refunds(self) -> None:
+        for row, error, customer in self._refunds.with_customers(self._history.staging):
+            if customer is None:
+                self._refuse(row, error)
+                continue
+            column = self._columns_of(tuple(row.values or ())).by_field["customer_id"]
+            self._history.tally.lines -= 1
+            self.read(Row(row.line, row.text, {**(row.values or {}), column: customer}))
 
     def _take(self, row: Row, values: Mapping[str, Any]) -> None:
         history = self._history
@@ -328,8 +342,8 @@ class _Reader:
                 self._columns[names] = columns
                 if not history.columns:
                     history.notes += also_possible(history.kind, names, columns)
-                    history.notes += without_numbers(history.kind, names, columns)
-                    history.notes += self._maybe_customers(names, columns)
+                    if history.kind == "orders" and self._options.kind is None:
+                        history.notes += maybe_customers(names, columns)
                 history.columns = dict(columns.by_field) | history.columns
         except UnreadableFileError as error:
             if not history.source.is_json:
@@ -352,14 +366,6 @@ class _Reader:
         if told and told not in self._history.notes:
             self._history.notes.append(told)
         return columns
-
-    def _maybe_customers(self, names: tuple[str, ...], columns: Columns) -> list[str]:
-        by_name = self._options.kind is None and columns.format is None and self._history.kind == "orders"
-        if not by_name or "order_id" in columns.by_field or not of_customers(names):
-            return []
-        if why := list_of_customers(names, columns.by_field):
-            raise DoubtError(why)
-        return ["WARNING: this may be a list of customers, and not of orders: KIND=customers imports it as one"]
 
     def _pass_over(self, reason: str) -> None:
         if reason == CONTINUATION:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import groupby
@@ -99,6 +99,18 @@ class Staging:
         """Add an event."""
         content = json.dumps([event.event_type, event.data, event.sent_ids, event.timestamp.isoformat()])
         self._add("events", (event.customer_id, event.at, event.event_id, content))
+
+    def customers_of(self, numbers: Collection[str]) -> dict[str, str]:
+        """Return the customers, as they were sent, of those orders that are there."""
+        if not numbers:
+            return {}
+        self._flush()
+        self._database.execute("CREATE TEMP TABLE wanted (number PRIMARY KEY)")
+        self._database.executemany("INSERT INTO wanted VALUES (?)", [(number,) for number in numbers])
+        rows = self._database.execute(
+            "SELECT number, sent_customer FROM lines JOIN wanted USING (number) WHERE NOT is_void"
+        )
+        return dict(rows.fetchall())
 
     def repeated(self) -> Repeated:
         """Return what the orders of several lines have in common; cancelled lines are no part of them."""

@@ -321,6 +321,19 @@ def test_entries_of_paypal_that_are_no_refunds_take_nothing_back(
     assert read(tmp_path, header + lines).figures.orders == counts
 
 
+def test_a_chargeback_of_paypal_without_addresses_is_of_the_payment_that_it_names(tmp_path: Path) -> None:
+    header = "Date,Time,TimeZone,Type,Status,Currency,Gross,From Email Address,To Email Address,"
+    lines = (
+        "Transaction ID,Reference Txn ID",
+        "17/01/2026,10:00:00,CET,Chargeback,Completed,EUR,-15.00,,,T3,T1",
+        "17/01/2026,11:00:00,CET,Chargeback,Completed,EUR,-15.00,,,T4,T0",
+        "15/01/2026,10:00:00,CET,Website Payment,Completed,EUR,40.00,ann@x.example,shop@x.example,T1,",
+    )
+    file = read(tmp_path, header + "\n".join([*lines, ""]))
+    assert (file.figures.orders, file.figures.money, file.lines) == (1, 25, 3)
+    assert ["the order that was paid back is not in the file" in one.reason for one in file.rejects] == [True]
+
+
 def test_a_balance_report_of_paypal_is_recognised_by_its_description(tmp_path: Path) -> None:
     header = "Date,Time,Time Zone,Description,Currency,Gross,Fee,Net,Balance,Transaction ID,From Email Address,Name\n"
     line = "15/01/2026,10:00:00,CET,Website Payment,EUR,40.00,-1.00,39.00,39.00,T1,ann@x.example,Ann\n"
