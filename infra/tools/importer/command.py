@@ -270,6 +270,11 @@ def _report(history: History, imported: Imported, seconds: float, *, is_dry: boo
         f"{history.lines:,} lines read, {imported.events:,} events {did}, {imported.repeated:,} already there, "
         f"{history.tally.rejects.total():,} lines rejected; {imported.customers:,} customers; {seconds:.1f} s"
     )
+    if history.kind == "events" and imported.conflicting:
+        print(
+            f"WARNING: {imported.conflicting:,} events have the id of an earlier one with another content: "
+            "the earlier one counts"
+        )
     replaced = imported.replaced
     if replaced.reinstated:
         print(f"{replaced.reinstated:,} orders that were cancelled count again, as this file shows them as paid")

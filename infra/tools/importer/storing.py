@@ -1,6 +1,7 @@
 """The events of an import go into the store: whole customers a transaction, those of a long history in processes."""
 
 import gc
+import logging
 import multiprocessing
 import os
 import threading
@@ -17,11 +18,12 @@ from typing import Protocol
 from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError
 from churn.domain.errors import DATA_ERRORS, UnavailableError
 from churn.domain.events import Event
+from churn.observability import logger
 from churn.services.batch_result import BatchResult
 from churn.services.current_model import CurrentModel, NoModelError
 from churn.services.hourly_stats import Activity
 from churn.services.imported_hours import HourSpan
-from churn.services.scoring import Scoring
+from churn.services.scoring import CAME_AGAIN, Scoring
 from churn.settings import Settings
 from churn.variables import InvalidSettingsError
 from infra.tools.importer.interrupted import later
@@ -67,6 +69,8 @@ class Imported:
     customers: int = 0
     refused: int = 0
     """Events of customers whose stored data cannot be read."""
+    conflicting: int = 0
+    """Events under the id of an earlier event with another content, which counts."""
     replaced: Replaced = field(default_factory=Replaced)
     hours: Activity = field(default_factory=Counter)
     """What the import changes of the dashboard's hours."""
@@ -83,6 +87,7 @@ class Imported:
         self.too_late += batch.too_late
         self.customers += batch.customers
         self.refused += batch.refused
+        self.conflicting += batch.conflicting
         self.replaced.add(batch.replaced)
         self.hours.update(batch.hours)
 
@@ -92,6 +97,8 @@ class EventStore:
 
     def __init__(self, database: Database, settings: Settings, hours: HourSpan, file: str | None = None) -> None:
         """`hours`: those whose change is counted. `file`: see `as_revisions`."""
+        # A later version of an order is stored under the order's id; of other events the summary tells.
+        logger.addFilter(_says_more)
         model = CurrentModel(settings)
         self.scoring = Scoring(database, model, settings, promoted_at=lambda: model.promoted_at)
         self.hours = hours
@@ -127,6 +134,10 @@ class EventStore:
                 # Waits for what is being stored: nothing is written after the failure is told.
                 pool.shutdown(cancel_futures=True)
                 raise
+
+
+def _says_more(record: logging.LogRecord) -> bool:
+    return record.msg != CAME_AGAIN
 
 
 def processes_for(events: int) -> int:
@@ -171,7 +182,8 @@ def apply_batch(scoring: EventSink, batch: Sequence[Event], hours: HourSpan) -> 
         imported = apply_batch(scoring, batch[:middle], hours)
         imported.add(apply_batch(scoring, batch[middle:], hours))
         return imported
-    return Imported(applied.events, applied.repeated, applied.too_late, hours=applied.hours)
+    changed, conflicting = applied.hours, applied.conflicting
+    return Imported(applied.events, applied.repeated, applied.too_late, conflicting=conflicting, hours=changed)
 
 
 class _Pending(Protocol):

@@ -286,3 +286,31 @@ def test_a_dry_run_of_events_says_the_numbers_of_the_import(
     captured = capsys.readouterr()
     assert "0 events imported, 4 already there" in captured.out
     assert not captured.err
+
+
+def test_a_later_export_that_comes_again_warns_of_nothing(
+    shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shop.csv"
+    for value in ("10", "7", "7"):
+        file.write_text(f"customer,order,date,total,status\nann,1,2026-08-01,{value},paid\n")
+        assert command.main([str(file)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "WARNING" not in captured.out
+    assert customers(shop)["ann"][:2] == (1, 7.0)
+
+
+def test_an_event_under_the_id_of_another_is_told(
+    shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "events.csv"
+    for value in (10, 7):
+        file.write_text(
+            f"event_id,event_type,customer_id,timestamp,order_value\ne,order_placed,ann,2026-08-05,{value}\n"
+        )
+        assert command.main([str(file)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("1 events have the id of an earlier one with another content") == 1
+    assert captured.err == ""
+    assert customers(shop)["ann"][:2] == (1, 10.0)

@@ -56,6 +56,9 @@ _MOST_RELEASED = 500
 _PUT_OFF = timedelta(days=1)
 _key = attrgetter("pk")
 
+CAME_AGAIN = "event ids came again with another content"
+"""What the log says of events that were stored with another content under their id."""
+
 
 class Scoring:
     """The use case of both the stream and the rescoring sweep; for one thread at a time, as in a Lambda environment."""
@@ -303,7 +306,7 @@ class Scoring:
         stored = history.known(transaction, [(pk, one) for pk, one in living if not touched[one.customer_id].is_new])
         result.conflicting += sum(not is_same for is_same in stored.values())
         if result.conflicting:
-            logger.warning("event ids came again with another content", extra={"events": result.conflicting})
+            logger.warning(CAME_AGAIN, extra={"events": result.conflicting})
         return [event for pk, event in living if (pk, event.event_id) not in stored]
 
     def _without_erased(self, transaction: Transaction, folded: Folded, work: Work) -> list[Customer]:
