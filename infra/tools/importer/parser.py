@@ -336,9 +336,10 @@ class _Reader:
                 columns = self._with_prices(names, find_columns(history.kind, names, self._options.columns))
                 missing = missing_fields(history.kind, names, columns)
                 if missing:
-                    path = str(history.source.content.path)
-                    is_table = history.source.is_table
-                    raise UnreadableFileError(refusal(history.kind, names, columns, missing, path, is_table=is_table))
+                    source = history.source
+                    path, is_table = str(source.content.path), source.is_table
+                    sentence = refusal(history.kind, names, columns, missing, path, is_table=is_table)
+                    raise UnreadableFileError(sentence + source.elsewhere())
                 self._columns[names] = columns
                 if not history.columns:
                     history.notes += also_possible(history.kind, names, columns)

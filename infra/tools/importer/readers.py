@@ -10,7 +10,7 @@ from infra.tools.importer.json_lists import Keys, in_words
 from infra.tools.importer.json_rows import is_json, json_list, json_rows
 from infra.tools.importer.rows import Block, Row
 from infra.tools.importer.tables import IsHeader, Layout, check_header, csv_records, find_layout
-from infra.tools.importer.typed_rows import parquet_rows, xlsx_rows
+from infra.tools.importer.typed_rows import parquet_rows, sheet_names, xlsx_rows
 
 _HEAD = 4096
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -40,6 +40,14 @@ class Source:
     def is_table(self) -> bool:
         """Whether it is CSV or xlsx, which spreadsheets may have written."""
         return self.content.shape == "xlsx" or self._layout is not None
+
+    def elsewhere(self) -> str:
+        """Return where else in the file the records may be, as the end of a sentence; empty if nowhere."""
+        if self.content.shape != "xlsx" or self._sheet is not None:
+            return ""
+        with self.content.reopen() as file:
+            first, *others = sheet_names(file)
+        return f"; this is the sheet {first!r}, and --sheet names another: {', '.join(others)}" if others else ""
 
     def rows(self) -> Iterator[Row]:
         """Yield all records one by one. Raises UnreadableFileError."""

@@ -96,6 +96,17 @@ def xlsx_rows(file: IO[bytes], path: object, sheet: str | None, is_header: IsHea
         raise UnreadableFileError(f"{path} cannot be read as xlsx: {error or type(error).__name__}") from error
 
 
+def sheet_names(file: IO[bytes]) -> list[str]:
+    """Return the names of an xlsx file's sheets, which could be read before."""
+    import openpyxl  # noqa: PLC0415
+
+    book = openpyxl.load_workbook(file, read_only=True)
+    try:
+        return [*book.sheetnames]
+    finally:
+        book.close()
+
+
 def _sheet(book: Any, path: object, name: str | None) -> Any:
     if name is None:
         if not book.worksheets:

@@ -224,3 +224,14 @@ def test_drafts_are_a_doubt(tmp_path: Path) -> None:
         read(tmp_path, text, columns=columns)
     assert read(tmp_path, text, columns=columns, kind="orders").figures.orders == 2
     assert read(tmp_path, text + "#1001,a@x.example,open,2026-01-05,10\n", columns=columns).figures.orders == 3
+
+
+@pytest.mark.parametrize("note", [[["Export"], ["of July"]], [["Shop", "X"], ["Month", "July"]]])
+def test_a_first_sheet_of_notes_names_the_others(tmp_path: Path, note: list[list[str]]) -> None:
+    book = Workbook()
+    for cells in note:
+        book.worksheets[0].append(cells)
+    book.create_sheet("Orders").append(["customer", "date", "total"])
+    book.save(tmp_path / "orders.xlsx")
+    with pytest.raises(UnreadableFileError, match="this is the sheet 'Sheet', and --sheet names another: Orders"):
+        read_file(tmp_path / "orders.xlsx", now=NOW)
