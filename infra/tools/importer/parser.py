@@ -336,10 +336,9 @@ class _Reader:
                 columns = self._with_prices(names, find_columns(history.kind, names, self._options.columns))
                 missing = missing_fields(history.kind, names, columns)
                 if missing:
-                    source = history.source
-                    path, is_table = str(source.content.path), source.is_table
-                    sentence = refusal(history.kind, names, columns, missing, path, is_table=is_table)
-                    raise UnreadableFileError(sentence + source.elsewhere())
+                    source, kind = history.source, history.kind
+                    told = refusal(kind, names, columns, missing, str(source.content.path), is_table=source.is_table)
+                    raise UnreadableFileError(told + source.elsewhere())
                 self._columns[names] = columns
                 if not history.columns:
                     history.notes += also_possible(history.kind, names, columns)
