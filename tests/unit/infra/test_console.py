@@ -53,4 +53,4 @@ def test_every_command_of_the_makefile_ends_so() -> None:
     for name in named:
         path = _ROOT / name.replace(".", "/")
         source = (path / "__main__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
-        assert re.search(r"\n    console\.run\(main(, sys\.argv\[1:\])?\)\n\Z", source), name
+        assert re.search(r"\n    console\.run\(_?main(, sys\.argv\[1:\])?\)\n\Z", source), name
