@@ -115,6 +115,8 @@ class Survey:
         """Return the reader of a column's times. Raises DoubtError."""
         survey = self.times.get(column or "")
         if order is None and survey is not None and date_format is None:
+            if usual is None:
+                survey.refuse_years_in_doubt()
             others = {
                 other.order() for other in self.times.values() if bool(other.day_first) != bool(other.month_first)
             }

@@ -115,6 +115,10 @@ class TimeSurvey:
     month_first: str = ""
     unclear: str = ""
     _seen: set[str] = field(default_factory=set)
+    _years_last: bool = False
+    """Whether a date was seen that cannot begin with a year of two digits."""
+    _firsts: dict[int, str] = field(default_factory=dict)
+    _lasts: set[int] = field(default_factory=set)
 
     def add(self, text: str) -> None:
         """Take a text of the column."""
@@ -127,6 +131,11 @@ class TimeSurvey:
         if match is None:
             return
         first, second = int(match[1]), int(match[3])
+        if match[2] == "." or len(match[4]) == 4 or second > 12 or first <= 12 or int(match[4]) > 31:
+            self._years_last = True
+        elif not self._years_last:
+            self._firsts.setdefault(first, text)
+            self._lasts.add(int(match[4]))
         if first > 12 >= second:
             self.day_first = self.day_first or text
         elif second > 12 >= first:
@@ -162,6 +171,19 @@ class TimeSurvey:
         raise DoubtError(
             f"column {self.column!r} can be read in two ways: {self.unclear!r} is {readings[0]} with --dates=dmy, or "
             f"{readings[1]} with --dates=mdy; any other form can be named with --date-format, such as '%d/%m/%Y'"
+        )
+
+    def refuse_years_in_doubt(self) -> None:
+        """Raise DoubtError if all dates may begin with a year of two digits: days repeat less often than years do."""
+        if self._years_last or not 0 < len(self._firsts) < len(self._lasts):
+            return
+        text = next(iter(self._firsts.values()))
+        if not (match := _DATE.match(text)):
+            return
+        year, month, day = (int(match[part]) for part in (1, 3, 4))
+        raise DoubtError(
+            f"column {self.column!r} can be read in two ways: {text!r} is {_named(text, 'dmy')} with --dates=dmy, or "
+            f"{day} {date(2000 + year, month, 1):%B %Y} with --date-format='%y{match[2]}%m{match[2]}%d'"
         )
 
 
