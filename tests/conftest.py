@@ -1,6 +1,7 @@
 """Fixtures that need real servers: each is started once a session, on free ports, in a folder that is thrown away."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from infra.local.servers.databases import free_port, start_mariadb, start_redis
 from tests.support import eventually
 
 MIGRATIONS = Path(__file__).parents[1] / "infra" / "migrations"
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and all processes of tests would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Nothing of the machine's AWS account is ever used by a test.
 os.environ.update(

@@ -143,6 +143,8 @@ def test_every_figure_opens_what_it_counts_or_sums(get: Get, promoted_at: dateti
         else:
             assert len(rows) == figure > 0, name
     others = {"model_accuracy_basis", "generated_at", "currency", "churned_customers", "active_customers_before"}
+    # What `last_model_update` links to tells it.
+    others.add("model_source")
     # It has links of its own, and is null while no outcome is known.
     others.add("alert_outcomes")
     assert links.keys() == {name for name in figures if not name.startswith("links.")} - others

@@ -76,7 +76,11 @@ def test_the_version_of_the_day_serves_is_told_and_is_rolled_back(
         ({"current_process": {}, "spending": {}, "source": "sample"}, "learned from what is simulated"),
         ({"current_process": {}, "spending": {}, "source": "history", "horizon_days": 30}, "30 days ahead"),
         (
-            {"source": "history", "horizon_days": 90, "freshness": {"trained_version": "gone"}},
+            {
+                "source": "history",
+                "horizon_days": 90,
+                "freshness": {"served": "refitted", "as_of": "2026-01-31T10:15:00Z", "trained_version": "gone"},
+            },
             "Version gone, which the training made, is not there",
         ),
     ],
