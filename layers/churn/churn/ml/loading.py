@@ -12,7 +12,7 @@ from churn.ml.artifact_schema import kind_in
 from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.blend import BlendedModel
 from churn.ml.forest_structure import check_forest
-from churn.ml.outlook import outlooks
+from churn.ml.outlook import outlooks, process_of
 from churn.ml.random_forest import ChurnModel
 
 LearnedModel = ChurnModel | BlendedModel
@@ -71,6 +71,5 @@ def _try_out(model: StoredModel) -> None:
     explained = prediction.base + math.fsum(prediction.contributions.values())
     if not abs(explained - prediction.churn_probability) <= _TOLERANCE:
         raise BrokenModelError("the reasons of a trial prediction do not add up to its probability")
-    knows_process = bool(model.metadata.get("current_process") or model.metadata.get("purchase_process"))
-    if knows_process and None in outlooks(histories, model.metadata):
+    if process_of(model.metadata) and None in outlooks(histories, model.metadata):
         raise BrokenModelError("what is expected of a trial customer is no number")

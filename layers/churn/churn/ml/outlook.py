@@ -38,6 +38,11 @@ def outlook(row: Mapping[str, float | None], metadata: Mapping[str, Any]) -> Out
     return found if found is None or is_possible(found) else None
 
 
+def process_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the parameters of the purchase process that a model knows: of now, or else of its training."""
+    return metadata.get("current_process") or metadata.get("purchase_process")
+
+
 def is_possible(found: Outlook) -> bool:
     """Return whether all figures are numbers that can be stored and told."""
     told = (found.orders, found.spend, found.spend_if_ordering, found.usual_gap_days, found.next_order_days)
@@ -45,7 +50,7 @@ def is_possible(found: Outlook) -> bool:
 
 
 def _outlook(row: Mapping[str, float | None], metadata: Mapping[str, Any]) -> Outlook | None:
-    spending, process = metadata.get("spending"), metadata.get("current_process") or metadata.get("purchase_process")
+    spending, process = metadata.get("spending"), process_of(metadata)
     given = (occasions(row), *(row.get(name) for name in ("days_since_last_order", "account_age_days")))
     purchases, recency, age = (math.nan if value is None else value for value in given)
     horizon = None if process is None else process.get("horizon_days")
