@@ -55,7 +55,7 @@ def list_within(text: str, is_header: IsHeader) -> Keys | None:
     if not beside:
         return found
     is_named = found[-1].casefold() in _LISTS and found[-1] not in _ALSO_OF_RECORDS
-    return found if is_named and not is_header([".".join(keys) for keys in outline.others]) else None
+    return found if is_named and not is_header([in_words(keys) for keys in outline.others]) else None
 
 
 def _rank(keys: Keys) -> tuple[int, int]:
