@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,6 +12,7 @@ from churn.services import alert_delivery as delivery
 from churn.services.alert_delivery import deliver
 from tests.support import eventually
 from tests.support.sockets import FakePush, add_customer, open_socket, raise_alerts
+from tests.support.tcp_proxy import TcpProxy
 
 
 def subscribe(
@@ -186,6 +188,31 @@ def test_who_is_throttled_is_tried_again_in_the_same_call(database: Database) ->
 
     assert done.paused == 1
     assert push.alert_ids("a") == [1, 2]
+
+
+def test_a_lease_is_returned_though_the_database_was_away_after_the_post(database: Database, mysql_url: str) -> None:
+    port = urlsplit(mysql_url).port
+    assert port is not None
+    with TcpProxy(port) as proxy:
+
+        class Cut(FakePush):
+            def post(self, connection_id: str, message: bytes) -> None:
+                super().post(connection_id, message)
+                if connection_id == "a":
+                    proxy.refuse(refuses=True)
+                    proxy.cut()
+                    threading.Timer(0.7, lambda: proxy.refuse(refuses=False)).start()
+
+        push = Cut()
+        customer = add_customer(database)
+        listening(database, "a")
+        raise_alerts(database, customer, "high")
+        with_bad_connection = Database(mysql_url.replace(f":{port}/", f":{proxy.port}/"), attempts=1)
+        assert deliver(with_bad_connection, push).posted == 1
+        with_bad_connection.close()
+    # Nobody waits for the end of the lease, and nothing comes twice.
+    raise_alerts(database, customer, "low")
+    assert deliver(database, FakePush()).posted == 1
 
 
 def test_who_timed_out_is_left_alone_for_a_while(database: Database) -> None:

@@ -121,6 +121,23 @@ def test_who_says_nothing_is_closed_by_the_call_of_each_minute(database: Databas
     assert (push.closed, _open(database)) == (["over", "throttled"], ["open"])
 
 
+def test_what_a_process_left_when_it_ended_is_posted_by_the_call_of_each_minute(
+    database: Database, push: FakePush
+) -> None:
+    open_socket(database, "a")
+    alert_delivery.subscribe(database, "a", "low", None, lambda _: None)
+    raise_alerts(database, add_customer(database), "high")
+    # It ended while it posted: while its lease lasts, nobody else does.
+    database.run(websocket_connections.claim)
+    edge = WebSocketHandler(database, push, Settings.from_environment({}), dict, lambda _: None)
+    assert edge.handle({"socket": "each_minute"}) == {"statusCode": 200}
+    assert push.alert_ids("a") == []
+    over = "UPDATE sockets SET leased_until = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND"
+    database.run(lambda transaction: transaction.execute(over))
+    edge.handle({"socket": "each_minute"})
+    assert push.alert_ids("a") == [1]
+
+
 def test_sockets_that_are_over_count_for_no_limit(database: Database) -> None:
     open_socket(database, "a", limit=1)
     _expire(database, "a")

@@ -166,10 +166,14 @@ class WebSocketHandler:
         match event["socket"]:
             case "deliver":
                 self._deliver()
-            case "close_expired":
+            case "each_minute":
+                # A process that ended, or lost its database, may have left alerts that nobody else is about to post.
+                self._deliver()
                 socket_expiry.close_expired(self._database, self._push)
-            case _:
+            case "greet":
                 self._greet_when_there(str(event["connection_id"]))
+            case task:
+                logger.warning("a task for the sockets is not known", task=task)
         return {"statusCode": 200}
 
     def _greet_when_there(self, connection_id: str) -> None:

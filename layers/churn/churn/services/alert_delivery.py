@@ -28,7 +28,13 @@ from churn.adapters.api_gateway_push import (
     Push,
     PushUnavailableError,
 )
-from churn.adapters.mysql import Database, Transaction, alert_pages, websocket_connections
+from churn.adapters.mysql import (
+    Database,
+    DatabaseUnavailableError,
+    Transaction,
+    alert_pages,
+    websocket_connections,
+)
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.websocket_connections import Cursors, Since, Socket
 from churn.domain.alerts import ALERT_PRIORITIES
@@ -43,6 +49,7 @@ _SOON = 1.0
 # What ends within so long after the first is settled together.
 _TOGETHER_SECONDS = 0.05
 _SUBSCRIBE_EVERY_SECONDS = 0.05
+_SETTLE_EVERY_SECONDS = 0.2
 
 
 class ConnectionBusyError(UnavailableError):
@@ -103,6 +110,8 @@ def deliver(database: Database, push: Push, *, budget: float = 5) -> Delivery:
     posted to. Raises DatabaseUnavailableError.
     """
     deadline = time.monotonic() + budget
+    # Afterwards the leases have expired.
+    settle_until = time.monotonic() + websocket_connections.LEASE_SECONDS
     posted = gone = paused = 0
     throttled = False
     running: set[Future[_Outcome]] = set()
@@ -123,7 +132,7 @@ def deliver(database: Database, push: Push, *, budget: float = 5) -> Delivery:
             if not done:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
             outcomes = [future.result() for future in done]
-            database.run(partial(_settle, outcomes=outcomes))
+            _store(database, outcomes, settle_until)
             posted += sum(outcome.posted for outcome in outcomes)
             gone += sum(outcome.gone for outcome in outcomes)
             paused += sum(outcome.pause > 0 for outcome in outcomes)
@@ -283,6 +292,22 @@ def _post(push: Push, work: _Work, post_until: float) -> _Outcome:
                 logger.exception("an alert was refused by the gateway", alert_id=alert.id)
         cursors = alert.cursors
     return _Outcome(socket, work.end, posted)
+
+
+def _store(database: Database, outcomes: Sequence[_Outcome], until: float) -> None:
+    """Store what was posted, for which a database that is away for a moment is asked again.
+
+    A lease that is not returned keeps everybody else from posting what comes next.
+    """
+    while True:
+        try:
+            database.run(partial(_settle, outcomes=outcomes))
+        except DatabaseUnavailableError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_SETTLE_EVERY_SECONDS)
+        else:
+            return
 
 
 def _settle(transaction: Transaction, outcomes: Sequence[_Outcome]) -> None:
