@@ -11,20 +11,18 @@ import numpy as np
 
 from churn.domain.events import Event
 from churn.domain.timestamps import DAY, from_millis, to_millis
-from churn.training.bg_nbd import fitted_process
-from churn.training.blend import EQUAL, level_of, parts_outside
+from churn.training.blend import EQUAL
+from churn.training.level import level_of, parts_of_window
 from churn.training.plan import Plan
-from churn.training.random_forest import ForestTrainer, Shape, out_of_fold
+from churn.training.random_forest import Shape
 from churn.training.snapshots import Histories, Snapshots, scan_histories, take_snapshots
-from churn.training.training_set import training_set_of
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 _DAYS = 4 * 365
 _EVERY_DAYS, _HORIZON_DAYS = 30, 90
 _LEARNED = 3
-"""Windows that a training judges, and those before a judged one that its parts are fitted to, 90 days apart."""
+"""Windows that the parts of a judged one are fitted to, 90 days apart."""
 _FIRST_JUDGED_DAY = 500
-_TREES = 40
 
 
 def season(day: float) -> float:
@@ -80,15 +78,9 @@ def judged_windows(histories: Histories, seed: int = 1) -> list[Judged]:
 
 def _judge(windows: Sequence[Snapshots], plan: Plan) -> Judged:
     """Judge the last of some windows by the others."""
-    window = windows[-1]
-    training_set, _ = training_set_of(windows, fitted_process(windows[-2].buying, plan))
-    trainer, shape = ForestTrainer(training_set, 2, plan.seed), Shape()
-    inside = training_set.windows < len(windows) - 1
-    outside = ~inside & (np.arange(len(inside)) < len(inside) // 2)
-    unseen = out_of_fold(trainer, training_set, _TREES // 2, shape, lambda _: None)
-    process = fitted_process(window.buying, plan)
-    parts = parts_outside(trainer, training_set, unseen, shape, process, inside, outside)
-    found = level_of([(parts, training_set.churned[outside])], [*EQUAL.values()])
+    *learned, window = windows
+    parts, churned = parts_of_window(learned, window, Shape(), plan)
+    found = level_of([(parts, churned)], [*EQUAL.values()])
     return Judged(
         from_millis(window.cut_off),
         float(window.churned.mean()),
@@ -100,8 +92,8 @@ def _judge(windows: Sequence[Snapshots], plan: Plan) -> Judged:
 def decided(windows: Sequence[Judged], newest: int | None = None) -> Iterator[float]:
     """Yield what each training gains that moves its window's level, and 0 where it does not.
 
-    It moves it if the windows that ended before gain on average: the `newest` of them that lie 90 days apart, as a
-    training takes them, or all.
+    It moves it if the windows that ended before gain on average: all, as a training takes them, or the `newest` of
+    those that lie 90 days apart.
     """
     apart = _HORIZON_DAYS // _EVERY_DAYS
     for place in range(_LEARNED * apart, len(windows)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from churn.domain.features import INPUT_NAMES
+from churn.domain.timestamps import DAY
 from churn.ml.arrays import Flags, Floats
 from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.blend import PARTS, BlendedModel
@@ -16,9 +18,13 @@ from churn.ml.derived_features import DERIVED_COLUMNS, derived
 from churn.ml.loading import LearnedModel
 from churn.ml.random_forest import ChurnModel
 from churn.training import Plan, TrainedModel, report_html, train
-from churn.training.blend import EQUAL, level_of, with_level, without_level
+from churn.training import level as level_module
+from churn.training.blend import EQUAL
 from churn.training.evaluation import probabilities
 from churn.training.freshness import as_of_cut_off
+from churn.training.level import Parts, judge_level, level_of, with_level, without_level
+from churn.training.random_forest import Shape
+from churn.training.snapshots import MOST_CUT_OFFS, Snapshots
 from tests.training.test_pipeline import NOW, histories_of, shop
 
 _QUICK = Plan(trees=20, search=False)
@@ -87,11 +93,46 @@ def test_the_level_is_moved_where_windows_were_better_off_with_it(
 
 def test_the_report_tells_whether_the_level_is_moved_and_has_both() -> None:
     model, report = trained().model, trained().report
-    assert report["level"]["windows"] == 2
+    judged = report["level"]["windows"]
     page = report_html(report)
-    assert f"2 windows learned from had a mean Brier score of {report['level']['moved']:.4f}" in page
+    assert f"{judged} windows before the tested one had a mean Brier score of {report['level']['moved']:.4f}" in page
     assert ("added to everybody" in page) == report["level"]["is_moved"]
     assert ("unmoved" in report) == report["level"]["is_moved"] == ("shift" in model.metadata["blend"])
+
+
+def test_windows_before_those_learned_from_judge_the_level_too() -> None:
+    # Of four windows learned from, half a horizon apart, two come after one that has ended.
+    learned = [window for window in trained().report["windows"] if window["role"] == "learned"]
+    assert len(learned) == MOST_CUT_OFFS
+    # With the customers of three windows before them, three more do.
+    assert trained().report["level"]["windows"] == 5
+
+
+def test_a_window_is_judged_by_those_that_had_ended_and_know_both_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, asked = Plan(horizon_days=90), []
+
+    def window(day: int, left: int) -> Snapshots:
+        made = Snapshots(day * DAY)
+        made.labels.extend([1] * left + [0] * (300 - left))
+        return made
+
+    def parts_of(learned: Sequence[Snapshots], judged: Snapshots, *_: object) -> Parts:
+        asked.append(([one.cut_off // DAY for one in learned], judged.cut_off // DAY))
+        return _judged(0.65, 0.63, seed=judged.cut_off // DAY)
+
+    monkeypatch.setattr(level_module, "parts_of_window", parts_of)
+    windows = [window(day, 29 if day in {45, 405} else 150) for day in range(0, 450, 45)]
+    found = judge_level(windows, EQUAL, Shape(), plan, lambda _: None)
+    assert asked == [
+        ([0], 90),
+        ([0], 135),
+        ([0, 90], 180),
+        ([0, 90, 135], 225),
+        ([90, 135, 180], 270),
+        ([90, 135, 180, 225], 315),
+        ([135, 180, 225, 270], 360),
+    ]
+    assert (found["windows"], found["is_moved"]) == (7, True)
 
 
 def test_a_moved_level_is_that_of_the_process_at_the_instant_asked_about() -> None:

@@ -14,9 +14,9 @@ from churn.ml.blend import BlendedModel
 from churn.ml.loading import StoredModel
 from churn.ml.outlook import outlooks
 from churn.training.bg_nbd import FEWEST_BUYERS, fitted_process, orders_until, purchase_model
-from churn.training.blend import with_level
 from churn.training.evaluation import probabilities, rows_of
 from churn.training.freshness import is_near, rank_correlation
+from churn.training.level import with_level
 from churn.training.plan import Plan
 from churn.training.snapshots import Histories, Progress, Snapshots
 from churn.training.spending import fit_spending

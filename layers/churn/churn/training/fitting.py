@@ -12,6 +12,7 @@ from churn.ml.loading import LearnedModel
 from churn.ml.random_forest import COLUMNS, ChurnModel
 from churn.training.blend import blended, weigh
 from churn.training.calibration import calibration
+from churn.training.level import judge_level
 from churn.training.plan import Plan
 from churn.training.random_forest import ForestTrainer, Shape, out_of_fold, search
 from churn.training.snapshots import Progress, Snapshots, TrainingSet
@@ -27,7 +28,7 @@ class Choice:
     weights: dict[str, float] | None = None
     """None if the forest serves alone."""
     level: dict[str, Any] | None = None
-    """Whether a blend's level is moved to that of the purchase process, and why (see `Weighed`)."""
+    """Whether a blend's level is moved to that of the purchase process, and why (see `judge_level`)."""
 
     @property
     def moves_level(self) -> bool:
@@ -43,11 +44,12 @@ def fit(
     progress: Progress,
     *,
     choice: Choice | None = None,
+    earlier: Sequence[Snapshots] = (),
 ) -> tuple[LearnedModel, Choice]:
     """Fit a model to the rows of the windows; return it with what was chosen, or with the `choice` given.
 
     `facts` are metadata of the model that do not follow from the rows, `purchase_process` and `current_process` among
-    them.
+    them. `earlier` are windows before those learned from, by which the level is judged as well.
     """
     trainer = ForestTrainer(training_set, 2, plan.seed)
     chosen = choice or Choice()
@@ -74,6 +76,7 @@ def fit(
     model = ChurnModel.from_trees([estimator.tree_ for estimator in forest.estimators_], metadata)
     if choice is None and plan.blend and plan.search:
         progress("weighing the forest, the regression and the purchase process")
-        weighed = weigh(trainer, training_set, unseen, chosen.shape, windows, plan)
-        chosen = Choice(chosen.shape, chosen.search, weighed.weights, weighed.level)
+        weights = weigh(trainer, training_set, unseen, chosen.shape, windows, plan)
+        level = judge_level([*earlier, *windows], weights, chosen.shape, plan, progress)
+        chosen = Choice(chosen.shape, chosen.search, weights, level)
     return model if chosen.weights is None else blended(model, training_set, chosen.weights), chosen

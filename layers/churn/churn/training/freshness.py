@@ -11,9 +11,9 @@ from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.blend import BlendedModel
 from churn.ml.loading import LearnedModel, StoredModel
 from churn.training.bg_nbd import fitted_process
-from churn.training.blend import with_level
 from churn.training.evaluation import Window, probabilities
 from churn.training.fitting import Choice, fit
+from churn.training.level import with_level
 from churn.training.plan import Plan
 from churn.training.snapshots import Progress, Snapshots
 from churn.training.spending import fit_spending, with_interval

@@ -30,10 +30,10 @@ from churn.ml.drift import reference
 from churn.ml.loading import LearnedModel, StoredModel
 from churn.training.baselines import baselines, recency_alone
 from churn.training.bg_nbd import fitted_process
-from churn.training.blend import without_level
 from churn.training.evaluation import Window, curves, effects, figures, plain, probabilities, slices
 from churn.training.fitting import Choice, fit
 from churn.training.freshness import as_of_cut_off, at_level, chosen_form, forms_of_now
+from churn.training.level import without_level
 from churn.training.plan import Plan, TooLittleHistoryError
 from churn.training.promotion_gate import InUse, changes, gate
 from churn.training.report_html import MODELS
@@ -46,6 +46,7 @@ from churn.training.snapshots import (
     Snapshots,
     TrainingSet,
     cut_offs,
+    earlier_cut_offs,
     scan_histories,
     take_snapshots,
 )
@@ -77,6 +78,8 @@ class _Data:
     """The data to fit and to test, prepared from the histories."""
 
     extent: Extent
+    earlier: Sequence[Snapshots]
+    """Before those to fit: they judge the level."""
     fitted: Sequence[Snapshots]
     held_out: Snapshots
     latest: Snapshots
@@ -133,7 +136,7 @@ def train(
     provenance = {"trained_at": iso(now.replace(microsecond=0)), "source": source}
     training_set, constant = training_set_of(data.fitted, data.process)
     facts = _facts(data, provenance, code_versions(service_version))
-    learned, choice = fit(training_set, data.fitted, plan, facts, progress)
+    learned, choice = fit(training_set, data.fitted, plan, facts, progress, earlier=data.earlier)
     tested = at_level(learned, choice, data.held_out)
     judgement = _judge(tested, training_set, data, current, plan, progress)
     # The second fit needs the memory.
@@ -151,13 +154,15 @@ def _prepare(histories: Histories, now: datetime, plan: Plan, progress: Progress
         raise TypeError("the histories are gone through twice: pass a collection, not a generator")
     extent = scan_histories(histories, now, progress)
     at = [*cut_offs(extent, plan), to_millis(now)]
-    *fitted, held_out, latest = take_snapshots(histories, at, extent, plan, progress)
+    before = earlier_cut_offs(extent, plan, at[0]) if plan.search and plan.blend else []
+    windows = take_snapshots(histories, at, extent, plan, progress, before)
+    earlier, (*fitted, held_out, latest) = windows[: len(before)], windows[len(before) :]
     _check(fitted, held_out)
     progress(f"fitting the purchase process of {len(fitted[-1].buying):,} customers")
     process = fitted_process(fitted[-1].buying, plan)
     current_process = fitted_process(held_out.buying, plan)
     spending = with_interval(fit_spending(held_out.values_of_orders), current_process, fitted)
-    return _Data(extent, fitted, held_out, latest, process, current_process, spending)
+    return _Data(extent, earlier, fitted, held_out, latest, process, current_process, spending)
 
 
 def _facts(data: _Data, provenance: dict[str, str], code: dict[str, str]) -> dict[str, Any]:

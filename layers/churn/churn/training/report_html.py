@@ -205,11 +205,11 @@ def _comparison(report: Mapping[str, Any]) -> str:
 
 
 def window_level(report: Mapping[str, Any]) -> str:
-    """Return whether the level of the coming window moves the probabilities, and what the windows learned from say."""
+    """Return whether the level of the coming window moves the probabilities, and what the windows before it say."""
     level = report.get("level")
     if not level or "moved" not in level:
         return ""
-    judged = f"{level['windows']} window{'s' if level['windows'] != 1 else ''} learned from"
+    judged = f"{level['windows']} window{'s' if level['windows'] != 1 else ''} before the tested one"
     scores = f"a mean Brier score of {level['moved']:.4f} instead of {level['as_learned']:.4f}"
     kept = "so the same number is added to everybody's logit" if level["is_moved"] else "so the level is as it learned"
     return f" At the level that the purchase process expects, {judged} had {scores}, {kept}."

@@ -32,6 +32,9 @@ LEAD_DAYS = 30
 MOST_CUT_OFFS = 4
 MOST_CUSTOMERS = 100_000
 """Of more customers a sample is learned from."""
+MOST_EARLIER = 16
+MOST_JUDGED = 10_000
+"""Of more customers of a window a sample judges the level."""
 _FEWEST_WITH_STRAYS = 50
 FOLDS = 4
 LEAK_AUC = 0.98
@@ -183,7 +186,7 @@ def cut_offs(extent: Extent, plan: Plan) -> list[int]:
         fit_at = sorted(map(to_millis, plan.fit_at))
     else:
         earliest = extent.first + LEAD_DAYS * DAY
-        steps = itertools.count(test_at - embargo - horizon, -max(horizon // 2, DAY))
+        steps = itertools.count(test_at - embargo - horizon, -_step(plan))
         fit_at = sorted(itertools.takewhile(lambda at: at >= earliest, itertools.islice(steps, MOST_CUT_OFFS)))
         if not fit_at:
             raise TooLittleHistoryError(
@@ -199,23 +202,42 @@ def cut_offs(extent: Extent, plan: Plan) -> list[int]:
     return [*fit_at, test_at]
 
 
+def _step(plan: Plan) -> int:
+    """Return how far apart cut-offs lie: half a horizon, a day at least."""
+    return max(plan.horizon_days * DAY // 2, DAY)
+
+
+def earlier_cut_offs(extent: Extent, plan: Plan, first: int) -> list[int]:
+    """Return the cut-offs of every half horizon before the `first` that is learned from, as far as the orders go."""
+    steps = range(first - _step(plan), (extent.first or first) + LEAD_DAYS * DAY - 1, -_step(plan))
+    return sorted(steps[:MOST_EARLIER])
+
+
 def take_snapshots(
-    histories: Histories, at: Sequence[int], extent: Extent, plan: Plan, progress: Progress
+    histories: Histories, at: Sequence[int], extent: Extent, plan: Plan, progress: Progress, earlier: Sequence[int] = ()
 ) -> list[Snapshots]:
-    """Return the snapshots at the cut-offs, oldest first; a sample if there are more than 100,000 customers."""
-    windows = [Snapshots(cut_off) for cut_off in at]
-    share = min(1.0, MOST_CUSTOMERS / max(1, extent.customers))
+    """Return the snapshots at the cut-offs, oldest first; a sample if there are more than 100,000 customers.
+
+    Those `earlier`, which come first, are of 10,000 customers at most.
+    """
+    few = [(Snapshots(cut_off), _share(MOST_JUDGED, extent)) for cut_off in earlier]
+    shared = few + [(Snapshots(cut_off), _share(MOST_CUSTOMERS, extent)) for cut_off in at]
     for place, (customer_id, events) in enumerate(histories):
         if place and place % 10_000 == 0:
             progress(f"taking snapshots: {place:,} of {extent.customers:,} customers")
         checksum = zlib.crc32(customer_id.encode())
         # The checksum's high bits choose customers, its low bits the fold: neither depends on the other.
-        if (checksum >> 8) < share * (1 << 24):
+        windows = [window for window, share in shared if (checksum >> 8) < share * (1 << 24)]
+        if windows:
             in_order = sorted(((event.at, event) for event in events), key=_first)
             for window in _take(windows, in_order, extent, plan):
                 window.numbers.append(checksum)
                 window.places.append(place)
-    return windows
+    return [window for window, _ in shared]
+
+
+def _share(most: int, extent: Extent) -> float:
+    return min(1.0, most / max(1, extent.customers))
 
 
 def _take(windows: list[Snapshots], events: list[tuple[int, Event]], extent: Extent, plan: Plan) -> list[Snapshots]:
