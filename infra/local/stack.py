@@ -25,6 +25,7 @@ from churn.domain.features import is_outdated
 from churn.domain.model import BrokenModelError
 from churn.domain.model_versions import RegistryUnavailableError, VersionNotFoundError
 from churn.entrypoints.http.tokens import issue, sign_in_address
+from infra.local import page_build
 from infra.local.gateway.config import GatewayConfig, PortTakenError, aws_client, door_variables, log
 from infra.local.gateway.runtime import FunctionPool
 from infra.local.options import PYTHON_PATH, ROOT, TRACES_FILE, Options
@@ -73,13 +74,13 @@ class Stack:
             signal.signal(number, self._end)
         try:
             with self._supervisor:
-                page = self._start_page()
+                page = page_build.start(self._logs / "dashboard.log")
                 self._start_servers()
                 self._prepare()
                 self._start_gateway()
                 self._publish()
                 self._fill()
-                self._finish_page(page)
+                page_build.finish(page, self._logs / "dashboard.log")
                 self._announce(time.monotonic() - begun, shows_tokens=shows_tokens)
                 self._watch()
         except _Ended:
@@ -231,28 +232,6 @@ class Stack:
             CHURN_STATE_DIR=str(self._state),
             PYTHONPATH=PYTHON_PATH,
         )
-
-    # -- the dashboard's page, built beside everything else
-
-    def _start_page(self) -> Program:
-        program = Program("page", module("infra.tools.dashboard"), inherited(PYTHONPATH=PYTHON_PATH), self._page_log)
-        program.start()
-        return program
-
-    def _finish_page(self, page: Program) -> None:
-        """Wait until the page is built; without it the service runs, and the page's address says how to build it."""
-        try:
-            with progress("building the dashboard"):
-                while page.alive:
-                    time.sleep(0.05)
-        finally:
-            page.stop()
-        if page.code:
-            say(f"the dashboard could not be built, everything else runs; see {self._page_log}")
-
-    @property
-    def _page_log(self) -> Path:
-        return self._logs / "dashboard.log"
 
     # -- model, gateway
 

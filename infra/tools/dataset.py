@@ -24,25 +24,19 @@ from churn.variables import InvalidSettingsError
 from infra import console
 from infra.tools.command_audit import note
 from infra.tools.stack_environment import NotRunningError, use_stack
+from infra.tools.window_options import add_window_options, windows_of
 
 
 def main(arguments: list[str]) -> int:
     """Write the file that the command line names; return 0 when it is written, else 1 with a sentence."""
     parser = argparse.ArgumentParser(prog="python -m infra.tools.dataset", description=__doc__)
     parser.add_argument("file", type=Path, help="the Parquet file to write")
-    parser.add_argument("--test-at", type=_day, metavar="DATE", help="start of the window to test on")
-    parser.add_argument("--fit-at", type=_day, metavar="DATE", action="append", help="a cut-off to fit at; repeatable")
+    add_window_options(parser)
     parser.add_argument("--ids", action="store_true", help="name customers by their ids, not by hashes of them")
     options = parser.parse_args(arguments)
     try:
         settings = use_stack("DATABASE_URL")
-        plan = Plan(
-            horizon_days=settings.horizon_days,
-            lookback_days=settings.inactivity_days,
-            embargo_days=settings.embargo_days,
-            test_at=options.test_at,
-            fit_at=tuple(options.fit_at or ()),
-        )
+        plan = Plan(**windows_of(options, settings))
         note(settings, "dataset", action="export")
         histories = StoredHistories(Database(settings.database_url))
         table = dataset(histories, now=datetime.now(UTC), plan=plan, with_ids=options.ids, progress=print)
@@ -116,10 +110,6 @@ def _rows(window: Snapshots, split: str, names: Sequence[str]) -> pyarrow.Table:
         "spent_after": pyarrow.array(np.array(window.spent), pyarrow.float64(), from_pandas=True),
     }
     return pyarrow.table(columns)
-
-
-def _day(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from infra.tools.command_audit import note, operator
 from infra.tools.console_logs import readable_logs
 from infra.tools.simulator import sample_histories
 from infra.tools.stack_environment import use_stack
+from infra.tools.window_options import add_window_options, windows_of
 
 
 @readable_logs()
@@ -98,11 +99,7 @@ def _train(options: argparse.Namespace, settings: Settings, progress: Callable[[
 
 def _plan(options: argparse.Namespace, settings: Settings) -> Plan:
     return Plan(
-        horizon_days=options.horizon or settings.horizon_days,
-        lookback_days=options.lookback or settings.inactivity_days,
-        test_at=options.test_at,
-        fit_at=tuple(options.fit_at or ()),
-        embargo_days=settings.embargo_days if options.embargo is None else options.embargo,
+        **windows_of(options, settings),
         search=not options.quick,
         campaign=settings.campaign,
         trees=100 if options.quick else 200,
@@ -146,11 +143,7 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--simulate", type=int, metavar="N", help="train on a simulated shop of N customers")
     parser.add_argument("--prior", action="store_true", help="learn from nobody: what is usual for shops")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the model to FILE instead of the registry")
-    parser.add_argument("--horizon", type=int, metavar="DAYS", help="days without an order that count as churn")
-    parser.add_argument("--lookback", type=int, metavar="DAYS", help="use customers who ordered in the last DAYS days")
-    parser.add_argument("--test-at", type=_day, metavar="DATE", help="start of the window to test on")
-    parser.add_argument("--fit-at", type=_day, metavar="DATE", action="append", help="a cut-off to fit at; repeatable")
-    parser.add_argument("--embargo", type=int, metavar="DAYS", help="days left out before the window to test on")
+    add_window_options(parser)
     parser.add_argument(
         "--quick", action="store_true", help="no search for the forest's shape, no intervals, no baselines"
     )
@@ -174,10 +167,6 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     if options.card and options.quick:
         parser.error("--card needs a full training run, without --quick")
     return options
-
-
-def _day(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 if __name__ == "__main__":
