@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from churn.adapters.redis_cache import Cache
 from churn.entrypoints.http.app import Api, Call
+from churn.entrypoints.http.problems import RETRY_AFTER_SECONDS
 from churn.services.health import HealthChecks
 from churn.settings import settings
 
@@ -23,5 +24,7 @@ app = _api.app
 @_api.answers("health")
 def health(call: Call) -> Health:
     answer = _checks.health(call.now)
-    call.answer["status"] = 503 if answer["status"] == "unhealthy" else 200
+    if answer["status"] == "unhealthy":
+        call.answer["status"] = 503
+        call.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer

@@ -15,7 +15,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from churn.adapters.breaker import REQUESTS
+from churn.adapters.breaker import QUEUE, REQUESTS
 from churn.entrypoints.http.routes import ROUTES
 from tests.support.http import Answer
 
@@ -38,6 +38,7 @@ def load(function: str) -> ModuleType:
     """Return a fresh import of ``functions/NAME/app.py``, as in a new execution environment."""
     # What the process knows of its database is that of the environment before.
     REQUESTS.close()
+    QUEUE.close()
     spec = importlib.util.spec_from_file_location(f"function_{function}", FUNCTIONS / function / "app.py")
     assert spec is not None
     assert spec.loader is not None

@@ -107,8 +107,10 @@ class WebSocketApi:
     # -- sockets -------------------------------------------------------------------------------------------------------
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
-        if request.headers.get("Upgrade", "").lower() != "websocket":
-            return web.json_response({"message": "Forbidden"}, status=403)
+        # The stage's own path, or that of a domain that leads to the stage; on AWS too all others are forbidden.
+        is_stage = request.path.strip("/") in {"", self._spec.stage}
+        if not is_stage or request.headers.get("Upgrade", "").lower() != "websocket":
+            return _failure(403, "ForbiddenException", "Forbidden")
         connection_id = base64.b64encode(secrets.token_bytes(11)).decode().replace("+", "A").replace("/", "B")
         socket = web.WebSocketResponse(max_msg_size=self._limits.message + 1, compress=False, timeout=2.0)
         connection = Connection(

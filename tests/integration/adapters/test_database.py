@@ -19,6 +19,7 @@ from churn.adapters.mysql import (
 )
 from churn.adapters.mysql.database import SESSION_SETTINGS
 from churn.adapters.mysql.statement_parts import in_parts, literal
+from churn.adapters.request_time import REQUEST_TIME
 from tests.support.clock import FakeClock
 from tests.support.silent import SilentServer
 from tests.support.statements import PINS_FROM_BYTES, logged
@@ -127,6 +128,34 @@ def test_the_probe_that_is_answered_lets_all_others_in_again(mysql_url: str) -> 
         requests.run(_divides)
     assert _select(requests) == {"one": 1}
     requests.close()
+
+
+@pytest.mark.usefixtures("database")
+def test_the_slow_statements_of_a_request_take_two_seconds_together(mysql_url: str) -> None:
+    requests = Database.for_requests(mysql_url, breaker=Breaker(FakeClock(0.0)))
+
+    def slow(transaction: Transaction) -> object:
+        return transaction.row("SELECT SLEEP(0.9) AS slept")
+
+    for _ in range(2):
+        # What one request took is nothing to the next.
+        REQUEST_TIME.begin()
+        assert [requests.run(slow) for _ in range(2)] == [{"slept": 0}] * 2
+        with pytest.raises(DatabaseUnavailableError):
+            requests.run(slow)
+    REQUEST_TIME.begin()
+    for _ in range(25):
+        assert requests.run(lambda transaction: transaction.row("SELECT SLEEP(0.1) AS slept")) == {"slept": 0}
+    requests.close()
+
+
+@pytest.mark.usefixtures("database")
+def test_batches_have_no_such_limit(mysql_url: str) -> None:
+    REQUEST_TIME.begin()
+    batches = Database(mysql_url)
+    for _ in range(3):
+        batches.run(lambda transaction: transaction.row("SELECT SLEEP(0.8)"))
+    batches.close()
 
 
 @pytest.mark.usefixtures("database")

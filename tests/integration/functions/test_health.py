@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 
+from churn.adapters.breaker import PROBE_EVERY_SECONDS
 from churn.adapters.s3_model_registry import S3ModelRegistry
-from churn.settings import settings
+from churn.services.health import HealthChecks
+from churn.settings import Settings, settings
 from infra.local.servers.databases import free_port
 from tests.support import eventually
+from tests.support.clock import FakeClock
 from tests.support.events import NOW
 from tests.support.forests import small_model
 from tests.support.registry import BUCKET, bucket, model, promote, publish, tamper
 from tests.support.rest import ask, load
+from tests.support.silent import SilentServer
 
 Start = Callable[..., ModuleType]
 
@@ -130,8 +134,24 @@ def test_it_answers_when_everything_hangs(start: Start, silent_port: int, model_
     answer = ask(function.app, "GET", "/health", role=None)
     # Three seconds, and what a busy machine takes besides; the gateway waits for 29.
     assert time.monotonic() - started < 15
-    assert (answer.status, answer.json["status"]) == (503, "unhealthy")
+    assert (answer.status, answer.json["status"], answer.headers["Retry-After"]) == (503, "unhealthy", "5")
     assert answer.json["checks"]["database"]["status"] == "down"
+
+
+def test_a_check_that_hangs_is_told_at_once_until_it_is_tried_again(model_path: str) -> None:
+    clock, database = FakeClock(0.0), SilentServer()
+    environment = {"DATABASE_URL": f"mysql://root@127.0.0.1:{database.port}/churn", "MODEL_PATH": model_path}
+    checks = HealthChecks(Settings.from_environment(environment), clock)
+    first = checks.health(NOW)["checks"]["reads"]
+    assert first["status"] == "down"
+    asked = database.taken
+    assert asked > 0
+    assert checks.health(NOW)["checks"]["reads"] == first
+    assert database.taken == asked
+    clock.now += PROBE_EVERY_SECONDS
+    assert checks.health(NOW)["checks"]["reads"]["status"] == "down"
+    assert database.taken > asked
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -44,3 +44,6 @@ REQUESTS = Breaker()
 
 REGISTRY = Breaker()
 """That of this process for the registry of models, for all answers to requests."""
+
+QUEUE = Breaker()
+"""That of this process for the queue of events, for all answers to requests."""

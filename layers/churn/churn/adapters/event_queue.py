@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
 from churn.adapters.aws_clients import client
+from churn.adapters.breaker import QUEUE, Breaker
 from churn.domain.errors import UnavailableError
 from churn.observability import trace_headers
 
@@ -25,24 +26,37 @@ class QueueUnavailableError(UnavailableError):
 class EventQueue:
     """The queue, by its URL."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, breaker: Breaker = QUEUE) -> None:
         self._url = url
+        self._breaker = breaker
 
     def send(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Send events, as many as fit into each message. Raises QueueUnavailableError.
 
-        Some may have been sent then: all can be sent again, as each counts once by its id.
+        Some may have been sent then: all can be sent again, as each counts once by its id. Of a queue that hangs the
+        first request waits for 2 seconds, then all are refused at once but for one in 2 seconds, which tries it.
         """
+        if not self._breaker.admits():
+            raise QueueUnavailableError("the queue did not answer a moment ago")
         try:
-            # A queue that hangs is told as one that is away, within the time-out of the function that takes events.
-            queue = client("sqs", read_timeout=3, attempts=2)
+            queue = client("sqs", connect_timeout=0.5, read_timeout=1.8, attempts=1)
             attributes = {
                 name: {"DataType": "String", "StringValue": value} for name, value in trace_headers().items() if value
             }
             for message in messages(events):
-                queue.send_message(QueueUrl=self._url, MessageBody=message, MessageAttributes=attributes)
+                _send(queue, QueueUrl=self._url, MessageBody=message, MessageAttributes=attributes)
         except (BotoCoreError, ClientError) as error:
+            self._breaker.open()
             raise QueueUnavailableError(str(error)) from error
+        self._breaker.close()
+
+
+def _send(queue: Any, **message: Any) -> None:
+    try:
+        queue.send_message(**message)
+    except ConnectionClosedError:
+        # A connection that was closed while the process stood still.
+        queue.send_message(**message)
 
 
 def messages(events: Sequence[Mapping[str, Any]]) -> Iterator[str]:

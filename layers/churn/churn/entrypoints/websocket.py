@@ -32,6 +32,7 @@ from churn.adapters.mysql import (
 )
 from churn.adapters.mysql.alerts import AlertsPrunedError
 from churn.adapters.mysql.used_tickets import TicketUsedError
+from churn.adapters.request_time import REQUEST_TIME
 from churn.domain.alerts import ALERT_PRIORITIES
 from churn.domain.audit import AuditEntry
 from churn.domain.errors import FieldError, InvalidInputError
@@ -112,6 +113,7 @@ class WebSocketHandler:
 
     def handle(self, event: Mapping[str, Any]) -> Answer:
         """Return the answer to an event for which `is_socket_event` holds; bad input gets an answer too."""
+        REQUEST_TIME.begin()
         if "socket" in event:
             return self._own(event)
         context = event["requestContext"]

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn.adapters import event_source
+from churn.adapters.breaker import PROBE_EVERY_SECONDS
 from churn.adapters.mysql import Database, StatementRefusedError, component_reports, dead_letters
 from churn.adapters.mysql.activity import Activity
 from churn.adapters.mysql.component_reports import Report
@@ -29,6 +30,8 @@ DEADLINE_SECONDS = 2.5
 WRITE_EVERY = timedelta(seconds=10)
 # What is found of these is told for so many seconds, as long as it is good: a fault that has gone is told gone at once.
 _TOLD_FOR_SECONDS = {"model": 2.0, "source": 1.0}
+# What took so long to fail is tried once in a while; who asks meanwhile is told how it ended.
+_LATE_MILLISECONDS = 500.0
 # A record that has waited for longer than this is late: a batch takes less than a second.
 BEHIND_SECONDS = 30.0
 # The schedule is a quarter of an hour, and a sweep may take as long.
@@ -137,7 +140,8 @@ class HealthChecks:
         self._refusal: str | None = None
         self._model: CurrentModel | None = None
         self._looking = threading.Lock()
-        self._good: dict[str, tuple[float, Measured[Any]]] = {}
+        self._told: dict[str, tuple[float, Measured[Any]]] = {}
+        """What each check found, and until when that is told without another try."""
 
     def health(self, now: datetime) -> Health:
         """Check everything, and return how the service is."""
@@ -197,13 +201,14 @@ class HealthChecks:
             "source": self._ask_source,
         }
         at = self._clock()
-        known = {name: found for name, (until, found) in self._good.items() if at < until}
-        results = known | run_checks({name: check for name, check in checks.items() if name not in known})
-        for name in _TOLD_FOR_SECONDS.keys() - known.keys():
-            self._good.pop(name, None)
-            if _is_good(results[name].found):
-                self._good[name] = (at + _TOLD_FOR_SECONDS[name], results[name])
-        return results
+        known = {name: found for name, (until, found) in self._told.items() if at < until}
+        asked = run_checks({name: check for name, check in checks.items() if name not in known})
+        ended = self._clock()
+        self._told = {
+            **{name: self._told[name] for name in known},
+            **{name: (ended + seconds, one) for name, one in asked.items() if (seconds := _told_for(name, one))},
+        }
+        return known | asked
 
     def _read(self, now: datetime) -> _Stored:
         return self._reading.run(
@@ -288,6 +293,14 @@ class HealthChecks:
             return model, Finding("fallback", model.refused)
         young = "no forest serves yet: the purchase process alone"
         return model, Finding("up", young if model.kind == PURCHASE_PROCESS else None)
+
+
+def _told_for(name: str, measured: Measured[Any]) -> float:
+    """Return for how many seconds the result of a check is told without another try."""
+    if measured.found is None:
+        return PROBE_EVERY_SECONDS if measured.milliseconds >= _LATE_MILLISECONDS else 0.0
+    is_told = name in _TOLD_FOR_SECONDS and _is_good(measured.found)
+    return _TOLD_FOR_SECONDS[name] if is_told else 0.0
 
 
 def _is_good(found: _Model | event_source.SourceStatus | None) -> bool:

@@ -60,6 +60,10 @@ def test_a_socket_lives_from_connect_to_disconnect(served: Served) -> None:
         ("?token=broken", 500),
         ("?token=good&status=429", 429),
         ("?token=good&status=1", 502),
+        ("/whatever?token=good", 403),
+        ("/live/more?token=good", 403),
+        ("/live?token=good", 101),
+        ("/live/?token=good", 101),
     ],
 )
 def test_a_refusal_is_the_status_of_the_handshake(served: Served, query: str, status: int) -> None:

@@ -28,6 +28,7 @@ from churn.adapters.mysql.server_errors import (
     refusal_of,
 )
 from churn.adapters.mysql.statement_parts import CHARSET, bytes_of, in_parts, literal, naive, row_literal
+from churn.adapters.request_time import REQUEST_TIME, RequestTime
 from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.observability import span
 
@@ -180,6 +181,7 @@ class Database:
         self._attempts = attempts
         self._patience = math.inf
         self._breaker: Breaker | None = None
+        self._request_time: RequestTime | None = None
         self._activity = activity
         self._connection: RowConnection | None = None
         self._max_packet = 0
@@ -190,7 +192,8 @@ class Database:
     def for_requests(cls, url: str, *, breaker: Breaker | None = REQUESTS, activity: Activity = PROCESS) -> Self:
         """Return a database for synchronous answers: a server that hangs costs one of them 2 seconds, others nothing.
 
-        `breaker`: None to ask the server each time.
+        The slow statements of one request take 2 seconds together at most (`REQUEST_TIME`). `breaker`: None to ask the
+        server each time, without that limit.
         """
         database = cls(
             url,
@@ -202,6 +205,7 @@ class Database:
         )
         database._patience = _REQUEST_PATIENCE_SECONDS
         database._breaker = breaker
+        database._request_time = REQUEST_TIME if breaker is not None else None
         return database
 
     def run[T](self, work: Callable[[Transaction], T]) -> T:
@@ -331,6 +335,7 @@ class Database:
         """`kind`: None for one that the first statement begins, under whatever isolation the session has."""
         if self._connection is None:
             self._connection = self._connect()
+            self._connection.request_time = self._request_time
             self._isolation = "READ COMMITTED" if self._behind_proxy else ""
             with self._connection.cursor() as cursor:
                 cursor.execute("SELECT @@max_allowed_packet AS bytes")

@@ -15,6 +15,8 @@ from pymysql.converters import conversions, through
 from pymysql.cursors import DictCursor
 from pymysql.protocol import FieldDescriptorPacket
 
+from churn.adapters.request_time import RequestTime
+
 if TYPE_CHECKING:
     _Connection = Connection[DictCursor]
 else:
@@ -47,6 +49,21 @@ class RowConnection(_Connection):
     """A connection whose answers are read by `_Rows`; each is read whole."""
 
     _result: MySQLResult | None
+    _read_timeout: float | None
+    request_time: RequestTime | None = None
+    """What bounds the statements of a request; None if nothing but their time-out does."""
+
+    def query(self, sql: str, unbuffered: bool = False) -> int:
+        """Run a statement, as the driver does. Raises TimeoutError if the request has no time left for it."""
+        if self.request_time is None:
+            return super().query(sql, unbuffered)
+        longest = self._read_timeout
+        with self.request_time.statement() as left:
+            try:
+                self._read_timeout = left if longest is None else min(longest, left)
+                return super().query(sql, unbuffered)
+            finally:
+                self._read_timeout = longest
 
     def _read_query_result(self, unbuffered: bool = False) -> int | None:  # noqa: ARG002  (the driver's signature)
         self._result = None

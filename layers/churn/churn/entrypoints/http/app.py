@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from churn.adapters.local_windows import LocalWindows
 from churn.adapters.redis_cache import Cache, Window
+from churn.adapters.request_time import REQUEST_TIME
 from churn.domain.errors import FieldError
 from churn.domain.json_text import read_json
 from churn.domain.values import storable
@@ -41,7 +42,6 @@ _PAGE_HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "frame-ancestors 'none'",
 }
-_TABLE_HEADERS = {"Content-Type": "text/csv; charset=utf-8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +297,7 @@ class _Application(Chalice):
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.set_correlation_id(event["requestContext"].get("requestId"))
+        REQUEST_TIME.begin()
         plain = super().__call__
 
         # Neither events nor answers are logged or traced: they hold tokens and e-mail addresses.
@@ -314,11 +315,10 @@ def _response(body: Mapping[str, Any] | Page | Table | File | None, headers: dic
     if isinstance(body, Page):
         return Response(body.html, {**headers, **_PAGE_HEADERS}, status)
     if isinstance(body, Table):
-        disposition = {"Content-Disposition": f'attachment; filename="{body.file}"'}
-        return Response(body.csv, {**headers, **_TABLE_HEADERS, **disposition}, status)
+        kept = {"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": f'attachment; filename="{body.file}"'}
+        return Response(body.csv, {**headers, **kept}, status)
     if isinstance(body, File):
-        kind = {"Content-Type": f"{body.content_type}; charset=utf-8"}
-        return Response(body.text, {**headers, **kind}, status)
+        return Response(body.text, {**headers, "Content-Type": f"{body.content_type}; charset=utf-8"}, status)
     if body is None:
         return Response("", {**headers}, status)
     return Response(written(body), {**headers}, status)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from churn.domain.answers import ProblemDocument
 
 CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+"""After how long a request is worth another try that a dependency has failed."""
 
 
 class ProblemError(ChurnError):
@@ -60,7 +62,7 @@ def bad_request(*errors: FieldError) -> ProblemError:
     )
 
 
-def unavailable(what: str, seconds: int = 5) -> ProblemError:
+def unavailable(what: str, seconds: int = RETRY_AFTER_SECONDS) -> ProblemError:
     """Return a 503 for a dependency that is down, worth another try after `seconds`."""
     return ProblemError(503, f"The {what} is not available now.", headers={"Retry-After": str(seconds)})
 

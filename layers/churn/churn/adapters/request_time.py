@@ -1,0 +1,45 @@
+"""How long the slow statements of one request may take together.
+
+Of a database whose statements are all slow, and none beyond its time-out, a request of many statements would wait for
+the sum. Statements that take a fraction of a second are not counted: a long answer of many of them is no fault.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+REQUEST_SECONDS = 2.0
+SLOW_SECONDS = 0.5
+
+
+class RequestTime:
+    """The time that is left of the request that a process answers; without limit before the first."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._left = math.inf
+
+    def begin(self) -> None:
+        """Note that another request begins."""
+        self._left = REQUEST_SECONDS
+
+    @contextmanager
+    def statement(self) -> Iterator[float]:
+        """Yield how long a statement may take, in seconds, and count it if it is slow.
+
+        Raises TimeoutError if nothing is left.
+        """
+        if self._left <= 0:
+            raise TimeoutError(f"the slow statements of the request took {REQUEST_SECONDS:g} s together")
+        begun = self._clock()
+        try:
+            yield self._left
+        finally:
+            took = self._clock() - begun
+            if took >= SLOW_SECONDS:
+                self._left -= took
+
+
+REQUEST_TIME = RequestTime()
+"""That of the request that this process answers."""
