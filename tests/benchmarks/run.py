@@ -28,6 +28,7 @@ from infra.local.options import ROOT
 from infra.local.servers.databases import start_mariadb
 from tests.benchmarks import curves
 from tests.benchmarks.frame import Bench, Row
+from tests.benchmarks.screen import without_metrics
 from tests.benchmarks.table import markdown, replaced, shown
 from tests.support.large_shop import build, schema
 
@@ -113,7 +114,8 @@ def _trained() -> bytes:
 
 
 def _measured(name: str, bench: Bench) -> list[Row]:
-    return [*import_module(f"tests.benchmarks.bench_{name}").measure(bench)]
+    with without_metrics(sys.stdout):
+        return [*import_module(f"tests.benchmarks.bench_{name}").measure(bench)]
 
 
 def _machine() -> str:

@@ -1,13 +1,16 @@
 """The frame of the benchmarks: goals, ratios, the table and its place in a document; and the day that is reckoned."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
 from infra.local.options import ROOT
 from tests.benchmarks.curves import draw
 from tests.benchmarks.frame import Row, Spread, grown, one
+from tests.benchmarks.screen import without_metrics
 from tests.benchmarks.simulate_scale import lag_plot, limits, rate, read_costs, simulate
 from tests.benchmarks.table import markdown, replaced, shown
 
@@ -79,3 +82,20 @@ def test_the_document_has_the_figures_of_the_simulation() -> None:
     text = (ROOT / "docs/scale.md").read_text(encoding="utf-8")
     for day in days.values():
         assert f"| {sum(day.dollars.values()):,.0f}" in text
+
+
+def test_metrics_that_are_printed_at_once_are_not_on_the_screen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+    metrics = Metrics(namespace="Churn", service="prediction")
+    with without_metrics(sys.stdout):
+        print("before")
+        for _ in range(101):
+            metrics.add_metric("Requests", MetricUnit.Count, 1)
+        with single_metric("FailedAnswers", MetricUnit.Count, 1, namespace="Churn"):
+            pass
+        print("after", end="")
+    metrics.clear_metrics()
+
+    assert capsys.readouterr().out == "before\nafter"
