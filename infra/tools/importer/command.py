@@ -14,7 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from churn.adapters.mysql import Database, imports, totals
+from churn.adapters.mysql import Database, imports, orders, totals
 from churn.adapters.s3_model_registry import S3ModelRegistry
 from churn.domain.customer import observed_kinds
 from churn.domain.identifiers import canonical
@@ -38,6 +38,7 @@ from infra.tools.importer.faults import DoubtError, UnreadableFileError
 from infra.tools.importer.history import History, Options
 from infra.tools.importer.interrupted import INTERRUPTED, TERMINATED, Reached, TerminatedError, stoppable
 from infra.tools.importer.parser import read_history
+from infra.tools.importer.replaced import describe_replaced
 from infra.tools.importer.staging import Reject
 from infra.tools.importer.statuses import STATUS_CLASSES, StatusClass, plain_status
 from infra.tools.importer.storing import (
@@ -167,7 +168,9 @@ def _store(path: Path, history: History, settings: Settings, began: datetime, re
         name = storable(path.name)
         is_known = database.run(lambda transaction: imports.is_known(transaction, name, history.lines, content))
         again = content if _tells_cancellations(history) and not is_known else None
-        store = EventStore(database, settings, HourSpan.begin(database, settings, began), again)
+        may_have_moved = database.run(orders.is_any) and history.numbers_are_the_shops
+        hours = HourSpan.begin(database, settings, began)
+        store = EventStore(database, settings, hours, again, may_have_moved=may_have_moved)
         key = database.run(lambda transaction: imports.begin(transaction, name, history.kind, began, content))
         if history.kind != "orders":
             store.scoring.observe(observed_kinds(history.events()))
@@ -275,31 +278,8 @@ def _report(history: History, imported: Imported, seconds: float, *, is_dry: boo
             f"WARNING: {imported.conflicting:,} events have the id of an earlier one with another content: "
             "the earlier one counts"
         )
-    replaced = imported.replaced
-    if replaced.reinstated:
-        print(f"{replaced.reinstated:,} orders that were cancelled count again, as this file shows them as paid")
-    if replaced.smaller or replaced.larger or replaced.cancelled:
-        print(
-            f"replaced what was stored of orders: {replaced.smaller:,} have a smaller value, "
-            f"{replaced.larger:,} a larger one ({-replaced.cents / 100:+,.2f} in all), "
-            f"{replaced.cancelled:,} were cancelled"
-        )
-    if replaced.older:
-        print(f"{replaced.older:,} orders stay as they are stored: they were changed later than this file shows them")
-    if replaced.voided:
-        print(f"{replaced.voided:,} stored orders never were any, as this file shows them now: they were taken back")
-    if replaced.unknown:
-        print(f"{replaced.unknown:,} orders that were stored with a value of 0 count now, with an unknown value")
-    if replaced.refunds:
-        print(
-            f"subtracted from orders that were stored before: {replaced.refunds:,} refunds "
-            f"({-replaced.refund_cents / 100:+,.2f})"
-        )
-    if replaced.without_order:
-        print(
-            f"WARNING: {replaced.without_order:,} refunds are of orders that are not stored: "
-            "import the file with these orders, then this one again"
-        )
+    for sentence in describe_replaced(imported.replaced):
+        print(sentence)
     if imported.too_late:
         print(
             f"{imported.too_late:,} events lie in a time whose history was deleted (RETENTION_DAYS_EVENTS): passed over"

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import cached_property
 from textwrap import shorten
 from typing import Self
 
@@ -15,7 +16,7 @@ from infra.tools.importer.order_lines import Statuses
 from infra.tools.importer.orders import Figures, Orders
 from infra.tools.importer.readers import Source
 from infra.tools.importer.refunds import VOID
-from infra.tools.importer.staging import Reject, Staging
+from infra.tools.importer.staging import Reject, SharedNumbers, Staging
 from infra.tools.importer.statuses import StatusClass
 from infra.tools.importer.tallies import MOST_WORDS, tally
 from infra.tools.importer.times import DateOrder
@@ -121,6 +122,16 @@ class History:
     def expected_events(self) -> int:
         """Return about how many events there are, as a measure of progress."""
         return self.staging.count("events" if self._orders is None else "lines")
+
+    @cached_property
+    def shared_numbers(self) -> SharedNumbers:
+        """The order numbers that stand under several customers; none in a file of events."""
+        return self.staging.shared_numbers()
+
+    @property
+    def numbers_are_the_shops(self) -> bool:
+        """Whether an order's number is of one order in the shop, rather than of one of each customer."""
+        return self.kind == "orders" and self.shared_numbers.numbers == self.shared_numbers.same
 
     def rejects(self) -> Iterator[Reject]:
         """Yield the lines that were not taken, in the order of the file."""

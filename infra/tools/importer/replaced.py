@@ -1,6 +1,9 @@
 """What an import has changed of orders that were stored before."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+
+from churn.domain.values import storable
 
 
 @dataclass(slots=True)
@@ -29,8 +32,53 @@ class Replaced:
     """Refunds that were subtracted before."""
     without_order: int = 0
     """Refunds of orders that are not stored."""
+    moved: int = 0
+    """Orders that were stored under another customer, and count for the one that the import shows."""
+    moved_example: str = ""
+    twice: int = 0
+    """Orders that have number and time of one under another customer, and another value: both count."""
+    twice_example: str = ""
 
     def add(self, other: "Replaced") -> None:
         """Add what others say."""
         for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+            mine, theirs = getattr(self, one.name), getattr(other, one.name)
+            setattr(self, one.name, mine or theirs if isinstance(mine, str) else mine + theirs)
+
+
+def describe_replaced(replaced: Replaced) -> Iterator[str]:
+    """Yield what an import says about the stored orders that it has changed."""
+    if replaced.reinstated:
+        yield f"{replaced.reinstated:,} orders that were cancelled count again, as this file shows them as paid"
+    if replaced.smaller or replaced.larger or replaced.cancelled:
+        yield (
+            f"replaced what was stored of orders: {replaced.smaller:,} have a smaller value, "
+            f"{replaced.larger:,} a larger one ({-replaced.cents / 100:+,.2f} in all), "
+            f"{replaced.cancelled:,} were cancelled"
+        )
+    if replaced.moved:
+        yield (
+            f"{replaced.moved:,} orders were stored under another customer, with the same number, time and value "
+            f"(such as {storable(replaced.moved_example)!r}): they count for the customers that this file shows"
+        )
+    if replaced.twice:
+        yield (
+            f"WARNING: {replaced.twice:,} orders have the number and the time of one that is stored under another "
+            f"customer, and another value (such as {storable(replaced.twice_example)!r}): both count"
+        )
+    if replaced.older:
+        yield f"{replaced.older:,} orders stay as they are stored: they were changed later than this file shows them"
+    if replaced.voided:
+        yield f"{replaced.voided:,} stored orders never were any, as this file shows them now: they were taken back"
+    if replaced.unknown:
+        yield f"{replaced.unknown:,} orders that were stored with a value of 0 count now, with an unknown value"
+    if replaced.refunds:
+        yield (
+            f"subtracted from orders that were stored before: {replaced.refunds:,} refunds "
+            f"({-replaced.refund_cents / 100:+,.2f})"
+        )
+    if replaced.without_order:
+        yield (
+            f"WARNING: {replaced.without_order:,} refunds are of orders that are not stored: "
+            "import the file with these orders, then this one again"
+        )

@@ -11,6 +11,7 @@ from churn.domain.events import Event, instant_of, order_cents
 from churn.domain.orders import Order
 from churn.domain.timestamps import iso
 from infra.tools.importer.events import Withdrawn, digest
+from infra.tools.importer.moved_orders import standing_elsewhere, taken_over
 from infra.tools.importer.refunds import credits_as_refunds, subtract_refunds, take_back_voids
 from infra.tools.importer.replaced import Replaced
 
@@ -21,7 +22,13 @@ _REPLACING = frozenset({"order_placed", "order_cancelled"})
 
 
 def as_revisions(
-    database: Database, events: Sequence[Event], now: datetime, replaced: Replaced, file: str | None = None
+    database: Database,
+    events: Sequence[Event],
+    now: datetime,
+    replaced: Replaced,
+    file: str | None = None,
+    *,
+    may_have_moved: bool = False,
 ) -> list[Event]:
     """Return the events; those that give a stored order another value say that they are the newer version.
 
@@ -31,34 +38,50 @@ def as_revisions(
 
     `file`: an identifier of a file that tells which orders are cancelled, and was not imported before. A stored
     cancellation of an order that it shows as paid counts no more, and an order that it shows as none is taken back.
+    `may_have_moved`: an order that stands under another customer, with the same number and instant, is cancelled there.
     """
 
     def run(transaction: Transaction) -> list[Event]:
         orders = credits_as_refunds(transaction, take_back_voids(transaction, events, now, replaced, file))
-        return _as_revisions(transaction, subtract_refunds(transaction, orders, now, replaced), now, replaced, file)
+        orders = subtract_refunds(transaction, orders, now, replaced)
+        about = [event for event in orders if event.event_type in _REPLACING and event.data.get("order_id")]
+        keys = customers.existing(transaction, sorted({event.customer_id for event in about}))
+        elsewhere = standing_elsewhere(transaction, about, keys) if may_have_moved else {}
+        moved = taken_over(transaction, about, elsewhere, keys, now, replaced)
+        # What stands under another customer was not cancelled by the shop.
+        turning = [event for event in about if id(event) not in elsewhere]
+        revised = _revisions(transaction, about, turning, keys, now, replaced, file)
+        return [revised.get(id(event), event) for event in orders] + moved
 
     return database.run(run)
 
 
-def _as_revisions(
-    transaction: Transaction, events: Sequence[Event], now: datetime, replaced: Replaced, file: str | None
-) -> list[Event]:
-    about = [event for event in events if event.event_type in _REPLACING and event.data.get("order_id")]
-    keys = customers.existing(transaction, sorted({event.customer_id for event in about}))
+def _revisions(
+    transaction: Transaction,
+    about: Sequence[Event],
+    turning: Sequence[Event],
+    keys: dict[str, int],
+    now: datetime,
+    replaced: Replaced,
+    file: str | None,
+) -> dict[int, Event]:
+    """Return versions of the events that say something else of a stored order, by the events' identities."""
     if not keys:
-        return [*events]
+        return {}
     ledgers = Ledgers(transaction)
     pairs = [(keys[event.customer_id], event) for event in about if event.customer_id in keys]
     ledgers.load([(pk, event.order_id) for pk, event in pairs])
     found = [(pk, event, ledgers.get(pk, event.order_id)) for pk, event in pairs]
     stored: list[_Stored] = [(pk, event, order) for pk, event, order in found if order is not None]
-    revisions = _turned(transaction, stored, now, replaced, file) if file is not None else {}
+    may_turn = {id(event) for event in turning}
+    turned = [one for one in stored if id(one[1]) in may_turn]
+    revisions = _turned(transaction, turned, now, replaced, file) if file is not None else {}
     changed = [one for one in stored if id(one[1]) not in revisions and _differs(one[1], one[2])]
     known = history.known(transaction, [(pk, event) for pk, event, _ in changed])
     for pk, event, order in changed:
         if (pk, event.event_id) not in known:
             revisions[id(event)] = _revision(event, order, now, replaced)
-    return [revisions.get(id(event), event) for event in events]
+    return revisions
 
 
 def _turned(

@@ -57,6 +57,14 @@ class Repeated(NamedTuple):
     once: float
 
 
+class SharedNumbers(NamedTuple):
+    """How many order numbers stand under several customers; how many of these with one time and value, and one."""
+
+    numbers: int
+    same: int
+    example: str
+
+
 class Staging:
     """Tables of SQLite in a file of its own, which has no name: whatever ends the process, nothing of it stays."""
 
@@ -125,6 +133,18 @@ class Staging:
             "GROUP BY customer, number HAVING COUNT(*) > 1 AND COUNT(DISTINCT content) > 1)"
         ).fetchone()
         return Repeated(row[0], row[1] or 0, row[2] or 0.0, row[3] or 0.0)
+
+    def shared_numbers(self) -> SharedNumbers:
+        """Return how many order numbers stand under several customers."""
+        self._flush()
+        shared = (
+            "SELECT number, COUNT(DISTINCT at) = 1 AND COUNT(DISTINCT value) <= 1 AS is_same FROM lines "
+            "WHERE number <> '' AND NOT is_void GROUP BY number HAVING MIN(customer) <> MAX(customer)"
+        )
+        row = self._database.execute(
+            f"SELECT COUNT(*), SUM(is_same), MIN(CASE WHEN is_same THEN number END) FROM ({shared})"  # noqa: S608
+        ).fetchone()
+        return SharedNumbers(row[0], row[1] or 0, row[2] or "")
 
     def all_numbers_are(self, pattern: str) -> bool:
         """Return whether the numbers of all lines are of a pattern."""

@@ -95,8 +95,16 @@ class Imported:
 class EventStore:
     """Where an import's events go: a database, and the model that scores."""
 
-    def __init__(self, database: Database, settings: Settings, hours: HourSpan, file: str | None = None) -> None:
-        """`hours`: those whose change is counted. `file`: see `as_revisions`."""
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        hours: HourSpan,
+        file: str | None = None,
+        *,
+        may_have_moved: bool = False,
+    ) -> None:
+        """`hours`: those whose change is counted. `file`, `may_have_moved`: see `as_revisions`."""
         # A later version of an order is stored under the order's id; of other events the summary tells.
         logger.addFilter(_says_more)
         model = CurrentModel(settings)
@@ -104,12 +112,15 @@ class EventStore:
         self.hours = hours
         self._database = database
         self._file = file
+        self._may_have_moved = may_have_moved
         self._settings = settings
 
     def add(self, batch: Sequence[Event]) -> Imported:
         """Store a batch; orders that are stored with another value are replaced."""
         replaced = Replaced()
-        revised = as_revisions(self._database, batch, self.hours.began, replaced, self._file)
+        revised = as_revisions(
+            self._database, batch, self.hours.began, replaced, self._file, may_have_moved=self._may_have_moved
+        )
         imported = apply_batch(self.scoring, revised, self.hours) if revised else Imported()
         imported.replaced = replaced
         imported.repeated += replaced.known_refunds + replaced.known_voids
@@ -122,7 +133,7 @@ class EventStore:
         # A new interpreter each: connections and open files are not to be shared.
         context = multiprocessing.get_context("spawn")
         resource_tracker.ensure_running()
-        arguments = (self._settings, self.hours, self._file)
+        arguments = (self._settings, self.hours, self._file, self._may_have_moved)
         with ProcessPoolExecutor(processes, context, initializer=_begin_process, initargs=arguments) as pool:
             try:
                 return _store(events, lambda batch: _submitted(pool, batch), _AHEAD * processes, progress)
@@ -208,7 +219,8 @@ def _store(
 
     def take_oldest() -> None:
         imported.add(pending.popleft().result())
-        progress(imported.seen)
+        # What was cancelled elsewhere is nothing that the file has.
+        progress(imported.seen - imported.replaced.moved)
 
     for batch in batches(events, EVENTS_A_TRANSACTION):
         imported.customers += len({event.customer_id for event in batch if event.event_type != VOID} - {last_customer})
@@ -236,9 +248,10 @@ def _submitted(pool: ProcessPoolExecutor, batch: list[Event]) -> _Pending:
         return pool.submit(_add, batch)
 
 
-def _begin_process(settings: Settings, hours: HourSpan, file: str | None) -> None:
+def _begin_process(settings: Settings, hours: HourSpan, file: str | None, may_have_moved: bool) -> None:
     collect_seldom()
-    _stores.append(EventStore(Database(settings.database_url), settings, hours, file))
+    database = Database(settings.database_url)
+    _stores.append(EventStore(database, settings, hours, file, may_have_moved=may_have_moved))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

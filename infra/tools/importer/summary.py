@@ -166,6 +166,7 @@ def _doubts(history: History) -> Iterator[str]:
         yield f"{figures.unmatched:,} cancelled orders or credit notes cancel no other order of this file"
     if figures.partly:
         yield f"{figures.partly:,} orders have lines that were cancelled, and stand with the others"
+    yield from _shared_numbers(history)
     yield from _odd_customers(history, figures)
 
 
@@ -203,6 +204,15 @@ def _unknown_values(history: History, figures: Figures) -> Iterator[str]:
         yield (
             f"WARNING: no column has the values of the orders: if {' or '.join(others[:4])} does, import again with "
             "--column=order_value=COLUMN"
+        )
+
+
+def _shared_numbers(history: History) -> Iterator[str]:
+    shared = history.shared_numbers
+    if shared.same:
+        yield (
+            f"WARNING: {shared.same:,} order numbers stand under several customers, with one time and one value "
+            f"(such as {storable(shared.example)!r}): they count for each of them"
         )
 
 

@@ -74,7 +74,7 @@ def merged(parts: Iterable[Conditions]) -> Conditions:
     return whole
 
 
-def rows_of_pairs(transaction: Transaction, query: str, pairs: Iterable[tuple[int, str]]) -> list[Row]:
+def rows_of_pairs(transaction: Transaction, query: str, pairs: Iterable[tuple[int | datetime, str]]) -> list[Row]:
     """Return all rows of a query that joins with ``{pairs}``, a list of pairs named `pk` and `id`.
 
     A join with a list of rows: both servers look each pair up by the primary key, which a row constructor behind IN is

@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from operator import itemgetter
 from statistics import median
+from typing import NamedTuple
 
 from churn.adapters.mysql import events as history
 from churn.adapters.mysql.conditions import Conditions, rows_of_pairs
@@ -176,6 +177,37 @@ def typical_cents(transaction: Transaction, customer_pk: int) -> int | None:
     )
     known = [int(row["cents"]) for row in rows if row["cents"] is not None]
     return round(median(known)) if known else None
+
+
+class Standing(NamedTuple):
+    """An order under the customer that it is stored for, by key and id."""
+
+    customer_pk: int
+    customer_id: str
+    order: Order
+
+
+def standing(transaction: Transaction, wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[Standing]]:
+    """Return the orders that stand with these instants (milliseconds since 1970) and ids, whoever placed them.
+
+    Those that were cancelled are left out.
+    """
+    query = (
+        f"SELECT STRAIGHT_JOIN c.id, c.customer_id, o.order_id, {_COLUMNS} FROM {{pairs}} AS asked "
+        "JOIN orders AS o FORCE INDEX (orders_by_placed) "
+        "ON o.placed_at = CAST(asked.pk AS DATETIME(3)) AND o.order_id = asked.id COLLATE utf8mb4_bin "
+        "JOIN customers AS c ON c.id = o.customer_pk WHERE o.cancelled_at IS NULL"
+    )
+    found: dict[tuple[int, str], list[Standing]] = {}
+    for row in rows_of_pairs(transaction, query, [(from_millis(at), number) for at, number in sorted(wanted)]):
+        one = Standing(int(row["id"]), row["customer_id"], _order(row))
+        found.setdefault((to_millis(row["placed_at"]), row["order_id"]), []).append(one)
+    return found
+
+
+def is_any(transaction: Transaction) -> bool:
+    """Return whether an order is stored."""
+    return transaction.row("SELECT 1 AS present FROM orders LIMIT 1") is not None
 
 
 def days(transaction: Transaction, keys: Sequence[int]) -> dict[int, set[int]]:
