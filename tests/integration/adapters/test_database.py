@@ -134,15 +134,15 @@ def test_the_probe_that_is_answered_lets_all_others_in_again(mysql_url: str) -> 
 def test_the_slow_statements_of_a_request_take_two_seconds_together(mysql_url: str) -> None:
     requests = Database.for_requests(mysql_url, breaker=Breaker(FakeClock(0.0)))
 
-    def slow(transaction: Transaction) -> object:
-        return transaction.row("SELECT SLEEP(0.9) AS slept")
+    def asked(seconds: float) -> object:
+        return requests.run(lambda transaction: transaction.row(f"SELECT SLEEP({seconds}) AS slept"))
 
-    for _ in range(2):
+    for seconds, answered in ((0.9, 2), (0.45, 4)):
         # What one request took is nothing to the next.
         REQUEST_TIME.begin()
-        assert [requests.run(slow) for _ in range(2)] == [{"slept": 0}] * 2
+        assert [asked(seconds) for _ in range(answered)] == [{"slept": 0}] * answered
         with pytest.raises(DatabaseUnavailableError):
-            requests.run(slow)
+            asked(seconds)
     REQUEST_TIME.begin()
     for _ in range(25):
         assert requests.run(lambda transaction: transaction.row("SELECT SLEEP(0.1) AS slept")) == {"slept": 0}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 REQUEST_SECONDS = 2.0
-SLOW_SECONDS = 0.5
+SLOW_SECONDS = 0.25
 
 
 class RequestTime:

@@ -26,7 +26,7 @@ from churn.settings import Settings
 if TYPE_CHECKING:
     from churn.domain.health_answers import Check, CheckStatus, Health, HealthStatus
 
-DEADLINE_SECONDS = 2.5
+DEADLINE_SECONDS = 2.0
 WRITE_EVERY = timedelta(seconds=10)
 # What is found of these is told for so many seconds, as long as it is good: a fault that has gone is told gone at once.
 _TOLD_FOR_SECONDS = {"model": 2.0, "source": 1.0}
