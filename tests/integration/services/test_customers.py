@@ -150,6 +150,38 @@ def test_a_search_that_finds_very_many_walks_the_order(customers: Customers, mon
     assert _ids(rest) == everybody[10:]
 
 
+def test_a_search_goes_on_by_cursor_a_bounded_part_at_a_time(
+    customers: Customers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = CustomerQuery(search="muller name1", limit=2)
+    expected = _ids(customers.page(replace(query, limit=500), NOW))
+    monkeypatch.setattr(customer_search, "MANY_MATCHES", 0)
+    monkeypatch.setattr(customer_search, "MOST_WALKED", 1)
+    pages = [customers.page(query, NOW)]
+    # Who goes on by an offset skips as many as a page has.
+    assert _ids(pages[0]) == expected[:2]
+    assert _ids(customers.page(replace(query, offset=2), NOW)) == expected[2:4]
+    while (cursor := pages[-1]["next_cursor"]) is not None:
+        pages.append(customers.page(replace(query, cursor=cursor), NOW))
+    assert [name for page in pages for name in _ids(page)] == expected
+    assert [] in map(_ids, pages)
+
+
+@pytest.mark.parametrize("is_span", [True, False])
+def test_of_those_who_lapse_only_a_span_is_counted_to_its_end(
+    customers: Customers, monkeypatch: pytest.MonkeyPatch, is_span: bool
+) -> None:
+    bounds: dict[str, Any] = {"lapsed_since": NOW - timedelta(days=1000)}
+    if is_span:
+        bounds["lapsed_until"] = NOW + timedelta(days=1000)
+    number = customers.page(CustomerQuery(limit=500, **bounds), NOW)["total"]
+    monkeypatch.setattr(customer_search, "MANY_MATCHES", 3)
+    monkeypatch.setattr(customer_counts, "MOST_FOR_A_PAGE", 0)
+    page = customers.page(CustomerQuery(sort="days_since_last_order", limit=4, **bounds), NOW)
+    assert number > 5
+    assert (page["total"], page["total_is_lower_bound"]) == ((number, False) if is_span else (5, True))
+
+
 def test_a_percentile_is_the_share_of_current_customers_whose_risk_is_not_higher(customers: Customers) -> None:
     everybody = customers.page(CustomerQuery(limit=500), NOW)["customers"]
     current = [customer for customer in everybody if customer["status"] in ACTIVE_STATUSES]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import replace
 
 from churn.adapters.mysql import Transaction
-from churn.adapters.mysql.customer_search import index_words
+from churn.adapters.mysql.customer_words import index_words
 from churn.adapters.mysql.customers import Customer
 from churn.domain.events import PROFILE_EVENTS, Event
 from churn.domain.search_terms import WORDS_VERSION, search_words

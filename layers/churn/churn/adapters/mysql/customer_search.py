@@ -1,10 +1,10 @@
-"""Table `customer_words`, and the list of customers: each page is a range of an index, whatever the shop's size.
+"""The list of customers: each page is a range of an index, whatever the shop's size.
 
 What no index tells (bounds of another column than the list is sorted by, open alerts) is looked for among the next
 customers of the order, a bounded number of them a page: a page may then hold few of them, or none, and have a next one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import batched
 
@@ -12,14 +12,14 @@ from churn.adapters.mysql import customers, orders
 from churn.adapters.mysql.conditions import Conditions, merged
 from churn.adapters.mysql.customer_indexes import GROUPS, INDEXES, INDEXES_BY_GROUP
 from churn.adapters.mysql.customer_pages import Bound, CustomerFilter, Found, Page, Position
-from churn.adapters.mysql.database import Row, Transaction, placeholders
+from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.customer_record import CustomerSort
 
 MANY_MATCHES = 10_000
 """Up to so many customers that match are sorted; beyond that, a scan along the order meets enough of them."""
 
-MOST_WALKED = 10_000
-"""So many customers are looked at for one page where no index tells who of them matches."""
+MOST_WALKED = 2_000
+"""So many customers are looked at for one page, and a last step, where no index tells who of them matches."""
 
 SORT_COLUMNS: dict[CustomerSort, str] = {
     "churn_probability": "churn_probability",
@@ -35,7 +35,7 @@ NULLABLE = frozenset(
     {"churn_probability", "last_order_at", "value_at_risk", "risk_change_7d", "total_spent", "expected_spend"}
 )
 """Of the columns that lists are sorted by, those that may be NULL."""
-_LONGEST_STEP = 2000
+_LONGEST_STEP = 1000
 # A longer statement would pin a session of RDS Proxy.
 _KEYS_PER_STATEMENT = 500
 _WITH_WORD = "SELECT DISTINCT customer_pk FROM customer_words WHERE word >= %s AND word < %s LIMIT %s"
@@ -48,7 +48,6 @@ _HAS_OPEN_ALERT = "EXISTS (SELECT 1 FROM alerts a WHERE a.customer_pk = c.id AND
 # Greater than any character that a word can hold.
 _LAST = "\U0010ffff"
 _OTHER = ""
-
 
 type Table = tuple[str, tuple[object, ...]]
 """A table of customers named `c`, and what is bound to it."""
@@ -104,12 +103,14 @@ class Search:
         """All conditions but those of levels and statuses."""
         return merged(self.by_column.values())
 
-    def is_walked(self, column: str, *, is_many: bool) -> bool:
-        """Return whether the customers are looked at one by one in the order of a column."""
-        if self.is_sorted:
+    def is_walked(self, page: Page, *, is_many: bool) -> bool:
+        """Return whether the customers are looked at one by one in the order of a page."""
+        if self.is_sorted or page.offset:
             return False
-        is_against_the_order = self.wanted.has_window and column != "last_order_at"
-        return self.wanted.is_narrowed or (is_many and (is_against_the_order or not takes_offset(self.wanted, column)))
+        is_against_the_order = self.wanted.has_window and page.column != "last_order_at"
+        # Who goes on by offsets takes the first page as a whole one; who has a cursor goes on from where it ends.
+        is_by_cursor = not takes_offset(self.wanted, page.column) or bool(page.after and self.wanted.words)
+        return self.wanted.is_narrowed or (is_many and (is_against_the_order or is_by_cursor))
 
     def walk(self, column: str) -> tuple["Search", Conditions]:
         """Return the search of whom to look at in the order of a column, and what to look for."""
@@ -160,28 +161,24 @@ class Search:
         return whole
 
 
-def index_words(transaction: Transaction, words: Mapping[int, Iterable[str]]) -> None:
-    """Replace the search words of customers, by their keys."""
-    if words:
-        keys = sorted(words)
-        transaction.execute_among("DELETE FROM customer_words WHERE customer_pk IN ({values})", keys)
-        transaction.insert_many(
-            "INSERT INTO customer_words (word, customer_pk)",
-            [(word, key) for key in keys for word in sorted(words[key])],
-        )
-
-
 def takes_offset(wanted: CustomerFilter, column: str) -> bool:
     """Return whether the list in the order of a column has pages by offset, too."""
     return not wanted.is_narrowed and (column in INDEXES or wanted.is_summed)
 
 
 def search(transaction: Transaction, wanted: CustomerFilter) -> Search:
-    """Prepare the list of the customers that a filter matches, and count them where that is bounded work."""
+    """Prepare the list of the customers that a filter matches, and count them if they are few and no total has them."""
     found = prepared(transaction, wanted)
     if wanted.is_summed or ((wanted.words or wanted.is_narrowed) and not found.is_sorted):
         return found
-    return replace(found, total=found.whole(found.others).count(transaction, *found.table()))
+    (table, bound), whole = found.table(), found.whole(found.others)
+    if found.is_sorted or (wanted.ordered_after and wanted.ordered_until):
+        # Who lapsed in a span is a figure, whose list has the same number.
+        return replace(found, total=whole.count(transaction, table, bound))
+    # No more than that, as those of half a shop take a tenth of a second.
+    few = f"(SELECT 1 FROM {table} {whole.where()} LIMIT %s) counted"
+    number = Conditions().count(transaction, few, (*bound, *whole.values, MANY_MATCHES + 1))
+    return replace(found, total=number if number <= MANY_MATCHES else None)
 
 
 def among(transaction: Transaction, wanted: CustomerFilter, customer_ids: Iterable[str]) -> set[str]:
@@ -262,7 +259,7 @@ def page(transaction: Transaction, search: Search, wanted: Page, matches: int | 
     `matches`: how many there are in all, None if they are very many.
     """
     is_many = matches is None or matches > MANY_MATCHES
-    if not wanted.offset and search.is_walked(wanted.column, is_many=is_many):
+    if search.is_walked(wanted, is_many=is_many):
         keys, after, has_more = _walked(transaction, search, wanted)
         return _found(_rows(transaction, keys, wanted), after, wanted, has_more=has_more)
     keys = _ordered(transaction, search, replace(wanted, limit=wanted.limit + 1), is_many=is_many)
@@ -287,36 +284,37 @@ def _walked(transaction: Transaction, search: Search, wanted: Page) -> tuple[lis
     """
     walk, rest = search.walk(wanted.column)
     found: list[int] = []
-    after = wanted.after
+    after = last = wanted.after
     walked, step = 0, wanted.limit + 1
     while walked < MOST_WALKED:
         keys = _ordered(transaction, walk, replace(wanted, limit=step, offset=0, after=after), is_many=True)
-        rows = _looked_at(transaction, keys, wanted.column, rest)
-        for key in keys:
-            if rows[key]["fits"]:
-                if len(found) == wanted.limit:
-                    return found, after, True
-                found.append(key)
-            after = wanted.place(rows[key])
+        for row in _fitting(transaction, keys, wanted.column, rest):
+            if len(found) == wanted.limit:
+                return found, last, True
+            found.append(row["id"])
+            last = wanted.place(row)
         if len(keys) < step:
             return found, None, False
+        (end,) = _looked_at(transaction, keys[-1:], wanted.column, Conditions())
+        after = wanted.place(end)
         walked, step = walked + step, min(4 * step, _LONGEST_STEP)
     return found, after, False
 
 
-def _looked_at(transaction: Transaction, keys: Sequence[int], column: str, rest: Conditions) -> dict[int, Row]:
-    """Return customers by key: the column, and whether they meet the conditions (`fits`)."""
-    found: dict[int, Row] = {}
-    columns = ", ".join(f"c.{name}" for name in dict.fromkeys(["id", column]))
-    fits = " AND ".join(rest.texts) or "TRUE"
+def _fitting(transaction: Transaction, keys: Sequence[int], column: str, rest: Conditions) -> Iterator[Row]:
+    """Yield those of some customers who meet the conditions, in the order of the keys."""
     for part in batched(keys, _KEYS_PER_STATEMENT, strict=False):
-        rows = transaction.rows(
-            f"SELECT {columns}, ({fits}) AS fits FROM customers c FORCE INDEX (PRIMARY) "
-            f"WHERE c.id IN ({placeholders(part)})",
-            [*rest.values, *part],
-        )
-        found.update((row["id"], row) for row in rows)
-    return found
+        rows = {row["id"]: row for row in _looked_at(transaction, part, column, rest)}
+        yield from (rows[key] for key in part if key in rows)
+
+
+def _looked_at(transaction: Transaction, keys: Sequence[int], column: str, rest: Conditions) -> list[Row]:
+    """Return key and column of those of some customers who meet the conditions."""
+    # Those who do not stay with the server: reading a row costs several times as much as looking at it.
+    asked = rest.copy()
+    asked.add_among("c.id", keys)
+    columns = ", ".join(f"c.{name}" for name in dict.fromkeys(["id", column]))
+    return transaction.rows(f"SELECT {columns} FROM customers c FORCE INDEX (PRIMARY) {asked.where()}", asked.values)
 
 
 def _ordered(transaction: Transaction, search: Search, wanted: Page, *, is_many: bool) -> list[int]:

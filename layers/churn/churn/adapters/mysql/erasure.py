@@ -8,7 +8,7 @@ from churn.adapters.mysql import (
     alerts,
     audit,
     customer_notes,
-    customer_search,
+    customer_words,
     customers,
     dead_letters,
     erasures,
@@ -52,7 +52,7 @@ def erase(
     customer_notes.erase(transaction, record.id)
     change = predictions.erase(transaction, record.id)
     change.update(alerts.erase(transaction, record.id))
-    customer_search.index_words(transaction, {record.id: ()})
+    customer_words.index_words(transaction, {record.id: ()})
     prediction_subscriptions.erase(transaction, record.customer_id)
     customers.bury(transaction, record.id, tombstones.of(record.customer_id))
     return change
