@@ -172,7 +172,7 @@ def in_turns(
     return [Spread.of(seconds) for seconds in taken]
 
 
-def by_size(works: Mapping[int, Callable[[], object]], rounds: int = 20, seconds: float = 20) -> dict[int, Spread]:
+def by_size(works: Mapping[int, Callable[[], object]], rounds: int = 20, seconds: float = 6) -> dict[int, Spread]:
     """Return the milliseconds of reads of shops of several sizes, by turns; fewer of them if they take long."""
     for work in works.values():
         work()

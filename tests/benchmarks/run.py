@@ -56,9 +56,10 @@ def main() -> int:
         print(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(every)}")
         return 2
     # What the functions tell of each request is not for here.
-    os.environ.update(POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEVEL="ERROR")
+    os.environ.update(POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEVEL="ERROR", PYTHONWARNINGS="ignore")
     begun, failed = time.monotonic(), []
     rows: list[Row] = []
+    times: dict[str, float] = {}
     with _shared({size for name in asked for size in _sizes(name)}) as bench:
         for name in asked:
             started = time.monotonic()
@@ -68,9 +69,12 @@ def main() -> int:
                 failed.append(name)
                 print(f"{name}: {type(error).__name__}: {error}", flush=True)
                 continue
+            finally:
+                times[name] = time.monotonic() - started
+                print(f"{name}: {times[name]:.0f} s", flush=True)
             rows += found
-            print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
-    told = f"{datetime.now(UTC):%d %B %Y}, {_machine()}, {time.monotonic() - begun:.0f} s in all"
+    told = f"{datetime.now(UTC):%d %B %Y}, {_machine()}, {time.monotonic() - begun:.0f} s in all: "
+    told += ", ".join(f"{name} {seconds:.0f}" for name, seconds in times.items())
     _tell(rows, told)
     if failed:
         print(f"failed: {', '.join(failed)}")
