@@ -12,10 +12,10 @@ import numpy as np
 from churn.domain.events import Event
 from churn.domain.timestamps import DAY, from_millis, to_millis
 from churn.training.blend import EQUAL
-from churn.training.level import level_of, parts_of_window
 from churn.training.plan import Plan
 from churn.training.random_forest import Shape
 from churn.training.snapshots import Histories, Snapshots, scan_histories, take_snapshots
+from churn.training.weighing import level_of, parts_of_window
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 _DAYS = 4 * 365

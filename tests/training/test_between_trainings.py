@@ -15,6 +15,7 @@ from churn.ml.loading import LearnedModel, read_model
 from churn.training import Plan, TrainedModel, begin, train
 from churn.training.between_trainings import Update, brought_up_to
 from churn.training.bg_nbd import fitted_process, orders_until
+from churn.training.level import without_level
 from tests.training.test_pipeline import NOW, histories_of, shop
 
 _PLAN = Plan(trees=20)
@@ -80,10 +81,13 @@ def test_what_hardly_moves_is_no_version() -> None:
 
 
 def test_an_update_that_wanders_off_from_the_trained_version_does_not_serve() -> None:
-    served = trained().model
-    calibration = served.metadata["calibration"]
-    # As if updates had moved the level since the training.
-    other = served.with_metadata(calibration={**calibration, "intercept": calibration["intercept"] + 3})
+    trained_model = trained().model
+    assert isinstance(trained_model, BlendedModel)
+    # As if updates had moved the level since the training, of a version that is not moved to the process's.
+    served = without_level(trained_model)
+    blend = served.metadata["blend"]
+    regression = {**blend["logistic"], "intercept": blend["logistic"]["intercept"] + 3}
+    other = served.with_metadata(blend={**blend, "logistic": regression})
     found = update(served, other, NOW)
     assert found.model is None
     assert "too far without a training" in found.reason

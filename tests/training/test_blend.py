@@ -17,14 +17,13 @@ from churn.ml.blend import PARTS, BlendedModel
 from churn.ml.derived_features import DERIVED_COLUMNS, derived
 from churn.ml.loading import LearnedModel
 from churn.ml.random_forest import ChurnModel
-from churn.training import Plan, TrainedModel, report_html, train
-from churn.training import level as level_module
-from churn.training.blend import EQUAL
+from churn.training import Plan, TrainedModel, report_html, train, weighing
 from churn.training.evaluation import probabilities
 from churn.training.freshness import as_of_cut_off
-from churn.training.level import Parts, judge_level, level_of, with_level, without_level
+from churn.training.level import with_level, without_level
 from churn.training.random_forest import Shape
 from churn.training.snapshots import MOST_CUT_OFFS, Snapshots
+from churn.training.weighing import Parts, judged, level_of, weigh
 from tests.training.test_pipeline import NOW, histories_of, shop
 
 _QUICK = Plan(trees=20, search=False)
@@ -35,14 +34,57 @@ def trained() -> TrainedModel[LearnedModel]:
     return train(histories_of(shop()[:900]), now=NOW, plan=Plan(trees=20))
 
 
-def test_half_of_the_weights_are_equal_and_none_is_without_weight() -> None:
+def _told(parts: Sequence[Floats], seed: int) -> Parts:
+    """Return a window of which the parts say that; each customer leaves with the probability of the first."""
+    churned = np.random.default_rng(seed).random(len(parts[0])) < parts[0]
+    return np.column_stack(parts), churned
+
+
+def test_a_part_that_is_far_off_gets_no_weight_for_the_sake_of_equality() -> None:
+    random = np.random.default_rng(3)
+    true = random.beta(0.3, 0.9, (3, 4000))
+    # Such as BG/NBD of subscriptions: it says the same of everybody.
+    answers = [_told([one, np.clip(one + random.normal(0, 0.02, 4000), 0, 1), np.full(4000, 0.5)], 1) for one in true]
+    found = weigh(answers)
+    assert found.weights["purchases"] < 0.05
+    assert sum(found.weights.values()) == pytest.approx(1, abs=1e-12)
+    assert not found.level["is_moved"]
+
+
+def test_parts_that_are_as_good_have_half_of_equal_weights() -> None:
+    random = np.random.default_rng(4)
+    true = random.beta(2, 2, (2, 4000))
+    answers = [
+        _told([one, *(np.clip(one + random.normal(0, 0.02, 4000), 0, 1) for _ in range(2))], seed)
+        for seed, one in enumerate(true)
+    ]
+    assert all(weight >= 1 / 6 for weight in weigh(answers).weights.values())
+
+
+def test_weights_and_level_are_chosen_together() -> None:
+    random = np.random.default_rng(5)
+    true = random.beta(2, 3, (3, 4000))
+    # The forest has the order, at a level that has gone; the process knows the level, and nobody apart.
+    gone = [one / (one + (1 - one) * 3) for one in true]
+    answers = [_told([one, *[np.full(4000, one.mean())] * 2], seed) for seed, one in enumerate(true)]
+    answers = [
+        (np.column_stack([off, parts[:, 1], parts[:, 2]]), churned)
+        for off, (parts, churned) in zip(gone, answers, strict=True)
+    ]
+    found = weigh(answers)
+    assert found.level["is_moved"]
+    assert found.weights["forest"] > 0.9
+    # A single window moves nothing.
+    assert not weigh(answers[:1]).level["is_moved"]
+
+
+def test_the_report_and_the_model_tell_the_weights() -> None:
     model, report = trained().model, trained().report
     assert isinstance(model, BlendedModel)
     weights = model.metadata["blend"]["weights"]
     assert report["weights"] == weights
     assert weights.keys() == set(PARTS)
     assert sum(weights.values()) == pytest.approx(1, abs=1e-12)
-    assert all(weight >= EQUAL[name] / 2 for name, weight in weights.items())
 
 
 def test_the_report_has_the_forest_alone_beside_the_blend_and_its_weights() -> None:
@@ -93,9 +135,9 @@ def test_the_level_is_moved_where_windows_were_better_off_with_it(
 
 def test_the_report_tells_whether_the_level_is_moved_and_has_both() -> None:
     model, report = trained().model, trained().report
-    judged = report["level"]["windows"]
+    number = report["level"]["windows"]
     page = report_html(report)
-    assert f"{judged} windows before the tested one had a mean Brier score of {report['level']['moved']:.4f}" in page
+    assert f"{number} windows before the tested one had a mean Brier score of {report['level']['moved']:.5f}" in page
     assert ("added to everybody" in page) == report["level"]["is_moved"]
     assert ("unmoved" in report) == report["level"]["is_moved"] == ("shift" in model.metadata["blend"])
 
@@ -120,9 +162,9 @@ def test_a_window_is_judged_by_those_that_had_ended_and_know_both_kinds(monkeypa
         asked.append(([one.cut_off // DAY for one in learned], judged.cut_off // DAY))
         return _judged(0.65, 0.63, seed=judged.cut_off // DAY)
 
-    monkeypatch.setattr(level_module, "parts_of_window", parts_of)
+    monkeypatch.setattr(weighing, "parts_of_window", parts_of)
     windows = [window(day, 29 if day in {45, 405} else 150) for day in range(0, 450, 45)]
-    found = judge_level(windows, EQUAL, Shape(), plan, lambda _: None)
+    answers = judged(windows, Shape(), plan, lambda _: None)
     assert asked == [
         ([0], 90),
         ([0], 135),
@@ -132,7 +174,7 @@ def test_a_window_is_judged_by_those_that_had_ended_and_know_both_kinds(monkeypa
         ([90, 135, 180, 225], 315),
         ([135, 180, 225, 270], 360),
     ]
-    assert (found["windows"], found["is_moved"]) == (7, True)
+    assert len(answers) == 7
 
 
 def test_a_moved_level_is_that_of_the_process_at_the_instant_asked_about() -> None:

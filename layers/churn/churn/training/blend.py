@@ -1,18 +1,15 @@
 """Fitting a blend: its logistic regression, and the weights of its parts."""
 
-from collections.abc import Mapping, Sequence
-from itertools import product
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from churn.domain.features import FEATURE_NAMES, INPUT_NAMES
-from churn.domain.timestamps import DAY
 from churn.ml.arrays import Flags, Floats
 from churn.ml.bg_nbd import INPUTS
 from churn.ml.blend import PARTS, BlendedModel, LogisticRegression, log_columns
 from churn.ml.derived_features import DERIVED_COLUMNS, derived
-from churn.ml.metrics import brier
 from churn.ml.random_forest import ChurnModel, calibrate
 from churn.training.bg_nbd import fitted_process
 from churn.training.calibration import calibration
@@ -21,7 +18,6 @@ from churn.training.random_forest import ForestTrainer, Rows, Shape
 from churn.training.snapshots import Snapshots, TrainingSet
 
 EQUAL = dict.fromkeys(PARTS, 1 / len(PARTS))
-_STEPS = 20
 _TREES = 40
 _MOST_ROWS = 100_000
 NO_ORDER = DERIVED_COLUMNS.index("no_order_probability")
@@ -56,33 +52,26 @@ def fit_logistic(columns: Floats, churned: Flags) -> dict[str, Any]:
     return {"centre": centre.tolist(), "weight": weight.tolist(), "intercept": float(fitted.intercept_[0])}
 
 
-def weigh(
+def parts_of_a_quarter(
     trainer: ForestTrainer,
     training_set: TrainingSet,
     unseen: Floats,
     shape: Shape,
-    windows: Sequence[Snapshots],
+    newest: Snapshots,
     plan: Plan,
-) -> dict[str, float]:
-    """Return the weights of a blend's parts, by the `windows` learned from.
+) -> tuple[Floats, Flags] | None:
+    """Return what PARTS fitted to the other customers say of a quarter, shape (n, 3), and who of them left.
 
-    Half of each weight is equal, half by the Brier score of the newest window, by parts fitted to those that ended
-    before it, with the purchase process of its cut-off; without such windows, by that of a quarter of the customers.
-    `unseen` are the forest's out-of-fold probabilities. The held-out window is not used.
+    The purchase process is that of the newest window's cut-off. `unseen` are the forest's out-of-fold probabilities.
+    None if the others are all of a kind, or if there is nobody in the quarter.
     """
-    newest = len(windows) - 1
-    before = [window.cut_off + plan.horizon_days * DAY <= windows[newest].cut_off for window in windows]
-    inside = np.isin(training_set.windows, np.flatnonzero(before))
-    outside = training_set.windows == newest
-    if not inside.any():
-        inside, outside = training_set.folds != 0, training_set.folds == 0
-    outside &= np.arange(len(outside)) < len(outside) // 2
+    inside = training_set.folds != 0
+    outside = ~inside & (np.arange(len(inside)) < len(inside) // 2)
     if len({*training_set.churned[inside].tolist()}) != 2 or not outside.any():
-        return EQUAL
-    process = fitted_process(windows[newest].buying, plan)
+        return None
+    process = fitted_process(newest.buying, plan)
     parts = parts_outside(trainer, training_set, unseen, shape, process, inside, outside)
-    best = _least_brier(parts, training_set.churned[outside])
-    return {name: (weight + EQUAL[name]) / 2 for name, weight in zip(PARTS, best, strict=True)}
+    return parts, training_set.churned[outside]
 
 
 def parts_outside(
@@ -107,11 +96,3 @@ def parts_outside(
             np.nan_to_num(purchases, nan=0.5),
         ]
     )
-
-
-def _least_brier(parts: Floats, churned: Flags) -> list[float]:
-    """Return the weights, in twentieths that add up to 1, of the least Brier score."""
-    sides = product(range(_STEPS + 1), repeat=2)
-    tried = [np.array([one, other, _STEPS - one - other]) / _STEPS for one, other in sides if one + other <= _STEPS]
-    best: list[float] = min(tried, key=lambda weights: brier(parts @ weights, churned)).tolist()
-    return best

@@ -10,12 +10,12 @@ from churn.domain.features import FEATURES_VERSION
 from churn.domain.timestamps import DAY, from_millis, iso
 from churn.ml.loading import LearnedModel
 from churn.ml.random_forest import COLUMNS, ChurnModel
-from churn.training.blend import blended, weigh
+from churn.training.blend import EQUAL, blended, parts_of_a_quarter
 from churn.training.calibration import calibration
-from churn.training.level import judge_level
 from churn.training.plan import Plan
 from churn.training.random_forest import ForestTrainer, Shape, out_of_fold, search
 from churn.training.snapshots import Progress, Snapshots, TrainingSet
+from churn.training.weighing import Weighed, judged, weigh
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Choice:
     weights: dict[str, float] | None = None
     """None if the forest serves alone."""
     level: dict[str, Any] | None = None
-    """Whether a blend's level is moved to that of the purchase process, and why (see `judge_level`)."""
+    """Whether a blend's level is moved to that of the purchase process, and why (see `weigh`)."""
 
     @property
     def moves_level(self) -> bool:
@@ -49,7 +49,7 @@ def fit(
     """Fit a model to the rows of the windows; return it with what was chosen, or with the `choice` given.
 
     `facts` are metadata of the model that do not follow from the rows, `purchase_process` and `current_process` among
-    them. `earlier` are windows before those learned from, by which the level is judged as well.
+    them. `earlier` are windows before those learned from, by which a blend is weighed as well.
     """
     trainer = ForestTrainer(training_set, 2, plan.seed)
     chosen = choice or Choice()
@@ -75,8 +75,11 @@ def fit(
     }
     model = ChurnModel.from_trees([estimator.tree_ for estimator in forest.estimators_], metadata)
     if choice is None and plan.blend and plan.search:
+        answers = judged([*earlier, *windows], chosen.shape, plan, progress)
         progress("weighing the forest, the regression and the purchase process")
-        weights = weigh(trainer, training_set, unseen, chosen.shape, windows, plan)
-        level = judge_level([*earlier, *windows], weights, chosen.shape, plan, progress)
-        chosen = Choice(chosen.shape, chosen.search, weights, level)
+        if not answers:
+            quarter = parts_of_a_quarter(trainer, training_set, unseen, chosen.shape, windows[-1], plan)
+            answers = [] if quarter is None else [quarter]
+        weighed = weigh(answers) if answers else Weighed(EQUAL, {"windows": 0, "is_moved": False})
+        chosen = Choice(chosen.shape, chosen.search, weighed.weights, weighed.level)
     return model if chosen.weights is None else blended(model, training_set, chosen.weights), chosen

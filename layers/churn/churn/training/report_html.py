@@ -210,7 +210,7 @@ def window_level(report: Mapping[str, Any]) -> str:
     if not level or "moved" not in level:
         return ""
     judged = f"{level['windows']} window{'s' if level['windows'] != 1 else ''} before the tested one"
-    scores = f"a mean Brier score of {level['moved']:.4f} instead of {level['as_learned']:.4f}"
+    scores = f"a mean Brier score of {level['moved']:.5f} instead of {level['as_learned']:.5f}"
     kept = "so the same number is added to everybody's logit" if level["is_moved"] else "so the level is as it learned"
     return f" At the level that the purchase process expects, {judged} had {scores}, {kept}."
 
