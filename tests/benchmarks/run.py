@@ -1,8 +1,8 @@
 """`make bench` runs every benchmark, `make bench NAME=sweep` one: one table, a file of JSON, and curves of growth.
 
 SIZES=10000,1000000 sets how many customers the shops have. DOCUMENT=docs/performance.md replaces the table there, and
-the curves in docs/pictures. BEFORE=/path of a checkout of an earlier commit is what `outage` and `hostile_models`
-compare with. Each benchmark runs in a process of its own; the shops are built once, and dropped.
+the curves in docs/pictures, which it shows. BEFORE=/path of a checkout of an earlier commit is what `outage` and
+`hostile_models` compare with. Each benchmark runs in a process of its own; the shops are built once, and dropped.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ def main() -> int:
             rows += found
     told = f"{datetime.now(UTC):%d %B %Y}, {_machine()}, {time.monotonic() - begun:.0f} s in all: "
     told += ", ".join(f"{name} {seconds:.0f}" for name, seconds in times.items())
-    _tell(rows, told)
     if failed:
-        print(f"failed: {', '.join(failed)}")
+        told += f"; failed: {', '.join(failed)}"
+    _tell(rows, told)
     return 1 if failed else 0
 
 
@@ -145,8 +145,11 @@ def _tell(rows: Sequence[Row], told: str) -> None:
     print(f"in {folder.relative_to(ROOT)}: bench.json, {', '.join(path.name for path in drawn)}")
     if document := os.environ.get("DOCUMENT"):
         path = ROOT / document
-        path.write_text(replaced(path.read_text(encoding="utf-8"), markdown(rows, told)), encoding="utf-8")
-        curves.draw(rows, ROOT / "docs" / "pictures")
+        pictures = ROOT / "docs" / "pictures"
+        for old in pictures.glob("growth-*.svg"):
+            old.unlink()
+        shows = [f"pictures/{picture.name}" for picture in curves.draw(rows, pictures)]
+        path.write_text(replaced(path.read_text(encoding="utf-8"), markdown(rows, told, shows)), encoding="utf-8")
 
 
 if __name__ == "__main__":

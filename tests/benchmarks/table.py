@@ -17,10 +17,14 @@ def shown(rows: Sequence[Row]) -> str:
     )
 
 
-def markdown(rows: Sequence[Row], told: str) -> str:
-    """Return the table for a document, below when and where it was measured."""
+def markdown(rows: Sequence[Row], told: str, pictures: Sequence[str] = ()) -> str:
+    """Return the table for a document, below when and where it was measured, and pictures below it by their paths."""
     lines = [_HEAD, ["---"] * len(_HEAD), *map(_cells, rows)]
-    return "\n".join([f"{told}.\n", *(f"| {' | '.join(line)} |" for line in lines)])
+    shows = [
+        f"\n![How costs grow with the shop, {number} of {len(pictures)}]({path})"
+        for number, path in enumerate(pictures, 1)
+    ]
+    return "\n".join([f"{told}.\n", *(f"| {' | '.join(line)} |" for line in lines), *shows])
 
 
 def replaced(document: str, table: str) -> str:

@@ -59,6 +59,7 @@ def test_a_document_gets_another_table_in_the_place_of_the_one_before() -> None:
     assert after.endswith("<!-- its end -->\nMore.\n")
     assert "| a page |" in after
     assert "old" not in after
+    assert "](pictures/a.svg)\n" in replaced(before, markdown([_ROW], "today", ["pictures/a.svg"]))
     with pytest.raises(ValueError, match="no place"):
         replaced("Text.", "table")
 
