@@ -39,6 +39,10 @@ _VISITS = frozenset(
 _ABOVE_0 = re.compile(r"\D{0,4}[\d.,' ]*[1-9][\d.,' ]*\D{0,4}|true|yes|ja|oui|s[i\u00ed\u00ec]|sim|tak", re.IGNORECASE)
 
 
+_NEVER_ORDERS = {"paid": False, "ispaid": False, "livemode": False, "test": True, "istest": True, "testorder": True}
+"""Columns of yes and no, and what they say of lines that never were orders."""
+
+
 @dataclass(slots=True)
 class Survey:
     """What the columns of a file say."""
@@ -76,6 +80,14 @@ class Survey:
         return ""
 
     def _unread(self, column: str, words: Counter[str]) -> str:
+        if not_orders := _no_orders(column, words):
+            never = " ".join(shlex.quote(f"--status=never={word}") for word in not_orders)
+            told = (
+                f"WARNING: column {column!r} may say which lines never were orders ({_shown(not_orders)}); they count: "
+            )
+            if "status" in self.read:
+                return told + "take them out of the file if they were none"
+            return told + f"{shlex.quote(f'--column=status={column}')} {never} leaves them out"
         known = {word: STATUSES[plain_status(word)] for word in words if plain_status(word) in STATUSES}
         is_state = sum(words[word] for word in known) >= _MOSTLY * words.total()
         if self.may_have_states and is_state and {*known.values()} - {"counts"}:
@@ -282,3 +294,11 @@ def _is_refund(column: str, words: Counter[str]) -> bool:
 
 def _shortened(text: str) -> str:
     return text[:80]
+
+
+def _no_orders(column: str, words: Counter[str]) -> Counter[str]:
+    """Return the words of a column, as `paid` or `test`, by which lines never were orders."""
+    means = _NEVER_ORDERS.get(column.strip().casefold().replace("_", "").replace(" ", ""))
+    if means is None or any(said(word) is None for word in words):
+        return Counter()
+    return Counter({word: count for word, count in words.items() if word and said(word) is means})

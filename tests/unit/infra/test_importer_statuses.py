@@ -92,3 +92,12 @@ def test_words_beyond_a_bound_are_counted_together(tmp_path: Path, monkeypatch: 
     assert len(file.tally.rejects) <= 6
     assert file.tally.rejects.total() == 8
     assert file.figures.orders == 200
+
+
+@pytest.mark.parametrize(("column", "words"), [("paid", ("yes", "no")), ("test", ("false", "true"))])
+def test_a_column_that_says_which_lines_never_were_orders_is_told(
+    tmp_path: Path, column: str, words: tuple[str, str]
+) -> None:
+    text = f"customer,date,total,order,{column}\nann,2026-01-01,10,1,{words[0]}\nbob,2026-01-02,5,2,{words[1]}\n"
+    file = read(tmp_path, text)
+    assert f"column '{column}' may say which lines never were orders ('{words[1]}' (1))" in file.said
