@@ -37,8 +37,6 @@ _VISITS = frozenset(
 )
 # An amount above 0, or a yes.
 _ABOVE_0 = re.compile(r"\D{0,4}[\d.,' ]*[1-9][\d.,' ]*\D{0,4}|true|yes|ja|oui|s[i\u00ed\u00ec]|sim|tak", re.IGNORECASE)
-
-
 _NEVER_ORDERS = {"paid": False, "ispaid": False, "livemode": False, "test": True, "istest": True, "testorder": True}
 """Columns of yes and no, and what they say of lines that never were orders."""
 
@@ -81,13 +79,14 @@ class Survey:
 
     def _unread(self, column: str, words: Counter[str]) -> str:
         if not_orders := _no_orders(column, words):
-            never = " ".join(shlex.quote(f"--status=never={word}") for word in not_orders)
+            kinds = ((word, "never" if word in not_orders else "counts") for word in words if word)
+            classed = " ".join(shlex.quote(f"--status={kind}={word}") for word, kind in kinds)
             told = (
                 f"WARNING: column {column!r} may say which lines never were orders ({_shown(not_orders)}); they count: "
             )
             if "status" in self.read:
                 return told + "take them out of the file if they were none"
-            return told + f"{shlex.quote(f'--column=status={column}')} {never} leaves them out"
+            return told + f"{shlex.quote(f'--column=status={column}')} {classed} leaves them out"
         known = {word: STATUSES[plain_status(word)] for word in words if plain_status(word) in STATUSES}
         is_state = sum(words[word] for word in known) >= _MOSTLY * words.total()
         if self.may_have_states and is_state and {*known.values()} - {"counts"}:

@@ -94,10 +94,13 @@ def test_words_beyond_a_bound_are_counted_together(tmp_path: Path, monkeypatch: 
     assert file.figures.orders == 200
 
 
-@pytest.mark.parametrize(("column", "words"), [("paid", ("yes", "no")), ("test", ("false", "true"))])
+@pytest.mark.parametrize(("column", "words"), [("paid", ("yes", "no")), ("Test", ("false", "true"))])
 def test_a_column_that_says_which_lines_never_were_orders_is_told(
     tmp_path: Path, column: str, words: tuple[str, str]
 ) -> None:
     text = f"customer,date,total,order,{column}\nann,2026-01-01,10,1,{words[0]}\nbob,2026-01-02,5,2,{words[1]}\n"
-    file = read(tmp_path, text)
-    assert f"column '{column}' may say which lines never were orders ('{words[1]}' (1))" in file.said
+    said = read(tmp_path, text).said
+    assert f"column '{column}' may say which lines never were orders ('{words[1]}' (1))" in said
+    assert f"--column=status={column} --status=counts={words[0]} --status=never={words[1]} leaves them out" in said
+    file = read(tmp_path, text, columns={"status": column}, statuses={words[0]: "counts", words[1]: "never"})
+    assert (file.figures.orders, "WARNING" in file.said) == (1, False)
