@@ -50,7 +50,7 @@ def test_promote_refuse_tamper_and_roll_back(stack: Stack) -> None:
     assert outdated.status == 409
     assert _current(stack) == good.version
     eventually(lambda: _predicts_with(stack) == good.version, within=_NOTICED_SECONDS, every=0.5)
-    assert stack.get("/health", role=None).json["status"] == "healthy"
+    eventually(lambda: stack.get("/health", role=None).json["status"] == "healthy")
 
     insisted = answered(
         stack, "promote_model", f"/api/models/{worse.version}/promote", {"force": True, "reason": "a test insists"}
@@ -64,7 +64,7 @@ def test_promote_refuse_tamper_and_roll_back(stack: Stack) -> None:
 
     back = answered(stack, "roll_back_model", "/api/models/rollback", {"reason": "tampered"})
     assert (back["current"], back["change"]["rolled_back"]) == (good.version, worse.version)
-    assert stack.get("/health", role=None).json["status"] == "healthy"
+    eventually(lambda: stack.get("/health", role=None).json["status"] == "healthy")
     answered(stack, "roll_back_model", "/api/models/rollback")
     assert _current(stack) == first
     eventually(lambda: _predicts_with(stack) == first, within=_NOTICED_SECONDS, every=0.5)
