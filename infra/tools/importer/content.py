@@ -88,22 +88,48 @@ class guarded:  # noqa: N801  (used like a function)
 
 
 class Scratch:
-    """A folder for what must be unpacked: it is made when something is."""
+    """What must be unpacked, in files without a name: whatever ends the process, nothing of them stays on disk."""
 
     def __init__(self) -> None:
-        """Begin without one."""
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        """Begin with none."""
+        self._files = ExitStack()
 
-    def path(self) -> str:
-        """Return the folder."""
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="churn-import-")
-        return self._folder.name
+    def copied(self, file: IO[bytes]) -> Callable[[], IO[bytes]]:
+        """Copy a file to disk; return what opens the copy, each time at its beginning."""
+        copy = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  (the stack closes it)
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        return lambda: io.BufferedReader(_Copy(copy.fileno()))
 
     def cleanup(self) -> None:
-        """Delete the folder and what is in it."""
-        if self._folder is not None:
-            self._folder.cleanup()
+        """Delete the copies."""
+        self._files.close()
+
+
+class _Copy(io.RawIOBase):
+    """An open file, read from a place of its own."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        starts = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: os.fstat(self._descriptor).st_size}
+        self._at = starts[whence] + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        content = os.pread(self._descriptor, len(buffer), self._at)
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)
 
 
 class _File:
@@ -156,9 +182,8 @@ def _seekable(reopen: Callable[[], IO[bytes]], scratch: Scratch, layers: tuple[s
     """Return how to open a file that is read at any place: what is packed is unpacked on disk first."""
     if not layers:
         return reopen
-    with tempfile.NamedTemporaryFile(dir=scratch.path(), delete=False) as copy, reopen() as file:
-        shutil.copyfileobj(file, copy)
-    return lambda: cast("IO[bytes]", Path(copy.name).open("rb"))
+    with reopen() as file:
+        return scratch.copied(file)
 
 
 def _open_zip(path: Path, reopen: Callable[[], IO[bytes]], scratch: Scratch, layers: tuple[str, ...]) -> Content:

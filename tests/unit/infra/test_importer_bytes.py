@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import lzma
+import tempfile
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ import pyarrow.parquet
 import pytest
 
 from infra.tools.importer.faults import DoubtError, UnreadableFileError
+from infra.tools.importer.history import Options
+from infra.tools.importer.parser import read_history
 from tests.support.imports import ReadFile, read_file
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -219,6 +222,24 @@ def test_json_that_is_cut_off_says_so(tmp_path: Path, text: str) -> None:
 def test_an_array_behind_another_is_read(tmp_path: Path) -> None:
     arrays = [json.dumps([one], indent=1) for one in ORDERS]
     assert_both_orders(read(tmp_path, "\n".join(arrays).encode()))
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "parquet"])
+def test_what_is_unpacked_has_no_name_on_disk(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed, scratch = tmp_path / "packed", tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    rows = [{"customer": "ann", "order": "1", "date": "2026-01-05", "total": 10.0}]
+    if kind == "parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "plain")
+        plain = (tmp_path / "plain").read_bytes()
+    else:
+        plain = workbook(orders=[[*rows[0]], [*rows[0].values()]])
+    packed.write_bytes(gzip.compress(plain))
+    with read_history(packed, Options(), now=datetime.now(UTC)) as history:
+        # Whatever ends the process now, nothing of the shop's customers is left behind.
+        assert [*scratch.iterdir()] == []
+        assert [event.customer_id for event in history.events()] == ["ann"]
 
 
 def test_packed_parquet_is_read(tmp_path: Path) -> None:
