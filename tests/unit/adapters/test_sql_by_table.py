@@ -19,7 +19,8 @@ _OWNERS = {
     "counters": {"alert_counters", "alerts", "hourly_stats", "websocket_connections"},
     "customer_notes": {"customer_notes"},
     "customer_states": {"customer_states", "customers"},
-    "customer_words": {"customer_search"},
+    # Written, and looked for by lists.
+    "customer_words": {"customer_words", "customer_search"},
     # A history is read with its customer; lists, counts by their filters, and who waits have modules of their own.
     "customers": {
         "customers",
