@@ -1,4 +1,4 @@
-"""Files that are read as by an import, with all that comes of them in lists."""
+"""Files that are imported, or read as by an import, with all that comes of them in lists."""
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from churn.domain.events import Event
+from infra.tools.importer import command
 from infra.tools.importer.export_format import Kind, LineKind
 from infra.tools.importer.history import Options, Tally
 from infra.tools.importer.orders import Figures
@@ -31,6 +32,13 @@ class ReadFile:
     kind: Kind
     line: LineKind | None
     description: str
+
+
+def import_csv(folder: Path, name: str, text: str) -> int:
+    """Import a text as a CSV file of that name into the shop of the environment; return the command's exit code."""
+    file = folder / f"{name}.csv"
+    file.write_text(text)
+    return command.main([str(file)])
 
 
 def read_file(
