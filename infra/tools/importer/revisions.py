@@ -11,7 +11,7 @@ from churn.domain.events import Event, instant_of, order_cents
 from churn.domain.orders import Order
 from churn.domain.timestamps import iso
 from infra.tools.importer.events import Withdrawn, digest
-from infra.tools.importer.moved_orders import standing_elsewhere, taken_over
+from infra.tools.importer.moved_orders import Elsewhere, standing_elsewhere, taken_over
 from infra.tools.importer.refunds import credits_as_refunds, subtract_refunds, take_back_voids
 from infra.tools.importer.replaced import Replaced
 
@@ -48,9 +48,7 @@ def as_revisions(
         keys = customers.existing(transaction, sorted({event.customer_id for event in about}))
         elsewhere = standing_elsewhere(transaction, about, keys) if may_have_moved else {}
         moved = taken_over(transaction, about, elsewhere, keys, now, replaced)
-        # What stands under another customer was not cancelled by the shop.
-        turning = [event for event in about if id(event) not in elsewhere]
-        revised = _revisions(transaction, about, turning, keys, now, replaced, file)
+        revised = _revisions(transaction, about, elsewhere, keys, now, replaced, file)
         return [revised.get(id(event), event) for event in orders] + moved
 
     return database.run(run)
@@ -59,7 +57,7 @@ def as_revisions(
 def _revisions(
     transaction: Transaction,
     about: Sequence[Event],
-    turning: Sequence[Event],
+    elsewhere: Elsewhere,
     keys: dict[str, int],
     now: datetime,
     replaced: Replaced,
@@ -73,9 +71,9 @@ def _revisions(
     ledgers.load([(pk, event.order_id) for pk, event in pairs])
     found = [(pk, event, ledgers.get(pk, event.order_id)) for pk, event in pairs]
     stored: list[_Stored] = [(pk, event, order) for pk, event, order in found if order is not None]
-    may_turn = {id(event) for event in turning}
-    turned = [one for one in stored if id(one[1]) in may_turn]
-    revisions = _turned(transaction, turned, now, replaced, file) if file is not None else {}
+    # What stands under another customer was not cancelled by the shop.
+    turning = [one for one in stored if id(one[1]) not in elsewhere]
+    revisions = _turned(transaction, turning, now, replaced, file) if file is not None else {}
     changed = [one for one in stored if id(one[1]) not in revisions and _differs(one[1], one[2])]
     known = history.known(transaction, [(pk, event) for pk, event, _ in changed])
     for pk, event, order in changed:

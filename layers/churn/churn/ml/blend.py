@@ -183,9 +183,12 @@ class BlendedModel:
         return answer
 
 
-def moved(probabilities: Floats, odds: float) -> Floats:
-    """Return probabilities whose odds are multiplied; their order stays."""
-    return probabilities if odds == 1 else probabilities * odds / (1 - probabilities + probabilities * odds)
+def moved(probabilities: Floats, odds: float | Floats) -> Floats:
+    """Return probabilities whose odds are multiplied, by one number or those of each column; their order stays."""
+    if isinstance(odds, float) and odds == 1:
+        return probabilities
+    answer: Floats = probabilities * odds / (1 - probabilities + probabilities * odds)
+    return answer
 
 
 def _stretch(bases: Floats, means: Floats, odds: float) -> Floats:

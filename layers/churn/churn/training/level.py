@@ -3,7 +3,7 @@
 import numpy as np
 
 from churn.ml.arrays import Floats
-from churn.ml.blend import BlendedModel
+from churn.ml.blend import BlendedModel, moved
 from churn.ml.derived_features import derived
 from churn.training.blend import NO_ORDER
 from churn.training.evaluation import probabilities
@@ -37,14 +37,7 @@ def shift_to(means: Floats, level: float) -> Floats:
     low, high = np.full(means.shape[1], -_MOST_SHIFT), np.full(means.shape[1], _MOST_SHIFT)
     for _ in range(60):
         middle = (low + high) / 2
-        is_below = moved_by(means, middle).mean(axis=0) < level
+        is_below = moved(means, np.exp(middle)).mean(axis=0) < level
         low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
     answer: Floats = (low + high) / 2
-    return answer
-
-
-def moved_by(means: Floats, shifts: Floats) -> Floats:
-    """Return probabilities with a number added to the logits of each column, shape (n, columns)."""
-    odds = np.exp(shifts)
-    answer: Floats = means * odds / (1 - means + means * odds)
     return answer

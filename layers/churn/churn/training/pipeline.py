@@ -79,7 +79,7 @@ class _Data:
 
     extent: Extent
     earlier: Sequence[Snapshots]
-    """Before those to fit: they judge the level."""
+    """Before those to fit: they weigh a blend as well."""
     fitted: Sequence[Snapshots]
     held_out: Snapshots
     latest: Snapshots

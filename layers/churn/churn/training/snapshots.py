@@ -34,7 +34,7 @@ MOST_CUSTOMERS = 100_000
 """Of more customers a sample is learned from."""
 MOST_EARLIER = 16
 MOST_JUDGED = 10_000
-"""Of more customers of a window a sample judges the level."""
+"""Of more customers of a window a sample weighs a blend."""
 _FEWEST_WITH_STRAYS = 50
 FOLDS = 4
 LEAK_AUC = 0.98

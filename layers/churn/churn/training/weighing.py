@@ -13,11 +13,11 @@ import numpy as np
 
 from churn.domain.timestamps import DAY
 from churn.ml.arrays import Flags, Floats
-from churn.ml.blend import PARTS, LogisticRegression
+from churn.ml.blend import PARTS, LogisticRegression, moved
 from churn.ml.derived_features import derived
 from churn.training.bg_nbd import fitted_process
 from churn.training.blend import EQUAL, NO_ORDER, fit_logistic
-from churn.training.level import moved_by, shift_to
+from churn.training.level import shift_to
 from churn.training.plan import Plan
 from churn.training.random_forest import ForestTrainer, Shape
 from churn.training.snapshots import (
@@ -119,7 +119,8 @@ def _scores(answers: Sequence[Parts], weights: Floats, *, is_moved: bool) -> Flo
     for parts, churned in answers:
         means = parts @ weights.T
         if is_moved:
-            means = moved_by(means, shift_to(means, float(parts[:, PARTS.index("purchases")].mean())))
+            shifts = shift_to(means, float(parts[:, PARTS.index("purchases")].mean()))
+            means = moved(means, np.exp(shifts))
         scores += np.mean((means - churned[:, None]) ** 2, axis=0) / len(answers)
     return scores
 
