@@ -111,6 +111,33 @@ def test_health_asks_a_server_that_hangs_each_time(silent: SilentServer) -> None
         assert silent.taken >= times
 
 
+def test_a_request_that_tries_a_server_that_hangs_waits_for_its_greeting_alone(silent: SilentServer) -> None:
+    clock = FakeClock(0.0)
+    breaker = Breaker(clock)
+    requests = Database.for_requests(_url(silent), breaker=breaker)
+    breaker.open()
+    clock.now += PROBE_EVERY_SECONDS
+    with pytest.raises(DatabaseUnavailableError, match="does not answer"):
+        _select(requests)
+    # Neither the statement's connection nor another look at the server after it.
+    assert silent.taken == 1
+    assert not breaker.admits()
+
+
+@pytest.mark.usefixtures("database")
+def test_a_failure_that_has_taken_all_of_the_requests_time_waits_for_no_greeting(mysql_url: str) -> None:
+    breaker = Breaker(FakeClock(0.0))
+    requests = Database.for_requests(mysql_url, breaker=breaker)
+    REQUEST_TIME.begin()
+    assert requests.run(lambda transaction: transaction.row("SELECT SLEEP(1.1) AS slept")) == {"slept": 0}
+    with pytest.raises(DatabaseUnavailableError):
+        requests.run(lambda transaction: transaction.row("SELECT SLEEP(1.3) AS slept"))
+    assert REQUEST_TIME.left <= 0
+    assert not breaker.is_open
+    REQUEST_TIME.begin()
+    requests.close()
+
+
 @pytest.mark.usefixtures("database")
 def test_the_probe_that_is_answered_lets_all_others_in_again(mysql_url: str) -> None:
     clock = FakeClock(0.0)

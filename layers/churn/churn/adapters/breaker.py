@@ -18,6 +18,12 @@ class Breaker:
         self._lock = threading.Lock()
         self._probe_at: float | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the dependency is left alone: a request that is admitted all the same tries it."""
+        with self._lock:
+            return self._probe_at is not None
+
     def admits(self) -> bool:
         """Return whether a request may ask the dependency: any while closed, one in 2 seconds while open."""
         with self._lock:

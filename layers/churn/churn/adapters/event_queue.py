@@ -39,7 +39,7 @@ class EventQueue:
         if not self._breaker.admits():
             raise QueueUnavailableError("the queue did not answer a moment ago")
         try:
-            queue = client("sqs", connect_timeout=0.5, read_timeout=1.5, attempts=1)
+            queue = client("sqs", connect_timeout=0.5, read_timeout=1.3, attempts=1)
             attributes = {
                 name: {"DataType": "String", "StringValue": value} for name, value in trace_headers().items() if value
             }

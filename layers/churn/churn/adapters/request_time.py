@@ -24,6 +24,11 @@ class RequestTime:
         """Note that another request begins."""
         self._left = REQUEST_SECONDS
 
+    @property
+    def left(self) -> float:
+        """The seconds that slow statements may still take."""
+        return self._left
+
     @contextmanager
     def statement(self) -> Iterator[float]:
         """Yield how long a statement may take, in seconds, and count it if it is slow.

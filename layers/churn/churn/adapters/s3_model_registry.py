@@ -69,7 +69,7 @@ class S3ModelRegistry:
 
         The first waits 2 seconds at most, then all are refused at once but for one in 2 seconds, which asks again.
         """
-        s3 = s3 or client("s3", connect_timeout=0.5, read_timeout=1.5, attempts=1)
+        s3 = s3 or client("s3", connect_timeout=0.5, read_timeout=1.3, attempts=1)
         registry = cls(bucket, s3, signing_key=signing_key)
         registry._breaker = breaker
         return registry

@@ -36,7 +36,9 @@ Row = dict[str, Any]
 Parameters = Sequence[object] | Mapping[str, object]
 
 _ATTEMPTS = 5
+# For a greeting: after a statement has failed, and when a request tries a server that did not answer.
 _GREETING_SECONDS = 0.4
+_PROBE_SECONDS = 1.0
 # A request's transaction that took longer is not tried again.
 _REQUEST_PATIENCE_SECONDS = 0.4
 _SPAN = {"db.system.name": "mysql"}
@@ -192,13 +194,13 @@ class Database:
     def for_requests(cls, url: str, *, breaker: Breaker | None = REQUESTS, activity: Activity = PROCESS) -> Self:
         """Return a database for synchronous answers: a server that hangs costs one of them 2 seconds, others nothing.
 
-        The slow statements of one request take 2 seconds together at most (`REQUEST_TIME`). `breaker`: None to ask the
-        server each time, without that limit.
+        One in 2 seconds tries the server again, and waits a second for its greeting. The slow statements of one request
+        take 2 seconds together at most (`REQUEST_TIME`). `breaker`: None to ask the server each time, without limit.
         """
         database = cls(
             url,
             connect_timeout=1,
-            statement_timeout=1.5,
+            statement_timeout=1.4,
             attempts=2,
             statement_bytes=_BYTES_PER_REQUEST_STATEMENT,
             activity=activity,
@@ -234,8 +236,7 @@ class Database:
             self._run(lambda transaction: transaction.execute(statement, parameters), None)
 
     def _run[T](self, work: Callable[[Transaction], T], kind: _Kind | None) -> T:
-        if self._breaker is not None and not self._breaker.admits():
-            raise DatabaseUnavailableError("the database did not answer a moment ago")
+        self._ask_breaker()
         until = time.monotonic() + self._patience
         for attempt in range(1, self._attempts + 1):
             try:
@@ -255,6 +256,18 @@ class Database:
             time.sleep(random.uniform(0.5, 1.0) * 0.05 * 2**attempt)
         raise AssertionError("unreachable")
 
+    def _ask_breaker(self) -> None:
+        """Raise DatabaseUnavailableError while the server is left alone, or if one that is tried does not greet."""
+        if self._breaker is None:
+            return
+        is_probe = self._breaker.is_open
+        if not self._breaker.admits():
+            raise DatabaseUnavailableError("the database did not answer a moment ago")
+        if is_probe and (error := self._greeting_error(_PROBE_SECONDS)):
+            self._breaker.open()
+            self._activity.failed(error)
+            raise DatabaseUnavailableError(f"the database does not answer: {error}") from error
+
     def _note(self, error: Exception) -> None:
         """Close a connection that a failure has ended. Raises what the server refused for good."""
         code = error.args[0] if error.args else 0
@@ -272,7 +285,8 @@ class Database:
     def _unavailable(self, error: Exception) -> DatabaseUnavailableError:
         self._activity.failed(error)
         # A statement may have waited for the lock of another: that is no reason to stop asking.
-        if self._breaker is not None and not self._answers():
+        within = min(_GREETING_SECONDS, self._request_time.left if self._request_time else _GREETING_SECONDS)
+        if self._breaker is not None and within > 0 and self._greeting_error(within):
             self._breaker.open()
         return DatabaseUnavailableError(f"the database does not answer: {error}")
 
@@ -281,14 +295,14 @@ class Database:
         if self._breaker is not None:
             self._breaker.close()
 
-    def _answers(self) -> bool:
-        """Return whether the server greets a new connection within a fraction of a second."""
-        waits = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), _GREETING_SECONDS)
+    def _greeting_error(self, within: float) -> Exception | None:
+        """Return why the server does not greet a new connection within so many seconds; None if it does."""
+        waits = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), within)
         try:
-            RowConnection(**self._arguments | self._login() | waits).close()
-        except (pymysql.MySQLError, OSError, SecretUnavailableError):
-            return False
-        return True
+            self._connect(waits).close()
+        except (pymysql.MySQLError, OSError, SecretUnavailableError) as error:
+            return error
+        return None
 
     def pages(self, query: str, key: Mapping[str, object], size: int, **parameters: object) -> Iterator[Row]:
         """Yield the rows of a query by keyset paging, each page in a transaction of its own.
@@ -314,14 +328,15 @@ class Database:
                 # It was lost already, which is what closing is for.
                 return
 
-    def _connect(self) -> RowConnection:
+    def _connect(self, waits: dict[str, float] | None = None) -> RowConnection:
+        arguments = self._arguments | (waits or {})
         try:
-            return RowConnection(**self._arguments | self._login())
+            return RowConnection(**arguments | self._login())
         except pymysql.err.OperationalError as error:
             if not self._secret or error.args[0] != ER.ACCESS_DENIED_ERROR:
                 raise
             secrets_manager.forget(self._secret)
-            return RowConnection(**self._arguments | self._login())
+            return RowConnection(**arguments | self._login())
 
     def _login(self) -> dict[str, str]:
         """Return the user and password of the secret, where there is one."""
