@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 
 import numpy as np
@@ -140,6 +141,16 @@ def test_the_report_tells_whether_the_level_is_moved_and_has_both() -> None:
     assert f"{number} windows before the tested one had a mean Brier score of {report['level']['moved']:.5f}" in page
     assert ("added to everybody" in page) == report["level"]["is_moved"]
     assert ("unmoved" in report) == report["level"]["is_moved"] == ("shift" in model.metadata["blend"])
+
+
+def test_where_no_window_can_be_judged_a_quarter_of_the_customers_weighs_and_the_report_says_so() -> None:
+    since = NOW - timedelta(days=220)
+    young = [(name, [event for event in events if event.timestamp > since]) for name, events in histories_of(shop())]
+    report = train([one for one in young if one[1]], now=NOW, plan=Plan(trees=12)).report
+    assert report["level"] == {"windows": 0, "is_moved": False, "by_a_quarter": True}
+    page = report_html(report)
+    assert "No window before the tested one could be judged: a quarter of the learned customers" in page
+    assert "before the tested one had a mean Brier" not in page
 
 
 def test_windows_before_those_learned_from_judge_the_level_too() -> None:

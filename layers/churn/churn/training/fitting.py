@@ -77,9 +77,11 @@ def fit(
     if choice is None and plan.blend and plan.search:
         answers = judged([*earlier, *windows], chosen.shape, plan, progress)
         progress("weighing the forest, the regression and the purchase process")
-        if not answers:
+        if answers:
+            weighed = weigh(answers)
+        else:
             quarter = parts_of_a_quarter(trainer, training_set, unseen, chosen.shape, windows[-1], plan)
-            answers = [] if quarter is None else [quarter]
-        weighed = weigh(answers) if answers else Weighed(EQUAL, {"windows": 0, "is_moved": False})
+            weights = EQUAL if quarter is None else weigh([quarter]).weights
+            weighed = Weighed(weights, {"windows": 0, "is_moved": False, "by_a_quarter": quarter is not None})
         chosen = Choice(chosen.shape, chosen.search, weighed.weights, weighed.level)
     return model if chosen.weights is None else blended(model, training_set, chosen.weights), chosen

@@ -206,8 +206,15 @@ def _comparison(report: Mapping[str, Any]) -> str:
 
 def window_level(report: Mapping[str, Any]) -> str:
     """Return whether the level of the coming window moves the probabilities, and what the windows before it say."""
-    level = report.get("level")
-    if not level or "moved" not in level:
+    level = report.get("level") or {}
+    if "by_a_quarter" in level:
+        how = (
+            "a quarter of the learned customers weighs the three"
+            if level["by_a_quarter"]
+            else "the three weigh the same"
+        )
+        return f" No window before the tested one could be judged: {how}, and the level is as it learned."
+    if "moved" not in level:
         return ""
     judged = f"{level['windows']} window{'s' if level['windows'] != 1 else ''} before the tested one"
     scores = f"a mean Brier score of {level['moved']:.5f} instead of {level['as_learned']:.5f}"

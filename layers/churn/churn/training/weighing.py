@@ -47,7 +47,10 @@ class Weighed:
 
     weights: dict[str, float]
     level: dict[str, Any]
-    """`windows` that were judged, the mean of their Brier scores, `as_learned` and `moved`, and `is_moved`."""
+    """`windows` that were judged, the mean of their Brier scores, `as_learned` and `moved`, and `is_moved`.
+
+    Without a window, instead of the scores: whether the weights are `by_a_quarter` of the learned windows' customers.
+    """
 
 
 def judged(windows: Sequence[Snapshots], shape: Shape, plan: Plan, progress: Progress) -> list[Parts]:
