@@ -16,8 +16,9 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 
-from churn.adapters.mysql import Database
+from churn.adapters.mysql import Database, hourly_stats
 from churn.services.customers import CustomerQuery, Customers
+from churn.services.hourly_stats import first_hour, hours_between, measure_hours, refresh
 from churn.services.rescoring import sweep
 from churn.services.scoring import Scoring
 from tests.benchmarks.frame import SIZES, Bench, Row, Spread, in_turns, one, scaled, timed
@@ -69,9 +70,33 @@ def measure(bench: Bench) -> Iterator[Row]:
         # Whom a sweep that was ended has left counts as scored; an import's customers are scored by a model of its own.
         version, before_now = bench.model.version, NOW - SETTINGS.sweep_after
         database.run(lambda transaction: transaction.execute(_SCORED, (NOW, version, before_now, version)))
-        later = NOW + timedelta(minutes=15)
-        (idle,) = in_turns([lambda _: _nobody(scoring, later)], 5, time.perf_counter)
-        yield Row("a sweep, nobody due", "ms", scaled(idle, 1000), at_most=200, size=size)
+        yield from _idle(database, scoring, size)
+
+
+def _idle(database: Database, scoring: Scoring, size: int) -> Iterator[Row]:
+    """Yield what the function takes when nobody is due."""
+    _store_hours(database)
+    later, over = NOW + timedelta(minutes=15), NOW + timedelta(minutes=75)
+
+    def whole(_: int) -> None:
+        _nobody(scoring, later)
+        refresh(database, SETTINGS, later)
+
+    idle, with_hour, of_over = in_turns(
+        [lambda _: _nobody(scoring, later), whole, lambda _: measure_hours(database, SETTINGS, [NOW], over)],
+        5,
+        time.perf_counter,
+    )
+    yield Row("a sweep, nobody due", "ms", scaled(idle, 1000), at_most=200, size=size)
+    what = "a sweep, nobody due, with the figures of the hour"
+    yield Row(what, "ms", scaled(with_hour, 1000), at_most=200, size=size)
+    yield Row("the figures of an hour that is over", "ms", scaled(of_over, 1000), size=size)
+
+
+def _store_hours(database: Database) -> None:
+    """Store hours as they stand after a sweep: of a shop without them, all are calculated."""
+    rows = [(hour, 0, 0, 0, 0) for hour in hours_between(first_hour(NOW), NOW)]
+    database.run(lambda transaction: hourly_stats.put(transaction, rows, NOW))
 
 
 def _read_on(url: str, ended: Event, tells: Connection) -> None:

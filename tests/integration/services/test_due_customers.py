@@ -64,7 +64,7 @@ def test_nobody_is_looked_at_while_nobody_is_due(database: Database, scoring: Sc
 def test_each_reason_is_found_by_its_index(scoring: Scoring, monkeypatch: pytest.MonkeyPatch) -> None:
     plans = watch_plans(monkeypatch, lambda statement: "FORCE INDEX" in statement and "FROM customers" in statement)
     scoring.due(0, now=NOW + _SOON)
-    assert len(plans) == 11
+    assert len(plans) == 13
     for row in rows_of(plans):
         assert row["type"] in {"range", "ref"} or row["table"] is None, row
         assert not {"filesort", "temporary"} & {*(row["Extra"] or "").split()}, row
@@ -92,6 +92,25 @@ def test_each_reason_makes_one_customer_due(database: Database, scoring: Scoring
     assert customer(database, "C-0123")["scored_at"] == NOW + _SOON
     assert customer(database, "C-0456")["scored_at"] == before
     assert _sweep(scoring, _SOON).scored == 0
+
+
+def test_who_has_lapsed_is_scored_thirty_times_as_seldom(database: Database, scoring: Scoring) -> None:
+    scoring.apply([order("C-L", days_ago=200)], now=NOW, raise_alerts=False)
+    assert customer(database, "C-L")["status"] == "lapsed"
+    for days, scored in ((2, _CUSTOMERS), (29, _CUSTOMERS), (31, _CUSTOMERS + 1)):
+        assert _sweep(scoring, timedelta(days=days)).scored == scored
+    assert _sweep(scoring, timedelta(days=31)).scored == 0
+    scoring.apply([order("C-L", days_ago=-40)], now=NOW + timedelta(days=40), raise_alerts=False)
+    assert customer(database, "C-L")["status"] != "lapsed"
+
+
+def test_who_has_not_lapsed_by_a_longer_rule_is_due(database: Database, scoring: Scoring) -> None:
+    events = [order("C-L", days_ago=200), order("C-M", days_ago=400)]
+    scoring.apply(events, now=NOW, raise_alerts=False)
+    longer = Scoring(database, RecencyModel(), Settings.from_environment({"INACTIVITY_DAYS": "365"}))
+    assert _sweep(longer, _SOON).scored == 1
+    assert [customer(database, name)["status"] == "lapsed" for name in ("C-L", "C-M")] == [False, True]
+    assert _sweep(longer, _SOON).scored == 0
 
 
 def test_an_alert_that_was_held_back_makes_its_customer_due(database: Database, scoring: Scoring) -> None:

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from churn.adapters.mysql import Database, Transaction, orders
+from churn.adapters.mysql import Database, Transaction, hourly_stats, orders
 from churn.adapters.redis_cache import Cache
 from churn.domain.answers import Customer
 from churn.domain.customer_record import CustomerSort, SortOrder
@@ -59,7 +59,7 @@ def test_orders_of_unknown_value_are_read_and_counted_by_statements_as_by_the_fo
     at = to_millis(NOW)
 
     def look(transaction: Transaction) -> tuple[int | None, int, set[int]]:
-        active = orders.active_customers(transaction, NOW, from_millis(30 * DAY) - from_millis(0))
+        active = hourly_stats.active_customers(transaction, NOW, from_millis(30 * DAY) - from_millis(0), is_over=False)
         days = orders.days(transaction, [stored["id"]])[stored["id"]]
         return orders.typical_cents(transaction, stored["id"]), active, days
 

@@ -97,7 +97,10 @@ class Customer(FeatureValues, ExpectedMoney):
     risk_percentile: float | None
     """Per cent of the current customers whose churn probability is not higher (to a thousandth); null of others."""
     risk_change_7d: float | None
-    """The newest churn probability less the newest that was stored at least 7 days before it; null without one."""
+    """The newest churn probability less the newest that was stored at least 7 days before it; null without one.
+
+    Null as well of who has lapsed: they are scored too seldom for it.
+    """
     revenue_at_risk: float | None
     """`value_at_risk` as the dashboard sums it; null of those who are not active, and without a prediction."""
     days_at_risk: float | None

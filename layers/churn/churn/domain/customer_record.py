@@ -198,8 +198,11 @@ class CustomerRecord:
         return as_of if self.model_version == model_version else None
 
     def compared_with(self, before: float | None) -> "CustomerRecord":
-        """Return the record with its change from the churn probability of CHANGE_SPAN before, if there was one."""
-        after = self.churn_probability
+        """Return the record with its change from the churn probability of CHANGE_SPAN before, if there was one.
+
+        It is unknown of who has lapsed: they are scored too seldom for it.
+        """
+        after = None if self.status == "lapsed" else self.churn_probability
         return replace(self, risk_change_7d=None if before is None or after is None else after - before)
 
     def with_risk_state(self, state: RiskState) -> "CustomerRecord":

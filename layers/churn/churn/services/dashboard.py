@@ -123,7 +123,7 @@ class Dashboard:
 
     def _lapsed_since(self, transaction: Transaction, since: datetime, now: datetime) -> int:
         inactivity = timedelta(days=self._settings.inactivity_days)
-        return customers.lapsed_between(transaction, since - inactivity, now - inactivity)
+        return customers.ordered_last_between(transaction, since - inactivity, now - inactivity)
 
 
 def _accuracy(transaction: Transaction, model: Row | None) -> tuple[float | None, AccuracyBasis | None]:

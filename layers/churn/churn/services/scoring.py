@@ -54,6 +54,8 @@ from churn.settings import Settings
 _MOST_DUE = 100
 _MOST_RELEASED = 500
 _PUT_OFF = timedelta(days=1)
+# Silence alone moves the score of who has lapsed by little, and nobody is alerted on it.
+_LAPSED_TIMES = 30
 _key = attrgetter("pk")
 
 CAME_AGAIN = "event ids came again with another content"
@@ -136,6 +138,8 @@ class Scoring:
         rules = self._settings.alerts
         return Due(
             scored_before=now - self._settings.sweep_after,
+            lapsed_before=now - _LAPSED_TIMES * self._settings.sweep_after,
+            lapses_before=now - timedelta(days=self._settings.risk_rules.inactivity_days),
             # Where their number is limited, what waits is looked at when it is released.
             alerted_before=None if rules.a_day else now - rules.cooldown,
             least_value=rules.min_value,

@@ -253,7 +253,7 @@ def count(transaction: Transaction, condition: str = "TRUE", *values: object) ->
     return Conditions(["deleted = 0", condition], [*values]).count(transaction, "customers")
 
 
-def lapsed_between(transaction: Transaction, after: datetime, until: datetime) -> int:
+def ordered_last_between(transaction: Transaction, after: datetime, until: datetime) -> int:
     """Return how many customers ordered last after an instant and not after another."""
     return count(transaction, "last_order_at > %s AND last_order_at <= %s", after, until)
 

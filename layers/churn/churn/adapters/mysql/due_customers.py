@@ -11,14 +11,21 @@ from churn.adapters.mysql.database import Transaction
 from churn.adapters.mysql.orders import Ledgers
 from churn.adapters.mysql.statement_parts import literal
 from churn.domain.customer import FOLD_VERSION
+from churn.domain.risk import CUSTOMER_STATUSES, RISK_LEVELS
 from churn.domain.search_terms import WORDS_VERSION
 
-_OF_VERSION = "model_version = %s AND "
+_EVERY_STATUS = ", ".join(f"'{status}'" for status in CUSTOMER_STATUSES)
+_NOT_LAPSED = ", ".join(f"'{status}'" for status in CUSTOMER_STATUSES if status != "lapsed")
+_EVERY_LEVEL = ", ".join(f"'{level}'" for level in RISK_LEVELS)
+_OF_VERSION = "model_version = %s AND status IN ({}) AND "
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
     """Who is due to be scored: whose score is older than `scored_before`, another model's, or of the future.
+
+    Of those who have lapsed, whose score is older than `lapsed_before`; and who would not have lapsed by the rule of
+    now, as their last order is newer than `lapses_before`.
 
     Whose stored event's time has come, whose state was made by another version of the fold, whose value at risk or days
     of orders are not stored yet; and whose alert of at least `least_value` was held back, and whose newest is older
@@ -26,6 +33,8 @@ class Due:
     """
 
     scored_before: datetime
+    lapsed_before: datetime
+    lapses_before: datetime
     alerted_before: datetime | None
     least_value: float
     now: datetime
@@ -40,10 +49,15 @@ class Due:
         for between in pairwise(versions):
             yield "customers_by_score", "model_version > %s AND model_version < %s", between
         yield "customers_by_score", "model_version > %s", (versions[-1],)
+        every, current, lapsed = map(_OF_VERSION.format, (_EVERY_STATUS, _NOT_LAPSED, "'lapsed'"))
         for version in versions:
-            yield "customers_by_score", _OF_VERSION + "scored_at IS NULL", (version,)
-            yield "customers_by_score", _OF_VERSION + "scored_at < %s", (version, self.scored_before)
-            yield "customers_by_score", _OF_VERSION + "scored_at > %s", (version, self.now + WRONG_CLOCK)
+            yield "customers_by_score", every + "scored_at IS NULL", (version,)
+            yield "customers_by_score", current + "scored_at < %s", (version, self.scored_before)
+            yield "customers_by_score", lapsed + "scored_at < %s", (version, self.lapsed_before)
+            yield "customers_by_score", every + "scored_at > %s", (version, self.now + WRONG_CLOCK)
+        # A clock that was ahead may have let them lapse that much too early.
+        lapses = f"status = 'lapsed' AND risk_level IN ({_EVERY_LEVEL}) AND last_order_at > %s"
+        yield "customers_by_group_and_last_order", lapses, (self.lapses_before + WRONG_CLOCK,)
         yield "customers_by_due", "due_at <= %s", (self.now,)
         yield "customers_by_fold", "fold_version < %s", (FOLD_VERSION,)
         yield "customers_by_words", "words_version < %s", (WORDS_VERSION,)

@@ -97,16 +97,30 @@ def measure(transaction: Transaction, hour: datetime, at: datetime, now: datetim
 
     How many are at high risk is stored for the hour of `now` alone.
     """
-    lapse = timedelta(days=inactivity_days)
-    high = _at_high_risk(transaction) if now < hour + timedelta(hours=1) else None
-    active = orders.active_customers(transaction, at, lapse)
+    lapse, is_over = timedelta(days=inactivity_days), now >= hour + timedelta(hours=1)
+    high = None if is_over else _at_high_risk(transaction)
+    active = active_customers(transaction, at, lapse, is_over=is_over)
     figures = (
         active,
         customers.count(transaction, "first_seen_at >= %s AND first_seen_at <= %s", hour, at),
         orders.lapsed_customers(transaction, hour, at, lapse),
-        orders.active_customers(transaction, at, lapse + timedelta(days=RATE_DAYS)) - active,
+        active_customers(transaction, at, lapse + timedelta(days=RATE_DAYS), is_over=is_over) - active,
     )
     transaction.insert_many(_INSERT, [(hour, *figures, now, high)], _UPDATE)
+
+
+def active_customers(transaction: Transaction, at: datetime, lapse: timedelta, *, is_over: bool) -> int:
+    """Return how many customers had at an instant an order that stood, no older than `lapse`.
+
+    Rows of customers tell it of all whose newest order that counts today is not newer than the instant. Of an instant
+    that `is_over`, orders are looked at for the others: of who has ordered since, and of who has cancelled since.
+    """
+    active = customers.ordered_last_between(transaction, at - lapse, at)
+    if is_over:
+        then = orders.active_at("customers.id", at, lapse)
+        active += customers.count(transaction, " AND ".join(["last_order_at > %s", *then.texts]), at, *then.values)
+        active += orders.active_but_for_cancellations(transaction, at, lapse)
+    return active
 
 
 def put(transaction: Transaction, rows: Sequence[Figures], now: datetime) -> None:
