@@ -79,12 +79,12 @@ def judged_windows(histories: Histories, seed: int = 1) -> list[Judged]:
 def _judge(windows: Sequence[Snapshots], plan: Plan) -> Judged:
     """Judge the last of some windows by the others."""
     *learned, window = windows
-    parts, churned = parts_of_window(learned, window, Shape(), plan)
-    found = level_of([(parts, churned)], [*EQUAL.values()])
+    parts = parts_of_window(learned, window, Shape(), plan)
+    found = level_of([parts], [*EQUAL.values()])
     return Judged(
         from_millis(window.cut_off),
         float(window.churned.mean()),
-        float(parts[:, -1].mean()),
+        float(parts.said[:, -1].mean()),
         found["as_learned"] - found["moved"],
     )
 

@@ -12,7 +12,7 @@ import pytest
 
 from churn.domain.features import INPUT_NAMES
 from churn.domain.timestamps import DAY
-from churn.ml.arrays import Flags, Floats
+from churn.ml.arrays import Floats
 from churn.ml.bg_nbd import PurchaseModel
 from churn.ml.blend import PARTS, BlendedModel
 from churn.ml.derived_features import DERIVED_COLUMNS, derived
@@ -38,7 +38,7 @@ def trained() -> TrainedModel[LearnedModel]:
 def _told(parts: Sequence[Floats], seed: int) -> Parts:
     """Return a window of which the parts say that; each customer leaves with the probability of the first."""
     churned = np.random.default_rng(seed).random(len(parts[0])) < parts[0]
-    return np.column_stack(parts), churned
+    return Parts(np.column_stack(parts), churned)
 
 
 def test_a_part_that_is_far_off_gets_no_weight_for_the_sake_of_equality() -> None:
@@ -69,14 +69,26 @@ def test_weights_and_level_are_chosen_together() -> None:
     gone = [one / (one + (1 - one) * 3) for one in true]
     answers = [_told([one, *[np.full(4000, one.mean())] * 2], seed) for seed, one in enumerate(true)]
     answers = [
-        (np.column_stack([off, parts[:, 1], parts[:, 2]]), churned)
-        for off, (parts, churned) in zip(gone, answers, strict=True)
+        one._replace(said=np.column_stack([off, one.said[:, 1], one.said[:, 2]]))
+        for off, one in zip(gone, answers, strict=True)
     ]
     found = weigh(answers)
     assert found.level["is_moved"]
     assert found.weights["forest"] > 0.9
     # A single window moves nothing.
     assert not weigh(answers[:1]).level["is_moved"]
+
+
+def test_windows_that_count_more_decide_where_the_shop_has_changed() -> None:
+    random = np.random.default_rng(6)
+    true = random.beta(2, 2, (4, 4000))
+    wrong = random.permutation(true, axis=1)
+    # The purchase process was right in the first three windows, the regression is in the newest.
+    said = [[off, off, one] for one, off in zip(true[:3], wrong[:3], strict=True)] + [[wrong[3], true[3], wrong[3]]]
+    answers = [Parts(np.column_stack(parts), random.random(4000) < one) for parts, one in zip(said, true, strict=True)]
+    assert weigh(answers).weights["purchases"] > weigh(answers).weights["logistic"]
+    newer = [one._replace(share=share) for one, share in zip(answers, (0.1, 0.2, 0.3, 1), strict=True)]
+    assert weigh(newer).weights["logistic"] > weigh(newer).weights["purchases"]
 
 
 def test_the_report_and_the_model_tell_the_weights() -> None:
@@ -104,12 +116,12 @@ def test_where_no_data_choose_the_weights_the_forest_serves_alone(plan: Plan) ->
     assert alone.report["weights"] is None
 
 
-def _judged(real: float, expected: float, seed: int) -> tuple[Floats, Flags]:
+def _judged(real: float, expected: float, seed: int) -> Parts:
     """Return a window in which so many left; forest and regression say .5 on average, the process `expected`."""
     random = np.random.default_rng(seed)
     spread = random.normal(0, 0.1, 2000)
     churned = random.random(2000) < real + spread
-    return np.column_stack([0.5 + spread, 0.5 + spread, expected + spread]), churned
+    return Parts(np.column_stack([0.5 + spread, 0.5 + spread, expected + spread]), churned)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +197,9 @@ def test_a_window_is_judged_by_those_that_had_ended_and_know_both_kinds(monkeypa
         ([90, 135, 180, 225], 315),
         ([135, 180, 225, 270], 360),
     ]
-    assert len(answers) == 7
+    # Half as much for each two horizons before the newest one, of day 405.
+    expected = [0.5 ** ((405 - day) / 180) for _, day in asked]
+    assert [answer.share for answer in answers] == pytest.approx(expected)
 
 
 def test_a_moved_level_is_that_of_the_process_at_the_instant_asked_about() -> None:

@@ -15,7 +15,7 @@ from churn.training.calibration import calibration
 from churn.training.plan import Plan
 from churn.training.random_forest import ForestTrainer, Shape, out_of_fold, search
 from churn.training.snapshots import Progress, Snapshots, TrainingSet
-from churn.training.weighing import Weighed, judged, weigh
+from churn.training.weighing import Parts, Weighed, judged, weigh
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def fit(
             weighed = weigh(answers)
         else:
             quarter = parts_of_a_quarter(trainer, training_set, unseen, chosen.shape, windows[-1], plan)
-            weights = EQUAL if quarter is None else weigh([quarter]).weights
+            weights = EQUAL if quarter is None else weigh([Parts(*quarter)]).weights
             weighed = Weighed(weights, {"windows": 0, "is_moved": False, "by_a_quarter": quarter is not None})
         chosen = Choice(chosen.shape, chosen.search, weighed.weights, weighed.level)
     return model if chosen.weights is None else blended(model, training_set, chosen.weights), chosen

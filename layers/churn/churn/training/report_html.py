@@ -219,7 +219,8 @@ def window_level(report: Mapping[str, Any]) -> str:
     judged = f"{level['windows']} window{'s' if level['windows'] != 1 else ''} before the tested one"
     scores = f"a mean Brier score of {level['moved']:.5f} instead of {level['as_learned']:.5f}"
     kept = "so the same number is added to everybody's logit" if level["is_moved"] else "so the level is as it learned"
-    return f" At the level that the purchase process expects, {judged} had {scores}, {kept}."
+    newer = " (the newer, the more it counts)" if level["windows"] > 1 else ""
+    return f" At the level that the purchase process expects, {judged} had {scores}{newer}, {kept}."
 
 
 def _freshness(freshness: Mapping[str, Any] | None) -> str:

@@ -7,7 +7,7 @@ without labels. Which of them is right, and which part is, depends on the shop a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,9 +36,19 @@ _TREES = 40
 _STEPS = 10
 _SHARES_OF_EQUAL = (0.5, 0.25, 0.1, 0.0)
 _MOST_LOSS = 0.0005
+_HALVED_AFTER = 2
+"""A window counts half as much as one that is so many horizons newer: shops change, and so do their customers."""
 
-Parts = tuple[Floats, Flags]
-"""What the PARTS of a blend say of a window's customers, shape (n, 3), and who of them left."""
+
+class Parts(NamedTuple):
+    """What the PARTS of a blend say of a window's customers."""
+
+    said: Floats
+    """Shape (n, 3)."""
+    churned: Flags
+    """Who of them left, shape (n,)."""
+    share: float = 1.0
+    """How much the window counts beside others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,7 @@ def judged(windows: Sequence[Snapshots], shape: Shape, plan: Plan, progress: Pro
     """Return what the parts of a blend say of all windows whose labels were known before the tested one.
 
     `windows` are in order of time: those learned from, and those of every half horizon before them. Each is judged as
-    a training of its cut-off would be, by parts fitted to the newest that had ended.
+    a training of its cut-off would be, by parts fitted to the newest that had ended. Newer ones count more.
     """
     answers = []
     for number, window in enumerate(windows):
@@ -65,7 +75,9 @@ def judged(windows: Sequence[Snapshots], shape: Shape, plan: Plan, progress: Pro
         learned = [one for one in ended[-MOST_CUT_OFFS:] if _has_both_kinds(one)]
         if learned and _has_both_kinds(window):
             progress(f"judging the parts of the blend on window {number + 1} of {len(windows)}")
-            answers.append(parts_of_window(learned, window, shape, plan))
+            age = (windows[-1].cut_off - window.cut_off) / (plan.horizon_days * DAY)
+            parts = parts_of_window(learned, window, shape, plan)
+            answers.append(parts._replace(share=0.5 ** (age / _HALVED_AFTER)))
     return answers
 
 
@@ -105,7 +117,8 @@ def parts_of_window(learned: Sequence[Snapshots], window: Snapshots, shape: Shap
     regression = LogisticRegression(fit_logistic(columns[~outside], churned[~outside]))
     purchases = derived(inputs[outside], fitted_process(window.buying, plan))[:, NO_ORDER]
     by_process = np.nan_to_num(purchases, nan=0.5)
-    return np.column_stack([by_forest, regression.probabilities(columns[outside]), by_process]), churned[outside]
+    said = np.column_stack([by_forest, regression.probabilities(columns[outside]), by_process])
+    return Parts(said, churned[outside])
 
 
 def level_of(answers: Sequence[Parts], weights: Sequence[float]) -> dict[str, Any]:
@@ -119,12 +132,13 @@ def level_of(answers: Sequence[Parts], weights: Sequence[float]) -> dict[str, An
 def _scores(answers: Sequence[Parts], weights: Floats, *, is_moved: bool) -> Floats:
     """Return the mean Brier score of windows for each row of weights, shape (n, 3)."""
     scores = np.zeros(len(weights))
-    for parts, churned in answers:
-        means = parts @ weights.T
+    all_shares = sum(one.share for one in answers)
+    for said, churned, share in answers:
+        means = said @ weights.T
         if is_moved:
-            shifts = shift_to(means, float(parts[:, PARTS.index("purchases")].mean()))
+            shifts = shift_to(means, float(said[:, PARTS.index("purchases")].mean()))
             means = moved(means, np.exp(shifts))
-        scores += np.mean((means - churned[:, None]) ** 2, axis=0) / len(answers)
+        scores += share / all_shares * np.mean((means - churned[:, None]) ** 2, axis=0)
     return scores
 
 
@@ -133,7 +147,7 @@ def _has_both_kinds(window: Snapshots) -> bool:
     return len(window.labels) >= FEWEST_CUSTOMERS and min(left, len(window.labels) - left) >= FEWEST_OF_A_KIND
 
 
-def _sample(window: Snapshots) -> Parts:
+def _sample(window: Snapshots) -> tuple[Floats, Flags]:
     """Return the inputs and labels of a window, of every so many customers if there are more than 10,000."""
     step = -(-len(window.labels) // MOST_JUDGED)
     return window.inputs[::step], window.churned[::step]
