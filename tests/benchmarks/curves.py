@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.benchmarks.frame import Row
 
-_WIDTH, _HEIGHT, _LEFT, _TOP, _LINE = 640, 300, 60, 12, 16
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _LINE = 640, 300, 60, 40, 12, 16
 _COLOURS = ("#2458a6", "#c2622d", "#2a7f62", "#8a3ffc", "#b28600", "#a2191f", "#007d79", "#5b6675")
 _AXIS = "#5b6675"
 
@@ -40,7 +40,7 @@ def plot(curves: dict[str, list[tuple[int, float]]], across: str, unit: str) -> 
     low_y, high_y = _powers([y for _, y in points])
 
     def at(x: float, y: float) -> str:
-        right = _LEFT + (_WIDTH - _LEFT - 20) * (math.log10(x) - low_x) / (high_x - low_x)
+        right = _LEFT + (_WIDTH - _LEFT - _RIGHT) * (math.log10(x) - low_x) / (high_x - low_x)
         down = _TOP + (_HEIGHT - 60) * (1 - (math.log10(max(y, 10.0**low_y)) - low_y) / (high_y - low_y))
         return f"{right:.1f},{down:.1f}"
 
@@ -60,10 +60,10 @@ def plot(curves: dict[str, list[tuple[int, float]]], across: str, unit: str) -> 
         marks += (
             f'<circle cx="{place.split(",")[0]}" cy="{place.split(",")[1]}" r="3" fill="{colour}"/>' for place in places
         )
-        y = _HEIGHT + _LINE * number
+        y = _HEIGHT + 8 + _LINE * number
         marks.append(f'<rect x="{_LEFT}" y="{y - 9}" width="10" height="10" fill="{colour}"/>')
         marks.append(_text(_LEFT + 16, y, f"{what}: {', '.join(f'{value:.3g}' for _, value in curve)}", "start"))
-    height = _HEIGHT + _LINE * len(curves) + 6
+    height = _HEIGHT + _LINE * len(curves) + 14
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" '
         f'font-size="12"><rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>{"".join(marks)}</svg>\n'

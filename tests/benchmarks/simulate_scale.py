@@ -56,11 +56,11 @@ class Day:
 def rate(minute: int, costs: Mapping[str, float]) -> float:
     """Return the events a second at a minute of the day: a quiet night, a plateau, and a peak of an hour at eight."""
     hour = minute / 60
+    if 20 <= hour < 21:
+        return costs["events_a_second"] * costs["peak_times"]
     share = costs["night_share"]
     day = max(0.0, min(1.0, 1.6 * math.sin(math.pi * (hour - 5) / 18))) if 5 < hour < 23 else 0.0
-    shape = share + (1 - share) * day
-    peak = costs["peak_times"] if 20 <= hour < 21 else 1.0
-    return costs["events_a_second"] * shape * peak
+    return costs["events_a_second"] * (share + (1 - share) * day)
 
 
 def limits(deployment: Deployment, costs: Mapping[str, float]) -> dict[str, float]:
@@ -113,7 +113,7 @@ def _dollars(deployment: Deployment, costs: Mapping[str, float], applied: float)
 
 def lag_plot(days: Mapping[str, Day], arrivals: Callable[[int], float]) -> str:
     """Return the lag of several deployments over a day (SVG), with what comes below it."""
-    width, height, left = 640, 300, 60
+    width, height, left = 640, 300, 80
     most = max(1.0, *(max(day.lag) for day in days.values()))
     top = max(arrivals(minute) for minute in range(_MINUTES))
     across = [left + (width - left - 20) * minute / _MINUTES for minute in range(_MINUTES)]

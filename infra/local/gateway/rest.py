@@ -75,7 +75,7 @@ class RestApi:
         response = await self._routed(request)
         body, smallest = response.body, self._spec.compression_from
         if smallest is not None and isinstance(body, bytes) and len(body) >= max(1, smallest):
-            accepted = request.headers.get("Accept-Encoding", "").lower()
+            accepted = _accepted(request.headers.get("Accept-Encoding", ""))
             coding = next((coding for coding in _CODINGS if coding.value in accepted), None)
             if coding:
                 response.enable_compression(coding)
@@ -193,6 +193,12 @@ class RestApi:
 def _size(event: Mapping[str, Any]) -> int:
     """Return how many bytes an event has on its way to Lambda: its text stays UTF-8."""
     return len(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+
+
+def _accepted(header: str) -> set[str]:
+    """Return the content codings that an `Accept-Encoding` takes: those that it does not name with a weight of 0."""
+    named = (re.sub(r"\s", "", one).lower().partition(";") for one in header.split(","))
+    return {coding for coding, _, weight in named if not re.fullmatch(r"q=0(\.0*)?", weight)}
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -87,7 +87,17 @@ def test_a_request_that_lambda_would_not_take_is_refused(served: Served, body: b
 
 @pytest.mark.parametrize(
     ("accepted", "coding"),
-    [("gzip, deflate", "gzip"), ("deflate", "deflate"), ("identity", None), ("br", None), ("", None)],
+    [
+        ("gzip, deflate", "gzip"),
+        ("deflate", "deflate"),
+        ("identity", None),
+        ("br", None),
+        ("", None),
+        ("gzip;q=0.001", "gzip"),
+        ("gzip; q=0.000, Deflate", "deflate"),
+        ("gzip;q=0", None),
+        ("notgzip", None),
+    ],
 )
 def test_a_long_answer_is_compressed_for_who_accepts_it(served: Served, accepted: str, coding: str | None) -> None:
     status, headers, body = served.get(f"/open?long={'x' * 900}", headers={"Accept-Encoding": accepted})
