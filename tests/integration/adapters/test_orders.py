@@ -31,3 +31,17 @@ def test_an_order_is_looked_up_by_instant_and_number_alone(database: Database, m
     assert (row["key"], row["type"]) == ("orders_by_placed", "ref")
     # By both: the instant and the number.
     assert len(row["ref"].split(",")) == 2
+
+
+def test_a_field_that_no_order_of_a_batch_has_any_more_is_stored_as_unknown(database: Database) -> None:
+    pk = add_customer(database, "C-1")
+    whole = Order(_AT, 1000, True, _AT + 1, _AT + 2, _AT + 3, _AT + 4)
+
+    def store(**versions: Order) -> None:
+        pairs = [((pk, order_id), order) for order_id, order in versions.items()]
+        database.run(lambda transaction: orders.write(transaction, pairs))
+
+    store(a=whole, b=whole)
+    store(a=Order(_AT, None), c=Order(None, 0, None, _AT))
+    found = database.run(lambda transaction: orders.of_customers(transaction, [pk]))
+    assert found == {pk: {"a": Order(_AT, None), "b": whole, "c": Order(None, 0, None, _AT)}}

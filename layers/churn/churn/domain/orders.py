@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from churn.domain.timestamps import DAY
 
@@ -19,8 +19,7 @@ SPEND_DAYS = 181
 """So many days of spend are kept, today included: the longest window of spend, and the day that it begins on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One order. Instants in milliseconds since 1970, value in hundredths of the currency's unit, None if unknown."""
 
     placed_at: int | None = None

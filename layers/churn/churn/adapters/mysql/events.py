@@ -46,6 +46,8 @@ def under_stored_ids(transaction: Transaction, event: Event) -> Event:
 
     They were stored so before there was one form; a customer stays one, and an event is known again.
     """
+    if event.sent_ids is None and event.customer_id.isascii():
+        return event
     sent_customer_id, sent_event_id = event.sent_ids or (event.customer_id, event.event_id)
     forms = stored_forms(sent_customer_id)
     if len(forms) == 1 and sent_event_id == event.event_id:

@@ -14,7 +14,8 @@ from churn.domain.orders import MAX_RECENT, Order
 from churn.domain.timestamps import DAY, from_millis, to_millis
 
 _ORDERS_PER_PAGE = 5000
-_COLUMNS = "placed_at, cents, discounted, cancelled_at, revised_at, reinstated_at, cancelled_as_of"
+_COLUMNS = ", ".join(Order._fields)
+_INSTANTS = frozenset({"placed_at", "cancelled_at", "revised_at", "reinstated_at", "cancelled_as_of"})
 # The value of an order that counts: one that is not known may be any.
 _VALUED = "({order}cents IS NULL OR {order}cents > 0)"
 # Of an order between two instants, the later of which is given twice.
@@ -25,7 +26,6 @@ _STOOD = (
 # The index of a customer's orders by time: another has all that is asked for, of everybody.
 _OF_ONE = "FORCE INDEX (orders_by_time)"
 _LAST_MILLISECOND = time(23, 59, 59, 999_000)
-_NO_INSTANTS = (None, None, None, None)
 _COUNTS = f"placed_at IS NOT NULL AND {_VALUED.format(order='')} AND cancelled_at IS NULL"
 
 
@@ -294,12 +294,18 @@ def lapsed_customers(transaction: Transaction, first: datetime, last: datetime, 
 
 def write(transaction: Transaction, orders: Iterable[tuple[tuple[int, str], Order]]) -> None:
     """Store orders, each under its customer's key and its id, in place of older versions."""
+    pairs = sorted(orders, key=itemgetter(0))
+    columns = zip(Order._fields, zip(*[order for _, order in pairs], strict=True), strict=False)
+    # Most orders have a time and a value alone: a column in which none has a value is none of the statement's values.
+    told = {name: values for name, values in columns if any(value is not None for value in values)}
+    for name in _INSTANTS & told.keys():
+        told[name] = tuple([_instant(millis) for millis in told[name]])
+    keys = zip(*[pair for pair, _ in pairs], strict=True)
     transaction.insert_many(
-        f"INSERT INTO orders (customer_pk, order_id, {_COLUMNS})",
-        [(pk, order_id, *_values(order)) for (pk, order_id), order in sorted(orders, key=lambda one: one[0])],
-        "ON DUPLICATE KEY UPDATE placed_at = VALUES(placed_at), cents = VALUES(cents), "
-        "discounted = VALUES(discounted), cancelled_at = VALUES(cancelled_at), revised_at = VALUES(revised_at), "
-        "reinstated_at = VALUES(reinstated_at), cancelled_as_of = VALUES(cancelled_as_of)",
+        f"INSERT INTO orders ({', '.join(('customer_pk', 'order_id', *told))})",
+        zip(*keys, *told.values(), strict=True),
+        "ON DUPLICATE KEY UPDATE "
+        + ", ".join(f"{name} = {f'VALUES({name})' if name in told else 'NULL'}" for name in Order._fields),
     )
 
 
@@ -319,13 +325,6 @@ def _order(row: Row) -> Order:
         _millis(row["reinstated_at"]),
         _millis(row["cancelled_as_of"]),
     )
-
-
-def _values(order: Order) -> tuple[object, ...]:
-    instants = (order.cancelled_at, order.revised_at, order.reinstated_at, order.cancelled_as_of)
-    if instants == _NO_INSTANTS:
-        return _instant(order.placed_at), order.cents, order.discounted, *_NO_INSTANTS
-    return _instant(order.placed_at), order.cents, order.discounted, *map(_instant, instants)
 
 
 def _instant(millis: int | None) -> datetime | None:
