@@ -166,7 +166,8 @@ class CustomerState:
         has_events = False
         # Balances first: a ledger of stored changes does not have those of this batch yet. Then by time, which seldom
         # needs to look up anything.
-        for event in sorted(events, key=lambda event: (_tells_no_balance(event), event.timestamp)):
+        by_time = sorted(events, key=attrgetter("timestamp"))
+        for event in sorted(by_time, key=_tells_no_balance):
             self.apply(event)
             has_events = True
         self.clock = clock

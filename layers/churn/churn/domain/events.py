@@ -5,7 +5,6 @@ import json
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from churn.domain.errors import FieldError, InvalidInputError
@@ -99,7 +98,8 @@ class Event:
             number = "" if sent is None else as_sent(sent)
         except ValueError:
             number = str(sent)
-        return _order_id(number, self.event_id)
+        number = canonical(number)
+        return canonical(self.event_id) if not number or stands_for_nobody(number) else number
 
 
 def parse_event(raw: bytes | Mapping[str, Any], *, now: datetime, allowed: Container[str] = ()) -> Event:
@@ -309,13 +309,6 @@ def _check_points(points: object, errors: list[FieldError]) -> None:
     if not is_in_range:
         sentence = f"must be a number between {-MAX_AMOUNT:,.0f} and {MAX_AMOUNT:,.0f} where no balance is given"
         errors.append(FieldError("data.points", sentence))
-
-
-@lru_cache(maxsize=4096)
-def _order_id(number: str, event_id: str) -> str:
-    """Return the id of an order; it is asked for several times while an event is applied."""
-    number = canonical(number)
-    return canonical(event_id) if not number or stands_for_nobody(number) else number
 
 
 def _canonical(value: object) -> bytes:

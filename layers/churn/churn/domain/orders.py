@@ -302,6 +302,9 @@ class Purchases:
 
     def _counts_on(self, day: int, without: str, ledger: Ledger) -> bool:
         """Return whether an order other than `without`, which is not among the recent ones, counts on a day."""
+        if self.recent and self.recent[-1] < day * DAY:
+            # None is newer than the recent ones.
+            return False
         if bisect_left(self.recent, day * DAY) < bisect_right(self.recent, day * DAY + DAY - 1):
             return True
         # The recent ones are all that there are, or reach back beyond the day.
