@@ -130,7 +130,7 @@ class Staging:
             "SELECT COUNT(*), SUM(least = most), SUM(added), SUM(most) FROM (SELECT MIN(value) AS least, "
             "MAX(value) AS most, SUM(value) AS added FROM sorted "
             "WHERE number <> '' AND cancelled_at IS NULL AND value IS NOT NULL "
-            "GROUP BY customer, number HAVING COUNT(*) > 1 AND COUNT(DISTINCT content) > 1)"
+            "GROUP BY customer, number HAVING MIN(content) <> MAX(content))"
         ).fetchone()
         return Repeated(row[0], row[1] or 0, row[2] or 0.0, row[3] or 0.0)
 
@@ -138,7 +138,7 @@ class Staging:
         """Return how many order numbers stand under several customers."""
         self._flush()
         shared = (
-            "SELECT number, COUNT(DISTINCT at) = 1 AND COUNT(DISTINCT value) <= 1 AS is_same FROM lines "
+            "SELECT number, MIN(at) = MAX(at) AND MIN(value) IS MAX(value) AS is_same FROM lines "
             "WHERE number <> '' AND NOT is_void GROUP BY number HAVING MIN(customer) <> MAX(customer)"
         )
         row = self._database.execute(
@@ -209,5 +209,6 @@ class Staging:
     def _write(self, table: str) -> None:
         if rows := self._pending[table]:
             marks = ", ".join("?" * self._widths[table])
-            self._database.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
+            # SQLite takes the values of a plain tuple in two thirds of the time of those of a class of tuples.
+            self._database.executemany(f"INSERT INTO {table} VALUES ({marks})", map(tuple, rows))  # noqa: S608
             rows.clear()
