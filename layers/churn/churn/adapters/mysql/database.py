@@ -36,8 +36,10 @@ Row = dict[str, Any]
 Parameters = Sequence[object] | Mapping[str, object]
 
 _ATTEMPTS = 5
-# For a greeting: after a statement has failed, and when a request tries a server that did not answer.
+# For a new connection: after a failure, also where it has used up the request's time, and when a request tries a server
+# that did not answer.
 _GREETING_SECONDS = 0.4
+_LEAST_GREETING_SECONDS = 0.1
 _PROBE_SECONDS = 1.0
 # A request's transaction that took longer is not tried again.
 _REQUEST_PATIENCE_SECONDS = 0.4
@@ -194,8 +196,8 @@ class Database:
     def for_requests(cls, url: str, *, breaker: Breaker | None = REQUESTS, activity: Activity = PROCESS) -> Self:
         """Return a database for synchronous answers: a server that hangs costs one of them 2 seconds, others nothing.
 
-        One in 2 seconds tries the server again, and waits a second for its greeting. The slow statements of one request
-        take 2 seconds together at most (`REQUEST_TIME`). `breaker`: None to ask the server each time, without limit.
+        One in 2 seconds tries the server again, and waits a second for a connection. What is slow of one request takes
+        1.8 seconds together at most (`REQUEST_TIME`). `breaker`: None to ask the server each time, without limit.
         """
         database = cls(
             url,
@@ -263,7 +265,7 @@ class Database:
         is_probe = self._breaker.is_open
         if not self._breaker.admits():
             raise DatabaseUnavailableError("the database did not answer a moment ago")
-        if is_probe and (error := self._greeting_error(_PROBE_SECONDS)):
+        if is_probe and (error := self._connection_error(_PROBE_SECONDS, self._request_time)):
             self._breaker.open()
             self._activity.failed(error)
             raise DatabaseUnavailableError(f"the database does not answer: {error}") from error
@@ -285,8 +287,9 @@ class Database:
     def _unavailable(self, error: Exception) -> DatabaseUnavailableError:
         self._activity.failed(error)
         # A statement may have waited for the lock of another: that is no reason to stop asking.
-        within = min(_GREETING_SECONDS, self._request_time.left if self._request_time else _GREETING_SECONDS)
-        if self._breaker is not None and within > 0 and self._greeting_error(within):
+        left = _GREETING_SECONDS if self._request_time is None else self._request_time.left
+        within = max(_LEAST_GREETING_SECONDS, min(_GREETING_SECONDS, left))
+        if self._breaker is not None and self._connection_error(within):
             self._breaker.open()
         return DatabaseUnavailableError(f"the database does not answer: {error}")
 
@@ -295,11 +298,10 @@ class Database:
         if self._breaker is not None:
             self._breaker.close()
 
-    def _greeting_error(self, within: float) -> Exception | None:
-        """Return why the server does not greet a new connection within so many seconds; None if it does."""
-        waits = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), within)
+    def _connection_error(self, within: float, request_time: RequestTime | None = None) -> Exception | None:
+        """Return why the server does not take a new connection within so many seconds; None if it does."""
         try:
-            self._connect(waits).close()
+            self._connect(within, request_time).close()
         except (pymysql.MySQLError, OSError, SecretUnavailableError) as error:
             return error
         return None
@@ -328,15 +330,15 @@ class Database:
                 # It was lost already, which is what closing is for.
                 return
 
-    def _connect(self, waits: dict[str, float] | None = None) -> RowConnection:
-        arguments = self._arguments | (waits or {})
+    def _connect(self, within: float = math.inf, request_time: RequestTime | None = None) -> RowConnection:
+        limits = {"within": within, "request_time": request_time}
         try:
-            return RowConnection(**arguments | self._login())
+            return RowConnection(**self._arguments | self._login() | limits)
         except pymysql.err.OperationalError as error:
             if not self._secret or error.args[0] != ER.ACCESS_DENIED_ERROR:
                 raise
             secrets_manager.forget(self._secret)
-            return RowConnection(**arguments | self._login())
+            return RowConnection(**self._arguments | self._login() | limits)
 
     def _login(self) -> dict[str, str]:
         """Return the user and password of the secret, where there is one."""
@@ -349,8 +351,7 @@ class Database:
     def _transaction(self, kind: _Kind | None) -> Iterator[Transaction]:
         """`kind`: None for one that the first statement begins, under whatever isolation the session has."""
         if self._connection is None:
-            self._connection = self._connect()
-            self._connection.request_time = self._request_time
+            self._connection = self._connect(request_time=self._request_time)
             self._isolation = "READ COMMITTED" if self._behind_proxy else ""
             with self._connection.cursor() as cursor:
                 cursor.execute("SELECT @@max_allowed_packet AS bytes")

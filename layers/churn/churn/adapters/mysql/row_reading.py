@@ -4,7 +4,10 @@ The driver calls four functions for each value. Here one loop cuts a row up, and
 worked out once in a process. The values are those of the driver.
 """
 
+import math
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +34,8 @@ _NULL = 251
 _LENGTH_BYTES = {252: 2, 253: 3, 254: 8}
 # The number of the character set of columns of bytes.
 _BINARY = 63
+# A socket whose time-out is 0 does not wait at all, which is another mode.
+_LEAST_SECONDS = 0.001
 
 
 def _instant(text: str) -> datetime | str:
@@ -50,15 +55,45 @@ class RowConnection(_Connection):
 
     _result: MySQLResult | None
     _read_timeout: float | None
-    request_time: RequestTime | None = None
-    """What bounds the statements of a request; None if nothing but their time-out does."""
+    connect_timeout: float
+
+    def __init__(self, *, within: float = math.inf, request_time: RequestTime | None = None, **arguments: Any) -> None:
+        """Connect, in so many seconds at most from the first packet to the last statement of the session's settings.
+
+        `request_time` bounds the connection's beginning and its statements, None if nothing but time-outs does. Raises
+        MySQLError, and TimeoutError if the request has no time left.
+        """
+        self._within = within
+        self._request_time = request_time
+        self._connected_until = math.inf
+        super().__init__(**arguments)
+
+    def connect(self, sock: Any = None) -> None:
+        """Connect, as the driver does, whose time-outs are of a packet each."""
+        patience = nullcontext(math.inf) if self._request_time is None else self._request_time.statement()
+        longest = self._read_timeout
+        with patience as left:
+            within = min(self._within, left)
+            self._connected_until = time.monotonic() + within
+            self.connect_timeout = min(self.connect_timeout, within)
+            try:
+                super().connect(sock)
+            finally:
+                self._connected_until, self._read_timeout = math.inf, longest
+
+    def _read_packet(self, *arguments: Any) -> Any:
+        if self._connected_until < math.inf:
+            left = max(self._connected_until - time.monotonic(), _LEAST_SECONDS)
+            self._read_timeout = left if self._read_timeout is None else min(self._read_timeout, left)
+        read: Callable[..., Any] = super()._read_packet
+        return read(*arguments)
 
     def query(self, sql: str, unbuffered: bool = False) -> int:
         """Run a statement, as the driver does. Raises TimeoutError if the request has no time left for it."""
-        if self.request_time is None:
+        if self._request_time is None or self._connected_until < math.inf:
             return super().query(sql, unbuffered)
         longest = self._read_timeout
-        with self.request_time.statement() as left:
+        with self._request_time.statement() as left:
             try:
                 self._read_timeout = left if longest is None else min(longest, left)
                 return super().query(sql, unbuffered)
