@@ -6,8 +6,8 @@ spell. The figures of an hour are those of its end, whenever they are measured: 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from churn.adapters.mysql import Database, customers, hourly_stats, orders
 from churn.domain.dashboard import RATE_DAYS
@@ -30,8 +30,7 @@ Activity = Counter[tuple[datetime, str]]
 ``active or left`` has changed; what the first hour began with is among its changes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spell:
+class Spell(NamedTuple):
     """From when to when a customer was active, in milliseconds since 1970; the end is not part of it."""
 
     begin: int
@@ -131,8 +130,10 @@ def activity(
 
     counts.update((hour_of(instant), "seen") for instant in first_seen if since <= instant <= now)
     length = inactivity_days * DAY
+    # No order lasts from before this until the hours begin.
+    first = at_since - length - RATE_DAYS * DAY
     for history in histories:
-        placed = list(history)
+        placed = [order for order in history if order.placed_at is not None and order.placed_at >= first]
         for spell in spells(placed, length):
             if count(spell, "active") and spell.lapsed:
                 counts[hour_of(from_millis(spell.end)), "lapsed"] += 1
