@@ -64,7 +64,7 @@ def test_nobody_is_looked_at_while_nobody_is_due(database: Database, scoring: Sc
 def test_each_reason_is_found_by_its_index(scoring: Scoring, monkeypatch: pytest.MonkeyPatch) -> None:
     plans = watch_plans(monkeypatch, lambda statement: "FORCE INDEX" in statement and "FROM customers" in statement)
     scoring.due(0, now=NOW + _SOON)
-    assert len(plans) == 13
+    assert len(plans) == 17
     for row in rows_of(plans):
         assert row["type"] in {"range", "ref"} or row["table"] is None, row
         assert not {"filesort", "temporary"} & {*(row["Extra"] or "").split()}, row
