@@ -67,6 +67,13 @@ def test_a_server_that_is_away_is_said_to_be() -> None:
         away.run(lambda transaction: transaction.row("SELECT 1"))
 
 
+@pytest.fixture(autouse=True)
+def new_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test begin a request, and have nothing of it stay for others."""
+    monkeypatch.setattr(REQUEST_TIME, "_left", REQUEST_TIME.left)
+    REQUEST_TIME.begin()
+
+
 @pytest.fixture
 def silent() -> Iterator[SilentServer]:
     server = SilentServer()
@@ -135,13 +142,11 @@ def test_connecting_to_a_slow_server_counts_and_opens_the_breaker(mysql_url: str
         requests = Database.for_requests(url, breaker=breaker)
         # Each way, so that each of the statements that begin a session is within its time-out.
         proxy.delay(0.3)
-        REQUEST_TIME.begin()
         with pytest.raises(DatabaseUnavailableError, match="does not answer"):
             _select(requests)
         assert REQUEST_TIME.left <= 0
         with pytest.raises(DatabaseUnavailableError, match="a moment ago"):
             _select(requests)
-    REQUEST_TIME.begin()
 
 
 @pytest.mark.usefixtures("database")
@@ -178,12 +183,10 @@ def test_the_slow_statements_of_a_request_take_two_seconds_together(mysql_url: s
             with pytest.raises(DatabaseUnavailableError):
                 asked()
         requests.close()
-    REQUEST_TIME.begin()
 
 
 @pytest.mark.usefixtures("database")
 def test_batches_have_no_such_limit(mysql_url: str) -> None:
-    REQUEST_TIME.begin()
     batches = Database(mysql_url)
     for _ in range(3):
         batches.run(lambda transaction: transaction.row("SELECT SLEEP(0.8)"))
