@@ -79,6 +79,6 @@ def test_a_connection_that_was_closed_idle_costs_no_request(monkeypatch: pytest.
                 raise error
             sqs.send_message(**message)
 
-    monkeypatch.setattr(event_queue, "client", lambda *_, **__: Closed())
+    monkeypatch.setattr(event_queue, "client_for_requests", lambda _: Closed())
     EventQueue(url, Breaker()).send(_EVENTS)
     assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
-from churn.adapters.aws_clients import client
+from churn.adapters.aws_clients import client_for_requests
 from churn.adapters.breaker import QUEUE, Breaker
 from churn.domain.errors import UnavailableError
 from churn.observability import trace_headers
@@ -39,7 +39,7 @@ class EventQueue:
         if not self._breaker.admits():
             raise QueueUnavailableError("the queue did not answer a moment ago")
         try:
-            queue = client("sqs", connect_timeout=0.5, read_timeout=1.3, attempts=1)
+            queue = client_for_requests("sqs")
             attributes = {
                 name: {"DataType": "String", "StringValue": value} for name, value in trace_headers().items() if value
             }

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from churn.adapters import secrets_manager
-from churn.adapters.aws_clients import client
+from churn.adapters.aws_clients import client, client_for_requests
 from churn.adapters.breaker import REGISTRY, Breaker
 from churn.adapters.secrets_manager import SecretUnavailableError
 from churn.domain.model import MOST_BYTES, BrokenModelError
@@ -69,7 +69,7 @@ class S3ModelRegistry:
 
         The first waits 2 seconds at most, then all are refused at once but for one in 2 seconds, which asks again.
         """
-        s3 = s3 or client("s3", connect_timeout=0.5, read_timeout=1.3, attempts=1)
+        s3 = s3 or client_for_requests("s3")
         registry = cls(bucket, s3, signing_key=signing_key)
         registry._breaker = breaker
         return registry

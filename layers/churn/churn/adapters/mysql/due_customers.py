@@ -53,11 +53,7 @@ class Due:
         for version in versions:
             # One status at a time: MySQL reads the whole index for NULL beside a list.
             for status in CUSTOMER_STATUSES:
-                yield (
-                    "customers_by_score",
-                    "model_version = %s AND status = %s AND scored_at IS NULL",
-                    (version, status),
-                )
+                yield "customers_by_score", _OF_VERSION.format(f"'{status}'") + "scored_at IS NULL", (version,)
             yield "customers_by_score", current + "scored_at < %s", (version, self.scored_before)
             yield "customers_by_score", lapsed + "scored_at < %s", (version, self.lapsed_before)
             yield "customers_by_score", every + "scored_at > %s", (version, self.now + WRONG_CLOCK)
