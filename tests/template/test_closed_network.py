@@ -15,6 +15,12 @@ from tests.template.parameters import holds, refusals
 from tests.template.test_template import FUNCTIONS, ROOT, read
 
 _PACKAGE = ROOT / "layers" / "churn"
+# What makes a client or signs a request takes the service first.
+_MAKERS = frozenset(
+    node.name
+    for node in ast.parse((_PACKAGE / "churn" / "adapters" / "aws_clients.py").read_text(encoding="utf-8")).body
+    if isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg == "service"
+)
 _CLOSED = {"Nat": "none", "Endpoints": "all", "Kafka": "none"}
 # Called only where a setting names what is called.
 _BY_SETTING = {"kafka": "KAFKA_BOOTSTRAP_SERVERS", "execute-api": "SOCKET_ENDPOINT"}
@@ -37,9 +43,8 @@ def _read(file: Path) -> tuple[frozenset[Path], frozenset[str]]:
             case ast.ImportFrom(module=str(module)):
                 imported |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
             case ast.Call(
-                func=ast.Name(id="client") | ast.Attribute(attr="client" | "signed_headers"),
-                args=[ast.Constant(value=name), *_],
-            ):
+                func=ast.Name(id=called) | ast.Attribute(attr=called), args=[ast.Constant(value=name), *_]
+            ) if called in _MAKERS:
                 services.add(str(name))
     files = {_file(name) for name in imported if name.split(".")[0] == "churn"}
     return frozenset(file for file in files if file), frozenset(services)
