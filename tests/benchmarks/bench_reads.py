@@ -7,10 +7,12 @@ from datetime import timedelta
 from functools import partial
 
 from churn.adapters.mysql import Database, Transaction
+from churn.adapters.mysql.alert_pages import Wanted
 from churn.adapters.redis_cache import Cache
 from churn.domain.risk import ACTIVE_STATUSES
 from churn.services.alert_outcomes import performance
 from churn.services.alert_preview import RulesAsked, preview
+from churn.services.alerts import list_alerts
 from churn.services.cohorts import cohort_table
 from churn.services.customer_filters import CustomerFilters
 from churn.services.customer_story import CustomerStory, RiskQuery, TimelineQuery
@@ -49,7 +51,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             reads[size] = {**_reads(database), **_segments(database)}
         for what in reads[SIZES[0]]:
             # What looks at a bounded part of the shop grows up to the bound.
-            growth = None if what.startswith(("opening", "a preview")) else MOST_GROWTH
+            growth = None if what.startswith(("opening", "a preview", "alerts of")) else MOST_GROWTH
             yield from grown(what, by_size({size: of_size[what] for size, of_size in reads.items()}), growth=growth)
 
 
@@ -66,6 +68,13 @@ def _reads(database: Database) -> dict[str, Callable[[], object]]:
         "retention of 12 months": lambda: cohort_table(database, "month", 12, NOW),
         "how good alerts were, half a year": lambda: performance(
             database, SETTINGS, by=("kind", "week"), first=None, last=None, now=NOW
+        ),
+        "alerts of an inbox, 50": lambda: list_alerts(database, Wanted(status=("new",), awake_at=NOW), limit=50),
+        "alerts of a kind and a priority, 50": lambda: list_alerts(
+            database, Wanted(alert_type="churn_risk", priority="low"), limit=50
+        ),
+        "alerts of a status in a quarter, 50": lambda: list_alerts(
+            database, Wanted(status=("resolved",), created_from=NOW - timedelta(days=90)), limit=50
         ),
         "a preview of alerts": lambda: preview(database, SETTINGS, RulesAsked(), until=None, now=NOW),
     }

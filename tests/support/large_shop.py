@@ -47,9 +47,26 @@ _COPIED = {
     "customer_words": ("word", "customer_pk"),
     "orders": ("customer_pk", "order_id", "placed_at", "cents"),
 }  # fmt: skip
+# One a customer, over a year and a half; one in fifty is open.
 _ALERTS = """
-INSERT INTO alerts (id, customer_pk, alert_type, priority, title, message, reason, status, created_at, counted_on)
-SELECT id, id, 'churn_risk', 'high', 't', 'm', 'r', 'new', %s, %s FROM customers WHERE id MOD 50 = 0
+INSERT INTO alerts (id, customer_pk, title, message, reason, status, is_open, snoozed_until, assigned_to,
+  alert_type, priority, outcome, handling, change_number, created_at, counted_on)
+SELECT id, id, 't', 'm', 'r', status, IF(status = 'new', 1, NULL),
+  IF(id MOD 1000 = 0, %s + INTERVAL 1 DAY, NULL), IF(id MOD 500 = 0, 'anna', NULL),
+  IFNULL(ELT(chance MOD 10 + 1, 'payment_failed', 'support_ticket'), 'churn_risk'),
+  ELT(chance DIV 10 MOD 4 + 1, 'low', 'medium', 'high', 'urgent'),
+  IF(status = 'new', 'pending', ELT(chance DIV 40 MOD 4 + 1, 'pending', 'left', 'stayed', 'none')),
+  CASE status WHEN 'new' THEN 'untouched' WHEN 'resolved' THEN 'worked' ELSE 'dismissed' END, id, at, DATE(at)
+FROM (
+  SELECT c.id, CRC32(c.id) AS chance,
+    IF(c.id MOD 50 = 0, 'new', IF(CRC32(c.id) MOD 7, 'resolved', 'dismissed')) AS status,
+    %s - INTERVAL (newest.id - c.id) * 540 / newest.id * 86400 SECOND AS at
+  FROM customers c JOIN (SELECT MAX(id) AS id FROM customers) newest
+) alerts
+"""
+_ALERT_TOTALS = """
+INSERT INTO totals (name, shard, value)
+SELECT CONCAT('alerts:', status, ':', priority), 0, COUNT(*) FROM alerts GROUP BY status, priority
 """
 # What a shop of half a year has of many customers, and a shop of today of none.
 _PAST = """
@@ -113,8 +130,10 @@ def _copy(database: Database, times: int) -> None:
 
 def _finish(transaction: Transaction, times: int) -> None:
     transaction.execute("UPDATE totals SET value = value * %s", (times,))
-    transaction.execute(_ALERTS, (NOW, NOW.date()))
-    transaction.execute("UPDATE counters SET value = (SELECT MAX(id) FROM alerts) WHERE name = 'alerts'")
+    transaction.execute(_ALERTS, (NOW, NOW))
+    transaction.execute(_ALERT_TOTALS)
+    newest = "SELECT MAX(id) FROM alerts"
+    transaction.execute(f"UPDATE counters SET value = ({newest}) WHERE name IN ('alerts', 'alert_changes')")
     transaction.rows(f"ANALYZE TABLE {', '.join(_COPIED)}, alerts")
 
 

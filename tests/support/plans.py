@@ -55,8 +55,8 @@ def every_plan() -> Iterator[dict[str, list[Row]]]:
         yield plans
 
 
-def faults(plan: list[Row]) -> list[str]:
-    """Return what of a plan grows with a large shop: a scan, or sorting or copying of more than is bounded.
+def faults(statement: str, plan: list[Row]) -> list[str]:
+    """Return what of a statement's plan grows with a large shop: a scan, or sorting or copying of more than is bounded.
 
     What other parts of a statement have found is sorted and copied at will, as those parts are bounded; and a part that
     ends at so many different keys of an index has to remember those.
@@ -66,7 +66,8 @@ def faults(plan: list[Row]) -> list[str]:
         name, extra = str(row["table"]), row["Extra"] or ""
         if row["table"] is None or name.startswith("<") or int(row["rows"] or 0) <= MANY_MATCHES:
             continue
-        if row["type"] == "ALL":
+        # An index that is walked in order ends with the page.
+        if row["type"] == "ALL" or (row["type"] == "index" and "LIMIT" not in statement):
             found.append(f"all of {name} is looked at")
         if "filesort" in extra:
             found.append(f"{name} is sorted")

@@ -59,7 +59,7 @@ _TEXTS = {
     "StoredPrediction.created_at": "When it was made",
     # Lists.
     "total": "How many there are in all",
-    "total_is_lower_bound": "Whether there may be more than `total`: too many to count; the last page has all of them",
+    "total_is_lower_bound": "Whether there may be more than `total`, as too many would have to be looked at",
     "limit": "The most that one page has",
     "offset": "How many are passed over from the beginning of the list",
     "next_cursor": "`cursor` of the next page; null with the last one",

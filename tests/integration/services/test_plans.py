@@ -5,10 +5,12 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
 from churn.adapters.mysql import Database, customer_search
+from churn.adapters.mysql.alert_pages import Wanted
 from churn.adapters.redis_cache import Cache
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.services.alerts import list_alerts
@@ -43,7 +45,7 @@ def _faults(work: Callable[[], object]) -> list[str]:
     with every_plan() as plans:
         work()
     assert plans
-    return [f"{fault}: {statement[:500]}" for statement, plan in plans.items() for fault in faults(plan)]
+    return [f"{fault}: {statement[:500]}" for statement, plan in plans.items() for fault in faults(statement, plan)]
 
 
 def test_every_filter_in_every_order(large: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,11 +77,45 @@ def test_reads_of_one_customer_and_figures(large: Database) -> None:
         "then": lambda: story.then(_WHO, NOW - timedelta(days=3), NOW),
         "stats": lambda: dashboard.stats(NOW),
         "trends": lambda: dashboard.trends("30d", "day", NOW),
-        "alerts": lambda: list_alerts(large, limit=50),
         "predictions": lambda: list_predictions(large, PredictionQuery(limit=50)),
+        "predictions of days": lambda: list_predictions(
+            large, PredictionQuery(limit=50, risk_level="high", date_from=NOW - timedelta(days=3))
+        ),
         "segments": lambda: Segments(large, Cache(""), SETTINGS).every(),
     }
     found = {name: wrong for name, read in reads.items() if (wrong := _faults(read))}
+    assert found == {}
+
+
+def test_every_choice_of_alerts(large: Database) -> None:
+    pressing: dict[str, Any] = {"status": ("new", "acknowledged"), "priority": "high"}
+    day = {"created_from": NOW - timedelta(days=1), "created_to": NOW}
+    quarter = {"created_from": NOW - timedelta(days=200), "created_to": NOW - timedelta(days=110)}
+    choices: dict[str, dict[str, Any]] = {
+        "all": {},
+        "awake": {"awake_at": NOW},
+        "snoozed": {"snoozed_at": NOW},
+        "an inbox": pressing | {"awake_at": NOW},
+        "mine": pressing | {"assigned_to": "anna"},
+        "a kind": {"alert_type": "churn_risk"},
+        "a kind of a priority": {"alert_type": "churn_risk", "priority": "low"},
+        "an outcome": {"outcome": ("left",)},
+        "a customer": {"customer_pk": 7},
+        "a handling": {"handling": "worked"},
+        "after an id": {"since": 50_000},
+        "changes": {"changes_since": 50_000},
+        "a kind of a day": day | {"alert_type": "churn_risk"},
+        "a status of a quarter": quarter | {"status": ("resolved",), "priority": "low"},
+        "a figure": quarter | {"alert_type": "payment_failed", "handling": "worked", "outcome": ("left", "stayed")},
+        "seldom met": {"status": ("new",), "outcome": ("left",)},
+    }
+
+    def pages(choice: Wanted) -> None:
+        cursor = list_alerts(large, choice, limit=20)["next_cursor"]
+        if cursor is not None:
+            list_alerts(large, choice, limit=20, cursor=cursor)
+
+    found = {name: wrong for name, choice in choices.items() if (wrong := _faults(partial(pages, Wanted(**choice))))}
     assert found == {}
 
 

@@ -21,12 +21,11 @@ _OWNERS = {
     "customer_states": {"customer_states", "customers"},
     # Written, and looked for by lists.
     "customer_words": {"customer_words", "customer_search"},
-    # A history is read with its customer; lists, counts by their filters, and who waits have modules of their own.
+    # A history is read with its customer; lists, and who waits have modules of their own.
     "customers": {
         "customers",
         "customer_states",
         "due_customers",
-        "customer_counts",
         "customer_search",
         "events",
         "waiting_customers",

@@ -92,6 +92,7 @@ class AlertPage(AlertPart):
     """Alerts, the newest first; with `changes_since` in the order of their changes."""
 
     total: int
+    total_is_lower_bound: bool
     newest_change: int
     """The number of the newest change of any alert: `changes_since` of the next request, once all pages are read."""
 

@@ -331,6 +331,7 @@ class PredictionPage(PredictionPart):
     """Stored predictions, the newest first."""
 
     total: int
+    total_is_lower_bound: bool
 
 
 # --- sockets

@@ -19,6 +19,7 @@ from churn.adapters.mysql import (
 )
 from churn.adapters.mysql.alert_counters import newest_of_all
 from churn.adapters.mysql.alert_pages import Wanted
+from churn.adapters.mysql.conditions import Counted
 from churn.adapters.mysql.database import Row
 from churn.domain.alert_work import Work
 from churn.domain.errors import ChurnError, FieldError, InvalidInputError
@@ -52,7 +53,17 @@ def list_alerts(
     def work(transaction: Transaction) -> AlertPage:
         chosen = _chosen(transaction, wanted, customer_id)
         part = _part(transaction, chosen, limit, cursor)
-        return {**part, "total": _total(transaction, chosen), "newest_change": newest_of_all(transaction).change}
+        counted = _counted(transaction, chosen)
+        shown = len(part["alerts"])
+        if cursor is None and part["next_cursor"] is None:
+            # The page is the whole list.
+            counted = Counted(shown, is_lower_bound=False)
+        return {
+            **part,
+            "total": max(counted.number, shown),
+            "total_is_lower_bound": counted.is_lower_bound,
+            "newest_change": newest_of_all(transaction).change,
+        }
 
     return database.read(work)
 
@@ -154,12 +165,12 @@ def _part(transaction: Transaction, chosen: Wanted, limit: int, cursor: str | No
     }
 
 
-def _total(transaction: Transaction, chosen: Wanted) -> int:
+def _counted(transaction: Transaction, chosen: Wanted) -> Counted:
     if not chosen.is_summed:
         return alert_pages.count(transaction, chosen)
     priorities = () if chosen.priority is None else (chosen.priority,)
     total = totals.read_pairs(transaction, "alerts", chosen.status, priorities)
-    return total - alert_pages.snoozed(transaction, chosen)
+    return Counted(total - alert_pages.snoozed(transaction, chosen), is_lower_bound=False)
 
 
 def _key(transaction: Transaction, customer_id: str) -> int:

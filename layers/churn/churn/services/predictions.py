@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import Database, Transaction, predictions, totals
+from churn.adapters.mysql.conditions import Counted
 from churn.adapters.mysql.database import Row
 from churn.adapters.mysql.predictions import Wanted
 from churn.domain.timestamps import iso
@@ -36,7 +37,12 @@ def list_predictions(database: Database, query: PredictionQuery) -> PredictionPa
     """Return stored predictions, the newest first. Raises InvalidCursorError, DatabaseUnavailableError."""
 
     def work(transaction: Transaction) -> PredictionPage:
-        return {**_part(transaction, query), "total": _total(transaction, query)}
+        counted = _counted(transaction, query)
+        return {
+            **_part(transaction, query),
+            "total": counted.number,
+            "total_is_lower_bound": counted.is_lower_bound,
+        }
 
     return database.read(work)
 
@@ -46,11 +52,12 @@ def part_of_predictions(database: Database, query: PredictionQuery) -> Predictio
     return database.read(lambda transaction: _part(transaction, query))
 
 
-def _total(transaction: Transaction, query: PredictionQuery) -> int:
+def _counted(transaction: Transaction, query: PredictionQuery) -> Counted:
     if query.wanted.has_time:
         return predictions.count(transaction, query.wanted)
     sums = totals.read(transaction, "predictions:")
-    return sums[f"predictions:{query.risk_level}"] if query.risk_level else sums.total()
+    number = sums[f"predictions:{query.risk_level}"] if query.risk_level else sums.total()
+    return Counted(number, is_lower_bound=False)
 
 
 def _part(transaction: Transaction, query: PredictionQuery) -> PredictionPart:

@@ -3,12 +3,12 @@
 Rows have what `churn.services.presentation.alert_json` takes: also the customer's id and name, and the newest action.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
-from churn.adapters.mysql.conditions import Conditions
+from churn.adapters.mysql.conditions import Conditions, Counted, merged
 from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.alert_work import NOTE_BEGINNING
 from churn.domain.alerts import CHURN_RISK, AlertStatus
@@ -16,6 +16,21 @@ from churn.domain.outcomes import OUTCOMES, Handling, Outcome
 from churn.domain.timeline import Window
 from churn.domain.timestamps import micros_text
 
+MOST_COUNTED = 20_000
+"""So many alerts are looked at to count those that are wanted; what is counted then is a lower bound."""
+
+# Indexes with a range, in the order of the ids, for each value of a column; as a rule the first has the shortest.
+_INDEXES: dict[str, tuple[str, ...]] = {
+    "alerts_by_customer": ("customer_pk",),
+    "alerts_by_assignee": ("assigned_to",),
+    "alerts_by_outcome": ("outcome",),
+    "alerts_by_status": ("status",),
+    "alerts_by_priority": ("priority",),
+    "alerts_by_kind": ("alert_type", "outcome"),
+}
+# Times rise with the ids; but those of the first releases, which were taken before the commit, may differ by so many.
+_OUT_OF_ORDER = 1000
+_NO_ID = 2**63 - 1
 # One character more tells that a note is longer.
 _COLUMNS = (
     "a.*, c.customer_id, c.name AS customer_name, m.source AS model_source, x.done_at, x.done_by, x.changed, "
@@ -93,13 +108,45 @@ class Wanted:
         """Whether the totals have the number of these alerts, together with those that are snoozed."""
         return self == Wanted(self.status, self.priority, awake_at=self.awake_at)
 
+    def values(self) -> dict[str, tuple[object, ...]]:
+        """Return the values that columns may have, without the columns that may have any."""
+        values: dict[str, tuple[object, ...]] = {"status": self.status, "outcome": self.outcome}
+        for column in ("customer_pk", "assigned_to", "priority", "alert_type", "handling"):
+            value = getattr(self, column)
+            values[column] = () if value is None else (value,)
+        return {column: own for column, own in values.items() if own}
 
-def count(transaction: Transaction, wanted: Wanted) -> int:
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """Ranges of an index, and what else the alerts in them must meet."""
+
+    index: str
+    ranges: list[Conditions]
+    rest: Conditions
+
+    @property
+    def table(self) -> str:
+        """The table, read by the index: left to itself, a server reads all before a place, or sorts all of a span."""
+        return f"alerts FORCE INDEX ({self.index})"
+
+
+def count(transaction: Transaction, wanted: Wanted) -> Counted:
     """Return how many alerts there are."""
-    conditions = _conditions(wanted)
-    conditions.add_among("status", wanted.status)
-    conditions.add_among("outcome", wanted.outcome)
-    return conditions.count(transaction, "alerts")
+    path = _shortest(transaction, _paths(transaction, wanted, None))
+    fits = " AND ".join(path.rest.texts) or "TRUE"
+    looked_at = number = 0
+    for ranged in path.ranges:
+        row = transaction.row(
+            f"SELECT COUNT(*) AS looked_at, IFNULL(SUM(fits), 0) AS number FROM (SELECT ({fits}) AS fits "
+            f"FROM {path.table} {ranged.where()} LIMIT %s) looked_at",
+            [*path.rest.values, *ranged.values, MOST_COUNTED + 1 - looked_at],
+        )
+        if row is not None:
+            looked_at, number = looked_at + int(row["looked_at"]), number + int(row["number"])
+        if looked_at > MOST_COUNTED:
+            break
+    return Counted(min(number, MOST_COUNTED), is_lower_bound=looked_at > MOST_COUNTED)
 
 
 def page(transaction: Transaction, wanted: Wanted, *, limit: int, position: int | None = None) -> list[Row]:
@@ -108,43 +155,65 @@ def page(transaction: Transaction, wanted: Wanted, *, limit: int, position: int 
     They come the newest first, and `position` is the id before which the page begins; with `changes_since` in the
     order of their changes, and it is the number of the change after which it begins.
     """
-    conditions = _conditions(wanted)
-    by_change = wanted.changes_since is not None
-    if position is not None:
-        conditions.add("change_number > %s" if by_change else "id < %s", position)
-    order = "change_number" if by_change else "id DESC"
-    # Of each status or outcome as many as the page needs, each from its index in order; a kind has a range an outcome.
-    outcomes = wanted.outcome or (OUTCOMES if wanted.alert_type is not None and not wanted.status else (None,))
+    order = "id DESC" if wanted.changes_since is None else "change_number"
+    path = _shortest(transaction, _paths(transaction, wanted, position))
+    # Of each range as many as the page needs.
     parts, values = [], []
-    for status, outcome in product(wanted.status or (None,), outcomes):
-        own = conditions.copy()
-        own.add_equal("status", status)
-        own.add_equal("outcome", outcome)
-        forced = "" if position is None and outcome is None else _forced(wanted, status, outcome)
-        parts.append(f"(SELECT * FROM alerts {forced} {own.where()} ORDER BY {order} LIMIT %s)")
-        values += [*own.values, limit]
+    for ranged in path.ranges:
+        whole = merged([ranged, path.rest])
+        parts.append(f"(SELECT * FROM {path.table} {whole.where()} ORDER BY {order} LIMIT %s)")
+        values += [*whole.values, limit]
     union = " UNION ALL ".join(parts) if len(parts) > 1 else parts[0][1:-1]
     return transaction.rows(
         f"SELECT {_COLUMNS} FROM ({union}) a {_JOINED} ORDER BY a.{order} LIMIT %s", [*values, limit]
     )
 
 
-def _forced(wanted: Wanted, status: AlertStatus | None, outcome: Outcome | None) -> str:
-    """Return which index a page is read from.
+def _paths(transaction: Transaction, wanted: Wanted, position: int | None) -> list[_Path]:
+    """Return the ways to the alerts. On the first they lie in their order."""
+    values, others = wanted.values(), _others(wanted)
+    if wanted.changes_since is not None:
+        changes = Conditions(["change_number > %s"], [max(wanted.changes_since, position or 0)])
+        ids = _ids(transaction, wanted, None)
+        return [_Path("alerts_by_change", [changes], _among(values, ids, others))]
+    ids = _ids(transaction, wanted, position)
+    paths = []
+    for index, columns in _INDEXES.items():
+        if columns[0] in values:
+            # A kind has a range an outcome.
+            chosen = product(*(values.get(column, OUTCOMES) for column in columns))
+            ranges = [merged([Conditions([f"{column} = %s" for column in columns], [*own]), ids]) for own in chosen]
+            rest = {column: own for column, own in values.items() if column not in columns}
+            paths.append(_Path(index, ranges, _among(rest, others)))
+    if not paths:
+        everything = Conditions(["id > 0"])
+        paths.append(_Path("PRIMARY", [ids if ids.texts else everything], _among(values, others)))
+    if wanted.snoozed_at is not None:
+        snoozed = Conditions(["snoozed_until > %s"], [wanted.snoozed_at])
+        paths.append(_Path("alerts_by_snooze", [snoozed], _among(values, ids, others)))
+    return paths
 
-    Left to itself, a server reads all that is before a place, or sorts all alerts of some days for those of an outcome.
-    """
-    indexes = {
-        "alerts_by_change": wanted.changes_since,
-        "alerts_by_customer": wanted.customer_pk,
-        "alerts_by_assignee": wanted.assigned_to,
-        "alerts_by_kind": wanted.alert_type if outcome is not None else None,
-        "alerts_by_outcome": outcome,
-        "alerts_by_status": status,
-        "alerts_by_priority": wanted.priority,
-    }
-    chosen = next((index for index, value in indexes.items() if value is not None), None)
-    return "" if chosen is None else f"FORCE INDEX ({chosen})"
+
+def _shortest(transaction: Transaction, paths: list[_Path]) -> _Path:
+    """Return the way on which the fewest alerts lie, the first where there are more than `MOST_COUNTED` on each."""
+    chosen, fewest = paths[0], MOST_COUNTED + 1
+    for path in paths if len(paths) > 1 else []:
+        size = 0
+        for ranged in path.ranges:
+            size += ranged.count(transaction, path.table, at_most=fewest - size)
+            if size >= fewest:
+                break
+        if size < fewest:
+            chosen, fewest = path, size
+    return chosen
+
+
+def _among(values: Mapping[str, Sequence[object]], *others: Conditions) -> Conditions:
+    """Return that columns have one of some values each, and other conditions."""
+    whole = merged(others)
+    for column, own in values.items():
+        whole.add_among(column, own)
+    return whole
 
 
 def on_risk(transaction: Transaction, customer_pks: Sequence[int]) -> list[Row]:
@@ -167,30 +236,60 @@ def snoozed(transaction: Transaction, wanted: Wanted) -> int:
     return conditions.count(transaction, "alerts")
 
 
-def _conditions(wanted: Wanted) -> Conditions:
-    """Return what the alerts must meet, besides their status."""
+def _ids(transaction: Transaction, wanted: Wanted, position: int | None) -> Conditions:
+    """Return between which ids the alerts lie: a span of time is a range of every index then."""
     conditions = Conditions()
-    conditions.add_equal("customer_pk", wanted.customer_pk)
-    conditions.add_equal("assigned_to", wanted.assigned_to)
-    conditions.add_equal("priority", wanted.priority)
-    conditions.add_equal("alert_type", wanted.alert_type)
-    conditions.add_equal("handling", wanted.handling)
+    if isinstance(wanted.since, int):
+        conditions.add("id > %s", wanted.since)
+    elif wanted.since is not None:
+        conditions.add("id >= %s", _first_id(transaction, wanted.since))
+    if wanted.created_from is not None:
+        conditions.add("id >= %s", _first_id(transaction, wanted.created_from))
+    if wanted.created_to is not None:
+        conditions.add("id <= %s", _last_id(transaction, _end_of_milli(wanted.created_to)))
+    if position is not None:
+        conditions.add("id < %s", position)
+    return conditions
+
+
+def _others(wanted: Wanted) -> Conditions:
+    """Return what the alerts must meet besides the values of columns."""
+    conditions = Conditions()
     if isinstance(wanted.since, datetime):
         conditions.add("created_at > %s", micros_text(wanted.since))
-    elif wanted.since is not None:
-        conditions.add("id > %s", wanted.since)
-    if wanted.changes_since is not None:
-        conditions.add("change_number > %s", wanted.changes_since)
     if wanted.created_from is not None:
         conditions.add("created_at >= %s", micros_text(wanted.created_from))
     if wanted.created_to is not None:
-        last = wanted.created_to.replace(microsecond=wanted.created_to.microsecond // 1000 * 1000 + 999)
-        conditions.add("created_at <= %s", micros_text(last))
+        conditions.add("created_at <= %s", micros_text(_end_of_milli(wanted.created_to)))
     if wanted.awake_at is not None:
         conditions.add("(snoozed_until IS NULL OR snoozed_until <= %s)", wanted.awake_at)
     if wanted.snoozed_at is not None:
         conditions.add("snoozed_until > %s", wanted.snoozed_at)
     return conditions
+
+
+def _end_of_milli(instant: datetime) -> datetime:
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000 + 999)
+
+
+def _first_id(transaction: Transaction, since: datetime) -> int:
+    """Return the first id of the alerts that were raised at an instant or later, one that nobody has without any."""
+    row = transaction.row(
+        "SELECT MIN(id) AS id FROM (SELECT id FROM alerts FORCE INDEX (alerts_by_time) WHERE created_at >= %s "
+        "ORDER BY created_at, id LIMIT %s) first_ones",
+        (micros_text(since), _OUT_OF_ORDER),
+    )
+    return _NO_ID if row is None or row["id"] is None else int(row["id"])
+
+
+def _last_id(transaction: Transaction, until: datetime) -> int:
+    """Return the last id of the alerts that were raised at an instant or earlier, 0 without any."""
+    row = transaction.row(
+        "SELECT MAX(id) AS id FROM (SELECT id FROM alerts FORCE INDEX (alerts_by_time) WHERE created_at <= %s "
+        "ORDER BY created_at DESC, id DESC LIMIT %s) last_ones",
+        (micros_text(until), _OUT_OF_ORDER),
+    )
+    return 0 if row is None or row["id"] is None else int(row["id"])
 
 
 def cursor_at(transaction: Transaction, since: datetime, newest: int) -> int:
@@ -202,5 +301,4 @@ def cursor_at(transaction: Transaction, since: datetime, newest: int) -> int:
     if first is not None and first["number"] == 1:
         # The time of one alert names that alert, which the client has. Of old ones that share it, it may have a part.
         return int(first["id"])
-    missed = transaction.row("SELECT MIN(id) AS id FROM alerts WHERE created_at >= %s AND id <= %s", (time, newest))
-    return newest if missed is None or missed["id"] is None else int(missed["id"]) - 1
+    return min(_first_id(transaction, since) - 1, newest)

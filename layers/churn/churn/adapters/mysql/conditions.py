@@ -12,6 +12,14 @@ from churn.domain.timestamps import micros_text
 _PAIRS_PER_QUERY = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many rows there are. `is_lower_bound`: too many would have to be looked at to count them all."""
+
+    number: int
+    is_lower_bound: bool
+
+
 @dataclass(slots=True)
 class Conditions:
     """Conditions that must all hold, and the values that are bound to them."""
@@ -59,9 +67,14 @@ class Conditions:
         """Return the WHERE clause, empty without conditions."""
         return f"WHERE {' AND '.join(self.texts)}" if self.texts else ""
 
-    def count(self, transaction: Transaction, table: str, bound: Sequence[object] = ()) -> int:
-        """Return how many rows of a table, to which values may be bound, meet the conditions."""
-        row = transaction.row(f"SELECT COUNT(*) AS number FROM {table} {self.where()}", [*bound, *self.values])
+    def count(
+        self, transaction: Transaction, table: str, bound: Sequence[object] = (), at_most: int | None = None
+    ) -> int:
+        """Return how many rows of a table, to which values may be bound, meet the conditions; `at_most` are counted."""
+        rows, values = f"{table} {self.where()}", [*bound, *self.values]
+        if at_most is not None:
+            rows, values = f"(SELECT 1 FROM {rows} LIMIT %s) counted", [*values, at_most]
+        row = transaction.row(f"SELECT COUNT(*) AS number FROM {rows}", values)
         return int(row["number"]) if row else 0
 
 

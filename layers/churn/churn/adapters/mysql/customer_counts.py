@@ -119,12 +119,8 @@ def _size(transaction: Transaction, path: _Path, most: int) -> int:
     """Return how many customers lie in ranges, from the index alone, or a number above `most`."""
     size = 0
     for part in path.ranges:
-        row = transaction.row(
-            "SELECT COUNT(*) AS number FROM "
-            f"(SELECT 1 FROM customers c FORCE INDEX ({path.index}) {part.where()} LIMIT %s) counted",
-            [*part.values, most + 1 - size],
-        )
-        size += int(row["number"]) if row else 0
+        table, bound = in_index(path.index)
+        size += part.count(transaction, table, bound, at_most=most + 1 - size)
         if size > most:
             break
     return size

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import customers
-from churn.adapters.mysql.conditions import Conditions
+from churn.adapters.mysql.conditions import Conditions, Counted
 from churn.adapters.mysql.customer_pages import Position
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.adapters.mysql.statement_parts import HASHES, literal
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 TABLES: Mapping[ScoringRole, str] = {"served": "predictions", "shadow": "shadow_predictions"}
 """Where the predictions of each role are stored."""
+
+MOST_COUNTED = 100_000
+"""So many stored predictions are counted in an index; what is counted then is a lower bound."""
 
 _OF_CUSTOMER = (
     "SELECT p.*, m.kind AS model_kind, m.source AS model_source "
@@ -104,6 +107,13 @@ class Wanted:
         """Whether an instant is given: the totals have the number of all others."""
         return self.stored_from is not None or self.stored_until is not None
 
+    @property
+    def table(self) -> str:
+        """The table, read by the index that has them in the order of time."""
+        return (
+            f"predictions FORCE INDEX ({'predictions_by_time' if self.risk_level is None else 'predictions_by_risk'})"
+        )
+
     def conditions(self) -> Conditions:
         """Return what the rows must meet."""
         conditions = Conditions()
@@ -115,22 +125,22 @@ class Wanted:
 def newest(transaction: Transaction, wanted: Wanted, *, limit: int, after: Position | None = None) -> list[Row]:
     """Return stored predictions, the newest first: those after a place, which is when one was stored, and its id."""
     conditions = wanted.conditions()
-    index = "predictions_by_time" if wanted.risk_level is None else "predictions_by_risk"
     if after is not None:
         # Two ranges of an index: a sweep stores all its predictions at one instant. Unforced, all before are read too.
         conditions.add("((created_at = %s AND id < %s) OR created_at < %s)", after.value, after.key, after.value)
     return transaction.rows(
-        "SELECT p.*, c.customer_id, m.kind AS model_kind, m.source AS model_source FROM (SELECT * FROM predictions "
-        f"FORCE INDEX ({index}) {conditions.where()} ORDER BY created_at DESC, id DESC LIMIT %s) p "
+        "SELECT p.*, c.customer_id, m.kind AS model_kind, m.source AS model_source FROM (SELECT * FROM "
+        f"{wanted.table} {conditions.where()} ORDER BY created_at DESC, id DESC LIMIT %s) p "
         "JOIN customers c ON c.id = p.customer_pk LEFT JOIN models m ON m.version = p.model_version "
         "ORDER BY p.created_at DESC, p.id DESC",
         [*conditions.values, limit],
     )
 
 
-def count(transaction: Transaction, wanted: Wanted) -> int:
-    """Return how many stored predictions there are."""
-    return wanted.conditions().count(transaction, "predictions")
+def count(transaction: Transaction, wanted: Wanted) -> Counted:
+    """Return how many stored predictions there are, of which `MOST_COUNTED` are counted."""
+    number = wanted.conditions().count(transaction, wanted.table, at_most=MOST_COUNTED + 1)
+    return Counted(min(number, MOST_COUNTED), is_lower_bound=number > MOST_COUNTED)
 
 
 def of_customer(transaction: Transaction, customer_pk: int, window: Window, limit: int) -> list[Row]:

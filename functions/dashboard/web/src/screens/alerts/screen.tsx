@@ -33,7 +33,7 @@ const Screen: FunctionComponent<{ path: string[] }> = ({ path }) => {
   const alerts = page.data?.alerts ?? [];
   const current = path[0] === undefined ? null : (wholeOf(path[0]) ?? NO_ALERT);
   const inbox = useInbox(alerts, current, address, page.reload);
-  const sentence = useLast(page.data && headline(box, page.data.total));
+  const sentence = useLast(page.data && headline(box, page.data));
   if (sentence === undefined && !page.error) return <Waiting height={640} what="the alerts" />;
   return (
     <>
@@ -126,12 +126,12 @@ function Reading({
   );
 }
 
-function headline(box: Box | null, total: number): string {
-  if (box === null) return `${plural(total, "alert")} counted there.`;
-  if (box === "new")
-    return total ? `${plural(total, "alert")} nobody has looked at yet.` : "Everything has been looked at.";
+function headline(box: Box | null, { total, total_is_lower_bound }: Answer<"/api/alerts", "get">): string {
+  const alerts = `${total_is_lower_bound ? "At least " : ""}${plural(total, "alert")}`;
+  if (box === null) return `${alerts} counted there.`;
+  if (box === "new") return total ? `${alerts} nobody has looked at yet.` : "Everything has been looked at.";
   const words = { mine: "for you to work on", work: "in work", snoozed: "put off", done: "dealt with" }[box];
-  return `${plural(total, "alert")} ${words}.`;
+  return `${alerts} ${words}.`;
 }
 
 function Boxes({ current }: { current: Box | null }): JSX.Element {
