@@ -82,7 +82,6 @@ class History:
         self.figures = Figures()
         """Whole once all events were taken."""
         self.columns: dict[str, str] = {}
-        self.currencies: Counter[str] = Counter()
         self.line: LineKind | None = None
         self.notes: list[str] = []
         self.staging = Staging()
@@ -95,6 +94,11 @@ class History:
     def __exit__(self, *_: object) -> None:
         self.staging.close()
         self._scratch.cleanup()
+
+    @property
+    def currencies(self) -> Counter[str]:
+        """The currencies of the amounts that count, with their lines."""
+        return self.tally.statuses.currencies
 
     @property
     def lines(self) -> int:

@@ -55,6 +55,7 @@ class BlockReader:
             return None
         if "status" in self._fields:
             self._rows.count_statuses(Counter(self._cells(counting, "status")))
+        self._rows.currencies.add_block(counting)
         return lines, rest
 
     def _split(self, block: Block) -> tuple[Block, Block]:

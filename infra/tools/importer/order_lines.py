@@ -21,6 +21,7 @@ from infra.tools.importer.cells import (
     paid_back,
 )
 from infra.tools.importer.columns import FALLBACKS, Columns
+from infra.tools.importer.currencies import Currencies
 from infra.tools.importer.export_format import plain
 from infra.tools.importer.faults import (
     BadRowError,
@@ -63,7 +64,7 @@ class LineRules:
 
 @dataclass(slots=True)
 class Statuses:
-    """The words for the state of orders that were read: how often each, by what it means."""
+    """What lines of orders said of their state, currency and customer: how often each word, by what it means."""
 
     counts: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
@@ -71,6 +72,8 @@ class Statuses:
     """Of those that count, the words of orders from which nothing was subtracted."""
     guests: int = 0
     """Lines whose customer another column knows."""
+    currencies: Counter[str] = field(default_factory=Counter)
+    """Of lines that count."""
 
 
 class LineReader:
@@ -95,6 +98,7 @@ class LineReader:
         self._has_clock = not names.isdisjoint(("time_of_day", "time_zone"))
         self._fallbacks = [name for name in FALLBACKS if name in names]
         self._has_entries = "entry_type" in names and columns.format is not None
+        self.currencies = Currencies(columns.by_field, statuses.currencies)
 
     def read(self, row: Row, values: Mapping[str, Any], before: Line | None) -> Line:
         """Return the line of a row; `before`: the line before it, whose order it may belong to.
@@ -134,7 +138,7 @@ class LineReader:
                     raise NotCountedError(f"money that came back: {str(cells.get('entry_type'))[:40]!r}")
                 value, refunded = 0.0, abs(value)
             value, cancelled_at = self._signed(value, number, at, cancelled_at)
-        return Line(
+        line = Line(
             customer,
             number,
             row.line,
@@ -149,6 +153,9 @@ class LineReader:
             refunded,
             self._updated_at(cells),
         )
+        if cancelled_at is None:
+            self.currencies.add(values)
+        return line
 
     def _paid_back(self, cells: dict[str, Any], sent_number: str) -> tuple[str, str]:
         """Return the number of the order that an entry pays back, as sent and as compared; its customer is the entry's.

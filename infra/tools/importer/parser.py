@@ -138,7 +138,6 @@ class _Reader:
         self._event_reader: EventReader | None = None
         self._refusal: UnreadableFileError | None = None
         self._refunds = LaterRefunds()
-        history.currencies = survey.currencies
 
     def read(self, row: Row) -> None:
         self._history.tally.lines += 1

@@ -14,7 +14,7 @@ from infra.tools.importer.columns import AMOUNTS, TIMES, Columns, find_columns
 from infra.tools.importer.events import CUSTOMER_COLUMNS, NUMBER_COLUMNS
 from infra.tools.importer.export_format import Kind
 from infra.tools.importer.faults import UnreadableFileError
-from infra.tools.importer.numbers import DecimalSign, NumberReader, NumberSurvey, currency_of
+from infra.tools.importer.numbers import DecimalSign, NumberReader, NumberSurvey
 from infra.tools.importer.prices import Prices
 from infra.tools.importer.rows import Block, Row
 from infra.tools.importer.statuses import STATUSES, plain_status
@@ -23,6 +23,7 @@ from infra.tools.importer.times import DateOrder, TimeReader, TimeSurvey
 _IDENTIFIERS = ("customer_id", "order_id")
 _LOOKED_AT = 1000
 _MOST_WORDS = 50
+_LONGEST_WORD = 80
 _MOSTLY = 0.8
 # What customers do in a shop, as `plain_status` writes it.
 _PURCHASES = frozenset(
@@ -50,7 +51,6 @@ class Survey:
     times: dict[str, TimeSurvey] = field(default_factory=dict)
     identifiers: set[str] = field(default_factory=set)
     no_whole_numbers: set[str] = field(default_factory=set)
-    currencies: Counter[str] = field(default_factory=Counter)
     prices: dict[tuple[str, ...], Prices] = field(default_factory=dict)
     """What tells whether amounts are of one piece, by the names of all columns."""
 
@@ -207,11 +207,7 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
         survey.read |= by_field.keys()
         survey.may_have_states = known is None or not known.is_of_a_system
         unread = [name for name in names if name not in by_field.values()]
-        looks += [(column, _First(survey.unread.setdefault(column, Counter()), _shortened)) for column in unread]
-    if "currency" in by_field:
-        looks.append((by_field["currency"], _Currencies(survey.currencies)))
-    elif kind == "orders" and amounts:
-        looks.append((amounts[0], _First(survey.currencies, currency_of)))
+        looks += [(column, _First(survey.unread.setdefault(column, Counter()))) for column in unread]
     return looks
 
 
@@ -237,29 +233,11 @@ class _Identifiers:
             self._is_over = True
 
 
-class _Currencies:
-    """How often each currency of a column stands there."""
+class _First:
+    """The different words among the first texts of a column, with how often each stands there."""
 
     def __init__(self, counts: Counter[str]) -> None:
         self._counts = counts
-
-    def add_column(self, texts: Sequence[str]) -> None:
-        for text, times in Counter(filter(None, texts)).items():
-            self.add(text, times)
-
-    def add(self, text: str, times: int = 1) -> None:
-        name = text.upper()
-        if name in self._counts or len(self._counts) < _MOST_WORDS:
-            self._counts[name] += times
-
-
-class _First:
-    """The different words that the first texts of a column come to, with how often each does."""
-
-    def __init__(self, counts: Counter[str], word_of: Callable[[str], str]) -> None:
-        """`word_of`: what is counted of a text, empty for nothing."""
-        self._counts = counts
-        self._word_of = word_of
         self._left = _LOOKED_AT
 
     def add_column(self, texts: Sequence[str]) -> None:
@@ -270,7 +248,7 @@ class _First:
         if not self._left:
             return
         self._left -= 1
-        word = self._word_of(text)
+        word = text[:_LONGEST_WORD]
         if word and (word in self._counts or len(self._counts) < _MOST_WORDS):
             self._counts[word] += 1
 
@@ -289,10 +267,6 @@ def _shown(words: Counter[str]) -> str:
 def _is_refund(column: str, words: Counter[str]) -> bool:
     """Return whether a column is of what was paid back, and something was."""
     return likeliest("refunded", [column], ()) is not None and any(_ABOVE_0.fullmatch(word) for word in words)
-
-
-def _shortened(text: str) -> str:
-    return text[:80]
 
 
 def _no_orders(column: str, words: Counter[str]) -> Counter[str]:
