@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from infra.tools.importer.faults import BadRowError, DoubtError
+from infra.tools.importer.scripts import DIRECTION_MARKS, with_ascii_digits
 
 type DecimalSign = Literal[".", ","]
 
-_MINUS = str.maketrans(dict.fromkeys("\u2212\u2010\u2012\u2013\ufe63\uff0d", "-") | {"\u066b": ".", "\u066c": ","})
-_BLANKS = re.compile(r"[\s'\u2019\u02bc\u00b4`\u200e\u200f]+")
+_MINUS = str.maketrans(dict.fromkeys("\u2212\u2010\u2012\u2013\ufe63\uff0d", "-") | {"\uff0e": ".", "\uff0c": ","})
+# The Arabic sign for thousands divides nothing else.
+_BLANKS = re.compile(rf"[\s'\u2019\u02bc\u00b4`\u066c{DIRECTION_MARKS}]+")
+_DECIMAL_ALONE = "\u066b"
+"""The Arabic decimal sign, which divides nothing else: whatever the column's is, it is this number's."""
+_ARABIC_CURRENCY = re.compile("([\u0621-\u064a])\\.([\u0621-\u064a])\\.?")
 _NUMBER = re.compile(
     r"(?P<open>\()?(?P<before>[-+]?)(?P<currency>[^\d.,()+-]{0,5}\.?)(?P<sign>[-+]?)"
     r"(?P<digits>\d[\d.,]*|[.,]\d+)(?P<exponent>[eE][+-]?\d+)?"
@@ -20,6 +25,15 @@ _NUMBER = re.compile(
     re.ASCII,
 )
 _DASH_FOR_CENTS = re.compile(r"[.,]-{1,2}$")
+_ARABIC = dict(
+    pair.split()
+    for pair in (
+        *("\u0631\u0633 SAR", "\u062f\u0625 AED", "\u062c\u0645 EGP", "\u062f\u0643 KWD", "\u0631\u0642 QAR"),
+        *("\u062f\u0628 BHD", "\u0631\u0639 OMR", "\u062f\u0623 JOD", "\u062f\u0645 MAD", "\u062f\u062a TND"),
+        *("\u062f\u062c DZD", "\u062f\u0639 IQD", "\u0644\u0644 LBP", "\u0631\u064a YER"),
+    )
+)
+"""Currencies whose names in Arabic are two letters, each with a point behind it."""
 # What stands beside an amount, besides signs of currencies and codes of three letters.
 _CURRENCY_WORDS = frozenset(
     {
@@ -55,10 +69,14 @@ _CURRENCY_WORDS = frozenset(
             "\u5143",
             "\u5186",
             "\uc6d0",
+            "\u062a\u0648\u0645\u0627\u0646",
+            "\u0631\u06cc\u0627\u0644",
+            "\u0631\u064a\u0627\u0644",
         ),
+        *_ARABIC,
     }
 )
-_SYMBOLS = dict(
+_SYMBOLS = _ARABIC | dict(
     pair.split()
     for pair in (
         *("\u20ac EUR", "\u00a3 GBP", "\u20b9 INR", "\u20ab VND", "\u20a9 KRW", "z\u0142 PLN", "\u20bd RUB"),
@@ -80,11 +98,19 @@ class _Parts:
     is_negative: bool
     exponent: str
     currency: str
+    decimal: str
+    """The decimal sign among the digits, empty where the column decides."""
 
 
 def _parts(text: str) -> _Parts | None:
     """Return what a text is made of that writes a number, None if it writes none."""
     plain = _DASH_FOR_CENTS.sub("", _BLANKS.sub("", text.translate(_MINUS)))
+    decimal = ""
+    if not plain.isascii():
+        plain = _ARABIC_CURRENCY.sub(r"\1\2", with_ascii_digits(plain))
+        if _DECIMAL_ALONE in plain:
+            decimal = "," if "." in plain else "."
+            plain = plain.replace(_DECIMAL_ALONE, decimal)
     match = _NUMBER.fullmatch(plain)
     if match is None or bool(match["open"]) != bool(match["close"]):
         return None
@@ -94,7 +120,9 @@ def _parts(text: str) -> _Parts | None:
     signs = [match["before"], match["sign"], match["after"]]
     if sum(map(bool, signs)) > 1:
         return None
-    return _Parts(match["digits"], bool(match["open"]) or "-" in signs, match["exponent"] or "", "".join(beside))
+    return _Parts(
+        match["digits"], bool(match["open"]) or "-" in signs, match["exponent"] or "", "".join(beside), decimal
+    )
 
 
 def _is_currency(text: str) -> bool:
@@ -154,6 +182,9 @@ class NumberSurvey:
         last = signs[-1]
         sign: DecimalSign = "." if last == "." else ","
         other: DecimalSign = "," if last == "." else "."
+        if parts.decimal and len(signs) == 1:
+            # It says nothing of the others.
+            return
         whole, _, decimals = digits.rpartition(last)
         if len(set(signs)) == 2:
             self.decimal.setdefault(sign, text)
@@ -225,6 +256,7 @@ def read_number(text: str, decimal: str) -> float:
     parts = _parts(text)
     if parts is None:
         raise ValueError(f"{text!r:.80} is not a number")
+    decimal = parts.decimal or decimal
     grouping = "," if decimal == "." else "."
     whole, _, decimals = parts.digits.partition(decimal)
     groups = whole.split(grouping)

@@ -17,6 +17,7 @@ from infra.tools.importer.faults import UnreadableFileError
 from infra.tools.importer.numbers import DecimalSign, NumberReader, NumberSurvey
 from infra.tools.importer.prices import Prices
 from infra.tools.importer.rows import Block, Row
+from infra.tools.importer.scripts import with_ascii_digits
 from infra.tools.importer.statuses import STATUSES, plain_status
 from infra.tools.importer.times import DateOrder, TimeReader, TimeSurvey
 
@@ -266,7 +267,9 @@ def _shown(words: Counter[str]) -> str:
 
 def _is_refund(column: str, words: Counter[str]) -> bool:
     """Return whether a column is of what was paid back, and something was."""
-    return likeliest("refunded", [column], ()) is not None and any(_ABOVE_0.fullmatch(word) for word in words)
+    return likeliest("refunded", [column], ()) is not None and any(
+        _ABOVE_0.fullmatch(with_ascii_digits(word)) for word in words
+    )
 
 
 def _no_orders(column: str, words: Counter[str]) -> Counter[str]:

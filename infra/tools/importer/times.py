@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from churn.domain.timestamps import OUT_OF_RANGE, TOO_EARLY, from_millis, parse_timestamp, to_millis
 from infra.tools.importer.faults import BadRowError, DoubtError, ImplausibleTimeError
+from infra.tools.importer.scripts import plain_time
 
 type DateOrder = Literal["dmy", "mdy"]
 
@@ -122,12 +123,13 @@ class TimeSurvey:
 
     def add(self, text: str) -> None:
         """Take a text of the column."""
-        day = text[:10]
+        plain = plain_time(text)
+        day = plain[:10]
         if day in self._seen or _ISO.match(day):
             return
         if len(self._seen) < 100_000:
             self._seen.add(day)
-        match = _DATE.match(text)
+        match = _DATE.match(plain)
         if match is None:
             return
         first, second = int(match[1]), int(match[3])
@@ -178,7 +180,7 @@ class TimeSurvey:
         if self._years_last or not 0 < len(self._firsts) < len(self._lasts):
             return
         text = next(iter(self._firsts.values()))
-        if not (match := _DATE.match(text)):
+        if not (match := _DATE.match(plain_time(text))):
             return
         year, month, day = (int(match[part]) for part in (1, 3, 4))
         raise DoubtError(
@@ -244,6 +246,7 @@ class TimeReader:
         return [self(text) for text in texts]
 
     def _text(self, text: str, zone: str) -> int:
+        text = plain_time(text)
         if self._format:
             # The zone may be part of the format.
             parsed = datetime.strptime(text, self._format)  # noqa: DTZ007

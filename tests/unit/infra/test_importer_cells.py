@@ -68,7 +68,7 @@ def test_below_0_is_written_in_many_ways(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["ten", "1_0", "0x1", "1.2.3", "--5", "5 apples", "12,34", "1e999", "(5", "$5\u20ac", "\u0661"]
+    "cell", ["ten", "1_0", "0x1", "1.2.3", "--5", "5 apples", "12,34", "1e999", "(5", "$5\u20ac", "\u00b2", "\u2460"]
 )
 def test_what_is_no_number_is_none(cell: str) -> None:
     with pytest.raises(ValueError, match="is not a number"):
