@@ -77,7 +77,8 @@ class Staging:
         run(f"PRAGMA cache_size = -{_CACHE_KIB}")
         names = ", ".join(Line._fields)
         run(f"CREATE TABLE lines ({names})")
-        run(f"CREATE TABLE sorted ({names}, PRIMARY KEY (customer, number, line)) WITHOUT ROWID")
+        # Records of JSON may share a line: `place` tells them apart.
+        run(f"CREATE TABLE sorted ({names}, place, PRIMARY KEY (customer, number, line, place)) WITHOUT ROWID")
         run("CREATE TABLE rejects (line, reason, text)")
         run("CREATE TABLE events (customer, at, event_id, event)")
         run("BEGIN")
@@ -124,7 +125,8 @@ class Staging:
         """Return what the orders of several lines have in common; cancelled lines are no part of them."""
         self._flush()
         if self._sorted == "lines":
-            self._database.execute("INSERT INTO sorted SELECT * FROM lines ORDER BY customer, number, line")
+            rows = "SELECT *, rowid FROM lines ORDER BY customer, number, line, rowid"
+            self._database.execute(f"INSERT INTO sorted {rows}")
             self._sorted = "sorted"
         row = self._database.execute(
             "SELECT COUNT(*), SUM(least = most), SUM(added), SUM(most) FROM (SELECT MIN(value) AS least, "
@@ -155,7 +157,9 @@ class Staging:
     def lines(self) -> Iterator[Line]:
         """Yield the lines of all orders by customer, number and place in the file."""
         self._flush()
-        for row in self._database.execute(f"SELECT * FROM {self._sorted} ORDER BY customer, number, line"):  # noqa: S608
+        names, place = ", ".join(Line._fields), "place" if self._sorted == "sorted" else "rowid"
+        query = f"SELECT {names} FROM {self._sorted} ORDER BY customer, number, line, {place}"  # noqa: S608
+        for row in self._database.execute(query):
             line = Line._make(row)
             # SQLite has no truth values: it gives back a whole number, as it does for no value of a discount.
             yield line._replace(discount=bool(line.discount)) if type(line.discount) is int else line

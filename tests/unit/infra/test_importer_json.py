@@ -90,6 +90,16 @@ def test_an_answer_that_is_broken_behind_its_list_keeps_the_list(tmp_path: Path)
     assert [reject.reason for reject in file.rejects] == ["is not JSON"]
 
 
+@pytest.mark.parametrize("divider", [", ", ",\n"])
+def test_parts_of_an_order_may_share_a_line_of_the_file(tmp_path: Path, divider: str) -> None:
+    parts = [
+        {"customer": name, "date": "2026-01-05", "order_id": number, "sku": sku, "amount": amount}
+        for name, number, sku, amount in (("ann", 7, "A", 10), ("bob", 8, "A", 10), ("ann", 7, "B", 5))
+    ]
+    file = read(tmp_path, f"[{divider.join(map(json.dumps, parts))}]")
+    assert (file.figures.orders, file.figures.money, file.rejects) == (2, 25, [])
+
+
 @pytest.mark.parametrize(
     "money",
     [
