@@ -37,6 +37,7 @@ from infra.tools.importer.staging import Line
 from infra.tools.importer.statuses import STATUSES, StatusClass, plain_status
 from infra.tools.importer.tallies import tally
 from infra.tools.importer.times import TimeReader
+from infra.tools.importer.zero_numbers import is_zero
 
 _ONLY_SURVEYED = frozenset({"product", "currency"})
 # Value, discount, items, cancellation, refund, and change of a line.
@@ -60,6 +61,8 @@ class LineRules:
     """Whether the file is one, which spreadsheets may have written."""
     has_returns: bool
     """Whether a line's total is of what came back where the quantity is below 0."""
+    zero_is_a_number: bool
+    """Whether 0 is the number of an order."""
 
 
 @dataclass(slots=True)
@@ -197,7 +200,8 @@ class LineReader:
         text = identifier(
             cell, "order_id", is_whole_number=self._whole.get("order_id", False), is_table=self._rules.is_table
         )
-        return "" if stands_for_nobody(text) else text
+        is_none = stands_for_nobody(text) and not (self._rules.zero_is_a_number and is_zero(text))
+        return "" if is_none else text
 
     def _status(self, cells: Mapping[str, Any]) -> StatusClass:
         """Return what the words for the state say, of the line or of its order: what takes back counts before others.

@@ -5,7 +5,7 @@ which the store recognises. What was read is kept on disk, so that memory does n
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -43,7 +43,6 @@ from infra.tools.importer.faults import (
 from infra.tools.importer.formats import recognise
 from infra.tools.importer.history import History, Options
 from infra.tools.importer.joined_lines import HALF_A_CENT
-from infra.tools.importer.json_rows import flat
 from infra.tools.importer.later_refunds import LaterRefunds
 from infra.tools.importer.no_orders import DRAFT_NUMBERS, DRAFTS, maybe_customers, told_by_header
 from infra.tools.importer.numbers import NumberReader
@@ -51,8 +50,9 @@ from infra.tools.importer.order_blocks import BlockReader
 from infra.tools.importer.order_lines import CONTINUATION, LineReader, LineRules
 from infra.tools.importer.orders import Orders, line_kind
 from infra.tools.importer.prices import decided, told_by_name
-from infra.tools.importer.readers import Source, open_source
+from infra.tools.importer.readers import open_source
 from infra.tools.importer.reading_progress import ReadingProgress, Show
+from infra.tools.importer.records import header_of, records_of
 from infra.tools.importer.rows import Block, Row
 from infra.tools.importer.staging import Line, Reject
 from infra.tools.importer.survey import Survey, look_through
@@ -74,19 +74,19 @@ def read_history(
     history: History | None = None
     try:
         source = open_source(path, scratch, is_header, sheet=options.sheet, encoding=options.encoding)
-        header = _header(source)
+        header = header_of(source)
         known = recognise(header, options.kind)
         kind: Kind = options.kind or (known.kind if known else "orders")
         check_fields(kind, options.columns)
         history = History(source, kind, known, header, scratch)
         shown = ReadingProgress(progress, source.content.share)
-        survey = look_through(_records(source, kind), kind, options.columns, shown.first)
+        survey = look_through(records_of(source, kind), kind, options.columns, shown.first)
         is_by_name = kind == "orders" and options.kind is None and known is None
         if is_by_name and (why := told_by_header(header) or survey.visits()):
             raise DoubtError(why)
-        history.notes += survey.unread_columns()
+        history.notes += [*survey.unread_columns(), *survey.zero_numbers()]
         reader = _Reader(history, options, survey, now)
-        for record in _records(source, kind):
+        for record in records_of(source, kind):
             if isinstance(record, Block):
                 reader.read_block(record)
             else:
@@ -99,24 +99,6 @@ def read_history(
         scratch.cleanup()
         raise
     return history
-
-
-def _header(source: Source) -> Sequence[str]:
-    if source.header is not None:
-        return source.header
-    first = next((row.values for row in source.rows() if row.values is not None), {})
-    return tuple(flat(first))
-
-
-def _records(source: Source, kind: Kind) -> Iterator[Row | Block]:
-    """Yield a file's records; of JSON and Parquet, what is nested in an order or a customer becomes columns."""
-    may_nest = source.is_json or source.content.shape == "parquet"
-    if not may_nest or kind == "events":
-        yield from source.records()
-        return
-    for row in source.rows():
-        nested = row.values is not None and any(isinstance(value, dict | list) for value in row.values.values())
-        yield Row(row.line, row.text, flat(row.values)) if nested and row.values is not None else row
 
 
 class _Reader:
@@ -325,6 +307,7 @@ class _Reader:
             statuses=options.statuses,
             is_table=self._history.source.is_table,
             has_returns=survey.tells_returns(by_field.get("items_count")),
+            zero_is_a_number=survey.zero_is_a_number(columns),
         )
 
     def _columns_of(self, names: tuple[str, ...]) -> Columns:

@@ -20,6 +20,7 @@ from infra.tools.importer.rows import Block, Row
 from infra.tools.importer.scripts import with_ascii_digits
 from infra.tools.importer.statuses import STATUSES, plain_status
 from infra.tools.importer.times import DateOrder, TimeReader, TimeSurvey
+from infra.tools.importer.zero_numbers import ZeroNumbers
 
 _IDENTIFIERS = ("customer_id", "order_id")
 _LOOKED_AT = 1000
@@ -54,6 +55,8 @@ class Survey:
     no_whole_numbers: set[str] = field(default_factory=set)
     prices: dict[tuple[str, ...], Prices] = field(default_factory=dict)
     """What tells whether amounts are of one piece, by the names of all columns."""
+    zeros: dict[tuple[str, ...], ZeroNumbers] = field(default_factory=dict)
+    """The lines with the order number 0, by the columns of number, customer and time."""
 
     unread: dict[str, Counter[str]] = field(default_factory=dict)
     """The first words of each column of orders that is not read."""
@@ -65,6 +68,15 @@ class Survey:
     def unread_columns(self) -> list[str]:
         """Return a sentence for each column that is not read, and that says what did not stay of orders."""
         return [sentence for column, words in self.unread.items() if (sentence := self._unread(column, words))]
+
+    def zero_numbers(self) -> list[str]:
+        """Return a sentence for lines with the order number 0."""
+        return [sentence for zeros in self.zeros.values() if (sentence := zeros.told())]
+
+    def zero_is_a_number(self, columns: Columns) -> bool:
+        """Return whether 0 is the number of an order in these columns."""
+        zeros = ZeroNumbers.of(columns)
+        return zeros is not None and zeros.columns in self.zeros and self.zeros[zeros.columns].is_an_order
 
     def visits(self) -> str:
         """Return why lines are what customers did in a shop, and how the purchases alone are read; empty if not so."""
@@ -152,6 +164,7 @@ def look_through(
     """Return what the columns of a file's records say."""
     survey = Survey()
     looks: dict[tuple[str, ...], list[tuple[str, _Look]]] = {}
+    whole: dict[tuple[str, ...], list[Prices | ZeroNumbers]] = {}
     for record in records:
         survey.rows += len(record.lines) if isinstance(record, Block) else 1
         progress(survey.rows)
@@ -161,8 +174,9 @@ def look_through(
         names = tuple(values)
         if names not in looks:
             looks[names] = _looks(survey, kind, names, named)
-        if (prices := survey.prices.get(names)) is not None:
-            prices.add_block(record) if isinstance(record, Block) else prices.add(values)
+            whole[names] = _looks_at_lines(survey, names, kind, named)
+        for of_lines in whole[names]:
+            of_lines.add_block(record) if isinstance(record, Block) else of_lines.add(values)
         for column, look in looks[names]:
             cell = values[column]
             if isinstance(record, Block):
@@ -190,8 +204,6 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
         except UnreadableFileError:
             # Whoever reads the rows says so.
             return []
-        if kind == "orders" and (prices := Prices.of(columns)) is not None:
-            survey.prices[names] = prices
         by_field = dict(columns.by_field)
         amounts = [by_field[name] for name in AMOUNTS if name in by_field]
         ids = [by_field[name] for name in _IDENTIFIERS if name in by_field]
@@ -209,6 +221,25 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
         survey.may_have_states = known is None or not known.is_of_a_system
         unread = [name for name in names if name not in by_field.values()]
         looks += [(column, _First(survey.unread.setdefault(column, Counter()))) for column in unread]
+    return looks
+
+
+def _looks_at_lines(
+    survey: Survey, names: tuple[str, ...], kind: Kind, named: Mapping[str, str]
+) -> list[Prices | ZeroNumbers]:
+    """Return what looks at several cells of a line at once."""
+    if kind != "orders":
+        return []
+    try:
+        columns = find_columns(kind, names, named)
+    except UnreadableFileError:
+        return []
+    looks: list[Prices | ZeroNumbers] = []
+    if (prices := Prices.of(columns)) is not None:
+        survey.prices[names] = prices
+        looks.append(prices)
+    if (zeros := ZeroNumbers.of(columns)) is not None:
+        looks.append(survey.zeros.setdefault(zeros.columns, zeros))
     return looks
 
 
