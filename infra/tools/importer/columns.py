@@ -72,6 +72,8 @@ class Columns:
     named: frozenset[str] = frozenset()
     values_are: LineKind | None = None
     """What the values themselves say that they are of."""
+    regions: frozenset[str] = frozenset()
+    """Columns of addresses that are called as the state of orders is."""
 
     @property
     def value_is(self) -> LineKind | None:
@@ -111,17 +113,19 @@ def check_fields(kind: Kind, names: Mapping[str, str]) -> None:
         raise UnreadableFileError(f"{kind} have no field {', '.join(sorted(unknown))}; their fields are: {fields}")
 
 
-def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) -> Columns:
+def find_columns(
+    kind: Kind, header: Sequence[str], named: Mapping[str, str], regions: frozenset[str] = frozenset()
+) -> Columns:
     """Return the columns by field, as named on the command line, by the format, or by the first usual name.
 
-    A field that is named with an empty column has none.
+    A field that is named with an empty column has none. `regions`: columns that are of addresses, whatever their names.
 
     Raises UnreadableFileError if a named column is not there.
     """
     absent = [column for column in named.values() if column and column not in header]
     if absent:
         raise UnreadableFileError(f"there is no column {absent[0]!r} among {shown(header)}")
-    by_name = {plain(name): name for name in reversed(header)}
+    by_name = {plain(name): name for name in reversed(header) if name not in regions}
     known = recognise(header, kind)
     usual = _names_by_field(kind, known)
     columns: dict[str, str] = {}
@@ -142,7 +146,7 @@ def find_columns(kind: Kind, header: Sequence[str], named: Mapping[str, str]) ->
         columns.pop("fallback", None)
     if "order_value" in columns and columns["order_value"] != columns.get("unit_price"):
         columns.pop("unit_price", None)
-    return Columns({name: column for name, column in columns.items() if column}, known, frozenset(named))
+    return Columns({name: column for name, column in columns.items() if column}, known, frozenset(named), None, regions)
 
 
 def _guests(column: str, by_name: Mapping[str, str]) -> dict[str, str]:
@@ -245,7 +249,7 @@ def refusal(
     """
     guesses: dict[str, str] = {}
     for field in (*missing, *(_ALSO_NAMED if kind == "orders" else ())):
-        guess = likeliest(field, header, {*columns.by_field.values(), *guesses.values()})
+        guess = likeliest(field, header, {*columns.by_field.values(), *columns.regions, *guesses.values()})
         if field in missing:
             guesses[field] = guess or "COLUMN"
         elif field not in columns.by_field and guess is not None:

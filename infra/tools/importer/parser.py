@@ -315,7 +315,9 @@ class _Reader:
         columns = self._columns.get(names)
         try:
             if columns is None:
-                columns = self._with_prices(names, find_columns(history.kind, names, self._options.columns))
+                columns = self._with_prices(
+                    names, find_columns(history.kind, names, self._options.columns, self._survey.regions)
+                )
                 missing = missing_fields(history.kind, names, columns)
                 if missing:
                     source, kind = history.source, history.kind

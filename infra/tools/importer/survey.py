@@ -16,6 +16,7 @@ from infra.tools.importer.export_format import Kind
 from infra.tools.importer.faults import UnreadableFileError
 from infra.tools.importer.numbers import DecimalSign, NumberReader, NumberSurvey
 from infra.tools.importer.prices import Prices
+from infra.tools.importer.regions import are_regions, may_be_regions
 from infra.tools.importer.rows import Block, Row
 from infra.tools.importer.scripts import with_ascii_digits
 from infra.tools.importer.statuses import STATUSES, plain_status
@@ -62,12 +63,28 @@ class Survey:
     """The first words of each column of orders that is not read."""
     read: set[str] = field(default_factory=set)
     """The fields of orders that have a column."""
+    maybe_regions: dict[str, tuple[Sequence[str], Counter[str]]] = field(default_factory=dict)
+    """A header and the first words of each column that may be of regions rather than of the state of orders."""
+    regions: frozenset[str] = frozenset()
+    """Those of them that are."""
     may_have_states: bool = False
     """Whether a column that is not read may be the state of orders: exports of known systems have theirs."""
 
     def unread_columns(self) -> list[str]:
         """Return a sentence for each column that is not read, and that says what did not stay of orders."""
-        return [sentence for column, words in self.unread.items() if (sentence := self._unread(column, words))]
+        told = [sentence for column, words in self.unread.items() if (sentence := self._unread(column, words))]
+        return told + [
+            f"column {column!r} is read as one of addresses ({_shown(self.maybe_regions[column][1])}), as others "
+            f"beside it are: if it is the state of orders, {shlex.quote(f'--column=status={column}')} reads it so"
+            for column in sorted(self.regions)
+        ]
+
+    def decide_regions(self) -> None:
+        """Decide which columns are of regions, once all rows were looked at."""
+        found = [name for name, (header, words) in self.maybe_regions.items() if are_regions(name, header, words)]
+        self.regions = frozenset(found)
+        if found:
+            self.read.discard("status")
 
     def zero_numbers(self) -> list[str]:
         """Return a sentence for lines with the order number 0."""
@@ -187,6 +204,7 @@ def look_through(
                 look.add_number(cell)
             elif isinstance(look, _First) and isinstance(cell, int | float):
                 look.add(str(cell))
+    survey.decide_regions()
     return survey
 
 
@@ -216,6 +234,9 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
     looks += [(column, survey.times.setdefault(column, TimeSurvey(column))) for column in times]
     known = columns.format
     # What pays orders back is in entries of their own in some exports.
+    state = by_field.get("status")
+    if kind == "orders" and state is not None and "status" not in named and may_be_regions(state, names):
+        looks.append((state, _First(survey.maybe_regions.setdefault(state, (names, Counter()))[1])))
     if kind == "orders" and (known is None or not known.refund_types):
         survey.read |= by_field.keys()
         survey.may_have_states = known is None or not known.is_of_a_system
