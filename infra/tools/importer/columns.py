@@ -29,10 +29,7 @@ _TOTAL_NAMES = frozenset(
             "ordertotal",
             "ordervalue",
             "orderamount",
-            "totalprice",
             "grandtotal",
-            "total",
-            "totalamount",
             "invoicetotal",
         ),
         *("bestellsumme", "auftragssumme", "rechnungssumme", "rechnungsbetrag", "totaldelacommande", "totalcommande"),
@@ -74,6 +71,8 @@ class Columns:
     """What the values themselves say that they are of."""
     regions: frozenset[str] = frozenset()
     """Columns of addresses that are called as the state of orders is."""
+    price_beside: str | None = None
+    """A column of the price of one piece, which is not read beside the values."""
 
     @property
     def value_is(self) -> LineKind | None:
@@ -144,9 +143,11 @@ def find_columns(
     columns |= _further_fallbacks(columns, usual, by_name)
     if columns.get("fallback") == columns.get("customer_id"):
         columns.pop("fallback", None)
+    price = None
     if "order_value" in columns and columns["order_value"] != columns.get("unit_price"):
-        columns.pop("unit_price", None)
-    return Columns({name: column for name, column in columns.items() if column}, known, frozenset(named), None, regions)
+        price = columns.pop("unit_price", None)
+    fields = {name: column for name, column in columns.items() if column}
+    return Columns(fields, known, frozenset(named), regions=regions, price_beside=price)
 
 
 def _guests(column: str, by_name: Mapping[str, str]) -> dict[str, str]:

@@ -53,6 +53,8 @@ class Tally:
 
     lines: int = 0
     continuations: int = 0
+    amounts_alone: int = 0
+    """Lines with nothing but an amount, which were added to the order above."""
     not_counted: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
     """Rejected lines by reason, without what is particular to each."""

@@ -24,6 +24,8 @@ class Order:
     repetition: int = 0
     refunds: list[tuple[int, float]] = field(default_factory=list)
     """Instants and amounts of the lines that only pay back, at most _MOST_REFUNDS."""
+    refunded_on_each: float = 0.0
+    """The refund that each line tells, 0 if they tell different ones."""
     taken_off: float = 0.0
     """Of a cancelled one: what its lines take off the order."""
 
@@ -31,6 +33,7 @@ class Order:
     def of(cls, line: Line) -> "Order":
         """Return the order that begins with a line."""
         order = cls(line, line.at, None, line.discount, line.items, line.cancelled_at, line.refunded, line.updated_at)
+        order.refunded_on_each = line.refunded
         order._add_value(line)
         order._note_refund(line)
         return order
@@ -39,6 +42,7 @@ class Order:
         """Add a further line of the same order."""
         self._add_value(line)
         self.refunded += line.refunded
+        self.refunded_on_each = self.refunded_on_each if line.refunded == self.refunded_on_each else 0.0
         self._join(line)
         self._note_refund(line)
         if line.items is not None:

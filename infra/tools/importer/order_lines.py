@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -337,6 +338,13 @@ class LineReader:
             return (-value if came_back else value), False
         quantity = numbers["items_count"](cells["items_count"]) if "items_count" in cells else 1.0
         return numbers["unit_price"](cells["unit_price"]) * quantity, False
+
+    def amount(self, values: Mapping[str, Any]) -> float | None:
+        """Return the amount in a row, whatever else is in it; None if there is none that can be read."""
+        cell = clean(values.get(self._columns.get("order_value", "")))
+        with suppress(BadRowError):
+            return None if cell is None else self._rules.numbers["order_value"](cell)
+        return None
 
     def _updated_at(self, cells: Mapping[str, Any]) -> int | None:
         cell = cells.get("updated_at")

@@ -30,6 +30,8 @@ _MOST = 0.9
 # What a line may tell besides customer, number, instant and value, and that of a line that tells nothing of it.
 _details_of = itemgetter(slice(Line._fields.index("discount"), None))
 _NO_DETAILS = (None, None, None, 0.0, None, False)
+# Items of one order are placed together; so long after them a number has been given again.
+_FAR_APART = 90 * DAY
 ORPHANS = "refunds or credit notes that name no order"
 
 
@@ -67,6 +69,8 @@ class Figures:
     refunded: int = 0
     """Orders of which a part was paid back."""
     refunded_money: float = 0.0
+    equal_refunds: int = 0
+    """Of those, orders with the same refund on each of several lines, which may be the order's."""
     partly: int = 0
     """Orders that stand, some lines of which are cancelled."""
     free: int = 0
@@ -88,6 +92,10 @@ class Figures:
     """Lines that were added to an order before them."""
     equal: int = 0
     """Lines that equal another of their order."""
+    far_apart: int = 0
+    """Orders with lines that were placed more than _FAR_APART from each other."""
+    example_far_apart: str = ""
+    """The number of one of them."""
     not_counted: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -102,10 +110,11 @@ class Figures:
 class Orders:
     """The orders of sorted lines; `figures` are whole once all events were taken."""
 
-    def __init__(self, kind: LineKind, *, now: datetime, allowed: Container[str]) -> None:
-        """`kind`: what a line is."""
+    def __init__(self, kind: LineKind, *, now: datetime, allowed: Container[str], refunds_repeat: bool = False) -> None:
+        """`kind`: what a line is; `refunds_repeat`: whether each line of an order tells the refund of all."""
         self.figures = Figures()
         self._kind = kind
+        self._refunds_repeat = refunds_repeat
         self._now = now
         self._latest = to_millis(now + MAX_FUTURE)
         self._allowed = allowed
@@ -187,10 +196,13 @@ class Orders:
     def _join_new(self, lines: Iterable[Line]) -> list[Order]:
         placed: Order | None = None
         cancelled: Order | None = None
+        is_far_apart = False
         for line in lines:
             first = placed if line.cancelled_at is None else cancelled
             if first is not None:
                 self.figures.joined += 1
+                adds = line.cancelled_at is None and (line.value is None or line.value > 0)
+                is_far_apart = is_far_apart or (adds and abs(line.at - first.first.at) > _FAR_APART)
                 if self._kind == "item" or (self._kind == "order" and line.cancelled_at is not None):
                     first.add(line)
                 else:
@@ -199,6 +211,9 @@ class Orders:
                 placed = Order.of(line)
             else:
                 cancelled = Order.of(line)
+        if is_far_apart and placed is not None:
+            self.figures.far_apart += 1
+            self.figures.example_far_apart = self.figures.example_far_apart or placed.first.number
         if placed is None or cancelled is None or placed.is_taken_back_by(cancelled, self._kind):
             return [order for order in (placed, cancelled) if order is not None]
         # A part was taken back, or some items were cancelled: the order stands with the others.
@@ -264,6 +279,10 @@ class Orders:
         """Subtract what was paid back; an order that was paid back whole is cancelled."""
         if order.cancelled_at is not None or not order.refunded or order.value is None:
             return
+        if order.refunded_on_each and order.refunded_on_each < order.refunded < order.value:
+            self.figures.equal_refunds += not self._refunds_repeat
+        if order.refunded_on_each and (self._refunds_repeat or order.refunded > order.value + HALF_A_CENT):
+            order.refunded = order.refunded_on_each
         rest = order.value - order.refunded
         if rest < HALF_A_CENT:
             order.cancelled_at = order.at

@@ -4,7 +4,6 @@ A row's events are decided by the file alone, their identifiers too, so that rea
 which the store recognises. What was read is kept on disk, so that memory does not grow with the file.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -29,7 +28,7 @@ from infra.tools.importer.columns import (
 from infra.tools.importer.content import Scratch
 from infra.tools.importer.customers import customer_events
 from infra.tools.importer.events import NUMBER_COLUMNS, EventReader
-from infra.tools.importer.export_format import Kind, LineKind
+from infra.tools.importer.export_format import Kind, LineKind, plain
 from infra.tools.importer.faults import (
     BadRowError,
     DoubtError,
@@ -42,7 +41,6 @@ from infra.tools.importer.faults import (
 )
 from infra.tools.importer.formats import recognise
 from infra.tools.importer.history import History, Options
-from infra.tools.importer.joined_lines import HALF_A_CENT
 from infra.tools.importer.later_refunds import LaterRefunds
 from infra.tools.importer.no_orders import DRAFT_NUMBERS, DRAFTS, maybe_customers, told_by_header
 from infra.tools.importer.numbers import NumberReader
@@ -57,10 +55,9 @@ from infra.tools.importer.rows import Block, Row
 from infra.tools.importer.staging import Line, Reject
 from infra.tools.importer.survey import Survey, look_through
 from infra.tools.importer.tallies import tally
+from infra.tools.importer.total_lines import TOTALS, TotalLines, is_amount_alone
 
 _EXAMPLES = 3
-# Below fewer lines an amount alone may be a further item of the same value.
-_LINES_OF_A_TOTAL = 2
 
 
 def read_history(
@@ -111,8 +108,7 @@ class _Reader:
         self._lines: dict[tuple[str, ...], tuple[LineReader, BlockReader]] = {}
         self._readers: dict[tuple[str, ...], LineRules] = {}
         self._before: Line | None = None
-        self._taken = 0
-        self._sum = 0.0
+        self._totals = TotalLines()
         self._has_numbers = False
         self._implausible: list[str] = []
         """The first times that no shop can have, of a file without any other."""
@@ -180,7 +176,8 @@ class _Reader:
             # An export of totals that has been edited may have been split by items all the same.
             kind = _checked(history, kind)
         history.line = kind
-        history.take_orders(lambda: Orders(kind, now=self._now, allowed=options.allowed))
+        repeat = kind == "item" and "order" in plain(history.columns.get("refunded", ""))
+        history.take_orders(lambda: Orders(kind, now=self._now, allowed=options.allowed, refunds_repeat=repeat))
 
     def _read_refunds(self) -> None:
         for row, error, customer in self._refunds.with_customers(self._history.staging):
@@ -206,8 +203,14 @@ class _Reader:
             except NeverPlacedError:
                 self._note_void(reader, row, values)
                 raise
-            if self._is_total(self._columns_of(names), values, line):
-                raise NotCountedError("lines of totals")
+            except BadRowError:
+                if self._totals.has(self._columns_of(names), values, reader.amount(values)):
+                    raise NotCountedError(TOTALS) from None
+                raise
+            if is_amount_alone(self._columns_of(names), values):
+                if self._totals.is_sum(line.value):
+                    raise NotCountedError(TOTALS)
+                history.tally.amounts_alone += 1
             self._take_lines([line])
             return
         columns = self._columns_of(names)
@@ -239,14 +242,6 @@ class _Reader:
             readers = self._lines[names] = rows, BlockReader(columns, rules, rows)
         return readers
 
-    def _is_total(self, columns: Columns, values: Mapping[str, Any], line: Line) -> bool:
-        """Return whether a row, read as a further line of an order, is amounts alone, and the sum of all above."""
-        if line.value is None or not math.isclose(line.value, self._sum, rel_tol=1e-9, abs_tol=HALF_A_CENT):
-            return False
-        amounts = {columns.by_field[field] for field in AMOUNTS if field in columns.by_field}
-        filled = {name for name, value in values.items() if clean(value) is not None}
-        return filled <= amounts and self._taken >= _LINES_OF_A_TOTAL
-
     def _note_void(self, reader: LineReader, row: Row, values: Mapping[str, Any]) -> None:
         """Keep what names an order that never was one: an earlier file may have shown it as one."""
         with suppress(BadRowError):
@@ -263,8 +258,7 @@ class _Reader:
         if not lines:
             return
         self._note_last(lines[-1])
-        self._taken += len(lines)
-        self._sum += sum([line.value or 0.0 for line in lines])
+        self._totals.add([line.value for line in lines])
         self._is_plausible = True
         self._has_numbers = self._has_numbers or any(line.number for line in lines)
         self._history.staging.add_lines(lines)

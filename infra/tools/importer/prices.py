@@ -25,11 +25,15 @@ _PIECE_NAMES = frozenset({"unitprice", "priceperunit", "priceeach", "unitcost", 
 
 @dataclass(slots=True)
 class Prices:
-    """The first lines of a file with a product, a quantity and an amount."""
+    """The first lines of a file with a quantity and an amount, and with a product or a price of one piece."""
 
-    columns: tuple[str, str, str]
-    """Those of product, quantity and amount."""
-    lines: list[tuple[Any, Any, Any]] = field(default_factory=list)
+    quantity: str
+    amount: str
+    product: str | None
+    price: str | None
+    """The column of the price of one piece where `amount` is another one."""
+    lines: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
+    """Product, quantity, amount and price of one piece of each."""
 
     @classmethod
     def of(cls, columns: Columns) -> "Prices | None":
@@ -38,21 +42,22 @@ class Prices:
         amount = fields.get("order_value") or fields.get("unit_price")
         if columns.format or amount is None or not {"order_value", "unit_price"}.isdisjoint(columns.named):
             return None
-        if "product" not in fields or "items_count" not in fields:
+        if "items_count" not in fields or ("product" not in fields and columns.price_beside is None):
             return None
-        return cls((fields["product"], fields["items_count"], amount))
+        return cls(fields["items_count"], amount, fields.get("product"), columns.price_beside)
 
     def add(self, values: Mapping[str, Any]) -> None:
         """Take a line."""
         if len(self.lines) < _MOST_LOOKED_AT:
-            product, quantity, amount = (clean(values.get(column)) for column in self.columns)
-            self.lines.append((product, quantity, amount))
+            product, price = (clean(values.get(column)) if column else None for column in (self.product, self.price))
+            self.lines.append((product, clean(values.get(self.quantity)), clean(values.get(self.amount)), price))
 
     def add_block(self, block: Block) -> None:
         """Take many lines."""
         if len(self.lines) < _MOST_LOOKED_AT:
-            for cells in zip(*(block.columns[column] for column in self.columns), strict=True):
-                self.add(dict(zip(self.columns, cells, strict=True)))
+            names = [name for name in (self.product, self.quantity, self.amount, self.price) if name]
+            for cells in zip(*(block.columns[name] for name in names), strict=True):
+                self.add(dict(zip(names, cells, strict=True)))
 
 
 def decided(columns: Columns, prices: Prices, reader: Callable[[str, str], NumberReader]) -> tuple[Columns, str]:
@@ -60,7 +65,10 @@ def decided(columns: Columns, prices: Prices, reader: Callable[[str, str], Numbe
 
     `reader` returns the reader of a column's numbers by field and column. Raises DoubtError.
     """
-    _, quantity, amount = prices.columns
+    quantity, amount = prices.quantity, prices.amount
+    if prices.price and _are_products(prices, reader):
+        told = f"{amount!r} is the amount of a line: on each it is {quantity!r} times {prices.price!r}"
+        return replace(columns, values_are="item"), told
     by_name = "order_value" if "order_value" in columns.by_field else "unit_price"
     found = _look(prices, reader("items_count", quantity), reader(by_name, amount))
     says = found.says
@@ -124,10 +132,32 @@ class _Found:
         )
 
 
+def _are_products(prices: Prices, reader: Callable[[str, str], NumberReader]) -> bool:
+    """Return whether the amount of each line is its quantity times the price of one piece, of at least one."""
+    readers = [
+        reader("items_count", prices.quantity),
+        reader("order_value", prices.amount),
+        reader("unit_price", prices.price or ""),
+    ]
+    is_seen = False
+    for _, *cells in prices.lines:
+        if None in cells:
+            continue
+        try:
+            quantity, amount, price = (read(cell) for read, cell in zip(readers, cells, strict=True))
+        except BadRowError:
+            continue
+        # The price of one piece is rounded to a cent.
+        if abs(amount - quantity * price) > _HALF_A_CENT * (abs(quantity) + 1):
+            return False
+        is_seen = True
+    return is_seen
+
+
 def _look(prices: Prices, quantity_of: NumberReader, amount_of: NumberReader) -> _Found:
     found = _Found()
     last: dict[Any, tuple[float, float]] = {}
-    for product, quantity_cell, amount_cell in prices.lines:
+    for product, quantity_cell, amount_cell, _ in prices.lines:
         try:
             quantity, amount = quantity_of(quantity_cell), amount_of(amount_cell)
         except BadRowError:

@@ -134,6 +134,11 @@ def _months(figures: Figures) -> Iterator[str]:
 def _doubts(history: History) -> Iterator[str]:
     figures, tally = history.figures, history.tally
     yield from history.notes
+    if tally.amounts_alone:
+        yield (
+            f"WARNING: {tally.amounts_alone:,} lines with nothing but amounts are no sums of the lines above, and were "
+            "added to the order above; take them out of the file if they are no items of it"
+        )
     if tally.nobodies:
         ids = ", ".join(f"{name!r} ({count:,})" for name, count in tally.nobodies.most_common(5))
         yield (
@@ -166,6 +171,19 @@ def _doubts(history: History) -> Iterator[str]:
         yield f"{figures.unmatched:,} cancelled orders or credit notes cancel no other order of this file"
     if figures.partly:
         yield f"{figures.partly:,} orders have lines that were cancelled, and stand with the others"
+    if figures.equal_refunds:
+        column = storable(history.columns.get("refunded", ""))
+        yield (
+            f"WARNING: {figures.equal_refunds:,} orders have the same amount of {column!r} on each of their lines, and "
+            "the amounts are added; if it is the order's, leave it on one line of each"
+        )
+    if figures.far_apart:
+        yield (
+            f"WARNING: {figures.far_apart:,} order numbers have lines more than 90 days apart (such as "
+            f"{storable(figures.example_far_apart)!r}) and are read as one order each, of the first day: if numbers "
+            "begin again, as each year, make them differ in the file, or, if each line is an order, import again with "
+            "--column=order_id= (nothing behind it)"
+        )
     yield from _shared_numbers(history)
     yield from _odd_customers(history, figures)
 

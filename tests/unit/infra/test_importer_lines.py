@@ -30,6 +30,23 @@ def figures(file: ReadFile) -> tuple[int, float]:
     return file.figures.orders, round(file.figures.money, 2)
 
 
+def test_a_total_that_may_be_of_the_line_or_the_order_is_a_doubt_of_few_orders(tmp_path: Path) -> None:
+    with pytest.raises(DoubtError) as doubt:
+        read(tmp_path, lines("1,2026-01-01,A,10", "1,2026-01-01,B,10", "2,2026-01-02,A,10", value="total"))
+    assert all(part in str(doubt.value) for part in ("10.00", "20.00", "--line=total", "--line=item"))
+
+
+def test_the_amount_of_a_line_is_its_quantity_times_the_price_beside_it(tmp_path: Path) -> None:
+    header = "customer,order,date,quantity,price,total\n"
+    items = "ann,1,2026-01-01,1,10,10\nann,1,2026-01-01,2,5,10\nbob,2,2026-01-02,3,3.33,10\n"
+    file = read(tmp_path, header + items)
+    assert (file.line, figures(file)) == ("item", (2, 30))
+    assert "'total' is the amount of a line: on each it is 'quantity' times 'price'" in file.said
+    # Where one line says something else, the amounts may be those of orders.
+    with pytest.raises(DoubtError):
+        read(tmp_path, header + "ann,1,2026-01-01,1,10,15\nann,1,2026-01-01,1,5,15\n")
+
+
 def test_values_that_differ_add_up(tmp_path: Path) -> None:
     file = read(tmp_path, lines("1,2026-01-01,A,10", "1,2026-01-01,B,5", "2,2026-01-02,A,10"))
     assert (file.line, figures(file)) == ("item", (2, 25))
@@ -64,6 +81,17 @@ def test_a_line_can_be_said_to_be_an_order(tmp_path: Path) -> None:
 def test_a_name_of_totals_does_not_go_against_the_values(tmp_path: Path) -> None:
     file = read(tmp_path, lines("1,2026-01-01,A,10", "1,2026-01-01,B,5", value="total"))
     assert (file.line, figures(file)) == ("item", (1, 15))
+
+
+def test_numbers_that_begin_again_are_told(tmp_path: Path) -> None:
+    text = lines("1,2025-01-05,A,10", "2,2025-01-06,A,20", "1,2026-01-05,A,40")
+    file = read(tmp_path, text)
+    assert figures(file) == (2, 70)
+    assert "WARNING: 1 order numbers have lines more than 90 days apart (such as '1')" in file.said
+    again = read(tmp_path, text, columns={"order_id": ""})
+    assert (figures(again), "apart" in again.said) == ((3, 70), False)
+    # What pays an order back may come late.
+    assert "apart" not in read(tmp_path, lines("1,2025-01-05,A,10", "1,2026-01-05,A,-4")).said
 
 
 def test_unit_prices_are_multiplied_and_totals_of_lines_are_not(tmp_path: Path) -> None:

@@ -109,3 +109,28 @@ def test_the_sum_of_all_below_a_table_is_no_further_line_of_its_last_order(tmp_p
     is_total = float(last.rpartition(",")[2]) == 30
     assert file.figures.money == (30 if is_total else 55)
     assert file.tally.not_counted == ({"lines of totals": 1} if is_total else {})
+    assert ("1 lines with nothing but amounts are no sums" in file.said) != is_total
+
+
+def test_a_refund_of_the_order_on_each_of_its_lines_counts_once(tmp_path: Path) -> None:
+    rows = "ann,1,2026-01-05,A,10,5\nann,1,2026-01-05,B,20,5\nbob,2,2026-01-06,A,10,0\n"
+    of_order = _read(tmp_path, f"customer,order,date,sku,line total,order refund amount\n{rows}")
+    assert (of_order.figures.money, of_order.figures.refunded_money) == (35, 5)
+    of_line = _read(tmp_path, f"customer,order,date,sku,line total,refunded\n{rows}")
+    assert (of_line.figures.money, of_line.figures.refunded_money) == (30, 10)
+    assert "1 orders have the same amount of 'refunded' on each of their lines" in of_line.said
+    # More than was paid cannot come back.
+    most = _read(tmp_path, "customer,order,date,sku,line total,refunded\n" + rows.replace(",5\n", ",20\n"))
+    assert (most.figures.money, "on each of their lines" in most.said) == (20, False)
+
+
+def test_sums_of_parts_of_a_table_are_no_further_lines_either(tmp_path: Path) -> None:
+    text = "customer,order,date,amount\nann,1,2026-01-05,10\nbob,2,2026-01-06,20\n,,,30\n"
+    text += "ann,3,2026-02-05,5\nbob,4,2026-02-06,6\n,,,11\nann,5,2026-03-05,7\n,,,7\n,,,48\n"
+    file = _read(tmp_path, text)
+    assert (file.figures.orders, file.figures.money, file.rejects) == (5, 48, [])
+    assert file.tally.not_counted == {"lines of totals": 4}
+    # A file without numbers of orders, and lines that say what they are.
+    for last in (",,30", "Total,,30", "Gesamt,,\n,,30", "Zwischensumme:,,12"):
+        file = _read(tmp_path, f"customer,date,amount\nann,2026-01-05,10\nbob,2026-01-06,20\n{last}\n")
+        assert (file.figures.money, file.rejects) == (30, []), last
