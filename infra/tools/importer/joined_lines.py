@@ -54,8 +54,9 @@ class Order:
             )
 
     def replace(self, line: Line) -> None:
-        """Take a further line that has the whole order: the last counts."""
-        self.value = self.value if line.value is None else line.value
+        """Take a further line that has the whole order: the one that was changed last counts, or else the last."""
+        if not _is_older(line, self):
+            self.value = self.value if line.value is None else line.value
         self.refunded = max(self.refunded, line.refunded)
         self._join(line)
 
@@ -66,10 +67,10 @@ class Order:
         comes later, while an item that was cancelled at once is no part of the order.
         """
         if self.value is None or cancelled.value is None:
-            return kind != "item"
+            return kind != "item" and not _is_older(cancelled, self)
         if not cancelled.taken_off:
             if kind != "item":
-                return True
+                return not _is_older(cancelled, self)
             cancelled.taken_off = cancelled.value if cancelled.at > self.at else 0.0
         return cancelled.taken_off > self.value - self.refunded - HALF_A_CENT
 
@@ -95,3 +96,8 @@ class Order:
             self.cancelled_at = min(self.cancelled_at, line.cancelled_at)
         if line.updated_at is not None:
             self.updated_at = max(self.updated_at or 0, line.updated_at)
+
+
+def _is_older(one: Line | Order, other: Order) -> bool:
+    """Return whether one was changed before another, as the file says."""
+    return one.updated_at is not None and other.updated_at is not None and one.updated_at < other.updated_at

@@ -15,47 +15,19 @@ from churn.domain.timestamps import DAY, from_millis, iso, to_millis
 from churn.domain.values import MAX_AMOUNT
 from infra.tools.importer.events import Credit, Withdrawn, build_event, digest, digest_of_text
 from infra.tools.importer.export_format import LineKind
-from infra.tools.importer.faults import DoubtError
 from infra.tools.importer.joined_lines import HALF_A_CENT, Order
 from infra.tools.importer.refunds import VOID, refund_ids, refund_of_earlier, void_of_earlier
-from infra.tools.importer.staging import Line, Repeated
+from infra.tools.importer.staging import Line
 from infra.tools.importer.tallies import Occurrences
 
 # So many of a customer's events are sorted by time in memory.
 _SORTED_AT_ONCE = 20_000
-# Among so many orders of several lines, all with one value, a chance is ruled out.
-_ENOUGH = 20
-_NEARLY_ALL = 0.98
-_MOST = 0.9
 # What a line may tell besides customer, number, instant and value, and that of a line that tells nothing of it.
 _details_of = itemgetter(slice(Line._fields.index("discount"), None))
 _NO_DETAILS = (None, None, None, 0.0, None, False)
 # Items of one order are placed together; so long after them a number has been given again.
 _FAR_APART = 90 * DAY
 ORPHANS = "refunds or credit notes that name no order"
-
-
-def line_kind(repeated: Repeated, name_says: LineKind | None) -> LineKind:
-    """Return what a line is, by what the orders of several lines have in common.
-
-    `name_says`: what the name of the column with the value says that it is of. Raises DoubtError.
-    """
-    if not repeated.orders:
-        return "order"
-    share = repeated.same / repeated.orders
-    if name_says == "item":
-        return "item"
-    if name_says == "total":
-        return "total" if share >= _MOST else "item"
-    if repeated.orders >= _ENOUGH and share >= _NEARLY_ALL:
-        return "total"
-    if share < 1:
-        return "item"
-    raise DoubtError(
-        f"{repeated.orders:,} orders have several lines, all with the same value: it is {repeated.once:,.2f} in all "
-        f"if each line repeats the order's total (--line=total), or {repeated.added:,.2f} if the lines add up "
-        "(--line=item)"
-    )
 
 
 @dataclass(slots=True)

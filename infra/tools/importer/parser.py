@@ -28,7 +28,7 @@ from infra.tools.importer.columns import (
 from infra.tools.importer.content import Scratch
 from infra.tools.importer.customers import customer_events
 from infra.tools.importer.events import NUMBER_COLUMNS, EventReader
-from infra.tools.importer.export_format import Kind, LineKind, plain
+from infra.tools.importer.export_format import Kind, plain
 from infra.tools.importer.faults import (
     BadRowError,
     DoubtError,
@@ -42,11 +42,12 @@ from infra.tools.importer.faults import (
 from infra.tools.importer.formats import recognise
 from infra.tools.importer.history import History, Options
 from infra.tools.importer.later_refunds import LaterRefunds
+from infra.tools.importer.line_kinds import checked_kind, line_kind
 from infra.tools.importer.no_orders import DRAFT_NUMBERS, DRAFTS, maybe_customers, told_by_header
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.order_blocks import BlockReader
 from infra.tools.importer.order_lines import CONTINUATION, LineReader, LineRules
-from infra.tools.importer.orders import Orders, line_kind
+from infra.tools.importer.orders import Orders
 from infra.tools.importer.prices import decided, told_by_name
 from infra.tools.importer.readers import open_source
 from infra.tools.importer.reading_progress import ReadingProgress, Show
@@ -170,11 +171,10 @@ class _Reader:
         known = first.format if first else None
         kind = options.line or (known.line if known else None)
         if kind is None:
-            says = first.value_is if first else None
-            kind = line_kind(history.staging.repeated(), says) if self._has_numbers else "order"
+            kind = line_kind(history.staging, first) if first and self._has_numbers else "order"
         elif kind == "total" and options.line is None and known is not None and self._has_numbers:
             # An export of totals that has been edited may have been split by items all the same.
-            kind = _checked(history, kind)
+            kind = checked_kind(history.staging, first, kind) if first else kind
         history.line = kind
         repeat = kind == "item" and "order" in plain(history.columns.get("refunded", ""))
         history.take_orders(lambda: Orders(kind, now=self._now, allowed=options.allowed, refunds_repeat=repeat))
@@ -367,11 +367,6 @@ class _Reader:
             case _:
                 reason = f"cannot be read: {type(error).__name__}"
         self._history.reject(Reject(row.line, reason, row.text))
-
-
-def _checked(history: History, kind: LineKind) -> LineKind:
-    repeated = history.staging.repeated()
-    return line_kind(repeated, kind) if repeated.orders else kind
 
 
 def _sentence(errors: Sequence[FieldError]) -> str:

@@ -57,6 +57,14 @@ class Repeated(NamedTuple):
     once: float
 
 
+class Amounts(NamedTuple):
+    """How many different values orders of several lines have; how many have one line, and the mean value of these."""
+
+    different: int
+    singles: int
+    mean_of_singles: float
+
+
 class SharedNumbers(NamedTuple):
     """How many order numbers stand under several customers; how many of these with one time and value, and one."""
 
@@ -123,11 +131,7 @@ class Staging:
 
     def repeated(self) -> Repeated:
         """Return what the orders of several lines have in common; cancelled lines are no part of them."""
-        self._flush()
-        if self._sorted == "lines":
-            rows = "SELECT *, rowid FROM lines ORDER BY customer, number, line, rowid"
-            self._database.execute(f"INSERT INTO sorted {rows}")
-            self._sorted = "sorted"
+        self._sort()
         row = self._database.execute(
             "SELECT COUNT(*), SUM(least = most), SUM(added), SUM(most) FROM (SELECT MIN(value) AS least, "
             "MAX(value) AS most, SUM(value) AS added FROM sorted "
@@ -135,6 +139,34 @@ class Staging:
             "GROUP BY customer, number HAVING MIN(content) <> MAX(content))"
         ).fetchone()
         return Repeated(row[0], row[1] or 0, row[2] or 0.0, row[3] or 0.0)
+
+    def amounts(self) -> Amounts:
+        """Return what tells whether values depend on how many lines an order has; of what `repeated` looks at."""
+        self._sort()
+        row = self._database.execute(
+            "SELECT COUNT(DISTINCT CASE WHEN several THEN most END), SUM(NOT several), AVG(CASE WHEN several THEN NULL "
+            "ELSE most END) FROM (SELECT MAX(value) AS most, MIN(content) <> MAX(content) AS several FROM sorted "
+            "WHERE number <> '' AND cancelled_at IS NULL AND value > 0 GROUP BY customer, number)"
+        ).fetchone()
+        return Amounts(row[0], row[1] or 0, row[2] or 0.0)
+
+    def versions(self) -> tuple[int, int]:
+        """Return how many orders have several lines, and how many of them different times of their last changes."""
+        self._sort()
+        row = self._database.execute(
+            "SELECT COUNT(*), SUM(are_versions) FROM (SELECT COUNT(DISTINCT updated_at) >= COUNT(DISTINCT content) AS "
+            "are_versions FROM sorted WHERE number <> '' GROUP BY customer, number HAVING MIN(content) <> MAX(content))"
+        ).fetchone()
+        return int(row[0]), int(row[1] or 0)
+
+    def has_items_taken_back(self) -> bool:
+        """Return whether an order has lines of one time and different values, of which some are taken back."""
+        self._sort()
+        row = self._database.execute(
+            "SELECT 1 FROM sorted WHERE number <> '' AND value > 0 AND NOT is_void GROUP BY customer, number HAVING "
+            "MIN(at) = MAX(at) AND MIN(value) < MAX(value) AND COUNT(cancelled_at) BETWEEN 1 AND COUNT(*) - 1 LIMIT 1"
+        ).fetchone()
+        return row is not None
 
     def shared_numbers(self) -> SharedNumbers:
         """Return how many order numbers stand under several customers."""
@@ -205,6 +237,13 @@ class Staging:
         pending.append(row)
         if len(pending) >= _AT_ONCE:
             self._write(table)
+
+    def _sort(self) -> None:
+        self._flush()
+        if self._sorted == "lines":
+            rows = "SELECT *, rowid FROM lines ORDER BY customer, number, line, rowid"
+            self._database.execute(f"INSERT INTO sorted {rows}")
+            self._sorted = "sorted"
 
     def _flush(self) -> None:
         for table in self._pending:
