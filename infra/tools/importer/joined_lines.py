@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from churn.domain.timestamps import DAY
 from infra.tools.importer.export_format import LineKind
 from infra.tools.importer.staging import Line
 
 HALF_A_CENT = 0.005
+FAR_APART = 90 * DAY
+"""Lines of one order are placed together; so long after them a number has been given again (milliseconds)."""
 _MOST_REFUNDS = 1000
 
 

@@ -119,7 +119,7 @@ class LineReader:
             cells["customer_id"], cells["timestamp"] = before.sent_customer, None
             number, sent_number = before.number, before.sent_number
         status = self._status(cells) if self._has_status else "counts"
-        at = self._instant(cells, before)
+        at = self._instant(cells, before if before is not None and number and number == before.number else None)
         is_refund = self._has_entries and self._is_refund(cells)
         if is_refund:
             sent_number, number = self._paid_back(cells, sent_number)

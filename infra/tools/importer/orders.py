@@ -15,7 +15,7 @@ from churn.domain.timestamps import DAY, from_millis, iso, to_millis
 from churn.domain.values import MAX_AMOUNT
 from infra.tools.importer.events import Credit, Withdrawn, build_event, digest, digest_of_text
 from infra.tools.importer.export_format import LineKind
-from infra.tools.importer.joined_lines import HALF_A_CENT, Order
+from infra.tools.importer.joined_lines import FAR_APART, HALF_A_CENT, Order
 from infra.tools.importer.refunds import VOID, refund_ids, refund_of_earlier, void_of_earlier
 from infra.tools.importer.staging import Line
 from infra.tools.importer.tallies import Occurrences
@@ -25,8 +25,6 @@ _SORTED_AT_ONCE = 20_000
 # What a line may tell besides customer, number, instant and value, and that of a line that tells nothing of it.
 _details_of = itemgetter(slice(Line._fields.index("discount"), None))
 _NO_DETAILS = (None, None, None, 0.0, None, False)
-# Items of one order are placed together; so long after them a number has been given again.
-_FAR_APART = 90 * DAY
 ORPHANS = "refunds or credit notes that name no order"
 
 
@@ -65,7 +63,7 @@ class Figures:
     equal: int = 0
     """Lines that equal another of their order."""
     far_apart: int = 0
-    """Orders with lines that were placed more than _FAR_APART from each other."""
+    """Orders with lines that were placed more than FAR_APART from each other."""
     example_far_apart: str = ""
     """The number of one of them."""
     not_counted: Counter[str] = field(default_factory=Counter)
@@ -174,7 +172,7 @@ class Orders:
             if first is not None:
                 self.figures.joined += 1
                 adds = line.cancelled_at is None and (line.value is None or line.value > 0)
-                is_far_apart = is_far_apart or (adds and abs(line.at - first.first.at) > _FAR_APART)
+                is_far_apart = is_far_apart or (adds and abs(line.at - first.first.at) > FAR_APART)
                 if self._kind == "item" or (self._kind == "order" and line.cancelled_at is not None):
                     first.add(line)
                 else:

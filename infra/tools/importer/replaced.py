@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
+from churn.domain.events import Event
+from churn.domain.orders import Order
 from churn.domain.values import storable
+from infra.tools.importer.joined_lines import FAR_APART
 
 
 @dataclass(slots=True)
@@ -32,12 +35,26 @@ class Replaced:
     """Refunds that were subtracted before."""
     without_order: int = 0
     """Refunds of orders that are not stored."""
+    placed_otherwise: int = 0
+    """Orders that were placed at another time, as the import shows them."""
+    far_apart: int = 0
+    """Of these, those whose times are more than FAR_APART from each other."""
+    far_apart_example: str = ""
     moved: int = 0
     """Orders that were stored under another customer, and count for the one that the import shows."""
     moved_example: str = ""
     twice: int = 0
     """Orders that have number and time of one under another customer, and another value: both count."""
     twice_example: str = ""
+
+    def note_time(self, event: Event, order: Order) -> None:
+        """Note whether an order, whose stored version is given, was placed at another time."""
+        if order.placed_at is None or event.at == order.placed_at:
+            return
+        self.placed_otherwise += 1
+        if abs(event.at - order.placed_at) > FAR_APART:
+            self.far_apart += 1
+            self.far_apart_example = self.far_apart_example or event.order_id
 
     def add(self, other: "Replaced") -> None:
         """Add what others say."""
@@ -55,6 +72,14 @@ def describe_replaced(replaced: Replaced) -> Iterator[str]:
             f"replaced what was stored of orders: {replaced.smaller:,} have a smaller value, "
             f"{replaced.larger:,} a larger one ({-replaced.cents / 100:+,.2f} in all), "
             f"{replaced.cancelled:,} were cancelled"
+        )
+    if replaced.placed_otherwise:
+        yield f"{replaced.placed_otherwise:,} orders were placed at another time than was stored, and count there now"
+    if replaced.far_apart:
+        yield (
+            f"WARNING: {replaced.far_apart:,} of them more than 90 days before or after (such as "
+            f"{storable(replaced.far_apart_example)!r}): if numbers begin again, as each year, the stored orders were "
+            "others, and this file has taken their place; make numbers differ in the files, and import both again"
         )
     if replaced.moved:
         yield (

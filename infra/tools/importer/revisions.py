@@ -139,6 +139,7 @@ def _revision(event: Event, order: Order, now: datetime, replaced: Replaced) -> 
     if changed_at is not None and changed_at < (order.revised_at or 0):
         replaced.older += 1
         return event
+    replaced.note_time(event, order)
     cents, known = order_cents(event.data), order.cents
     less = 0 if cents is None or known is None else known - cents
     replaced.smaller += less > 0

@@ -220,6 +220,24 @@ def test_a_column_of_changes_says_which_export_is_later(
     assert "replaced" not in said
 
 
+def test_numbers_that_begin_again_in_a_later_file_are_told(
+    shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = "customer,order,date,total\n"
+    for year, orders in ((2025, "ann,1,{}-01-05,10\nbob,2,{}-03-05,10\n"), (2026, "ann,1,{}-01-05,10\n")):
+        file = tmp_path / f"{year}.csv"
+        file.write_text(header + orders.replace("{}", str(year)))
+        assert command.main([str(file)]) == 0
+    said = capsys.readouterr().out
+    assert "1 orders were placed at another time than was stored, and count there now" in said
+    assert "WARNING: 1 of them more than 90 days before or after (such as '1')" in said
+    corrected = tmp_path / "corrected.csv"
+    corrected.write_text(header + "bob,2,2025-03-06,10\n")
+    assert command.main([str(corrected)]) == 0
+    said = capsys.readouterr().out
+    assert ("1 orders were placed at another time" in said, "90 days" in said) == (True, False)
+
+
 @pytest.mark.parametrize("status", ["paid", "cancelled"])
 def test_an_amount_of_a_trillion_is_stored_and_summed(shop: Database, tmp_path: Path, status: str) -> None:
     file = tmp_path / "dong.csv"

@@ -83,6 +83,18 @@ def test_a_name_of_totals_does_not_go_against_the_values(tmp_path: Path) -> None
     assert (file.line, figures(file)) == ("item", (1, 15))
 
 
+def test_a_line_without_a_time_has_that_of_its_own_order_alone(tmp_path: Path) -> None:
+    text = "customer,order,date,amount\nann,1,2026-01-05,10\nann,1,,5\nann,2,,20\nann,,,20\n"
+    file = read(tmp_path, text)
+    assert figures(file) == (1, 15)
+    assert [(reject.line, "timestamp: is required" in reject.reason) for reject in file.rejects] == [
+        (4, True),
+        (5, True),
+    ]
+    without_numbers = read(tmp_path, "customer,date,amount\nann,2026-01-05,10\nann,,20\n")
+    assert (figures(without_numbers), len(without_numbers.rejects)) == ((1, 10), 1)
+
+
 def test_numbers_that_begin_again_are_told(tmp_path: Path) -> None:
     text = lines("1,2025-01-05,A,10", "2,2025-01-06,A,20", "1,2026-01-05,A,40")
     file = read(tmp_path, text)
