@@ -231,6 +231,7 @@ def test_numbers_that_begin_again_in_a_later_file_are_told(
     said = capsys.readouterr().out
     assert "1 orders were placed at another time than was stored, and count there now" in said
     assert "WARNING: 1 of them more than 90 days before or after (such as '1')" in said
+    assert customers(shop) == {"ann": (1, 10.0, True), "bob": (1, 10.0, True)}
     corrected = tmp_path / "corrected.csv"
     corrected.write_text(header + "bob,2,2025-03-06,10\n")
     assert command.main([str(corrected)]) == 0

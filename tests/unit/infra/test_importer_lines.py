@@ -87,10 +87,7 @@ def test_a_line_without_a_time_has_that_of_its_own_order_alone(tmp_path: Path) -
     text = "customer,order,date,amount\nann,1,2026-01-05,10\nann,1,,5\nann,2,,20\nann,,,20\n"
     file = read(tmp_path, text)
     assert figures(file) == (1, 15)
-    assert [(reject.line, "timestamp: is required" in reject.reason) for reject in file.rejects] == [
-        (4, True),
-        (5, True),
-    ]
+    assert [reject.line for reject in file.rejects if "timestamp: is required" in reject.reason] == [4, 5]
     without_numbers = read(tmp_path, "customer,date,amount\nann,2026-01-05,10\nann,,20\n")
     assert (figures(without_numbers), len(without_numbers.rejects)) == ((1, 10), 1)
 
