@@ -14,11 +14,12 @@ from churn.adapters.mysql.database import Row
 
 
 def watch_plans(
-    monkeypatch: pytest.MonkeyPatch, is_chosen: Callable[[str], bool], of: Literal["rows", "row"] = "rows"
+    monkeypatch: pytest.MonkeyPatch, is_chosen: Callable[[str], bool], of: Literal["rows", "row", "column"] = "rows"
 ) -> list[list[Row]]:
     """Explain each chosen query, from now to the end of the test; return where the plans go, one each.
 
-    `is_chosen` looks at the statement before its parameters are bound. `of`: queries of several rows, or of one.
+    `is_chosen` looks at the statement before its parameters are bound. `of`: queries of several rows, of one, or of
+    a column.
     """
     asked: Callable[..., Any] = getattr(Transaction, of)
     read = Transaction.rows

@@ -62,7 +62,9 @@ def test_nobody_is_looked_at_while_nobody_is_due(database: Database, scoring: Sc
 
 
 def test_each_reason_is_found_by_its_index(scoring: Scoring, monkeypatch: pytest.MonkeyPatch) -> None:
-    plans = watch_plans(monkeypatch, lambda statement: "FORCE INDEX" in statement and "FROM customers" in statement)
+    plans = watch_plans(
+        monkeypatch, lambda statement: "FORCE INDEX" in statement and "FROM customers" in statement, "column"
+    )
     scoring.due(0, now=NOW + _SOON)
     assert len(plans) == 17
     for row in rows_of(plans):

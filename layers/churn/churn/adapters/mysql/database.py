@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 
 import pymysql
 from pymysql.constants import ER
-from pymysql.cursors import DictCursor
+from pymysql.cursors import Cursor, DictCursor
 
 from churn.adapters import secrets_manager
 from churn.adapters.breaker import REQUESTS, Breaker
@@ -98,6 +98,12 @@ class Transaction:
         self._cursor.execute(statement, _bound(parameters))
         row: Row | None = self._cursor.fetchone()
         return row
+
+    def column(self, statement: str, parameters: Parameters = ()) -> list[Any]:
+        """Return the first column of a query's rows, in a third of the memory of `rows`."""
+        with self._cursor.connection.cursor(Cursor) as cursor:
+            cursor.execute(statement, _bound(parameters))
+            return [row[0] for row in cursor.fetchall()]
 
     def insert_many(self, head: str, rows: Iterable[Sequence[object]], tail: str = "") -> int:
         """Run inserts ``head VALUES (…), (…) tail``, as many as the rows need; return how many rows changed.
