@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
 
@@ -110,6 +110,11 @@ def check_fields(kind: Kind, names: Mapping[str, str]) -> None:
     if unknown:
         fields = ", ".join(SYNONYMS[kind]) or "none"
         raise UnreadableFileError(f"{kind} have no field {', '.join(sorted(unknown))}; their fields are: {fields}")
+
+
+def named_here(named: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """Return the columns that were named by field; none for a field whose column an object of JSON leaves out."""
+    return {field: column if column in names else "" for field, column in named.items()}
 
 
 def find_columns(

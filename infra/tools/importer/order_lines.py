@@ -353,7 +353,8 @@ class LineReader:
 
 def _is_continued(cells: Mapping[str, Any], number: str, before: Line, *, has_no_value: bool) -> bool:
     """Return whether a row goes on with the order before it: its order's cells are empty."""
-    has_no_order = cells.get("customer_id") is None and cells.get("timestamp") is None
+    is_same = bool(number) and number == before.number and all(cells.get(name) is None for name in FALLBACKS)
+    has_no_order = cells.get("customer_id") is None and (cells.get("timestamp") is None or is_same)
     if not (has_no_value or has_no_order):
         return False
     return number == before.number if number else has_no_order and bool(before.number)

@@ -19,6 +19,7 @@ from infra.tools.importer.joined_lines import FAR_APART, HALF_A_CENT, Order
 from infra.tools.importer.refunds import VOID, refund_ids, refund_of_earlier, void_of_earlier
 from infra.tools.importer.staging import Line
 from infra.tools.importer.tallies import Occurrences
+from infra.tools.importer.total_lines import is_total_word
 
 # So many of a customer's events are sorted by time in memory.
 _SORTED_AT_ONCE = 20_000
@@ -54,6 +55,8 @@ class Figures:
     customers: int = 0
     largest: tuple[int, str] = (0, "")
     """The most orders of one customer, and who it is."""
+    totals: str = ""
+    """A customer who is called what lines of totals are."""
     first: int | None = None
     last: int | None = None
     days: Counter[int] = field(default_factory=Counter)
@@ -110,6 +113,8 @@ class Orders:
             count = self.figures.orders - before
             self.figures.customers += has_orders
             self.figures.largest = max(self.figures.largest, (count, customer))
+            if count and is_total_word(customer):
+                self.figures.totals = customer
 
     def _of_customer(self, lines: Iterable[Line]) -> Iterator[Event | tuple[Line, str]]:
         with closing(Occurrences()) as repetitions:

@@ -22,6 +22,7 @@ from infra.tools.importer.columns import (
     find_columns,
     is_header,
     missing_fields,
+    named_here,
     reason_of_line,
     refusal,
 )
@@ -82,6 +83,7 @@ def read_history(
         is_by_name = kind == "orders" and options.kind is None and known is None
         if is_by_name and (why := told_by_header(header) or survey.visits()):
             raise DoubtError(why)
+        history.notes += source.unread()
         history.notes += [*survey.unread_columns(), *survey.zero_numbers()]
         reader = _Reader(history, options, survey, now)
         for record in records_of(source, kind):
@@ -116,6 +118,8 @@ class _Reader:
         self._is_plausible = False
         self._event_reader: EventReader | None = None
         self._refusal: UnreadableFileError | None = None
+        self._absent = {*options.columns.values()} - {""}
+        """The columns that were named, and that no line has had."""
         self._refunds = LaterRefunds()
 
     def read(self, row: Row) -> None:
@@ -153,6 +157,8 @@ class _Reader:
 
     def finish(self) -> None:
         history, options = self._history, self._options
+        if history.source.is_json and history.columns and self._absent:
+            raise UnreadableFileError(f"no line has the column {min(self._absent)!r}")
         if self._refusal is not None and not history.columns:
             raise self._refusal
         self._read_refunds()
@@ -309,9 +315,11 @@ class _Reader:
         columns = self._columns.get(names)
         try:
             if columns is None:
-                columns = self._with_prices(
-                    names, find_columns(history.kind, names, self._options.columns, self._survey.regions)
-                )
+                named: Mapping[str, str] = self._options.columns
+                if history.source.is_json:
+                    named = named_here(named, names)
+                    self._absent -= {*names}
+                columns = self._with_prices(names, find_columns(history.kind, names, named, self._survey.regions))
                 missing = missing_fields(history.kind, names, columns)
                 if missing:
                     source, kind = history.source, history.kind

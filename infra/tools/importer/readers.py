@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from churn.domain.values import storable
 from infra.tools.importer.content import Content, Scratch, guarded, open_content
 from infra.tools.importer.faults import UnreadableFileError
 from infra.tools.importer.json_lists import Keys, in_words
 from infra.tools.importer.json_rows import is_json, json_list, json_rows
+from infra.tools.importer.json_tables import is_json_table, json_table_rows
 from infra.tools.importer.rows import Block, Row
 from infra.tools.importer.tables import IsHeader, Layout, check_header, csv_records, find_layout
 from infra.tools.importer.typed_rows import parquet_rows, sheet_names, xlsx_rows
 
 _HEAD = 4096
+_MOST_SHEETS = 12
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
@@ -30,6 +34,7 @@ class Source:
     _is_header: IsHeader
     _list: Keys | None = None
     """Where JSON has the list with the records."""
+    _is_json_table: bool = False
 
     @property
     def is_json(self) -> bool:
@@ -43,11 +48,23 @@ class Source:
 
     def elsewhere(self) -> str:
         """Return where else in the file the records may be, as the end of a sentence; empty if nowhere."""
-        if self.content.shape != "xlsx" or self._sheet is not None:
+        if self._sheet is not None or not (names := self._sheets()[1:]):
             return ""
+        return f"; this is the sheet {self._sheets()[0]!r}, and --sheet names another: {', '.join(names)}"
+
+    def unread(self) -> list[str]:
+        """Return a sentence on the sheets of a workbook that are not read, if there are any."""
+        others = self._sheets()[1:] if self._sheet is None else []
+        if not others:
+            return []
+        names = ", ".join(repr(storable(name)) for name in others[:_MOST_SHEETS])
+        return [f"the first sheet of {len(others) + 1:,} was read; --sheet names another: {names}"]
+
+    def _sheets(self) -> list[str]:
+        if self.content.shape != "xlsx":
+            return []
         with self.content.reopen() as file:
-            first, *others = sheet_names(file)
-        return f"; this is the sheet {first!r}, and --sheet names another: {', '.join(others)}" if others else ""
+            return sheet_names(file)
 
     def rows(self) -> Iterator[Row]:
         """Yield all records one by one. Raises UnreadableFileError."""
@@ -69,7 +86,12 @@ class Source:
                     yield from xlsx_rows(file, path, self._sheet, self._is_header)
             else:
                 with self.content.text(self._encoding) as text:
-                    yield from json_rows(text, self._list) if self._layout is None else csv_records(text, self._layout)
+                    yield from self._records_of(text)
+
+    def _records_of(self, text: IO[str]) -> Iterator[Row | Block]:
+        if self._layout is not None:
+            return csv_records(text, self._layout)
+        return json_table_rows(text) if self._is_json_table else json_rows(text, self._list)
 
 
 def open_source(
@@ -95,8 +117,10 @@ def open_source(
     if is_json(head):
         with guarded(path), content.text(codec) as file:
             keys = json_list(file, is_header)
+        with guarded(path), content.text(codec) as file:
+            is_table = keys is None and is_json_table(file, is_header)
         within = f"JSON, the list {in_words(keys)!r}, {words}" if keys else f"JSON, {words}"
-        return Source(content, within, None, codec, None, sheet, is_header, keys)
+        return Source(content, within, None, codec, None, sheet, is_header, keys, is_table)
     if head.lstrip("\ufeff \t\r\n").lower().startswith(("<html", "<!doctype", "<table", "<?xml")):
         raise UnreadableFileError(f"{path} is a web page or XML: save it as CSV or xlsx")
     if "\x00" in head:

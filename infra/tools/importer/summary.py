@@ -134,11 +134,6 @@ def _months(figures: Figures) -> Iterator[str]:
 def _doubts(history: History) -> Iterator[str]:
     figures, tally = history.figures, history.tally
     yield from history.notes
-    if tally.amounts_alone:
-        yield (
-            f"WARNING: {tally.amounts_alone:,} lines with nothing but amounts are no sums of the lines above, and were "
-            "added to the order above; take them out of the file if they are no items of it"
-        )
     if tally.nobodies:
         ids = ", ".join(f"{name!r} ({count:,})" for name, count in tally.nobodies.most_common(5))
         yield (
@@ -171,6 +166,23 @@ def _doubts(history: History) -> Iterator[str]:
         yield f"{figures.unmatched:,} cancelled orders or credit notes cancel no other order of this file"
     if figures.partly:
         yield f"{figures.partly:,} orders have lines that were cancelled, and stand with the others"
+    yield from _doubts_of_lines(history, figures)
+    yield from _shared_numbers(history)
+    yield from _odd_customers(history, figures)
+
+
+def _doubts_of_lines(history: History, figures: Figures) -> Iterator[str]:
+    """Yield what is told of lines that may be no part of their orders."""
+    if alone := history.tally.amounts_alone:
+        yield (
+            f"WARNING: {alone:,} lines with nothing but amounts are no sums of the lines above, and were "
+            "added to the order above; take them out of the file if they are no items of it"
+        )
+    if figures.totals:
+        yield (
+            f"WARNING: a customer is called {storable(figures.totals)!r}, as lines of totals are, and has orders: take "
+            "such lines out of the file"
+        )
     if figures.equal_refunds:
         column = storable(history.columns.get("refunded", ""))
         yield (
@@ -184,8 +196,6 @@ def _doubts(history: History) -> Iterator[str]:
             "begin again, as each year, make them differ in the file, or, if each line is an order, import again with "
             "--column=order_id= (nothing behind it)"
         )
-    yield from _shared_numbers(history)
-    yield from _odd_customers(history, figures)
 
 
 def _paid_back_in_part(words: Counter[str]) -> dict[str, int]:

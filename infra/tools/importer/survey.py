@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from churn.domain.identifiers import stands_for_nobody
 from infra.tools.importer.cells import clean, looks_like_a_whole_number, said, unwrapped
 from infra.tools.importer.column_words import likeliest
-from infra.tools.importer.columns import AMOUNTS, TIMES, Columns, find_columns
+from infra.tools.importer.columns import AMOUNTS, TIMES, Columns, find_columns, named_here
 from infra.tools.importer.events import CUSTOMER_COLUMNS, NUMBER_COLUMNS
 from infra.tools.importer.export_format import Kind
 from infra.tools.importer.faults import UnreadableFileError
@@ -218,7 +218,7 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
         ids = [name for name in CUSTOMER_COLUMNS if name in own]
     else:
         try:
-            columns = find_columns(kind, names, named)
+            columns = find_columns(kind, names, named_here(named, names))
         except UnreadableFileError:
             # Whoever reads the rows says so.
             return []
@@ -252,7 +252,7 @@ def _looks_at_lines(
     if kind != "orders":
         return []
     try:
-        columns = find_columns(kind, names, named)
+        columns = find_columns(kind, names, named_here(named, names))
     except UnreadableFileError:
         return []
     looks: list[Prices | ZeroNumbers] = []

@@ -40,6 +40,8 @@ class Layout:
     delimiter: str
     header: tuple[str, ...]
     start: int
+    width: int
+    """How many fields the header's line has, also those without a name behind the last one."""
 
 
 def find_layout(file: IO[str], is_header: IsHeader) -> Layout | None:
@@ -72,7 +74,7 @@ def _try(sample: list[tuple[int, str]], delimiter: str, is_header: IsHeader) -> 
     index = find_header([cells for _, cells in records], is_header)
     number, cells = records[index]
     score = (usual > 1) * same + is_header(cells) * 2 + min(len(cells), 50) / 1000
-    return score, Layout(delimiter, unique_names(cells), number)
+    return score, Layout(delimiter, unique_names(cells), number, len(cells))
 
 
 def _records(sample: list[tuple[int, str]], delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -224,7 +226,7 @@ def _rows(lines: Lines, last: int, layout: Layout) -> Iterator[Row]:
                 continue
             yield Row(number, joined, dict(zip(header, fields, strict=True)))
         elif (cells := _trimmed(fields)) and not is_below_table([*cells, *[""] * (width - len(cells))]):
-            yield _ragged(number, joined, cells, header)
+            yield _ragged(number, joined, cells, layout)
 
 
 _BLANK = ' \t\r\n",;|'
@@ -241,9 +243,11 @@ def is_below_table(cells: Sequence[Any]) -> bool:
     )
 
 
-def _ragged(number: int, text: str, cells: Sequence[str], header: tuple[str, ...]) -> Row:
-    if len(cells) == len(header):
-        return Row(number, text, dict(zip(header, cells, strict=True)))
+def _ragged(number: int, text: str, cells: Sequence[str], layout: Layout) -> Row:
+    header = layout.header
+    # What stands in columns without a name, such as a note beside the table, is of no order.
+    if len(header) <= len(cells) <= layout.width:
+        return Row(number, text, dict(zip(header, cells, strict=False)))
     return Row(number, text, error=f"has {len(cells)} fields where the header has {len(header)}")
 
 

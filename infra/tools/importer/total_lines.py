@@ -21,6 +21,11 @@ _WORDS = frozenset(
 )
 
 
+def is_total_word(text: str) -> bool:
+    """Return whether a text is what a line of totals is called."""
+    return plain(text) in _WORDS
+
+
 class TotalLines:
     """Tells lines of totals from further items of an order, both of which may be amounts alone."""
 
@@ -65,7 +70,7 @@ def is_called_total(columns: Columns, values: Mapping[str, Any]) -> bool:
         return False
     amounts = _amounts(columns)
     others = [cell for name, value in values.items() if name not in amounts and (cell := clean(value)) is not None]
-    return bool(others) and all(plain(str(cell)) in _WORDS for cell in others)
+    return bool(others) and all(is_total_word(str(cell)) for cell in others)
 
 
 def _amounts(columns: Columns) -> set[str]:

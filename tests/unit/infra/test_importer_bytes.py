@@ -166,9 +166,12 @@ def test_the_first_sheet_of_xlsx_is_read_or_the_one_that_is_named(
     file = read(tmp_path, pack(workbook(Jan=ROWS, Notes=[["x"]])))
     assert_both_orders(file)
     assert [event.order_id for event in file.events] == ["17", "18"]
+    assert "the first sheet of 2 was read; --sheet names another: 'Notes'" in file.said
     assert file.events[0].timestamp == datetime(2026, 1, 5, 10, 30, tzinfo=UTC)
     content = pack(workbook(Notes=[["x"]], Jan=ROWS))
-    assert_both_orders(read(tmp_path, content, sheet="Jan"))
+    named = read(tmp_path, content, sheet="Jan")
+    assert_both_orders(named)
+    assert "sheet of" not in named.said
     with pytest.raises(UnreadableFileError, match="its sheets: Notes, Jan"):
         read(tmp_path, content, sheet="Feb")
 

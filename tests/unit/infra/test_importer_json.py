@@ -135,3 +135,39 @@ def test_the_reason_for_a_line_without_the_columns_is_not_cut_in_a_word(tmp_path
     [told] = [line for line in file.said.splitlines() if line.startswith("  rejected")]
     assert told.endswith(" ...")
     assert told.removesuffix(" ...").endswith(tuple(f"an_unusual_name_{number}," for number in range(30)))
+
+
+_OF_PANDAS = {
+    "columns": {name: {str(at): order[name] for at, order in enumerate(ORDERS)} for name in ("id", "date", "amount")}
+    | {"customer_id": {str(at): order["customer_id"] for at, order in enumerate(ORDERS)}},
+    "index": {str(at): {**order, "items": None} for at, order in enumerate(ORDERS)},
+    "split": {
+        "columns": ["id", "customer_id", "date", "amount"],
+        "index": [0, 1],
+        "data": [[order[name] for name in ("id", "customer_id", "date", "amount")] for order in ORDERS],
+    },
+    "by number": {f"no-{order['id']}": order for order in ORDERS},
+}
+
+
+@pytest.mark.parametrize("shape", _OF_PANDAS)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_table_that_is_one_object_is_read_row_by_row(tmp_path: Path, shape: str, indent: int | None) -> None:
+    file = read(tmp_path, json.dumps(_OF_PANDAS[shape], indent=indent))
+    assert (file.figures.orders, file.figures.money, file.figures.customers, file.rejects) == (2, 30.5, 2, [])
+
+
+def test_one_order_with_objects_of_its_own_is_no_table(tmp_path: Path) -> None:
+    order = {"customer": {"id": "ann", "name": "Ann"}, "order": {"date": "2026-01-05", "total": 10}}
+    file = read(tmp_path, json.dumps(order), columns={"customer_id": "customer.id", "timestamp": "order.date"})
+    assert file.figures.orders == 1
+
+
+def test_a_named_column_may_be_left_out_of_objects_but_not_of_all(tmp_path: Path) -> None:
+    orders = [{"customer": "ann", "date": "2026-01-05", "no": 1, "total": 10, "back": 5}]
+    orders.append({"customer": "bob", "date": "2026-01-06", "no": 2, "total": 20})
+    text = "\n".join(map(json.dumps, orders))
+    file = read(tmp_path, text, columns={"order_id": "no", "refunded": "back"})
+    assert (file.figures.orders, file.figures.money, file.rejects) == (2, 25, [])
+    with pytest.raises(UnreadableFileError, match="no line has the column 'returned'"):
+        read(tmp_path, text, columns={"refunded": "returned"})

@@ -92,6 +92,26 @@ def test_a_line_without_a_time_has_that_of_its_own_order_alone(tmp_path: Path) -
     assert (figures(without_numbers), len(without_numbers.rejects)) == ((1, 10), 1)
 
 
+def test_a_line_of_the_same_number_without_a_customer_goes_on_with_the_order(tmp_path: Path) -> None:
+    text = "order,customer,email,date,sku,amount\n1,ann,,2026-01-05,A,10\n1,,,2026-01-05,B,5\n"
+    file = read(tmp_path, text + "2,bob,,2026-01-06,A,7\n2,,guest@example.org,2026-01-06,A,9\n3,,,2026-01-07,A,3\n")
+    assert figures(file) == (3, 31)
+    assert [reject.line for reject in file.rejects] == [6]
+
+
+def test_a_customer_who_is_called_as_lines_of_totals_are_is_told(tmp_path: Path) -> None:
+    text = "customer,date,order,amount\nTOTAL,2026-01-31,,30\nann,2026-01-05,1,10\nbob,2026-01-06,2,20\n"
+    assert "WARNING: a customer is called 'TOTAL', as lines of totals are" in read(tmp_path, text).said
+
+
+def test_what_stands_in_columns_without_a_name_is_of_no_order(tmp_path: Path) -> None:
+    text = "customer,date,order,amount,,\nann,2026-01-05,1,10,late,\nbob,2026-01-06,2,20,,call back\n"
+    file = read(tmp_path, text)
+    assert (figures(file), file.rejects) == ((2, 30), [])
+    # A further field than the header's line has is a fault.
+    assert len(read(tmp_path, text + "cid,2026-01-06,3,20,,,x\n").rejects) == 1
+
+
 def test_numbers_that_begin_again_are_told(tmp_path: Path) -> None:
     text = lines("1,2025-01-05,A,10", "2,2025-01-06,A,20", "1,2026-01-05,A,40")
     file = read(tmp_path, text)

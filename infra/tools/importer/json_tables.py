@@ -1,0 +1,47 @@
+"""Tables written as one object of JSON: columns by name, as pandas writes them, or records by their numbers."""
+
+import json
+from collections.abc import Iterator
+from typing import IO, Any
+
+from infra.tools.importer.rows import Row
+from infra.tools.importer.tables import IsHeader
+
+# Such an object is read whole.
+_LONGEST = 64 * 1024 * 1024
+
+
+def is_json_table(file: IO[str], is_header: IsHeader) -> bool:
+    """Return whether a text is one object that has all records as its values, or the columns of all."""
+    records = _records(file)
+    return records is not None and is_header([*records[0]])
+
+
+def json_table_rows(file: IO[str]) -> Iterator[Row]:
+    """Yield the records of such a text; each has its place in the table as the number of its line."""
+    for number, values in enumerate(_records(file) or [], 1):
+        yield Row(number, json.dumps(values, ensure_ascii=False), values)
+
+
+def _records(file: IO[str]) -> list[dict[str, Any]] | None:
+    text = file.read(_LONGEST + 1)
+    if len(text) > _LONGEST or not text.lstrip("\ufeff \t\r\n").startswith("{"):
+        return None
+    try:
+        whole = json.loads(text.lstrip("\ufeff"))
+    except (ValueError, RecursionError):
+        return None
+    if whole.keys() == {"columns", "index", "data"} and all(map(_is_list, whole.values())):
+        return [dict(zip(whole["columns"], cells, strict=False)) for cells in whole["data"] if _is_list(cells)] or None
+    parts = [part for part in whole.values() if isinstance(part, dict) and part]
+    if not parts or len(parts) < len(whole):
+        return None
+    places = parts[0].keys()
+    if all(part.keys() == places for part in parts) and all(place.isdigit() for place in places):
+        return [{name: whole[name][place] for name in whole} for place in places]
+    # A record of its own may have objects, too: those of records are alike.
+    return parts if len(parts) > 1 and all(len(places & part.keys()) * 2 > len(places) for part in parts) else None
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
