@@ -45,6 +45,7 @@ from infra.tools.importer.storing import (
     EXPECTED_ERRORS,
     EventStore,
     Imported,
+    Processes,
     StoringFailedError,
     collect_seldom,
     processes_for,
@@ -102,9 +103,7 @@ def _import(options: argparse.Namespace, reached: Reached) -> int:
     settings = use_stack(*(() if options.dry_run else ("DATABASE_URL", "ERASURE_KEY")))
     path: Path = options.file
     now = datetime.now(UTC)
-    with Progress(f"reading {path.name}, lines") as progress:
-        history = read_history(path, _reading(options, settings), now=now, progress=progress)
-    with history:
+    with Processes() as processes, _read(options, settings, now, processes) as history:
         if not history.lines:
             print(f"import: {path} holds no line to import", file=sys.stderr)
             return 1
@@ -118,13 +117,26 @@ def _import(options: argparse.Namespace, reached: Reached) -> int:
         if not options.dry_run:
             # The file's name may be that of a customer; the list of imports has it.
             note(settings, "import", action="intake")
-        imported = _dry_run(history) if options.dry_run else _store(path, history, settings, now, reached)
+        imported = _dry_run(history) if options.dry_run else _store(path, history, settings, now, reached, processes)
         for sentence in describe_content(history):
             print(sentence)
         _report(history, imported, time.monotonic() - began, is_dry=options.dry_run)
         if not options.dry_run:
             _keep_rejects(path, history)
     return 1 if imported.refused or not imported.seen else 0
+
+
+def _read(options: argparse.Namespace, settings: Settings, now: datetime, processes: Processes) -> History:
+    """Read the file; the processes that are to store a long one start meanwhile."""
+    with Progress(f"reading {options.file.name}, lines") as progress:
+
+        def shown(lines: int, share: float | None) -> None:
+            progress(lines, share)
+            if not options.dry_run:
+                # Each line is read twice.
+                processes.start(processes_for(lines // 2))
+
+        return read_history(options.file, _reading(options, settings), now=now, progress=shown)
 
 
 def _reading(options: argparse.Namespace, settings: Settings) -> Options:
@@ -157,7 +169,9 @@ def _dry_run(history: History) -> Imported:
     return imported
 
 
-def _store(path: Path, history: History, settings: Settings, began: datetime, reached: Reached) -> Imported:
+def _store(
+    path: Path, history: History, settings: Settings, began: datetime, reached: Reached, processes: Processes
+) -> Imported:
     database = Database(settings.database_url)
     try:
         # A simulated shop's model serves no shop with orders of its own.
@@ -178,7 +192,7 @@ def _store(path: Path, history: History, settings: Settings, began: datetime, re
         reached.phase = "storing"
         with Progress("importing, events", expected) as progress:
             events, count = history.events(with_voids=True), reached.counting(progress)
-            imported = store.add_all(events, count, processes=processes_for(expected))
+            imported = store.add_all(events, count, processes, processes_for(expected))
         reached.phase = "scoring"
         store.hours.store(database, settings, imported.hours, datetime.now(UTC))
         counts = {

@@ -3,9 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from infra.tools.importer.tallies import Occurrences
 
 _CACHE_KIB = 48 * 1024
 _AT_ONCE = 5000
+# Rows of a statement: SQLite works on it without Python, whose other threads go on meanwhile.
+_ROWS_A_STATEMENT = 1000
 
 
 class Line(NamedTuple):
@@ -74,15 +77,22 @@ class SharedNumbers(NamedTuple):
 
 
 class Staging:
-    """Tables of SQLite in a file of its own, which has no name: whatever ends the process, nothing of it stays."""
+    """Tables of SQLite in a file of its own, which has no name: whatever ends the process, nothing of it stays.
+
+    A thread writes rows while the next ones are read.
+    """
 
     def __init__(self) -> None:
         """Begin with empty tables."""
-        self._database = sqlite3.connect("", isolation_level=None)
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._writer = ThreadPoolExecutor(1, "staging")
+        self._writing: Future[None] | None = None
         run = self._database.execute
         run("PRAGMA journal_mode = OFF")
         run("PRAGMA synchronous = OFF")
         run(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        # Of a sort: beside the one that reads what is sorted.
+        run("PRAGMA threads = 1")
         names = ", ".join(Line._fields)
         run(f"CREATE TABLE lines ({names})")
         # Records of JSON may share a line: `place` tells them apart.
@@ -98,6 +108,7 @@ class Staging:
 
     def close(self) -> None:
         """Close the tables."""
+        self._writer.shutdown()
         self._database.close()
 
     def add_lines(self, lines: Sequence[Line]) -> None:
@@ -248,10 +259,29 @@ class Staging:
     def _flush(self) -> None:
         for table in self._pending:
             self._write(table)
+            self._wait()
+            if rows := self._pending[table]:
+                marks = ", ".join("?" * self._widths[table])
+                self._database.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
+                rows.clear()
 
     def _write(self, table: str) -> None:
-        if rows := self._pending[table]:
-            marks = ", ".join("?" * self._widths[table])
-            # SQLite takes the values of a plain tuple in two thirds of the time of those of a class of tuples.
-            self._database.executemany(f"INSERT INTO {table} VALUES ({marks})", map(tuple, rows))  # noqa: S608
-            rows.clear()
+        """Begin to write as many pending rows as whole statements hold, once those of before are written."""
+        rows = self._pending[table]
+        whole = len(rows) - len(rows) % _ROWS_A_STATEMENT
+        if whole:
+            self._wait()
+            self._pending[table] = rows[whole:]
+            self._writing = self._writer.submit(self._insert, table, rows[:whole])
+
+    def _wait(self) -> None:
+        """Wait until what is being written is there. Raises what has kept it from being written."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def _insert(self, table: str, rows: Sequence[Any]) -> None:
+        row = f"({', '.join('?' * self._widths[table])})"
+        statement = f"INSERT INTO {table} VALUES {', '.join([row] * _ROWS_A_STATEMENT)}"  # noqa: S608
+        for begin in range(0, len(rows), _ROWS_A_STATEMENT):
+            self._database.execute(statement, [*chain.from_iterable(rows[begin : begin + _ROWS_A_STATEMENT])])

@@ -7,13 +7,14 @@ import os
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from multiprocessing import resource_tracker
-from typing import Protocol
+from typing import Protocol, Self
 
 from churn.adapters.mysql import Database, DataRefusedError, StatementRefusedError
 from churn.domain.errors import DATA_ERRORS, UnavailableError
@@ -126,25 +127,65 @@ class EventStore:
         imported.repeated += replaced.known_refunds + replaced.known_voids
         return imported
 
-    def add_all(self, events: Iterable[Event], progress: Callable[[int], None], *, processes: int) -> Imported:
-        """Store a history that is sorted by customer; several processes come to the same as one."""
-        if processes == 1:
+    def add_all(
+        self, events: Iterable[Event], progress: Callable[[int], None], processes: "Processes", number: int
+    ) -> Imported:
+        """Store a history that is sorted by customer, in so many processes, which come to the same as one."""
+        if number == 1:
             return _store(events, lambda batch: _Done(self.add(batch)), 0, progress)
+        processes.start(number)
+        shared = _Shared(self._settings, self.hours, self._file, self._may_have_moved)
+        try:
+            return _store(events, lambda batch: processes.submit(_add, shared, batch), _AHEAD * number, progress)
+        except BrokenProcessPool:
+            raise StoringFailedError(
+                "a process that stored events was ended; the import goes on if run again"
+            ) from None
+        finally:
+            processes.end()
+
+
+class Processes:
+    """Processes that store events. They may be started before there are any, while one processor has nothing to do.
+
+    A context manager, whose exit ends them.
+    """
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._pool: ProcessPoolExecutor | None = None
+
+    def start(self, number: int) -> None:
+        """Start so many processes, if none were started before and it is more than one."""
+        if self._pool is not None or number == 1:
+            return
         # A new interpreter each: connections and open files are not to be shared.
         context = multiprocessing.get_context("spawn")
         resource_tracker.ensure_running()
-        arguments = (self._settings, self.hours, self._file, self._may_have_moved)
-        with ProcessPoolExecutor(processes, context, initializer=_begin_process, initargs=arguments) as pool:
-            try:
-                return _store(events, lambda batch: _submitted(pool, batch), _AHEAD * processes, progress)
-            except BrokenProcessPool:
-                raise StoringFailedError(
-                    "a process that stored events was ended; the import goes on if run again"
-                ) from None
-            except BaseException:
-                # Waits for what is being stored: nothing is written after the failure is told.
-                pool.shutdown(cancel_futures=True)
-                raise
+        self._pool = ProcessPoolExecutor(number, context, initializer=_begin_process)
+        # Whoever gives them events is told of a process that was ended.
+        with suppress(BrokenProcessPool):
+            for _ in range(number):
+                # The pool starts a process when there is work that no other waits for.
+                self.submit(_load)
+
+    def submit[**P, T](self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> Future[T]:
+        """Let one of the processes that were started do some work."""
+        if self._pool is None:
+            raise RuntimeError("no process was started")
+        with later():
+            return self._pool.submit(work, *arguments, **named)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Wait for what is being stored: nothing is written after a failure is told."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
 
 def _says_more(record: logging.LogRecord) -> bool:
@@ -239,20 +280,26 @@ def collect_seldom() -> None:
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the stores of all processes have in common."""
+
+    settings: Settings
+    hours: HourSpan
+    file: str | None
+    may_have_moved: bool
+
+
 _stores: list[EventStore] = []
 
 
-def _submitted(pool: ProcessPoolExecutor, batch: list[Event]) -> _Pending:
-    # The pool starts a process when there is work for it.
-    with later():
-        return pool.submit(_add, batch)
-
-
-def _begin_process(settings: Settings, hours: HourSpan, file: str | None, may_have_moved: bool) -> None:
+def _begin_process() -> None:
     collect_seldom()
-    database = Database(settings.database_url)
-    _stores.append(EventStore(database, settings, hours, file, may_have_moved=may_have_moved))
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _load() -> None:
+    """Do nothing: to be asked for it, the process has loaded what it needs."""
 
 
 def _end_with_parent() -> None:
@@ -262,8 +309,12 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _add(batch: list[Event]) -> Imported:
+def _add(shared: _Shared, batch: list[Event]) -> Imported:
     try:
+        if not _stores:
+            database = Database(shared.settings.database_url)
+            moved = shared.may_have_moved
+            _stores.append(EventStore(database, shared.settings, shared.hours, shared.file, may_have_moved=moved))
         return _stores[0].add(batch)
     except EXPECTED_ERRORS as error:
         # Not every error can be sent to another process.

@@ -1,10 +1,10 @@
-"""The one reader of JSON: each fault has its sentence."""
+"""The one reader of JSON: each fault has its sentence; and its compact writer."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.domain.json_text import read_json
+from churn.domain.json_text import read_json, write_compact, write_object
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,11 @@ def _refusal(text: bytes) -> str:
     except ValueError as error:
         return str(error)
     return "is read"
+
+
+_PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10)
+
+
+@given(st.dictionaries(st.text(max_size=10), _PLAIN | st.lists(_PLAIN, max_size=2), max_size=5))
+def test_an_object_is_written_as_by_the_one_encoder(members: dict[str, object]) -> None:
+    assert write_object(members) == write_compact(members)

@@ -13,7 +13,7 @@ from churn.adapters.mysql.statement_parts import HASHES
 from churn.domain.customer import micro_points
 from churn.domain.events import PROFILE_EVENTS, SIMULATED, Event, stored_data
 from churn.domain.identifiers import stored_forms
-from churn.domain.json_text import write_compact
+from churn.domain.json_text import write_object
 from churn.domain.timeline import Window
 from churn.domain.timestamps import from_millis, to_millis
 
@@ -66,7 +66,7 @@ def add(transaction: Transaction, events: Sequence[tuple[int, Event]]) -> None:
     """Add events, each with its customer's key, to the history."""
     transaction.insert_many(
         "INSERT INTO events (customer_pk, event_id, event_type, occurred_at, data)",
-        [(pk, event.event_id, event.event_type, event.timestamp, write_compact(event.data)) for pk, event in events],
+        [(pk, event.event_id, event.event_type, event.timestamp, write_object(event.data)) for pk, event in events],
     )
 
 
