@@ -9,7 +9,7 @@ from typing import Any
 
 from churn.adapters.mysql import imports
 from churn.services.imported_hours import HourSpan
-from infra.tools.importer import command, storing
+from infra.tools.importer import command, reading_progress, storing
 from infra.tools.importer.staging import Staging
 
 PHASES: dict[str, tuple[object, str, int]] = {
@@ -29,6 +29,8 @@ def main(phase: str, file: str, name: str) -> int:
     # Smaller than the batches of those who go on: when it ends, some were never begun.
     storing.EVENTS_A_TRANSACTION = 100
     storing._EVENTS_FOR_PROCESSES = 0
+    # They start while the file is read.
+    reading_progress.EVERY = 100
     owner, function, calls = PHASES[phase]
     setattr(owner, function, _killing(getattr(owner, function), calls, signal.Signals[name]))
     return command.main([file])

@@ -153,7 +153,8 @@ class History:
             self.tally.examples.setdefault(reason, parts[1][:_LONGEST_EXAMPLE])
 
     def take_orders(self, orders: Callable[[], Orders]) -> None:
-        """Make orders of the lines that were kept."""
+        """Make orders of the lines that were kept, which are all."""
+        self.staging.look_for_shared_numbers()
         self._orders = orders
 
 

@@ -103,6 +103,7 @@ class Staging:
         self.event_figures = EventFigures()
         """Of the events, once all were taken."""
         self._sorted = "lines"
+        self._shared = SharedNumbers(0, 0, "")
         self._pending: dict[str, list[Any]] = {"lines": [], "rejects": [], "events": []}
         self._widths = {"lines": len(Line._fields), "rejects": len(Reject._fields), "events": 4}
 
@@ -179,9 +180,17 @@ class Staging:
         ).fetchone()
         return row is not None
 
-    def shared_numbers(self) -> SharedNumbers:
-        """Return how many order numbers stand under several customers."""
+    def look_for_shared_numbers(self) -> None:
+        """Begin to look for what `shared_numbers` tells: all lines were added."""
         self._flush()
+        self._writing = self._writer.submit(self._find_shared)
+
+    def shared_numbers(self) -> SharedNumbers:
+        """Return how many order numbers stand under several customers, once it was looked for."""
+        self._flush()
+        return self._shared
+
+    def _find_shared(self) -> None:
         shared = (
             "SELECT number, MIN(at) = MAX(at) AND MIN(value) IS MAX(value) AS is_same FROM lines "
             "WHERE number <> '' AND NOT is_void GROUP BY number HAVING MIN(customer) <> MAX(customer)"
@@ -189,7 +198,7 @@ class Staging:
         row = self._database.execute(
             f"SELECT COUNT(*), SUM(is_same), MIN(CASE WHEN is_same THEN number END) FROM ({shared})"  # noqa: S608
         ).fetchone()
-        return SharedNumbers(row[0], row[1] or 0, row[2] or "")
+        self._shared = SharedNumbers(row[0], row[1] or 0, row[2] or "")
 
     def all_numbers_are(self, pattern: str) -> bool:
         """Return whether the numbers of all lines are of a pattern."""

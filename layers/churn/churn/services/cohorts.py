@@ -52,6 +52,8 @@ def cohort_table(database: Database, by: CohortPeriod, number: int, now: datetim
 
 
 def _counted(customer: Customer) -> Sequence[int] | None:
+    if customer.is_new:
+        return ()
     stored = customer.record.order_days
     return None if stored is None else unpack_days(stored)
 
