@@ -29,8 +29,8 @@ class ZeroNumbers:
     columns: tuple[str, str, str]
     """Those of number, customer and time."""
     lines: int = 0
-    _customers: set[Any] = field(default_factory=set)
-    _times: set[Any] = field(default_factory=set)
+    _customers: set[str] = field(default_factory=set)
+    _times: set[str] = field(default_factory=set)
     _groups: int = 0
     """How often such lines stand together."""
     _was_zero: bool = False
@@ -58,7 +58,7 @@ class ZeroNumbers:
         for cell, seen in ((customer, self._customers), (time, self._times)):
             # Further lines of an order may have neither.
             if cell is not None and len(seen) < _SEVERAL:
-                seen.add(cell)
+                seen.add(str(cell))
 
     def add_block(self, block: Block) -> None:
         """Take many lines."""
