@@ -14,6 +14,7 @@ from infra.tools.importer.columns import AMOUNTS, TIMES, Columns, find_columns, 
 from infra.tools.importer.events import CUSTOMER_COLUMNS, NUMBER_COLUMNS
 from infra.tools.importer.export_format import Kind
 from infra.tools.importer.faults import UnreadableFileError
+from infra.tools.importer.not_kept import NotKept, never_orders, not_kept
 from infra.tools.importer.numbers import DecimalSign, NumberReader, NumberSurvey
 from infra.tools.importer.prices import Prices
 from infra.tools.importer.regions import are_regions, may_be_regions
@@ -41,8 +42,6 @@ _VISITS = frozenset(
 )
 # An amount above 0, or a yes.
 _ABOVE_0 = re.compile(r"\D{0,4}[\d.,' ]*[1-9][\d.,' ]*\D{0,4}|true|yes|ja|oui|s[i\u00ed\u00ec]|sim|tak", re.IGNORECASE)
-_NEVER_ORDERS = {"paid": False, "ispaid": False, "livemode": False, "test": True, "istest": True, "testorder": True}
-"""Columns of yes and no, and what they say of lines that never were orders."""
 
 
 @dataclass(slots=True)
@@ -108,7 +107,7 @@ class Survey:
         return ""
 
     def _unread(self, column: str, words: Counter[str]) -> str:
-        if not_orders := _no_orders(column, words):
+        if not_orders := never_orders(column, words):
             kinds = ((word, "never" if word in not_orders else "counts") for word in words if word)
             classed = " ".join(shlex.quote(f"--status={kind}={word}") for word, kind in kinds)
             told = (
@@ -127,10 +126,24 @@ class Survey:
             says = all(said(word) is not None for word in words)
             field_ = "cancelled" if says and "cancelled" not in self.read else "refunded"
             what = "what was paid back of orders"
+        elif self.may_have_states and (found := self._not_kept(column, words)):
+            field_, what = found.field, "what did not stay of orders"
+            words = found.words
         else:
             return ""
         sentence = f"WARNING: column {column!r} reads like {what} ({_shown(words)}), and is not used"
         return sentence + (f": {shlex.quote(f'--column={field_}={column}')} uses it" if field_ else "")
+
+    def _not_kept(self, column: str, words: Counter[str]) -> NotKept | None:
+        """Return what a column says of orders that did not stay, unless what is read of the file says so already."""
+        found = not_kept(column, words)
+        if found is None or found.field == "refunded":
+            return None if "refunded" in self.read else found
+        if not self.read.isdisjoint(("status", "cancelled")):
+            return None
+        # Where another column has amounts, not all of an order may have come back.
+        amounts = any(one and one.field == "refunded" for one in map(not_kept, self.unread, self.unread.values()))
+        return found._replace(field=None) if amounts else found
 
     @property
     def whole_numbers(self) -> frozenset[str]:
@@ -322,11 +335,3 @@ def _is_refund(column: str, words: Counter[str]) -> bool:
     return likeliest("refunded", [column], ()) is not None and any(
         _ABOVE_0.fullmatch(with_ascii_digits(word)) for word in words
     )
-
-
-def _no_orders(column: str, words: Counter[str]) -> Counter[str]:
-    """Return the words of a column, as `paid` or `test`, by which lines never were orders."""
-    means = _NEVER_ORDERS.get(column.strip().casefold().replace("_", "").replace(" ", ""))
-    if means is None or any(said(word) is None for word in words):
-        return Counter()
-    return Counter({word: count for word, count in words.items() if word and said(word) is means})

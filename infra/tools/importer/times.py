@@ -18,6 +18,11 @@ _ISO = re.compile(r"\d{4}-(?!\d{1,2}-\d(?!\d)|\d-)", re.ASCII)
 # A clock behind such a date that is not one of ISO 8601, where 10.30 would be a part of an hour.
 _OTHER_CLOCK = re.compile(r"\d{4}-\d{2}-\d{2}[T\s,]+(?:\d{1,2}[.,h]\d|\d:\d|.*[AaPp]\.?\s?[Mm]\.?$)", re.ASCII)
 _ISO_COLUMN = re.compile(r"(?:\d{4}-[^\n]*\n)*", re.ASCII)
+_CLOCKS = {
+    re.compile(r" \d\d?:\d\d"): " %H:%M",
+    re.compile(r" \d\d?:\d\d:\d\d"): " %H:%M:%S",
+    re.compile(r"T\d\d:\d\d:\d\d"): "T%H:%M:%S",
+}
 _DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)", re.ASCII)
 _YEAR_FIRST = re.compile(r"(\d{4})([./-])(\d{1,2})\2(\d{1,2})(?!\d)", re.ASCII)
 _WEEKDAY = re.compile(r"[^\W\d]{2,12}\.?,?\s+(?=\d)|[^\W\d]{2,12}\.?,\s+|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\s+(?=[A-Z])")
@@ -133,7 +138,7 @@ class TimeSurvey:
         if match is None:
             return
         first, second = int(match[1]), int(match[3])
-        if match[2] == "." or len(match[4]) == 4 or second > 12 or first <= 12 or int(match[4]) > 31:
+        if len(match[4]) == 4 or second > 12 or first <= 12 or int(match[4]) > 31:
             self._years_last = True
         elif not self._years_last:
             self._firsts.setdefault(first, text)
@@ -183,9 +188,10 @@ class TimeSurvey:
         if not (match := _DATE.match(plain_time(text))):
             return
         year, month, day = (int(match[part]) for part in (1, 3, 4))
+        clock = next((form for clock, form in _CLOCKS.items() if clock.fullmatch(text.strip()[match.end() :])), "")
         raise DoubtError(
             f"column {self.column!r} can be read in two ways: {text!r} is {_named(text, 'dmy')} with --dates=dmy, or "
-            f"{day} {date(2000 + year, month, 1):%B %Y} with --date-format='%y{match[2]}%m{match[2]}%d'"
+            f"{day} {date(2000 + year, month, 1):%B %Y} with --date-format='%y{match[2]}%m{match[2]}%d{clock}'"
         )
 
 

@@ -149,6 +149,10 @@ def test_times_in_the_forms_that_systems_write(tmp_path: Path, cells: list[str],
             ["26-01-05", "26-01-16", "26-02-01"],
             ["two ways", "26 January 2005", "5 January 2026", "--dates=dmy", "--date-format='%y-%m-%d'"],
         ),
+        (
+            ["26.01.05 10:00", "26.11.06 10:00", "26.12.31 10:00"],
+            ["two ways", "26 January 2005", "5 January 2026", "--dates=dmy", "--date-format='%y.%m.%d %H:%M'"],
+        ),
         (["25/01/2026", "01/25/2026"], ["contradicts itself", "25/01/2026", "01/25/2026"]),
     ],
 )
@@ -163,6 +167,7 @@ def test_an_answer_settles_the_doubt(tmp_path: Path) -> None:
     assert times(tmp_path, "05/01/2026", dates="dmy") == ["2026-01-05T00:00:00"]
     assert times(tmp_path, "26-01-05", "26-01-16", date_format="%y-%m-%d")[0] == "2026-01-05T00:00:00"
     assert times(tmp_path, "26-01-05", "26-01-16", dates="dmy")[0] == "2005-01-26T00:00:00"
+    assert times(tmp_path, "26.01.05 10:30", date_format="%y.%m.%d %H:%M") == ["2026-01-05T10:30:00"]
     # Days repeat less often than years do: these have the day first.
     assert times(tmp_path, "26-01-25", "27-01-25", "28-01-26")[0] == "2025-01-26T00:00:00"
     assert times(tmp_path, "05/01/2026", date_format="%d/%m/%Y") == ["2026-01-05T00:00:00"]
