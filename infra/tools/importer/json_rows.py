@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from infra.tools.importer.json_lists import Keys, list_within, unwrapped
+from infra.tools.importer.long_lines import beginning, lines_of, too_long
 from infra.tools.importer.rows import Row
 from infra.tools.importer.tables import IsHeader, is_text
 
 _CHUNK = 256 * 1024
 # A longer element is none: a bracket was never closed.
-_LONGEST = 16 * 1024 * 1024
+_LONGEST = 4 * 1024 * 1024
 _SPACE = re.compile(r"[\s,]*")
-_NEXT_OBJECT = re.compile(r"\n\s*(?=\{)")
+_NEXT_OBJECT = re.compile(r"\n[\s,]*(?=\{)")
 _DECODER = json.JSONDecoder()
 _NO_VALUE = object()
 _DEEPEST = 3
@@ -73,19 +74,23 @@ def _first_value(lead: str) -> bool:
 
 
 def _joined(head: str, file: IO[str]) -> Iterator[str]:
+    following = lines_of(file, _LONGEST)
     *whole, last = head.splitlines(keepends=True) or [""]
     yield from whole
     if last.endswith("\n"):
         yield last
     else:
-        yield last + file.readline()
-    yield from file
+        yield last + next(following, "")
+    yield from following
 
 
 def _lines(lines: Iterator[str]) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
         text = line.strip("\ufeff \t\r\n")
         if not text:
+            continue
+        if why := too_long(text, _LONGEST):
+            yield Row(number, beginning(text), error=why)
             continue
         if not is_text(text):
             yield Row(number, text, error="is not UTF-8")
@@ -119,11 +124,13 @@ class _Elements:
             try:
                 values, end = _DECODER.raw_decode(self._buffer)
             except (ValueError, RecursionError):
-                if len(self._buffer) < _LONGEST and self._more():
+                if len(self._buffer) <= _LONGEST and self._more():
                     continue
-                line, text, is_cut = self._line, self._buffer[:200], len(self._buffer) < _LONGEST
+                line, text, why = self._line, beginning(self._buffer), too_long(self._buffer, _LONGEST)
                 goes_on = self._resume()
-                yield Row(line, text, error=_CUT_OFF if self._is_array and is_cut and not goes_on else "is not JSON")
+                if not why and self._is_array and not goes_on:
+                    why = _CUT_OFF
+                yield Row(line, text, error=why or "is not JSON")
                 if not goes_on:
                     return
                 continue

@@ -85,6 +85,8 @@ _SYMBOLS = _ARABIC | dict(
 )
 _DIGITS_ALIKE = str.maketrans("12345678", "99999999")
 _MOST_SHAPES = 20_000
+_LONGEST_KNOWN = 60
+"""Longer texts are read anew each time: what is known of a column stays small."""
 # Texts, each with a line end, in which the sign can only be the decimal sign, and that say nothing else.
 _DECIMALS: Mapping[DecimalSign, re.Pattern[str]] = {
     ".": re.compile(r"(?:\d+\.\d{1,2}\n)*", re.ASCII),
@@ -167,7 +169,7 @@ class NumberSurvey:
         shape = text.translate(_DIGITS_ALIKE)
         if shape in self._shapes:
             return
-        if len(self._shapes) < _MOST_SHAPES:
+        if len(self._shapes) < _MOST_SHAPES and len(shape) <= _LONGEST_KNOWN:
             self._shapes.add(shape)
         parts = _parts(text)
         if parts is None:
@@ -320,6 +322,6 @@ class NumberReader:
                 result = read_number(text, self.decimal)
         except ValueError as error:
             raise BadRowError(f"{self._name}: {error}") from None
-        if len(self._known) < _MOST_KNOWN:
+        if len(self._known) < _MOST_KNOWN and len(text) <= _LONGEST_KNOWN:
             self._known[text] = result
         return result

@@ -40,6 +40,7 @@ from infra.tools.importer.tallies import tally
 from infra.tools.importer.times import TimeReader
 from infra.tools.importer.zero_numbers import is_zero
 
+_LONGEST_WORD = 200
 _ONLY_SURVEYED = frozenset({"product", "currency"})
 # Value, discount, items, cancellation, refund, and change of a line.
 _NOTHING = (None, None, None, None, 0.0, None)
@@ -238,6 +239,7 @@ class LineReader:
                 tally(self._statuses.whole, word[:80], count)
 
     def _class_of(self, text: str) -> StatusClass | None:
+        text = text[:_LONGEST_WORD]
         if text not in self._classes:
             word = plain_status(text)
             of_format = self._format.statuses if self._format else {}

@@ -16,6 +16,7 @@ from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.rows import Block
 
 _MOST_LOOKED_AT = 20_000
+_LONGEST = 100
 # Among so many pairs of lines, nearly all of which say the same, a chance is ruled out.
 _ENOUGH = 3
 _NEARLY_ALL = 0.9
@@ -50,6 +51,7 @@ class Prices:
         """Take a line."""
         if len(self.lines) < _MOST_LOOKED_AT:
             product, price = (clean(values.get(column)) if column else None for column in (self.product, self.price))
+            product = product[:_LONGEST] if isinstance(product, str) else product
             self.lines.append((product, clean(values.get(self.quantity)), clean(values.get(self.amount)), price))
 
     def add_block(self, block: Block) -> None:

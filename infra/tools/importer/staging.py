@@ -19,6 +19,7 @@ _CACHE_KIB = 48 * 1024
 _AT_ONCE = 5000
 # Rows of a statement: SQLite works on it without Python, whose other threads go on meanwhile.
 _ROWS_A_STATEMENT = 1000
+_LONG_TEXT = 10_000
 
 
 class Line(NamedTuple):
@@ -123,6 +124,9 @@ class Staging:
         # SQLite takes no surrogates, which stand for bytes that are no text.
         reason, text = (part.encode("utf-8", "surrogatepass") for part in reject[1:])
         self._add("rejects", (reject.line, reason, text))
+        if len(text) > _LONG_TEXT:
+            # Thousands of such lines would be gigabytes.
+            self._write("rejects")
 
     def add_event(self, event: Event) -> None:
         """Add an event."""

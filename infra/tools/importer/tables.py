@@ -9,12 +9,16 @@ from itertools import islice
 from typing import IO, Any
 
 from infra.tools.importer.faults import UnreadableFileError
+from infra.tools.importer.long_lines import LONGEST_LINE, beginning, lines_of, too_long
 from infra.tools.importer.rows import Block, Row
 
 # A longer record has a quote that was never closed, and would swallow the rest of the file.
 _MAX_LINES_OF_A_RECORD = 100
 _SAMPLE_LINES = 200
 _LINES_OF_A_BLOCK = 1000
+# Between so many it is looked how long they are: each may be as long as one line can be.
+_TAKEN_AT_ONCE = 50
+_MOST_OF_A_BLOCK = 4 * LONGEST_LINE
 _DELIMITERS = ",;\t|"
 _TITLES_AT_MOST = 40
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE | re.DOTALL)
@@ -47,21 +51,28 @@ class Layout:
 def find_layout(file: IO[str], is_header: IsHeader) -> Layout | None:
     """Return how a text is laid out, None if it holds nothing. Raises UnreadableFileError if it has no header."""
     sample: list[tuple[int, str]] = []
-    told = ""
-    for number, line in enumerate(file, 1):
+    told, reason, size = "", "", 0
+    for number, line in enumerate(lines_of(file, LONGEST_LINE), 1):
         if number == 1 and (match := _SEPARATOR_LINE.fullmatch(line.lstrip("\ufeff"))):
             told = match[1]
+        elif why := too_long(line, LONGEST_LINE):
+            reason = reason or f"line {number} {why}"
         elif line.strip().strip(_DELIMITERS):
             sample.append((number, line))
-        if len(sample) == _SAMPLE_LINES:
+            size += len(line)
+        if len(sample) == _SAMPLE_LINES or size > LONGEST_LINE:
             break
     if not sample:
+        if reason:
+            raise UnreadableFileError(f"there is no line of a table: {reason}")
         return None
     best: tuple[float, Layout] | None = None
     for delimiter in [told] if told else _DELIMITERS:
         score, layout = _try(sample, delimiter, is_header)
         if best is None or score > best[0]:
             best = score, layout
+    if best and reason and not is_header(best[1].header):
+        raise UnreadableFileError(f"no line names the columns, and {reason}: is that the header?")
     return best[1] if best else None
 
 
@@ -100,7 +111,7 @@ def find_header(records: Sequence[Sequence[str]], is_header: IsHeader) -> int:
 
 def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
     """Return the names of columns without blanks; of two that are the same the second is numbered."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for cell in _trimmed(cells):
         name = cell.replace("\ufeff", "").strip()
         number = 2
@@ -108,7 +119,7 @@ def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
         while unique in names:
             unique = f"{name} ({number})"
             number += 1
-        names.append(unique)
+        names[unique] = None
     return tuple(names)
 
 
@@ -137,7 +148,13 @@ class Lines:
         """Return the next lines with their numbers, none at the end."""
         taken = self._returned[:most]
         del self._returned[:most]
-        taken += islice(self._lines, most - len(taken))
+        size = sum(len(text) for _, text in taken)
+        while len(taken) < most and size <= _MOST_OF_A_BLOCK:
+            further = [*islice(self._lines, min(most - len(taken), _TAKEN_AT_ONCE))]
+            if not further:
+                break
+            taken += further
+            size += sum([len(text) for _, text in further])
         return taken
 
     def give_back(self, lines: list[tuple[int, str]]) -> None:
@@ -158,7 +175,8 @@ def read_record(number: int, text: str, lines: Lines, delimiter: str) -> tuple[l
         try:
             fields = next(csv.reader([joined], delimiter=delimiter, strict=True))
         except csv.Error as error:
-            is_open = "end of data" in str(error) and len(taken) < _MAX_LINES_OF_A_RECORD
+            is_short = len(taken) < _MAX_LINES_OF_A_RECORD and len(joined) <= LONGEST_LINE
+            is_open = "end of data" in str(error) and is_short
             following = lines.take() if is_open else None
             if following is None:
                 lines.give_back(taken[1:])
@@ -174,7 +192,7 @@ def read_record(number: int, text: str, lines: Lines, delimiter: str) -> tuple[l
 
 def csv_records(file: IO[str], layout: Layout) -> Iterator[Row | Block]:
     """Yield the records below the header; blank lines, totals and what a system writes below its table are none."""
-    lines = Lines(enumerate(file, 1))
+    lines = Lines(enumerate(lines_of(file, LONGEST_LINE), 1))
     while (taken := lines.take()) is not None and taken[0] < layout.start:
         pass
     if taken is not None:
@@ -214,6 +232,9 @@ def _rows(lines: Lines, last: int, layout: Layout) -> Iterator[Row]:
         if number > last:
             lines.give_back([taken])
             return
+        if why := too_long(text, LONGEST_LINE):
+            yield Row(number, beginning(text), error=why)
+            continue
         if not is_text(text):
             yield Row(number, text.rstrip("\r\n"), error="is not UTF-8")
             continue
