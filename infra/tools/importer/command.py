@@ -150,6 +150,7 @@ def _reading(options: argparse.Namespace, settings: Settings) -> Options:
         statuses={plain_status(word): kind for kind, word in options.status},
         sheet=options.sheet,
         encoding=options.encoding,
+        list_name=options.list,
         zone=options.zone,
         allowed=settings.allowed_customer_ids | set(options.allow_id),
     )
@@ -345,6 +346,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what a word for the state of an order means: counts, cancelled or never, as in cancelled=storniert",
     )
     add("--sheet", help="the sheet of an xlsx file (default: the first)")
+    add("--list", metavar="NAME", help="the list of JSON that has the records, where an object has several")
     add("--encoding", help="the encoding of a text file (default: what its bytes tell), such as cp1250")
     add("--zone", type=_zone, default=UTC, help="the time zone of times that name none (default: UTC)")
     add(

@@ -43,6 +43,7 @@ class Options:
     statuses: Mapping[str, StatusClass] = field(default_factory=dict)
     sheet: str | None = None
     encoding: str | None = None
+    list_name: str | None = None
     zone: tzinfo = UTC
     allowed: Container[str] = ()
 

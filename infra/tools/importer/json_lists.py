@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from infra.tools.importer.faults import UnreadableFileError
 from infra.tools.importer.tables import IsHeader
 
 type Keys = tuple[str, ...]
@@ -25,7 +26,10 @@ _OF_PAGES = re.compile(
 _SPACE = re.compile(r"[\s,]*")
 _BLANK = re.compile(r"\s*")
 _DECODER = json.JSONDecoder()
-_DEEPEST = 4
+DEEPEST = 4
+"""Keys lead to a list that is no deeper within objects."""
+# Of names before this one in `_LISTS` it is sure what they are of.
+_SURE_NAMES = _LISTS.index("edges")
 
 
 @dataclass(slots=True)
@@ -58,6 +62,32 @@ def list_within(text: str, is_header: IsHeader) -> Keys | None:
     return found if is_named and not is_header([in_words(keys) for keys in outline.others]) else None
 
 
+def likeliest_list(lists: Mapping[Keys, int], are_records: Mapping[Keys, bool]) -> Keys | None:
+    """Return the keys to the list that has the records; `are_records`: whether the names of its first one say so."""
+
+    def rank(keys: Keys) -> tuple[int, bool, tuple[int, int], int]:
+        by_name = _rank(keys)
+        return min(by_name[0], _SURE_NAMES), not are_records[keys], by_name, -lists[keys]
+
+    return min(lists, key=rank, default=None)
+
+
+def named_list(lists: Mapping[Keys, int], name: str) -> Keys:
+    """Return the keys to the list of a name. Raises UnreadableFileError if there is none."""
+    found = [keys for keys in lists if name == in_words(keys)] or [keys for keys in lists if name == keys[-1]]
+    if not found:
+        there = f"; its lists: {told_lists(lists)}" if lists else ", and no list of objects"
+        raise UnreadableFileError(f"the file has no list {name!r}{there}")
+    return found[0]
+
+
+def told_lists(lists: Mapping[Keys, int]) -> str:
+    """Return the names of lists with the number of their entries."""
+    return ", ".join(
+        f"{in_words(keys)!r} ({count:,} {'entry' if count == 1 else 'entries'})" for keys, count in lists.items()
+    )
+
+
 def _rank(keys: Keys) -> tuple[int, int]:
     names = [_LISTS.index(key.casefold()) for key in keys if key.casefold() in _LISTS]
     return min(names, default=len(_LISTS)), len(keys)
@@ -75,7 +105,7 @@ def _walk(text: str, at: int, keys: Keys, outline: _Outline) -> int:
         if text[at] != ":" or not isinstance(key, str):
             raise ValueError("is not JSON")
         at, here = _behind(_BLANK, text, at + 1), (*keys, key)
-        if text[at] == "{" and len(here) < _DEEPEST:
+        if text[at] == "{" and len(here) < DEEPEST:
             at = _walk(text, at + 1, here, outline)
             continue
         outline_of = outline.others

@@ -3,10 +3,11 @@
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from infra.tools.importer.json_lists import Keys, list_within, unwrapped
+from infra.tools.importer.json_lists import DEEPEST, Keys, likeliest_list, list_within, named_list, unwrapped
 from infra.tools.importer.long_lines import beginning, lines_of, too_long
 from infra.tools.importer.rows import Row
 from infra.tools.importer.tables import IsHeader, is_text
@@ -30,9 +31,23 @@ def is_json(head: str) -> bool:
     return head.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}
 
 
-def json_list(file: IO[str], is_header: IsHeader) -> Keys | None:
-    """Return the keys to the list that has the records of a text, None if it is no part of an object."""
-    return list_within(file.read(_CHUNK).lstrip("\ufeff \t\r\n"), is_header)
+def json_list(file: IO[str], is_header: IsHeader, name: str | None = None) -> tuple[Keys | None, Mapping[Keys, int]]:
+    """Return the keys to the list that has the records of a text, and how many objects each of its lists has.
+
+    The keys are None if it is no part of an object. `name`: of the list that is wanted. Raises UnreadableFileError if
+    there is none of that name.
+    """
+    head = file.read(_CHUNK).lstrip("\ufeff \t\r\n")
+    found = list_within(head, is_header)
+    if found is None and name is None:
+        return None, {}
+    scan = _Scan(file, head)
+    scan.count()
+    lists = {keys: count for keys, count in scan.counts.items() if count}
+    if name is not None:
+        return named_list(lists, name), lists
+    names = {keys: is_header([*flat(first)]) for keys, first in scan.first.items()}
+    return likeliest_list(lists, names) or found, lists
 
 
 def json_rows(file: IO[str], keys: Keys | None = None) -> Iterator[Row]:
@@ -216,7 +231,7 @@ class _Lists(_Elements):
                     # The array has said that it is cut off.
                     return
                 self._drop(1)
-            elif self._value() is _NO_VALUE:
+            elif not (self._pass_over() if self._buffer.startswith("[") else self._value() is not _NO_VALUE):
                 break
         if self._buffer.startswith("}"):
             self._drop(1)
@@ -225,6 +240,15 @@ class _Lists(_Elements):
             self._drop(len(self._buffer))
             while self._more():
                 self._drop(len(self._buffer))
+
+    def _pass_over(self) -> bool:
+        """Drop another list, which may be longer than a value, entry by entry; return whether it could be read."""
+        self._drop(1)
+        while self._to_next() and not self._buffer.startswith("]"):
+            if self._value() is _NO_VALUE:
+                return False
+        self._drop(1)
+        return True
 
     def _to_next(self) -> bool:
         """Drop blanks and commas; return whether there is anything behind them."""
@@ -246,6 +270,53 @@ class _Lists(_Elements):
                 continue
             self._drop(end)
             return value
+
+
+class _Scan(_Lists):
+    """What lists of objects some objects have, such as pages of an API, and how many objects each has."""
+
+    def __init__(self, file: IO[str], buffer: str) -> None:
+        super().__init__(file, buffer, 1, ())
+        self.counts: Counter[Keys] = Counter()
+        self.first: dict[Keys, Mapping[str, Any]] = {}
+
+    def count(self) -> None:
+        """Count the objects of all lists; what is broken ends that."""
+        while self._to_next() and self._buffer.startswith("{") and self._count_within(()):
+            pass
+
+    def _count_within(self, above: Keys) -> bool:
+        """Count within an object that the buffer begins with; return whether it could be read."""
+        self._drop(1)
+        while self._to_next() and not self._buffer.startswith("}"):
+            key = self._value()
+            if not (isinstance(key, str) and self._to_next() and self._buffer.startswith(":")):
+                return False
+            self._drop(1)
+            self._to_next()
+            here = (*above, key)
+            if self._buffer.startswith("{") and len(here) < DEEPEST:
+                is_whole = self._count_within(here)
+            elif self._buffer.startswith("["):
+                is_whole = self._count_list(here)
+            else:
+                is_whole = self._value() is not _NO_VALUE
+            if not is_whole:
+                return False
+        self._drop(1)
+        return True
+
+    def _count_list(self, keys: Keys) -> bool:
+        self._drop(1)
+        while self._to_next() and not self._buffer.startswith("]"):
+            value = unwrapped(self._value())
+            if value is _NO_VALUE:
+                return False
+            if isinstance(value, dict):
+                self.counts[keys] += 1
+                self.first.setdefault(keys, value)
+        self._drop(1)
+        return True
 
 
 def flat(values: Mapping[str, Any], depth: int = 0, prefix: str = "") -> dict[str, Any]:

@@ -72,7 +72,9 @@ def read_history(
     scratch = Scratch()
     history: History | None = None
     try:
-        source = open_source(path, scratch, is_header, sheet=options.sheet, encoding=options.encoding)
+        source = open_source(
+            path, scratch, is_header, sheet=options.sheet, encoding=options.encoding, list_name=options.list_name
+        )
         header = header_of(source)
         known = recognise(header, options.kind)
         kind: Kind = options.kind or (known.kind if known else "orders")

@@ -1,14 +1,14 @@
 """The records of a file in any of the formats, numbered by line; it can be read more than once."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from churn.domain.values import storable
 from infra.tools.importer.content import Content, Scratch, guarded, open_content
 from infra.tools.importer.faults import UnreadableFileError
-from infra.tools.importer.json_lists import Keys, in_words
+from infra.tools.importer.json_lists import Keys, in_words, told_lists
 from infra.tools.importer.json_rows import is_json, json_list, json_rows
 from infra.tools.importer.json_tables import is_json_table, json_table_rows
 from infra.tools.importer.rows import Block, Row
@@ -35,6 +35,8 @@ class Source:
     _list: Keys | None = None
     """Where JSON has the list with the records."""
     _is_json_table: bool = False
+    _lists: Mapping[Keys, int] = field(default_factory=dict)
+    """How many objects each list has that an object of JSON is made around."""
 
     @property
     def is_json(self) -> bool:
@@ -48,12 +50,16 @@ class Source:
 
     def elsewhere(self) -> str:
         """Return where else in the file the records may be, as the end of a sentence; empty if nowhere."""
+        if lists := self._other_lists():
+            return f"; {lists}"
         if self._sheet is not None or not (names := self._sheets()[1:]):
             return ""
         return f"; this is the sheet {self._sheets()[0]!r}, and --sheet names another: {', '.join(names)}"
 
     def unread(self) -> list[str]:
-        """Return a sentence on the sheets of a workbook that are not read, if there are any."""
+        """Return a sentence on the sheets of a workbook, or the lists of JSON, that are not read, if there are any."""
+        if lists := self._other_lists():
+            return [lists]
         others = self._sheets()[1:] if self._sheet is None else []
         if not others:
             return []
@@ -65,6 +71,14 @@ class Source:
             return []
         with self.content.reopen() as file:
             return sheet_names(file)
+
+    def _other_lists(self) -> str:
+        """Return a sentence on the lists of JSON that are not read; empty without any."""
+        others = {keys: count for keys, count in self._lists.items() if keys != self._list}
+        if not others:
+            return ""
+        read = f"the list {in_words(self._list)!r} is read" if self._list else "no list is read"
+        return f"{read}, and the file has others, of which --list=NAME reads one: {told_lists(others)}"
 
     def rows(self) -> Iterator[Row]:
         """Yield all records one by one. Raises UnreadableFileError."""
@@ -95,9 +109,17 @@ class Source:
 
 
 def open_source(
-    path: Path, scratch: Scratch, is_header: IsHeader, *, sheet: str | None = None, encoding: str | None = None
+    path: Path,
+    scratch: Scratch,
+    is_header: IsHeader,
+    *,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    list_name: str | None = None,
 ) -> Source:
     """Return a file's records; what must be unpacked is unpacked into `scratch`.
+
+    `list_name`: the list of JSON that has the records.
 
     Raises UnreadableFileError if it is in no known format, or cannot be read.
     """
@@ -116,11 +138,11 @@ def open_source(
     words = content.describe(codec)
     if is_json(head):
         with guarded(path), content.text(codec) as file:
-            keys = json_list(file, is_header)
+            keys, lists = json_list(file, is_header, list_name)
         with guarded(path), content.text(codec) as file:
             is_table = keys is None and is_json_table(file, is_header)
         within = f"JSON, the list {in_words(keys)!r}, {words}" if keys else f"JSON, {words}"
-        return Source(content, within, None, codec, None, sheet, is_header, keys, is_table)
+        return Source(content, within, None, codec, None, sheet, is_header, keys, is_table, lists)
     if head.lstrip("\ufeff \t\r\n").lower().startswith(("<html", "<!doctype", "<table", "<?xml")):
         raise UnreadableFileError(f"{path} is a web page or XML: save it as CSV or xlsx")
     if "\x00" in head:
