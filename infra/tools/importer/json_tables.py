@@ -7,8 +7,9 @@ from typing import IO, Any
 from infra.tools.importer.rows import Row
 from infra.tools.importer.tables import IsHeader
 
-# Such an object is read whole.
-_LONGEST = 64 * 1024 * 1024
+# Such an object is read whole: as objects of Python it may take twenty times its length.
+_BEGIN = 4096
+_LONGEST = 16 * 1024 * 1024
 
 
 def is_json_table(file: IO[str], is_header: IsHeader) -> bool:
@@ -24,8 +25,10 @@ def json_table_rows(file: IO[str]) -> Iterator[Row]:
 
 
 def _records(file: IO[str]) -> list[dict[str, Any]] | None:
-    text = file.read(_LONGEST + 1)
-    if len(text) > _LONGEST or not text.lstrip("\ufeff \t\r\n").startswith("{"):
+    text = file.read(_BEGIN)
+    is_object = text.lstrip("\ufeff \t\r\n").startswith("{")
+    text += file.read(_LONGEST + 1 - len(text)) if is_object else ""
+    if not is_object or len(text) > _LONGEST:
         return None
     try:
         whole = json.loads(text.lstrip("\ufeff"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.tools.importer import json_rows, long_lines, tables
+from infra.tools.importer import json_rows, json_tables, long_lines, tables
 from infra.tools.importer.faults import UnreadableFileError
 from infra.tools.importer.long_lines import lines_of, pieces_of
 from tests.support.imports import ReadFile, read_file
@@ -74,7 +74,8 @@ def test_an_array_on_one_line_may_be_longer_than_a_value(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("begin", [b"", HEADER + ROWS, HEADER + b'"', b'{"a": "', b'[{"a": "'])
-def test_memory_does_not_grow_with_a_line(tmp_path: Path, begin: bytes) -> None:
+def test_memory_does_not_grow_with_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: bytes) -> None:
+    monkeypatch.setattr(json_tables, "_LONGEST", 4 * 1024 * 1024)
     path = tmp_path / "orders.gz"
     with gzip.open(path, "wb", 1) as file:
         file.write(begin)
