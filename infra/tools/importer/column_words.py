@@ -102,12 +102,38 @@ def _parts(text: str) -> tuple[str, ...]:
     return tuple(part.replace("_", " ") for part in text.split())
 
 
+_TOWNS_AND_KINDS = (
+    " city|stadt|ort | ville|ciudad|citta |cidade|miasto|plaats|region|provin|country|land |pays |pais |paese|kraj "
+    "| state | zip|plz|postc|postal|street|strasse|location| age |alter |edad|leeftijd|idade| eta |wiek |gender"
+    "|geschlecht|sexe|sexo|sesso|geslacht|plec | sex |segment|categor|kategor|tier |level"
+)
+_ONE_PIECE = _parts(
+    """
+    _unit_price unitprice unit_original_price unit_sale_price price_each each_price price_per_ per_unit per_piece
+    per_item unitaire einzelpr stuckpr stueckpr einheitspr preis_pro_ preis_je_ pro_stuck je_stuck pro_stueck je_stueck
+    unitari por_unidad al_pezzo stukspr stukpr eenheidspr per_stuk prijs_per jednostk za_sztuke
+    """
+)
+"""The price of one piece, in the order of the languages below."""
+_OF_ONE_PIECE = "|".join(map(re.escape, _ONE_PIECE))
+_COST_OR_WEIGHT = (
+    "purchase price|cost price|cost of|unit cost|item cost|einkauf|inkoop|wholesale|prix d achat|prix de revient"
+    "|precio de (?:compra|cost)|prezzo d[i ]*acquisto|preco de (?:compra|custo)|cena zakupu| ek "
+    "|weight|gewicht|poids| peso |waga|points|punkte|puntos|punti |punten|pontos|punkty"
+    "|commission|kommission|provision|comision|commissi|comissao|prowizj| tip |tips |trinkgeld|pourboire|propina"
+    "|mancia|fooi|gorjeta|napiwek|wertung|rating|score|balance|saldo|solde|margin|marge |profit|limit| due |outstanding"
+    "|voucher|gutschein|gift|debit|exchange|rate "
+)
 _PAID_BACK = "refund|erstatt|rueckzahl|ruckzahl|gutschr|rembours|reembols|rimbors|terugbeta|zwrot|zwroc|estorn"
 # "Including tax" is no amount of the tax.
-_INCLUDING = re.compile(r" (?:in[ck][a-z]*|avec|con|com|mit|with|met|z) [a-z]+| (?:tax|vat) in[ck][a-z]*(?= )")
+_INCLUDING = re.compile(
+    r" (?:in[ck][a-z]*|avec|con|com|mit|with|met|z|before|avant|vor|antes de|prima di|voor|przed) [a-z]+"
+    r"| (?:tax|vat) in[ck][a-z]*(?= )| numberdecimal"
+)
 # Of two columns that may be a field's, the other one.
 _LAST = re.compile(
     r" ex tax| excl| exkl| ohne | zzgl|hors taxe| ht | net |netto|subtotal| sub total|zwischensumm|sous total"
+    r"| de reference | de referencia| di riferimento|referentie|referenztrans"
 )
 # In each first English, then German, French, Spanish, Italian, Dutch, Portuguese and Polish; a guess is only shown.
 _LIKELY = {
@@ -118,11 +144,13 @@ _LIKELY = {
             numero_de_client n_client id_client code_client id_cliente numero_de_cliente numero_cliente codigo_cliente
             codice_cliente codigo_do_cliente klantnummer klantnr klant_id numer_klienta nr_klienta id_klienta mail
             courriel correo username nutzername benutzer pseudo customer buyer client kund kaufer acheteur compr
-            acquirente klant klient koper bill_to user member usuario utente
+            acquirente klant klient koper consumer shopper payer bill_to user member usuario utente
             """
         ),
         re.compile(
-            r" note|notiz| nota| not[ae]s? |remark|comment|kommentar|bemerk|message|amount|betrag|total|group"
+            _TOWNS_AND_KINDS + r"|tipo |marketing|mailing|newsletter|subscri|opt in|accept|consent|tax |vat |score"
+            r"|points|loyal|rating|review|customer order|order count|lifetime|url|link"
+            r"| note|notiz| nota| not[ae]s? |remark|comment|kommentar|bemerk|message|amount|betrag|total|group"
             r"|gruppe|type|typ |phone|telefon|agent|seller|currency|langu|sprache|date|datum|status|discount"
             r"|rabatt|count| number of | new |neukund|nouveau|nuev|nuov| ip |adresse ip|first|last|vorname"
             r"|nachname|prenom|since|birth|code postal"
@@ -141,7 +169,10 @@ _LIKELY = {
             """
         ),
         re.compile(
-            r"lifetime|birth|geburt|naiss|nacim|nascit|nasc |urodz|updat|modif|geandert|available|transfer|zone"
+            _PAID_BACK + r"|ship|versand|versend|expedi|spedi|wysyl|verzend|dispatch| due |fallig|faellig|echeance"
+            r"|vencim|scaden|vervald|expir|ablauf|valid|gultig|cancel|storn|annul|anul|return|retour|typ|candid"
+            r"|source|status|number|nummer| id |first|last |previous|next |promised|expected|estimated|arriv"
+            r"|lifetime|birth|geburt|naiss|nacim|nascit|nasc |urodz|updat|modif|geandert|available|transfer|zone"
             r"|zona|meta|delivery|liefer|livraison|entrega|consegna"
         ),
     ),
@@ -153,18 +184,42 @@ _LIKELY = {
             total_de_la_commande total_commande montant_total montant_ttc importe_total total_del_pedido total_pedido
             totale_ordine importo_totale totaalbedrag ordertotaal valor_total total_do_pedido wartosc_zamowienia
             kwota_zamowienia suma_zamowienia amount_total total_amount total_paid total_price total_sales net_sales
-            _total_ _totale_ _totaal_ _razem_ _gross_ _brutto_ _bruto_ betr gesamt umsatz summe wert montant importe
+            _total_ _totale_ _totaal_ _razem_ _gross_ _brutto_ _bruto_ _lordo_ avant_commission
+            betr gesamt umsatz summe wert montant importe
             importo bedrag valor kwota wartosc suma amount total gross revenue brutto price value preis prix precio
             prezzo prijs preco cena _sum netto _net_
             """
         ),
         re.compile(
-            _PAID_BACK + r"|return|cents|money amount| orders |lifetime"
+            f"{_PAID_BACK}|{_OF_ONE_PIECE}|{_COST_OR_WEIGHT}|return|retour|chargeback|devoluc|credit note"
+            r"|cents|money amount| orders |lifetime"
             r"|gebuhr|fee|steuer|mwst|ust |tax|vat | tva| iva|btw|versand|shipping|shipment|livraison|envio"
             r"|spedizione|verzend|frete|dostaw|porto |rabatt|discount|remise|descuento|sconto|korting|desconto"
             r"|rabat|bewert|facing|status|date|datum|currency|wahrung|devise|moneda|valuta|waluta|count|anzahl"
             r"|menge|quantit|nummer|number| id | nr |type|customer|kunde"
         ),
+    ),
+    "unit_price": _Likely(
+        _ONE_PIECE,
+        re.compile(f"{_PAID_BACK}|{_COST_OR_WEIGHT}"),
+    ),
+    "items_count": _Likely(
+        _parts(
+            """
+            quantity qty menge stuckzahl stueckzahl anzahl _stuck_ _stueck_ quantite _qte_ cantidad unidades _cant_
+            quantita _qta_ pezzi aantal stuks quantidade _qtd_ _qtde_ ilosc sztuk _szt_ _pieces_ _pcs_ _units_
+            units_sold
+            """
+        ),
+        re.compile(
+            _PAID_BACK + r"|return|retour|cancel|storn|stock|lager|bestand|availab|verfugbar|shipped|delivered|gelief"
+            r"|versend|fulfil|invoiced| min |max |open |offen|backorder|price|preis|prix|prijs|cena |precio|prezzo"
+            r"|preco|amount|betrag|orders|bestellungen|kunden|customer|besuch|visit|weight|discount|rabatt|tax"
+        ),
+    ),
+    "product": _Likely(
+        _parts("sku artik articl articolo articulo artigo product produkt produit produto prodotto item bezeichnung"),
+        re.compile("price|preis|prix|prijs|cena |precio|prezzo|preco|amount|betrag|quantit|menge|aantal|total|count"),
     ),
     "order_id": _Likely(
         _parts(
@@ -175,13 +230,20 @@ _LIKELY = {
             n_de_pedido numero_ordine numero_d_ordine n_ordine id_ordine bestelnummer ordernummer order_nummer
             numero_do_pedido numer_zamow nr_zamow id_zamow rechnungsn belegn vorgangsn invoice_n factuurn
             numero_de_facture numero_de_factura numero_fattura numero_da_fatura numer_faktury transaction_id
-            transaktionsc transaktionsn charge_id source_id receipt_n receipt_id basket_id cart_id ticket_n bon_n
+            transaktionsc transaktionsn
+            numero_de_transaction numero_transaction n_de_transaction id_de_transaction id_transaction
+            codigo_de_transaccion id_de_transaccion codice_transazione id_transazione transactiecode transactie_id
+            codigo_da_transacao id_da_transacao numer_transakcji id_transakcji
+            charge_id source_id receipt_n receipt_id basket_id cart_id ticket_n bon_n
             kassenbon reference referenz referencia riferimento invoice facture factura fattura fatura commande pedido
             ordine zamowieni _order_ =id
             """
         ),
         re.compile(
-            r"date|datum|fecha| data |total|summe|amount|montant|importe|importo|valor|kwota|status|statut"
+            r"(?<! order )(?<! order)name |mail| city|stadt|ort | ville|source|channel|kanal|quelle|origin| day |time"
+            r"|zeit|weight|gewicht|price|preis|prix|precio|prezzo|prijs|preco|cena| por | par | von | by |employee"
+            r"|mitarbeiter|staff|agent|phone|country|region|method|coupon|group|parent|value|wert "
+            r"|date|datum|fecha| data |total|summe|amount|montant|importe|importo|valor|kwota|status|statut"
             r"|stat[oe]|etat|estado|note|notiz|item|artikel|article|product|line|zeile|url|key|type|customer"
             r"|kund|client|klant|klient|currency|count|anzahl|refund|shipment|payment|tracking"
         ),
@@ -195,17 +257,28 @@ _LIKELY = {
             """
         ),
         re.compile(
-            r"fulfil|shipping|ship to|versand|liefer|livraison|provin|address|customer|kund|country|buyer|billing"
+            r"civil|marital|familienst|tax|vat|tva| iva |steuer|employ|account|member|mail|subscri|marketing|stock"
+            r"|fulfil|shipping|ship to|versand|liefer|livraison|provin|address|customer|kund|country|buyer|billing"
         ),
     ),
     "refunded": _Likely(
-        _parts(_PAID_BACK.replace("|", " ") + " _returned_"),
+        _parts(
+            _PAID_BACK.replace("|", " ")
+            + """ _returned_ return_amount amount_return returns_amount _returns_ retourenbetrag retourbetrag
+            retourenwert _retoure_ _retouren_ credit_note_total credit_note_amount chargeback_amount devoluc _reso_
+            _resi_ importo_reso retourbedrag montant_retour montant_des_retours gross_debit"""
+        ),
         re.compile(
-            r"date|datum|fecha| data |reason|grund|motif|motivo|powod| id |number|nummer|numero|status|count"
+            r"refundable|erstattbar|boursable|bolsable|borsabil|taalbaar| am | le | el | on | il |eligible|possible|fee"
+            r"|date|datum|fecha| data |reason|grund|motif|motivo|powod| id |number|nummer|numero|status|count"
             r"|anzahl|type|quantit|menge|qty|items|email|policy|window|url|note| by | at |method|code"
         ),
     ),
 }
+_PRICE = re.compile("price|preis|prix|precio|prezzo|prijs|preco|cena")
+_TOTAL = re.compile(
+    "total|gesamt|totaal|razem|order|bestell|commande|pedido|ordine|zamow|line|row|zeile|ligne|paid|sum"
+)
 _LONGEST_NAME = 100
 
 
@@ -213,12 +286,22 @@ def _holds(words: str, part: str) -> bool:
     return words == f" {part[1:]} " if part.startswith("=") else part in words
 
 
+def likely(field: str, header: Sequence[str], taken: Container[str]) -> list[str]:
+    """Return the columns of a header that may be a field's by their names, the likeliest first; `taken` are others'."""
+    known = _LIKELY.get(field)
+    if known is None:
+        return []
+    of_name = {name: words_of(name) for name in header if name not in taken and len(name) <= _LONGEST_NAME}
+    possible = {name: words for name, words in of_name.items() if not known.never.search(_INCLUDING.sub(" ", words))}
+    ranked = sorted(possible, key=lambda name: _LAST.search(possible[name]) is not None)
+    return list(dict.fromkeys(name for part in known.parts for name in ranked if _holds(possible[name], part)))
+
+
 def likeliest(field: str, header: Sequence[str], taken: Container[str]) -> str | None:
     """Return the column of a header whose name is likeliest a field's, None if none is; `taken` ones are others'."""
-    likely = _LIKELY.get(field)
-    if likely is None:
-        return None
-    of_name = {name: words_of(name) for name in header if name not in taken and len(name) <= _LONGEST_NAME}
-    possible = {name: words for name, words in of_name.items() if not likely.never.search(_INCLUDING.sub(" ", words))}
-    ranked = sorted(possible, key=lambda name: _LAST.search(possible[name]) is not None)
-    return next((name for part in likely.parts for name in ranked if _holds(possible[name], part)), None)
+    return next(iter(likely(field, header, taken)), None)
+
+
+def is_price(name: str) -> bool:
+    """Return whether a column is called a price, of which its name does not say whether it is that of one piece."""
+    return _PRICE.search(words := words_of(name)) is not None and _TOTAL.search(words) is None

@@ -1,10 +1,8 @@
 """The columns of a shop's files, and the fields that they mean."""
 
 import re
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import shorten
 
 from infra.tools.importer.column_words import SYNONYMS, likeliest
 from infra.tools.importer.export_format import Format, Kind, LineKind, plain
@@ -42,11 +40,8 @@ _TOTAL_NAMES = frozenset(
 _NO_IDS = re.compile("name|description")
 _EMAILS = re.compile(r"email|mail$")
 _MOST_SHOWN = 1000
-_LONGEST_REASON = 300
 # What the name of a column ends in that is not the first of its name (`infra.tools.importer.tables.unique_names`).
 _REPEATED = re.compile(r" \(\d+\)$")
-# Without them a file can be read, but not what was taken back, nor a later export of the same orders.
-_ALSO_NAMED = ("order_id", "status", "refunded")
 # A customer's orders, by their number and sum.
 _OF_CUSTOMERS = frozenset(
     {
@@ -151,6 +146,10 @@ def find_columns(
     price = None
     if "order_value" in columns and columns["order_value"] != columns.get("unit_price"):
         price = columns.pop("unit_price", None)
+    if kind == "orders" and known is None and "unit_price" in columns and "items_count" not in columns:
+        # Without the quantity, each line would be one piece.
+        quantity = likeliest("items_count", header, [*columns.values(), *named.values()])
+        columns |= {} if quantity is None else {"items_count": quantity}
     fields = {name: column for name, column in columns.items() if column}
     return Columns(fields, known, frozenset(named), regions=regions, price_beside=price)
 
@@ -188,7 +187,7 @@ def _names_by_field(kind: Kind, known: Format | None) -> Mapping[str, Sequence[s
 
 
 def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
-    """Return sentences on fields that more than one column may be of, and on a number of orders that none is read as.
+    """Return sentences on fields that more than one column may be of.
 
     Of a format, columns with one name alone.
     """
@@ -207,7 +206,7 @@ def also_possible(kind: Kind, header: Sequence[str], columns: Columns) -> list[s
                 f"{field} is {columns.by_field[field]!r}; {', '.join(map(repr, others[:4]))} could be it too "
                 f"(--column {field}=COLUMN)"
             )
-    return sentences + _without_numbers(kind, header, columns)
+    return sentences
 
 
 def of_customers(header: Sequence[str]) -> bool:
@@ -216,81 +215,19 @@ def of_customers(header: Sequence[str]) -> bool:
     return not names.isdisjoint(_OF_CUSTOMERS) or {"firstname", "lastname"} <= names
 
 
-def _without_numbers(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
-    """Return a sentence where no column is read as the order's number, and one looks like it.
-
-    It is not read by itself: orders that were stored without a number would come again with one.
-    """
-    if kind != "orders" or "order_id" in columns.by_field or "order_id" in columns.named:
-        return []
+def usual_number(header: Sequence[str], columns: Columns) -> str | None:
+    """Return the column that is usually called the order's number and is no other field's."""
     taken = set(columns.by_field.values())
     by_name = {plain(name): name for name in reversed(header) if name not in taken}
-    usual = next((by_name[name] for name in SYNONYMS[kind]["order_id"] if name in by_name), None)
-    column = usual or likeliest("order_id", header, taken)
-    if column is None:
-        return []
-    sentence = f"WARNING: no column is read as the order's number, so each line is an order: if {column!r} is it, "
-    return [f"{sentence}{shlex.quote(f'--column=order_id={column}')} names it"]
+    return next((by_name[name] for name in SYNONYMS["orders"]["order_id"] if name in by_name), None)
 
 
-def missing_fields(kind: Kind, header: Sequence[str], columns: Columns) -> list[str]:
-    """Return the required fields without a column.
-
-    The value of orders is one where a column looks like it: a file without amounts is one of orders all the same.
-    """
-    missing = [field for field in REQUIRED[kind] if field not in columns.by_field]
-    has_value = not {"order_value", "unit_price"}.isdisjoint(columns.by_field) or "order_value" in columns.named
-    taken = set(columns.by_field.values())
-    if kind == "orders" and not has_value and (missing or likeliest("order_value", header, taken)):
-        missing.append("order_value")
-    return missing
-
-
-def refusal(
-    kind: Kind, header: Sequence[str], columns: Columns, missing: Sequence[str], file: str, *, is_table: bool
-) -> str:
-    """Return the sentence for a header without required fields: the whole command that would work, with a guess.
-
-    `is_table`: all lines have this header.
-    """
-    guesses: dict[str, str] = {}
-    for field in (*missing, *(_ALSO_NAMED if kind == "orders" else ())):
-        guess = likeliest(field, header, {*columns.by_field.values(), *columns.regions, *guesses.values()})
-        if field in missing:
-            guesses[field] = guess or "COLUMN"
-        elif field not in columns.by_field and guess is not None:
-            guesses[field] = guess
-    options = " ".join(shlex.quote(f"--column={field}={column}") for field, column in guesses.items())
-    if len(header) == 1 and is_table:
-        return (
-            f"there is one column only, {shown(header)!r}: if it is several, they are divided by none of comma, "
-            "semicolon, tab and bar; save the file with one of these"
-        )
-    of_kind = "" if kind == "orders" else f" KIND={kind}"
-    sentence = (
-        f"there is no column for {', '.join(missing)} among {shown(header)}; this would work, if these are the right "
-        f"columns: make import FILE={shlex.quote(file).replace('$', '$$')}{of_kind} ARGS={_double_quoted(options)}"
-    )
-    if "order_value" in missing:
-        sentence += "; if the file has no amounts, say so with --column=order_value= (nothing behind it)"
-    if kind == "orders" and columns.format is None and of_customers(header):
-        sentence += "; if it is a list of customers: KIND=customers"
-    if columns.format is not None and "customer_id" in missing:
-        sentence += f"; {columns.format.name} without a column for the buyer says nothing about customers"
-    return sentence
-
-
-def reason_of_line(refused: UnreadableFileError) -> str:
-    """Return a refusal in short, for the one line of JSON that it is of."""
-    return shorten(str(refused).partition("; this would work")[0], _LONGEST_REASON, placeholder=" ...")
+def sums_of_customers(header: Sequence[str]) -> list[str]:
+    """Return the columns that are called as the number or the sum of a customer's orders."""
+    return [name for name in header if plain(name) in _OF_CUSTOMERS]
 
 
 def shown(header: Sequence[str]) -> str:
     """Return the names of columns, shortened if they are many."""
     text = ", ".join(header)
     return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + " ..."
-
-
-def _double_quoted(options: str) -> str:
-    # A dollar is one of make, too, which two stand for.
-    return '"' + re.sub(r'(["`\\\\])', r"\\\1", options).replace("$", r"\$\$") + '"'

@@ -21,10 +21,7 @@ from infra.tools.importer.columns import (
     check_fields,
     find_columns,
     is_header,
-    missing_fields,
     named_here,
-    reason_of_line,
-    refusal,
 )
 from infra.tools.importer.content import Scratch
 from infra.tools.importer.customers import customer_events
@@ -58,6 +55,7 @@ from infra.tools.importer.staging import Line, Reject
 from infra.tools.importer.survey import Survey, look_through
 from infra.tools.importer.tallies import tally
 from infra.tools.importer.total_lines import TOTALS, TotalLines, is_amount_alone
+from infra.tools.importer.unknown_header import Refused, missing_fields, reason_of_line, refusal, without_numbers
 
 _EXAMPLES = 3
 
@@ -322,14 +320,14 @@ class _Reader:
                     named = named_here(named, names)
                     self._absent -= {*names}
                 columns = self._with_prices(names, find_columns(history.kind, names, named, self._survey.regions))
-                missing = missing_fields(history.kind, names, columns)
-                if missing:
-                    source, kind = history.source, history.kind
-                    told = refusal(kind, names, columns, missing, str(source.content.path), is_table=source.is_table)
-                    raise UnreadableFileError(told + source.elsewhere())
+                lines = self._survey.first_lines.get(names)
+                if missing := missing_fields(history.kind, names, columns, lines):
+                    refused = Refused(history.source, history.kind, self._options.kind is not None, lines)
+                    raise UnreadableFileError(refusal(refused, names, columns, missing))
                 self._columns[names] = columns
                 if not history.columns:
                     history.notes += also_possible(history.kind, names, columns)
+                    history.notes += without_numbers(history.kind, names, columns, lines)
                     if history.kind == "orders" and self._options.kind is None:
                         history.notes += maybe_customers(names, columns)
                 history.columns = dict(columns.by_field) | history.columns

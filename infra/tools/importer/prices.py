@@ -87,12 +87,20 @@ def decided(columns: Columns, prices: Prices, reader: Callable[[str, str], Numbe
 
 
 def told_by_name(columns: Columns) -> str:
-    """Return what is to be told of prices that are multiplied since their column is called so; empty without such."""
+    """Return what is to be told of prices that, or whose quantity, are found by name; empty without such."""
     fields = columns.by_field
-    is_found = columns.format is None and "unit_price" in fields and "unit_price" not in columns.named
-    if not is_found or "items_count" not in fields:
+    if columns.format is not None or "unit_price" not in fields or {"unit_price", "items_count"} <= columns.named:
         return ""
-    return _told("unit_price", fields["unit_price"], fields["items_count"], "by its name")
+    price, quantity = fields["unit_price"], fields.get("items_count")
+    is_named = "unit_price" in columns.named
+    if quantity is not None:
+        return _told("unit_price", price, quantity, "as it was named" if is_named else "by its name")
+    if plain(price) not in _PIECE_NAMES and not is_named:
+        return ""
+    return (
+        f"WARNING: no column is read as the quantity, so each line is one piece of the price {price!r}; "
+        "--column=items_count=COLUMN names it"
+    )
 
 
 def _told(field_name: str, amount: str, quantity: str, why: str) -> str:

@@ -14,6 +14,7 @@ from infra.tools.importer.columns import AMOUNTS, TIMES, Columns, find_columns, 
 from infra.tools.importer.events import CUSTOMER_COLUMNS, NUMBER_COLUMNS
 from infra.tools.importer.export_format import Kind
 from infra.tools.importer.faults import UnreadableFileError
+from infra.tools.importer.first_lines import FirstLines
 from infra.tools.importer.not_kept import NotKept, never_orders, not_kept
 from infra.tools.importer.numbers import DecimalSign, NumberReader, NumberSurvey
 from infra.tools.importer.prices import Prices
@@ -22,11 +23,14 @@ from infra.tools.importer.rows import Block, Row
 from infra.tools.importer.scripts import with_ascii_digits
 from infra.tools.importer.statuses import STATUSES, plain_status
 from infra.tools.importer.times import DateOrder, TimeReader, TimeSurvey
+from infra.tools.importer.unknown_header import missing_fields
 from infra.tools.importer.zero_numbers import ZeroNumbers
 
 _IDENTIFIERS = ("customer_id", "order_id")
 _LOOKED_AT = 1000
 _MOST_WORDS = 50
+# JSON has a header for each combination of keys.
+_MOST_HEADERS = 20
 _LONGEST_WORD = 80
 _MOSTLY = 0.8
 # What customers do in a shop, as `plain_status` writes it.
@@ -66,6 +70,8 @@ class Survey:
     """A header and the first words of each column that may be of regions rather than of the state of orders."""
     regions: frozenset[str] = frozenset()
     """Those of them that are."""
+    first_lines: dict[tuple[str, ...], FirstLines] = field(default_factory=dict)
+    """The first lines with each header of which not all columns are known."""
     may_have_states: bool = False
     """Whether a column that is not read may be the state of orders: exports of known systems have theirs."""
 
@@ -194,7 +200,7 @@ def look_through(
     """Return what the columns of a file's records say."""
     survey = Survey()
     looks: dict[tuple[str, ...], list[tuple[str, _Look]]] = {}
-    whole: dict[tuple[str, ...], list[Prices | ZeroNumbers]] = {}
+    whole: dict[tuple[str, ...], list[Prices | ZeroNumbers | FirstLines]] = {}
     for record in records:
         survey.rows += len(record.lines) if isinstance(record, Block) else 1
         progress(survey.rows)
@@ -260,15 +266,20 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
 
 def _looks_at_lines(
     survey: Survey, names: tuple[str, ...], kind: Kind, named: Mapping[str, str]
-) -> list[Prices | ZeroNumbers]:
+) -> list[Prices | ZeroNumbers | FirstLines]:
     """Return what looks at several cells of a line at once."""
-    if kind != "orders":
+    if kind == "events":
         return []
     try:
         columns = find_columns(kind, names, named_here(named, names))
     except UnreadableFileError:
         return []
-    looks: list[Prices | ZeroNumbers] = []
+    looks: list[Prices | ZeroNumbers | FirstLines] = []
+    is_without_number = kind == "orders" and "order_id" not in columns.by_field
+    if len(survey.first_lines) < _MOST_HEADERS and (is_without_number or missing_fields(kind, names, columns)):
+        looks.append(survey.first_lines.setdefault(names, FirstLines()))
+    if kind != "orders":
+        return looks
     if (prices := Prices.of(columns)) is not None:
         survey.prices[names] = prices
         looks.append(prices)
