@@ -18,8 +18,10 @@ _BLANKS = re.compile(rf"[\s'\u2019\u02bc\u00b4`\u066c{DIRECTION_MARKS}]+")
 _DECIMAL_ALONE = "\u066b"
 """The Arabic decimal sign, which divides nothing else: whatever the column's is, it is this number's."""
 _ARABIC_CURRENCY = re.compile("([\u0621-\u064a])\\.([\u0621-\u064a])\\.?")
+# Before an amount, a point belongs to a word that is written with one; to no sign: $.50 is half a dollar.
 _NUMBER = re.compile(
-    r"(?P<open>\()?(?P<before>[-+]?)(?P<currency>[^\d.,()+-]{0,5}\.?)(?P<sign>[-+]?)"
+    r"(?P<open>\()?(?P<before>[-+]?)(?P<currency>(?i:fr|sfr|rs|kr|rp|rm|tl|bs|dm|din|s/|\u043b\u0432|\u0440\u0443\u0431)\."
+    r"|[^\d.,()+-]{0,5})(?P<sign>[-+]?)"
     r"(?P<digits>\d[\d.,]*|[.,]\d+)(?P<exponent>[eE][+-]?\d+)?"
     r"(?P<behind>[^\d.,()+-]{0,5}\.?)(?P<after>-?)(?P<close>\))?",
     re.ASCII,
