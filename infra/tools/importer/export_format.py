@@ -56,6 +56,8 @@ class Format:
     """In the column `entry_type`: entries that are no payments."""
     refund_types: re.Pattern[str] | None = None
     """In the column `entry_type`: entries that pay an order back."""
+    returned_types: re.Pattern[str] | None = None
+    """Of the entries that pay an order back: those with an amount above 0 that give back again what was taken."""
     credit_numbers: re.Pattern[str] | None = None
     """Numbers of credit notes: they take back no order of their own number."""
 

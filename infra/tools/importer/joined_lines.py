@@ -86,6 +86,11 @@ class Order:
             self.taken_off += value
         self.value = value if self.value is None else self.value + value
 
+    @property
+    def only_pays_back(self) -> bool:
+        """Whether no line placed the order: they pay back, or give back again, what an earlier file has."""
+        return not self.value and (self.refunded != 0 or any(amount < 0 for _, amount in self.refunds))
+
     def _note_refund(self, line: Line) -> None:
         if line.value is None or (line.value > 0 and not line.refunded):
             return

@@ -10,6 +10,8 @@ _NO_PAYMENT = re.compile(
     r"|freigabe|auszahlung|r\u00fccklage).*",
     re.IGNORECASE,
 )
+# A dispute that was won, or a chargeback that was reversed.
+_GIVEN_BACK = re.compile(r".*(chargeback|dispute|reversal|r\u00fcckbuchung|storn).*", re.IGNORECASE)
 _PAID_BACK = re.compile(
     r"(?!.*(fee|hold|reserve|einbehalt|geb\u00fchr)).*"
     r"(refund|reversal|chargeback|dispute|r\u00fcckzahlung|erstattung|r\u00fcckbuchung).*",
@@ -58,9 +60,10 @@ MARKETS = (
         ignored_types=re.compile(r"(?!(charge|payment)$).*", re.IGNORECASE),
         refund_types=re.compile(
             r"(payment_)?refund|dispute|chargeback|adjustment_chargeback|partial_capture_reversal"
-            r"|(charge|payment)_(failure|reversal)",
+            r"|(charge|payment)_(failure|reversal)|dispute_reversal|(payment_)?refund_failure",
             re.IGNORECASE,
         ),
+        returned_types=re.compile(r"dispute_reversal|(payment_)?refund_failure", re.IGNORECASE),
     ),
     Format(
         name="Amazon all orders",
@@ -114,6 +117,7 @@ MARKETS = (
         statuses={"refunded": "counts", "reversed": "counts", "partiallyrefunded": "counts"},
         ignored_types=_NO_PAYMENT,
         refund_types=_PAID_BACK,
+        returned_types=_GIVEN_BACK,
     ),
     Format(
         name="Square transactions",

@@ -122,8 +122,9 @@ class LineReader:
         status = self._status(cells) if self._has_status else "counts"
         at = self._instant(cells, before if before is not None and number and number == before.number else None)
         is_refund = self._has_entries and self._is_refund(cells)
+        gives_back = is_refund and self._gives_back(cells)
         if is_refund:
-            sent_number, number = self._paid_back(cells, sent_number)
+            sent_number, number = self._paid_back(cells, sent_number, gives_back=gives_back)
         sent_customer, customer = self.customer(cells.get("customer_id"), self._fallback(cells))
         cancelled_at = self._cancelled_at(cells, status, at)
         value, is_adjusted = self._value(cells, is_taken_back=cancelled_at is not None)
@@ -139,9 +140,7 @@ class LineReader:
             refunded = 0.0
         else:
             if is_refund:
-                if value > 0:
-                    raise NotCountedError(f"money that came back: {str(cells.get('entry_type'))[:40]!r}")
-                value, refunded = 0.0, abs(value)
+                value, refunded = 0.0, _refunded(cells, value, gives_back=gives_back)
             value, cancelled_at = self._signed(value, number, at, cancelled_at)
         line = Line(
             customer,
@@ -162,15 +161,28 @@ class LineReader:
             self.currencies.add(values)
         return line
 
-    def _paid_back(self, cells: dict[str, Any], sent_number: str) -> tuple[str, str]:
+    def _gives_back(self, cells: Mapping[str, Any]) -> bool:
+        """Return whether an entry gives back again what another has taken of an order."""
+        types = self._format.returned_types if self._format else None
+        return (
+            types is not None
+            and types.fullmatch(str(cells.get("entry_type"))) is not None
+            and cells.get("order_value") is not None
+            and self._rules.numbers["order_value"](cells["order_value"]) > 0
+        )
+
+    def _paid_back(self, cells: dict[str, Any], sent_number: str, *, gives_back: bool) -> tuple[str, str]:
         """Return the number of the order that an entry pays back, as sent and as compared; its customer is the entry's.
+
+        `gives_back`: the money comes from the customer again, or from whoever holds it for them.
 
         Raises RefundOfNobodyError.
         """
         sent_number = self.number(cells.get("refund_of")) or sent_number
         number = canonical(sent_number)
-        cells["customer_id"] = cells.get("refund_customer") or cells.get("customer_id")
-        if number and cells["customer_id"] is None and self._fallback(cells) is None:
+        if not gives_back:
+            cells["customer_id"] = cells.get("refund_customer") or cells.get("customer_id")
+        if number and cells["customer_id"] is None and (gives_back or self._fallback(cells) is None):
             raise RefundOfNobodyError(number)
         return sent_number, number
 
@@ -351,6 +363,13 @@ class LineReader:
     def _updated_at(self, cells: Mapping[str, Any]) -> int | None:
         cell = cells.get("updated_at")
         return None if cell is None else self._rules.times["updated_at"](cell)
+
+
+def _refunded(cells: Mapping[str, Any], value: float, *, gives_back: bool) -> float:
+    """Return what an entry pays back, which is below 0 where it gives back again. Raises NotCountedError."""
+    if value > 0 and not gives_back:
+        raise NotCountedError(f"money that came back: {str(cells.get('entry_type'))[:40]!r}")
+    return -value
 
 
 def _is_continued(cells: Mapping[str, Any], number: str, before: Line, *, has_no_value: bool) -> bool:

@@ -200,7 +200,7 @@ class Orders:
     def _finish(self, orders: list[Order]) -> Sequence[Event | tuple[Line, str]]:
         finished: list[Event | tuple[Line, str]] = []
         for order in orders:
-            if order.value is not None and (order.value <= -HALF_A_CENT or (order.refunded and not order.value)):
+            if order.value is not None and (order.value <= -HALF_A_CENT or order.only_pays_back):
                 finished += self._pay_back_earlier(order)
                 continue
             try:
@@ -258,6 +258,10 @@ class Orders:
             self.figures.equal_refunds += not self._refunds_repeat
         if order.refunded_on_each and (self._refunds_repeat or order.refunded > order.value + HALF_A_CENT):
             order.refunded = order.refunded_on_each
+        # More than was taken cannot be given back.
+        order.refunded = max(order.refunded, 0.0)
+        if not order.refunded:
+            return
         rest = order.value - order.refunded
         if rest < HALF_A_CENT:
             order.cancelled_at = order.at

@@ -12,6 +12,7 @@ from churn.domain.events import Event, instant_of, order_cents
 from churn.domain.orders import Order
 from churn.domain.timestamps import from_millis, iso, to_millis
 from infra.tools.importer.events import Credit, digest
+from infra.tools.importer.given_back import GivenBack
 from infra.tools.importer.replaced import Replaced
 from infra.tools.importer.staging import Line
 
@@ -133,15 +134,22 @@ def subtract_refunds(
     ledgers.load([(keys[event.customer_id], event.order_id) for event in refunds if event.customer_id in keys])
     versions: dict[str, Event] = {}
     stored: dict[int, list[Event]] = {}
+    given_back = GivenBack(now, replaced)
     for event in refunds:
         pk = keys.get(event.customer_id)
         order = None if pk is None else ledgers.get(pk, event.order_id)
-        if pk is None or order is None or order.placed_at is None:
+        if pk is not None and pk not in stored and order is not None:
+            stored[pk] = history.of_one(transaction, pk, event.customer_id)
+        own = [one for one in stored.get(pk or 0, ()) if one.order_id == event.order_id]
+        subtracted = _subtracted(own, event.order_id)
+        is_given_back = GivenBack.is_by(event, own, subtracted)
+        if order is None or (order.placed_at is None and not is_given_back):
             replaced.without_order += len(event.data["refunds"])
             continue
-        if pk not in stored:
-            stored[pk] = history.of_one(transaction, pk, event.customer_id)
-        version = _version(event, order, _subtracted(stored[pk], event.order_id), now, replaced)
+        if is_given_back:
+            version = given_back.version(event, order, own, subtracted)
+        else:
+            version = _version(event, order, subtracted, now, replaced)
         if version is not None:
             versions[event.event_id] = version
     kept = (event if event.event_type != REFUND else versions.get(event.event_id) for event in events)

@@ -31,6 +31,9 @@ class Replaced:
     refunds: int = 0
     """Refunds that were subtracted from orders of earlier files."""
     refund_cents: int = 0
+    given_back: int = 0
+    """Amounts that were taken of orders of earlier files, and given back again."""
+    given_back_cents: int = 0
     known_refunds: int = 0
     """Refunds that were subtracted before."""
     without_order: int = 0
@@ -97,10 +100,19 @@ def describe_replaced(replaced: Replaced) -> Iterator[str]:
         yield f"{replaced.voided:,} stored orders never were any, as this file shows them now: they were taken back"
     if replaced.unknown:
         yield f"{replaced.unknown:,} orders that were stored with a value of 0 count now, with an unknown value"
+    yield from _describe_refunds(replaced)
+
+
+def _describe_refunds(replaced: Replaced) -> Iterator[str]:
     if replaced.refunds:
         yield (
             f"subtracted from orders that were stored before: {replaced.refunds:,} refunds "
             f"({-replaced.refund_cents / 100:+,.2f})"
+        )
+    if replaced.given_back:
+        yield (
+            f"given back again to orders that were stored before: {replaced.given_back:,} refunds or chargebacks "
+            f"({replaced.given_back_cents / 100:+,.2f})"
         )
     if replaced.without_order:
         yield (

@@ -49,7 +49,7 @@ def test_refunds_of_paypal_are_subtracted_from_orders_of_earlier_files(
         assert import_csv(tmp_path, name, _PAYPAL + text) == 0
         said = capsys.readouterr().out
         assert ("0 events imported" in said, "subtracted" in said) == (True, False)
-        assert _spent(shop) == expected
+        assert _spent(shop) == expected, (name, said)
     assert compare_with_histories(shop) == 2
     assert_tables_agree(shop)
 
@@ -108,4 +108,45 @@ def test_a_later_credit_note_under_the_number_of_an_order_takes_off_what_it_says
         assert import_csv(tmp_path, name, text) == 0
         assert _spent(shop) == expected | ({"dan": (1, 1.0)} if name == "march" else {})
     assert compare_with_histories(shop) == 4
+    assert_tables_agree(shop)
+
+
+def test_a_chargeback_that_is_reversed_in_a_later_file_gives_the_stored_order_back(
+    shop: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = (
+        f"23/02/2026,10:00:00,UTC,Bob,Chargeback,Completed,EUR,-40.00,0,-40.00,{_SHOP},bob@x.example,T3,T2\n"
+        f"24/02/2026,10:00:00,UTC,Dan,Chargeback,Completed,EUR,-15.00,0,-15.00,{_SHOP},dan@x.example,T7,T6\n"
+    )
+    given = (
+        f"23/03/2026,10:00:00,UTC,Bob,Chargeback Reversal,Completed,EUR,40.00,0,40.00,bob@x.example,{_SHOP},T4,T2\n"
+        f"24/03/2026,10:00:00,UTC,Dan,Chargeback Reversal,Completed,EUR,15.00,0,15.00,dan@x.example,{_SHOP},T8,T6\n"
+    )
+    whole = {"bob@x.example": (1, 40.0), "dan@x.example": (1, 20.0)}
+    less = {"bob@x.example": (0, 0.0), "dan@x.example": (1, 5.0)}
+    for name, text, expected in (
+        ("january", _PAYMENTS, whole),
+        ("february", taken, less),
+        ("march", taken + given, whole),
+        ("march-alone", given, whole),
+        ("february-again", taken, whole),
+    ):
+        capsys.readouterr()
+        assert import_csv(tmp_path, name, _PAYPAL + text) == 0
+        said = capsys.readouterr().out
+        assert ("given back again to orders that were stored before: 2" in said) == (name == "march")
+        assert _spent(shop) == expected
+    assert compare_with_histories(shop) == 2
+    assert_tables_agree(shop)
+
+
+def test_an_order_that_one_file_has_taken_back_whole_is_given_back(shop: Database, tmp_path: Path) -> None:
+    payment = f"16/01/2026,10:00:00,UTC,Bob,Website Payment,Completed,EUR,40.00,0,40.00,bob@x.example,{_SHOP},T2,\n"
+    taken = f"23/02/2026,10:00:00,UTC,Bob,Chargeback,Completed,EUR,-40.00,0,-40.00,{_SHOP},bob@x.example,T3,T2\n"
+    given = f"23/03/2026,10:00:00,UTC,Bob,Chargeback Reversal,Completed,EUR,40.00,0,40.00,bob@x.example,{_SHOP},T4,T2\n"
+    assert import_csv(tmp_path, "january", _PAYPAL + payment + taken) == 0
+    assert _spent(shop) == {"bob@x.example": (0, 0.0)}
+    assert import_csv(tmp_path, "march", _PAYPAL + given) == 0
+    assert _spent(shop) == {"bob@x.example": (1, 40.0)}
+    assert compare_with_histories(shop) == 1
     assert_tables_agree(shop)

@@ -301,6 +301,38 @@ def test_guests_of_shopify_are_known_by_any_of_their_phones(tmp_path: Path) -> N
     assert ({event.customer_id for event in file.events}, len(file.rejects)) == ({"+491", "+492"}, 1)
 
 
+_PAYPAL = (
+    "Date,Time,TimeZone,Type,Status,Currency,Gross,"
+    "From Email Address,To Email Address,Transaction ID,Reference Txn ID\n"
+)
+_PAID = "15/01/2026,10:00:00,CET,Website Payment,Completed,EUR,40.00,ann@x.example,shop@x.example,T1,\n"
+_TAKEN = "16/01/2026,10:00:00,CET,Chargeback,Completed,EUR,-40.00,shop@x.example,ann@x.example,T2,T1\n"
+
+
+@pytest.mark.parametrize("giver", ["ann@x.example", ""])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_chargeback_that_is_reversed_gives_the_order_back(tmp_path: Path, giver: str, newest_first: bool) -> None:
+    given = f"30/01/2026,10:00:00,CET,Chargeback Reversal,Completed,EUR,40.00,{giver},shop@x.example,T3,T1\n"
+    lines = [_PAID, _TAKEN, given]
+    file = read(tmp_path, _PAYPAL + "".join(reversed(lines) if newest_first else lines))
+    assert (file.figures.orders, file.figures.money, file.figures.cancelled, file.rejects) == (1, 40, 0, [])
+    assert read(tmp_path, _PAYPAL + _PAID + _TAKEN).figures.orders == 0
+
+
+def test_no_more_is_given_back_than_was_taken(tmp_path: Path) -> None:
+    given = "30/01/2026,10:00:00,CET,Chargeback Reversal,Completed,EUR,{},ann@x.example,shop@x.example,T3,T1\n"
+    assert read(tmp_path, _PAYPAL + _PAID + given.format("40.00")).figures.money == 40
+    assert read(tmp_path, _PAYPAL + _PAID + _TAKEN + given.format("15.00")).figures.money == 15
+
+
+def test_a_dispute_of_stripe_that_was_won_gives_the_order_back(tmp_path: Path) -> None:
+    header = "balance_transaction_id,created,gross,net,reporting_category,charge_id,customer_id\n"
+    lines = "b1,2026-01-05,50,49,charge,ch1,ann\nb2,2026-01-09,-50,-50,dispute,ch1,ann\n"
+    assert read(tmp_path, header + lines).figures.orders == 0
+    file = read(tmp_path, header + lines + "b3,2026-02-09,50,50,dispute_reversal,ch1,ann\n")
+    assert (file.figures.orders, file.figures.money) == (1, 50)
+
+
 @pytest.mark.parametrize(
     ("entry", "gross", "counts"),
     [
