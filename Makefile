@@ -75,12 +75,12 @@ clean: ## Remove what was built, and the local stack's data (it must not run)
 
 ##@ Data
 import: $(STAMP) ## Import your history: make import FILE=orders.csv [KIND=orders|events|customers]
-	@test -n "$(FILE)" || { echo "which file? make import FILE=orders.csv [KIND=orders|events|customers]"; exit 2; }
-	@$(PYTHON) -m infra.tools.importer "$(FILE)" $(if $(KIND),--kind $(KIND)) $(ARGS)
+	@test -n "$$FILE" || { echo "which file? make import FILE=orders.csv [KIND=orders|events|customers]"; exit 2; }
+	@$(PYTHON) -m infra.tools.importer "$$FILE" $(if $(KIND),--kind $(KIND)) $(ARGS)
 
 export: $(STAMP) ## Export a list: make export FILE=all.csv [WHAT=alerts] [SEGMENT=…] [FORMAT=…]
-	@test -n "$(FILE)" || { echo "which file? make export FILE=all.csv [WHAT=customers|alerts|predictions] [SEGMENT=…] [FORMAT=csv|parquet]"; exit 2; }
-	@$(PYTHON) -m infra.tools.exporter.command "$(FILE)" $(if $(WHAT),--what $(WHAT)) $(if $(SEGMENT),--segment "$(SEGMENT)") \
+	@test -n "$$FILE" || { echo "which file? make export FILE=all.csv [WHAT=customers|alerts|predictions] [SEGMENT=…] [FORMAT=csv|parquet]"; exit 2; }
+	@$(PYTHON) -m infra.tools.exporter.command "$$FILE" $(if $(WHAT),--what $(WHAT)) $(if $(SEGMENT),--segment "$(SEGMENT)") \
 		$(if $(FORMAT),--format $(FORMAT)) $(if $(QUERY),--query "$(QUERY)") $(ARGS)
 
 events: $(STAMP) ## Publish simulated events: make events [RATE=20] [COUNT=1000]
@@ -97,8 +97,8 @@ train: $(STAMP) ## Train a version from the stored histories: make train [ARGS="
 	@$(PYTHON) -m infra.tools.train $(ARGS)
 
 dataset: $(STAMP) ## Write what a version is trained on: make dataset FILE=snapshots.parquet
-	@test -n "$(FILE)" || { echo "which file? make dataset FILE=snapshots.parquet"; exit 2; }
-	@$(PYTHON) -m infra.tools.dataset "$(FILE)" $(ARGS)
+	@test -n "$$FILE" || { echo "which file? make dataset FILE=snapshots.parquet"; exit 2; }
+	@$(PYTHON) -m infra.tools.dataset "$$FILE" $(ARGS)
 
 models: $(STAMP) ## List the model versions: how good each is, and which one serves
 	@$(PYTHON) -m infra.tools.models list
@@ -178,7 +178,7 @@ openapi: $(STAMP) ## Write docs/openapi.json from the request and response model
 	@$(PYTHON) -m infra.tools.openapi $(ARGS)
 
 sbom: $(STAMP) ## List what is deployed, with hashes and licences: make sbom [FILE=…]
-	@$(PYTHON) -m infra.tools.sbom "$(or $(FILE),.local/sbom.json)"
+	@$(PYTHON) -m infra.tools.sbom "$${FILE:-.local/sbom.json}"
 
 ##@ AWS
 .local/sam/$(SAM_VERSION): | $(STAMP)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from infra.tools.importer.column_words import SYNONYMS, likeliest
-from infra.tools.importer.export_format import Format, Kind, LineKind, plain
+from infra.tools.importer.export_format import Format, Kind, LineKind, one_line, plain
 from infra.tools.importer.faults import UnreadableFileError
 from infra.tools.importer.formats import recognise
 
@@ -121,6 +121,7 @@ def find_columns(
 
     Raises UnreadableFileError if a named column is not there.
     """
+    named = {field: column if column in header else one_line(column) for field, column in named.items()}
     absent = [column for column in named.values() if column and column not in header]
     if absent:
         raise UnreadableFileError(f"there is no column {absent[0]!r} among {shown(header)}")

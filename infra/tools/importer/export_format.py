@@ -15,6 +15,7 @@ type LineKind = Literal["order", "item", "total"]
 """A line is an order; a part of one, whose values add up; or an order's total, repeated on each of its lines."""
 
 
+_LINE_ENDS = re.compile(r"\s*[\r\n]\s*")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 # Letters that are no others with an accent.
 _LETTERS = str.maketrans({"\u00df": "ss", "\u0142": "l", "\u00f8": "o", "\u00e6": "ae", "\u0153": "oe", "\u0131": "i"})
@@ -30,6 +31,11 @@ def words_of(name: str) -> str:
 def plain(name: str) -> str:
     """Return a column's name as names are compared: in lower case and without accents, letters and digits alone."""
     return words_of(name).replace(" ", "")
+
+
+def one_line(name: str) -> str:
+    """Return a column's name with a blank for each end of a line in it, as spreadsheets have them in wide headers."""
+    return _LINE_ENDS.sub(" ", name)
 
 
 def names(text: str) -> frozenset[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any
 
+from infra.tools.importer.export_format import one_line
 from infra.tools.importer.faults import UnreadableFileError
 from infra.tools.importer.long_lines import LONGEST_LINE, beginning, lines_of, too_long
 from infra.tools.importer.rows import Block, Row
@@ -113,7 +114,7 @@ def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
     """Return the names of columns without blanks; of two that are the same the second is numbered."""
     names: dict[str, None] = {}
     for cell in _trimmed(cells):
-        name = cell.replace("\ufeff", "").strip()
+        name = one_line(cell.replace("\ufeff", "").strip())
         number = 2
         unique = name
         while unique in names:
@@ -243,7 +244,9 @@ def _rows(lines: Lines, last: int, layout: Layout) -> Iterator[Row]:
             yield Row(number, joined, error=fields)
         elif len(fields) == width:
             is_sparse = "" in fields
-            if tuple(fields) == header or (is_sparse and (not joined.strip(_BLANK) or is_below_table(fields))):
+            if is_sparse and (not joined.strip(_BLANK) or is_below_table(fields)):
+                continue
+            if one_line(fields[0]).strip() == header[0] and unique_names(fields) == header:
                 continue
             yield Row(number, joined, dict(zip(header, fields, strict=True)))
         elif (cells := _trimmed(fields)) and not is_below_table([*cells, *[""] * (width - len(cells))]):

@@ -208,3 +208,14 @@ def test_a_number_that_its_cells_refute_is_not_said_to_be_the_order_s(tmp_path: 
     text = "customer,date,total,reference\nann,2026-01-05,10,{}\nbob,2026-01-06,20,{}\n"
     assert "if 'reference' is it" in read(tmp_path, text.format(1, 2)).said
     assert "order's number" not in read(tmp_path, text.format("shop", "shop")).said
+
+
+def test_a_header_whose_names_go_over_lines_is_shown_in_one_line(tmp_path: Path) -> None:
+    text = '"Kunden\nnummer";"Bestell\r\ndatum";"Summe\n(brutto)"\n7;2026-01-05;10,00\n'
+    named = shown(tmp_path, text)
+    assert named == {"customer_id": "Kunden nummer", "timestamp": "Bestell datum", "order_value": "Summe (brutto)"}
+    assert read(tmp_path, text, columns=named).figures.money == 10
+    # The header again, as in exports that were put together, is no line, and its own name of a column is one.
+    twice = text + text
+    file = read(tmp_path, twice, columns=named | {"customer_id": "Kunden\nnummer"})
+    assert (file.figures.money, file.lines, file.rejects) == (20, 2, [])
