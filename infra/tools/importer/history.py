@@ -100,8 +100,8 @@ class History:
 
     @property
     def currencies(self) -> Counter[str]:
-        """The currencies of the amounts that count, with their lines."""
-        return self.tally.statuses.currencies
+        """The currencies of the amounts that count, with their lines, by name."""
+        return Counter(dict(sorted(self.tally.statuses.currencies.items())))
 
     @property
     def lines(self) -> int:

@@ -60,3 +60,11 @@ def test_signs_beside_amounts_are_those_of_orders_that_count(tmp_path: Path) -> 
     rows = "ann,2026-01-05,10 \u20ac,paid\nbob,2026-01-06,$ 5,failed\n"
     assert "10.00 EUR" in read(tmp_path, header + rows).said
     assert SEVERAL in read(tmp_path, header + rows.replace("failed", "paid")).said
+
+
+def test_currencies_of_as_many_lines_are_told_by_name(tmp_path: Path) -> None:
+    text = "customer,date,total,currency\n{0}\n{1}\n"
+    lines = ("ann,2026-01-05,10,USD", "bob,2026-01-06,20,EUR")
+    said = {read(tmp_path, text.format(*pair)).said for pair in (lines, lines[::-1])}
+    assert len(said) == 1
+    assert "EUR (1), USD (1)" in said.pop()
