@@ -67,14 +67,17 @@ class Order:
         """Return whether the cancelled lines of the same number take all of this order back.
 
         If not, `cancelled.taken_off` is what they take off it. An amount below 0 is taken off; of items also one that
-        comes later, while an item that was cancelled at once is no part of the order.
+        comes later, while an item that was cancelled at once is no part of the order. Of whole orders, so is a smaller
+        amount that comes later: that is what was paid back.
         """
         if self.value is None or cancelled.value is None:
             return kind != "item" and not _is_older(cancelled, self)
         if not cancelled.taken_off:
-            if kind != "item":
+            is_later = cancelled.at > self.at
+            is_part = kind == "order" and is_later and 0 < cancelled.value < self.value - HALF_A_CENT
+            if kind != "item" and not is_part:
                 return not _is_older(cancelled, self)
-            cancelled.taken_off = cancelled.value if cancelled.at > self.at else 0.0
+            cancelled.taken_off = cancelled.value if is_later else 0.0
         return cancelled.taken_off > self.value - self.refunded - HALF_A_CENT
 
     def _add_value(self, line: Line) -> None:

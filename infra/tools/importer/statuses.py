@@ -20,7 +20,9 @@ _WORDS: dict[StatusClass, str] = {
         charged, approved, ok, order, purchase, payment accepted, payment received, remote payment accepted,
         preparation in progress, in progress, shipped - delivered to buyer, shipped - picked up, shipped - out
         for delivery, delivered to buyer, paid out, paidout, in production, printed, collected, fulfillment,
-        partially completed, placed, processing in progress, on backorder (paid),
+        partially completed, placed, processing in progress, on backorder (paid), invoice, sales invoice, sales order,
+        tax invoice, sales receipt, rechnung, verkauf, facture, vente, factura, venta, fattura, vendita, factuur,
+        verkoop, fatura, venda, faktura, sprzedaż,
         abgeschlossen, bezahlt, versendet, versandt, verschickt, geliefert, zugestellt, ausgeliefert, erledigt,
         fertig, fertiggestellt, in bearbeitung, in zustellung, bearbeitet, bestätigt, fakturiert, teilweise
         erstattet, teilweise versendet, teilweise geliefert, teillieferung, komplett bezahlt, vollständig
@@ -56,6 +58,9 @@ _WORDS: dict[StatusClass, str] = {
         customer, cancelled by buyer, cancelled by seller, annulled, revoked, returned to seller, shipped -
         returned to seller, shipped - returning to seller, shipped - rejected by buyer, rejected by buyer,
         shipped - lost in transit, shipped - undeliverable, shipped - damaged, undeliverable, lost in transit,
+        credit memo, creditmemo, credit invoice, sales return, stornorechnung, rechnungskorrektur, avoir,
+        facture d'avoir,
+        factura rectificativa, nota de crédito, nota di credito, creditnota, creditfactuur, faktura korygująca, korekta,
         return, credit, credited, credit note, creditnote, cancellation, cancelation, reversal, withdrawn, taken
         back, money back, rolled back, return complete,
         storniert, storno, abgebrochen, erstattet, rückerstattet, rueckerstattet, zurückerstattet, retourniert,
@@ -78,7 +83,9 @@ _WORDS: dict[StatusClass, str] = {
         denied, pending payment, payment pending, awaiting payment, waiting for payment, payment failed, payment
         error, on hold, onhold, hold, holded, held, checkout draft, auto draft, payment review, pending review,
         requires payment method, requires action, requires confirmation, requires capture, blocked, fraud,
-        suspected fraud, manual verification required, not paid, quote, cart, basket, rejected, refused, test,
+        suspected fraud, manual verification required, not paid, quotation, estimate, proforma, pro forma, proforma
+        invoice, kostenvoranschlag, devis, presupuesto, preventivo, offerte, orçamento,
+        quote, cart, basket, rejected, refused, test,
         uncaptured, invalid, error, unclaimed, awaiting bank wire payment, awaiting check payment, temporary,
         pending paypal, open payment, overdue, uncleared, waiting, payment declined, authorization failed, no
         payment, processing payment, created, deleted, removed, on backorder (not paid), awaiting cheque payment,

@@ -10,6 +10,7 @@ from churn.domain.timestamps import from_millis
 from churn.domain.values import storable
 from infra.tools.importer.columns import FALLBACKS
 from infra.tools.importer.event_figures import EventFigures, told_types, unknown_types
+from infra.tools.importer.export_format import plain
 from infra.tools.importer.history import History
 from infra.tools.importer.orders import Figures
 from infra.tools.importer.statuses import STATUSES, plain_status
@@ -24,6 +25,7 @@ _MOST_MONTHS = 24
 _PLOT_WIDTH = 40
 _ODD_SHARE = 0.2
 _FEW_ORDERS = 20
+_NAMES = frozenset({"name", "fullname", "nom", "nombre", "nome", "naam", "nazwisko", "nachname", "lastname", "surname"})
 _PAID_BACK = re.compile("refund|return|erstatt|rembours|re[ei]mbols|rimbors|terugbetaal|zwr\u00f3c")
 
 
@@ -246,7 +248,7 @@ def _shared_numbers(history: History) -> Iterator[str]:
 
 def _odd_customers(history: History, figures: Figures) -> Iterator[str]:
     most, customer = figures.largest
-    if figures.orders >= _FEW_ORDERS and figures.customers > 1 and most > figures.orders * _ODD_SHARE:
+    if figures.orders >= _FEW_ORDERS and most > figures.orders * _ODD_SHARE:
         yield (
             f"WARNING: {most / figures.orders:.0%} of all orders are of one customer, {storable(customer)!r}: "
             "guests under one id?"
@@ -265,7 +267,8 @@ def _columns_of_persons(history: History) -> list[str]:
     is_known = history.format is not None and history.format.is_of_a_system
     taken = {name for field, name in history.columns.items() if is_known or field not in FALLBACKS}
     parts = ("mail", "customer", "buyer", "client", "user", "kund", "phone")
-    return [name for name in history.header if name not in taken and any(part in name.casefold() for part in parts)]
+    others = [name for name in history.header if name not in taken]
+    return [name for name in others if plain(name) in _NAMES or any(part in name.casefold() for part in parts)]
 
 
 def _pair(name: str, text: str) -> str:

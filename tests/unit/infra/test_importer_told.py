@@ -235,3 +235,48 @@ def test_a_first_sheet_of_notes_names_the_others(tmp_path: Path, note: list[list
     book.save(tmp_path / "orders.xlsx")
     with pytest.raises(UnreadableFileError, match="this is the sheet 'Sheet', and --sheet names another: Orders"):
         read_file(tmp_path / "orders.xlsx", now=NOW)
+
+
+def test_a_smaller_amount_that_came_back_later_is_a_part_of_the_order(tmp_path: Path) -> None:
+    text = (
+        "customer,date,order id,type,amount\na,2026-01-05,1,sale,30\na,2026-01-15,1,refund,10\n"
+        "b,2026-01-06,2,sale,10\nb,2026-01-16,2,return,10\nc,2026-01-16,3,sale,10\na,2026-01-20,1,refund,5\n"
+    )
+    assert "--column=status=type uses it" in read(tmp_path, text).said
+    file = read(tmp_path, text, columns={"status": "type"})
+    assert (file.figures.orders, file.figures.money, file.figures.cancelled) == (2, 25, 1)
+    whole = read(tmp_path, text.replace("1,refund,10", "1,refund,25"), columns={"status": "type"})
+    assert (whole.figures.orders, whole.figures.cancelled) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("Type", ("Invoice", "Credit Memo", "Quotation")),
+        ("Belegart", ("Rechnung", "Rechnungskorrektur", "Angebot")),
+        ("Type de document", ("Facture", "Avoir", "Devis")),
+        ("Documento", ("Fattura", "Nota di credito", "Preventivo")),
+    ],
+)
+def test_a_column_of_kinds_of_documents_is_told(tmp_path: Path, column: str, words: tuple[str, str, str]) -> None:
+    cells = [words[0], words[1], words[0], words[2]]
+    rows = [f"c{number},2026-01-05,{number},10,{word}" for number, word in enumerate(cells, 1)]
+    file = read(tmp_path, f"customer,date,invoice number,total,{column}\n" + "\n".join(rows))
+    assert f"column {column!r} reads like the state of orders" in file.said
+    file = read(
+        tmp_path, f"customer,date,invoice number,total,{column}\n" + "\n".join(rows), columns={"status": column}
+    )
+    assert (file.figures.orders, file.figures.cancelled) == (2, 1)
+
+
+def test_all_orders_of_one_customer_are_told(tmp_path: Path) -> None:
+    rows = "".join(f"Gast,2026-01-{day:02},{day},5\n" for day in range(1, 29))
+    assert (
+        "100% of all orders are of one customer, 'Gast'" in read(tmp_path, f"customer,date,order id,total\n{rows}").said
+    )
+
+
+@pytest.mark.parametrize("name", ["name", "Name", "Nachname", "full name"])
+def test_a_column_of_names_beside_customers_with_one_order_each_is_told(tmp_path: Path, name: str) -> None:
+    rows = "".join(f"c{day},2026-01-{day:02},5,person {day % 4}\n" for day in range(1, 29))
+    assert f"{name!r} names persons" in read(tmp_path, f"customer_id,date,total,{name}\n{rows}").said
