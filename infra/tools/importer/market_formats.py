@@ -7,7 +7,10 @@ from infra.tools.importer.export_format import Format, names
 _NO_PAYMENT = re.compile(
     r".*(withdraw|transfer|deposit|conversion|hold|fee|authorization|order$|add funds|cart item|payout|adjustment"
     r"|release|reserve|abbuchung|bankgutschrift|\u00fcberweisung|umrechnung|einbehalt|geb\u00fchr|autorisierung|bestellung$"
-    r"|freigabe|auszahlung|r\u00fccklage).*",
+    r"|freigabe|auszahlung|r\u00fccklage|loan|invoice sent|request (sent|received)|money request|interest|cashback"
+    r"|reward|incentive|dividend|gift certificate|update to|cancell?ed payment|subscription c(reation|ancel)"
+    r"|payment profile|\bvoid\b|correction|darlehen|kredit(?!kart)|rechnung gesendet|zahlungsanforderung"
+    r"|zahlungsstornierung|zinsen|geschenkgutschein).*",
     re.IGNORECASE,
 )
 # A dispute that was won, or a chargeback that was reversed.
@@ -109,6 +112,7 @@ MARKETS = (
             "order_id": ("transactionid", "transaktionscode"),
             "entry_type": ("type", "description", "typ", "beschreibung"),
             "refund_of": ("referencetxnid", "zugehorigertransaktionscode"),
+            "balance_impact": ("balanceimpact", "auswirkungaufguthaben"),
             "status": ("status",),
             "currency": ("currency", "wahrung"),
         },

@@ -284,6 +284,8 @@ class LineReader:
         kind, known = cells.get("entry_type"), self._format
         if kind is None or known is None:
             return False
+        if str(cells.get("balance_impact")).casefold() == "memo":
+            raise NotCountedError(f"moves no money: {str(kind)[:40]!r}")
         if known.refund_types and known.refund_types.fullmatch(str(kind)):
             if "refund_of" in self._columns and cells.get("refund_of") is None:
                 raise NotCountedError("refunds that name no order")

@@ -298,6 +298,10 @@ class _Reader:
             )
             for name in TIMES
         }
+        system = columns.format.name if columns.format else ""
+        assumed = "" if options.dates else survey.assumed_order(by_field.get("timestamp"), usual, system)
+        if assumed and assumed not in self._history.notes:
+            self._history.notes.append(assumed)
         return LineRules(
             now=self._now,
             allowed=options.allowed,

@@ -90,7 +90,6 @@ SHOPS = (
             "currency": ("currency",),
         },
         line="total",
-        dates="mdy",
     ),
     Format(
         name="Shopify customers",

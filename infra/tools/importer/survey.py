@@ -169,6 +169,16 @@ class Survey:
         survey = self.numbers.get(column or "")
         return survey is None or not survey.is_below
 
+    def assumed_order(self, column: str | None, usual: DateOrder | None, system: str) -> str:
+        """Return what is to be told of days and months whose order no date tells; empty if one does."""
+        times = self.times.get(column or "")
+        if times is None or usual is None or not (said_ := times.assumed(usual)):
+            return ""
+        other = "dmy" if usual == "mdy" else "mdy"
+        return (
+            f"no date of column {column!r} tells the day from the month: {said_}, as in {system} (else --dates={other})"
+        )
+
     def time_reader(
         self, name: str, column: str | None, order: DateOrder | None, usual: DateOrder | None, date_format: str | None
     ) -> TimeReader:

@@ -180,6 +180,12 @@ class TimeSurvey:
             f"{readings[1]} with --dates=mdy; any other form can be named with --date-format, such as '%d/%m/%Y'"
         )
 
+    def assumed(self, usual: DateOrder) -> str:
+        """Return how a date is read that has the order of a system, where none tells its own; empty if one does."""
+        if self.day_first or self.month_first or not self.unclear:
+            return ""
+        return f"{self.unclear!r} is read as {_named(self.unclear, usual)}"
+
     def refuse_years_in_doubt(self) -> None:
         """Raise DoubtError if all dates may begin with a year of two digits: days repeat less often than years do."""
         if self._years_last or not 0 < len(self._firsts) < len(self._lasts):

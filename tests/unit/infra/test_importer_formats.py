@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from churn.domain.customer import replay
-from infra.tools.importer.faults import UnreadableFileError
+from infra.tools.importer.faults import DoubtError, UnreadableFileError
 from infra.tools.importer.formats import FORMATS
 from tests.support.imports import ReadFile, read_file
 
@@ -418,3 +418,43 @@ def test_an_amazon_export_without_a_buyer_says_that_it_tells_no_customers(tmp_pa
     )
     with pytest.raises(UnreadableFileError, match="Amazon all orders without a column for the buyer says nothing"):
         read_file(file, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("entry", "impact"),
+    [
+        ("PayPal Working Capital Loan", "Credit"),
+        ("Invoice Sent", "Memo"),
+        ("Request Received", ""),
+        ("Gift Certificate Redemption", "Credit"),
+        ("Interest Credit", "Credit"),
+        ("Cashback Bonus", "Credit"),
+        ("Anything new", "Memo"),
+    ],
+)
+def test_entries_of_paypal_that_are_no_sales_are_no_orders(tmp_path: Path, entry: str, impact: str) -> None:
+    header = _PAYPAL.replace("\n", ",Balance Impact\n")
+    line = f"16/01/2026,10:00:00,CET,{entry},Completed,EUR,5.00,eve@x.example,shop@x.example,T2,,{impact}\n"
+    file = read(tmp_path, header + _PAID.replace("\n", ",Credit\n") + line)
+    assert (file.figures.orders, file.figures.money, file.rejects) == (1, 40, [])
+    counted = ("Subscription Payment", "Recurring Payment", "Mobile Payment", "Kreditkartenzahlung", "Donation Payment")
+    for word in counted:
+        text = line.replace(entry, word).replace("Memo", "Credit")
+        assert read(tmp_path, header + text).figures.orders == 1, word
+
+
+def test_wix_writes_dates_as_the_site_does_so_that_a_doubt_is_a_question(tmp_path: Path) -> None:
+    header = "Order number,Date created,Time,Contact email,Payment status,Total\n"
+    lines = header + "1,05/01/2026,10:00,a@x.y,Paid,5\n2,06/02/2026,10:00,b@x.y,Paid,5\n"
+    with pytest.raises(DoubtError, match="--dates=dmy"):
+        read(tmp_path, lines)
+    assert read(tmp_path, lines + "3,25/02/2026,10:00,b@x.y,Paid,5\n").figures.orders == 3
+
+
+def test_an_order_of_day_and_month_that_is_assumed_is_told(tmp_path: Path) -> None:
+    header = "Sale Date,Order ID,Buyer,Order Value,Order Total\n"
+    said = "no date of column 'Sale Date' tells the day from the month: '05/01/2026' is read as 1 May 2026"
+    text = header + "05/01/2026,1,ann,5,5\n"
+    assert f"{said}, as in Etsy sold orders (else --dates=dmy)" in read(tmp_path, text).said
+    assert said not in read(tmp_path, text, dates="dmy").said
+    assert said not in read(tmp_path, text + "05/21/2026,2,ann,5,5\n").said
