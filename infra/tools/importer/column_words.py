@@ -110,8 +110,9 @@ _TOWNS_AND_KINDS = (
 _ONE_PIECE = _parts(
     """
     _unit_price unitprice unit_original_price unit_sale_price price_each each_price price_per_ per_unit per_piece
-    per_item unitaire einzelpr stuckpr stueckpr einheitspr preis_pro_ preis_je_ pro_stuck je_stuck pro_stueck je_stueck
-    unitari por_unidad al_pezzo stukspr stukpr eenheidspr per_stuk prijs_per jednostk za_sztuke
+    per_item unitaire einzelpr stuckpr stueckpr einheitspr preis_pro_ preis_je_ pro_stuck je_stuck pro_stueck
+    je_stueck preis_stuck preis_stueck prix_unit prezzo_unit precio_unit preco_unit cena_jedn _ep_ _p_u_ _pu_ unitari
+    por_unidad al_pezzo stukspr stukpr eenheidspr per_stuk prijs_per jednostk za_sztuke
     """
 )
 """The price of one piece, in the order of the languages below."""
@@ -144,7 +145,8 @@ _LIKELY = {
             numero_de_client n_client id_client code_client id_cliente numero_de_cliente numero_cliente codigo_cliente
             codice_cliente codigo_do_cliente klantnummer klantnr klant_id numer_klienta nr_klienta id_klienta mail
             courriel correo username nutzername benutzer pseudo customer buyer client kund kaufer acheteur compr
-            acquirente klant klient koper consumer shopper payer bill_to user member usuario utente
+            acquirente klant klient koper consumer shopper payer debitor
+            mitglied empfanger _party_ membre miembro membro bill_to user member usuario utente
             """
         ),
         re.compile(
@@ -206,9 +208,9 @@ _LIKELY = {
     "items_count": _Likely(
         _parts(
             """
-            quantity qty menge stuckzahl stueckzahl anzahl _stuck_ _stueck_ quantite _qte_ cantidad unidades _cant_
-            quantita _qta_ pezzi aantal stuks quantidade _qtd_ _qtde_ ilosc sztuk _szt_ _pieces_ _pcs_ _units_
-            units_sold
+            quantity qty menge stuckzahl stueckzahl anzahl _stuck_ _stueck_ quantite _qte_ hoeveelheid _stk_ _anz_
+            _q_ta_ cantidad unidades _cant_ quantita _qta_ pezzi aantal stuks quantidade _qtd_ _qtde_ ilosc sztuk
+            _szt_ _pieces_ _pcs_ _units_ units_sold
             """
         ),
         re.compile(
@@ -226,17 +228,17 @@ _LIKELY = {
             """
             order_n order_ref order_id ordernumber orderid id_order increment bestellnr bestellnummer bestell_nr
             bestell_id auftragsn auftrags_nr numero_de_commande numero_de_la_commande n_de_commande no_commande
-            numero_commande n_commande id_commande numero_de_pedido numero_del_pedido numero_pedido id_pedido n_pedido
-            n_de_pedido numero_ordine numero_d_ordine n_ordine id_ordine bestelnummer ordernummer order_nummer
-            numero_do_pedido numer_zamow nr_zamow id_zamow rechnungsn belegn vorgangsn invoice_n factuurn
-            numero_de_facture numero_de_factura numero_fattura numero_da_fatura numer_faktury transaction_id
-            transaktionsc transaktionsn
-            numero_de_transaction numero_transaction n_de_transaction id_de_transaction id_transaction
-            codigo_de_transaccion id_de_transaccion codice_transazione id_transazione transactiecode transactie_id
-            codigo_da_transacao id_da_transacao numer_transakcji id_transakcji
-            charge_id source_id receipt_n receipt_id basket_id cart_id ticket_n bon_n
-            kassenbon reference referenz referencia riferimento invoice facture factura fattura fatura commande pedido
-            ordine zamowieni _order_ =id
+            numero_commande n_commande n_cde no_cde id_commande numero_de_pedido numero_del_pedido numero_pedido
+            id_pedido n_pedido n_de_pedido numero_ordine numero_d_ordine n_ordine id_ordine bestelnummer bestelnr
+            ordernr ordernummer order_nummer numero_do_pedido numer_zamow nr_zamow id_zamow rechnungsn belegn
+            vorgangsn invoice_n factuurn numero_de_facture numero_de_factura numero_fattura numero_da_fatura
+            numer_faktury transaction_id transaktionsc transaktionsn numero_de_transaction numero_transaction
+            n_de_transaction id_de_transaction id_transaction codigo_de_transaccion id_de_transaccion
+            codice_transazione id_transazione transactiecode transactie_id codigo_da_transacao id_da_transacao
+            numer_transakcji id_transakcji charge_id source_id receipt_n receipt_id basket_id cart_id beleg_n bill_n
+            bill_id sale_n sales_n sale_id document_n doc_n =bestellung =bestelling =auftrag =vorgang =basket =cart
+            ticket_n bon_n kassenbon reference referenz referencia riferimento invoice facture factura fattura fatura
+            commande pedido ordine zamowieni _order_ =id =numero =nummer =number =nr =numer
             """
         ),
         re.compile(

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -29,6 +29,8 @@ _DIGIT_GROUP = re.compile(r"\d+", re.ASCII)
 # So few different words on so many lines are of kinds rather than of persons.
 _FEW_WORDS = 5
 _MANY_LINES = 50
+# Few lines are of more pieces.
+_MOST_PIECES = 1000
 # By fewer lines, one person with one order number proves nothing.
 _ENOUGH_LINES = 10
 
@@ -77,6 +79,10 @@ class FirstLines:
     def only_addresses(self, taken: Sequence[str]) -> str | None:
         """Return the only column whose cells are e-mail addresses; None if there are several, or none."""
         return self._only(lambda cells: _share(_is_address, cells) >= _MOSTLY, taken)
+
+    def counts(self, taken: Container[object]) -> list[str]:
+        """Return the columns that may be of quantities: small whole numbers, not all of them 1."""
+        return [name for name, cells in self.columns.items() if name not in taken and _are_counts(cells)]
 
     def number_reader(self, name: str, column: str) -> NumberReader:
         """Return the reader of a column's numbers. Raises DoubtError."""
@@ -246,6 +252,12 @@ def _are_numbers_of_orders(cells: Sequence[Any], lines: int) -> bool:
     return all(_share(is_so, cells) < _HALF for is_so in refuting)
 
 
+def _are_counts(cells: Sequence[Any]) -> bool:
+    numbers = [_number(cell) for cell in cells if cell is not None and not _has_decimals(cell)]
+    found = {number for number in numbers if number is not None and number % 1 == 0 and 0 < number <= _MOST_PIECES}
+    return len(numbers) > _HALF * len(cells) and found == {*numbers} and found != {1.0}
+
+
 def _are_states(cells: Sequence[Any]) -> bool:
     return _share(lambda cell: isinstance(cell, str) and plain_status(cell) in STATUSES, cells) >= _SOME
 
@@ -261,6 +273,7 @@ _FITS: Mapping[str, Callable[[Sequence[Any]], bool]] = {
     "timestamp": lambda cells: _share(_may_be_a_time, cells) >= _MOSTLY,
     "order_value": _are_amounts,
     "unit_price": _are_amounts,
+    "product": lambda cells: not _are_written_times(cells),
     "items_count": lambda cells: _share(_is_amount, cells) >= _MOSTLY,
     "status": _are_states,
     "refunded": _are_refunds,

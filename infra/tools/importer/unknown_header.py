@@ -168,19 +168,21 @@ def _values(header: Sequence[str], known: Mapping[str, str], lines: FirstLines |
     value = likeliest_of("order_value", header, known, lines)
     price = likeliest_of("unit_price", header, known, lines)
     quantity = known.get("items_count") or likeliest_of("items_count", header, known, lines)
+    if quantity is None and lines is not None and lines.counts((*known.values(), value, price)):
+        # Which of them it is, no name says.
+        quantity = _UNKNOWN
     counted = {} if quantity is None or "items_count" in known else {"items_count": quantity}
-    if value is not None and (quantity is None or not is_price(value)):
+    if value is None:
+        return ({"order_value": _UNKNOWN} if price is None else {"unit_price": price, **counted}), ""
+    if quantity is None or not is_price(value):
         return {"order_value": value}, ""
-    if value is not None and quantity is not None:
-        field = _priced(value, quantity, header, known, lines)
-        if field is not None:
-            return {field: value, **(counted if field == "unit_price" else {})}, ""
-        options = {"unit_price": value, **counted}
-        return {"order_value": _UNKNOWN}, (
-            f"; {value!r} is the price of one piece ({_options(options)}) or the amount of all "
-            f"({_options({'order_value': value})})"
-        )
-    return ({"order_value": _UNKNOWN} if price is None else {"unit_price": price, **counted}), ""
+    field = None if quantity == _UNKNOWN else _priced(value, quantity, header, known, lines)
+    if field is not None:
+        return {field: value, **(counted if field == "unit_price" else {})}, ""
+    return {"order_value": _UNKNOWN}, (
+        f"; {value!r} is the price of one piece ({_options({'unit_price': value, **counted})}) or the amount of all "
+        f"({_options({'order_value': value})})"
+    )
 
 
 def _priced(

@@ -219,3 +219,39 @@ def test_a_header_whose_names_go_over_lines_is_shown_in_one_line(tmp_path: Path)
     twice = text + text
     file = read(tmp_path, twice, columns=named | {"customer_id": "Kunden\nnummer"})
     assert (file.figures.money, file.lines, file.rejects) == (20, 2, [])
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price"),
+    [
+        ("Menge", "EP netto"),
+        ("Qt\u00e9", "P.U. HT"),
+        ("Stk", "Preis/St\u00fcck"),
+        ("Cant.", "Precio unit."),
+        ("Q.t\u00e0", "Prezzo unit."),
+        ("Ilo\u015b\u0107 szt.", "Cena jedn. brutto"),
+        ("Hoeveelheid", "Stukprijs"),
+        ("Qtde", "Valor unit\u00e1rio"),
+        ("Units Sold", "Price per unit"),
+    ],
+)
+def test_names_in_short_of_a_quantity_and_of_the_price_of_one_piece_are_known(
+    tmp_path: Path, quantity: str, price: str
+) -> None:
+    named = shown(tmp_path, f"Kunde;Datum;SKU Code;{quantity};{price}\na;2026-01-05;T;2;10,00\n")
+    assert (named["items_count"], named["unit_price"]) == (quantity, price)
+
+
+@pytest.mark.parametrize(("price", "named"), [("Preis", "order_value"), ("Einzelpreis", "items_count")])
+def test_a_price_beside_a_column_that_may_be_its_quantity_is_not_summed_in_silence(
+    tmp_path: Path, price: str, named: str
+) -> None:
+    text = f"Kunde;Datum;Art;Packungen;{price}\na;2026-01-05;T;{{}};10,00\nb;2026-01-06;C;1;5,00\n"
+    assert shown(tmp_path, text.format(2))[named] == "COLUMN"
+    assert "COLUMN" not in shown(tmp_path, text.format(1)).values()
+
+
+def test_a_bare_price_is_asked_about_whatever_the_product_is_called(tmp_path: Path) -> None:
+    text = "Buyer Code,Sale Date,Sale No,SKU Code,Units Sold,Selling Price\na,2026-01-05,1,T,2,10.00\n"
+    assert shown(tmp_path, text)["order_value"] == "COLUMN"
+    assert "'Selling Price' is the price of one piece" in refused(tmp_path, text)
