@@ -123,7 +123,9 @@ _COST_OR_WEIGHT = (
     "|weight|gewicht|poids| peso |waga|points|punkte|puntos|punti |punten|pontos|punkty"
     "|commission|kommission|provision|comision|commissi|comissao|prowizj| tip |tips |trinkgeld|pourboire|propina"
     "|mancia|fooi|gorjeta|napiwek|wertung|rating|score|balance|saldo|solde|margin|marge |profit|limit| due |outstanding"
-    "|voucher|gutschein|gift|debit|exchange|rate "
+    "|voucher|gutschein|gift|debit|exchange|rate |total (?:d )?(?:items|artic)|totale articoli|aantal| nombre|savings"
+    "|ersparnis|list price|price list|preisliste|listenpr|streichpr| barre|original price|compare|uvp|msrp| rrp"
+    "| cost| du $|offen|pendiente|wertig|review"
 )
 _PAID_BACK = "refund|erstatt|rueckzahl|ruckzahl|gutschr|rembours|reembols|rimbors|terugbeta|zwrot|zwroc|estorn"
 # "Including tax" is no amount of the tax.
@@ -151,6 +153,7 @@ _LIKELY = {
         ),
         re.compile(
             _TOWNS_AND_KINDS + r"|tipo |marketing|mailing|newsletter|subscri|opt in|accept|consent|tax |vat |score"
+            r"|grup|groep|seit |sinds |desde |depuis | dal | od |anrede|title|rank|opened|clicked|wert |bewert"
             r"|points|loyal|rating|review|customer order|order count|lifetime|url|link"
             r"| note|notiz| nota| not[ae]s? |remark|comment|kommentar|bemerk|message|amount|betrag|total|group"
             r"|gruppe|type|typ |phone|telefon|agent|seller|currency|langu|sprache|date|datum|status|discount"
@@ -166,12 +169,13 @@ _LIKELY = {
             data_ordine data_dell_ordine data_d_ordine besteldatum orderdatum data_do_pedido data_pedido
             data_zamowienia data_zlozenia sale_date sold_on verkauft_am verkaufsdatum verkocht invoice_date
             rechnungsdatum belegdatum date_de_facture fecha_de_factura data_fattura factuurdatum data_da_fatura
-            created creat _cree crea erstell angelegt aangemaakt utworz date_add _date_ _datum_ _fecha_ _data_ _dia_
-            _day_ datum date fecha data zeit czas wann when time dia day paid_at
+            _achete_ created creat _cree crea erstell angelegt aangemaakt utworz date_add _date_ _datum_ _fecha_ _data_
+            _dia_ _day_ datum date fecha data zeit czas wann when time dia day paid_at
             """
         ),
         re.compile(
             _PAID_BACK + r"|ship|versand|versend|expedi|spedi|wysyl|verzend|dispatch| due |fallig|faellig|echeance"
+            r"|envio|abhol|pickup|regist|inscri|rejestr|days |mahn|export|today|heute|renewal"
             r"|vencim|scaden|vervald|expir|ablauf|valid|gultig|cancel|storn|annul|anul|return|retour|typ|candid"
             r"|source|status|number|nummer| id |first|last |previous|next |promised|expected|estimated|arriv"
             r"|lifetime|birth|geburt|naiss|nacim|nascit|nasc |urodz|updat|modif|geandert|available|transfer|zone"
@@ -216,6 +220,7 @@ _LIKELY = {
         re.compile(
             _PAID_BACK + r"|return|retour|cancel|storn|stock|lager|bestand|availab|verfugbar|shipped|delivered|gelief"
             r"|versend|fulfil|invoiced| min |max |open |offen|backorder|price|preis|prix|prijs|cena |precio|prezzo"
+            r"|devuelt| resa |voorraad|livre|bestellingen|pedidos|commandes|ordini"
             r"|preco|amount|betrag|orders|bestellungen|kunden|customer|besuch|visit|weight|discount|rabatt|tax"
         ),
     ),
@@ -244,6 +249,10 @@ _LIKELY = {
         re.compile(
             r"(?<! order )(?<! order)name |mail| city|stadt|ort | ville|source|channel|kanal|quelle|origin| day |time"
             r"|zeit|weight|gewicht|price|preis|prix|precio|prezzo|prijs|preco|cena| por | par | von | by |employee"
+            r"|nom de |nombre de |nome |naam |address|adresse|direcci|indirizzo|origen| canal| jour | poids| peso "
+            r"| moyen | mode | nb |size|rank|comment| tags | paid|pagad|bezahlt"
+            r"|confirmed| sent | pdf |lang| ip |hour|heure| hora | ora "
+            r"|month| mois | mes |monat|week|woche"
             r"|mitarbeiter|staff|agent|phone|country|region|method|coupon|group|parent|value|wert "
             r"|date|datum|fecha| data |total|summe|amount|montant|importe|importo|valor|kwota|status|statut"
             r"|stat[oe]|etat|estado|note|notiz|item|artikel|article|product|line|zeile|url|key|type|customer"
@@ -259,7 +268,8 @@ _LIKELY = {
             """
         ),
         re.compile(
-            r"civil|marital|familienst|tax|vat|tva| iva |steuer|employ|account|member|mail|subscri|marketing|stock"
+            r"civil|cywil|burger|envio|spediz|verzend|wysyl|dostaw|entrega|konto"
+            r"|marital|familienst|tax|vat|tva| iva |steuer|employ|account|member|mail|subscri|marketing|stock"
             r"|fulfil|shipping|ship to|versand|liefer|livraison|provin|address|customer|kund|country|buyer|billing"
         ),
     ),
@@ -268,12 +278,14 @@ _LIKELY = {
             _PAID_BACK.replace("|", " ")
             + """ _returned_ return_amount amount_return returns_amount _returns_ retourenbetrag retourbetrag
             retourenwert _retoure_ _retouren_ credit_note_total credit_note_amount chargeback_amount devoluc _reso_
-            _resi_ importo_reso retourbedrag montant_retour montant_des_retours gross_debit"""
+            _resi_ _retours_ credit_note _avoirs_ _avoir_ devuelt devolvid teruggest
+            importo_reso retourbedrag montant_retour
+            montant_des_retours gross_debit"""
         ),
         re.compile(
             r"refundable|erstattbar|boursable|bolsable|borsabil|taalbaar| am | le | el | on | il |eligible|possible|fee"
             r"|date|datum|fecha| data |reason|grund|motif|motivo|powod| id |number|nummer|numero|status|count"
-            r"|anzahl|type|quantit|menge|qty|items|email|policy|window|url|note| by | at |method|code"
+            r"|anzahl|type|quantit|menge|qty|items|email|policy|window|url|(?<!credit )note| by | at |method|code"
         ),
     ),
 }

@@ -6,29 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.tools.importer.column_words import likely
 from infra.tools.importer.faults import UnreadableFileError
 from tests.support.imports import ReadFile, read_file
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-NEVER = {
-    "order_id": (
-        "Rechnungsname,Invoice Email,Invoice Name,Invoice City,Order Source,Order Channel,Order Day,Order weight,"
-        "Order Employee Name,Reference price,Pedido por"
-    ),
-    "customer_id": (
-        "Customer City,Kundenalter,Kundenstadt,Customer Region,Customer Gender,Mailing list,Accepts Email Marketing,"
-        "Tipo de cliente"
-    ),
-    "timestamp": "Ship Date,Due date,F\u00e4lligkeitsdatum,Refund date,Stornodatum,Datatype,Candidate,Lieferdatum",
-    "order_value": (
-        "St\u00fcckpreis,Einzelpreis,Price per unit,Total weight,Gesamtgewicht,Total points,Commission amount,"
-        "Einkaufspreis,Tip amount,Wertung,Unit original price"
-    ),
-    "status": "Estado civil,VAT status,Statut TVA",
-    "refunded": "Refundable,Erstattet am,Refunded by,Remboursable",
-    "items_count": "Returned quantity,Qty refunded,Anzahl Bestellungen,Lagermenge",
-}
 PIECES = (
     "Order No;Order Date;Customer No;Item No;Qty Ordered;Price Each",
     "Bestellnummer;Bestelldatum;Kundennummer;Artikelnummer;Menge;Einzelpreis",
@@ -107,11 +88,6 @@ def test_the_quantity_of_a_unit_price_is_found_or_its_absence_told(tmp_path: Pat
         15,
         True,
     )
-
-
-@pytest.mark.parametrize(("field", "names"), NEVER.items())
-def test_names_of_something_else_are_proposed_for_no_field(field: str, names: str) -> None:
-    assert {name: likely(field, [name], ()) for name in names.split(",")} == {name: [] for name in names.split(",")}
 
 
 @pytest.mark.parametrize(
