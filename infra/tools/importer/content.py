@@ -18,7 +18,7 @@ from typing import IO, Any, Literal, cast
 
 from infra.tools.importer.encodings import NAMES, find_encoding
 from infra.tools.importer.faults import UnreadableFileError
-from infra.tools.importer.long_lines import pieces_of
+from infra.tools.importer.long_lines import lines_beyond_ascii
 
 type Shape = Literal["text", "parquet", "xlsx"]
 
@@ -57,7 +57,7 @@ class Content:
         with guarded(self.path), self.reopen() as file:
             head = file.read(_HEAD)
         with guarded(self.path), self.reopen() as file:
-            return find_encoding(head, pieces_of(file))
+            return find_encoding(head, lines_beyond_ascii(file))
 
     def text(self, encoding: str) -> IO[str]:
         """Return the text; bytes that it does not have in this encoding are carried along as surrogates."""

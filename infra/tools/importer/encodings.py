@@ -85,7 +85,7 @@ class _Evidence:
 
 
 def find_encoding(head: bytes, lines: Iterable[bytes]) -> str:
-    """Return the name of the codec for a file that begins with `head` and has these lines.
+    """Return the name of the codec for a file that begins with `head` and has these lines beyond ASCII.
 
     Without a mark, text that is not UTF-8 is Windows-1250 if its bytes stand for letters there that are signs in
     Windows-1252, Windows-1254 if they do for Turkish ones, else Windows-1252. A file that is UTF-8 but for a few bytes
@@ -101,8 +101,7 @@ def find_encoding(head: bytes, lines: Iterable[bytes]) -> str:
             return "utf-16-le" if odd > even else "utf-16-be"
     evidence = _Evidence()
     for line in lines:
-        if not line.isascii():
-            _take(line, evidence)
+        _take(line, evidence)
     if evidence.invalid <= evidence.valid / 10:
         return "utf-8-sig"
     if evidence.foreign_bytes >= max(_LEAST_FOREIGN_BYTES, evidence.high_bytes / 2):

@@ -38,14 +38,16 @@ def beginning(line: str) -> str:
     return line[:_SHOWN].rstrip("\r\n")
 
 
-def pieces_of(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a file, a long one in pieces, which divide no character of UTF-8."""
+def lines_beyond_ascii(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines that have bytes beyond ASCII, a long one in pieces, which divide no character of UTF-8."""
     rest = b""
-    while piece := file.readline(_PIECE):
-        whole = rest + piece
-        end = len(whole) if piece.endswith(b"\n") else _end_of_characters(whole)
-        rest = whole[end:]
-        yield whole[:end]
+    while block := file.read(_PIECE):
+        block = rest + block + file.readline(_PIECE)
+        end = len(block) if block.endswith(b"\n") else _end_of_characters(block)
+        rest = block[end:]
+        # Most blocks have none, and are quickly known.
+        if not block.isascii():
+            yield from (line for line in block[:end].splitlines(keepends=True) if not line.isascii())
     if rest:
         yield rest
 

@@ -65,7 +65,7 @@ class ZeroNumbers:
         cells = block.columns[self.columns[0]]
         different = {*cells}
         self._begins_low = self._begins_low or not _FIRST_NUMBERS.isdisjoint(different)
-        if not any(is_zero(text.strip()) for text in different):
+        if not any(is_zero(text) for text in map(str.strip, different)):
             self._was_zero = False
             return
         for row in zip(*(block.columns[column] for column in self.columns), strict=True):
