@@ -59,6 +59,8 @@ class Figures:
     """A customer who is called what lines of totals are."""
     first: int | None = None
     last: int | None = None
+    ahead: int = 0
+    """Orders that are placed more than a day from now."""
     days: Counter[int] = field(default_factory=Counter)
     """Orders by UTC day (days since 1970)."""
     joined: int = 0
@@ -90,6 +92,7 @@ class Orders:
         self._refunds_repeat = refunds_repeat
         self._now = now
         self._latest = to_millis(now + MAX_FUTURE)
+        self._tomorrow = to_millis(now) + DAY
         self._allowed = allowed
 
     def events(self, lines: Iterable[Line]) -> Iterator[Event | tuple[Line, str]]:
@@ -306,6 +309,7 @@ class Orders:
             figures.first = at
         if figures.last is None or at > figures.last:
             figures.last = at
+        figures.ahead += at > self._tomorrow
         figures.days[at // DAY] += 1
 
 

@@ -84,7 +84,7 @@ def read_history(
         if is_by_name and (why := told_by_header(header) or survey.visits()):
             raise DoubtError(why)
         history.notes += source.unread()
-        history.notes += [*survey.unread_columns(), *survey.zero_numbers()]
+        history.notes += [*survey.unread_columns(), *survey.zero_numbers(), *survey.differing_cases()]
         reader = _Reader(history, options, survey, now)
         for record in records_of(source, kind):
             if isinstance(record, Block):

@@ -20,7 +20,8 @@ _WORDS: dict[StatusClass, str] = {
         charged, approved, ok, order, purchase, payment accepted, payment received, remote payment accepted,
         preparation in progress, in progress, shipped - delivered to buyer, shipped - picked up, shipped - out
         for delivery, delivered to buyer, paid out, paidout, in production, printed, collected, fulfillment,
-        partially completed, placed, processing in progress, on backorder (paid), invoice, sales invoice, sales order,
+        partially completed, canceled reversal, cancelled reversal, paypal canceled reversal, teilweise zurückgezahlt,
+        placed, processing in progress, on backorder (paid), invoice, sales invoice, sales order,
         tax invoice, sales receipt, rechnung, verkauf, facture, vente, factura, venta, fattura, vendita, factuur,
         verkoop, fatura, venda, faktura, sprzedaż,
         abgeschlossen, bezahlt, versendet, versandt, verschickt, geliefert, zugestellt, ausgeliefert, erledigt,
@@ -63,6 +64,7 @@ _WORDS: dict[StatusClass, str] = {
         factura rectificativa, nota de crédito, nota di credito, creditnota, creditfactuur, faktura korygująca, korekta,
         return, credit, credited, credit note, creditnote, cancellation, cancelation, reversal, withdrawn, taken
         back, money back, rolled back, return complete,
+        zurückgezahlt,
         storniert, storno, abgebrochen, erstattet, rückerstattet, rueckerstattet, zurückerstattet, retourniert,
         retoure, zurückgesendet, zurückgeschickt, zurückgegeben, widerrufen, gutgeschrieben, gutschrift,
         annulliert, komplett erstattet, vollständig erstattet, rückgabe, rückbuchung, rücklastschrift, storniert /

@@ -164,6 +164,8 @@ def _doubts(history: History) -> Iterator[str]:
         yield f"WARNING: amounts in several currencies are added as they stand: {names}"
     yield from _maybe_cents(history, figures)
     yield from _unknown_values(history, figures)
+    if figures.ahead and figures.last is not None:
+        yield f"WARNING: {figures.ahead:,} orders lie ahead, up to {_day(figures.last)}: are day and month swapped?"
     if figures.unmatched:
         yield f"{figures.unmatched:,} cancelled orders or credit notes cancel no other order of this file"
     if figures.partly:

@@ -44,6 +44,8 @@ _VISITS = frozenset(
         *("wishlist", "addtowishlist", "checkout", "begincheckout", "emailopened", "emailclicked", "impression"),
     }
 )
+_OF_FULFILMENT = re.compile("fulfil|shipping.?status|delivery.?status|versandstatus|lieferstatus")
+_ADDRESSES_LOOKED_AT = 20_000
 # An amount above 0, or a yes.
 _ABOVE_0 = re.compile(r"\D{0,4}[\d.,' ]*[1-9][\d.,' ]*\D{0,4}|true|yes|ja|oui|s[i\u00ed\u00ec]|sim|tak", re.IGNORECASE)
 
@@ -72,6 +74,8 @@ class Survey:
     """Those of them that are."""
     first_lines: dict[tuple[str, ...], FirstLines] = field(default_factory=dict)
     """The first lines with each header of which not all columns are known."""
+    cases: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Two addresses of each column of customers that differ in upper and lower case alone."""
     may_have_states: bool = False
     """Whether a column that is not read may be the state of orders: exports of known systems have theirs."""
 
@@ -82,6 +86,14 @@ class Survey:
             f"column {column!r} is read as one of addresses ({_shown(self.maybe_regions[column][1])}), as others "
             f"beside it are: if it is the state of orders, {shlex.quote(f'--column=status={column}')} reads it so"
             for column in sorted(self.regions)
+        ]
+
+    def differing_cases(self) -> list[str]:
+        """Return a sentence for customers whose addresses differ in upper and lower case alone."""
+        return [
+            f"WARNING: customers of column {column!r} differ in upper and lower case alone, such as {one[:80]!r} and "
+            f"{other[:80]!r}, and count as several: write their addresses in lower case if they are the same"
+            for column, (one, other) in self.cases.items()
         ]
 
     def decide_regions(self) -> None:
@@ -124,7 +136,10 @@ class Survey:
             return told + f"{shlex.quote(f'--column=status={column}')} {classed} leaves them out"
         known = {word: STATUSES[plain_status(word)] for word in words if plain_status(word) in STATUSES}
         is_state = sum(words[word] for word in known) >= _MOSTLY * words.total()
-        if self.may_have_states and is_state and {*known.values()} - {"counts"}:
+        may_be_read = is_state if self.may_have_states else _OF_FULFILMENT.search(column.casefold())
+        # Known systems have a column of their own for the state; what was sent may say something else.
+        tells = {*known.values()} - {"counts"} if self.may_have_states else {*known.values()} & {"cancelled"}
+        if may_be_read and tells:
             field_ = next((name for name in ("status", "cancelled") if name not in self.read), None)
             what = "the state of orders"
         elif "refunded" not in self.read and _is_refund(column, words):
@@ -258,6 +273,8 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
     for column in ids:
         survey.identifiers.add(column)
         looks.append((column, _Identifiers(survey, column)))
+    if kind == "orders" and "customer_id" in by_field and not columns.customers_are_emails:
+        looks.append((by_field["customer_id"], _Cases(survey, by_field["customer_id"])))
     times = [by_field[name] for name in TIMES if name in by_field]
     looks += [(column, survey.numbers.setdefault(column, NumberSurvey(column))) for column in amounts]
     looks += [(column, survey.times.setdefault(column, TimeSurvey(column))) for column in times]
@@ -318,6 +335,30 @@ class _Identifiers:
         if plain and not (looks_like_a_whole_number(plain) or stands_for_nobody(plain)):
             self._survey.no_whole_numbers.add(self._column)
             self._is_over = True
+
+
+class _Cases:
+    """Whether the first addresses of a column differ in upper and lower case alone."""
+
+    def __init__(self, survey: Survey, column: str) -> None:
+        self._survey = survey
+        self._column = column
+        self._forms: dict[str, str] = {}
+        self._left = _ADDRESSES_LOOKED_AT
+
+    def add_column(self, texts: Sequence[str]) -> None:
+        for text in texts if self._left else ():
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        if not self._left:
+            return
+        self._left -= 1
+        if "@" in text:
+            form = self._forms.setdefault(text.lower(), text)
+            if form != text:
+                self._survey.cases[self._column] = form, text
+                self._left = 0
 
 
 class _First:

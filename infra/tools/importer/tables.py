@@ -25,7 +25,8 @@ _TITLES_AT_MOST = 40
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE | re.DOTALL)
 _TOTALS = re.compile(
     r"(grand\s*)?totals?|sum|summe|gesamt(summe)?|insgesamt|total\s*g[eé]n[eé]ral|totale|totaal|suma|razem|subtotal|"
-    r"[\d,.]*\s*record\(s\)\s*downloaded|seller\s*id\s*:.*|end\s+of\s+(report|file)",
+    r"[\d,.]*\s*record\(s\)\s*downloaded|seller\s*id\s*:.*|end\s+of\s+(report|file)|"
+    r"[\d,.]*\s*eintrag/eintr\u00e4ge\s*heruntergeladen|verk\u00e4ufername\s*:.*",
     re.IGNORECASE,
 )
 

@@ -31,7 +31,7 @@ _DAY_MONTH = re.compile(
 )
 _MONTH_DAY = re.compile(r"([^\W\d]{3,12})\.?[\s-]*(\d{1,2})(?:st|nd|rd|th)?[,\s-]+(\d{4}|\d{2})(?!\d)")
 _CLOCK = re.compile(
-    r"[T,\s]*(?:at\s+|um\s+|à\s+)?(\d{1,2})[:.h](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,9}))?)?\s*(?:[Uu]hr)?\s*"
+    r"[T,\s]*(?:at\s+|um\s+|à\s+)?(\d{1,2})[:.h](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,9}))?)?\s*(?:[Uu]hr|hr?s\.?(?=\s|$))?\s*"
     r"([AaPp])?(?(5)\.?\s?[Mm]\.?)\s*(.*)",
     re.ASCII | re.DOTALL,
 )

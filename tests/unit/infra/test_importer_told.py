@@ -280,3 +280,46 @@ def test_all_orders_of_one_customer_are_told(tmp_path: Path) -> None:
 def test_a_column_of_names_beside_customers_with_one_order_each_is_told(tmp_path: Path, name: str) -> None:
     rows = "".join(f"c{day},2026-01-{day:02},5,person {day % 4}\n" for day in range(1, 29))
     assert f"{name!r} names persons" in read(tmp_path, f"customer_id,date,total,{name}\n{rows}").said
+
+
+@pytest.mark.parametrize(("column", "named"), [("customer", {}), ("Courriel", {"customer_id": "Courriel"})])
+def test_addresses_that_differ_in_case_alone_are_told(tmp_path: Path, column: str, named: dict[str, str]) -> None:
+    text = f"{column},date,total\nAnn@x.de,2026-01-05,1\nbob@x.de,2026-01-06,2\nann@x.de,2026-01-07,3\n"
+    said = f"customers of column {column!r} differ in upper and lower case alone, such as 'Ann@x.de' and 'ann@x.de'"
+    assert said in read(tmp_path, text, columns=named).said
+    assert "case alone" not in read(tmp_path, text.replace("Ann", "ann"), columns=named).said
+    assert "case alone" not in read(tmp_path, text.replace(column, "email")).said
+
+
+def test_orders_that_lie_ahead_are_told(tmp_path: Path) -> None:
+    text = "customer,date,order id,total\na,2026-01-05,1,1\nb,2027-01-05,2,2\nc,2027-02-05,3,3\n"
+    said = read(tmp_path, text).said
+    assert "WARNING: 2 orders lie ahead, up to 2027-02-05: are day and month swapped?" in said
+    assert "lie ahead" not in read(tmp_path, text.replace("2027", "2025")).said
+
+
+def test_a_cancelled_fulfilment_of_a_known_export_is_told(tmp_path: Path) -> None:
+    header = "Order number,Date created,Time,Contact email,Payment status,Total,Fulfillment status\n"
+    text = header + "1,Jan 5 2026,10:00,a@x.y,Paid,5,Fulfilled\n2,Jan 6 2026,10:00,b@x.y,Paid,5,Canceled\n"
+    assert "--column=cancelled='Fulfillment status'" in read(tmp_path, text).said.replace(
+        "'--column=cancelled=Fulfillment status'", "--column=cancelled='Fulfillment status'"
+    )
+    file = read(tmp_path, text, columns={"cancelled": "Fulfillment status"})
+    assert (file.format, file.figures.orders, file.figures.cancelled) == ("Wix orders", 1, 1)
+
+
+@pytest.mark.parametrize("word", ["PayPal Canceled Reversal", "Canceled Reversal", "Teilweise zur\u00fcckgezahlt"])
+def test_words_of_shops_for_orders_that_stand_are_known(tmp_path: Path, word: str) -> None:
+    file = read(tmp_path, f"customer,date,total,status\na,2026-01-05,1,{word}\nb,2026-01-05,2,Zur\u00fcckgezahlt\n")
+    assert (file.figures.orders, file.figures.cancelled, "unknown words" in file.said) == (1, 1, False)
+
+
+def test_hours_may_stand_behind_a_time_of_day(tmp_path: Path) -> None:
+    file = read(tmp_path, "customer,date,total\na,5 de enero de 2026 10:30 hs.,1\nb,5 Jan 2026 10:30 hrs,1\n")
+    assert [event.timestamp.isoformat()[:16] for event in file.events] == ["2026-01-05T10:30"] * 2
+
+
+def test_what_ebay_writes_below_its_table_in_german_is_no_line(tmp_path: Path) -> None:
+    footer = "3,Eintrag/Eintr\u00e4ge heruntergeladen,,\nVerk\u00e4ufername : shop,,,\n"
+    file = read(tmp_path, f"customer,date,total,status\na,2026-01-05,1,paid\n{footer}")
+    assert (file.lines, file.rejects) == (1, [])
