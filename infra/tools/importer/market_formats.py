@@ -118,8 +118,13 @@ MARKETS = (
         },
         line="item",
         # The status of a payment that was paid back says so, and so does the entry that paid it back: one is enough.
-        statuses={"refunded": "counts", "reversed": "counts", "partiallyrefunded": "counts"}
-        | {"zur\u00fcckgezahlt": "counts", "teilweisezur\u00fcckgezahlt": "counts"},
+        statuses={
+            "refunded": "counts",
+            "reversed": "counts",
+            "partiallyrefunded": "counts",
+            "zur\u00fcckgezahlt": "counts",
+            "teilweisezur\u00fcckgezahlt": "counts",
+        },
         ignored_types=_NO_PAYMENT,
         refund_types=_PAID_BACK,
         returned_types=_GIVEN_BACK,
