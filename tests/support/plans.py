@@ -39,6 +39,12 @@ def rows_of(plans: list[list[Row]]) -> list[Row]:
     return [row for plan in plans for row in plan]
 
 
+def rows_read(transaction: Transaction) -> int:
+    """Return how many rows and entries of indexes this session has read in passing from one to the next."""
+    status = transaction.rows("SHOW SESSION STATUS LIKE 'Handler_read%%'")
+    return sum(int(row["Value"]) for row in status if row["Variable_name"].endswith(("next", "prev", "deleted")))
+
+
 @contextmanager
 def every_plan() -> Iterator[dict[str, list[Row]]]:
     """Yield a dictionary that fills with the plan of each statement that reads, by its text without parameters."""

@@ -10,7 +10,7 @@ from churn.services.scoring import Scoring
 from churn.settings import Settings
 from tests.support.events import NOW, order
 from tests.support.models import RecencyModel
-from tests.support.plans import rows_of, watch_plans
+from tests.support.plans import rows_of, rows_read, watch_plans
 from tests.support.stored import customer, rows
 
 _SETTINGS = Settings.from_environment({"SWEEP_AFTER_HOURS": "24"})
@@ -40,21 +40,15 @@ def _change(database: Database, customer_id: str, assignment: str) -> None:
     )
 
 
-def _read(transaction: Transaction) -> int:
-    """Return how many rows and entries of indexes this session has read in passing from one to the next."""
-    status = transaction.rows("SHOW SESSION STATUS LIKE 'Handler_read%%'")
-    return sum(int(row["Value"]) for row in status if row["Variable_name"].endswith(("next", "prev", "deleted")))
-
-
 def test_nobody_is_looked_at_while_nobody_is_due(database: Database, scoring: Scoring) -> None:
     def look(transaction: Transaction) -> tuple[list[int], int]:
-        _read(transaction)
-        before = _read(transaction)
+        rows_read(transaction)
+        before = rows_read(transaction)
         # The status itself is read row by row.
-        own = _read(transaction) - before
-        start = _read(transaction)
+        own = rows_read(transaction) - before
+        start = rows_read(transaction)
         keys = due_customers.keys(transaction, scoring.due_at(NOW + _SOON), 0)
-        return keys, _read(transaction) - start - own
+        return keys, rows_read(transaction) - start - own
 
     keys, read = database.run(look)
     assert keys == []

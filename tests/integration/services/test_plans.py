@@ -11,6 +11,7 @@ import pytest
 
 from churn.adapters.mysql import Database, customer_search
 from churn.adapters.mysql.alert_pages import Wanted
+from churn.adapters.mysql.conditions import MOST_COUNTED
 from churn.adapters.redis_cache import Cache
 from churn.domain.customer_record import CustomerSort, SortOrder
 from churn.services.alerts import list_alerts
@@ -25,7 +26,7 @@ from tests.support.events import event, order
 from tests.support.large_shop import NOW, SETTINGS, build, schema
 from tests.support.list_queries import filters, orders
 from tests.support.models import RecencyModel
-from tests.support.plans import every_plan, faults
+from tests.support.plans import every_plan, faults, rows_read
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2700)]
 _SIZE = 100_000
@@ -104,6 +105,8 @@ def test_every_choice_of_alerts(large: Database) -> None:
         "a handling": {"handling": "worked"},
         "after an id": {"since": 50_000},
         "changes": {"changes_since": 50_000},
+        "changes of a customer": {"changes_since": 0, "customer_pk": 7},
+        "changes of a person's": {"changes_since": 0, "assigned_to": "anna"},
         "a kind of a day": day | {"alert_type": "churn_risk"},
         "a status of a quarter": quarter | {"status": ("resolved",), "priority": "low"},
         "a figure": quarter | {"alert_type": "payment_failed", "handling": "worked", "outcome": ("left", "stayed")},
@@ -117,6 +120,13 @@ def test_every_choice_of_alerts(large: Database) -> None:
 
     found = {name: wrong for name, choice in choices.items() if (wrong := _faults(partial(pages, Wanted(**choice))))}
     assert found == {}
+    # The first page and its count, with the lengths of the ranges that they are chosen by.
+    most = dict.fromkeys(choices, 7 * MOST_COUNTED)
+    most |= dict.fromkeys(("all", "awake", "mine", "a customer", "changes of a customer", "a kind of a day"), 3000)
+    for name, choice in choices.items():
+        before = large.run(rows_read)
+        list_alerts(large, Wanted(**choice), limit=20)
+        assert large.run(rows_read) - before < most[name], name
 
 
 def test_scoring_and_the_sweep(large: Database) -> None:

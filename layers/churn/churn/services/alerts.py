@@ -18,7 +18,7 @@ from churn.adapters.mysql import (
     totals,
 )
 from churn.adapters.mysql.alert_counters import newest_of_all
-from churn.adapters.mysql.alert_pages import Wanted
+from churn.adapters.mysql.alert_pages import Wanted, Way
 from churn.adapters.mysql.conditions import Counted
 from churn.adapters.mysql.database import Row
 from churn.domain.alert_work import Work
@@ -52,8 +52,9 @@ def list_alerts(
 
     def work(transaction: Transaction) -> AlertPage:
         chosen = _chosen(transaction, wanted, customer_id)
-        part = _part(transaction, chosen, limit, cursor)
-        counted = _counted(transaction, chosen)
+        way = _way(transaction, chosen, cursor)
+        part = _part(transaction, chosen, way, limit)
+        counted = _counted(transaction, chosen, way if cursor is None else None)
         shown = len(part["alerts"])
         if cursor is None and part["next_cursor"] is None:
             # The page is the whole list.
@@ -72,9 +73,12 @@ def part_of_alerts(
     database: Database, wanted: Wanted, *, limit: int, cursor: str | None, customer_id: str | None
 ) -> AlertPart:
     """Return alerts as `list_alerts` does, and count nothing, as every part of a file would."""
-    return database.read(
-        lambda transaction: _part(transaction, _chosen(transaction, wanted, customer_id), limit, cursor)
-    )
+
+    def work(transaction: Transaction) -> AlertPart:
+        chosen = _chosen(transaction, wanted, customer_id)
+        return _part(transaction, chosen, _way(transaction, chosen, cursor), limit)
+
+    return database.read(work)
 
 
 def get_alert(database: Database, alert_id: int) -> AlertDetail:
@@ -153,10 +157,15 @@ def _chosen(transaction: Transaction, wanted: Wanted, customer_id: str | None) -
     return wanted if customer_id is None else replace(wanted, customer_pk=_key(transaction, customer_id))
 
 
-def _part(transaction: Transaction, chosen: Wanted, limit: int, cursor: str | None) -> AlertPart:
+def _way(transaction: Transaction, chosen: Wanted, cursor: str | None) -> Way:
     by_change = chosen.changes_since is not None
     position = None if cursor is None else read_alert_cursor(cursor, is_change=by_change)
-    rows = alert_pages.page(transaction, chosen, limit=limit + 1, position=position)
+    return alert_pages.way(transaction, chosen, position)
+
+
+def _part(transaction: Transaction, chosen: Wanted, way: Way, limit: int) -> AlertPart:
+    by_change = chosen.changes_since is not None
+    rows = alert_pages.page(transaction, way, limit + 1)
     more, rows = len(rows) > limit, rows[:limit]
     last = rows[-1]["change_number" if by_change else "id"] if more else None
     return {
@@ -165,9 +174,10 @@ def _part(transaction: Transaction, chosen: Wanted, limit: int, cursor: str | No
     }
 
 
-def _counted(transaction: Transaction, chosen: Wanted) -> Counted:
+def _counted(transaction: Transaction, chosen: Wanted, way: Way | None) -> Counted:
+    """Return how many alerts there are; `way`: that from their beginning, where it is known."""
     if not chosen.is_summed:
-        return alert_pages.count(transaction, chosen)
+        return alert_pages.count(transaction, way or alert_pages.way(transaction, chosen))
     priorities = () if chosen.priority is None else (chosen.priority,)
     total = totals.read_pairs(transaction, "alerts", chosen.status, priorities)
     return Counted(total - alert_pages.snoozed(transaction, chosen), is_lower_bound=False)

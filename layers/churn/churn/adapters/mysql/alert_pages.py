@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
-from churn.adapters.mysql.conditions import Conditions, Counted, merged
+from churn.adapters.mysql.conditions import MOST_COUNTED, Conditions, Counted, merged
 from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.alert_work import NOTE_BEGINNING
 from churn.domain.alerts import CHURN_RISK, AlertStatus
 from churn.domain.outcomes import OUTCOMES, Handling, Outcome
 from churn.domain.timeline import Window
 from churn.domain.timestamps import micros_text
-
-MOST_COUNTED = 20_000
-"""So many alerts are looked at to count those that are wanted; what is counted then is a lower bound."""
 
 # Indexes with a range, in the order of the ids, for each value of a column; as a rule the first has the shortest.
 _INDEXES: dict[str, tuple[str, ...]] = {
@@ -118,12 +115,13 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Path:
-    """Ranges of an index, and what else the alerts in them must meet."""
+class Way:
+    """How alerts are found: ranges of an index, what else the alerts in them must meet, and their order."""
 
     index: str
     ranges: list[Conditions]
     rest: Conditions
+    order: str
 
     @property
     def table(self) -> str:
@@ -131,16 +129,31 @@ class _Path:
         return f"alerts FORCE INDEX ({self.index})"
 
 
-def count(transaction: Transaction, wanted: Wanted) -> Counted:
-    """Return how many alerts there are."""
-    path = _shortest(transaction, _paths(transaction, wanted, None))
-    fits = " AND ".join(path.rest.texts) or "TRUE"
+def way(transaction: Transaction, wanted: Wanted, position: int | None = None) -> Way:
+    """Return the way on which the fewest alerts lie, as far as `MOST_COUNTED` tell; `position`: see `page`."""
+    ways = _ways(transaction, wanted, position)
+    # Where each is too long, the one on which nothing needs to be sorted.
+    chosen, fewest = ways[0] if wanted.changes_since is None else ways[-1], MOST_COUNTED + 1
+    for one in ways if len(ways) > 1 else []:
+        size = 0
+        for ranged in one.ranges:
+            size += ranged.count(transaction, one.table, at_most=fewest - size)
+            if size >= fewest:
+                break
+        if size < fewest:
+            chosen, fewest = one, size
+    return chosen
+
+
+def count(transaction: Transaction, chosen: Way) -> Counted:
+    """Return how many alerts there are on a way from its beginning."""
+    fits = " AND ".join(chosen.rest.texts) or "TRUE"
     looked_at = number = 0
-    for ranged in path.ranges:
+    for ranged in chosen.ranges:
         row = transaction.row(
             f"SELECT COUNT(*) AS looked_at, IFNULL(SUM(fits), 0) AS number FROM (SELECT ({fits}) AS fits "
-            f"FROM {path.table} {ranged.where()} LIMIT %s) looked_at",
-            [*path.rest.values, *ranged.values, MOST_COUNTED + 1 - looked_at],
+            f"FROM {chosen.table} {ranged.where()} LIMIT %s) looked_at",
+            [*chosen.rest.values, *ranged.values, MOST_COUNTED + 1 - looked_at],
         )
         if row is not None:
             looked_at, number = looked_at + int(row["looked_at"]), number + int(row["number"])
@@ -149,63 +162,50 @@ def count(transaction: Transaction, wanted: Wanted) -> Counted:
     return Counted(min(number, MOST_COUNTED), is_lower_bound=looked_at > MOST_COUNTED)
 
 
-def page(transaction: Transaction, wanted: Wanted, *, limit: int, position: int | None = None) -> list[Row]:
+def page(transaction: Transaction, chosen: Way, limit: int) -> list[Row]:
     """Return a page of alerts.
 
-    They come the newest first, and `position` is the id before which the page begins; with `changes_since` in the
-    order of their changes, and it is the number of the change after which it begins.
+    They come the newest first, and the way's `position` is the id before which the page begins; with `changes_since`
+    in the order of their changes, and it is the number of the change after which it begins.
     """
-    order = "id DESC" if wanted.changes_since is None else "change_number"
-    path = _shortest(transaction, _paths(transaction, wanted, position))
     # Of each range as many as the page needs.
     parts, values = [], []
-    for ranged in path.ranges:
-        whole = merged([ranged, path.rest])
-        parts.append(f"(SELECT * FROM {path.table} {whole.where()} ORDER BY {order} LIMIT %s)")
+    for ranged in chosen.ranges:
+        whole = merged([ranged, chosen.rest])
+        parts.append(f"(SELECT * FROM {chosen.table} {whole.where()} ORDER BY {chosen.order} LIMIT %s)")
         values += [*whole.values, limit]
     union = " UNION ALL ".join(parts) if len(parts) > 1 else parts[0][1:-1]
     return transaction.rows(
-        f"SELECT {_COLUMNS} FROM ({union}) a {_JOINED} ORDER BY a.{order} LIMIT %s", [*values, limit]
+        f"SELECT {_COLUMNS} FROM ({union}) a {_JOINED} ORDER BY a.{chosen.order} LIMIT %s", [*values, limit]
     )
 
 
-def _paths(transaction: Transaction, wanted: Wanted, position: int | None) -> list[_Path]:
-    """Return the ways to the alerts. On the first they lie in their order."""
+def _ways(transaction: Transaction, wanted: Wanted, position: int | None) -> list[Way]:
+    """Return the ways to the alerts, what is the shortest as a rule first, and that of the changes last."""
     values, others = wanted.values(), _others(wanted)
+    by_change = wanted.changes_since is not None
+    order = "change_number" if by_change else "id DESC"
+    ids = _ids(transaction, wanted, None if by_change else position)
+    changes = Conditions()
     if wanted.changes_since is not None:
-        changes = Conditions(["change_number > %s"], [max(wanted.changes_since, position or 0)])
-        ids = _ids(transaction, wanted, None)
-        return [_Path("alerts_by_change", [changes], _among(values, ids, others))]
-    ids = _ids(transaction, wanted, position)
-    paths = []
+        changes.add("change_number > %s", max(wanted.changes_since, position or 0))
+    ways: list[Way] = []
     for index, columns in _INDEXES.items():
         if columns[0] in values:
             # A kind has a range an outcome.
             chosen = product(*(values.get(column, OUTCOMES) for column in columns))
             ranges = [merged([Conditions([f"{column} = %s" for column in columns], [*own]), ids]) for own in chosen]
             rest = {column: own for column, own in values.items() if column not in columns}
-            paths.append(_Path(index, ranges, _among(rest, others)))
-    if not paths:
+            ways.append(Way(index, ranges, _among(rest, changes, others), order))
+    if not ways and not by_change:
         everything = Conditions(["id > 0"])
-        paths.append(_Path("PRIMARY", [ids if ids.texts else everything], _among(values, others)))
+        ways.append(Way("PRIMARY", [ids if ids.texts else everything], _among(values, others), order))
     if wanted.snoozed_at is not None:
         snoozed = Conditions(["snoozed_until > %s"], [wanted.snoozed_at])
-        paths.append(_Path("alerts_by_snooze", [snoozed], _among(values, ids, others)))
-    return paths
-
-
-def _shortest(transaction: Transaction, paths: list[_Path]) -> _Path:
-    """Return the way on which the fewest alerts lie, the first where there are more than `MOST_COUNTED` on each."""
-    chosen, fewest = paths[0], MOST_COUNTED + 1
-    for path in paths if len(paths) > 1 else []:
-        size = 0
-        for ranged in path.ranges:
-            size += ranged.count(transaction, path.table, at_most=fewest - size)
-            if size >= fewest:
-                break
-        if size < fewest:
-            chosen, fewest = path, size
-    return chosen
+        ways.append(Way("alerts_by_snooze", [snoozed], _among(values, ids, changes, others), order))
+    if by_change:
+        ways.append(Way("alerts_by_change", [changes], _among(values, ids, others), order))
+    return ways
 
 
 def _among(values: Mapping[str, Sequence[object]], *others: Conditions) -> Conditions:

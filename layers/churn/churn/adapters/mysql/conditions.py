@@ -9,6 +9,9 @@ from churn.adapters.mysql.database import Row, Transaction, placeholders
 from churn.domain.timeline import Window
 from churn.domain.timestamps import micros_text
 
+MOST_COUNTED = 20_000
+"""So many rows are looked at to count those of a list; what is counted then is a lower bound."""
+
 _PAIRS_PER_QUERY = 500
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn.adapters.mysql import customers
-from churn.adapters.mysql.conditions import Conditions, Counted
+from churn.adapters.mysql.conditions import MOST_COUNTED, Conditions, Counted
 from churn.adapters.mysql.customer_pages import Position
 from churn.adapters.mysql.database import Database, Row, Transaction, placeholders
 from churn.adapters.mysql.statement_parts import HASHES, literal
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 TABLES: Mapping[ScoringRole, str] = {"served": "predictions", "shadow": "shadow_predictions"}
 """Where the predictions of each role are stored."""
-
-MOST_COUNTED = 100_000
-"""So many stored predictions are counted in an index; what is counted then is a lower bound."""
 
 _OF_CUSTOMER = (
     "SELECT p.*, m.kind AS model_kind, m.source AS model_source "
