@@ -61,7 +61,16 @@ SYNONYMS: dict[Kind, dict[str, tuple[str, ...]]] = {
             *("zwroconakwota", "kwotazwrocona", "wartosczwrotu"),
         ),
         "currency": ("currency", "currencycode", "ordercurrency"),
-        "updated_at": ("updatedat", "lastupdated", "lastupdateddate", "modifiedat", "lastmodified", "datemodified"),
+        "updated_at": (
+            *("updatedat", "lastupdated", "lastupdateddate", "modifiedat", "lastmodified", "datemodified"),
+            *("datemodifiedgmt", "modifieddate", "modifiedon", "modificationdate", "updatedon", "dateupdated"),
+            *("updateddate", "lastupdate", "lastupdatedat", "lastmodifiedat", "lastmodifieddate", "lastchanged"),
+            *("lastchangedat", "changedat", "changedon", "lastedited", "editedat", "zuletztgeandert", "geandertam"),
+            *("letzteanderung", "anderungsdatum", "aktualisiertam", "datedemodification", "modifiele"),
+            *("fechademodificacion", "ultimamodificacion", "modificadoel", "datamodifica", "datadimodifica"),
+            *("ultimamodifica", "laatstgewijzigd", "gewijzigdop", "wijzigingsdatum", "datamodyfikacji"),
+            *("ostatniamodyfikacja", "datademodificacao", "ultimaalteracao", "atualizadoem", "modificadoem"),
+        ),
         "product": (
             *("sku", "productsku", "productid", "product", "productcode", "productname", "stockcode", "itemid"),
             *("itemcode", "itemsku", "itemname", "item", "articleid", "articleno", "articlenumber", "article", "asin"),

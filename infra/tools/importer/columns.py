@@ -49,8 +49,8 @@ _OF_CUSTOMERS = frozenset(
         *("numberoforders", "orders"),
     }
 )
-# Money that did not stay: shops and plug-ins add such columns to exports that have none.
-_ALSO_USUAL = ("status", "cancelled", "refunded")
+# Money that did not stay, and what says which version is newer: shops and plug-ins add such columns to exports.
+_ALSO_USUAL = ("status", "cancelled", "refunded", "updated_at")
 # By so many fields whose names are guessed, cells are a header.
 _ENOUGH_GUESSED = 3
 

@@ -380,7 +380,7 @@ def _zone(text: str) -> tzinfo:
 
 def _column(text: str) -> tuple[str, str]:
     name, sign, column = text.partition("=")
-    if not (name and sign and (column or name.strip() == "order_value")):
+    if not (name.strip() and sign):
         raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=COLUMN")
     return name.strip(), column
 

@@ -16,11 +16,13 @@ _MANY_AMOUNTS = 0.5
 
 def line_kind(staging: Staging, columns: Columns) -> LineKind:
     """Return what a line is. Raises DoubtError."""
-    return "total" if _are_versions(staging, columns) else checked_kind(staging, columns, columns.value_is)
+    return checked_kind(staging, columns, columns.value_is)
 
 
 def checked_kind(staging: Staging, columns: Columns, name_says: LineKind | None) -> LineKind:
     """Return what a line is; `name_says`: what the name of the column with the value says. Raises DoubtError."""
+    if _are_versions(staging, columns):
+        return "total"
     repeated = staging.repeated()
     if not repeated.orders:
         is_split = "product" in columns.by_field and name_says != "total" and staging.has_items_taken_back()

@@ -15,10 +15,14 @@ _NEVER_ORDERS = {
 }
 _TAKEN_BACK = re.compile(
     " cancel| storn| annul| anul| geannul| void| revers| charge ?back| disput| return(s|ed)? | retour| refund|"
-    " rueckgab| ruckgab| devol| devue| reembols| rimbors| rembours| terugbeta| erstatt| zwrot| estorn| resi "
+    " rueckgab| ruckgab| devol| devue| reembols| rimbors| rembours| terugbeta| erstatt| zwrot| estorn| resi |"
+    " deleted (at|on|date) "
 )
 # What a shop allows, and what says nothing of the order itself.
-_OF_RULES = re.compile(r"polic|able |allow|eligib|window|deadline|until|address|label|url| link|method|returning|track")
+_OF_RULES = re.compile(
+    r"polic| by | before | free |able |allow|eligib|window|deadline|until|address|label|url| link|method|returning|"
+    r"track"
+)
 _AMOUNT = re.compile(r"\D{0,4}\d[\d.,' ]*\D{0,4}")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{8,}")
 _NOTHING = frozenset({"-", "none", "null", "nan", "n/a", "na", "0000-00-00", "0000-00-00 00:00:00"})

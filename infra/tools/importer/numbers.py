@@ -26,7 +26,7 @@ _NUMBER = re.compile(
     r"(?P<behind>[^\d.,()+-]{0,5}\.?)(?P<after>-?)(?P<close>\))?",
     re.ASCII,
 )
-_DASH_FOR_CENTS = re.compile(r"[.,]-{1,2}$")
+_DASH_FOR_CENTS = re.compile(r"(?<=\d)[.,]-{1,2}(?=[^\d.,()+-]{0,5}\.?$)")
 _ARABIC = dict(
     pair.split()
     for pair in (

@@ -67,6 +67,8 @@ class Figures:
     """Lines that were added to an order before them."""
     equal: int = 0
     """Lines that equal another of their order."""
+    versions: int = 0
+    """Lines that are another version of an order, by the time of its last change."""
     far_apart: int = 0
     """Orders with lines that were placed more than FAR_APART from each other."""
     example_far_apart: str = ""
@@ -94,6 +96,8 @@ class Orders:
         self._latest = to_millis(now + MAX_FUTURE)
         self._tomorrow = to_millis(now) + DAY
         self._allowed = allowed
+        self._never_as_of = -1
+        """Of one number: when a line that it never was an order was changed."""
 
     def events(self, lines: Iterable[Line]) -> Iterator[Event | tuple[Line, str]]:
         """Yield the events of all orders, by customer and, as far as memory allows, by time.
@@ -157,14 +161,18 @@ class Orders:
     def _join(self, lines: Iterator[Line]) -> list[Order]:
         """Return the order of the lines of one number, and the cancelled one of that number beside it.
 
-        None if all lines say that it never was one.
+        None if all lines, or the newest of versions, say that it never was one.
         """
+        self._never_as_of = -1
         with closing(Occurrences()) as seen:
-            return self._join_new(self._different(lines, seen))
+            orders = self._join_new(self._different(lines, seen))
+        was_never_one = all(-1 < (order.updated_at or -1) < self._never_as_of for order in orders)
+        return [] if self._kind == "total" and was_never_one else orders
 
     def _different(self, lines: Iterable[Line], seen: Occurrences) -> Iterator[Line]:
         for line in lines:
             if line.is_void:
+                self._never_as_of = max(self._never_as_of, line.updated_at or -1)
                 continue
             if seen.add(line.content):
                 self.figures.equal += 1
@@ -184,6 +192,7 @@ class Orders:
                 if self._kind == "item" or (self._kind == "order" and line.cancelled_at is not None):
                     first.add(line)
                 else:
+                    self.figures.versions += None is not line.updated_at != first.updated_at is not None
                     first.replace(line)
             elif line.cancelled_at is None:
                 placed = Order.of(line)

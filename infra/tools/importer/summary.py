@@ -182,6 +182,11 @@ def _doubts_of_lines(history: History, figures: Figures) -> Iterator[str]:
             f"WARNING: {alone:,} lines with nothing but amounts are no sums of the lines above, and were "
             "added to the order above; take them out of the file if they are no items of it"
         )
+    if figures.versions:
+        yield (
+            f"{figures.versions:,} lines are other versions of their orders, of which the one that was changed last "
+            "counts (if they are items: --line=item)"
+        )
     if figures.totals:
         yield (
             f"WARNING: a customer is called {storable(figures.totals)!r}, as lines of totals are, and has orders: take "

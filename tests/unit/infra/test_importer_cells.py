@@ -68,6 +68,7 @@ def test_the_decimal_sign_is_that_of_the_column(tmp_path: Path, cells: list[str]
         *(("$.99", 0.99), ("\u00a3.50", 0.5), ("USD .25", 0.25), ("CHF.50", 0.5), ("R.50", 0.5), (".75", 0.75)),
         *(("-.50", -0.5), ("($.50)", -0.5), (".50 \u20ac", 0.5), ("$1.", 1), ("-$.25", -0.25)),
         *(("Fr. 12.50", 12.5), ("Rs.500", 500), ("kr.25.00", 25), ("12.50 kr.", 12.5), ("Rs. 1,234.50", 1234.5)),
+        *(("100.- Kc", 100), ("10,-\u20ac", 10), ("634.08 kr.-", -634.08), ("CHF 10.--", 10)),
     ],
 )
 def test_a_point_behind_the_sign_of_a_currency_is_the_decimal_sign(cell: str, expected: float) -> None:

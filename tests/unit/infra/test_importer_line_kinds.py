@@ -37,6 +37,25 @@ def test_of_versions_of_an_order_the_one_that_was_changed_last_counts(
     file = read(tmp_path, "\n".join([f"order id,customer,date,{amount},status,updated at", *rows, ""]))
     assert figures(file) == ("total", 2, 60)
     assert file.figures.cancelled == 1
+    assert "lines are other versions of their orders" in file.said
+
+
+@pytest.mark.parametrize("places", [*permutations(range(2))])
+def test_an_order_whose_newest_version_is_none_is_none(tmp_path: Path, places: tuple[int, ...]) -> None:
+    versions = ["1,ann,2026-01-05,30,completed,2026-01-05", "1,ann,2026-01-05,30,pending,2026-01-06"]
+    rows = [versions[place] for place in places] + ["2,bob,2026-01-05,20,completed,2026-01-06"]
+    rows.append("2,bob,2026-01-05,20,pending,2026-01-05")
+    file = read(tmp_path, "\n".join(["order id,customer,date,amount,status,updated at", *rows, ""]))
+    assert figures(file) == ("total", 1, 20)
+
+
+def test_versions_in_the_export_of_a_system_are_versions_too(tmp_path: Path) -> None:
+    header = "order_id,order_number,order_date,status,order_total,order_currency,customer_id,billing_email"
+    ends = ["processing,100,EUR,5,a@x.de,2026-01-05 10:00:00", "completed,80,EUR,5,a@x.de,2026-01-09 10:00:00"]
+    ends.append("processing,90,EUR,5,a@x.de,2026-01-07 10:00:00")
+    rows = [f"1,1,2026-01-05 10:00:00,{end}" for end in ends]
+    file = read(tmp_path, "\n".join([f"{header},date_modified", *rows, ""]))
+    assert ("WooCommerce" in file.said, *figures(file)) == (True, "total", 1, 80)
 
 
 def test_items_of_an_order_that_were_changed_at_different_times_add_up(tmp_path: Path) -> None:

@@ -60,7 +60,13 @@ def test_a_column_that_says_what_never_was_an_order_is_told(tmp_path: Path, colu
 
 @pytest.mark.parametrize(
     ("column", "second"),
-    [("Return policy", "30 days"), ("Returning customer", "1"), ("is_return", ""), ("gift", "1")],
+    [
+        ("Return policy", "30 days"),
+        ("Returning customer", "1"),
+        ("is_return", ""),
+        ("gift", "1"),
+        ("cancel_before", "2026-01-20"),
+    ],
 )
 def test_what_a_shop_allows_and_an_empty_column_are_not_told(tmp_path: Path, column: str, second: str) -> None:
     assert "WARNING" not in read(tmp_path, column, second).said
