@@ -10,16 +10,27 @@ _NO_PAYMENT = re.compile(
     r"|freigabe|auszahlung|r\u00fccklage|loan|invoice sent|request (sent|received)|money request|interest|cashback"
     r"|reward|incentive|dividend|gift certificate|update to|cancell?ed payment|subscription c(reation|ancel)"
     r"|payment profile|\bvoid\b|correction|darlehen|kredit(?!kart)|rechnung gesendet|zahlungsanforderung"
-    r"|zahlungsstornierung|zinsen|geschenkgutschein).*",
+    r"|zahlungsstornierung|zinsen|geschenkgutschein"
+    r"|virement|retrait|transfert|autoris|retenue|suspension|frais|retirada|retiro|transferencia|autoriza|retenci"
+    r"|comisi|prelievo|bonifico|trasferimento|autorizza|trattenut|blocco|commission|opname|overboeking|omrekening"
+    r"|blokkering|kosten|conversi).*",
     re.IGNORECASE,
 )
 # A dispute that was won, or a chargeback that was reversed.
-_GIVEN_BACK = re.compile(r".*(chargeback|dispute|reversal|r\u00fcckbuchung|storn).*", re.IGNORECASE)
+_GIVEN_BACK = re.compile(
+    r".*(chargeback|dispute|reversal|r\u00fcckbuchung|storn|terugboek|r\u00e9trofactur|contracargo).*", re.IGNORECASE
+)
 _PAID_BACK = re.compile(
-    r"(?!.*(fee|hold|reserve|einbehalt|geb\u00fchr)).*"
-    r"(refund|reversal|chargeback|dispute|r\u00fcckzahlung|erstattung|r\u00fcckbuchung).*",
+    r"(?!.*(fee|hold|reserve|einbehalt|geb\u00fchr|frais|retenue|comisi|retenci|commission|trattenut|kosten)).*"
+    r"(refund|reversal|chargeback|dispute|r\u00fcckzahlung|erstattung|r\u00fcckbuchung|rembours|reembols|rimbors"
+    r"|terugbeta|terugboek|r\u00e9trofactur|contracargo).*",
     re.IGNORECASE,
 )
+_PAYPAL_STATES = (
+    *("refunded", "reversed", "partiallyrefunded", "rembours\u00e9", "effectu\u00e9", "reembolsado", "rimborsato"),
+    *("terugbetaald", "zur\u00fcckgezahlt", "teilweisezur\u00fcckgezahlt"),
+)
+_PAYPAL_NAMES = ("name", "nom", "nombre", "nome", "naam")
 
 
 MARKETS = (
@@ -100,31 +111,44 @@ MARKETS = (
             names("Date,Time,Description,Currency,Gross,Transaction ID"),
             names("Datum,Uhrzeit,Typ,Status,W\u00e4hrung,Brutto,Transaktionscode"),
             names("Datum,Uhrzeit,Beschreibung,W\u00e4hrung,Brutto,Transaktionscode"),
+            names("Date,Heure,Type,\u00c9tat,Devise,Avant commission,Num\u00e9ro de transaction"),
+            names("Fecha,Hora,Tipo,Estado,Divisa,Bruto,Id. de transacci\u00f3n"),
+            names("Data,Orario,Tipo,Stato,Valuta,Lordo,Codice transazione"),
+            names("Data,Ora,Tipo,Stato,Valuta,Lordo,Codice transazione"),
+            names("Datum,Tijd,Type,Status,Valuta,Bruto,Transactiereferentie"),
+            names("Datum,Tijd,Type,Status,Valuta,Bruto,Transactie-ID"),
         ),
         fields={
-            "customer_id": ("fromemailaddress", "absenderemailadresse", "name"),
-            "refund_customer": ("toemailaddress", "empfangeremailadresse"),
-            "fallback": ("name",),
-            "timestamp": ("date", "datum"),
-            "time_of_day": ("time", "uhrzeit"),
-            "time_zone": ("timezone", "zeitzone"),
-            "order_value": ("gross", "brutto"),
-            "order_id": ("transactionid", "transaktionscode"),
-            "entry_type": ("type", "description", "typ", "beschreibung"),
-            "refund_of": ("referencetxnid", "zugehorigertransaktionscode"),
+            "customer_id": (
+                *("fromemailaddress", "absenderemailadresse", "deladresseemail", "correoelectronicodelremitente"),
+                *("indirizzoemailmittente", "daindirizzoemail", "vanemailadres", *_PAYPAL_NAMES),
+            ),
+            "refund_customer": (
+                *("toemailaddress", "empfangeremailadresse", "aladresseemail", "correoelectronicodeldestinatario"),
+                *("indirizzoemaildestinatario", "aindirizzoemail", "naaremailadres"),
+            ),
+            "fallback": _PAYPAL_NAMES,
+            "timestamp": ("date", "datum", "fecha", "data"),
+            "time_of_day": ("time", "uhrzeit", "heure", "hora", "orario", "ora", "tijd"),
+            "time_zone": ("timezone", "zeitzone", "fuseauhoraire", "zonahoraria", "fusoorario", "tijdzone"),
+            "order_value": ("gross", "brutto", "avantcommission", "bruto", "lordo"),
+            "order_id": (
+                *("transactionid", "transaktionscode", "numerodetransaction", "iddetransaccion", "codicetransazione"),
+                *("transactiereferentie", "transactieid"),
+            ),
+            "entry_type": ("type", "description", "typ", "beschreibung", "tipo"),
+            "refund_of": (
+                *("referencetxnid", "zugehorigertransaktionscode", "numerodetransactiondereference"),
+                *("iddereferenciadetrans", "iddetransacciondereferencia", "codicetransazionediriferimento"),
+                *("codicediriferimentotransazione", "referentietransactieid", "referentietransactie"),
+            ),
             "balance_impact": ("balanceimpact", "auswirkungaufguthaben"),
-            "status": ("status",),
-            "currency": ("currency", "wahrung"),
+            "status": ("status", "etat", "estado", "stato"),
+            "currency": ("currency", "wahrung", "devise", "divisa", "valuta"),
         },
         line="item",
         # The status of a payment that was paid back says so, and so does the entry that paid it back: one is enough.
-        statuses={
-            "refunded": "counts",
-            "reversed": "counts",
-            "partiallyrefunded": "counts",
-            "zur\u00fcckgezahlt": "counts",
-            "teilweisezur\u00fcckgezahlt": "counts",
-        },
+        statuses=dict.fromkeys(_PAYPAL_STATES, "counts"),
         ignored_types=_NO_PAYMENT,
         refund_types=_PAID_BACK,
         returned_types=_GIVEN_BACK,

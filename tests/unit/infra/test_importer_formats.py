@@ -273,6 +273,67 @@ def test_a_balance_of_stripe_without_customers_says_so(tmp_path: Path) -> None:
     assert "'Customer Facing Amount'" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("header", "states", "types"),
+    [
+        (
+            (
+                "Date,Heure,Fuseau horaire,Nom,Type,\u00c9tat,Devise,Avant commission,Commission,Net,"
+                "De l'adresse email,\u00c0 l'adresse email,Num\u00e9ro de transaction,Num\u00e9ro de transaction de r\u00e9f\u00e9rence"
+            ),
+            "Termin\u00e9,Rembours\u00e9",
+            "Paiement Express Checkout,Remboursement de paiement,Virement standard,Conversion de devise",
+        ),
+        (
+            (
+                "Fecha,Hora,Zona horaria,Nombre,Tipo,Estado,Divisa,Bruto,Comisi\u00f3n,Neto,"
+                "Correo electr\u00f3nico del remitente,Correo electr\u00f3nico del destinatario,Id. de transacci\u00f3n,Id. de referencia de trans."
+            ),
+            "Completado,Reembolsado",
+            "Pago expr\u00e9s,Reembolso de pago,Retirada general,Conversi\u00f3n de divisas",
+        ),
+        (
+            (
+                "Data,Orario,Fuso orario,Nome,Tipo,Stato,Valuta,Lordo,Tariffa,Netto,Indirizzo email mittente,"
+                "Indirizzo email destinatario,Codice transazione,Codice di riferimento transazione"
+            ),
+            "Completata,Rimborsato",
+            "Pagamento Express Checkout,Rimborso di pagamento,Bonifico generico,Conversione di valuta",
+        ),
+        (
+            (
+                "Datum,Tijd,Tijdzone,Naam,Type,Status,Valuta,Bruto,Kosten,Net,Van e-mailadres,Naar e-mailadres,"
+                "Transactiereferentie,Reference Txn ID"
+            ),
+            "Voltooid,Terugbetaald",
+            "Express Checkout-betaling,Terugbetaling van betaling,Algemene opname,Algemene valutaomrekening",
+        ),
+    ],
+    ids=["French", "Spanish", "Italian", "Dutch"],
+)
+def test_activity_of_paypal_is_recognised_in_further_languages(
+    tmp_path: Path, header: str, states: str, types: str
+) -> None:
+    done, refunded = states.split(",")
+    sale, refund, payout, conversion = types.split(",")
+    rows = (
+        (sale, done, 50, "a@x.example,shop@x.example,T1,"),
+        (refund, done, -20, "shop@x.example,a@x.example,T2,T1"),
+        (sale, refunded, 30, "b@x.example,shop@x.example,T3,"),
+        (refund, done, -30, "shop@x.example,b@x.example,T4,T3"),
+        (payout, done, -30, "shop@x.example,,T5,"),
+        (conversion, done, 15, ",,T6,"),
+    )
+    lines = (
+        f"1{day}/01/2026,10:00:00,CET,Ann,{kind},{state},EUR,{gross},-1,{gross},{ids}\n"
+        for day, (kind, state, gross, ids) in enumerate(rows, 3)
+    )
+    file = read(tmp_path, f"{header}\n{''.join(lines)}")
+    assert (file.format, file.figures.orders, file.figures.money) == ("PayPal activity", 1, 30)
+    assert file.figures.cancelled == 1
+    assert (file.tally.not_counted.total(), "unknown words" in file.said) == (2, False)
+
+
 def test_activity_of_paypal_and_orders_of_ebay_are_recognised_in_german(tmp_path: Path) -> None:
     header = '"Datum","Uhrzeit","Zeitzone","Name","Typ","Status","W\u00e4hrung","Brutto","Geb\u00fchr","Netto",'
     header += '"Absender E-Mail-Adresse","Empf\u00e4nger E-Mail-Adresse","Transaktionscode",'
