@@ -40,7 +40,17 @@ def _change(database: Database, customer_id: str, assignment: str) -> None:
     )
 
 
-def test_nobody_is_looked_at_while_nobody_is_due(database: Database, scoring: Scoring) -> None:
+@pytest.mark.parametrize(
+    "lapsed",
+    # Most customers of an old shop have lapsed, and their scores may be older than those of the others.
+    [0, 7],
+)
+def test_nobody_is_looked_at_while_nobody_is_due(database: Database, scoring: Scoring, lapsed: int) -> None:
+    long_ago = "scored_at = scored_at - INTERVAL 10 DAY, last_order_at = last_order_at - INTERVAL 1 YEAR"
+    statement = f"UPDATE customers SET status = 'lapsed', {long_ago} WHERE id MOD 10 < %s"
+    database.run(lambda transaction: transaction.execute(statement, (lapsed,)))
+    database.run(lambda transaction: transaction.rows("ANALYZE TABLE customers"))
+
     def look(transaction: Transaction) -> tuple[list[int], int]:
         rows_read(transaction)
         before = rows_read(transaction)

@@ -218,3 +218,14 @@ def test_an_import_over_a_database_of_before_adds_its_own_orders_once(upgraded: 
     stored = rows(upgraded, query)
     rebuild(upgraded, _SETTINGS, _LATER)
     assert rows(upgraded, query) == stored
+
+
+def test_a_change_of_a_week_that_a_version_of_before_has_left_of_a_lapsed_customer_is_gone(empty: Database) -> None:
+    migrations = read_migrations(_ROOT / "infra" / "migrations")
+    migrate(empty, [migration for migration in migrations if migration.name < "0052"])
+    Scoring(empty, RecencyModel(), _SETTINGS).apply([order(name, days_ago=9) for name in ("ann", "bob")], now=NOW)
+    left = "UPDATE customers SET risk_change_7d = 0.2, status = IF(customer_id = 'ann', 'lapsed', status)"
+    empty.run(lambda transaction: transaction.execute(left))
+    migrate(empty, migrations)
+    changes = rows(empty, "SELECT risk_change_7d FROM customers ORDER BY customer_id")
+    assert [row["risk_change_7d"] for row in changes] == [None, 0.2]

@@ -49,7 +49,7 @@ export function RiskOverTime({ id }: { id: string }): JSX.Element {
             }
           >
             The line begins with the second score. Each event brings one, and silent customers are scored
-            every day.
+            every day, those who have lapsed every month.
           </Empty>
         ) : null}
         {known.length > 1 ? (
