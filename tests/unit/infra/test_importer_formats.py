@@ -279,7 +279,8 @@ def test_a_balance_of_stripe_without_customers_says_so(tmp_path: Path) -> None:
         (
             (
                 "Date,Heure,Fuseau horaire,Nom,Type,\u00c9tat,Devise,Avant commission,Commission,Net,"
-                "De l'adresse email,\u00c0 l'adresse email,Num\u00e9ro de transaction,Num\u00e9ro de transaction de r\u00e9f\u00e9rence"
+                "De l'adresse email,\u00c0 l'adresse email,Num\u00e9ro de transaction,"
+                "Num\u00e9ro de transaction de r\u00e9f\u00e9rence"
             ),
             "Termin\u00e9,Rembours\u00e9",
             "Paiement Express Checkout,Remboursement de paiement,Virement standard,Conversion de devise",
@@ -287,7 +288,8 @@ def test_a_balance_of_stripe_without_customers_says_so(tmp_path: Path) -> None:
         (
             (
                 "Fecha,Hora,Zona horaria,Nombre,Tipo,Estado,Divisa,Bruto,Comisi\u00f3n,Neto,"
-                "Correo electr\u00f3nico del remitente,Correo electr\u00f3nico del destinatario,Id. de transacci\u00f3n,Id. de referencia de trans."
+                "Correo electr\u00f3nico del remitente,Correo electr\u00f3nico del destinatario,"
+                "Id. de transacci\u00f3n,Id. de referencia de trans."
             ),
             "Completado,Reembolsado",
             "Pago expr\u00e9s,Reembolso de pago,Retirada general,Conversi\u00f3n de divisas",
