@@ -10,6 +10,7 @@ from infra.tools.importer.rows import Block
 
 _MOST_CURRENCIES = 50
 _AMOUNTS_LOOKED_AT = 1000
+_WITHIN = ("currency", "currencyCode", "currency_code", "currencycode")
 
 
 class Currencies:
@@ -22,9 +23,16 @@ class Currencies:
         self._is_named = "currency" in columns
         self._counts = counts
         self._left = _AMOUNTS_LOOKED_AT
+        # Of an object of an amount and its currency, as `infra.tools.importer.json_rows.flat` names them.
+        within = "" if amount is None or self._is_named else amount.removesuffix(".amount").removesuffix(".value")
+        self._within = [f"{within}.{name}" for name in _WITHIN] if within else []
 
     def add(self, values: Mapping[str, Any]) -> None:
         """Take a row that counts."""
+        for name in self._within:
+            if isinstance(code := values.get(name), str) and code.strip():
+                self._count(Counter([code.strip()]))
+                return
         cell = values.get(self._column) if self._column is not None else None
         if isinstance(cell, str) and (text := cell.strip()):
             self._add([text])
@@ -41,6 +49,9 @@ class Currencies:
             looked_at = texts[: self._left]
             self._left -= len(looked_at)
             names = Counter(filter(None, map(currency_of, looked_at)))
+        self._count(names)
+
+    def _count(self, names: Counter[str]) -> None:
         for text, times in names.items():
             name = text.upper()
             if name in self._counts or len(self._counts) < _MOST_CURRENCIES:

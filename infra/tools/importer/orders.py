@@ -59,6 +59,8 @@ class Figures:
     """A customer who is called what lines of totals are."""
     first: int | None = None
     last: int | None = None
+    are_whole: bool = True
+    """Whether all values are whole numbers."""
     ahead: int = 0
     """Orders that are placed more than a day from now."""
     days: Counter[int] = field(default_factory=Counter)
@@ -314,6 +316,7 @@ class Orders:
         figures.orders += 1
         figures.unvalued += value is None
         figures.money += value or 0.0
+        figures.are_whole = figures.are_whole and (value is None or value % 1 == 0)
         if figures.first is None or at < figures.first:
             figures.first = at
         if figures.last is None or at > figures.last:

@@ -222,7 +222,7 @@ def _maybe_cents(history: History, figures: Figures) -> Iterator[str]:
     # An object of an amount and its currency, or a record of Stripe.
     is_object = column.endswith(".amount") or f"{column}.amount" in header
     of_api = is_object or (column == "amount" and "object" in header)
-    if history.source.is_json and of_api and figures.money and figures.money.is_integer():
+    if history.source.is_json and of_api and figures.money and figures.are_whole:
         yield (
             f"WARNING: the amounts of {storable(column)!r} are whole numbers: APIs such as those of Square and Stripe "
             "count in cents; if this one does, divide them by 100 before the import"

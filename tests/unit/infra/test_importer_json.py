@@ -118,6 +118,15 @@ def test_an_amount_with_its_currency_is_the_amount(tmp_path: Path, money: dict[s
     assert event.data["order_value"] == 10.5
 
 
+def test_amounts_whose_sum_is_whole_are_no_cents_and_their_currency_is_told(tmp_path: Path) -> None:
+    orders = [
+        {"customer_id": name, "created_at": "2026-01-05", "total": {"amount": "10.50", "currency": "EUR"}}
+        for name in ("ann", "bob")
+    ]
+    file = read(tmp_path, json.dumps({"orders": orders}))
+    assert (file.figures.money, "count in cents" in file.said, "21.00 EUR" in file.said) == (21, False, True)
+
+
 def test_whole_amounts_of_an_api_may_be_cents(tmp_path: Path) -> None:
     order = {"customer_id": "ann", "created_at": "2026-01-05", "total_money": {"amount": 1050, "currency": "USD"}}
     with pytest.raises(UnreadableFileError, match="--column=order_value=total_money"):
