@@ -43,6 +43,9 @@ _ACCENTS = frozenset("\u00e1\u00e9\u00ed\u00f3\u00fa\u00e6\u00c1\u00c9\u00cd\u00
 # What no Western or Central European writing has: three letters beyond ASCII one after the other, beyond some
 # names, and bytes that both code pages leave free.
 _FOREIGN = re.compile(rb"[\x80-\xff]*(?:[\x81\x90]|\x83[@-~\x80-\xff]|[\x80-\xff]{3})[\x80-\xff]*")
+# Letters of DOS (code page 850) within or before a word, which are signs or nothing in Windows-1252.
+_OF_DOS = re.compile(rb"(?<=[A-Za-z])[\x81\x82\x84\x87\x88\x89\x94](?=[a-z])|(?<![A-Za-z\x80-\xff])\x99(?=[a-z])")
+_WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _LEAST_FOREIGN_BYTES = 6
 _OTHERS = {
@@ -82,6 +85,9 @@ class _Evidence:
     high_bytes: int = 0
     foreign_bytes: int = 0
     foreign: list[bytes] = field(default_factory=list)
+    dos_bytes: int = 0
+    dos: bytes = b""
+    """The first word with letters of DOS."""
 
 
 def find_encoding(head: bytes, lines: Iterable[bytes]) -> str:
@@ -104,6 +110,8 @@ def find_encoding(head: bytes, lines: Iterable[bytes]) -> str:
         _take(line, evidence)
     if evidence.invalid <= evidence.valid / 10:
         return "utf-8-sig"
+    if evidence.dos and evidence.dos_bytes >= evidence.high_bytes / 2:
+        raise DoubtError(_told_as_of_dos(evidence.dos))
     if evidence.foreign_bytes >= max(_LEAST_FOREIGN_BYTES, evidence.high_bytes / 2):
         _refuse_in_doubt(evidence.foreign)
     if evidence.central:
@@ -124,10 +132,21 @@ def _take(line: bytes, evidence: _Evidence) -> None:
         evidence.high_bytes += len(_BEYOND_ASCII.findall(line))
         found = _FOREIGN.findall(line)
         evidence.foreign_bytes += sum(map(len, found))
+        if of_dos := _OF_DOS.findall(line):
+            evidence.dos_bytes += len(of_dos)
+            evidence.dos = evidence.dos or next(word for word in _WORD.findall(line) if _OF_DOS.search(word))
         if found and len(evidence.foreign) < _MOST_SAMPLES:
             evidence.foreign.append(line)
     else:
         evidence.valid += 1
+
+
+def _told_as_of_dos(word: bytes) -> str:
+    dos, windows = word.decode("cp850"), word.decode("cp1252", "replace")
+    return (
+        f"the text is in no encoding that its bytes tell: a word is {dos!r} with --encoding=cp850 (DOS), or "
+        f"{windows!r} with --encoding=cp1252; or save the file as UTF-8"
+    )
 
 
 def _refuse_in_doubt(lines: list[bytes]) -> None:

@@ -263,6 +263,7 @@ class LineReader:
 
     def _instant(self, cells: Mapping[str, Any], before: Line | None) -> int:
         cell = cells.get("timestamp")
+        cell = cells.get("timestamp_else") if cell is None else cell
         if cell is None and before is not None and cells.get("customer_id") == before.sent_customer:
             return before.at
         if not self._has_clock:

@@ -66,6 +66,7 @@ SHOPS = (
         fields={
             "customer_id": ("email",),
             "timestamp": ("paidat", "createdat"),
+            "timestamp_else": ("createdat",),
             "order_value": ("total",),
             "order_id": ("orderid",),
             "discount": ("discountamount",),

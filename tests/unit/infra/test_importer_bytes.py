@@ -270,3 +270,15 @@ def test_packed_parquet_is_read(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_refused_with_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
     with pytest.raises(UnreadableFileError, match=sentence):
         read(tmp_path, content)
+
+
+def test_letters_of_dos_are_a_doubt_with_both_readings(tmp_path: Path) -> None:
+    text = "customer,date,amount\nM\u00fcller,2026-01-05,1\n\u00d6zil,2026-01-06,2\nWei\u00df,2026-01-07,3\n"
+    path = tmp_path / "orders.csv"
+    path.write_bytes(text.encode("cp850"))
+    with pytest.raises(DoubtError, match=r"'M\u00fcller' with --encoding=cp850 \(DOS\)"):
+        read_file(path, now=NOW)
+    file = read_file(path, now=NOW, encoding="cp850")
+    assert {event.customer_id for event in file.events} == {"M\u00fcller", "\u00d6zil", "Wei\u00df"}
+    path.write_bytes((text + "\u201equoted\u201d,2026-01-08,4\n").encode("cp1252"))
+    assert read_file(path, now=NOW).figures.orders == 4

@@ -521,3 +521,11 @@ def test_an_order_of_day_and_month_that_is_assumed_is_told(tmp_path: Path) -> No
     assert f"{said}, as in Etsy sold orders (else --dates=dmy)" in read(tmp_path, text).said
     assert said not in read(tmp_path, text, dates="dmy").said
     assert said not in read(tmp_path, text + "05/21/2026,2,ann,5,5\n").said
+
+
+def test_an_order_of_squarespace_without_a_time_of_payment_is_of_the_day_when_it_was_made(tmp_path: Path) -> None:
+    header = "Order ID,Email,Financial Status,Paid at,Amount Refunded,Total,Created at,Lineitem name\n"
+    lines = "1,a@x.y,PAID,,0,50,2026-01-05 10:00:00 -0500,Cup\n1,,,,,,,Plate\n"
+    file = read(tmp_path, header + lines + "2,b@x.y,PAID,2026-01-07 10:00:00 -0500,0,5,2026-01-06 10:00:00 -0500,Cup\n")
+    assert [event.timestamp.day for event in file.events] == [5, 7]
+    assert (file.figures.money, file.tally.continuations, file.rejects) == (55, 1, [])
