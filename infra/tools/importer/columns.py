@@ -39,6 +39,8 @@ _TOTAL_NAMES = frozenset(
 # Two customers may have the same.
 _NO_IDS = re.compile("name|description")
 _EMAILS = re.compile(r"email|mail$")
+# As objects of JSON name the address of whoever ordered.
+_NESTED_EMAIL = re.compile(r"(billing|customer|buyer|contact|shipping|user|client)\w*\.(\w+\.)?e_?mail(_?address)?")
 _MOST_SHOWN = 1000
 # What the name of a column ends in that is not the first of its name (`infra.tools.importer.tables.unique_names`).
 _REPEATED = re.compile(r" \(\d+\)$")
@@ -161,7 +163,10 @@ def _guests(column: str, by_name: Mapping[str, str]) -> dict[str, str]:
         return {}
     addresses = (name for name in SYNONYMS["orders"]["customer_id"] if _EMAILS.search(name) and name in by_name)
     address = next(addresses, None)
-    return {} if address is None else {"fallback": by_name[address]}
+    if address is not None:
+        return {"fallback": by_name[address]}
+    nested = next((name for name in by_name.values() if _NESTED_EMAIL.fullmatch(name.casefold())), None)
+    return {} if nested is None else {"fallback": nested}
 
 
 def _further_fallbacks(

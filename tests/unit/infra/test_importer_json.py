@@ -180,3 +180,13 @@ def test_a_named_column_may_be_left_out_of_objects_but_not_of_all(tmp_path: Path
     assert (file.figures.orders, file.figures.money, file.rejects) == (2, 25, [])
     with pytest.raises(UnreadableFileError, match="no line has the column 'returned'"):
         read(tmp_path, text, columns={"refunded": "returned"})
+
+
+@pytest.mark.parametrize("owner", ["billing_address", "customer", "buyer_info"])
+def test_guests_are_known_by_the_address_within_an_object(tmp_path: Path, owner: str) -> None:
+    orders = [
+        {"customer_id": key, "date": "2026-01-05", "total": 10, owner: {"email": f"{name}@X.y"}}
+        for key, name in ((0, "ann"), (0, "bob"), (7, "cleo"))
+    ]
+    file = read(tmp_path, json.dumps(orders))
+    assert ({event.customer_id for event in file.events}, file.rejects) == ({"ann@x.y", "bob@x.y", "7"}, [])
