@@ -178,7 +178,8 @@ _LIKELY = {
             data_ordine data_dell_ordine data_d_ordine besteldatum orderdatum data_do_pedido data_pedido
             data_zamowienia data_zlozenia sale_date sold_on verkauft_am verkaufsdatum verkocht invoice_date
             rechnungsdatum belegdatum date_de_facture fecha_de_factura data_fattura factuurdatum data_da_fatura
-            _achete_ created creat _cree crea erstell angelegt aangemaakt utworz date_add _date_ _datum_ _fecha_ _data_
+            _achete_ gekauft gekocht comprad acquistat created creat _cree crea
+            erstell angelegt aangemaakt utworz date_add _date_ _datum_ _fecha_ _data_
             _dia_ _day_ datum date fecha data zeit czas wann when time dia day paid_at
             """
         ),
@@ -309,13 +310,18 @@ def _holds(words: str, part: str) -> bool:
     return words == f" {part[1:]} " if part.startswith("=") else part in words
 
 
+def is_other(field: str, name: str) -> bool:
+    """Return whether the name of a column says that it is no field's, whatever else it holds."""
+    return _LIKELY[field].never.search(_INCLUDING.sub(" ", words_of(name))) is not None
+
+
 def likely(field: str, header: Sequence[str], taken: Container[str]) -> list[str]:
     """Return the columns of a header that may be a field's by their names, the likeliest first; `taken` are others'."""
     known = _LIKELY.get(field)
     if known is None:
         return []
     of_name = {name: words_of(name) for name in header if name not in taken and len(name) <= _LONGEST_NAME}
-    possible = {name: words for name, words in of_name.items() if not known.never.search(_INCLUDING.sub(" ", words))}
+    possible = {name: words for name, words in of_name.items() if not is_other(field, name)}
     ranked = sorted(possible, key=lambda name: _LAST.search(possible[name]) is not None)
     return list(dict.fromkeys(name for part in known.parts for name in ranked if _holds(possible[name], part)))
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from textwrap import shorten
 
-from infra.tools.importer.column_words import is_price, likely
+from infra.tools.importer.column_words import is_other, is_price, likely
 from infra.tools.importer.columns import (
     REQUIRED,
     Columns,
@@ -147,7 +147,7 @@ def _guesses(
         if field == "order_value":
             values, more = _values(header, known, lines)
             guesses |= values
-        elif (guess := likeliest_of(field, header, known, lines) or _by_cells(field, known, lines)) is not None:
+        elif (guess := likeliest_of(field, header, known, lines) or _by_cells(field, header, known, lines)) is not None:
             if field not in columns.by_field:
                 guesses[field] = guess
         elif field in missing:
@@ -155,11 +155,11 @@ def _guesses(
     return guesses, more
 
 
-def _by_cells(field: str, known: Mapping[str, str], lines: FirstLines | None) -> str | None:
+def _by_cells(field: str, header: Sequence[str], known: Mapping[str, str], lines: FirstLines | None) -> str | None:
     """Return the column that nothing but its cells tells, as names in another script do."""
-    taken = [*known.values()]
     if lines is None or field not in {"timestamp", "customer_id"}:
         return None
+    taken = [*known.values(), *(name for name in header if is_other(field, name))]
     return lines.only_times(taken) if field == "timestamp" else lines.only_addresses(taken)
 
 

@@ -160,6 +160,11 @@ def test_names_in_other_scripts_are_known_by_the_only_column_of_times_and_of_add
     assert [named[field] for field in ("customer_id", "timestamp", "order_value")] == [*expected, "COLUMN"]
 
 
+def test_of_two_columns_of_times_the_one_that_its_name_rules_out_does_not_count(tmp_path: Path) -> None:
+    text = "Kunde;Versand am;Wenn;Summe\na;2026-01-07;2026-01-05;9,50\n"
+    assert shown(tmp_path, text)["timestamp"] == "Wenn"
+
+
 def test_a_list_of_customers_is_shown_as_one(tmp_path: Path) -> None:
     text = "id,email,first_name,date_registered,total_spend,orders\n1,a@x.example,A,2026-01-05,100,2\n"
     told = refused(tmp_path, text)
