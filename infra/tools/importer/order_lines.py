@@ -119,9 +119,10 @@ class LineReader:
                 raise NotCountedError(CONTINUATION)
             cells["customer_id"], cells["timestamp"] = before.sent_customer, None
             number, sent_number = before.number, before.sent_number
+        # First what the entry is: the state of one that is no payment says nothing of orders.
+        is_refund = self._has_entries and self._is_refund(cells)
         status = self._status(cells) if self._has_status else "counts"
         at = self._instant(cells, before if before is not None and number and number == before.number else None)
-        is_refund = self._has_entries and self._is_refund(cells)
         gives_back = is_refund and self._gives_back(cells)
         if is_refund:
             sent_number, number = self._paid_back(cells, sent_number, gives_back=gives_back)

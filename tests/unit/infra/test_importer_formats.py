@@ -499,6 +499,7 @@ def test_entries_of_paypal_that_are_no_sales_are_no_orders(tmp_path: Path, entry
     header = _PAYPAL.replace("\n", ",Balance Impact\n")
     line = f"16/01/2026,10:00:00,CET,{entry},Completed,EUR,5.00,eve@x.example,shop@x.example,T2,,{impact}\n"
     file = read(tmp_path, header + _PAID.replace("\n", ",Credit\n") + line)
+    assert "unknown words" not in read(tmp_path, header + line.replace("Completed", "Sent")).said
     assert (file.figures.orders, file.figures.money, file.rejects) == (1, 40, [])
     counted = ("Subscription Payment", "Recurring Payment", "Mobile Payment", "Kreditkartenzahlung", "Donation Payment")
     for word in counted:
