@@ -4,7 +4,7 @@ Of a product that is bought in different quantities the price of one piece stays
 with the quantity.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from infra.tools.importer.cells import clean
 from infra.tools.importer.columns import Columns
 from infra.tools.importer.export_format import LineKind, plain
 from infra.tools.importer.faults import BadRowError, DoubtError
+from infra.tools.importer.line_sums import LineSums, Reader
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.rows import Block
 
@@ -31,10 +32,10 @@ class Prices:
     quantity: str
     amount: str
     product: str | None
-    price: str | None
-    """The column of the price of one piece where `amount` is another one."""
-    lines: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
-    """Product, quantity, amount and price of one piece of each."""
+    sums: LineSums | None
+    """Where `amount` stands beside the price of one piece."""
+    lines: list[tuple[Any, Any, Any]] = field(default_factory=list)
+    """Product, quantity and amount of each."""
 
     @classmethod
     def of(cls, columns: Columns) -> "Prices | None":
@@ -43,34 +44,37 @@ class Prices:
         amount = fields.get("order_value") or fields.get("unit_price")
         if columns.format or amount is None or not {"order_value", "unit_price"}.isdisjoint(columns.named):
             return None
-        if "items_count" not in fields or ("product" not in fields and columns.price_beside is None):
+        sums = LineSums.of(columns)
+        if "items_count" not in fields or ("product" not in fields and sums is None):
             return None
-        return cls(fields["items_count"], amount, fields.get("product"), columns.price_beside)
+        return cls(fields["items_count"], amount, fields.get("product"), sums)
 
     def add(self, values: Mapping[str, Any]) -> None:
         """Take a line."""
         if len(self.lines) < _MOST_LOOKED_AT:
-            product, price = (clean(values.get(column)) if column else None for column in (self.product, self.price))
+            product = clean(values.get(self.product)) if self.product else None
             product = product[:_LONGEST] if isinstance(product, str) else product
-            self.lines.append((product, clean(values.get(self.quantity)), clean(values.get(self.amount)), price))
+            self.lines.append((product, clean(values.get(self.quantity)), clean(values.get(self.amount))))
+            if self.sums is not None:
+                self.sums.add(values)
 
     def add_block(self, block: Block) -> None:
         """Take many lines."""
         if len(self.lines) < _MOST_LOOKED_AT:
-            names = [name for name in (self.product, self.quantity, self.amount, self.price) if name]
+            of_sums = self.sums.columns.values() if self.sums else ()
+            names = {name for name in (self.product, self.quantity, self.amount, *of_sums) if name}
             for cells in zip(*(block.columns[name] for name in names), strict=True):
                 self.add(dict(zip(names, cells, strict=True)))
 
 
-def decided(columns: Columns, prices: Prices, reader: Callable[[str, str], NumberReader]) -> tuple[Columns, str]:
+def decided(columns: Columns, prices: Prices, reader: Reader) -> tuple[Columns, str]:
     """Return the columns with the amount where the values say that it belongs, and what is to be told of it.
 
-    `reader` returns the reader of a column's numbers by field and column. Raises DoubtError.
+    Raises DoubtError.
     """
     quantity, amount = prices.quantity, prices.amount
-    if prices.price and _are_products(prices, reader):
-        told = f"{amount!r} is the amount of a line: on each it is {quantity!r} times {prices.price!r}"
-        return replace(columns, values_are="item"), told
+    if prices.sums is not None and (told := prices.sums.told(reader)) is not None:
+        return replace(columns, values_are=told[0]), told[1]
     by_name = "order_value" if "order_value" in columns.by_field else "unit_price"
     found = _look(prices, reader("items_count", quantity), reader(by_name, amount))
     says = found.says
@@ -142,32 +146,10 @@ class _Found:
         )
 
 
-def _are_products(prices: Prices, reader: Callable[[str, str], NumberReader]) -> bool:
-    """Return whether the amount of each line is its quantity times the price of one piece, of at least one."""
-    readers = [
-        reader("items_count", prices.quantity),
-        reader("order_value", prices.amount),
-        reader("unit_price", prices.price or ""),
-    ]
-    is_seen = False
-    for _, *cells in prices.lines:
-        if None in cells:
-            continue
-        try:
-            quantity, amount, price = (read(cell) for read, cell in zip(readers, cells, strict=True))
-        except BadRowError:
-            continue
-        # The price of one piece is rounded to a cent.
-        if abs(amount - quantity * price) > _HALF_A_CENT * (abs(quantity) + 1):
-            return False
-        is_seen = True
-    return is_seen
-
-
 def _look(prices: Prices, quantity_of: NumberReader, amount_of: NumberReader) -> _Found:
     found = _Found()
     last: dict[Any, tuple[float, float]] = {}
-    for product, quantity_cell, amount_cell, _ in prices.lines:
+    for product, quantity_cell, amount_cell in prices.lines:
         try:
             quantity, amount = quantity_of(quantity_cell), amount_of(amount_cell)
         except BadRowError:

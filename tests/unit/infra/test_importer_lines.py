@@ -42,9 +42,21 @@ def test_the_amount_of_a_line_is_its_quantity_times_the_price_beside_it(tmp_path
     file = read(tmp_path, header + items)
     assert (file.line, figures(file)) == ("item", (2, 30))
     assert "'total' is the amount of a line: on each it is 'quantity' times 'price'" in file.said
+    discounted = (
+        "customer,order,date,quantity,price,discount,total\nann,1,2026-01-01,1,10,1,9\nann,1,2026-01-01,2,5,1,9\n"
+    )
+    assert figures(read(tmp_path, discounted)) == (1, 18)
     # Where one line says something else, the amounts may be those of orders.
     with pytest.raises(DoubtError):
-        read(tmp_path, header + "ann,1,2026-01-01,1,10,15\nann,1,2026-01-01,1,5,15\n")
+        read(tmp_path, header + "ann,1,2026-01-01,1,10,16\nann,1,2026-01-01,1,5,16\n")
+
+
+def test_the_amount_of_an_order_is_the_sum_of_its_quantities_times_their_prices(tmp_path: Path) -> None:
+    header = "customer,order,date,quantity,price,total\n"
+    items = "ann,1,2026-01-01,1,10,20\nann,1,2026-01-01,2,5,20\nbob,2,2026-01-02,3,3.33,10\n"
+    file = read(tmp_path, header + items)
+    assert (file.line, figures(file)) == ("total", (2, 30))
+    assert "'total' is the amount of an order: it is the sum of 'quantity' times 'price'" in file.said
 
 
 def test_values_that_differ_add_up(tmp_path: Path) -> None:
