@@ -139,12 +139,12 @@ _COST_OR_WEIGHT = (
 _PAID_BACK = "refund|erstatt|rueckzahl|ruckzahl|gutschr|rembours|reembols|rimbors|terugbeta|zwrot|zwroc|estorn"
 # "Including tax" is no amount of the tax.
 _INCLUDING = re.compile(
-    r" (?:in[ck][a-z]*|avec|con|com|mit|with|met|z|before|avant|vor|antes de|prima di|voor|przed) [a-z]+"
+    r" (?:in[ck][a-z]*|avec|con|com|c|mit|with|met|z|before|avant|vor|antes de|prima di|voor|przed) [a-z]+"
     r"| (?:tax|vat) in[ck][a-z]*(?= )| numberdecimal"
 )
 # Of two columns that may be a field's, the other one.
 _LAST = re.compile(
-    r" ex tax| excl| exkl| ohne | zzgl|hors taxe| ht | net |netto|subtotal| sub total|zwischensumm|sous total"
+    r" ex tax| excl| exkl| ohne | zzgl|hors taxe| ht | s iva| net |netto|subtotal| sub total|zwischensumm|sous total"
     r"| de reference | de referencia| di riferimento|referentie|referenztrans"
 )
 # In each first English, then German, French, Spanish, Italian, Dutch, Portuguese and Polish; a guess is only shown.
@@ -156,7 +156,7 @@ _LIKELY = {
             numero_de_client n_client id_client code_client id_cliente numero_de_cliente numero_cliente codigo_cliente
             codice_cliente codigo_do_cliente klantnummer klantnr klant_id numer_klienta nr_klienta id_klienta mail
             courriel correo username nutzername benutzer pseudo customer buyer client kund kaufer acheteur compr
-            acquirente klant klient koper consumer shopper payer debitor
+            acquirente klant klient koper consumer shopper payer debitor _cust_ nabywc
             mitglied empfanger _party_ membre miembro membro bill_to user member usuario utente
             """
         ),
@@ -247,7 +247,8 @@ _LIKELY = {
             id_pedido n_pedido n_de_pedido numero_ordine numero_d_ordine n_ordine id_ordine bestelnummer bestelnr
             ordernr ordernummer order_nummer numero_do_pedido numer_zamow nr_zamow id_zamow rechnungsn belegn
             vorgangsn invoice_n factuurn numero_de_facture numero_de_factura numero_fattura numero_da_fatura
-            numer_faktury transaction_id transaktionsc transaktionsn numero_de_transaction numero_transaction
+            numer_faktury nr_faktury factuur transaction_id transaktionsc transaktionsn
+            numero_de_transaction numero_transaction
             n_de_transaction id_de_transaction id_transaction codigo_de_transaccion id_de_transaccion
             codice_transazione id_transazione transactiecode transactie_id codigo_da_transacao id_da_transacao
             numer_transakcji id_transakcji charge_id source_id receipt_n receipt_id basket_id cart_id beleg_n bill_n

@@ -25,6 +25,8 @@ _MILLIS_OF_A_DAY = 86_400_000
 # A number, or a count of days or seconds, rather than a date that is written out.
 _BARE_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?", re.ASCII)
 _DECIMALS = re.compile(r"\d[.,]\d{2}(?!\d)", re.ASCII)
+# A time of day alone is no date.
+_CLOCK = re.compile(r"\d{1,2}[:.h]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?(?:\s*[ap]\.?m\.?|\s*uhr)?", re.ASCII | re.IGNORECASE)
 _DIGIT_GROUP = re.compile(r"\d+", re.ASCII)
 # So few different words on so many lines are of kinds rather than of persons.
 _FEW_WORDS = 5
@@ -206,7 +208,8 @@ def _may_be_a_time(cell: Any) -> bool:
         return False
     # Forms of times that are not known have a day, or an hour, beside a year.
     text = with_ascii_digits(cell)
-    return _number(cell) is None and not _is_address(cell) and len(_DIGIT_GROUP.findall(text)) > 1
+    is_other = _number(cell) is not None or _is_address(cell) or _CLOCK.fullmatch(text.strip()) is not None
+    return not is_other and len(_DIGIT_GROUP.findall(text)) > 1
 
 
 def _are_written_times(cells: Sequence[Any]) -> bool:

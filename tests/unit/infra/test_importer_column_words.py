@@ -6,7 +6,7 @@ from infra.tools.importer.column_words import likely
 
 LIKELY = {
     "customer_id": (
-        "Customer ID,Kundennummer,Kunden-Nr.,Kunde,K\u00e4ufer,E-Mail,E-Mail-Adresse,Email Address,"
+        "Customer ID,Cust No,Nabywca,Kundennummer,Kunden-Nr.,Kunde,K\u00e4ufer,E-Mail,E-Mail-Adresse,Email Address,"
         "Adresse e-mail,Correo electr\u00f3nico,Courriel,Client,N\u00b0 client,Code client,ID cliente,Cliente,"
         "Codice cliente,Klantnummer,Klant,C\u00f3digo do cliente,Comprador,Acquirente,Acheteur,ID klienta,"
         "Klient,Benutzername,Consumer name,Shopper Reference,Buyer Username,Billing Email,Bill-to Name,"

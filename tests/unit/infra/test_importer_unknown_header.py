@@ -119,6 +119,8 @@ def test_a_column_that_its_cells_refute_is_not_proposed(
     [
         ("Kunde;Zeit;Summe", "a;35;9,50", "timestamp"),
         ("Kunde;Dia;Summe", "a;lunes;9,50", "timestamp"),
+        ("Kunde;Uhrzeit;Summe", "a;10:30;9,50", "timestamp"),
+        ("Kunde;Zeit;Summe", "a;10:30:05 pm;9,50", "timestamp"),
         ("Kunde;Datum;Umsatz", "a;2026-01-05;hoch", "order_value"),
         ("Kunde;Datum;Umsatz", "a;2026-01-05;0,00", "order_value"),
         ("Kunde;Datum;Summe", "yes;2026-01-05;9,50", "customer_id"),
