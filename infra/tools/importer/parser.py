@@ -326,7 +326,7 @@ class _Reader:
                 columns = self._with_prices(names, find_columns(history.kind, names, named, self._survey.regions))
                 lines = self._survey.first_lines.get(names)
                 if missing := missing_fields(history.kind, names, columns, lines):
-                    refused = Refused(history.source, history.kind, self._options.kind is not None, lines)
+                    refused = Refused(history.source, history.kind, self._options, lines)
                     raise UnreadableFileError(refusal(refused, names, columns, missing))
                 self._columns[names] = columns
                 if not history.columns:

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC
 from textwrap import shorten
 
 from infra.tools.importer.column_words import is_other, is_price, likely
@@ -20,6 +21,7 @@ from infra.tools.importer.columns import (
 from infra.tools.importer.export_format import Kind, plain
 from infra.tools.importer.faults import DoubtError, UnreadableFileError
 from infra.tools.importer.first_lines import FirstLines, is_value
+from infra.tools.importer.history import Options
 from infra.tools.importer.prices import Prices, decided
 from infra.tools.importer.readers import Source
 
@@ -71,11 +73,11 @@ def without_numbers(kind: Kind, header: Sequence[str], columns: Columns, lines: 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A file that is refused; `is_told`: somebody said of which kind it is."""
+    """A file that is refused, and the options that it was to be read with."""
 
     source: Source
     kind: Kind
-    is_told: bool
+    options: Options
     lines: FirstLines | None
 
 
@@ -109,19 +111,20 @@ def _refusal(refused: Refused, header: Sequence[str], columns: Columns, missing:
             "export a plain list with the customer on each line"
         )
     guesses, more = _guesses(kind, header, columns, missing, lines)
-    may_be_customers = kind == "orders" and columns.format is None and not refused.is_told
-    sums = sums_of_customers(header) if may_be_customers else []
+    options = refused.options
+    may_be_customers = kind == "orders" and columns.format is None and options.kind is None
+    sums = sums_of_customers(header) if may_be_customers and not options.columns else []
     if sums and usual_number(header, columns) is None and plain(guesses.get("order_id", "id")) == "id":
         own = find_columns("customers", header, {})
         named, _ = _guesses("customers", header, own, missing_fields("customers", header, own), lines)
         return (
             f"{absent}; column {sums[0]!r} is one of a list of customers, and this would work if it is such a list: "
-            f"{_make(file, 'customers', named)}; if each line is an order, KIND=orders shows the command for that"
+            f"{_make(file, 'customers', named, options)}; if each line is an order, KIND=orders shows the command for "
+            "that"
         )
-    sentence = (
-        f"{absent}; this would work, if these are the right columns: "
-        f"{_make(file, kind if refused.is_told or kind != 'orders' else '', guesses)}{more}"
-    )
+    shown_kind = kind if options.kind or kind != "orders" else ""
+    command = _make(file, shown_kind, {**options.columns, **guesses}, options)
+    sentence = f"{absent}; this would work, if these are the right columns: {command}{more}"
     if "order_value" in missing:
         sentence += "; if the file has no amounts, say so with --column=order_value= (nothing behind it)"
     if may_be_customers and of_customers(header):
@@ -204,12 +207,28 @@ def _priced(
     return None
 
 
-def _make(file: str, kind: str, columns: Mapping[str, str]) -> str:
-    options = _options(columns)
+def _make(file: str, kind: str, columns: Mapping[str, str], given: Options) -> str:
+    """Return the command with these columns, and with what else was given on the command line before."""
+    options = " ".join(filter(None, (_options(columns), *map(shlex.quote, _given(given)))))
     return (
         f"make import FILE={shlex.quote(file).replace('$', '$$')}{f' KIND={kind}' if kind else ''}"
         f"{f' ARGS={_double_quoted(options)}' if options else ''}"
     )
+
+
+def _given(options: Options) -> list[str]:
+    named = {
+        "date-format": options.date_format,
+        "dates": options.dates,
+        "decimal": options.decimal,
+        "line": options.line,
+        "sheet": options.sheet,
+        "list": options.list_name,
+        "encoding": options.encoding,
+        "zone": None if options.zone is UTC else str(options.zone),
+    }
+    statuses = [f"--status={kind}={word}" for word, kind in options.statuses.items()]
+    return [f"--{name}={value}" for name, value in named.items() if value is not None] + statuses
 
 
 def _options(columns: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -238,3 +239,19 @@ def test_a_bare_price_is_asked_about_whatever_the_product_is_called(tmp_path: Pa
     text = "Buyer Code,Sale Date,Sale No,SKU Code,Units Sold,Selling Price\na,2026-01-05,1,T,2,10.00\n"
     assert shown(tmp_path, text)["order_value"] == "COLUMN"
     assert "'Selling Price' is the price of one piece" in refused(tmp_path, text)
+
+
+def test_the_command_that_is_shown_keeps_the_options_that_were_given(tmp_path: Path) -> None:
+    text = "Wer;Datum;Betrag\na;05/01/2026;1.250\n"
+    told = refused(
+        tmp_path,
+        text,
+        kind="orders",
+        columns={"customer_id": "Wer"},
+        dates="dmy",
+        decimal=".",
+        statuses={"offen": "never"},
+        zone=ZoneInfo("Europe/Berlin"),
+    )
+    options = "--column=customer_id=Wer --column=timestamp=Datum --column=order_value=Betrag --dates=dmy --decimal=. "
+    assert f'KIND=orders ARGS="{options}--zone=Europe/Berlin --status=never=offen"' in told
