@@ -7,6 +7,7 @@ from infra.tools.importer.staging import Repeated, Staging
 
 # Among so many orders of several lines, all with one value, a chance is ruled out.
 _ENOUGH = 20
+_ENOUGH_CALLED_TOTALS = 3
 _NEARLY_ALL = 0.98
 _MOST = 0.9
 # Orders of several lines are worth more than those of one, or nearly each of them something else.
@@ -32,7 +33,8 @@ def checked_kind(staging: Staging, columns: Columns, name_says: LineKind | None)
         return "item"
     if name_says == "total":
         return "total" if share >= _MOST else "item"
-    is_same = repeated.orders >= _ENOUGH and share >= _NEARLY_ALL
+    enough = _ENOUGH_CALLED_TOTALS if columns.is_called_total else _ENOUGH
+    is_same = repeated.orders >= enough and share >= _NEARLY_ALL
     if is_same and _are_totals(staging, repeated):
         return "total"
     if share < 1 and not is_same:

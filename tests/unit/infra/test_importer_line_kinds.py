@@ -92,6 +92,18 @@ def test_equal_values_show_no_total_where_those_of_items_are_equal_too(
     assert figures(read(tmp_path, text, line="total")) == ("total", 60, money_of_totals)
 
 
+def test_few_orders_show_what_a_plain_total_is_of_where_their_values_differ(tmp_path: Path) -> None:
+    rows = [
+        f"{order},c{order},2026-01-05,s{line},{prices}" for order, prices in ((1, 9), (2, 7), (3, 8)) for line in "AB"
+    ]
+    text = "\n".join(["order id,customer,date,sku,total", *rows, ""])
+    assert figures(read(tmp_path, text)) == ("total", 3, 24)
+    with pytest.raises(DoubtError):
+        read(tmp_path, text.replace(",total", ",amount"))
+    with pytest.raises(DoubtError):
+        read(tmp_path, text.replace(",7\n", ",9\n").replace(",8\n", ",9\n"))
+
+
 def test_totals_grow_with_the_lines_of_an_order(tmp_path: Path) -> None:
     rows = [
         f"{order},c{order},2026-01-05,s{line},{10 * (1 + order % 3)}"
