@@ -22,12 +22,17 @@ def line_kind(staging: Staging, columns: Columns) -> LineKind:
 
 def checked_kind(staging: Staging, columns: Columns, name_says: LineKind | None) -> LineKind:
     """Return what a line is; `name_says`: what the name of the column with the value says. Raises DoubtError."""
-    if _are_versions(staging, columns):
-        return "total"
     repeated = staging.repeated()
+    if _may_be_versions(staging, columns):
+        if name_says == "total" or repeated.same >= _MOST * repeated.orders:
+            return "total"
+        raise DoubtError(
+            f"{repeated.orders - repeated.same:,} orders have several lines of different values, changed at different "
+            f"times: the lines are items, {repeated.added:,.2f} in all (--line=item), or versions of their orders, of "
+            "which the one that was changed last counts (--line=total)"
+        )
     if not repeated.orders:
-        is_split = "product" in columns.by_field and name_says != "total" and staging.has_items_taken_back()
-        return "item" if is_split else "order"
+        return _kind_of_single(staging, columns, name_says)
     share = repeated.same / repeated.orders
     if name_says == "item":
         return "item"
@@ -46,8 +51,20 @@ def checked_kind(staging: Staging, columns: Columns, name_says: LineKind | None)
     )
 
 
-def _are_versions(staging: Staging, columns: Columns) -> bool:
-    """Return whether each line of an order is the whole order as of another change."""
+def _kind_of_single(staging: Staging, columns: Columns, name_says: LineKind | None) -> LineKind:
+    """Return what a line is where no order has several that count. Raises DoubtError."""
+    if name_says == "total" or not staging.has_items_taken_back():
+        return "order"
+    if "product" in columns.by_field:
+        return "item"
+    raise DoubtError(
+        "an order has lines of one time and different values, of which some are taken back: items, of which the "
+        "others stay (--line=item), or the order, which is taken back whole (--line=order)"
+    )
+
+
+def _may_be_versions(staging: Staging, columns: Columns) -> bool:
+    """Return whether each line of an order may be the whole order as of another change."""
     if "updated_at" not in columns.by_field or "product" in columns.by_field or columns.value_is == "item":
         return False
     several, versions = staging.versions()

@@ -20,8 +20,8 @@ _TAKEN_BACK = re.compile(
 )
 # What a shop allows, and what says nothing of the order itself.
 _OF_RULES = re.compile(
-    r"polic| by | before | free |able |allow|eligib|window|deadline|until|address|label|url| link|method|returning|"
-    r"track"
+    r"polic| by | before | free |able |allow|eligib|window|deadline|until|address|label|url| link|method|returning"
+    r"|track|frist|recht|period|previous| num|number|rate |accept|gratui|bon de|subscri|count| of | days |tage |jours"
 )
 _AMOUNT = re.compile(r"\D{0,4}\d[\d.,' ]*\D{0,4}")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{8,}")

@@ -82,7 +82,7 @@ _SYMBOLS = _ARABIC | dict(
     pair.split()
     for pair in (
         *("\u20ac EUR", "\u00a3 GBP", "\u20b9 INR", "\u20ab VND", "\u20a9 KRW", "z\u0142 PLN", "\u20bd RUB"),
-        *("\u20ba TRY", "rp IDR", "k\u010d CZK", "ft HUF", "r$ BRL", "us$ USD"),
+        *("\u20ba TRY", "rp IDR", "k\u010d CZK", "ft HUF", "r$ BRL", "us$ USD", "fr CHF", "sfr CHF"),
     )
 )
 _DIGITS_ALIKE = str.maketrans("12345678", "99999999")
@@ -145,7 +145,8 @@ def currency_of(text: str) -> str:
     parts = _parts(text)
     if parts is None or not parts.currency:
         return ""
-    return _SYMBOLS.get(parts.currency.casefold(), parts.currency.upper())
+    word = parts.currency.rstrip(".")
+    return _SYMBOLS.get(word.casefold(), word.upper())
 
 
 @dataclass(slots=True)

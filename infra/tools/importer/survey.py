@@ -66,6 +66,8 @@ class Survey:
 
     unread: dict[str, Counter[str]] = field(default_factory=dict)
     """The first words of each column of orders that is not read."""
+    states: Counter[str] = field(default_factory=Counter)
+    """The first words for the state of orders."""
     read: set[str] = field(default_factory=set)
     """The fields of orders that have a column."""
     maybe_regions: dict[str, tuple[Sequence[str], Counter[str]]] = field(default_factory=dict)
@@ -160,8 +162,10 @@ class Survey:
         found = not_kept(column, words)
         if found is None or found.field == "refunded":
             return None if "refunded" in self.read else found
-        if not self.read.isdisjoint(("status", "cancelled")):
+        if any(STATUSES.get(plain_status(word)) in {"cancelled", "never"} for word in self.states):
             return None
+        if "cancelled" in self.read:
+            return found._replace(field=None)
         # Where another column has amounts, not all of an order may have come back.
         amounts = any(one and one.field == "refunded" for one in map(not_kept, self.unread, self.unread.values()))
         return found._replace(field=None) if amounts else found
@@ -288,6 +292,7 @@ def _looks(survey: Survey, kind: Kind, names: tuple[str, ...], named: Mapping[st
         survey.may_have_states = known is None or not known.is_of_a_system
         unread = [name for name in names if name not in by_field.values()]
         looks += [(column, _First(survey.unread.setdefault(column, Counter()))) for column in unread]
+        looks += [(by_field["status"], _First(survey.states))] if "status" in by_field else []
     return looks
 
 

@@ -34,7 +34,13 @@ def test_of_versions_of_an_order_the_one_that_was_changed_last_counts(
         "cid": ["40,cancelled,2026-01-06", "40,completed,2026-01-08", "40,processing,2026-01-07"],
     }
     rows = [f"{who[0]},{who},2026-01-05,{own[place]}" for place in places for who, own in versions.items()]
-    file = read(tmp_path, "\n".join([f"order id,customer,date,{amount},status,updated at", *rows, ""]))
+    text = "\n".join([f"order id,customer,date,{amount},status,updated at", *rows, ""])
+    if amount == "amount":
+        with pytest.raises(DoubtError, match=r"--line=item.*versions of their orders.*--line=total"):
+            read(tmp_path, text)
+        file = read(tmp_path, text, line="total")
+    else:
+        file = read(tmp_path, text)
     assert figures(file) == ("total", 2, 60)
     assert file.figures.cancelled == 1
     assert "lines are other versions of their orders" in file.said
@@ -70,6 +76,15 @@ def test_an_item_that_is_taken_back_leaves_the_others_also_where_no_order_has_tw
     file = read(tmp_path, f"order id,customer,date,sku,amount,status\n{rows}")
     assert figures(file) == ("item", 2, 50)
     assert file.figures.cancelled == 1
+
+
+def test_lines_of_one_time_some_of_which_are_taken_back_are_a_doubt_where_nothing_names_items(tmp_path: Path) -> None:
+    rows = "1,ann,2026-01-05,30,cancelled\n1,ann,2026-01-05,25,completed\n2,bob,2026-01-06,10,completed\n"
+    text = f"order id,customer,date,amount,status\n{rows}"
+    with pytest.raises(DoubtError, match=r"--line=item.*--line=order"):
+        read(tmp_path, text)
+    assert figures(read(tmp_path, text, line="item")) == ("item", 2, 35)
+    assert figures(read(tmp_path, text, line="order")) == ("order", 1, 10)
 
 
 @pytest.mark.parametrize(

@@ -66,10 +66,27 @@ def test_a_column_that_says_what_never_was_an_order_is_told(tmp_path: Path, colu
         ("is_return", ""),
         ("gift", "1"),
         ("cancel_before", "2026-01-20"),
+        ("R\u00fcckgabefrist", "30"),
+        ("cancel_at_period_end", "1"),
+        ("Return rate", "0,2"),
     ],
 )
 def test_what_a_shop_allows_and_an_empty_column_are_not_told(tmp_path: Path, column: str, second: str) -> None:
     assert "WARNING" not in read(tmp_path, column, second).said
+
+
+@pytest.mark.parametrize(
+    ("states", "is_told"), [(("paid", "paid"), True), (("paid", "cancelled"), False), (("paid", "refunded"), False)]
+)
+def test_beside_states_it_is_told_where_these_take_nothing_back(
+    tmp_path: Path,
+    states: tuple[str, str],
+    is_told: bool,
+) -> None:
+    path = tmp_path / "orders.csv"
+    rows = f"ann,2026-01-05,1,10,{states[0]},\nbob,2026-01-06,2,20,{states[1]},2026-01-08\n"
+    path.write_text(f"customer,date,order id,amount,status,returned_at\n{rows}")
+    assert ("'returned_at' reads like what did not stay" in read_file(path, now=NOW).said) == is_told
 
 
 def test_a_reason_names_no_field_that_could_read_it(tmp_path: Path) -> None:
