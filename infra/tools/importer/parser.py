@@ -264,7 +264,7 @@ class _Reader:
         if not lines:
             return
         self._note_last(lines[-1])
-        self._totals.add([line.value for line in lines])
+        self._totals.add(lines)
         self._is_plausible = True
         self._has_numbers = self._has_numbers or any(line.number for line in lines)
         self._history.staging.add_lines(lines)

@@ -130,6 +130,16 @@ def test_sums_of_parts_of_a_table_are_no_further_lines_either(tmp_path: Path) ->
     file = _read(tmp_path, text)
     assert (file.figures.orders, file.figures.money, file.rejects) == (5, 48, [])
     assert file.tally.not_counted == {"lines of totals": 4}
+    # Beside sums of other columns, numbers of lines and currencies.
+    for row in (",,,30,3,EUR,7", ",,,30,,EUR,", ",,,30,3.00,,"):
+        text = (
+            "customer,order,date,amount,tax,currency,line\nann,1,2026-01-05,10,1,EUR,5\nbob,2,2026-01-06,20,2,EUR,6\n"
+        )
+        file = _read(tmp_path, f"{text}{row}\ncid,3,2026-01-07,5,1,EUR,8\n")
+        assert (file.figures.orders, file.figures.money) == (3, 35), row
+    # A further item may be worth as much as the others of its order.
+    file = _read(tmp_path, "customer,order,date,amount\nann,1,2026-01-05,5\n,,,5\n,,,10\nbob,2,2026-01-06,20\n")
+    assert (file.figures.orders, file.figures.money, file.tally.amounts_alone) == (2, 40, 2)
     # A file without numbers of orders, and lines that say what they are.
     for last in (",,30", "Total,,30", "Gesamt,,\n,,30", "Zwischensumme:,,12"):
         file = _read(tmp_path, f"customer,date,amount\nann,2026-01-05,10\nbob,2026-01-06,20\n{last}\n")
