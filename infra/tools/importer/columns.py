@@ -21,8 +21,6 @@ FALLBACKS = ("fallback", "fallback_2", "fallback_3", "fallback_4")
 TIMES = ("timestamp", "cancelled", "updated_at", "registered_at")
 AMOUNTS = ("order_value", "unit_price", "items_count", "discount", "refunded", "adjusted", "loyalty_points")
 _LINE_NAMES = frozenset({"linetotal", "itemtotal", "lineamount", "itemprice", "linevalue", "itemamount", "lineprice"})
-# Of the order or of the line, as the values say.
-_ANY_TOTAL_NAMES = frozenset({"total", "totalamount", "totalprice"})
 _TOTAL_NAMES = frozenset(
     {
         *(
@@ -82,11 +80,6 @@ class Columns:
         if "order_value" not in self.by_field or name in _LINE_NAMES:
             return "item"
         return "total" if name in _TOTAL_NAMES else None
-
-    @property
-    def is_called_total(self) -> bool:
-        """Whether the values are called totals, and not of what."""
-        return plain(self.by_field.get("order_value", "")) in _ANY_TOTAL_NAMES
 
     @property
     def customers_are_emails(self) -> bool:

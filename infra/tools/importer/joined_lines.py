@@ -58,7 +58,14 @@ class Order:
 
     def replace(self, line: Line) -> None:
         """Take a further line that has the whole order: the one that was changed last counts, or else the last."""
-        if not _is_older(line, self):
+        if line.value is not None and line.value < 0:
+            # It pays back a part, and says nothing else of the whole.
+            self.refunded -= line.value
+            self._note_refund(line)
+        elif self.value is not None and self.value < 0:
+            self.refunded -= self.value
+            self.value = line.value
+        elif not _is_older(line, self):
             self.value = self.value if line.value is None else line.value
         self.refunded = max(self.refunded, line.refunded)
         self._join(line)

@@ -7,7 +7,6 @@ from infra.tools.importer.staging import Repeated, Staging
 
 # Among so many orders of several lines, all with one value, a chance is ruled out.
 _ENOUGH = 20
-_ENOUGH_CALLED_TOTALS = 3
 _NEARLY_ALL = 0.98
 _MOST = 0.9
 # Orders of several lines are worth more than those of one, or nearly each of them something else.
@@ -24,7 +23,8 @@ def checked_kind(staging: Staging, columns: Columns, name_says: LineKind | None)
     """Return what a line is; `name_says`: what the name of the column with the value says. Raises DoubtError."""
     repeated = staging.repeated()
     if _may_be_versions(staging, columns):
-        if name_says == "total" or repeated.same >= _MOST * repeated.orders:
+        is_of_a_system = columns.format is not None and columns.format.is_of_a_system
+        if (is_of_a_system and name_says == "total") or repeated.same >= _MOST * repeated.orders:
             return "total"
         raise DoubtError(
             f"{repeated.orders - repeated.same:,} orders have several lines of different values, changed at different "
@@ -38,8 +38,7 @@ def checked_kind(staging: Staging, columns: Columns, name_says: LineKind | None)
         return "item"
     if name_says == "total":
         return "total" if share >= _MOST else "item"
-    enough = _ENOUGH_CALLED_TOTALS if columns.is_called_total else _ENOUGH
-    is_same = repeated.orders >= enough and share >= _NEARLY_ALL
+    is_same = repeated.orders >= _ENOUGH and share >= _NEARLY_ALL
     if is_same and _are_totals(staging, repeated):
         return "total"
     if share < 1 and not is_same:

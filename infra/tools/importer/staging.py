@@ -171,7 +171,8 @@ class Staging:
         self._sort()
         row = self._database.execute(
             "SELECT COUNT(*), SUM(are_versions) FROM (SELECT COUNT(DISTINCT updated_at) >= COUNT(DISTINCT content) AS "
-            "are_versions FROM sorted WHERE number <> '' GROUP BY customer, number HAVING MIN(content) <> MAX(content))"
+            "are_versions FROM sorted WHERE number <> '' AND (value IS NULL OR value >= 0) GROUP BY customer, number "
+            "HAVING MIN(content) <> MAX(content))"
         ).fetchone()
         return int(row[0]), int(row[1] or 0)
 
