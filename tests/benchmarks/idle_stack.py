@@ -17,11 +17,11 @@ SECONDS = float(os.environ.get("SECONDS", "60"))
 
 def main() -> None:
     """Print each process's part, and that of all."""
-    ready = state_folder(os.environ) / "ready"
-    if not ready.exists():
+    state = state_folder(os.environ)
+    if not (state / "ready").exists():
         print("no local stack runs: make up EVENT_RATE=0")
         return
-    supervisor = int(ready.read_text(encoding="ascii"))
+    supervisor = int((state / "lock").read_text(encoding="ascii"))
     before = processor_seconds(supervisor)
     time.sleep(SECONDS)
     used = Counter(processor_seconds(supervisor))
