@@ -70,6 +70,10 @@ class Order:
         self.refunded = max(self.refunded, line.refunded)
         self._join(line)
 
+    def is_of_another_time(self, line: Line) -> bool:
+        """Return whether a line tells another time of the last change than this order."""
+        return self.updated_at is not None and line.updated_at not in {None, self.updated_at}
+
     def is_taken_back_by(self, cancelled: "Order", kind: LineKind) -> bool:
         """Return whether the cancelled lines of the same number take all of this order back.
 

@@ -14,12 +14,7 @@ _MORE = 1.25
 _MANY_AMOUNTS = 0.5
 
 
-def line_kind(staging: Staging, columns: Columns) -> LineKind:
-    """Return what a line is. Raises DoubtError."""
-    return checked_kind(staging, columns, columns.value_is)
-
-
-def checked_kind(staging: Staging, columns: Columns, name_says: LineKind | None) -> LineKind:
+def line_kind(staging: Staging, columns: Columns, name_says: LineKind | None) -> LineKind:
     """Return what a line is; `name_says`: what the name of the column with the value says. Raises DoubtError."""
     repeated = staging.repeated()
     if _may_be_versions(staging, columns):

@@ -194,7 +194,7 @@ class Orders:
                 if self._kind == "item" or (self._kind == "order" and line.cancelled_at is not None):
                     first.add(line)
                 else:
-                    self.figures.versions += None is not line.updated_at != first.updated_at is not None
+                    self.figures.versions += first.is_of_another_time(line)
                     first.replace(line)
             elif line.cancelled_at is None:
                 placed = Order.of(line)

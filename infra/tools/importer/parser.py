@@ -40,7 +40,7 @@ from infra.tools.importer.faults import (
 from infra.tools.importer.formats import recognise
 from infra.tools.importer.history import History, Options
 from infra.tools.importer.later_refunds import LaterRefunds
-from infra.tools.importer.line_kinds import checked_kind, line_kind
+from infra.tools.importer.line_kinds import line_kind
 from infra.tools.importer.no_orders import DRAFT_NUMBERS, DRAFTS, maybe_customers, told_by_header
 from infra.tools.importer.numbers import NumberReader
 from infra.tools.importer.order_blocks import BlockReader
@@ -177,10 +177,10 @@ class _Reader:
         known = first.format if first else None
         kind = options.line or (known.line if known else None)
         if kind is None:
-            kind = line_kind(history.staging, first) if first and self._has_numbers else "order"
+            kind = line_kind(history.staging, first, first.value_is) if first and self._has_numbers else "order"
         elif kind == "total" and options.line is None and known is not None and self._has_numbers:
             # An export of totals that has been edited may have been split by items all the same.
-            kind = checked_kind(history.staging, first, kind) if first else kind
+            kind = line_kind(history.staging, first, kind) if first else kind
         history.line = kind
         repeat = kind == "item" and "order" in plain(history.columns.get("refunded", ""))
         history.take_orders(lambda: Orders(kind, now=self._now, allowed=options.allowed, refunds_repeat=repeat))

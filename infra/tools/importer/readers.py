@@ -52,9 +52,10 @@ class Source:
         """Return where else in the file the records may be, as the end of a sentence; empty if nowhere."""
         if lists := self._other_lists():
             return f"; {lists}"
-        if self._sheet is not None or not (names := self._sheets()[1:]):
+        names = self._sheets() if self._sheet is None else []
+        if len(names) <= 1:
             return ""
-        return f"; this is the sheet {self._sheets()[0]!r}, and --sheet names another: {', '.join(names)}"
+        return f"; this is the sheet {names[0]!r}, and --sheet names another: {', '.join(names[1:])}"
 
     def unread(self) -> list[str]:
         """Return a sentence on the sheets of a workbook, or the lists of JSON, that are not read, if there are any."""

@@ -71,14 +71,14 @@ class TotalLines:
 
 def is_amount_alone(columns: Columns, values: Mapping[str, Any]) -> bool:
     """Return whether a row has amounts, other numbers and a currency at most, and says nothing of an order or item."""
-    fields, amounts = columns.by_field, _amounts(columns)
-    of_orders = {
-        fields[name] for name in ("customer_id", "timestamp", "order_id", "product", *FALLBACKS) if name in fields
-    }
-    others = [
-        (name, cell) for name, value in values.items() if name not in amounts and (cell := clean(value)) is not None
-    ]
-    return not any(name in of_orders or not _is_beside_sums(cell) for name, cell in others)
+    fields = columns.by_field
+    own = ("customer_id", "timestamp", "order_id", "product", *FALLBACKS)
+    # Of nearly each row the first of these tells.
+    if any(clean(values.get(fields[name])) is not None for name in own if name in fields):
+        return False
+    amounts = _amounts(columns)
+    others = (clean(value) for name, value in values.items() if name not in amounts)
+    return all(cell is None or _is_beside_sums(cell) for cell in others)
 
 
 def _is_beside_sums(cell: Any) -> bool:

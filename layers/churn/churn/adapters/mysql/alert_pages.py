@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
-from churn.adapters.mysql.conditions import MOST_COUNTED, Conditions, Counted, merged
+from churn.adapters.mysql.conditions import MOST_COUNTED, Conditions, Counted, merged, size_of
 from churn.adapters.mysql.database import Row, Transaction
 from churn.domain.alert_work import NOTE_BEGINNING
 from churn.domain.alerts import CHURN_RISK, AlertStatus
@@ -135,11 +135,7 @@ def way(transaction: Transaction, wanted: Wanted, position: int | None = None) -
     # Where each is too long, the one on which nothing needs to be sorted.
     chosen, fewest = ways[0] if wanted.changes_since is None else ways[-1], MOST_COUNTED + 1
     for one in ways if len(ways) > 1 else []:
-        size = 0
-        for ranged in one.ranges:
-            size += ranged.count(transaction, one.table, at_most=fewest - size)
-            if size >= fewest:
-                break
+        size = size_of(transaction, one.table, one.ranges, fewest - 1)
         if size < fewest:
             chosen, fewest = one, size
     return chosen

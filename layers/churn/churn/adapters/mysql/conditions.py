@@ -81,6 +81,18 @@ class Conditions:
         return int(row["number"]) if row else 0
 
 
+def size_of(
+    transaction: Transaction, table: str, ranges: Iterable[Conditions], most: int, bound: Sequence[object] = ()
+) -> int:
+    """Return how many rows of a table, to which values may be bound, lie in ranges, or a number above `most`."""
+    size = 0
+    for ranged in ranges:
+        size += ranged.count(transaction, table, bound, at_most=most + 1 - size)
+        if size > most:
+            break
+    return size
+
+
 def merged(parts: Iterable[Conditions]) -> Conditions:
     """Return the conditions of several as one."""
     whole = Conditions()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from churn.adapters.mysql import customer_search, customers, orders
-from churn.adapters.mysql.conditions import Conditions, merged
+from churn.adapters.mysql.conditions import Conditions, merged, size_of
 from churn.adapters.mysql.customer_pages import CustomerFilter
 from churn.adapters.mysql.customer_search import Search, Table, in_index
 from churn.adapters.mysql.database import Row, Transaction
@@ -109,21 +109,11 @@ def _shortest_path(transaction: Transaction, search: Search, most: int) -> _Path
     for column in search.indexed_columns():
         walk, rest = search.walk(column)
         candidate = _Path(customer_search.index_of(walk, column), walk.ranges(column, walk.others), rest)
-        size = _size(transaction, candidate, shortest)
+        table, bound = in_index(candidate.index)
+        size = size_of(transaction, table, candidate.ranges, shortest, bound)
         if size <= shortest:
             shortest, path = size, candidate
     return path
-
-
-def _size(transaction: Transaction, path: _Path, most: int) -> int:
-    """Return how many customers lie in ranges, from the index alone, or a number above `most`."""
-    size = 0
-    for part in path.ranges:
-        table, bound = in_index(path.index)
-        size += part.count(transaction, table, bound, at_most=most + 1 - size)
-        if size > most:
-            break
-    return size
 
 
 def _everybody(transaction: Transaction, search: Search, churn: ChurnSpan | None, most: int) -> Counted:

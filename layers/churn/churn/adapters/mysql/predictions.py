@@ -107,9 +107,8 @@ class Wanted:
     @property
     def table(self) -> str:
         """The table, read by the index that has them in the order of time."""
-        return (
-            f"predictions FORCE INDEX ({'predictions_by_time' if self.risk_level is None else 'predictions_by_risk'})"
-        )
+        index = "predictions_by_time" if self.risk_level is None else "predictions_by_risk"
+        return f"predictions FORCE INDEX ({index})"
 
     def conditions(self) -> Conditions:
         """Return what the rows must meet."""
