@@ -35,7 +35,7 @@ def _records(file: IO[str]) -> list[dict[str, Any]] | None:
     except (ValueError, RecursionError):
         return None
     if whole.keys() == {"columns", "index", "data"} and all(map(_is_list, whole.values())):
-        return [dict(zip(whole["columns"], cells, strict=False)) for cells in whole["data"] if _is_list(cells)] or None
+        return _split(whole["columns"], whole["data"]) or None
     parts = [part for part in whole.values() if isinstance(part, dict) and part]
     if not parts or len(parts) < len(whole):
         return None
@@ -44,6 +44,12 @@ def _records(file: IO[str]) -> list[dict[str, Any]] | None:
         return [{name: whole[name][place] for name in whole} for place in places]
     # A record of its own may have objects, too: those of records are alike.
     return parts if len(parts) > 1 and all(len(places & part.keys()) * 2 > len(places) for part in parts) else None
+
+
+def _split(names: list[Any], rows: list[Any]) -> list[dict[str, Any]]:
+    """Return the records of rows that stand beside the names of their columns; none where something else names them."""
+    are_names = all(isinstance(name, str) for name in names)
+    return [dict(zip(names, cells, strict=False)) for cells in rows if _is_list(cells)] if are_names else []
 
 
 def _is_list(value: object) -> bool:

@@ -166,6 +166,12 @@ def test_a_table_that_is_one_object_is_read_row_by_row(tmp_path: Path, shape: st
     assert (file.figures.orders, file.figures.money, file.figures.customers, file.rejects) == (2, 30.5, 2, [])
 
 
+@pytest.mark.parametrize("names", [[1, 2], [{}], [None, "date"], [["customer_id"], "date"]])
+def test_a_table_whose_columns_have_no_names_ends_with_a_sentence(tmp_path: Path, names: list[Any]) -> None:
+    with pytest.raises(UnreadableFileError, match="there is no column for customer_id"):
+        read(tmp_path, json.dumps({"columns": names, "index": [0], "data": [["ann", "2026-01-05"]]}))
+
+
 def test_one_order_with_objects_of_its_own_is_no_table(tmp_path: Path) -> None:
     order = {"customer": {"id": "ann", "name": "Ann"}, "order": {"date": "2026-01-05", "total": 10}}
     file = read(tmp_path, json.dumps(order), columns={"customer_id": "customer.id", "timestamp": "order.date"})
